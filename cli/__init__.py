@@ -1,0 +1,1 @@
+"""The command lines `fftmech` and `ecosr`: options in, one library call, text out."""

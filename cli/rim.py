@@ -1,0 +1,75 @@
+"""What every subcommand shares: errors as one line, exit codes, JSON, progress.
+
+Exit codes: 0 done, 2 bad input, 3 not converged, 130 interrupted.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+
+from fftmech.errors import InputError
+
+NOT_CONVERGED = 3
+INTERRUPTED = 130
+
+console = Console(highlight=False)
+"""Tables and results for people: standard output."""
+
+
+class Group(click.Group):
+    """A click group whose every failure is one line on standard error."""
+
+    def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:
+        """Run the command line and exit with one of the documented codes."""
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(args, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message())
+            code = 0
+        except click.ClickException as error:
+            fail(error.format_message())
+        except InputError as error:
+            fail(str(error))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            fail(f"{error.filename}: {reason}" if error.filename else reason)
+        except MemoryError:
+            fail("out of memory; use a smaller --res or --precision single")
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("Interrupted: nothing was written.", err=True)
+            sys.exit(INTERRUPTED)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def fail(message: str) -> None:
+    """Print one line on standard error and exit with code 2."""
+    click.echo("Error: " + " ".join(message.split()), err=True)
+    sys.exit(2)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print one JSON document on standard output."""
+    click.echo(json.dumps(document, indent=2))
+
+
+def check_output(path: str | os.PathLike, force: bool) -> None:
+    """Refuse an output that exists (without --force) or cannot be written.
+
+    Called before any work is done, so that no work is lost.
+    """
+    path = os.fspath(path)
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        raise InputError(f"{path} is a folder: give the name of a file")
+    if os.path.exists(path) and not force:
+        raise InputError(f"{path} exists: choose another -o, or add --force")
+    if not os.path.isdir(folder):
+        raise InputError(f"{path}: no folder {folder}; create it first")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{path}: folder {folder} is not writable")

@@ -1,0 +1,3 @@
+"""FFT micromechanics on voxel grids."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,113 @@
+"""The periodic voxel grid: the only home, with `discretization`, of frequencies."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from fftmech.errors import InputError
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A periodic box of nx x ny x nz voxels; 2-D is one voxel in z.
+
+    Parameters
+    ----------
+    shape
+        Voxels along x, y, z.
+    spacing
+        Edge lengths of a voxel (length units). Without it the longest edge of the
+        box is 1 and voxels are cubes.
+    origin
+        Position of the box's corner (length units).
+
+    Raises
+    ------
+    InputError
+        An axis without voxels, or a spacing that is not positive and finite.
+    """
+
+    shape: tuple[int, int, int]
+    spacing: tuple[float, float, float] | None = None
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        if len(self.shape) != 3 or any(int(n) != n or n < 1 for n in self.shape):
+            raise InputError(
+                f"grid shape {tuple(self.shape)}: expected three axes of at least one "
+                "voxel each (2-D is one voxel in z)"
+            )
+        shape = tuple(int(n) for n in self.shape)
+        spacing = self.spacing or (1.0 / max(shape),) * 3
+        if len(spacing) != 3 or not all(np.isfinite(h) and h > 0 for h in spacing):
+            raise InputError(
+                f"grid spacing {tuple(spacing)}: expected three positive lengths"
+            )
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "spacing", tuple(float(h) for h in spacing))
+        object.__setattr__(self, "origin", tuple(float(o) for o in self.origin))
+
+    @property
+    def h(self) -> tuple[float, float, float]:
+        """Edge lengths of a voxel (`spacing`, never None)."""
+        assert self.spacing is not None
+        return self.spacing
+
+    @property
+    def voxels(self) -> int:
+        """Number of voxels."""
+        return self.shape[0] * self.shape[1] * self.shape[2]
+
+    @property
+    def size(self) -> tuple[float, float, float]:
+        """Edge lengths of the box."""
+        nx, ny, nz = self.shape
+        hx, hy, hz = self.h
+        return (nx * hx, ny * hy, nz * hz)
+
+    @cached_property
+    def spectral_shape(self) -> tuple[int, int, int]:
+        """Shape of the half-complex transform of a real field."""
+        nx, ny, nz = self.shape
+        return (nx, ny, nz // 2 + 1)
+
+    def angles(self, xp: Any = np) -> tuple[Any, Any, Any]:
+        """Phase angles xi_a in [-pi, pi] (radians a voxel) of the half-complex transform.
+
+        Returns three arrays of shapes (nx, 1, 1), (1, ny, 1) and (1, 1, nz//2 + 1);
+        a Nyquist frequency is exactly -pi or pi.
+        """
+        nx, ny, nz = self.shape
+        turn = 2 * np.pi
+        return (
+            (turn * xp.fft.fftfreq(nx)).reshape(-1, 1, 1),
+            (turn * xp.fft.fftfreq(ny)).reshape(1, -1, 1),
+            (turn * xp.fft.rfftfreq(nz)).reshape(1, 1, -1),
+        )
+
+    def spectral_weights(self, xp: Any = np) -> Any:
+        """Multiplicity (1 or 2) of each half-complex frequency, shape (1, 1, nz//2 + 1).
+
+        Sums over the full spectrum are sums over the half spectrum with these weights.
+        """
+        nz = self.shape[2]
+        weights = xp.full(nz // 2 + 1, 2.0)
+        weights[0] = 1.0
+        if nz % 2 == 0:
+            weights[-1] = 1.0
+        return weights.reshape(1, 1, -1)
+
+    def centers(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Voxel-centre coordinates per axis (length units), broadcastable."""
+        x, y, z = (
+            o + h * (np.arange(n) + 0.5)
+            for o, h, n in zip(self.origin, self.h, self.shape, strict=True)
+        )
+        return x.reshape(-1, 1, 1), y.reshape(1, -1, 1), z.reshape(1, 1, -1)
+
+    def with_shape(self, shape: tuple[int, int, int]) -> "Grid":
+        """Return the same box cut into another number of voxels."""
+        nx, ny, nz = (s / n for s, n in zip(self.size, shape, strict=True))
+        return Grid(shape, (nx, ny, nz), self.origin)

@@ -1,0 +1,78 @@
+"""What is prescribed: of each component, the mean strain or the mean stress."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fftmech.errors import InputError
+from fftmech.tensors import COMPONENTS, FACTORS
+
+
+@dataclass(frozen=True)
+class Load:
+    """Mean strains and mean stresses prescribed on the periodic box.
+
+    Components named in neither have zero mean strain.
+
+    Parameters
+    ----------
+    strain, stress
+        Tensor components (no Mandel factor, no engineering shear) by name, of
+        xx, yy, zz, yz, xz, xy; stress in stress units.
+
+    Raises
+    ------
+    InputError
+        An unknown component, one in both, a value that is not finite.
+    """
+
+    strain: Mapping[str, float] = field(default_factory=dict)
+    stress: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for kind in ("strain", "stress"):
+            given = {}
+            for name, value in getattr(self, kind).items():
+                if name not in COMPONENTS:
+                    raise InputError(
+                        f"{kind} component {name!r}: expected one of "
+                        f"{', '.join(COMPONENTS)}"
+                    )
+                if not np.isfinite(value):
+                    raise InputError(f"{kind} {name}={value}: expected a finite number")
+                given[name] = float(value)
+            object.__setattr__(self, kind, given)
+        both = [name for name in self.strain if name in self.stress]
+        if both:
+            raise InputError(
+                f"component {both[0]} has both a strain and a stress: prescribe one"
+            )
+
+    @classmethod
+    def uniaxial(cls, component: str, value: float) -> "Load":
+        """Mean strain `value` in one component, zero mean stress in the five others."""
+        others = {name: 0.0 for name in COMPONENTS if name != component}
+        return cls(strain={component: value}, stress=others)
+
+    @classmethod
+    def from_mandel(cls, strain: np.ndarray) -> "Load":
+        """Prescribe all six mean strains, given as a Mandel vector."""
+        return cls(
+            strain=dict(zip(COMPONENTS, np.asarray(strain) / FACTORS, strict=True))
+        )
+
+    @property
+    def free(self) -> np.ndarray:
+        """Components whose mean stress is prescribed, boolean, shape (6,)."""
+        return np.array([name in self.stress for name in COMPONENTS])
+
+    @property
+    def mean_strain(self) -> np.ndarray:
+        """Prescribed mean strain, Mandel (6,); zero where the stress is prescribed."""
+        return FACTORS * [self.strain.get(name, 0.0) for name in COMPONENTS]
+
+    @property
+    def mean_stress(self) -> np.ndarray:
+        """Prescribed mean stress, Mandel (6,); zero where the strain is prescribed."""
+        return FACTORS * [self.stress.get(name, 0.0) for name in COMPONENTS]

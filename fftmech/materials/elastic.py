@@ -1,0 +1,122 @@
+"""Linear elastic stiffness matrices, by symmetry class.
+
+Every function returns a Mandel 6x6 matrix in the crystal frame, in the units of its
+arguments. `check_stiffness` is the boundary where a stiffness is judged.
+"""
+
+import numpy as np
+
+from fftmech.errors import InputError
+from fftmech.tensors import J, K, mandel_from_voigt
+
+
+def isotropic(**constants: float) -> np.ndarray:
+    """Isotropic stiffness 3 K J + 2 G K from any named pair of constants.
+
+    Parameters
+    ----------
+    constants
+        Exactly one pair: (E, nu), (K, G) or (lambda, mu); moduli in stress units.
+
+    Raises
+    ------
+    InputError
+        Another pair, a Poisson ratio outside (-1, 1/2), or a modulus not positive.
+    """
+    given = dict(constants)
+    names = set(given)
+    if names == {"E", "nu"}:
+        E, nu = given["E"], given["nu"]
+        if not -1 < nu < 0.5:
+            raise InputError(f"isotropic nu = {nu}: expected -1 < nu < 0.5")
+        bulk, shear = E / (3 * (1 - 2 * nu)), E / (2 * (1 + nu))
+    elif names == {"K", "G"}:
+        bulk, shear = given["K"], given["G"]
+    elif names == {"lambda", "mu"}:
+        bulk, shear = given["lambda"] + 2 * given["mu"] / 3, given["mu"]
+    else:
+        raise InputError(
+            f"isotropic constants {sorted(names)}: expected one pair of "
+            "{E, nu}, {K, G}, {lambda, mu}"
+        )
+    if not (bulk > 0 and shear > 0):
+        raise InputError(
+            f"isotropic {given}: bulk modulus {bulk:g} and shear modulus {shear:g} "
+            "must be positive; a pore is written pore = true"
+        )
+    return 3 * bulk * J + 2 * shear * K
+
+
+def cubic(C11: float, C12: float, C44: float) -> np.ndarray:
+    """Cubic stiffness, axes along the cube's edges (3 constants, Voigt names)."""
+    return orthotropic(C11, C11, C11, C12, C12, C12, C44, C44, C44)
+
+
+def hexagonal(
+    C11: float, C12: float, C13: float, C33: float, C44: float
+) -> np.ndarray:
+    """Hexagonal (transversely isotropic) stiffness, axis c along z; C66 follows."""
+    C66 = (C11 - C12) / 2
+    return orthotropic(C11, C11, C33, C12, C13, C13, C44, C44, C66)
+
+
+def orthotropic(
+    C11: float,
+    C22: float,
+    C33: float,
+    C12: float,
+    C13: float,
+    C23: float,
+    C44: float,
+    C55: float,
+    C66: float,
+) -> np.ndarray:
+    """Orthotropic stiffness (9 constants, Voigt names)."""
+    voigt = np.diag([C11, C22, C33, C44, C55, C66]).astype(float)
+    voigt[0, 1] = voigt[1, 0] = C12
+    voigt[0, 2] = voigt[2, 0] = C13
+    voigt[1, 2] = voigt[2, 1] = C23
+    return check_stiffness(mandel_from_voigt(voigt))
+
+
+def anisotropic(voigt: np.ndarray) -> np.ndarray:
+    """Full anisotropic stiffness from a Voigt 6x6 matrix (engineering shear)."""
+    matrix = np.asarray(voigt, dtype=float)
+    if matrix.shape != (6, 6):
+        raise InputError(f"stiffness of shape {matrix.shape}: expected Voigt 6x6")
+    return check_stiffness(mandel_from_voigt(matrix))
+
+
+PORE = np.zeros((6, 6))
+"""Stiffness of empty space."""
+
+
+def check_stiffness(C: np.ndarray, name: str = "stiffness") -> np.ndarray:
+    """Return C (Mandel 6x6) if it is finite, symmetric, and positive definite or zero.
+
+    Raises
+    ------
+    InputError
+        Otherwise, with the offending entry or eigenvalue.
+    """
+    if not np.isfinite(C).all():
+        m, n = np.argwhere(~np.isfinite(C))[0] + 1
+        raise InputError(f"{name}: C{m}{n} is not finite; give a number")
+    scale = np.abs(C).max()
+    if scale == 0:
+        return C
+    skew = np.abs(C - C.T)
+    if skew.max() > 1e-6 * scale:
+        m, n = np.unravel_index(skew.argmax(), skew.shape)
+        raise InputError(
+            f"{name} is not symmetric: C{m + 1}{n + 1} and C{n + 1}{m + 1} differ by "
+            f"{skew.max():.3g}; give a symmetric 6x6 matrix"
+        )
+    C = (C + C.T) / 2
+    least = np.linalg.eigvalsh(C)[0]
+    if least <= 1e-12 * scale:
+        raise InputError(
+            f"{name} is not positive definite (least eigenvalue {least:.3g}); check "
+            "the constants, or write pore = true for empty space"
+        )
+    return C

@@ -1,0 +1,190 @@
+"""A microstructure: which phase fills each voxel, and what each phase is made of."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from fftmech.errors import InputError
+from fftmech.grid import Grid
+from fftmech.materials.elastic import check_stiffness
+
+
+@dataclass(frozen=True)
+class Microstructure:
+    """A phase map on a grid and, by phase id, the properties of the phases.
+
+    Tables are indexed by phase id: row p belongs to phase p. Rows of ids that no voxel
+    uses are ignored; a row of NaN says that nothing is known of that phase.
+
+    Parameters
+    ----------
+    grid
+        The periodic voxel grid.
+    phase
+        Phase id of each voxel, integers >= 0, shape (nx, ny, nz).
+    stiffness
+        Mandel stiffness in the sample frame (stress units), shape (P, 6, 6); a zero
+        matrix is a pore. None where only the geometry is known.
+    orientation
+        Unit quaternions w x y z with v_sample = R v_crystal, shape (P, 4), or None.
+    eigenstrain
+        Stress-free strain of each phase in the sample frame, Mandel, shape (P, 6).
+    thermal_expansion
+        Thermal expansion in the sample frame (strain a degree), Mandel, shape (P, 6).
+    units
+        What the numbers mean, as text, for instance {"stress": "GPa", "length": "um"}.
+
+    Raises
+    ------
+    InputError
+        Shapes that do not match, phase ids that are not integers >= 0.
+    """
+
+    grid: Grid
+    phase: np.ndarray
+    stiffness: np.ndarray | None = None
+    orientation: np.ndarray | None = None
+    eigenstrain: np.ndarray | None = None
+    thermal_expansion: np.ndarray | None = None
+    units: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "phase", check_phase(self.phase))
+        if self.phase.shape != self.grid.shape:
+            raise InputError(
+                f"phase map of shape {self.phase.shape} on a grid of "
+                f"{self.grid.shape}: expected equal shapes"
+            )
+        for name, tail in (
+            ("stiffness", (6, 6)),
+            ("orientation", (4,)),
+            ("eigenstrain", (6,)),
+            ("thermal_expansion", (6,)),
+        ):
+            table = getattr(self, name)
+            if table is None:
+                continue
+            table = np.asarray(table, dtype=float)
+            object.__setattr__(self, name, table)
+            if table.shape[1:] != tail or table.ndim != len(tail) + 1:
+                expected = ", ".join(["P", *map(str, tail)])
+                raise InputError(
+                    f"{name} of shape {table.shape}: expected ({expected}), "
+                    "one row a phase id"
+                )
+
+    @property
+    def phases(self) -> np.ndarray:
+        """Sorted ids of the phases that fill at least one voxel."""
+        return np.flatnonzero(self.counts)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Number of voxels of each phase id, shape (max id + 1,)."""
+        return np.bincount(self.phase.ravel())
+
+    @property
+    def fractions(self) -> np.ndarray:
+        """Volume fraction of each phase id, shape (max id + 1,)."""
+        return self.counts / self.phase.size
+
+    @property
+    def pores(self) -> np.ndarray:
+        """Ids of the phases in use whose stiffness is zero."""
+        if self.stiffness is None:
+            return np.array([], dtype=int)
+        used = self.phases[self.phases < len(self.stiffness)]
+        return used[~self.stiffness[used].any(axis=(1, 2))]
+
+    def check(self) -> "Microstructure":
+        """Return self if every phase in use has a sound stiffness.
+
+        Stiffness must be finite, symmetric, and positive definite or zero (a pore);
+        eigenstrain and thermal expansion must be finite.
+
+        Raises
+        ------
+        InputError
+            Otherwise, naming the first phase at fault.
+        """
+        phases = self.phases
+        if self.stiffness is None:
+            raise InputError(
+                f"{len(phases)} phase(s) without stiffness; give them one with "
+                "--materials materials.toml"
+            )
+        stiffness = self.stiffness
+        for p in phases:
+            if p >= len(stiffness) or np.isnan(stiffness[p]).all():
+                raise InputError(
+                    f"phase {p} without stiffness; add [[phase]] id = {p}, or "
+                    "[default], to the materials file"
+                )
+        _check_rows(stiffness, phases)
+        for name in ("eigenstrain", "thermal_expansion"):
+            table = getattr(self, name)
+            if table is None:
+                continue
+            for p in phases:
+                if p >= len(table) or not np.isfinite(table[p]).all():
+                    raise InputError(
+                        f"phase {p}: {name} is missing or not finite; give six numbers"
+                    )
+        if len(self.pores) == len(phases):
+            raise InputError("every voxel is a pore: there is nothing to load")
+        return self
+
+    def with_changes(self, **changes) -> "Microstructure":
+        """Return a copy with some fields replaced."""
+        return replace(self, **changes)
+
+
+def check_phase(phase: np.ndarray) -> np.ndarray:
+    """Return the phase map as a 3-D int32 array.
+
+    Raises
+    ------
+    InputError
+        Not three axes, an axis of length zero, not whole numbers, negative ids.
+    """
+    phase = np.asarray(phase)
+    if phase.ndim != 3:
+        raise InputError(
+            f"phase map with {phase.ndim} axes (shape {phase.shape}): expected three; "
+            "2-D is one voxel in z"
+        )
+    if phase.size == 0:
+        raise InputError(f"phase map of shape {phase.shape}: an axis has no voxels")
+    if phase.dtype == bool:
+        phase = phase.astype(np.int32)
+    if not np.issubdtype(phase.dtype, np.integer):
+        if not np.issubdtype(phase.dtype, np.floating):
+            raise InputError(f"phase ids of type {phase.dtype}: expected integers")
+        if not np.isfinite(phase).all() or (phase != np.round(phase)).any():
+            raise InputError(
+                "phase ids are not whole numbers; segment a grey image first "
+                "(fftmech convert --threshold T)"
+            )
+    if phase.min() < 0:
+        raise InputError(
+            f"phase id {phase.min()} is negative: expected ids from 0 upwards"
+        )
+    if phase.max() > 2**24:
+        raise InputError(
+            f"phase id {phase.max()} is too large (at most {2**24}); renumber the ids"
+        )
+    return np.ascontiguousarray(phase, dtype=np.int32)
+
+
+def _check_rows(stiffness: np.ndarray, phases: np.ndarray) -> None:
+    """Check the rows in use; one vectorised look, then the slow one for the message."""
+    rows = stiffness[phases]
+    scale = np.abs(rows).max(axis=(1, 2))
+    if np.isfinite(rows).all():
+        skew = np.abs(rows - np.swapaxes(rows, 1, 2)).max(axis=(1, 2))
+        least = np.linalg.eigvalsh((rows + np.swapaxes(rows, 1, 2)) / 2)[:, 0]
+        sound = (scale == 0) | ((skew <= 1e-6 * scale) & (least > 1e-12 * scale))
+        if sound.all():
+            return
+    for p in phases:
+        check_stiffness(stiffness[p], f"stiffness of phase {p}")
