@@ -1,0 +1,173 @@
+"""How wrong a pair of fields is, without knowing the solution.
+
+For a convex potential w with conjugate w*, a compatible strain e that carries every
+prescribed mean strain and an equilibrated stress s that carries every prescribed mean
+stress, the duality gap is the error:
+
+    <w(e) + w*(s) - s : e> = [W(e) - W(e_sol)] + [W*(s) - W*(s_sol)] >= 0.
+
+For linear elasticity with eigenstrain e0, w = 1/2 (e - e0) : C : (e - e0), the gap is
+1/2 |s - C (e - e0)|^2 in the norm of C^-1, and the identity is Prager & Synge's
+hypercircle (1947, doi:10.1090/qam/25902):
+
+    |s - C (e - e0)|^2_{C^-1} = |e - e_sol|^2_C + |s - s_sol|^2_{C^-1}.
+
+Both fields must belong to one and the same discretization.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from fftmech.errors import InputError
+from fftmech.green import mean
+from fftmech.problem import Problem
+
+
+class Potential(Protocol):
+    """A material that knows its potential and the conjugate."""
+
+    def energy(self, strain: Any) -> Any:
+        """w(e): (..., 6, x, y, z) -> (..., x, y, z), stress units."""
+        ...
+
+    def conjugate_energy(self, stress: Any) -> Any:
+        """w*(s): (..., 6, x, y, z) -> (..., x, y, z); inf where it is infinite."""
+        ...
+
+    def gap(self, strain: Any, stress: Any) -> Any:
+        """w(e) + w*(s) - s : e >= 0, without cancellation: (..., x, y, z)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A guaranteed error.
+
+    Attributes
+    ----------
+    gap
+        Duality gap: energy error of the strain plus complementary energy error of the
+        stress (stress units); None where it does not exist.
+    relative
+        sqrt(gap / (w(e) + w*(s)) averaged over the volume), or None.
+    energy_upper, energy_lower
+        W(e) = <w(e)> - S : <e> over the free components, from above, and -W*(s) from
+        below: they bracket the potential energy of the solution (stress units).
+    reason
+        Why there is no gap, else "".
+    """
+
+    gap: float | None
+    relative: float | None
+    energy_upper: float | None
+    energy_lower: float | None
+    reason: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
+
+
+def certify(problem: Problem, strain: Any, stress: Any) -> Certificate:
+    """Bound the error of a strain and a stress by their duality gap.
+
+    Parameters
+    ----------
+    problem
+        What the fields claim to solve.
+    strain
+        Compatible, with every prescribed mean strain; Mandel, (q, 6, x, y, z).
+    stress
+        Equilibrated, with every prescribed mean stress; Mandel, (q, 6, x, y, z).
+
+    Raises
+    ------
+    InputError
+        A field that is not compatible, not equilibrated, or without the prescribed
+        mean (to 1e-6 of its size in double precision).
+    """
+    check_admissible(problem, strain, stress)
+    return _duality_gap(problem, problem.material, strain, stress)
+
+
+def certify_solution(problem: Problem, v: Any) -> Certificate:
+    """Certify a solver's iterate: its strain, and its stress made equilibrated.
+
+    The stress is projected on equilibrated fields (C0^-1 norm), and the prescribed mean
+    stresses are set. Where there are pores the projected stress does not vanish in
+    them, and the certificate says that it does not exist.
+    """
+    if len(problem.microstructure.pores):
+        return Certificate(None, None, None, None, _PORES)
+    strain = problem.strain(v)
+    stress = admissible_stress(problem, problem.stress(strain))
+    return _duality_gap(problem, problem.material, strain, stress)
+
+
+def admissible_stress(problem: Problem, stress: Any) -> Any:
+    """Nearest equilibrated stress that carries the prescribed mean stresses."""
+    stress = problem.green.project_equilibrated(stress)
+    missing = problem.force(stress)[-6:]
+    return stress + missing[:, None, None, None]
+
+
+def check_admissible(problem: Problem, strain: Any, stress: Any) -> None:
+    """Refuse a pair that the hypercircle does not hold for.
+
+    Raises
+    ------
+    InputError
+        Naming the condition that fails and its relative size.
+    """
+    load, scheme = problem.load, problem.scheme
+    tolerance = 1e-6 if problem.precision == np.float64 else 1e-4
+    green = problem.green
+    compatible = green.project_compatible(strain) - strain
+    equilibrated = green.project_equilibrated(stress) - stress
+    e, s = _size(strain), _size(stress)
+    free = problem.backend.xp.asarray(load.free)
+    strain_mean = abs(problem.mean_strain(problem.zeros()) - mean(strain))
+    stress_mean = abs(problem._asarray(load.mean_stress) - mean(stress))
+    for what, error, size in (
+        ("strain is not compatible", _size(compatible), e),
+        ("stress is not equilibrated", _size(equilibrated), s),
+        ("strain misses the prescribed mean", float((strain_mean * ~free).max()), e),
+        ("stress misses the prescribed mean", float((stress_mean * free).max()), s),
+    ):
+        if error > tolerance * size:
+            raise InputError(
+                f"{what} in scheme {scheme.name} (relative {error / size:.1e}): "
+                "certify needs admissible fields; project them first"
+            )
+
+
+_PORES = (
+    "a pore has no compliance: the certificate needs a stress that vanishes in every "
+    "pore voxel"
+)
+
+
+def _duality_gap(
+    problem: Problem, material: Potential, strain: Any, stress: Any
+) -> Certificate:
+    conjugate = material.conjugate_energy(stress)
+    if not bool(problem.backend.xp.isfinite(conjugate).all()):
+        return Certificate(None, None, None, None, _PORES)
+    w = float(material.energy(strain).mean())
+    w_star = float(conjugate.mean())
+    # voxel by voxel, so that a small gap is not the difference of large numbers
+    gap = float(material.gap(strain, stress).mean())
+    E, S = mean(strain), mean(stress)
+    free = problem.backend.xp.asarray(problem.load.free)
+    work = S * E
+    upper = w - float(work[free].sum())
+    lower = float(work[~free].sum()) - w_star
+    total = w + w_star
+    relative = float(np.sqrt(max(gap, 0.0) / total)) if total > 0 else 0.0
+    return Certificate(gap, relative, upper, lower)
+
+
+def _size(field: Any) -> float:
+    return float((field**2).mean()) ** 0.5

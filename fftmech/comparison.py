@@ -1,0 +1,213 @@
+"""One solve against another: the reference metrics of every solver and surrogate."""
+
+from typing import Any
+
+import numpy as np
+
+from fftmech.discretization import discretization
+from fftmech.errors import InputError
+from fftmech.grid import Grid
+from fftmech.metrics import (
+    NORMALISATIONS,
+    QUANTILES,
+    divergence_norm,
+    energy_density,
+    incompatibility_norm,
+    nrmse,
+    tail,
+    tensor_nrmse,
+)
+from fftmech.problem import total_eigenstrain
+from fftmech.result import Result
+from fftmech.spectrum import octave_bands, power_spectrum
+from fftmech.tensors import COMPONENTS, components_from_mandel
+
+
+def compare(a: Result, b: Result) -> dict[str, Any]:
+    """Return how far the fields of `a` are from those of the reference `b`.
+
+    Strain, stress and energy are compared in the voxels that are solid in both (no
+    equation determines the strain of a pore). Values that do not exist are None: an
+    nRMSE against a uniform reference that `a` does not match, the compatibility of a
+    scheme with several integration points, a ratio to a band without power.
+
+    Parameters
+    ----------
+    a, b
+        Results on one grid; `b` is the reference.
+
+    Returns
+    -------
+    dict
+        JSON-ready, tensor components by name (xx yy zz yz xz xy), "all" is the tensor.
+        schemes, notes: the two schemes; one line each on what else differs.
+        voxels, compared_voxels: of the grid, and solid in both.
+        nrmse: field, component, normalisation (`nrmse`, `tensor_nrmse`).
+        divergence, compatibility: of "a" and "b", each in its own scheme; absolute and
+        relative (`divergence_norm`, `incompatibility_norm`).
+        spectra: wavenumber (edges of octave bands, cycles per length), and by field and
+        component the variance of `a` over that of `b` in each band.
+        energy_tail: quantiles of the energy density of "a" and "b", and their ratio.
+        mean: mean fields of "a" and "b".
+
+    Raises
+    ------
+    InputError
+        Grids or units that differ, no voxel that is solid in both.
+    """
+    grid = _one_grid(a, b)
+    solid = ~(_pores(a) | _pores(b))
+    if not solid.any():
+        raise InputError("no voxel is solid in both results: nothing to compare")
+    fields = {"strain": (a.strain, b.strain), "stress": (a.stress, b.stress)}
+    return {
+        "schemes": {"a": a.scheme, "b": b.scheme},
+        "notes": _notes(a, b),
+        "voxels": grid.voxels,
+        "compared_voxels": int(solid.sum()),
+        "nrmse": {name: _errors(*pair, solid) for name, pair in fields.items()},
+        "divergence": _each(a, b, lambda r: divergence_norm(r.stress, grid, r.scheme)),
+        "compatibility": _each(a, b, _incompatibility),
+        "spectra": _spectra(fields, solid, grid),
+        "energy_tail": _tails(a, b, solid),
+        "mean": {
+            name: {
+                key: dict(zip(COMPONENTS, _floats(mean), strict=True))
+                for key, mean in (
+                    ("a", components_from_mandel(getattr(a, f"mean_{name}"))),
+                    ("b", components_from_mandel(getattr(b, f"mean_{name}"))),
+                )
+            }
+            for name in fields
+        },
+    }
+
+
+def _one_grid(a: Result, b: Result) -> Grid:
+    first, second = a.microstructure.grid, b.microstructure.grid
+    if first.shape != second.shape:
+        raise InputError(
+            f"grids of {first.shape} and {second.shape} voxels: expected equal grids; "
+            "solve both at one --res"
+        )
+    if not np.allclose(first.size, second.size, rtol=1e-6, atol=0):
+        raise InputError(
+            f"boxes of size {first.size} and {second.size}: expected one size; check "
+            "the spacing of both files"
+        )
+    for kind, unit in a.microstructure.units.items():
+        other = b.microstructure.units.get(kind, unit)
+        if other != unit:
+            raise InputError(
+                f"{kind} in {unit} and in {other}: expected one unit; convert one file"
+            )
+    return second
+
+
+def _notes(a: Result, b: Result) -> list[str]:
+    notes = []
+    if a.scheme != b.scheme:
+        notes.append(
+            f"schemes differ ({a.scheme}, {b.scheme}): part of every difference is the "
+            "discretization's"
+        )
+    if not np.array_equal(a.microstructure.phase, b.microstructure.phase):
+        notes.append("phase maps differ")
+    first, second = a.microstructure.stiffness, b.microstructure.stiffness
+    if not (
+        first is None or second is None or np.array_equal(first, second, equal_nan=True)
+    ):
+        notes.append("stiffness tables differ")
+    if a.load != b.load or a.temperature != b.temperature:
+        notes.append("loads differ")
+    notes += [
+        f"{key} is not converged (status {result.status})"
+        for key, result in (("a", a), ("b", b))
+        if not result.converged
+    ]
+    several = [r.scheme for r in (a, b) if discretization(r.scheme).points > 1]
+    if several:
+        notes.append(
+            f"{several[0]} files hold voxel averages, which are in equilibrium only up "
+            "to the variation inside a voxel"
+        )
+    return notes
+
+
+def _pores(result: Result) -> np.ndarray:
+    micro = result.microstructure
+    return np.isin(micro.phase, micro.pores)
+
+
+def _errors(p: np.ndarray, r: np.ndarray, solid: np.ndarray) -> dict[str, Any]:
+    table: dict[str, Any] = {name: {} for name in (*COMPONENTS, "all")}
+    for normalisation in NORMALISATIONS:
+        values = [
+            *nrmse(p, r, normalisation, solid),
+            tensor_nrmse(p, r, normalisation, solid),
+        ]
+        for name, value in zip(table, _floats(values), strict=True):
+            table[name][normalisation] = value
+    return table
+
+
+def _each(a: Result, b: Result, norm: Any) -> dict[str, Any]:
+    return {
+        key: None
+        if (n := norm(result)) is None
+        else {"scheme": result.scheme} | n._asdict()
+        for key, result in (("a", a), ("b", b))
+    }
+
+
+def _incompatibility(result: Result):
+    if discretization(result.scheme).points > 1:
+        return None
+    return incompatibility_norm(
+        result.strain, result.microstructure.grid, result.scheme
+    )
+
+
+def _spectra(fields: dict[str, Any], solid: np.ndarray, grid: Grid) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for name, pair in fields.items():
+        # zero in pores, so that what no equation determines has no power
+        (edges, p), (_, r) = (
+            octave_bands(power_spectrum(np.where(solid, field, 0.0), grid))
+            for field in pair
+        )
+        document["wavenumber"] = _floats(edges)
+        p, r = (np.vstack([v, v.sum(axis=0)]) for v in (p, r))
+        # variances below this are the rounding of the largest
+        floor = np.finfo(pair[1].dtype).eps ** 1.5 * r[-1].sum()
+        ratio = np.divide(p, r, out=np.full_like(r, np.nan), where=r > floor)
+        document[name] = {
+            component: _floats(row)
+            for component, row in zip((*COMPONENTS, "all"), ratio, strict=True)
+        }
+    return document
+
+
+def _tails(a: Result, b: Result, solid: np.ndarray) -> dict[str, Any]:
+    quantiles = [_elastic_energy(result, solid) for result in (a, b)]
+    p, r = (tail(density) for density in quantiles)
+    ratio = np.divide(p, r, out=np.full_like(r, np.nan), where=r > 0)
+    return {
+        "quantile": list(QUANTILES),
+        "a": _floats(p),
+        "b": _floats(r),
+        "ratio": _floats(ratio),
+    }
+
+
+def _elastic_energy(result: Result, solid: np.ndarray) -> np.ndarray:
+    micro, strain = result.microstructure, result.strain
+    eigenstrain = total_eigenstrain(micro, result.temperature)
+    if eigenstrain is not None:
+        strain = strain - np.moveaxis(eigenstrain[micro.phase], -1, 0)
+    return energy_density(strain, result.stress)[solid]
+
+
+def _floats(values: Any) -> list[float | None]:
+    """JSON has no infinity and no NaN: they become None."""
+    return [float(v) if np.isfinite(v) else None for v in values]

@@ -1,0 +1,187 @@
+"""What every discretization derives from its one derivative.
+
+A discretization maps nodal values to derivatives at the integration points of each
+voxel, `D_a : nodes -> voxels`. The divergence is minus its exact adjoint, so that
+`<D u, s> = <u, D* s>` with volume averages on both sides. Fields at integration points
+carry an axis q before the component: `(*batch, q, component, x, y, z)`; every scheme
+but `hex8` has q = 1.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any, Literal
+
+import numpy as np
+
+from fftmech.backend import namespace
+from fftmech.errors import InputError
+from fftmech.grid import Grid
+from fftmech.tensors import PAIRS
+
+LEVI_CIVITA = (
+    (0, 1, 2, 1.0),
+    (1, 2, 0, 1.0),
+    (2, 0, 1, 1.0),
+    (0, 2, 1, -1.0),
+    (2, 1, 0, -1.0),
+    (1, 0, 2, -1.0),
+)
+"""Non-zero entries (i, j, k, value) of the permutation symbol."""
+
+_COMPONENT = {pair: m for m, (i, j) in enumerate(PAIRS) for pair in ((i, j), (j, i))}
+
+
+class Discretization(ABC):
+    """A gradient on a periodic grid and what follows from it.
+
+    Subclasses say `name`, `points` (integration points a voxel), `nodes` (where the
+    displacement lives, relative to the voxels) and define the abstract methods.
+    """
+
+    name: str
+    points: int = 1
+    nodes: Literal["corners", "centers"] = "corners"
+
+    @abstractmethod
+    def derivative(self, f: Any, axis: int, grid: Grid, point: int = 0) -> Any:
+        """D_a f: nodes (..., x, y, z) -> voxels (..., x, y, z), at one point."""
+
+    @abstractmethod
+    def adjoint(self, f: Any, axis: int, grid: Grid, point: int = 0) -> Any:
+        """D_a* f: voxels (..., x, y, z) -> nodes (..., x, y, z), of one point."""
+
+    @abstractmethod
+    def symbol(self, grid: Grid, xp: Any = np) -> Any:
+        """k_a(xi), the transform of D_a: complex, (points, 3, *grid.spectral_shape)."""
+
+    @abstractmethod
+    def gradient(self, u: Any, grid: Grid) -> Any:
+        """D u: (*batch, c, x, y, z) -> (*batch, q, c, 3, x, y, z), [c, a] = D_a u_c."""
+
+    @abstractmethod
+    def gradient_adjoint(self, t: Any, grid: Grid) -> Any:
+        """D* t: (*batch, q, c, 3, x, y, z) -> (*batch, c, x, y, z), mean over q."""
+
+    def unknowns(self, grid: Grid) -> int:
+        """Components of the solver's unknown: 3, the displacement fluctuation."""
+        return 3
+
+    def strain(self, u: Any, grid: Grid) -> Any:
+        """sym(D u), Mandel: (*batch, unknowns, x, y, z) -> (*batch, q, 6, x, y, z)."""
+        return symmetrize(self.gradient(u, grid))
+
+    def strain_adjoint(self, stress: Any, grid: Grid) -> Any:
+        """D* s: (*batch, q, 6, x, y, z) Mandel -> (*batch, unknowns, x, y, z)."""
+        return self.gradient_adjoint(full(stress), grid)
+
+    def divergence(self, stress: Any, grid: Grid) -> Any:
+        """div s = -D* s at the nodes.
+
+        Parameters
+        ----------
+        stress
+            Mandel, (*batch, q, 6, x, y, z), stress units.
+
+        Returns
+        -------
+        Any
+            (*batch, 3, x, y, z), stress units per length.
+        """
+        return -self.strain_adjoint(stress, grid)[..., :3, :, :, :]
+
+    def null_modes(self, grid: Grid, xp: Any = np) -> Any:
+        """Frequencies at which every D_a vanishes: boolean, grid.spectral_shape."""
+        k = xp.abs(self.symbol(grid, xp)).max(axis=(0, 1))
+        return k <= 1e-12 * k.max()
+
+    def incompatibility(self, strain: Any, grid: Grid) -> Any:
+        """inc(e) = eps_ikl eps_jmn D_k D_m e_ln: zero if e is compatible.
+
+        Parameters
+        ----------
+        strain
+            Mandel, (*batch, 1, 6, x, y, z).
+
+        Returns
+        -------
+        Any
+            Mandel, (*batch, 6, x, y, z), per length squared.
+
+        Raises
+        ------
+        InputError
+            A scheme with several integration points (hex8).
+        """
+        self._one_point("incompatibility")
+        return _inc(self.derivative, strain[..., 0, :, :, :, :], grid)
+
+    def stress_function(self, potential: Any, grid: Grid) -> Any:
+        """inc(Phi) built from D*, so that div inc(Phi) = 0 to rounding (Beltrami).
+
+        Parameters
+        ----------
+        potential
+            Six stress functions, Mandel, (*batch, 6, x, y, z), stress x length^2.
+
+        Returns
+        -------
+        Any
+            Mandel, (*batch, 1, 6, x, y, z), stress units.
+
+        Raises
+        ------
+        InputError
+            A scheme with several integration points (hex8).
+        """
+        self._one_point("stress functions")
+        return _inc(self.adjoint, potential, grid)[..., None, :, :, :, :]
+
+    def _one_point(self, what: str) -> None:
+        if self.points != 1:
+            raise InputError(
+                f"{what} with scheme {self.name} ({self.points} integration points): "
+                "expected a scheme with one, for instance rotated"
+            )
+
+
+def symmetrize(gradient: Any) -> Any:
+    """Mandel strain (..., 6, x, y, z) of a gradient (..., 3, 3, x, y, z)."""
+    xp = namespace(gradient)
+    g = gradient
+    strain = xp.empty((*g.shape[:-5], 6, *g.shape[-3:]), g.dtype)
+    for m, (i, j) in enumerate(PAIRS):
+        if i == j:
+            strain[..., m, :, :, :] = g[..., i, i, :, :, :]
+        else:
+            out = strain[..., m, :, :, :]
+            xp.add(g[..., i, j, :, :, :], g[..., j, i, :, :, :], out=out)
+            out *= 0.5**0.5
+    return strain
+
+
+def full(stress: Any) -> Any:
+    """Symmetric tensors (..., 3, 3, x, y, z) of Mandel vectors (..., 6, x, y, z)."""
+    xp = namespace(stress)
+    t = xp.empty((*stress.shape[:-4], 3, 3, *stress.shape[-3:]), stress.dtype)
+    for m, (i, j) in enumerate(PAIRS):
+        component = stress[..., m, :, :, :]
+        if i != j:
+            component = component * 0.5**0.5
+            t[..., j, i, :, :, :] = component
+        t[..., i, j, :, :, :] = component
+    return t
+
+
+def _inc(derivative: Any, field: Any, grid: Grid) -> Any:
+    """eps_ikl eps_jmn d_k d_m f_ln of Mandel fields (..., 6, x, y, z)."""
+    xp = namespace(field)
+    result = xp.zeros_like(field)
+    for (i, k, l, sign_1) in LEVI_CIVITA:
+        for (j, m, n, sign_2) in LEVI_CIVITA:
+            if j < i:
+                continue
+            term = field[..., _COMPONENT[l, n], :, :, :]
+            term = derivative(derivative(term, m, grid), k, grid)
+            # Mandel factors: into the result sqrt(2) off the diagonal, out of f 1/sqrt(2)
+            factor = (1.0 if i == j else 2**0.5) * (1.0 if l == n else 0.5**0.5)
+            result[..., _COMPONENT[i, j], :, :, :] += sign_1 * sign_2 * factor * term
+    return result

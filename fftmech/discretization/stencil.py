@@ -1,0 +1,177 @@
+"""Discretizations given by a table of finite stencils."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from fftmech.backend import namespace
+from fftmech.discretization.base import Discretization
+from fftmech.grid import Grid
+
+Factor = tuple[tuple[int, float], ...]
+"""A one-dimensional stencil: pairs (offset in voxels, weight)."""
+
+IDENTITY: Factor = ((0, 1.0),)
+SUM: Factor = ((0, 1.0), (1, 1.0))
+DIFFERENCE: Factor = ((0, -1.0), (1, 1.0))
+
+
+@dataclass(frozen=True)
+class Stencil:
+    """One derivative at one point: a scaled product of one-dimensional stencils.
+
+    `(D u)(x) = scale sum_o w_o u(x + o)` for unit spacing. Every scheme of the table is
+    a product of its axes, which is cheaper to apply than its 3-D expansion.
+    """
+
+    x: Factor
+    y: Factor
+    z: Factor
+    scale: float = 1.0
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """Offsets o in voxels, shape (n, 3)."""
+        return np.array(
+            [(i, j, k) for i, _ in self.x for j, _ in self.y for k, _ in self.z]
+        )
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Weights w_o for unit spacing, shape (n,)."""
+        return self.scale * np.array(
+            [a * b * c for _, a in self.x for _, b in self.y for _, c in self.z]
+        )
+
+
+def product_stencils(derivative: Factor, mean: Factor, scale: float = 1.0):
+    """Three stencils with `derivative` along their own axis and `mean` across."""
+    return (
+        Stencil(derivative, mean, mean, scale),
+        Stencil(mean, derivative, mean, scale),
+        Stencil(mean, mean, derivative, scale),
+    )
+
+
+class StencilDiscretization(Discretization):
+    """A discretization that is nothing but its table.
+
+    Parameters
+    ----------
+    name
+        Name of the scheme.
+    table
+        For each integration point, the stencils of D_x, D_y and D_z.
+    nodes
+        Where the displacement lives: voxel "corners" (node i is the lower corner of
+        voxel i) or "centers".
+    """
+
+    def __init__(
+        self,
+        name: str,
+        table: tuple[tuple[Stencil, Stencil, Stencil], ...],
+        nodes: Literal["corners", "centers"] = "corners",
+    ) -> None:
+        self.name = name
+        self.table = table
+        self.points = len(table)
+        self.nodes = nodes
+
+    def derivative(self, f: Any, axis: int, grid: Grid, point: int = 0) -> Any:
+        """D_a f: nodes (..., x, y, z) -> voxels (..., x, y, z), at one point."""
+        s = self.table[point][axis]
+        f = _along(_along(_along(f, s.z, -1), s.y, -2), s.x, -3)
+        return f * (s.scale / grid.h[axis])
+
+    def adjoint(self, f: Any, axis: int, grid: Grid, point: int = 0) -> Any:
+        """D_a* f: voxels (..., x, y, z) -> nodes (..., x, y, z), of one point."""
+        s = self.table[point][axis]
+        f = _back(_back(_back(f, s.x, -3), s.y, -2), s.z, -1)
+        return f * (s.scale / grid.h[axis])
+
+    def symbol(self, grid: Grid, xp: Any = np) -> Any:
+        """k_a(xi) = sum_o w_o exp(i xi.o) / h_a, (points, 3, *grid.spectral_shape)."""
+        angles = grid.angles(xp)
+        k = xp.empty((self.points, 3, *grid.spectral_shape), complex)
+        for q, stencils in enumerate(self.table):
+            for a, s in enumerate(stencils):
+                k[q, a] = s.scale / grid.h[a]
+                for factor, xi in zip((s.x, s.y, s.z), angles, strict=True):
+                    k[q, a] *= sum(w * xp.exp(1j * o * xi) for o, w in factor)
+        return k
+
+    def gradient(self, u: Any, grid: Grid) -> Any:
+        """D u: (*batch, c, x, y, z) -> (*batch, q, c, 3, x, y, z), [c, a] = D_a u_c."""
+        xp = namespace(u)
+        shape = (*u.shape[:-4], self.points, u.shape[-4], 3, *u.shape[-3:])
+        out = xp.empty(shape, u.dtype)
+        for q, stencils in enumerate(self.table):
+            lines: dict[Any, Any] = {}  # partial products that the axes share
+            for a, s in enumerate(stencils):
+                if s.z not in lines:
+                    lines[s.z] = _along(u, s.z, -1)
+                if (s.y, s.z) not in lines:
+                    lines[s.y, s.z] = _along(lines[s.z], s.y, -2)
+                result = out[..., q, :, a, :, :, :]
+                _along(lines[s.y, s.z], s.x, -3, result)
+                result *= s.scale / grid.h[a]
+        return out
+
+    def gradient_adjoint(self, t: Any, grid: Grid) -> Any:
+        """D* t: (*batch, q, c, 3, x, y, z) -> (*batch, c, x, y, z), mean over q."""
+        total = 0
+        for q, stencils in enumerate(self.table):
+            # the transposed tree of `gradient`: sums are formed where it shared
+            planes: dict[Any, Any] = {}
+            for a, s in enumerate(stencils):
+                scale = s.scale / grid.h[a] / self.points
+                part = _back(t[..., q, :, a, :, :, :] * scale, s.x, -3)
+                key = (s.y, s.z)
+                planes[key] = planes[key] + part if key in planes else part
+            lines: dict[Any, Any] = {}
+            for (y, z), part in planes.items():
+                part = _back(part, y, -2)
+                lines[z] = lines[z] + part if z in lines else part
+            for z, part in lines.items():
+                total = total + _back(part, z, -1)
+        return total
+
+
+def _along(f: Any, factor: Factor, axis: int, out: Any = None) -> Any:
+    """sum_o w_o f(x + o) along one periodic axis."""
+    if factor == IDENTITY:
+        if out is None:
+            return f
+        out[...] = f
+        return out
+    xp = namespace(f)
+    n = f.shape[axis]
+    out = xp.empty_like(f) if out is None else out
+    for number, (offset, weight) in enumerate(factor):
+        o = offset % n
+        for target, source in (
+            (slice(0, n - o), slice(o, n)),
+            (slice(n - o, n), slice(0, o)),
+        ):
+            part = out[_index(target, axis)]
+            values = f[_index(source, axis)]
+            if number == 0:
+                xp.multiply(values, weight, out=part)
+            elif weight == 1:
+                xp.add(part, values, out=part)
+            elif weight == -1:
+                xp.subtract(part, values, out=part)
+            else:
+                part += weight * values
+    return out
+
+
+def _back(f: Any, factor: Factor, axis: int) -> Any:
+    """Transpose of `_along`: offsets negated."""
+    return _along(f, tuple((-offset, weight) for offset, weight in factor), axis)
+
+
+def _index(along: slice, axis: int) -> tuple[Any, ...]:
+    return (..., along, *(slice(None),) * (-1 - axis))

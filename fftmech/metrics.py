@@ -1,0 +1,308 @@
+"""How far fields are from a reference, from equilibrium and from compatibility.
+
+Fields are Mandel, (..., 6, x, y, z), of NumPy or CuPy.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fftmech.backend import namespace
+from fftmech.discretization import discretization
+from fftmech.errors import InputError
+from fftmech.grid import Grid
+
+NORMALISATIONS = ("std", "range", "norm")
+"""Denominators of the nRMSE; see `nrmse`."""
+
+QUANTILES = (0.5, 0.9, 0.99, 0.999, 1.0)
+"""Quantiles that describe a tail; 1.0 is the maximum."""
+
+
+class Norm(NamedTuple):
+    """A root mean square, and the same relative to what could have been."""
+
+    absolute: float
+    relative: float
+
+
+def nrmse(
+    prediction: Any,
+    reference: Any,
+    normalisation: str = "std",
+    mask: Any = None,
+) -> Any:
+    """Root mean square error over the voxels, over a scale of the reference.
+
+    nRMSE = sqrt(<(p - r)^2>) / s, for each component, with s of the reference:
+
+    - "std": its standard deviation, sqrt(<(r - <r>)^2>);
+    - "range": its maximum minus its minimum;
+    - "norm": its root mean square, sqrt(<r^2>), which is the relative L2 error.
+
+    Oommen et al. 2025 (Equilibrium conserving neural operators for super-resolution
+    learning) call nRMSE "the root mean squared error computed on the normalized
+    predictions" (caption of Fig. A.2): "std" for their polycrystals, whose fields are
+    divided by a standard deviation, and "range" for their pores, whose fields are
+    normalised by minimum and maximum; both scales are those of their whole training
+    set, here they are those of the one reference field. Table 1 itself does not say.
+
+    A reference whose scale vanishes to rounding (below eps^(3/4) of the largest
+    component's root mean square) gives 0 if the error vanishes too, else infinity;
+    never NaN.
+
+    Parameters
+    ----------
+    prediction, reference
+        Fields of equal shape, (..., x, y, z); the scale of rounding is taken over the
+        last axis before x (the components).
+    normalisation
+        One of `NORMALISATIONS`.
+    mask
+        Voxels that count, boolean, (x, y, z); all if None.
+
+    Returns
+    -------
+    Any
+        nRMSE, shape (...); a component field (6, x, y, z) gives (6,).
+
+    Raises
+    ------
+    InputError
+        Unequal shapes, another normalisation, a mask of another shape or empty.
+    """
+    error, scale, rounding = _error_and_scale(
+        prediction, reference, normalisation, mask
+    )
+    return _ratio(error, scale, rounding)
+
+
+def tensor_nrmse(
+    prediction: Any,
+    reference: Any,
+    normalisation: str = "std",
+    mask: Any = None,
+) -> Any:
+    """nRMSE of the whole tensor: sqrt(sum_c rmse_c^2 / sum_c s_c^2).
+
+    With Mandel components, "std" and "norm" do not depend on the axes. Arguments and
+    errors as in `nrmse`; (..., 6, x, y, z) gives shape (...).
+    """
+    error, scale, rounding = _error_and_scale(
+        prediction, reference, normalisation, mask
+    )
+    error = (error**2).sum(axis=-1) ** 0.5
+    scale = (scale**2).sum(axis=-1) ** 0.5
+    return _ratio(error, scale, rounding[..., 0])
+
+
+def divergence_norm(stress: Any, grid: Grid, scheme: str) -> Norm:
+    """Root mean square of div s, and relative to that of grad s, in one scheme.
+
+    Both come from the scheme's adjoint derivative, (div s)_i = -sum_a D_a* s_ia and
+    |grad s|^2 = sum_ija |D_a* s_ij|^2, so that the relative value is at most 1; it is 0
+    for a stress that is uniform to rounding.
+
+    A voxel has one stress: with `hex8` it is given to all eight integration points, and
+    even a solved field is then not in equilibrium to the solver's tolerance.
+
+    Parameters
+    ----------
+    stress
+        Mandel, (6, x, y, z), stress units.
+    grid
+        The periodic grid.
+    scheme
+        Name of the discretization.
+
+    Returns
+    -------
+    Norm
+        absolute (stress units per length), relative.
+    """
+    d = discretization(scheme)
+    _check_field(stress, grid, "stress")
+    xp = namespace(stress)
+    points = xp.broadcast_to(stress, (d.points, *stress.shape))
+    absolute = _rms(d.divergence(points, grid))
+    gradient = sum(
+        _rms(sum(d.adjoint(stress, a, grid, q) for q in range(d.points)) / d.points)
+        ** 2
+        for a in range(3)
+    )
+    floor = _rounding(stress.dtype) * _rms(stress) / min(grid.h)
+    return _norm(absolute, gradient**0.5, floor)
+
+
+def incompatibility_norm(strain: Any, grid: Grid, scheme: str) -> Norm:
+    """Root mean square of inc e = curl e curl, and relative to second differences.
+
+    The denominator is sqrt(<sum_ijab |D_a D_b e_ij|^2>) in the same scheme, so that the
+    relative value is at most 1; it is 0 for a strain that is uniform to rounding.
+
+    Parameters
+    ----------
+    strain
+        Mandel, (6, x, y, z).
+    grid
+        The periodic grid.
+    scheme
+        Name of a discretization with one integration point (not hex8).
+
+    Returns
+    -------
+    Norm
+        absolute (per length squared), relative.
+
+    Raises
+    ------
+    InputError
+        A scheme with several integration points, or a field of another shape.
+    """
+    d = discretization(scheme)
+    _check_field(strain, grid, "strain")
+    absolute = _rms(d.incompatibility(strain[None], grid))
+    square = 0.0
+    for a in range(3):
+        first = d.derivative(strain, a, grid)
+        for b in range(a, 3):
+            twice = 1 if a == b else 2
+            square += twice * _rms(d.derivative(first, b, grid)) ** 2
+    floor = _rounding(strain.dtype) * _rms(strain) / min(grid.h) ** 2
+    return _norm(absolute, square**0.5, floor)
+
+
+def energy_density(strain: Any, stress: Any) -> Any:
+    """Elastic energy density 1/2 s : e, Mandel (..., 6, x, y, z) -> (..., x, y, z).
+
+    With eigenstrain, `strain` is the elastic part, total minus eigenstrain.
+    """
+    return (strain * stress).sum(axis=-4) / 2
+
+
+def hydrostatic(stress: Any) -> Any:
+    """Mean normal stress tr(s)/3, Mandel (..., 6, x, y, z) -> (..., x, y, z)."""
+    return stress[..., :3, :, :, :].mean(axis=-4)
+
+
+def von_mises(stress: Any) -> Any:
+    """Von Mises stress sqrt(3/2 dev s : dev s), (..., 6, x, y, z) -> (..., x, y, z)."""
+    normal, shear = stress[..., :3, :, :, :], stress[..., 3:, :, :, :]
+    deviator = normal - normal.mean(axis=-4, keepdims=True)
+    return (1.5 * ((deviator**2).sum(axis=-4) + (shear**2).sum(axis=-4))) ** 0.5
+
+
+def tail(density: Any, quantiles: Sequence[float] = QUANTILES) -> Any:
+    """Quantiles of a field over its voxels, shape (len(quantiles),)."""
+    xp = namespace(density)
+    return xp.quantile(density.ravel(), xp.asarray(quantiles))
+
+
+def histogram(density: Any, bins: int = 64, edges: Any = None) -> tuple[Any, Any]:
+    """Histogram of a positive field in bins of equal width in the logarithm.
+
+    Parameters
+    ----------
+    density
+        Field of any shape; voxels that are not positive (pores) fall in no bin.
+    bins
+        Number of bins between the least and the largest positive value.
+    edges
+        Bin edges to use instead, for fields to be compared; shape (bins + 1,).
+
+    Returns
+    -------
+    edges
+        Bin edges (units of the field), shape (bins + 1,).
+    fraction
+        Part of all voxels in each bin, shape (bins,).
+
+    Raises
+    ------
+    InputError
+        No voxel is positive, and no edges are given.
+    """
+    xp = namespace(density)
+    positive = density[density > 0]
+    if edges is None:
+        if not positive.size:
+            raise InputError(
+                "histogram of a field without a positive voxel: expected an energy "
+                "density of a loaded body"
+            )
+        low, high = float(positive.min()), float(positive.max())
+        if high <= low * (1 + 1e-9):  # a uniform field: one bin on either side
+            low, high = low / 2, high * 2
+        edges = xp.geomspace(low, high, bins + 1)
+        edges[0], edges[-1] = low, high
+    counts, edges = xp.histogram(positive, edges)
+    return edges, counts / density.size
+
+
+def _error_and_scale(prediction, reference, normalisation, mask):
+    if normalisation not in NORMALISATIONS:
+        raise InputError(
+            f"normalisation {normalisation!r}: expected one of "
+            f"{', '.join(NORMALISATIONS)}"
+        )
+    if prediction.shape != reference.shape:
+        raise InputError(
+            f"prediction of shape {prediction.shape} and reference of shape "
+            f"{reference.shape}: expected equal shapes; resample one of them"
+        )
+    p, r = _voxels(prediction, mask), _voxels(reference, mask)
+    mean_square = (r**2).mean(axis=-1)
+    if normalisation == "std":
+        scale = r.std(axis=-1)
+    elif normalisation == "range":
+        scale = r.max(axis=-1) - r.min(axis=-1)
+    else:
+        scale = mean_square**0.5
+    largest = mean_square**0.5
+    if largest.ndim:
+        largest = largest.max(axis=-1, keepdims=True)
+    error = ((p - r) ** 2).mean(axis=-1) ** 0.5
+    return error, scale, _rounding(r.dtype) * largest
+
+
+def _voxels(field: Any, mask: Any) -> Any:
+    """Values (..., n) of the voxels that count."""
+    if mask is None:
+        return field.reshape(*field.shape[:-3], -1)
+    if mask.shape != field.shape[-3:] or not mask.any():
+        raise InputError(
+            f"mask of shape {mask.shape} with {int(mask.sum())} voxels for a field of "
+            f"shape {field.shape}: expected {field.shape[-3:]} and at least one voxel"
+        )
+    return field[..., mask]
+
+
+def _ratio(error: Any, scale: Any, rounding: Any) -> Any:
+    """error / scale; where the scale vanishes, 0 or infinity."""
+    xp = namespace(error)
+    vanishes = scale <= rounding
+    ratio = error / xp.where(vanishes, 1, scale)
+    return xp.where(vanishes, xp.where(error <= rounding, 0.0, xp.inf), ratio)
+
+
+def _norm(absolute: float, whole: float, floor: float) -> Norm:
+    return Norm(absolute, absolute / whole if whole > floor else 0.0)
+
+
+def _rms(field: Any) -> float:
+    """sqrt(<|f|^2>): over the voxels a mean, over all other axes a sum."""
+    voxels = float(np.prod(field.shape[-3:]))
+    return float((field.astype(float) ** 2).sum() / voxels) ** 0.5
+
+
+def _rounding(dtype: Any) -> float:
+    return float(np.finfo(dtype).eps) ** 0.75
+
+
+def _check_field(field: Any, grid: Grid, name: str) -> None:
+    if field.shape != (6, *grid.shape):
+        raise InputError(
+            f"{name} of shape {field.shape} on a grid of {grid.shape}: expected "
+            f"{(6, *grid.shape)}"
+        )

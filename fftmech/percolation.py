@@ -1,0 +1,105 @@
+"""Whether the solid can carry a prescribed stress across the periodic box."""
+
+import numpy as np
+from scipy import ndimage
+
+from fftmech.errors import InputError
+from fftmech.load import Load
+from fftmech.microstructure.base import Microstructure
+from fftmech.tensors import COMPONENTS, PAIRS
+
+
+def check_load(microstructure: Microstructure, load: Load) -> None:
+    """Refuse a stress that no connected solid can carry.
+
+    A component ij of the mean stress can be prescribed only if the solid connects with
+    its periodic images along the axes i and j; else a pore separates the body, and the
+    mean strain is undetermined.
+
+    Raises
+    ------
+    InputError
+        Naming the first such component.
+    """
+    pores = microstructure.pores
+    if len(pores) == 0 or not load.free.any():
+        return
+    connected = connected_axes(~np.isin(microstructure.phase, pores))
+    for m, name in enumerate(COMPONENTS):
+        if not load.free[m]:
+            continue
+        for axis in PAIRS[m]:
+            if not connected[axis]:
+                raise InputError(
+                    f"stress {name} is prescribed, but pores separate the solid along "
+                    f"{'xyz'[axis]}, so that it can carry none and the mean strain is "
+                    f"undetermined; prescribe --strain {name}=... instead"
+                )
+
+
+def connected_axes(solid: np.ndarray) -> tuple[bool, bool, bool]:
+    """Axes along which some part of the solid connects with its own periodic image.
+
+    Voxels that share a corner are connected, as they are in the default scheme.
+    A part winds along an axis if a closed path on it does; paths are followed across
+    the faces of the box as in union-find with offsets (Newman & Ziff 2001,
+    doi:10.1103/PhysRevE.64.016706, on wrapping clusters).
+
+    Parameters
+    ----------
+    solid
+        Boolean, (nx, ny, nz).
+    """
+    labels, count = ndimage.label(solid, structure=np.ones((3, 3, 3)))
+    parent = list(range(count + 1))
+    offset = np.zeros((count + 1, 3), int)
+    winds = np.zeros(3, bool)
+
+    def find(a: int) -> tuple[int, np.ndarray]:
+        shift = np.zeros(3, int)
+        while parent[a] != a:
+            shift = shift + offset[a]
+            a = parent[a]
+        return a, shift
+
+    for a, b, step in _links(labels):
+        root_a, shift_a = find(a)
+        root_b, shift_b = find(b)
+        # the image of b displaced by `step` boxes touches a
+        loop = shift_a - shift_b + step
+        if root_a == root_b:
+            winds |= loop != 0
+        else:
+            parent[root_b] = root_a
+            offset[root_b] = loop
+    return tuple(bool(w) for w in winds)
+
+
+def _links(labels: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
+    """Distinct (label, label, box offset) of voxels that touch across a face."""
+    found: set[tuple[int, int, int, int, int]] = set()
+    shape = labels.shape
+    padded = np.pad(labels, 1, mode="wrap")
+    index = [np.arange(-1, n + 1) for n in shape]
+    for axis in range(3):
+        # the layer just below the box is the periodic image of the last layer
+        here = np.take(padded, 1, axis=axis)
+        below = np.take(padded, 0, axis=axis)
+        others = [a for a in range(3) if a != axis]
+        n, m = (shape[a] for a in others)
+        for i in (-1, 0, 1):
+            for j in (-1, 0, 1):
+                a = here[1 : n + 1, 1 : m + 1]
+                b = below[1 + i : n + 1 + i, 1 + j : m + 1 + j]
+                step_i = np.floor_divide(index[others[0]][1 + i : n + 1 + i], n)
+                step_j = np.floor_divide(index[others[1]][1 + j : m + 1 + j], m)
+                both = (a > 0) & (b > 0)
+                if not both.any():
+                    continue
+                steps = np.zeros((*both.shape, 3), int)
+                steps[..., axis] = -1
+                steps[..., others[0]] = step_i[:, None]
+                steps[..., others[1]] = step_j[None, :]
+                rows = np.column_stack([a[both], b[both], steps[both]])
+                found |= {tuple(int(x) for x in row) for row in np.unique(rows, axis=0)}
+    return [(row[0], row[1], np.array(row[2:])) for row in sorted(found)]

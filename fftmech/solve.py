@@ -1,0 +1,243 @@
+"""Solve one load: the one loop that counts, stops and reports."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fftmech.backend import get_backend, to_numpy
+from fftmech.certificate import certify_solution
+from fftmech.discretization import discretization
+from fftmech.errors import InputError
+from fftmech.green import mean
+from fftmech.load import Load
+from fftmech.materials.linear import dot
+from fftmech.memory import check_memory
+from fftmech.microstructure.base import Microstructure
+from fftmech.percolation import check_load
+from fftmech.problem import Problem
+from fftmech.result import Result
+from fftmech.solvers import get_solver
+
+PRECISIONS = {"double": np.float64, "single": np.float32}
+
+# A residual that has grown by this factor will not come back.
+DIVERGED = 1e6
+
+# A recursive residual may drift from the true one, which is checked at the end: the
+# solver is restarted from where it stands this many times.
+RESTARTS = 3
+
+Progress = Callable[[int, float], None]
+"""Called with the iterations done and the relative residual."""
+
+
+def solve(
+    microstructure: Microstructure,
+    load: Load,
+    *,
+    scheme: str = "rotated",
+    solver: str = "cg",
+    tolerance: float = 1e-6,
+    max_iterations: int = 1000,
+    device: str = "cpu",
+    precision: str = "double",
+    threads: int | None = None,
+    temperature: float = 0.0,
+    initial: Any = None,
+    reference: tuple[float, float] | None = None,
+    certificate: bool = True,
+    progress: Progress | None = None,
+) -> Result:
+    """Solve small-strain linear elasticity on a periodic microstructure.
+
+    div s = 0, s = C (e - e0), e = E + sym(D u), with each component of the mean strain
+    E or of the mean stress prescribed.
+
+    Parameters
+    ----------
+    microstructure
+        Phase map and stiffness by phase.
+    load
+        Mean strains and mean stresses.
+    scheme, solver
+        Names in `fftmech.SCHEMES` and `fftmech.SOLVERS`.
+    tolerance
+        On the relative equilibrium residual sqrt(<r, M r> / <r0, M r0>), with M the
+        inverse of the reference medium and r0 the residual of a homogeneous strain.
+    max_iterations
+        Stop there; the result says so (`Result.status`).
+    device, precision, threads
+        "cpu" or "cuda"; "double" or "single"; FFT threads (all if None).
+    temperature
+        Temperature change that drives thermal expansion (degrees).
+    initial
+        Displacement fluctuation to start from (length units), (3, nx, ny, nz), or a
+        `Result` of the same grid and scheme.
+    reference
+        Bulk and shear modulus of the reference medium (stress units); the result does
+        not depend on it, the number of iterations may.
+    certificate
+        Whether to bound the error (`fftmech.certificate`); costs about one iteration.
+    progress
+        Called after every iteration.
+
+    Returns
+    -------
+    Result
+        Look at `status` or `converged`: the fields are there in any case.
+
+    Raises
+    ------
+    InputError
+        Names, values, shapes or a load that cannot be solved.
+    """
+    started = time.perf_counter()
+    _check_options(tolerance, max_iterations, precision, reference)
+    method, discretized = get_solver(solver), discretization(scheme)
+    microstructure.check()
+    check_load(microstructure, load)
+    check_memory(microstructure.grid, discretized, precision, device)
+    problem = Problem(
+        microstructure,
+        load,
+        discretized,
+        get_backend(device, threads),
+        PRECISIONS[precision],
+        reference,
+        temperature,
+    )
+    r0 = problem.residual(problem.zeros())
+    norm = np.sqrt(max(problem.dot(r0, problem.precondition(r0)), 0.0))
+    v = _initial(problem, initial)
+    setup = time.perf_counter()
+
+    floor = 10 * np.finfo(problem.precision).eps * np.sqrt(problem.scale)
+    v, status, residuals = _iterate(
+        problem, method, v, norm, floor, tolerance, max_iterations, progress
+    )
+    strain = problem.strain(v)
+    stress = problem.stress(strain)
+    elastic = problem.material.elastic_strain(strain)
+    certified = certify_solution(problem, v).as_dict() if certificate else {}
+    solved = time.perf_counter()
+    return Result(
+        microstructure=microstructure,
+        load=load,
+        scheme=scheme,
+        solver=solver,
+        tolerance=tolerance,
+        displacement=to_numpy(problem.displacement(v)[:3]),
+        strain=to_numpy(strain.mean(axis=0)),
+        stress=to_numpy(stress.mean(axis=0)),
+        mean_strain=to_numpy(mean(strain)).astype(float),
+        mean_stress=to_numpy(mean(stress)).astype(float),
+        energy=float(0.5 * dot(elastic, stress).mean()),
+        status=status,
+        advice=_advice(status, problem, solver, max_iterations, precision),
+        iterations=len(residuals) - 1,
+        residuals=residuals,
+        times={"setup": setup - started, "solve": solved - setup},
+        certificate=certified,
+        temperature=temperature,
+        precision=precision,
+    )
+
+
+def _iterate(
+    problem: Problem,
+    method: Any,
+    v: Any,
+    norm: float,
+    floor: float,
+    tolerance: float,
+    max_iterations: int,
+    progress: Progress | None,
+) -> tuple[Any, str, list[float]]:
+    """Step until the true residual is below the tolerance, or it is clear that it won't."""
+    if norm <= floor:  # a homogeneous strain is the solution already
+        return problem.zeros(), "converged", [0.0]
+    state = method.init(problem, v)
+    residuals = [float(np.sqrt(state.square)) / norm]
+    restarts, best = 0, np.inf
+    while True:
+        residual = residuals[-1]
+        if not np.isfinite(residual) or residual > DIVERGED:
+            return state.v, "diverged", residuals
+        if residual <= tolerance:
+            r = problem.residual(state.v)
+            true = np.sqrt(max(problem.dot(r, problem.precondition(r)), 0.0)) / norm
+            residuals[-1] = float(true)
+            if true <= 1.001 * tolerance:
+                return state.v, "converged", residuals
+            if restarts == RESTARTS or true > 0.5 * best:
+                return state.v, "stagnated", residuals
+            restarts, best = restarts + 1, true
+            state = method.init(problem, state.v)
+        if len(residuals) > max_iterations:
+            return state.v, "max_iterations", residuals
+        state = method.step(problem, state)
+        residuals.append(float(np.sqrt(state.square)) / norm)
+        if progress:
+            progress(len(residuals) - 1, residuals[-1])
+
+
+def _initial(problem: Problem, initial: Any) -> Any:
+    """Unknown vector of an initial guess: a displacement fluctuation or a Result."""
+    v = problem.zeros()
+    if initial is None:
+        return v
+    xp = problem.backend.xp
+    if isinstance(initial, Result):
+        if initial.scheme != problem.scheme.name:
+            raise InputError(
+                f"initial guess solved with scheme {initial.scheme}: expected "
+                f"{problem.scheme.name}; solve it again or change --scheme"
+            )
+        mean_strain = xp.asarray(initial.mean_strain, dtype=problem.precision)
+        v[-6:] = xp.where(xp.asarray(problem.load.free), mean_strain, 0)
+        initial = initial.displacement
+    u = xp.asarray(initial, dtype=problem.precision)
+    expected = (3, *problem.grid.shape)
+    if u.shape != expected:
+        raise InputError(
+            f"initial displacement of shape {tuple(u.shape)}: expected {expected}"
+        )
+    if not bool(xp.isfinite(u).all()):
+        raise InputError("initial displacement has values that are not finite")
+    problem.displacement(v)[:3] = u
+    return v
+
+
+def _check_options(
+    tolerance: float,
+    max_iterations: int,
+    precision: str,
+    reference: tuple[float, float] | None,
+) -> None:
+    if not 0 < tolerance < 1:
+        raise InputError(f"tolerance {tolerance}: expected a number in (0, 1)")
+    if max_iterations < 1:
+        raise InputError(f"max_iterations {max_iterations}: expected at least 1")
+    if precision not in PRECISIONS:
+        raise InputError(f"precision {precision!r}: expected double or single")
+    if reference is not None and not all(np.isfinite(m) and m > 0 for m in reference):
+        raise InputError(f"reference {reference}: expected two positive moduli (K, G)")
+
+
+def _advice(
+    status: str, problem: Problem, solver: str, max_iterations: int, precision: str
+) -> str:
+    if status == "converged":
+        return ""
+    scheme = problem.scheme.name
+    if solver != "cg":
+        return "use --solver cg, which needs no finite contrast"
+    if len(problem.microstructure.pores) and scheme not in ("rotated", "hex8"):
+        return f"scheme {scheme} does not converge with pores; use --scheme rotated"
+    if status == "stagnated" and precision == "single":
+        return "rounding ends the descent; use --precision double or a larger --tol"
+    if status == "max_iterations":
+        return f"raise --max-iterations (now {max_iterations}) or --tol"
+    return "rounding ends the descent; use a larger --tol"

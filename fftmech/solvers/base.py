@@ -1,0 +1,39 @@
+"""What a solver is: a state and a step. `fftmech.solve` counts, stops and reports."""
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+from fftmech.problem import Problem
+
+
+class State(NamedTuple):
+    """Where a solver stands.
+
+    Attributes
+    ----------
+    v
+        The unknown of `Problem`, shape (n nx ny nz + 6,).
+    square
+        Squared dual norm of the residual, <r, M r> with the problem's own M (stress
+        units), or NaN after a breakdown.
+    memory
+        What the solver keeps for its next step.
+    """
+
+    v: Any
+    square: float
+    memory: Any = None
+
+
+class Solver(ABC):
+    """An iterative method for K v = b."""
+
+    name: str
+
+    @abstractmethod
+    def init(self, problem: Problem, v: Any) -> State:
+        """Start from v, which may be overwritten."""
+
+    @abstractmethod
+    def step(self, problem: Problem, state: State) -> State:
+        """One iteration."""
