@@ -11,6 +11,7 @@ which is symmetric: the gradient of the potential <1/2 e : C : e> - S : E. The r
 medium decouples u from E, so its inverse M is exact for a homogeneous body.
 """
 
+from copy import copy
 from functools import cached_property
 from typing import Any
 
@@ -18,12 +19,20 @@ import numpy as np
 
 from fftmech.backend import Backend
 from fftmech.discretization.base import Discretization
+from fftmech.engineering import isotropic_moduli
 from fftmech.green import Green, mean
 from fftmech.grid import Grid
 from fftmech.load import Load
 from fftmech.materials.linear import LinearElastic
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import J, K
+
+# On compatible fields a soft phase follows its surroundings, so that the spectrum of the
+# operator hardly reaches down to the least stiffness (0 for a pore). Polarization on a
+# sphere of contrast 1000, of 1e-4 and a pore: 84, 86 and 86 iterations with this floor,
+# 262, 478 and 523 with 1e-3. With 0, the step 2 / (0 + high) of the basic scheme would
+# not contract on strains that vanish in the pores.
+LEAST_CONTRAST = 0.03
 
 
 class Problem:
@@ -82,7 +91,15 @@ class Problem:
             self.scheme, self.grid, self.backend, bulk, shear, self.precision
         )
 
-    @cached_property
+    def with_load(self, load: Load) -> "Problem":
+        """Return the same body under another load; everything else is shared."""
+        self.green  # made once, for all loads  # noqa: B018
+        problem = copy(self)
+        problem.load = load
+        problem._free = self.backend.xp.asarray(load.free)
+        return problem
+
+    @property
     def scale(self) -> float:
         """Energy that the load would put into the reference medium (stress units)."""
         C0, S0 = self.green.stiffness, self.green.compliance
@@ -186,24 +203,20 @@ def reference_medium(microstructure: Microstructure) -> tuple[float, float]:
     assert microstructure.stiffness is not None
     used = microstructure.phases
     fractions = microstructure.fractions[used]
-    return isotropic_part(np.tensordot(fractions, microstructure.stiffness[used], 1))
-
-
-def isotropic_part(C: np.ndarray) -> tuple[float, float]:
-    """Bulk and shear modulus of the isotropic matrix nearest to C (Mandel 6x6)."""
-    hydrostatic = C[:3, :3].sum() / 3
-    return hydrostatic / 3, (np.trace(C) - hydrostatic) / 10
+    return isotropic_moduli(np.tensordot(fractions, microstructure.stiffness[used], 1))
 
 
 def stiffness_bounds(microstructure: Microstructure) -> tuple[float, float]:
-    """Least and greatest eigenvalue of C0^-1 C over all voxels.
+    """Least and greatest eigenvalue of C0^-1 C that a solver should count with.
 
-    C0 is the `reference_medium`: the spectrum of the preconditioned operator lies
-    between the two.
+    C0 is the `reference_medium`; the spectrum of the preconditioned operator lies
+    between the extremes over all voxels. The least is at least `LEAST_CONTRAST` times
+    the greatest.
     """
     assert microstructure.stiffness is not None
     bulk, shear = reference_medium(microstructure)
     root = J / np.sqrt(3 * bulk) + K / np.sqrt(2 * shear)
     C = microstructure.stiffness[microstructure.phases]
     values = np.linalg.eigvalsh(root @ C @ root)
-    return float(max(values.min(), 0.0)), float(values.max())
+    high = float(values.max())
+    return max(float(values.min()), LEAST_CONTRAST * high), high

@@ -18,7 +18,7 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.percolation import check_load
 from fftmech.problem import Problem
 from fftmech.result import Result
-from fftmech.solvers import get_solver
+from fftmech.solvers import Solver, get_solver
 
 PRECISIONS = {"double": np.float64, "single": np.float32}
 
@@ -94,7 +94,7 @@ def solve(
         Names, values, shapes or a load that cannot be solved.
     """
     started = time.perf_counter()
-    _check_options(tolerance, max_iterations, precision, reference)
+    check_options(tolerance, max_iterations, precision, reference)
     method, discretized = get_solver(solver), discretization(scheme)
     microstructure.check()
     check_load(microstructure, load)
@@ -108,14 +108,12 @@ def solve(
         reference,
         temperature,
     )
-    r0 = problem.residual(problem.zeros())
-    norm = np.sqrt(max(problem.dot(r0, problem.precondition(r0)), 0.0))
     v = _initial(problem, initial)
+    problem.green  # part of the set-up  # noqa: B018
     setup = time.perf_counter()
 
-    floor = 10 * np.finfo(problem.precision).eps * np.sqrt(problem.scale)
-    v, status, residuals = _iterate(
-        problem, method, v, norm, floor, tolerance, max_iterations, progress
+    v, status, residuals = iterate(
+        problem, method, v, tolerance, max_iterations, progress
     )
     strain = problem.strain(v)
     stress = problem.stress(strain)
@@ -135,7 +133,7 @@ def solve(
         mean_stress=to_numpy(mean(stress)).astype(float),
         energy=float(0.5 * dot(elastic, stress).mean()),
         status=status,
-        advice=_advice(status, problem, solver, max_iterations, precision),
+        advice=advice_for(status, problem, solver, max_iterations, precision),
         iterations=len(residuals) - 1,
         residuals=residuals,
         times={"setup": setup - started, "solve": solved - setup},
@@ -145,18 +143,23 @@ def solve(
     )
 
 
-def _iterate(
+def iterate(
     problem: Problem,
-    method: Any,
+    method: Solver,
     v: Any,
-    norm: float,
-    floor: float,
-    tolerance: float,
-    max_iterations: int,
-    progress: Progress | None,
+    tolerance: float = 1e-6,
+    max_iterations: int = 1000,
+    progress: Progress | None = None,
 ) -> tuple[Any, str, list[float]]:
-    """Step until the true residual is below the tolerance, or it is clear that it won't."""
-    if norm <= floor:  # a homogeneous strain is the solution already
+    """Step from v until the true residual is below the tolerance, or never will be.
+
+    Returns the last v, the status (`Result.status`), and the relative residual before
+    each iteration and after the last.
+    """
+    r0 = problem.residual(problem.zeros())
+    norm = np.sqrt(max(problem.dot(r0, problem.precondition(r0)), 0.0))
+    if norm <= 10 * np.finfo(problem.precision).eps * np.sqrt(problem.scale):
+        # a homogeneous strain is the solution already
         return problem.zeros(), "converged", [0.0]
     state = method.init(problem, v)
     residuals = [float(np.sqrt(state.square)) / norm]
@@ -210,12 +213,19 @@ def _initial(problem: Problem, initial: Any) -> Any:
     return v
 
 
-def _check_options(
+def check_options(
     tolerance: float,
     max_iterations: int,
     precision: str,
-    reference: tuple[float, float] | None,
+    reference: tuple[float, float] | None = None,
 ) -> None:
+    """Refuse numbers that no solve can use.
+
+    Raises
+    ------
+    InputError
+        Naming the option.
+    """
     if not 0 < tolerance < 1:
         raise InputError(f"tolerance {tolerance}: expected a number in (0, 1)")
     if max_iterations < 1:
@@ -226,9 +236,10 @@ def _check_options(
         raise InputError(f"reference {reference}: expected two positive moduli (K, G)")
 
 
-def _advice(
+def advice_for(
     status: str, problem: Problem, solver: str, max_iterations: int, precision: str
 ) -> str:
+    """One line on what to do about a status."""
     if status == "converged":
         return ""
     scheme = problem.scheme.name

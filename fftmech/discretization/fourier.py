@@ -55,8 +55,9 @@ class Fourier(Discretization):
     def derivative(self, f: Any, axis: int, grid: Grid, point: int = 0) -> Any:
         """D_a f by FFT, (..., x, y, z) -> (..., x, y, z)."""
         fft = _fft(f)
-        k = self.symbol(grid, fft.xp)[0, axis]
-        return fft.irfftn(k * fft.rfftn(f), grid.shape)
+        spectrum = fft.rfftn(f)
+        spectrum *= self.symbol(grid, fft.xp)[0, axis]
+        return fft.irfftn(spectrum, grid.shape)
 
     def adjoint(self, f: Any, axis: int, grid: Grid, point: int = 0) -> Any:
         """D_a* f = -D_a f, the symbol being imaginary."""
@@ -65,16 +66,17 @@ class Fourier(Discretization):
     def gradient(self, u: Any, grid: Grid) -> Any:
         """D u: (*batch, c, x, y, z) -> (*batch, 1, c, 3, x, y, z)."""
         fft = _fft(u)
-        k = self.symbol(grid, fft.xp)[0]
-        spectrum = fft.rfftn(u)[..., :, None, :, :, :] * k
+        spectrum = fft.rfftn(u)
+        k = self.symbol(grid, fft.xp)[0].astype(spectrum.dtype)
+        spectrum = spectrum[..., :, None, :, :, :] * k
         return fft.irfftn(spectrum, grid.shape)[..., None, :, :, :, :, :]
 
     def gradient_adjoint(self, t: Any, grid: Grid) -> Any:
         """D* t: (*batch, 1, c, 3, x, y, z) -> (*batch, c, x, y, z)."""
         fft = _fft(t)
-        k = self.symbol(grid, fft.xp)[0]
-        spectrum = (fft.rfftn(t[..., 0, :, :, :, :, :]) * k.conj()).sum(axis=-4)
-        return fft.irfftn(spectrum, grid.shape)
+        spectrum = fft.rfftn(t[..., 0, :, :, :, :, :])
+        spectrum *= self.symbol(grid, fft.xp)[0].conj()
+        return fft.irfftn(spectrum.sum(axis=-4), grid.shape)
 
     def strain(self, u: Any, grid: Grid) -> Any:
         """sym(D u) + P n of a displacement u, or of an unknown (u, n)."""

@@ -20,9 +20,6 @@ from fftmech.green import Green, multiply
 from fftmech.problem import Problem, stiffness_bounds
 from fftmech.solvers.base import Solver, State
 
-# Pores have no finite contrast: the least stiffness that enters the geometric mean.
-LEAST_CONTRAST = 1e-3
-
 
 class Polarization(Solver):
     """Two reflections, one on the material law and one on equilibrium."""
@@ -32,7 +29,7 @@ class Polarization(Solver):
     def init(self, problem: Problem, v: Any) -> State:
         """Start from the polarization s + C0 e of v."""
         low, high = stiffness_bounds(problem.microstructure)
-        factor = np.sqrt(max(low, LEAST_CONTRAST * high) * high)
+        factor = np.sqrt(low * high)
         green = problem.new_green(*(factor * m for m in problem.reference))
         resolvent = problem.material.resolvent(green.stiffness)
         strain = problem.strain(v)

@@ -1,0 +1,67 @@
+"""Lists that every law is tested over, and small bodies to test it on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fftmech import SCHEMES, SOLVERS, Grid, Microstructure
+from fftmech.materials import PORE, cubic, isotropic
+from fftmech.tensors import matrix_from_quaternion, rotate_stiffness
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+ONE_POINT = [name for name, scheme in SCHEMES.items() if scheme.points == 1]
+
+SHAPES = [(4, 6, 8), (5, 3, 7), (4, 5, 1), (1, 6, 1)]
+"""Even, odd, 2-D and 1-D grids."""
+
+
+def pytest_generate_tests(metafunc):
+    """Run a test that names `scheme`, `solver` or `shape` over all of them."""
+    for name, values in (
+        ("scheme", list(SCHEMES)),
+        ("one_point_scheme", ONE_POINT),
+        ("solver", list(SOLVERS)),
+        ("shape", SHAPES),
+    ):
+        if name in metafunc.fixturenames:
+            marker = metafunc.definition.get_closest_marker("parametrize")
+            if marker is None or name not in str(marker.args[0]):
+                metafunc.parametrize(name, values, ids=str)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20)
+
+
+@pytest.fixture
+def data():
+    """Folder of real inputs; the test is skipped where it is absent."""
+    if not DATA.is_dir():
+        pytest.skip("no folder shared/data beside the repository")
+    return DATA
+
+
+def sphere(n, matrix, inclusion, radius=0.3):
+    """Centred sphere in a unit cube of n^3 voxels."""
+    grid = Grid((n, n, n))
+    x, y, z = grid.centers()
+    phase = (x - 0.5) ** 2 + (y - 0.5) ** 2 + (z - 0.5) ** 2 < radius**2
+    return Microstructure(grid, phase, np.array([matrix, inclusion]))
+
+
+def grains(shape, count=5, seed=3, crystal=None):
+    """Random voxels of `count` randomly oriented cubic crystals."""
+    rng = np.random.default_rng(seed)
+    crystal = cubic(C11=204.6, C12=137.7, C44=126.2) if crystal is None else crystal
+    q = rng.normal(size=(count, 4))
+    q /= np.linalg.norm(q, axis=1)[:, None]
+    C = rotate_stiffness(crystal, matrix_from_quaternion(q))
+    return Microstructure(Grid(shape), rng.integers(0, count, shape), C, q)
+
+
+SOFT = isotropic(E=1.0, nu=0.3)
+STIFF = isotropic(E=10.0, nu=0.2)
+EMPTY = PORE

@@ -1,0 +1,133 @@
+"""The hypercircle: an identity, not an estimate."""
+
+import numpy as np
+import pytest
+from conftest import EMPTY, SOFT, STIFF, grains, sphere
+
+from fftmech import InputError, Load, discretization, solve
+from fftmech.backend import cpu_backend
+from fftmech.certificate import admissible_stress, certify, certify_solution
+from fftmech.green import mean
+from fftmech.materials.linear import dot
+from fftmech.problem import Problem
+from fftmech.solve import iterate
+from fftmech.solvers import get_solver
+
+LOADS = {
+    "strain": Load(strain={"xx": 1.0, "xy": -0.5}),
+    "mixed": Load(strain={"zz": 1.0}, stress={"xx": 0.0, "yy": 0.3, "xy": 0.1}),
+    "stress": Load(stress=dict(xx=1.0, yy=0.0, zz=0.0, yz=0.0, xz=0.0, xy=0.2)),
+}
+
+
+def _problem(scheme, body, load):
+    return Problem(body, load, discretization(scheme), cpu_backend())
+
+
+def _solution(problem):
+    v, status, _ = iterate(problem, get_solver("cg"), problem.zeros(), 1e-13)
+    strain = problem.strain(v)
+    assert status in ("converged", "stagnated")
+    return strain, problem.stress(strain)
+
+
+def _admissible_pair(problem, rng):
+    """A compatible strain and an equilibrated stress that carry the load, else any."""
+    points = (problem.scheme.points, 6, *problem.grid.shape)
+    free = problem.load.free[:, None, None, None]
+    strain = problem.green.project_compatible(rng.normal(size=points))
+    wanted = problem.mean_strain(problem.zeros())[:, None, None, None]
+    strain -= ~free * (mean(strain)[:, None, None, None] - wanted)
+    stress = admissible_stress(problem, 10 * rng.normal(size=points))
+    return strain, stress
+
+
+@pytest.mark.parametrize("load", LOADS.values(), ids=LOADS)
+def test_gap_of_an_arbitrary_pair_is_the_sum_of_both_errors(scheme, load, rng):
+    body = sphere(5, SOFT, STIFF).with_changes(
+        eigenstrain=rng.normal(size=(2, 6)) if load.strain else None
+    )
+    problem = _problem(scheme, body, load)
+    e_sol, s_sol = _solution(problem)
+    e, s = _admissible_pair(problem, rng)
+    material = problem.material
+    strain_error = 0.5 * dot(e - e_sol, material.tangent(e - e_sol)).mean()
+    ds = s - s_sol
+    stress_error = 0.5 * dot(ds, material.compliance.apply(ds)).mean()
+    certificate = certify(problem, e, s)
+    assert certificate.gap == pytest.approx(strain_error + stress_error, rel=1e-10)
+
+
+def test_gap_is_the_energy_and_complementary_energy_difference(scheme, rng):
+    problem = _problem(scheme, grains((4, 3, 5)), LOADS["strain"])
+    e, s = _admissible_pair(problem, rng)
+    c = certify(problem, e, s)
+    assert c.energy_upper - c.energy_lower == pytest.approx(c.gap, rel=1e-10)
+
+
+@pytest.mark.parametrize("load", LOADS.values(), ids=LOADS)
+def test_energies_bracket_the_energy_of_the_solution(scheme, load, rng):
+    problem = _problem(scheme, grains((4, 3, 5)), load)
+    e_sol, s_sol = _solution(problem)
+    exact = certify_solution(problem, iterate_to_end(problem))
+    rough = certify(problem, *_admissible_pair(problem, rng))
+    assert rough.energy_lower < exact.energy_lower
+    assert exact.energy_upper < rough.energy_upper
+    assert exact.energy_upper == pytest.approx(exact.energy_lower, rel=1e-9)
+
+
+def iterate_to_end(problem):
+    return iterate(problem, get_solver("cg"), problem.zeros(), 1e-12)[0]
+
+
+@pytest.mark.parametrize("load", LOADS.values(), ids=LOADS)
+def test_certificate_of_a_solved_field_is_zero(scheme, load):
+    for body in (sphere(6, SOFT, STIFF), grains((4, 3, 5))):
+        result = solve(body, load, scheme=scheme, tolerance=1e-11)
+        assert result.certificate["relative"] < 1e-9
+
+
+def test_certificate_of_an_unfinished_solve_bounds_its_energy_error(scheme):
+    body, load = sphere(6, SOFT, STIFF), LOADS["strain"]
+    rough = solve(body, load, scheme=scheme, tolerance=1e-2)
+    exact = solve(body, load, scheme=scheme, tolerance=1e-11)
+    error = rough.energy - exact.energy
+    assert 0 < error <= rough.certificate["gap"] < 100 * error
+
+
+def test_certificate_says_that_a_loaded_pore_has_none():
+    result = solve(sphere(6, SOFT, EMPTY), LOADS["strain"])
+    assert result.certificate["gap"] is None
+    assert "pore" in result.certificate["reason"]
+
+
+def test_certificate_exists_where_the_stress_vanishes_in_the_pores(rng):
+    # a laminate of solid and empty layers along x, stretched along y: s_yy by layer
+    phase = np.zeros((4, 2, 2), int)
+    phase[2:] = 1
+    body = grains((4, 2, 2), count=2).with_changes(
+        phase=phase, stiffness=np.array([SOFT, EMPTY]), orientation=None
+    )
+    problem = _problem("rotated", body, Load(strain={"yz": 1.0}))
+    strain = np.zeros((1, 6, 4, 2, 2))
+    strain[:, 3] = 2**0.5
+    stress = problem.stress(strain)
+    assert not stress[:, :, 2:].any() and not stress[..., 2:, :, :].any()
+    assert certify(problem, strain, stress).gap == pytest.approx(0, abs=1e-14)
+    stress += np.array([0, 0, 0, 0.1, 0, 0])[:, None, None, None]
+    assert certify(problem, strain, stress).gap is None
+
+
+def test_fields_that_are_not_admissible_are_refused(scheme, rng):
+    problem = _problem(scheme, sphere(5, SOFT, STIFF), LOADS["mixed"])
+    e, s = _admissible_pair(problem, rng)
+    noise = rng.normal(size=e.shape)
+    one = np.ones((6, 1, 1, 1))
+    for strain, stress, message in (
+        (e + noise, s, "strain is not compatible"),
+        (e, s + noise, "stress is not equilibrated"),
+        (e + one, s, "strain misses the prescribed mean"),
+        (e, s + one, "stress misses the prescribed mean"),
+    ):
+        with pytest.raises(InputError, match=message):
+            certify(problem, strain, stress)

@@ -1,0 +1,365 @@
+"""Laws of a solve, for every scheme and solver."""
+
+import numpy as np
+import pytest
+from conftest import EMPTY, SOFT, STIFF, grains, sphere
+
+from fftmech import Grid, InputError, Load, Microstructure, discretization, solve
+from fftmech.materials import isotropic
+from fftmech.tensors import J, K, mandel_from_components
+
+TENSION = Load.uniaxial("zz", 1e-3)
+SHEAR = Load(strain={"xx": 1e-3, "xy": -5e-4})
+PRESSURE = {"xx": 1.0, "yy": 1.0, "zz": 1.0}
+
+
+def _close(a, b, tolerance):
+    assert abs(a - b).max() <= tolerance * abs(b).max()
+
+
+def test_homogeneous_body_is_solved_in_at_most_one_iteration(scheme, solver):
+    body = Microstructure(Grid((4, 5, 6)), np.zeros((4, 5, 6), int), [STIFF])
+    for load in (SHEAR, TENSION):
+        result = solve(body, load, scheme=scheme, solver=solver, tolerance=1e-12)
+        assert result.converged and result.iterations <= 1
+        _close(result.strain, result.mean_strain[:, None, None, None], 1e-12)
+
+
+def test_uniaxial_tension_of_a_homogeneous_body_gives_youngs_modulus(scheme):
+    body = Microstructure(Grid((4, 5, 6)), np.zeros((4, 5, 6), int), [STIFF])
+    result = solve(body, TENSION, scheme=scheme)
+    np.testing.assert_allclose(result.mean_stress[2], 10.0 * 1e-3, rtol=1e-10)
+    np.testing.assert_allclose(result.mean_strain[:2], -0.2 * 1e-3, rtol=1e-10)
+
+
+@pytest.mark.parametrize("load", [SHEAR, TENSION], ids=["strain", "mixed"])
+def test_every_solver_agrees_with_conjugate_gradients(scheme, solver, load):
+    body = sphere(8, SOFT, STIFF)
+    options = dict(scheme=scheme, tolerance=1e-8)
+    expected = solve(body, load, **options)
+    result = solve(body, load, solver=solver, **options)
+    assert expected.converged and result.converged
+    _close(result.stress, expected.stress, 1e-6)
+    _close(result.strain, expected.strain, 1e-6)
+
+
+@pytest.mark.parametrize("load", [SHEAR, TENSION], ids=["strain", "mixed"])
+def test_every_solver_agrees_on_a_true_pore(solver, load):
+    body = sphere(12, SOFT, EMPTY)
+    result = solve(body, load, solver=solver, tolerance=1e-7)
+    expected = solve(body, load, tolerance=1e-8)
+    assert result.converged
+    _close(result.stress, expected.stress, 1e-5)
+
+
+def test_result_does_not_depend_on_the_reference_medium(scheme):
+    body = sphere(8, SOFT, STIFF)
+    options = dict(scheme=scheme, tolerance=1e-9)
+    a = solve(body, SHEAR, reference=(1.0, 1.0), **options)
+    b = solve(body, SHEAR, reference=(30.0, 2.0), **options)
+    _close(a.stress, b.stress, 1e-7)
+
+
+def test_result_does_not_depend_on_the_solved_precision(scheme):
+    body = sphere(8, SOFT, STIFF)
+    single = solve(body, SHEAR, scheme=scheme, tolerance=1e-5, precision="single")
+    double = solve(body, SHEAR, scheme=scheme, tolerance=1e-8)
+    assert single.converged and single.stress.dtype == np.float32
+    _close(single.stress, double.stress, 1e-4)
+
+
+def test_hill_mandel_energy_of_the_means_is_the_mean_energy(scheme):
+    for body in (sphere(8, SOFT, STIFF), grains((6, 5, 4))):
+        for load in (SHEAR, TENSION):
+            result = solve(body, load, scheme=scheme, tolerance=1e-10)
+            macro = 0.5 * result.mean_stress @ result.mean_strain
+            assert result.energy == pytest.approx(macro, rel=1e-8)
+
+
+def test_prescribed_means_are_met_exactly(scheme):
+    body = grains((6, 5, 4))
+    load = Load(strain={"xx": 2e-3, "yz": 1e-4}, stress={"yy": 0.3, "xy": -0.1})
+    result = solve(body, load, scheme=scheme, tolerance=1e-9)
+    free = load.free
+    np.testing.assert_allclose(result.mean_strain[~free], load.mean_strain[~free], atol=1e-18)
+    error = abs(result.mean_stress - load.mean_stress)[free].max()
+    assert error < 1e-8 * abs(result.mean_stress).max()
+
+
+def test_solved_stress_is_equilibrated_in_its_own_scheme(scheme):
+    body = sphere(8, SOFT, STIFF)
+    d = discretization(scheme)
+    if d.points > 1:  # the voxel average is not what is in equilibrium
+        return
+    result = solve(body, SHEAR, scheme=scheme, tolerance=1e-10)
+    grid = body.grid
+    gradient = d.gradient(result.stress, grid)
+    divergence = d.divergence(result.stress[None], grid)
+    assert (divergence**2).sum() ** 0.5 < 1e-8 * (gradient**2).sum() ** 0.5
+
+
+def _permuted(body, axes):
+    """The body with its axes renamed; new axis a is old axis axes[a]."""
+    return Microstructure(
+        Grid(tuple(body.grid.shape[a] for a in axes)),
+        body.phase.transpose(axes),
+        body.stiffness,
+    )
+
+
+@pytest.mark.parametrize("axes", [(1, 2, 0), (1, 0, 2)], ids=str)
+def test_permuting_the_axes_permutes_the_field(scheme, axes, rng):
+    phase = rng.integers(0, 2, (4, 5, 6))
+    body = Microstructure(Grid(phase.shape), phase, np.array([SOFT, STIFF]))
+    strain = np.array([[3.0, 0.4, 0.2], [0.4, -1.0, 0.6], [0.2, 0.6, 0.5]]) * 1e-3
+    pairs = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+    vector = lambda m: mandel_from_components([m[i, j] for i, j in pairs])
+    moved = strain[np.ix_(axes, axes)]
+    options = dict(scheme=scheme, tolerance=1e-10)
+    a = solve(body, Load.from_mandel(vector(strain)), **options)
+    b = solve(_permuted(body, axes), Load.from_mandel(vector(moved)), **options)
+    order = [pairs.index(tuple(sorted((axes[i], axes[j])))) for i, j in pairs]
+    _close(b.stress, a.stress[order].transpose(0, *(1 + x for x in axes)), 1e-7)
+
+
+def test_translating_the_microstructure_translates_the_field(scheme, rng):
+    phase = rng.integers(0, 2, (4, 5, 6))
+    body = Microstructure(Grid(phase.shape), phase, np.array([SOFT, STIFF]))
+    shift = dict(shift=(1, 3, 2), axis=(-3, -2, -1))
+    moved = body.with_changes(phase=np.roll(phase, **shift))
+    options = dict(scheme=scheme, tolerance=1e-10)
+    a, b = solve(body, SHEAR, **options), solve(moved, SHEAR, **options)
+    _close(b.stress, np.roll(a.stress, **shift), 1e-8)
+
+
+def test_swapping_phase_ids_changes_nothing(scheme, rng):
+    phase = rng.integers(0, 2, (4, 5, 6))
+    body = Microstructure(Grid(phase.shape), phase, np.array([SOFT, STIFF]))
+    swapped = body.with_changes(phase=1 - phase, stiffness=np.array([STIFF, SOFT]))
+    a, b = (solve(m, SHEAR, scheme=scheme, tolerance=1e-10) for m in (body, swapped))
+    _close(b.stress, a.stress, 1e-8)
+
+
+def test_voxelwise_stiffness_and_phase_table_are_the_same_problem(rng):
+    shape = (16, 16, 16)  # enough voxels for the path of one matrix a voxel
+    body = grains(shape, count=7)
+    every = body.with_changes(
+        phase=np.arange(body.grid.voxels).reshape(shape),
+        stiffness=body.stiffness[body.phase.ravel()],
+        orientation=None,
+    )
+    a, b = solve(body, SHEAR), solve(every, SHEAR)
+    assert a.iterations == b.iterations
+    _close(b.stress, a.stress, 1e-10)
+
+
+def test_two_dimensional_grid_is_a_prism(scheme, rng):
+    flat = rng.integers(0, 2, (5, 7, 1))
+    C = np.array([SOFT, STIFF])
+    spacing = (0.2, 0.2, 0.2)
+    a = solve(Microstructure(Grid((5, 7, 1), spacing), flat, C), SHEAR, scheme=scheme)
+    thick = np.repeat(flat, 3, axis=2)
+    b = solve(Microstructure(Grid((5, 7, 3), spacing), thick, C), SHEAR, scheme=scheme)
+    _close(b.stress, np.repeat(a.stress, 3, axis=3), 1e-6)
+
+
+def test_free_thermal_expansion_of_a_homogeneous_body_is_stress_free(scheme, solver):
+    body = Microstructure(
+        Grid((4, 3, 2)),
+        np.zeros((4, 3, 2), int),
+        [STIFF],
+        thermal_expansion=[[1e-5, 2e-5, 3e-5, 0, 0, 0]],
+    )
+    result = solve(body, FREE, scheme=scheme, solver=solver, temperature=100.0)
+    assert result.converged
+    np.testing.assert_allclose(result.mean_strain[:3], [1e-3, 2e-3, 3e-3], rtol=1e-5)
+    assert abs(result.stress).max() < 1e-5 * 10 * 3e-3
+
+
+def test_clamped_thermal_expansion_gives_minus_c_times_alpha(scheme):
+    body = Microstructure(
+        Grid((4, 3, 2)),
+        np.zeros((4, 3, 2), int),
+        [STIFF],
+        eigenstrain=[[1e-3, 1e-3, 1e-3, 0, 0, 0]],
+    )
+    result = solve(body, Load(strain={"xx": 0.0}), scheme=scheme)
+    bulk = 10 / (3 * (1 - 2 * 0.2))
+    np.testing.assert_allclose(result.mean_stress[:3], -3 * bulk * 1e-3, rtol=1e-12)
+
+
+FREE = Load(stress={c: 0.0 for c in ("xx", "yy", "zz", "yz", "xz", "xy")})
+
+
+def test_free_expansion_is_the_stress_weighted_mean_of_expansions(scheme, solver):
+    # Levin 1967: tr E_free = <tr(s) alpha>, s the field under a mean stress of unity
+    body, alpha = sphere(8, SOFT, STIFF), np.array([1e-5, 4e-5])
+    body = body.with_changes(thermal_expansion=np.outer(alpha, [1, 1, 1, 0, 0, 0]))
+    options = dict(scheme=scheme, solver=solver, tolerance=1e-9)
+    free = solve(body, FREE, temperature=1.0, **options)
+    pressed = solve(body, Load(stress={**FREE.stress, **PRESSURE}), **options)
+    assert free.converged and pressed.converged
+    expected = (pressed.stress[:3].sum(axis=0) * alpha[body.phase]).mean()
+    assert free.mean_strain[:3].sum() == pytest.approx(expected, rel=1e-6)
+
+
+def test_expansion_of_a_two_phase_composite_follows_from_its_bulk_modulus():
+    # Levin 1967: alpha_eff = a1 + (a2 - a1) (1/K_eff - 1/K1) / (1/K2 - 1/K1)
+    body, alpha = sphere(8, SOFT, STIFF), np.array([1e-5, 4e-5])
+    body = body.with_changes(thermal_expansion=np.outer(alpha, [1, 1, 1, 0, 0, 0]))
+    pressed = solve(body, Load(stress={**FREE.stress, **PRESSURE}), tolerance=1e-9)
+    free = solve(body, FREE, temperature=1.0, tolerance=1e-9)
+    compliance = pressed.mean_strain[:3].sum()  # 1 / K_eff
+    soft, stiff = 3 * (1 - 2 * 0.3) / 1.0, 3 * (1 - 2 * 0.2) / 10.0
+    part = (compliance - soft) / (stiff - soft)
+    expected = alpha[0] + (alpha[1] - alpha[0]) * part
+    assert free.mean_strain[0] == pytest.approx(expected, rel=1e-7)
+
+
+def test_initial_guess_at_the_solution_needs_no_iteration(scheme):
+    body = grains((6, 5, 4))
+    first = solve(body, TENSION, scheme=scheme, tolerance=1e-8)
+    again = solve(body, TENSION, scheme=scheme, tolerance=1e-6, initial=first)
+    if scheme == "fourier":  # its Nyquist strains are no part of a displacement
+        assert again.iterations < first.iterations
+    else:
+        assert again.iterations == 0
+    _close(again.stress, first.stress, 1e-5)
+
+
+def test_initial_guess_does_not_change_the_result(scheme, rng):
+    body = grains((6, 5, 4))
+    options = dict(scheme=scheme, tolerance=1e-9)
+    expected = solve(body, SHEAR, **options)
+    noise = 1e-3 * rng.normal(size=(3, 6, 5, 4))
+    result = solve(body, SHEAR, initial=noise, **options)
+    _close(result.stress, expected.stress, 1e-7)
+
+
+def test_capped_solve_reports_failure_and_still_gives_fields(scheme, solver):
+    body = sphere(8, SOFT, STIFF)
+    result = solve(body, SHEAR, scheme=scheme, solver=solver, max_iterations=2)
+    assert result.status == "max_iterations" and not result.converged
+    assert result.iterations == 2 and len(result.residuals) == 3
+    assert result.advice
+    assert np.isfinite(result.stress).all() and result.stress.any()
+
+
+def test_tolerance_beyond_single_precision_is_reported_not_claimed():
+    result = solve(
+        sphere(8, SOFT, STIFF), SHEAR, tolerance=1e-12, precision="single"
+    )
+    assert not result.converged and "double" in result.advice
+
+
+def test_residual_reported_is_that_of_the_returned_fields(solver):
+    body = sphere(8, SOFT, STIFF)
+    result = solve(body, SHEAR, solver=solver, tolerance=1e-7)
+    again = solve(body, SHEAR, solver="cg", tolerance=1e-7, initial=result)
+    assert again.residuals[0] == pytest.approx(result.residual, rel=1e-6)
+
+
+def test_basic_scheme_iterations_grow_in_proportion_to_the_contrast(rng):
+    # Moulinec & Suquet: contraction (kappa - 1)/(kappa + 1), kappa the contrast
+    counts = []
+    phase = rng.random((9, 9, 9)) < 0.5
+    for contrast in (5.0, 20.0, 80.0):
+        C = np.array([isotropic(E=1, nu=0.3), isotropic(E=contrast, nu=0.3)])
+        body = Microstructure(Grid(phase.shape), phase, C)
+        result = solve(body, SHEAR, solver="basic", scheme="fourier")
+        assert result.converged
+        rate = (contrast - 1) / (contrast + 1)
+        assert result.iterations <= np.log(1e-6) / np.log(rate) + 1
+        counts.append(result.iterations)
+    assert 3 < counts[1] / counts[0] < 5 and 3 < counts[2] / counts[1] < 5
+
+
+def test_polarization_iterations_grow_with_the_root_of_the_contrast(rng):
+    # Eyre & Milton 1999
+    counts = []
+    phase = rng.random((9, 9, 9)) < 0.5
+    for contrast in (4.0, 16.0):
+        C = np.array([isotropic(E=1, nu=0.3), isotropic(E=contrast, nu=0.3)])
+        body = Microstructure(Grid(phase.shape), phase, C)
+        result = solve(body, SHEAR, solver="polarization", scheme="fourier")
+        assert result.converged
+        counts.append(result.iterations)
+    assert counts[1] / counts[0] < 2.6
+
+
+def test_rigid_like_inclusions_are_solved(scheme):
+    body = sphere(8, SOFT, 1e6 * SOFT)
+    result = solve(body, SHEAR, scheme=scheme, tolerance=1e-8)
+    assert result.converged
+    inside = abs(result.strain[:, body.phase == 1]).max()
+    assert inside < 1e-4 * abs(result.mean_strain).max()
+
+
+def test_stress_vanishes_in_a_pore():
+    body = sphere(12, SOFT, EMPTY)
+    for scheme in ("rotated", "hex8"):
+        result = solve(body, TENSION, scheme=scheme)
+        assert result.converged
+        assert not result.stress[:, body.phase == 1].any()
+
+
+def test_polycrystal_under_hydrostatic_strain_is_uniform(scheme):
+    # Hill 1952: K = (C11 + 2 C12) / 3, whatever the orientations
+    load = Load(strain=dict(xx=1e-3, yy=1e-3, zz=1e-3))
+    result = solve(grains((6, 5, 4)), load, scheme=scheme, tolerance=1e-10)
+    bulk = (204.6 + 2 * 137.7) / 3
+    expected = 3e-3 * bulk * np.array([1, 1, 1, 0, 0, 0.0])
+    _close(result.stress, expected[:, None, None, None], 1e-9)
+
+
+def test_stress_control_is_refused_where_pores_cut_the_solid():
+    phase = np.zeros((4, 6, 6), int)
+    phase[0] = 1
+    body = Microstructure(Grid(phase.shape), phase, np.array([SOFT, EMPTY]))
+    with pytest.raises(InputError, match="stress xx .*pores separate.*along x"):
+        solve(body, Load(stress={"xx": 1.0}))
+    assert solve(body, Load(strain={"xx": 1.0}, stress={"yy": 0.0})).converged
+
+
+def test_stress_control_of_an_open_foam_is_solved():
+    # the pore percolates, and so does the solid
+    phase = np.zeros((8, 8, 8), int)
+    for axis in range(3):
+        channel = [slice(2, 5)] * 3
+        channel[axis] = slice(None)
+        phase[tuple(channel)] = 1
+    body = Microstructure(Grid(phase.shape), phase, np.array([SOFT, EMPTY]))
+    result = solve(body, Load(stress={"xx": 1e-3, "yy": 0.0, "zz": 0.0}))
+    assert result.converged
+    assert result.mean_stress[0] == pytest.approx(1e-3, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (dict(tolerance=0.0), r"tolerance 0\.0: expected a number in \(0, 1\)"),
+        (dict(max_iterations=0), "max_iterations 0: expected at least 1"),
+        (dict(precision="half"), "'half': expected double or single"),
+        (dict(scheme="spectral"), "scheme 'spectral': expected one of"),
+        (dict(solver="gmres"), "solver 'gmres': expected one of"),
+        (dict(reference=(1.0, -1.0)), "expected two positive moduli"),
+        (dict(initial=np.zeros((3, 2, 2, 2))), "initial displacement of shape"),
+    ],
+)
+def test_bad_options_are_refused_by_name(options, message):
+    with pytest.raises(InputError, match=message):
+        solve(sphere(4, SOFT, STIFF), SHEAR, **options)
+
+
+def test_load_refuses_what_cannot_be_meant():
+    with pytest.raises(InputError, match="component 'zx': expected one of"):
+        Load(strain={"zx": 1.0})
+    with pytest.raises(InputError, match="yy has both a strain and a stress"):
+        Load(strain={"yy": 1.0}, stress={"yy": 0.0})
+    with pytest.raises(InputError, match="xx=nan: expected a finite number"):
+        Load(stress={"xx": float("nan")})
+
+
+def test_isotropic_projectors_split_the_identity():
+    np.testing.assert_allclose(J @ K, 0, atol=1e-16)
+    np.testing.assert_allclose(J + K, np.eye(6))
