@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+from rich import box
 from rich.console import Console
+from rich.table import Table
 
 from fftmech.errors import InputError
 
@@ -56,6 +58,21 @@ def fail(message: str) -> None:
 def print_json(document: dict[str, Any]) -> None:
     """Print one JSON document on standard output."""
     click.echo(json.dumps(document, indent=2))
+
+
+def table(*columns: str) -> Table:
+    """Return a table whose first column is names and whose others are numbers."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    made.add_column(columns[0])
+    for name in columns[1:]:
+        made.add_column(name, justify="right")
+    return made
+
+
+def show(title: str, content: Table) -> None:
+    """Print a table under a bold title."""
+    console.print(title, style="bold", soft_wrap=True, markup=False)
+    console.print(content)
 
 
 def check_output(path: str | os.PathLike, force: bool) -> None:

@@ -1,3 +1,51 @@
-"""FFT micromechanics on voxel grids."""
+"""FFT micromechanics on voxel grids.
+
+Conventions
+-----------
+Fields in memory are `(*batch, component, x, y, z)`, C order, space last. Symmetric
+tensors are Mandel 6-vectors in the order xx, yy, zz, yz, xz, xy, off-diagonals times
+sqrt(2); stiffness is Mandel 6x6. Fields at integration points carry an axis q before
+the component.
+
+Files, the command line and printed tables speak tensor components (no factor) for
+strain and stress and Voigt 6x6 (engineering shear) for stiffness.
+
+Orientations are Bunge Euler angles (phi1, Phi, phi2), kept as unit quaternions w x y z
+of the rotation that takes crystal to sample components: v_sample = R v_crystal.
+
+Units are the user's, and consistent: strains have none, moduli and stresses share one.
+
+Convergence is the relative equilibrium residual in the dual norm,
+sqrt(<r, M r> / <r0, M r0>).
+"""
+
+from fftmech.discretization import SCHEMES, discretization
+from fftmech.errors import InputError
+from fftmech.grid import Grid
+from fftmech.homogenize import Effective, homogenize
+from fftmech.io import read, read_result, write, write_result
+from fftmech.load import Load
+from fftmech.microstructure import Microstructure
+from fftmech.result import Result
+from fftmech.solve import solve
+from fftmech.solvers import SOLVERS
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "SCHEMES",
+    "SOLVERS",
+    "Effective",
+    "Grid",
+    "InputError",
+    "Load",
+    "Microstructure",
+    "Result",
+    "discretization",
+    "homogenize",
+    "read",
+    "read_result",
+    "solve",
+    "write",
+    "write_result",
+]

@@ -6,18 +6,17 @@ import numpy as np
 
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
+from fftmech.fields import elastic_energy_density
 from fftmech.grid import Grid
 from fftmech.metrics import (
     NORMALISATIONS,
     QUANTILES,
     divergence_norm,
-    energy_density,
     incompatibility_norm,
     nrmse,
     tail,
     tensor_nrmse,
 )
-from fftmech.problem import total_eigenstrain
 from fftmech.result import Result
 from fftmech.spectrum import octave_bands, power_spectrum
 from fftmech.tensors import COMPONENTS, components_from_mandel
@@ -189,8 +188,7 @@ def _spectra(fields: dict[str, Any], solid: np.ndarray, grid: Grid) -> dict[str,
 
 
 def _tails(a: Result, b: Result, solid: np.ndarray) -> dict[str, Any]:
-    quantiles = [_elastic_energy(result, solid) for result in (a, b)]
-    p, r = (tail(density) for density in quantiles)
+    p, r = (tail(elastic_energy_density(result)[solid]) for result in (a, b))
     ratio = np.divide(p, r, out=np.full_like(r, np.nan), where=r > 0)
     return {
         "quantile": list(QUANTILES),
@@ -198,14 +196,6 @@ def _tails(a: Result, b: Result, solid: np.ndarray) -> dict[str, Any]:
         "b": _floats(r),
         "ratio": _floats(ratio),
     }
-
-
-def _elastic_energy(result: Result, solid: np.ndarray) -> np.ndarray:
-    micro, strain = result.microstructure, result.strain
-    eigenstrain = total_eigenstrain(micro, result.temperature)
-    if eigenstrain is not None:
-        strain = strain - np.moveaxis(eigenstrain[micro.phase], -1, 0)
-    return energy_density(strain, result.stress)[solid]
 
 
 def _floats(values: Any) -> list[float | None]:

@@ -137,9 +137,7 @@ def _hermitian_inverse(
         (2, 2): a * d - b * b.conj(),
     }
     determinant = (
-        a * cofactors[0, 0]
-        + b * cofactors[0, 1].conj()
-        + c * cofactors[0, 2].conj()
+        a * cofactors[0, 0] + b * cofactors[0, 1].conj() + c * cofactors[0, 2].conj()
     ).real
     scale = xp.where(null, 0.0, 1.0 / xp.where(null, 1.0, determinant))
     return {key: value * scale for key, value in cofactors.items()}

@@ -74,7 +74,7 @@ class Grid:
         return (nx, ny, nz // 2 + 1)
 
     def angles(self, xp: Any = np) -> tuple[Any, Any, Any]:
-        """Phase angles xi_a in [-pi, pi] (radians a voxel) of the half-complex transform.
+        """Phase angles xi_a in [-pi, pi], radians a voxel, of the half spectrum.
 
         Returns three arrays of shapes (nx, 1, 1), (1, ny, 1) and (1, 1, nz//2 + 1);
         a Nyquist frequency is exactly -pi or pi.
@@ -88,7 +88,7 @@ class Grid:
         )
 
     def spectral_weights(self, xp: Any = np) -> Any:
-        """Multiplicity (1 or 2) of each half-complex frequency, shape (1, 1, nz//2 + 1).
+        """Multiplicity, 1 or 2, of each half-complex frequency, (1, 1, nz//2 + 1).
 
         Sums over the full spectrum are sums over the half spectrum with these weights.
         """

@@ -81,8 +81,10 @@ def homogenize(
 
     Parameters
     ----------
-    microstructure, scheme, solver, tolerance, max_iterations, device, precision, threads
-        As in `fftmech.solve`. Eigenstrains play no part.
+    microstructure
+        Phase map and stiffness by phase; eigenstrains play no part.
+    scheme, solver, tolerance, max_iterations, device, precision, threads
+        As in `fftmech.solve`.
     progress
         Called after every iteration with the load (0 to 5), iterations and residual.
 
@@ -143,9 +145,7 @@ def homogenize(
         stiffness=C,
         engineering=engineering_constants(C),
         symmetry=symmetry_distances(C),
-        bounds=bounds(
-            microstructure.stiffness[used], microstructure.fractions[used]
-        ),
+        bounds=bounds(microstructure.stiffness[used], microstructure.fractions[used]),
         iterations=iterations,
         residuals=residuals,
         status=worst,

@@ -27,11 +27,11 @@ from fftmech.materials.linear import LinearElastic
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import J, K
 
-# On compatible fields a soft phase follows its surroundings, so that the spectrum of the
-# operator hardly reaches down to the least stiffness (0 for a pore). Polarization on a
-# sphere of contrast 1000, of 1e-4 and a pore: 84, 86 and 86 iterations with this floor,
-# 262, 478 and 523 with 1e-3. With 0, the step 2 / (0 + high) of the basic scheme would
-# not contract on strains that vanish in the pores.
+# On compatible fields a soft phase follows its surroundings, so that the spectrum of
+# the operator hardly reaches down to the least stiffness (0 for a pore). Polarization
+# on a sphere of contrast 1000, of 1e-4 and a pore: 84, 86 and 86 iterations with this
+# floor, 262, 478 and 523 with 1e-3. With 0, the step 2 / (0 + high) of the basic
+# scheme would not contract on strains that vanish in the pores.
 LEAST_CONTRAST = 0.03
 
 
@@ -87,9 +87,7 @@ class Problem:
 
     def new_green(self, bulk: float, shear: float) -> Green:
         """Return the Green operator of another reference medium."""
-        return Green(
-            self.scheme, self.grid, self.backend, bulk, shear, self.precision
-        )
+        return Green(self.scheme, self.grid, self.backend, bulk, shear, self.precision)
 
     def with_load(self, load: Load) -> "Problem":
         """Return the same body under another load; everything else is shared."""

@@ -129,7 +129,7 @@ def solve(
         displacement=to_numpy(problem.displacement(v)[:3]),
         strain=to_numpy(strain.mean(axis=0)),
         stress=to_numpy(stress.mean(axis=0)),
-        mean_strain=to_numpy(mean(strain)).astype(float),
+        mean_strain=to_numpy(problem.mean_strain(v)).astype(float),
         mean_stress=to_numpy(mean(stress)).astype(float),
         energy=float(0.5 * dot(elastic, stress).mean()),
         status=status,

@@ -115,11 +115,11 @@ def mandel_rotation(R: np.ndarray) -> np.ndarray:
     R = np.asarray(R, dtype=float)
     Q = np.empty((*R.shape[:-2], 6, 6))
     for m, (i, j) in enumerate(PAIRS):
-        for n, (k, l) in enumerate(PAIRS):
-            if k == l:
+        for n, (k, p) in enumerate(PAIRS):
+            if k == p:
                 Q[..., m, n] = FACTORS[m] * R[..., i, k] * R[..., j, k]
             else:
-                both = R[..., i, k] * R[..., j, l] + R[..., i, l] * R[..., j, k]
+                both = R[..., i, k] * R[..., j, p] + R[..., i, p] * R[..., j, k]
                 Q[..., m, n] = FACTORS[m] / FACTORS[n] * both
     return Q
 

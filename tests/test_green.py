@@ -15,7 +15,8 @@ SPACING = (0.1, 0.25, 0.4)
 
 
 def _green(scheme, shape, bulk=2.0, shear=0.7):
-    return Green(discretization(scheme), Grid(shape, SPACING), cpu_backend(), bulk, shear)
+    grid = Grid(shape, SPACING)
+    return Green(discretization(scheme), grid, cpu_backend(), bulk, shear)
 
 
 def _points(rng, scheme, shape):

@@ -38,7 +38,7 @@ def test_laminate_of_eleven_voxels_is_exact_in_every_scheme(scheme):
     np.testing.assert_allclose(C[0, 0], 1 / inverse, rtol=1e-9)
     np.testing.assert_allclose(C[4, 4], 11 / (10 / 1 + 1 / 11), rtol=1e-9)
     np.testing.assert_allclose(C[3, 3], (10 * 1 + 11) / 11, rtol=1e-9)
-    # lambda / M = 1/2 in both: C11 - lambda-part 4 mu (lambda + mu) / M, plus 1/inverse/4
+    # <4 mu (lambda + mu) / M> + <lambda / M>^2 / <1 / M>, with lambda / M = 1/2
     expected = (10 * 3 + 33) / 11 + 0.25 / inverse
     np.testing.assert_allclose(C[1, 1], expected, rtol=1e-9)
 

@@ -81,7 +81,9 @@ def test_prescribed_means_are_met_exactly(scheme):
     load = Load(strain={"xx": 2e-3, "yz": 1e-4}, stress={"yy": 0.3, "xy": -0.1})
     result = solve(body, load, scheme=scheme, tolerance=1e-9)
     free = load.free
-    np.testing.assert_allclose(result.mean_strain[~free], load.mean_strain[~free], atol=1e-18)
+    np.testing.assert_array_equal(result.mean_strain[~free], load.mean_strain[~free])
+    voxels = result.strain.mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(voxels, result.mean_strain, atol=1e-16)
     error = abs(result.mean_stress - load.mean_stress)[free].max()
     assert error < 1e-8 * abs(result.mean_stress).max()
 
@@ -113,7 +115,10 @@ def test_permuting_the_axes_permutes_the_field(scheme, axes, rng):
     body = Microstructure(Grid(phase.shape), phase, np.array([SOFT, STIFF]))
     strain = np.array([[3.0, 0.4, 0.2], [0.4, -1.0, 0.6], [0.2, 0.6, 0.5]]) * 1e-3
     pairs = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
-    vector = lambda m: mandel_from_components([m[i, j] for i, j in pairs])
+
+    def vector(m):
+        return mandel_from_components([m[i, j] for i, j in pairs])
+
     moved = strain[np.ix_(axes, axes)]
     options = dict(scheme=scheme, tolerance=1e-10)
     a = solve(body, Load.from_mandel(vector(strain)), **options)
@@ -246,9 +251,7 @@ def test_capped_solve_reports_failure_and_still_gives_fields(scheme, solver):
 
 
 def test_tolerance_beyond_single_precision_is_reported_not_claimed():
-    result = solve(
-        sphere(8, SOFT, STIFF), SHEAR, tolerance=1e-12, precision="single"
-    )
+    result = solve(sphere(8, SOFT, STIFF), SHEAR, tolerance=1e-12, precision="single")
     assert not result.converged and "double" in result.advice
 
 

@@ -175,13 +175,13 @@ def _inc(derivative: Any, field: Any, grid: Grid) -> Any:
     """eps_ikl eps_jmn d_k d_m f_ln of Mandel fields (..., 6, x, y, z)."""
     xp = namespace(field)
     result = xp.zeros_like(field)
-    for (i, k, l, sign_1) in LEVI_CIVITA:
-        for (j, m, n, sign_2) in LEVI_CIVITA:
+    for i, k, p, sign_1 in LEVI_CIVITA:
+        for j, m, n, sign_2 in LEVI_CIVITA:
             if j < i:
                 continue
-            term = field[..., _COMPONENT[l, n], :, :, :]
+            term = field[..., _COMPONENT[p, n], :, :, :]
             term = derivative(derivative(term, m, grid), k, grid)
-            # Mandel factors: into the result sqrt(2) off the diagonal, out of f 1/sqrt(2)
-            factor = (1.0 if i == j else 2**0.5) * (1.0 if l == n else 0.5**0.5)
+            # Mandel factors off the diagonal: sqrt(2) into the result, 1/sqrt(2) out
+            factor = (1.0 if i == j else 2**0.5) * (1.0 if p == n else 0.5**0.5)
             result[..., _COMPONENT[i, j], :, :, :] += sign_1 * sign_2 * factor * term
     return result

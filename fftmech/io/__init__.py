@@ -1,0 +1,209 @@
+"""Files: one format a module, found by extension and, within HDF5, by content.
+
+A format is a module with `read(path, *, options...) -> Microstructure`; its keyword
+arguments are the options that it takes. HDF5 formats also have
+`recognises(file, dataset)`: the first one that does reads the file.
+"""
+
+import inspect
+from collections.abc import Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from types import ModuleType
+
+from fftmech.errors import InputError
+from fftmech.io import (
+    container,
+    dream3d,
+    fans,
+    hdf5,
+    npy,
+    raw,
+    tesr,
+    tif,
+    vti,
+    vtkhdf,
+    vtkhdf_result,
+)
+from fftmech.microstructure.base import Microstructure
+from fftmech.result import Result
+
+HDF5 = (vtkhdf, dream3d, hdf5, fans)
+
+FORMATS: dict[str, tuple[ModuleType, ...]] = {
+    ".h5": HDF5,
+    ".hdf5": HDF5,
+    ".hdf": HDF5,
+    ".vtkhdf": HDF5,
+    ".dream3d": HDF5,
+    ".vti": (vti,),
+    ".tesr": (tesr,),
+    ".npy": (npy,),
+    ".tif": (tif,),
+    ".tiff": (tif,),
+    ".raw": (raw,),
+    ".raw.gz": (raw,),
+}
+"""Formats by extension; of several, the first that recognises the file's content."""
+
+WRITTEN = (".h5", ".hdf5", ".hdf", ".vtkhdf")
+"""Extensions of the one format that is written."""
+
+__all__ = [
+    "FORMATS",
+    "WRITTEN",
+    "check_writable",
+    "kind",
+    "read",
+    "read_result",
+    "write",
+    "write_result",
+]
+
+
+def read(
+    path: str | PathLike,
+    *,
+    dataset: str | None = None,
+    axes: str | None = None,
+    shape: Sequence[int] | None = None,
+    dtype: str | None = None,
+    spacing: Sequence[float] | None = None,
+    threshold: float | None = None,
+) -> Microstructure:
+    """Read a microstructure from any known format (of a result: its microstructure).
+
+    Parameters
+    ----------
+    path
+        The file; its extension, and for HDF5 its content, tells the format.
+    dataset
+        Path inside the file of the phase ids, where a file may hold several.
+    axes
+        "xyz" (array[x, y, z]) or "zyx" (x runs fastest), for bare arrays.
+    shape, dtype
+        Voxels along x, y, z, and a voxel's type, for headerless files.
+    spacing
+        Edges of a voxel along x, y, z (length units), for files that hold none.
+    threshold
+        Grey value T of an image: voxels with value > T are phase 1, others phase 0.
+
+    Raises
+    ------
+    InputError
+        No such file, an unknown format, an option that the format does not take, or
+        content that is no microstructure.
+    """
+    given = {
+        name: value
+        for name, value in {
+            "dataset": dataset,
+            "axes": axes,
+            "shape": shape,
+            "dtype": dtype,
+            "spacing": spacing,
+            "threshold": threshold,
+        }.items()
+        if value is not None
+    }
+    _check_file(path)
+    reader = _reader(path, dataset)
+    taken = [*inspect.signature(reader.read).parameters][1:]
+    for name in given:
+        if name not in taken:
+            listed = " ".join(f"--{option}" for option in taken) or "no options"
+            raise InputError(
+                f"{fspath(path)}: this format takes no --{name} (it takes {listed}); "
+                "leave it out"
+            )
+    return reader.read(path, **given)
+
+
+def read_result(path: str | PathLike) -> Result:
+    """Read a result that `write_result` wrote.
+
+    Raises
+    ------
+    InputError
+        No such file, or no result in it.
+    """
+    _check_file(path)
+    if kind(path) != "result":
+        raise InputError(
+            f"{fspath(path)} holds no result; make one with fftmech solve ... "
+            "-o result.vtkhdf"
+        )
+    return vtkhdf_result.read_result(path)
+
+
+def write(path: str | PathLike, microstructure: Microstructure) -> None:
+    """Write a microstructure as VTKHDF; the file appears whole or not at all."""
+    check_writable(path)
+    vtkhdf.write(path, microstructure)
+
+
+def write_result(path: str | PathLike, result: Result) -> None:
+    """Write a result as VTKHDF; the file appears whole or not at all."""
+    check_writable(path)
+    vtkhdf_result.write_result(path, result)
+
+
+def check_writable(path: str | PathLike) -> None:
+    """Refuse a name whose extension is not that of the one format written.
+
+    Raises
+    ------
+    InputError
+        Another extension. Call it before work is done whose result is to be written.
+    """
+    if Path(path).suffix.lower() not in WRITTEN:
+        raise InputError(
+            f"{fspath(path)}: files are written as VTKHDF: end the name in .h5 or "
+            ".vtkhdf"
+        )
+
+
+def kind(path: str | PathLike) -> str | None:
+    """What a file holds: "microstructure", "result", or None where nothing known.
+
+    Raises
+    ------
+    InputError
+        No such file, or HDF5 that cannot be opened.
+    """
+    _check_file(path)
+    formats = _formats(path)
+    if formats is None:
+        return None
+    if formats is HDF5:
+        with container.opened(path) as file:
+            if vtkhdf.recognises(file, None):
+                found = vtkhdf.kind(file)
+                return found if found in ("microstructure", "result") else None
+    return "microstructure"
+
+
+def _check_file(path: str | PathLike) -> None:
+    name = Path(path)
+    if name.is_dir():
+        raise InputError(f"{name} is a folder: give the name of a file")
+    if not name.exists():
+        raise InputError(f"{name}: no such file; check the name")
+
+
+def _formats(path: str | PathLike) -> tuple[ModuleType, ...] | None:
+    name = Path(path).name.lower()
+    fitting = [extension for extension in FORMATS if name.endswith(extension)]
+    return FORMATS[max(fitting, key=len)] if fitting else None
+
+
+def _reader(path: str | PathLike, dataset: str | None) -> ModuleType:
+    formats = _formats(path)
+    if formats is None:
+        raise InputError(
+            f"{fspath(path)}: unknown extension; expected one of {' '.join(FORMATS)}"
+        )
+    if len(formats) == 1:
+        return formats[0]
+    with container.opened(path) as file:
+        return next(f for f in formats if f.recognises(file, dataset))

@@ -52,9 +52,7 @@ def cubic(C11: float, C12: float, C44: float) -> np.ndarray:
     return orthotropic(C11, C11, C11, C12, C12, C12, C44, C44, C44)
 
 
-def hexagonal(
-    C11: float, C12: float, C13: float, C33: float, C44: float
-) -> np.ndarray:
+def hexagonal(C11: float, C12: float, C13: float, C33: float, C44: float) -> np.ndarray:
     """Hexagonal (transversely isotropic) stiffness, axis c along z; C66 follows."""
     C66 = (C11 - C12) / 2
     return orthotropic(C11, C11, C33, C12, C13, C13, C44, C44, C66)

@@ -5,7 +5,7 @@ Eyre & Milton 1999 (doi:10.1051/epjap:1999150), in the form of Monchiet & Bonnet
 
     e  = (C + C0)^-1 (p + C e0)         the material law, voxel by voxel
     t  = p - 2 C0 e                     = s - C0 e
-    e' = the compatible strain whose stress t + C0 e' is equilibrated and carries the load
+    e' = the compatible strain that makes t + C0 e' equilibrated, under the load
     p  = t + 2 C0 e'
 
 The number of iterations grows with the square root of the contrast, when C0 is the

@@ -1,0 +1,83 @@
+"""`fftmech compare`: the fields of one result against those of another."""
+
+from typing import Any
+
+import click
+from rich.table import Table
+
+from fftmech import io
+from fftmech.comparison import compare as compare_results
+from fftmech.metrics import NORMALISATIONS
+from fftmech_cli.rim import console, print_json, show, table
+
+
+@click.command()
+@click.argument("a", type=click.Path())
+@click.argument("reference", type=click.Path(), metavar="B")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def compare(a: str, reference: str, as_json: bool) -> None:
+    """Compare the fields of result A with the reference B.
+
+    Errors are root mean squares over the voxels that are solid in both, divided by the
+    standard deviation (std), the range, or the root mean square (norm) of B.
+
+    \b
+    fftmech compare coarse.vtkhdf fine.vtkhdf
+    fftmech compare prediction.vtkhdf solved.vtkhdf --json
+    """
+    found = compare_results(io.read_result(a), io.read_result(reference))
+    document = {"a": a, "b": reference} | found
+    if as_json:
+        print_json(document)
+        return
+    for title, content in _tables(document):
+        show(title, content)
+    for note in document["notes"]:
+        console.print(f"Note: {note}", soft_wrap=True)
+
+
+def _tables(found: dict[str, Any]) -> list[tuple[str, Table]]:
+    errors = table("", *_headings(found["nrmse"]))
+    for component in found["nrmse"]["strain"]:
+        rows = (field[component] for field in found["nrmse"].values())
+        errors.add_row(component, *(_text(row[n]) for row in rows for n in row))
+
+    balance = table(
+        *("", "scheme", "rms div stress", "relative", "rms inc strain", "relative")
+    )
+    for key in ("a", "b"):
+        parts = (found["divergence"][key], found["compatibility"][key] or {})
+        values = (p.get(n) for p in parts for n in ("absolute", "relative"))
+        balance.add_row(key.upper(), found["schemes"][key], *map(_text, values))
+
+    edges = found["spectra"]["wavenumber"]
+    spectra = table("wavenumber", "strain", "stress")
+    for band, (low, high) in enumerate(zip(edges, edges[1:], strict=False)):
+        ratios = (found["spectra"][f]["all"][band] for f in ("strain", "stress"))
+        spectra.add_row(f"{low:.4g} - {high:.4g}", *map(_text, ratios))
+
+    tails = table("quantile", "A", "B", "A / B")
+    tail = found["energy_tail"]
+    for n, q in enumerate(tail["quantile"]):
+        values = (tail[key][n] for key in ("a", "b", "ratio"))
+        tails.add_row("max" if q == 1 else f"{q:g}", *map(_text, values))
+
+    means = table("component", "strain A", "B", "stress A", "B")
+    for component in found["mean"]["strain"]["a"]:
+        values = (found["mean"][f][k][component] for f in found["mean"] for k in "ab")
+        means.add_row(component, *map(_text, values))
+    return [
+        ("nRMSE of A against B", errors),
+        ("Equilibrium and compatibility, each in its own scheme", balance),
+        ("Variance of A over that of B, by octave of wavenumber", spectra),
+        ("Energy density", tails),
+        ("Mean fields", means),
+    ]
+
+
+def _headings(nrmse: dict[str, Any]) -> list[str]:
+    return [f"{field} {n}" for field in nrmse for n in NORMALISATIONS]
+
+
+def _text(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"

@@ -1,0 +1,45 @@
+"""`fftmech convert`: any readable file to the one format."""
+
+from typing import Any
+
+import click
+
+from fftmech.io import check_writable, write
+from fftmech_cli.rim import check_output, console
+from fftmech_cli.source import load_microstructure, source_options
+
+
+@click.command()
+@source_options
+@click.option(
+    "-o", "--output", type=click.Path(), required=True, help="File to write (.h5)."
+)
+@click.option("--force", is_flag=True, help="Overwrite the output.")
+def convert(source: str, output: str, force: bool, **options: Any) -> None:
+    """Turn SOURCE into a VTKHDF microstructure, with materials if given.
+
+    SOURCE is VTKHDF, bare HDF5, DREAM.3D (7, 8), FANS HDF5, DAMASK .vti, neper .tesr,
+    .npy, a .tif stack, or a headerless .raw or .raw.gz.
+
+    \b
+    fftmech convert grid.vti -o micro.h5 --materials steel.toml
+    fftmech convert rock.raw.gz --shape 128,128,128 --dtype uint8 --threshold 0 \\
+        -o rock.h5
+    """
+    check_output(output, force)
+    check_writable(output)
+    microstructure = load_microstructure(source, **options)
+    if microstructure.stiffness is not None:
+        microstructure.check()
+    write(output, microstructure)
+    nx, ny, nz = microstructure.grid.shape
+    stiffness = "no stiffness yet (--materials)"
+    if microstructure.stiffness is not None:
+        unit = microstructure.units.get("stress", "stress units not named")
+        stiffness = f"stiffness in {unit}"
+    console.print(
+        f"wrote {output}: {nx} x {ny} x {nz} voxels, "
+        f"{len(microstructure.phases)} phases, {stiffness}",
+        soft_wrap=True,
+        markup=False,
+    )

@@ -1,0 +1,143 @@
+"""`fftmech homogenize`: effective stiffness from six loads."""
+
+from typing import Any
+
+import click
+import numpy as np
+
+import fftmech
+from fftmech import Effective
+from fftmech.engineering import isotropic_moduli
+from fftmech.tensors import COMPONENTS, voigt_from_mandel
+from fftmech_cli.method import method_options, residual_bar
+from fftmech_cli.rim import NOT_CONVERGED, console, print_json, show, table
+from fftmech_cli.source import load_microstructure, resolution_options, source_options
+
+
+@click.command()
+@source_options
+@resolution_options
+@method_options
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def homogenize(
+    source: str, res: str | None, composite: str | None, as_json: bool, **options: Any
+) -> int:
+    """Effective stiffness of SOURCE, engineering constants and bounds.
+
+    \b
+    fftmech homogenize micro.h5 --res 64
+    fftmech homogenize rock.raw.gz --shape 128,128,128 --dtype uint8 \\
+        --materials calcite.toml --json
+    """
+    method = {key: options.pop(key) for key in _METHOD}
+    microstructure = load_microstructure(
+        source, res=res, composite=composite, **options
+    )
+    with residual_bar(method["tolerance"], "Load 1 of 6") as report:
+        effective = fftmech.homogenize(
+            microstructure,
+            progress=lambda load, count, residual: report(count, residual),
+            **method,
+        )
+    if as_json:
+        print_json(_document(effective))
+    else:
+        _show(effective)
+    if not effective.converged:
+        click.echo(
+            f"Error: not converged ({effective.status}): residuals up to "
+            f"{max(effective.residuals):.1e}; {effective.advice}",
+            err=True,
+        )
+        return NOT_CONVERGED
+    return 0
+
+
+_METHOD = (
+    "scheme",
+    "solver",
+    "tolerance",
+    "max_iterations",
+    "device",
+    "precision",
+    "threads",
+)
+
+
+def _document(effective: Effective) -> dict[str, Any]:
+    return {
+        "status": effective.status,
+        "stiffness": voigt_from_mandel(effective.stiffness).tolist(),
+        "engineering": effective.engineering,
+        "symmetry": effective.symmetry,
+        "bounds": _plain(effective.bounds),
+        "iterations": effective.iterations,
+        "residuals": effective.residuals,
+        "time": effective.times,
+        "units": effective.units,
+    }
+
+
+def _plain(bounds: dict[str, Any]) -> dict[str, Any]:
+    """Bounds for JSON: stiffness matrices as Voigt lists."""
+    return {
+        name: voigt_from_mandel(value).tolist()
+        if isinstance(value, np.ndarray)
+        else value
+        for name, value in bounds.items()
+    }
+
+
+def _show(effective: Effective) -> None:
+    unit = effective.units.get("stress", "stress units")
+    C = voigt_from_mandel(effective.stiffness)
+    rows = table("C", *COMPONENTS)
+    for name, row in zip(COMPONENTS, C, strict=True):
+        rows.add_row(
+            name, *(f"{v if abs(v) > 1e-9 * C.max() else 0.0:.5g}" for v in row)
+        )
+    show(f"Effective stiffness, Voigt, engineering shear ({unit})", rows)
+
+    values = {
+        name: "-" if value is None else f"{value:.5g}"
+        for name, value in effective.engineering.items()
+    }
+    rows = table("E", "G", "Poisson's ratio", "", "nearest isotropic")
+    for names in (
+        ("E_x", "G_yz", "nu_xy", "nu_yx", "K"),
+        ("E_y", "G_xz", "nu_xz", "nu_zx", "G"),
+        ("E_z", "G_xy", "nu_yz", "nu_zy", "E"),
+        (None, None, None, None, "nu"),
+    ):
+        rows.add_row(*(f"{n} {values[n]}" if n else "" for n in names))
+    show(f"Engineering constants (moduli in {unit})", rows)
+
+    rows = table("", "K", "G")
+    for name, (K, G) in _isotropic_bounds(effective).items():
+        rows.add_row(name, f"{K:.5g}", f"{G:.5g}")
+    show(f"Bounds and result, isotropic parts ({unit})", rows)
+
+    distances = ", ".join(
+        f"{name.replace('_', ' about ')} {100 * value:.2g} %"
+        for name, value in effective.symmetry.items()
+    )
+    console.print(f"distance from symmetry, in these axes: {distances}")
+    console.print(f"anisotropy A_U {values['A_U']}, Zener ratio {values['zener']}")
+    seconds = effective.times["setup"] + effective.times["solve"]
+    console.print(
+        f"{effective.status}: iterations {effective.iterations}, {seconds:.2f} s"
+    )
+
+
+def _isotropic_bounds(effective: Effective) -> dict[str, tuple[float, float]]:
+    """Bulk and shear modulus of each bound and of the result, from below."""
+    bounds = effective.bounds
+    rows = {"Reuss": isotropic_moduli(bounds["reuss"])}
+    narrow = bounds["hashin_shtrikman"]
+    if narrow is not None:
+        rows["Hashin-Shtrikman lower"] = (narrow["K"][0], narrow["G"][0])
+    rows["this microstructure"] = isotropic_moduli(effective.stiffness)
+    if narrow is not None:
+        rows["Hashin-Shtrikman upper"] = (narrow["K"][1], narrow["G"][1])
+    rows["Voigt"] = isotropic_moduli(bounds["voigt"])
+    return rows

@@ -1,0 +1,142 @@
+"""`fftmech info`: what a microstructure or a result holds."""
+
+from typing import Any
+
+import click
+from rich import box
+from rich.table import Table
+
+from fftmech.io.summary import summarize_microstructure, summarize_run
+from fftmech.tensors import COMPONENTS
+from fftmech_cli.rim import console, print_json
+from fftmech_cli.source import load_microstructure, source_options
+
+SHOWN = 12
+"""Phases that the table lists; --json lists all."""
+
+MATRICES = 4
+"""Microstructures of at most this many phases have their stiffness printed."""
+
+
+@click.command()
+@source_options
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def info(source: str, as_json: bool, **options: Any) -> None:
+    """Show grid, phases and stiffness of SOURCE, and how a result was computed."""
+    document = summarize_microstructure(load_microstructure(source, **options))
+    run = summarize_run(source)
+    if run is not None:
+        document["run"] = run
+    if as_json:
+        print_json({"file": source, **document})
+        return
+    units = document["units"]
+    _show_grid(source, document, units.get("length"))
+    _show_phases(document["phases"], units.get("stress", "stress units"))
+    if run is not None:
+        _show_run(run, units.get("stress", "stress units"))
+
+
+def _print(title: str, table: Table) -> None:
+    console.print(title, style="bold", soft_wrap=True, markup=False)
+    console.print(table)
+
+
+def _table(*columns: str) -> Table:
+    """A table whose first column is names and whose others are numbers."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(columns[0])
+    for name in columns[1:]:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _show_grid(source: str, document: dict[str, Any], length: str | None) -> None:
+    title = f"{source}: {document['voxels']} voxels"
+    if document["units"]:
+        listed = ", ".join(f"{k} in {v}" for k, v in document["units"].items())
+        title = f"{title}; {listed}"
+    unit = f" ({length})" if length else ""
+    table = _table("grid", "x", "y", "z")
+    table.add_row("voxels", *map(str, document["shape"]))
+    for name in ("spacing", "size", "origin"):
+        table.add_row(name + unit, *(f"{v:.6g}" for v in document[name]))
+    _print(title, table)
+
+
+def _show_phases(phases: list[dict[str, Any]], unit: str) -> None:
+    known = any("K" in phase for phase in phases)
+    turned = any("euler" in phase for phase in phases)
+    title = f"Phases: {len(phases)}"
+    columns = ["id", "voxels", "fraction", "stiffness"]
+    if known:
+        title += f"; K, G of the nearest isotropic stiffness ({unit})"
+        columns += ["K", "G"]
+    if turned:
+        title += "; Bunge angles (deg)"
+        columns += ["phi1", "Phi", "phi2"]
+    table = _table(*columns)
+    for phase in phases[:SHOWN]:
+        row = [str(phase["id"]), str(phase["voxels"]), f"{phase['fraction']:.4g}"]
+        row.append(phase["symmetry"])
+        if known:
+            row += [f"{phase[m]:.4g}" if m in phase else "" for m in ("K", "G")]
+        if turned:
+            row += [f"{angle:.1f}" for angle in phase.get("euler", ())]
+        table.add_row(*row)
+    if len(phases) > SHOWN:
+        table.add_row("...", f"{len(phases) - SHOWN} more")
+    _print(title, table)
+    if len(phases) <= MATRICES:
+        for phase in phases:
+            if "stiffness" in phase:
+                _show_stiffness(phase, unit)
+
+
+def _show_stiffness(phase: dict[str, Any], unit: str) -> None:
+    table = _table("", *COMPONENTS)
+    for name, row in zip(COMPONENTS, phase["stiffness"], strict=True):
+        table.add_row(name, *(f"{value:.5g}" for value in row))
+    _print(
+        f"Stiffness of phase {phase['id']} ({unit}); Voigt, engineering shear, "
+        "sample frame",
+        table,
+    )
+
+
+def _show_run(run: dict[str, Any], unit: str) -> None:
+    load = {
+        **dict.fromkeys(COMPONENTS, "strain 0"),
+        **{c: f"strain {value:.4g}" for c, value in run["load"]["strain"].items()},
+        **{c: f"stress {value:.4g}" for c, value in run["load"]["stress"].items()},
+    }
+    table = _table("", "prescribed", "mean strain", f"mean stress ({unit})")
+    for c in COMPONENTS:
+        strain, stress = run["mean_strain"][c], run["mean_stress"][c]
+        table.add_row(c, load[c], f"{strain:.5g}", f"{stress:.5g}")
+    _print("Load and volume averages; tensor components", table)
+
+    last = run["residuals"][-1] if run["residuals"] else float("nan")
+    rows = {
+        "status": run["status"],
+        "advice": run["advice"],
+        "scheme, solver": f"{run['scheme']}, {run['solver']}, {run['precision']}",
+        "iterations": str(run["iterations"]),
+        "residual": f"{last:.3g} (tolerance {run['tolerance']:.3g})",
+        f"energy density ({unit})": f"{run['energy']:.6g}",
+        "temperature change": f"{run['temperature']:g}" if run["temperature"] else "",
+        "certificate": _certificate(run["certificate"]),
+        "time (s)": ", ".join(f"{k} {v:.3g}" for k, v in run["times"].items()),
+    }
+    outcome = Table(box=None, pad_edge=False, show_header=False)
+    for name, value in rows.items():
+        if value:
+            outcome.add_row(name, value)
+    _print("Solve", outcome)
+
+
+def _certificate(certificate: dict[str, Any]) -> str:
+    relative = certificate.get("relative")
+    if relative is not None:
+        return f"relative error of the fields {relative:.2g}"
+    return str(certificate.get("reason", ""))

@@ -1,0 +1,83 @@
+"""Options that prescribe a load."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from fftmech import InputError, Load
+from fftmech.tensors import COMPONENTS
+
+DEFAULT = Load(strain={"xx": 1e-3})
+"""The load of a command line that names none."""
+
+
+def load_options(command: Callable) -> Callable:
+    """Add --strain, --stress and --uniaxial."""
+    for option in reversed(
+        (
+            click.option(
+                "--strain",
+                multiple=True,
+                metavar="IJ=VALUE",
+                help="Prescribed mean strain, tensor component (xy is half the "
+                "engineering shear); may be repeated.  [default: xx=1e-3, others 0]",
+            ),
+            click.option(
+                "--stress",
+                multiple=True,
+                metavar="IJ=VALUE",
+                help="Prescribed mean stress, tensor component; may be repeated.",
+            ),
+            click.option(
+                "--uniaxial",
+                metavar="IJ=VALUE",
+                help="This mean strain, and zero mean stress in the five others.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def parse_load(
+    strain: tuple[str, ...], stress: tuple[str, ...], uniaxial: str | None
+) -> Load:
+    """Return the load that the options of `load_options` describe."""
+    if uniaxial is not None:
+        if strain or stress:
+            raise InputError(
+                f"--uniaxial {uniaxial} with --strain or --stress: --uniaxial sets all "
+                "six components; give one or the other"
+            )
+        ((component, value),) = _parse("--uniaxial", (uniaxial,)).items()
+        return Load.uniaxial(component, value)
+    if not strain and not stress:
+        return DEFAULT
+    return Load(_parse("--strain", strain), _parse("--stress", stress))
+
+
+def _parse(option: str, items: tuple[str, ...]) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for item in items:
+        component, _, text = item.partition("=")
+        component = component.strip()
+        if component not in COMPONENTS:
+            raise InputError(
+                f"{option} {item}: expected IJ=VALUE with IJ of {', '.join(COMPONENTS)}"
+            )
+        if component in values:
+            raise InputError(f"{option} names {component} twice: give it once")
+        try:
+            values[component] = float(text)
+        except ValueError:
+            raise InputError(
+                f"{option} {item}: {text!r} is not a number; write for instance "
+                f"{option} {component}=1e-3"
+            ) from None
+    return values
+
+
+def describe(load: Load) -> dict[str, Any]:
+    """The load as plain values (tensor components)."""
+    return {"strain": dict(load.strain), "stress": dict(load.stress)}

@@ -1,0 +1,87 @@
+"""Options that say how a problem is solved, and the progress that is shown."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fftmech import SCHEMES, SOLVERS
+
+
+def method_options(command: Callable) -> Callable:
+    """Add --scheme, --solver, --tol, --max-iterations, --device, --precision, ..."""
+    for option in reversed(
+        (
+            click.option(
+                "--scheme",
+                type=click.Choice(list(SCHEMES)),
+                default="rotated",
+                show_default=True,
+                help="Discretization of the derivative.",
+            ),
+            click.option(
+                "--solver",
+                type=click.Choice(list(SOLVERS)),
+                default="cg",
+                show_default=True,
+                help="Iterative method.",
+            ),
+            click.option(
+                "--tol",
+                "tolerance",
+                type=float,
+                default=1e-6,
+                show_default=True,
+                help="Relative equilibrium residual to reach.",
+            ),
+            click.option("--max-iterations", type=int, default=1000, show_default=True),
+            click.option(
+                "--device",
+                type=click.Choice(["cpu", "cuda"]),
+                default="cpu",
+                show_default=True,
+            ),
+            click.option(
+                "--precision",
+                type=click.Choice(["double", "single"]),
+                default="double",
+                show_default=True,
+            ),
+            click.option(
+                "--threads",
+                type=click.IntRange(min=1),
+                help="FFT threads.  [default: all processors]",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def residual_bar(
+    tolerance: float, title: str
+) -> Iterator[Callable[[int, float], None]]:
+    """Show the residual's way to the tolerance, on a terminal only."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("iteration {task.fields[iteration]}"),
+        TextColumn("residual {task.fields[residual]:.1e}"),
+        TimeElapsedColumn(),
+    )
+    console = Console(stderr=True)
+    disable = not sys.stderr.isatty()
+    with Progress(*columns, console=console, transient=True, disable=disable) as bar:
+        task = bar.add_task(title, total=1.0, iteration=0, residual=1.0)
+
+        def report(iteration: int, residual: float) -> None:
+            # the residual falls by a constant factor: its logarithm is the progress
+            done = np.log(min(max(residual, tolerance), 1.0)) / np.log(tolerance)
+            bar.update(task, completed=done, iteration=iteration, residual=residual)
+
+        yield report

@@ -1,0 +1,160 @@
+"""`fftmech solve`: one load on one microstructure."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+import fftmech
+from fftmech import Result
+from fftmech.tensors import COMPONENTS, components_from_mandel
+from fftmech_cli.load import load_options, parse_load
+from fftmech_cli.method import method_options, residual_bar
+from fftmech_cli.rim import (
+    NOT_CONVERGED,
+    check_output,
+    console,
+    print_json,
+    show,
+    table,
+)
+from fftmech_cli.source import load_microstructure, resolution_options, source_options
+
+
+@click.command()
+@source_options
+@resolution_options
+@load_options
+@method_options
+@click.option(
+    "--temperature",
+    type=float,
+    default=0.0,
+    help="Temperature change that drives thermal expansion.  [default: 0]",
+)
+@click.option(
+    "--initial",
+    type=click.Path(),
+    help="Result file of the same grid and scheme to start from.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(),
+    help="Result file.  [default: SOURCE-result.vtkhdf in this folder]",
+)
+@click.option("--force", is_flag=True, help="Overwrite the output.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def solve(
+    source: str,
+    res: str | None,
+    composite: str | None,
+    strain: tuple[str, ...],
+    stress: tuple[str, ...],
+    uniaxial: str | None,
+    initial: str | None,
+    output: str | None,
+    force: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Solve elasticity on SOURCE and write strain, stress and displacement.
+
+    SOURCE is any file that `fftmech convert` reads; give --materials if it holds no
+    stiffness. Strain and stress are tensor components.
+
+    \b
+    fftmech solve micro.h5 --res 64
+    fftmech solve grid.vti --materials steel.toml --uniaxial zz=1e-3 -o tension.vtkhdf
+    """
+    method = {key: options.pop(key) for key in _METHOD}
+    load = parse_load(strain, stress, uniaxial)
+    output = output or f"{Path(source).name.split('.')[0]}-result.vtkhdf"
+    check_output(output, force)
+    fftmech.io.check_writable(output)
+    guess = fftmech.read_result(initial) if initial else None
+    microstructure = load_microstructure(
+        source, res=res, composite=composite, **options
+    )
+    with residual_bar(method["tolerance"], "Solving") as progress:
+        result = fftmech.solve(
+            microstructure, load, initial=guess, progress=progress, **method
+        )
+    fftmech.write_result(output, result)
+    if as_json:
+        print_json(_document(result, output))
+    else:
+        _show(result, output)
+    if not result.converged:
+        click.echo(
+            f"Error: not converged ({result.status}): residual {result.residual:.1e} "
+            f"after {result.iterations} iterations; {result.advice}",
+            err=True,
+        )
+        return NOT_CONVERGED
+    return 0
+
+
+_METHOD = (
+    "scheme",
+    "solver",
+    "tolerance",
+    "max_iterations",
+    "device",
+    "precision",
+    "threads",
+    "temperature",
+)
+
+
+def by_component(mandel: np.ndarray) -> dict[str, float]:
+    """Tensor components by name of a Mandel vector."""
+    values = components_from_mandel(mandel)
+    return {name: float(x) for name, x in zip(COMPONENTS, values, strict=True)}
+
+
+def _document(result: Result, output: str) -> dict[str, Any]:
+    return {
+        "status": result.status,
+        "iterations": result.iterations,
+        "residual": result.residual,
+        "mean_strain": by_component(result.mean_strain),
+        "mean_stress": by_component(result.mean_stress),
+        "energy": result.energy,
+        "certificate": result.certificate,
+        "time": result.times,
+        "voxels": result.microstructure.grid.voxels,
+        "output": str(output),
+    }
+
+
+def _show(result: Result, output: str) -> None:
+    nx, ny, nz = result.microstructure.grid.shape
+    unit = result.microstructure.units.get("stress", "stress units")
+    seconds = result.times["setup"] + result.times["solve"]
+    console.print(
+        f"{result.status} in {result.iterations} iterations, {seconds:.2f} s: "
+        f"residual {result.residual:.1e}\n"
+        f"{nx} x {ny} x {nz} voxels, scheme {result.scheme}, solver {result.solver}",
+        soft_wrap=True,
+    )
+    rows = table("component", "mean strain", f"mean stress ({unit})")
+    strain, stress = by_component(result.mean_strain), by_component(result.mean_stress)
+    for name in COMPONENTS:
+        rows.add_row(name, _number(strain, name), _number(stress, name))
+    show("Volume averages; tensor components", rows)
+    console.print(f"energy density {result.energy:.6g} {unit}", soft_wrap=True)
+    bound = result.certificate.get("relative")
+    if bound is not None:
+        console.print(f"certified relative error of the discrete fields {bound:.1e}")
+    elif result.certificate:
+        console.print(f"no certificate: {result.certificate['reason']}", soft_wrap=True)
+    console.print(f"wrote {output}", soft_wrap=True)
+
+
+def _number(values: dict[str, float], name: str) -> str:
+    """A component, rounded to what the largest of the six can resolve."""
+    size = max(abs(v) for v in values.values())
+    value = values[name] if abs(values[name]) > 1e-12 * size else 0.0
+    return f"{value:.6g}"

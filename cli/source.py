@@ -1,0 +1,131 @@
+"""Options that say where a microstructure comes from, shared by commands."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from fftmech import InputError, Microstructure, read
+from fftmech.io.materials import read_materials
+from fftmech.microstructure.resample import RULES, resample
+from fftmech.microstructure.resolution import parse_resolution, shape_for
+
+
+class Triple(click.ParamType):
+    """Three numbers separated by commas, along x, y, z."""
+
+    def __init__(self, kind: Callable[[str], Any], metavar: str) -> None:
+        self.kind = kind
+        self.name = metavar
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[Any, ...]:
+        """Parse "NX,NY,NZ"."""
+        try:
+            numbers = tuple(self.kind(part) for part in str(value).split(","))
+        except ValueError:
+            numbers = ()
+        if len(numbers) != 3:
+            self.fail(f"{value!r}: expected three numbers {self.name}", param, ctx)
+        return numbers
+
+
+def source_options(command: Callable) -> Callable:
+    """Add the argument SOURCE and the options that say how to read it."""
+    for option in reversed(
+        (
+            click.argument("source", type=click.Path()),
+            click.option(
+                "--materials",
+                type=click.Path(),
+                metavar="FILE",
+                help="Materials file (TOML): the stiffness of each phase.",
+            ),
+            click.option(
+                "--dataset",
+                metavar="PATH",
+                help="Path inside SOURCE of the phase ids, where it holds several.",
+            ),
+            click.option(
+                "--axes",
+                type=click.Choice(["xyz", "zyx"]),
+                help="Order of a bare array's indices; zyx has x running fastest.",
+            ),
+            click.option(
+                "--threshold",
+                type=float,
+                metavar="T",
+                help="Grey image: value > T is phase 1, the rest phase 0.",
+            ),
+            click.option(
+                "--shape",
+                type=Triple(int, "NX,NY,NZ"),
+                help="Voxels of a headerless image.",
+            ),
+            click.option(
+                "--dtype",
+                metavar="TYPE",
+                help="Voxel type of a headerless image: uint8, uint16, float32, ...",
+            ),
+            click.option(
+                "--spacing",
+                type=Triple(float, "HX,HY,HZ"),
+                help="Edges of a voxel, of an image that does not hold them.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def resolution_options(command: Callable) -> Callable:
+    """Add --res and --composite."""
+    for option in reversed(
+        (
+            click.option(
+                "--res",
+                metavar="N|NX,NY,NZ",
+                help="Resample to N voxels along the longest axis.  [default: as in "
+                "SOURCE]",
+            ),
+            click.option(
+                "--composite",
+                type=click.Choice([rule for rule in RULES if rule != "majority"]),
+                help="Average the stiffness in voxels that phases share.  [default: "
+                "the phase with the largest share]",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def load_microstructure(
+    source: str,
+    materials: str | None = None,
+    res: str | None = None,
+    composite: str | None = None,
+    **options: Any,
+) -> Microstructure:
+    """Read SOURCE as its options say, give its phases their materials, resample it.
+
+    `options` are those of `fftmech.io.read`.
+    """
+    if composite and not res:
+        raise InputError(f"--composite {composite} without --res: add --res N")
+    resolution = parse_resolution(res) if res else None
+    listed = read_materials(materials) if materials else None
+    body = read(source, **options)
+    if listed:
+        body = listed.apply(body)
+    if resolution is None:
+        return body
+    shape = shape_for(body.grid, resolution)
+    if any(new > old for new, old in zip(shape, body.grid.shape, strict=True)):
+        sizes = (" x ".join(map(str, s)) for s in (body.grid.shape, shape))
+        click.echo(f"Note: refined from {' to '.join(sizes)} voxels", err=True)
+    return resample(body, shape, composite or "majority")

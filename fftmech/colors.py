@@ -1,0 +1,62 @@
+"""Colour scales of fields and colours of phases."""
+
+import colorsys
+
+import numpy as np
+
+from fftmech.fields import ScalarField
+from fftmech.microstructure.base import Microstructure
+
+ROBUST = (0.5, 99.5)
+"""Percentiles of the whole field (pores left out) at the ends of a colour scale."""
+
+# Okabe & Ito's colours, which people of any colour vision tell apart, after a grey for
+# the matrix
+_FEW = tuple(
+    (int(rgb[:2], 16) / 255, int(rgb[2:4], 16) / 255, int(rgb[4:], 16) / 255)
+    for rgb in ("b9c4cf", "0072b2", "e69f00", "009e73", "cc79a7", "d55e00", "56b4e9")
+)
+
+
+def color_range(scalar: ScalarField) -> tuple[float, float, bool]:
+    """Ends of the colour scale of a field, and whether it is centred on zero.
+
+    The ends are the percentiles `ROBUST`; the scale is centred where the smaller end
+    is of the other sign and more than a tenth of the larger. Variations below a
+    millionth of the field's magnitude are rounding, and get no colours.
+    """
+    values = scalar.values[scalar.solid]
+    if not values.size:
+        return 0.0, 1.0, False
+    low, high = (float(v) for v in np.percentile(values, ROBUST))
+    largest = max(abs(low), abs(high))
+    magnitude = max(largest, scalar.magnitude)
+    if high - low <= 1e-6 * magnitude:
+        margin = 0.01 * magnitude or 1.0
+        return low - margin, high + margin, False
+    if low < 0 < high and min(-low, high) > 0.1 * largest:
+        return -largest, largest, True
+    return low, high, False
+
+
+def phase_colors(micro: Microstructure) -> list[tuple[float, float, float]]:
+    """RGB of each phase in use, in the order of `micro.phases`; pores are white."""
+    phases, pores = micro.phases, set(micro.pores)
+    few = len(phases) - len(pores) <= len(_FEW)
+    palette, number = [], 0
+    for p in phases:
+        if p in pores:
+            palette.append((1.0, 1.0, 1.0))
+            continue
+        if few:
+            palette.append(_FEW[number])
+        else:
+            # hues a golden ratio apart never come close to their predecessors
+            hue = number * 0.6180339887498949 % 1
+            palette.append(
+                colorsys.hsv_to_rgb(
+                    hue, (0.40, 0.62, 0.50)[number % 3], (0.95, 0.82, 0.68)[number % 3]
+                )
+            )
+        number += 1
+    return palette

@@ -1,0 +1,150 @@
+"""Scalar fields by name, as pictures and tables show them: in the user's components."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fftmech.errors import InputError
+from fftmech.metrics import hydrostatic, von_mises
+from fftmech.microstructure.base import Microstructure
+from fftmech.problem import total_eigenstrain
+from fftmech.result import Result
+from fftmech.tensors import COMPONENTS, FACTORS
+
+FIELDS: dict[str, tuple[str, ...]] = {
+    "phase": (),
+    "strain": COMPONENTS,
+    "stress": COMPONENTS,
+    "displacement": ("x", "y", "z"),
+    "von_mises": (),
+    "hydrostatic": (),
+    "energy_density": (),
+}
+"""Components of each field; none for a scalar."""
+
+_SYMBOLS = {
+    "strain": r"$\varepsilon_{{{}}}$",
+    "stress": r"$\sigma_{{{}}}$",
+    "displacement": r"$\tilde u_{{{}}}$",
+    "von_mises": "von Mises stress",
+    "hydrostatic": "hydrostatic stress",
+    "energy_density": "energy density",
+    "phase": "phase",
+}
+_UNITS = {
+    "stress": "stress",
+    "displacement": "length",
+    "von_mises": "stress",
+    "hydrostatic": "stress",
+    "energy_density": "stress",
+}
+
+
+@dataclass(frozen=True)
+class ScalarField:
+    """Values on the voxels, with what a picture writes beside them.
+
+    Parameters
+    ----------
+    values
+        Shape (x, y, z).
+    symbol
+        Name for a label, LaTeX mathematics included.
+    unit
+        Text, "" where there is none or it is not known.
+    solid
+        Voxels where the field means something (not pores), boolean, (x, y, z).
+    magnitude
+        Root mean square of the whole tensor: what is small for this component.
+    """
+
+    values: np.ndarray
+    symbol: str
+    unit: str
+    solid: np.ndarray
+    magnitude: float
+
+    @property
+    def label(self) -> str:
+        """Symbol and unit."""
+        return f"{self.symbol} ({self.unit})" if self.unit else self.symbol
+
+
+def microstructure_of(source: Microstructure | Result) -> Microstructure:
+    """Return what was solved, or the microstructure itself."""
+    return source.microstructure if isinstance(source, Result) else source
+
+
+def default_field(source: Microstructure | Result) -> str:
+    """Return the field to show of a file if none is named."""
+    return "von_mises" if isinstance(source, Result) else "phase"
+
+
+def scalar_fields(
+    source: Microstructure | Result, field: str, components: tuple[str, ...] = ()
+) -> list[ScalarField]:
+    """Return components of a field, all of them if none is named.
+
+    Parameters
+    ----------
+    source
+        A result, or a microstructure, which has its `phase` only.
+    field
+        One of `FIELDS`; displacement is the fluctuation at the nodes.
+    components
+        Of `FIELDS[field]`; tensor components, no Mandel factor.
+
+    Raises
+    ------
+    InputError
+        No such field or component, or a field that needs a result.
+    """
+    if field not in FIELDS:
+        raise InputError(f"field {field!r}: expected one of {', '.join(FIELDS)}")
+    known = FIELDS[field]
+    for component in components:
+        if component not in known:
+            expected = f"one of {', '.join(known)}" if known else "none: it is a scalar"
+            raise InputError(f"component {component!r} of {field}: expected {expected}")
+    micro = microstructure_of(source)
+    unit = micro.units.get(_UNITS.get(field, ""), "")
+    symbol, everywhere = _SYMBOLS[field], np.ones(micro.grid.shape, bool)
+    if field == "phase":
+        return [ScalarField(micro.phase, symbol, unit, everywhere, 1.0)]
+    if not isinstance(source, Result):
+        raise InputError(
+            f"field {field}: this file holds a microstructure, which has its phase "
+            "only; solve it first (fftmech solve ... -o result.vtkhdf)"
+        )
+    solid = ~np.isin(micro.phase, micro.pores)
+    if not known:
+        values = _scalar(source, field)
+        return [ScalarField(values, symbol, unit, solid, _magnitude(values, solid))]
+    tensor = getattr(source, field)
+    magnitude = _magnitude(tensor, solid)
+    factors = FACTORS if known is COMPONENTS else np.ones(3)
+    return [
+        ScalarField(
+            tensor[c] / factors[c], symbol.format(known[c]), unit, solid, magnitude
+        )
+        for c in (known.index(name) for name in components or known)
+    ]
+
+
+def elastic_energy_density(result: Result) -> np.ndarray:
+    """1/2 s : (e - e0) of a result, e0 its eigenstrain; shape (x, y, z)."""
+    micro, strain = result.microstructure, result.strain
+    eigenstrain = total_eigenstrain(micro, result.temperature)
+    if eigenstrain is not None:
+        strain = strain - np.moveaxis(eigenstrain[micro.phase], -1, 0)
+    return (strain * result.stress).sum(axis=0) / 2
+
+
+def _magnitude(field: np.ndarray, solid: np.ndarray) -> float:
+    return float(((field * solid) ** 2).sum() / max(solid.sum(), 1)) ** 0.5
+
+
+def _scalar(result: Result, field: str) -> np.ndarray:
+    if field == "energy_density":
+        return elastic_energy_density(result)
+    return (von_mises if field == "von_mises" else hydrostatic)(result.stress)

@@ -1,0 +1,271 @@
+"""Pictures of fields: slices and spectra, drawn with Matplotlib.
+
+Figures are plain `matplotlib.figure.Figure` objects: no window, no global state.
+"""
+
+import importlib
+from collections.abc import Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fftmech.colors import color_range, phase_colors
+from fftmech.errors import InputError
+from fftmech.fields import ScalarField, microstructure_of, scalar_fields
+from fftmech.grid import Grid
+from fftmech.io.atomic import whole_file
+from fftmech.microstructure.base import Microstructure
+from fftmech.planes import in_plane, parse_slice
+from fftmech.result import Result
+from fftmech.spectrum import power_spectrum
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = (".png", ".pdf", ".svg")
+"""Extensions of the pictures that are written."""
+
+_PANEL = 3.4  # inches, the longer edge of a slice
+_MARGINS = (0.75, 1.15, 0.6, 0.4)  # inches, for labels: left, right, bottom, top
+_BAR = 1.1  # inches, the least height of a colour bar
+_SLENDER = 8.0  # slices more slender than this are drawn wider than to scale
+_NAMED_PHASES = 12
+_PORE = "0.8"  # a grey that neither colour map has
+
+
+def slice_figure(
+    source: Microstructure | Result,
+    field: str,
+    component: str | None = None,
+    where: str = "z=mid",
+) -> "Figure":
+    """Draw one slice of one field; arguments and errors as in `slices_figure`."""
+    return slices_figure(source, field, (component,) if component else (), (where,))
+
+
+def slices_figure(
+    source: Microstructure | Result,
+    field: str,
+    components: Sequence[str] = (),
+    slices: Sequence[str] = ("z=mid",),
+) -> "Figure":
+    """Draw slices of a field, one panel for each component and slice.
+
+    One pixel is one voxel. Each component has one colour scale in all its slices,
+    `colors.color_range` of the whole field: diverging and centred on zero where both
+    signs matter, else sequential. Pores are grey. Lengths are to scale, except across
+    a slice that is more than eight times as long as wide.
+
+    Parameters
+    ----------
+    source
+        A result, or a microstructure.
+    field, components
+        As in `fields.scalar_fields`; every component if none is named.
+    slices
+        Planes as in `planes.parse_slice`.
+
+    Raises
+    ------
+    InputError
+        An unknown field, component or plane; Matplotlib is not installed.
+    """
+    micro = microstructure_of(source)
+    planes = [parse_slice(text, micro.grid) for text in slices]
+    fields = scalar_fields(source, field, tuple(components))
+    panels = [(f, plane) for f in fields for plane in planes]
+    columns = min(3, len(panels)) if 1 in (len(planes), len(fields)) else len(planes)
+    axes = _panels(micro.grid, [plane[0] for _, plane in panels], columns)
+    for ax, (scalar, plane) in zip(axes, panels, strict=True):
+        if field == "phase":
+            _draw_phases(ax, micro, plane)
+        else:
+            _draw_values(ax, scalar, micro, plane)
+        _describe(ax, scalar, micro, plane)
+    return axes[0].figure
+
+
+def spectrum_figure(
+    source: Microstructure | Result, field: str, components: Sequence[str] = ()
+) -> "Figure":
+    """Draw radially averaged power spectra of a field's components, log-log.
+
+    The dashed line is the Nyquist frequency of the coarsest axis, beyond which shells
+    are incomplete. Pores count as zero. Arguments and errors as in `slices_figure`.
+
+    Raises
+    ------
+    InputError
+        Also for `phase`, whose ids are names and not numbers.
+    """
+    if field == "phase":
+        raise InputError("spectrum of phase: ids are names; choose another --field")
+    micro = microstructure_of(source)
+    grid = micro.grid
+    fields = scalar_fields(source, field, tuple(components))
+    figure = _new_figure((6.4, 4.6))
+    ax = figure.add_axes((0.14, 0.13, 0.82, 0.83))
+    for scalar in fields:
+        spectrum = power_spectrum(np.where(scalar.solid, scalar.values, 0.0), grid)
+        power = np.ma.masked_less_equal(spectrum.power, 0)
+        ax.loglog(spectrum.wavenumber, power, lw=1.4, label=scalar.symbol)
+    spacings = [h for h, n in zip(grid.h, grid.shape, strict=True) if n > 1]
+    if spacings:
+        ax.axvline(0.5 / max(spacings), color="0.5", ls="--", lw=1, label="Nyquist")
+    length = micro.units.get("length", "")
+    ax.set_xlabel(f"wavenumber (cycles/{length})" if length else "wavenumber (cycles)")
+    name = fields[0].symbol if len(fields) == 1 else field.replace("_", " ")
+    square = rf" ({fields[0].unit}$^2$)" if fields[0].unit else ""
+    ax.set_ylabel(f"power of {name} a mode{square}")
+    ax.grid(which="major", color="0.9")
+    ax.legend(frameon=False)
+    return figure
+
+
+def check_picture(path: str | PathLike) -> None:
+    """Refuse a name whose extension is not one of `FORMATS` (InputError)."""
+    if Path(path).suffix.lower() not in FORMATS:
+        raise InputError(
+            f"{fspath(path)}: pictures are written as {', '.join(FORMATS)}; end the "
+            "name in one of these"
+        )
+
+
+def save_figure(figure: "Figure", path: str | PathLike, dpi: int = 150) -> None:
+    """Write a figure, in the format of the extension; the file appears whole.
+
+    Raises
+    ------
+    InputError
+        An extension that is not one of `FORMATS`, dpi below 10 or above 2400.
+    """
+    check_picture(path)
+    if not 10 <= dpi <= 2400:
+        raise InputError(f"dpi {dpi}: expected 10 to 2400 dots an inch")
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, dpi=dpi)
+
+
+def _new_figure(size: tuple[float, float]) -> "Figure":
+    return _matplotlib("figure").Figure(figsize=size)
+
+
+def _matplotlib(module: str) -> Any:
+    try:
+        return importlib.import_module(f"matplotlib.{module}")
+    except ImportError:
+        raise InputError(
+            "pictures need Matplotlib, which is not installed; "
+            'pip install "fftmech[viz]"'
+        ) from None
+
+
+def _panels(grid: Grid, axes: Sequence[int], columns: int) -> list[Any]:
+    """Axes for slices across the given axes, row by row, all in one scale."""
+    sizes = np.array([[grid.size[a] for a in in_plane(axis)] for axis in axes])
+    sizes = sizes * _PANEL / sizes.max()
+    sizes = np.maximum(sizes, sizes.max(axis=1, keepdims=True) / _SLENDER)
+    ticker = _matplotlib("ticker")
+    left, right, bottom, top = _MARGINS
+    width = sizes[:, 0].max() + left + right
+    height = max(sizes[:, 1].max(), _BAR) + bottom + top
+    rows = -(-len(axes) // columns)
+    figure = _new_figure((columns * width, rows * height))
+    panels = []
+    for n, (w, h) in enumerate(sizes):
+        row, column = divmod(n, columns)
+        x = column * width + left
+        y = (rows - 1 - row) * height + (height - top + bottom - h) / 2
+        box = (x / columns / width, y / rows / height)
+        ax = figure.add_axes((*box, w / columns / width, h / rows / height))
+        for side, length in ((ax.xaxis, w), (ax.yaxis, h)):
+            side.set_major_locator(ticker.MaxNLocator(max(1, round(1.5 * length))))
+        panels.append(ax)
+    return panels
+
+
+def _show(ax: Any, values: Any, grid: Grid, axis: int, **how: Any) -> Any:
+    """Draw a plane (first axis to the right, second up) at its place in the box."""
+    extent = [
+        edge
+        for a in in_plane(axis)
+        for edge in (grid.origin[a], grid.origin[a] + grid.size[a])
+    ]
+    return ax.imshow(
+        values.T,
+        origin="lower",
+        interpolation="nearest",
+        extent=extent,
+        aspect="auto",  # the axes have the shape of the slice already
+        **how,
+    )
+
+
+def _bar(ax: Any, image: Any, **how: Any) -> Any:
+    """A colour bar of the height of its slice, but not of a slender one's."""
+    inches = ax.get_position().height * ax.figure.get_figheight()
+    height = max(1.0, _BAR / inches)
+    return ax.figure.colorbar(
+        image,
+        cax=ax.inset_axes((1.04, 0.5 - height / 2, 0.05, height)),
+        **how,
+    )
+
+
+def _draw_values(
+    ax: Any, scalar: ScalarField, micro: Microstructure, plane: tuple[int, int]
+) -> None:
+    axis, index = plane
+    masked = np.ma.array(scalar.values, mask=~scalar.solid)
+    low, high, diverging = color_range(scalar)
+    image = _show(
+        ax,
+        masked.take(index, axis),
+        micro.grid,
+        axis,
+        cmap="RdBu_r" if diverging else "viridis",
+        vmin=low,
+        vmax=high,
+    )
+    inside = scalar.values[scalar.solid]
+    below, above = (inside < low).any(), (inside > high).any()
+    extend = ("neither", "max", "min", "both")[2 * below + above]
+    ax.set_facecolor(_PORE)
+    bar = _bar(ax, image, extend=extend, label=scalar.label)
+    bar.formatter.set_powerlimits((-2, 4))
+    bar.formatter.set_useMathText(True)
+    bar.ax.yaxis.set_offset_position("left")
+
+
+def _draw_phases(ax: Any, micro: Microstructure, plane: tuple[int, int]) -> None:
+    colors = _matplotlib("colors")
+    axis, index = plane
+    phases = micro.phases
+    rank = np.searchsorted(phases, micro.phase.take(index, axis))
+    palette = phase_colors(micro)
+    norm = colors.BoundaryNorm(np.arange(len(phases) + 1) - 0.5, len(phases))
+    image = _show(
+        ax, rank, micro.grid, axis, cmap=colors.ListedColormap(palette), norm=norm
+    )
+    if len(phases) > _NAMED_PHASES:
+        text = f"{len(phases)} phases"
+        ax.text(1.02, 0.5, text, rotation=90, va="center", transform=ax.transAxes)
+        return
+    bar = _bar(ax, image, ticks=np.arange(len(phases)))
+    pores = set(micro.pores)
+    bar.set_ticklabels([f"{p} (pore)" if p in pores else str(p) for p in phases])
+    bar.ax.tick_params(length=0)
+
+
+def _describe(
+    ax: Any, scalar: ScalarField, micro: Microstructure, plane: tuple[int, int]
+) -> None:
+    axis, index = plane
+    grid, unit = micro.grid, micro.units.get("length", "")
+    for a, label in zip(in_plane(axis), (ax.set_xlabel, ax.set_ylabel), strict=True):
+        label(f"{'xyz'[a]} ({unit})" if unit else "xyz"[a])
+    position = grid.origin[axis] + (index + 0.5) * grid.h[axis]
+    place = f"{'xyz'[axis]} = {position:.4g}{' ' + unit if unit else ''}"
+    ax.set_title(f"{scalar.symbol}, {place} (voxel {index})", fontsize=10)

@@ -1,0 +1,151 @@
+"""HDF5 files opened for reading: every failure names the file and the dataset."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike, fspath
+
+import h5py
+import numpy as np
+
+from fftmech.errors import InputError
+
+LISTED = 8
+
+
+@contextmanager
+def opened(path: str | PathLike) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading.
+
+    Raises
+    ------
+    InputError
+        Not HDF5, cut short, not readable, or damaged where it is read in the block.
+    """
+    path = fspath(path)
+    try:
+        file = h5py.File(path, "r")
+    except PermissionError as error:
+        raise InputError(f"{path}: no permission to read it") from error
+    except OSError as error:
+        if "truncated" in str(error):
+            message = f"{path}: HDF5 file is cut short; copy or write it again"
+        else:
+            message = f"{path}: not an HDF5 file; check the name and its extension"
+        raise InputError(message) from error
+    with file:
+        try:
+            yield file
+        except (OSError, RuntimeError) as error:
+            raise InputError(
+                f"{path}: HDF5 file is damaged ({error}); copy or write it again"
+            ) from error
+
+
+def datasets(group: h5py.Group) -> list[h5py.Dataset]:
+    """All datasets below `group`, in the order of their paths."""
+    found: list[h5py.Dataset] = []
+
+    def visit(_name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            found.append(item)
+
+    group.visititems(visit)
+    return found
+
+
+def listing(items: list[h5py.Dataset]) -> str:
+    """Paths and shapes of datasets, the first few of them, as text."""
+    if not items:
+        return "no datasets"
+    names = [f"{item.name} {item.shape}" for item in items[:LISTED]]
+    more = len(items) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more > 0 else "")
+
+
+def dataset(file: h5py.Group, name: str) -> h5py.Dataset:
+    """Return the dataset `name` of a file.
+
+    Raises
+    ------
+    InputError
+        No such dataset; the message lists those that exist.
+    """
+    item = file.get(name)
+    if isinstance(item, h5py.Dataset):
+        return item
+    what = "is a group" if isinstance(item, h5py.Group) else "does not exist"
+    inside = item if isinstance(item, h5py.Group) else file.file
+    raise InputError(
+        f"{file.file.filename}: dataset {name} {what}; the file has "
+        f"{listing(datasets(inside))}"
+    )
+
+
+def group(file: h5py.Group, name: str) -> h5py.Group:
+    """Return the group `name` of a file.
+
+    Raises
+    ------
+    InputError
+        No such group.
+    """
+    item = file.get(name)
+    if isinstance(item, h5py.Group):
+        return item
+    raise InputError(f"{file.file.filename}: no group {name}; write the file again")
+
+
+def where(item: h5py.Dataset) -> str:
+    """How a message names a dataset: file and path."""
+    return f"{item.file.filename}: dataset {item.name}"
+
+
+def numbers(
+    item: h5py.Dataset, shape: tuple[int | None, ...], blank_rows: bool = False
+) -> np.ndarray:
+    """Read a dataset of real numbers as float64.
+
+    Parameters
+    ----------
+    item
+        The dataset.
+    shape
+        Expected shape; None is any length.
+    blank_rows
+        Whether rows of nothing but NaN (phases of which nothing is known) may occur.
+
+    Raises
+    ------
+    InputError
+        Another shape or type, or entries that are not finite.
+    """
+    fits = item.ndim == len(shape) and all(
+        want in (None, got) for want, got in zip(shape, item.shape, strict=True)
+    )
+    if not fits:
+        expected = ", ".join("P" if n is None else str(n) for n in shape)
+        rows = ", one row a phase id" if None in shape else ""
+        raise InputError(
+            f"{where(item)} has shape {item.shape}: expected ({expected}){rows}"
+        )
+    if item.dtype.kind not in "iuf":
+        raise InputError(f"{where(item)} has type {item.dtype}: expected numbers")
+    table = np.asarray(item[()], dtype=float)
+    bad = ~np.isfinite(table)
+    if blank_rows and bad.any():
+        bad[np.isnan(table).reshape(len(table), -1).all(axis=1)] = False
+    if bad.any():
+        index = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise InputError(
+            f"{where(item)}: entry {index} is {table[index]}: expected finite numbers"
+        )
+    return table
+
+
+def text(value: object) -> str:
+    """An HDF5 string attribute or scalar as str, whichever way it was stored."""
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.reshape(-1)[0]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").rstrip("\0")
+    return str(value)

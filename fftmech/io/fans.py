@@ -1,0 +1,70 @@
+"""FANS microstructures: one 3-D integer dataset somewhere in an HDF5 file.
+
+The dataset's attribute `permute_order` says which index is which, "xyz" or "zyx"
+(where absent: "zyx", as FANS itself takes it); an attribute `L` holds the edge lengths
+of the box. An attribute `axes` serves as `permute_order` does.
+"""
+
+from collections.abc import Sequence
+from os import PathLike
+
+import h5py
+
+from fftmech.errors import InputError
+from fftmech.io import container, image
+from fftmech.io.hdf5 import lengths
+from fftmech.microstructure.base import Microstructure
+
+
+def recognises(_file: h5py.File, _dataset: str | None) -> bool:
+    """Whether the file may hold a bare 3-D dataset: any HDF5 file may."""
+    return True
+
+
+def read(
+    path: str | PathLike,
+    *,
+    dataset: str | None = None,
+    axes: str | None = None,
+    spacing: Sequence[float] | None = None,
+    threshold: float | None = None,
+) -> Microstructure:
+    """Read a 3-D dataset of phase ids (or of grey values, with a threshold).
+
+    Raises
+    ------
+    InputError
+        The dataset does not exist, or none is named and there is not exactly one.
+    """
+    with container.opened(path) as file:
+        item = container.dataset(file, dataset) if dataset else _only(file)
+        name = container.where(item)
+        if axes is None:
+            order = item.attrs.get("permute_order", item.attrs.get("axes", "zyx"))
+            axes = container.text(order)
+        image.check_axes(axes, name)
+        if spacing is None and item.ndim == 3:
+            box = lengths(item, "L")
+            if box is not None:
+                shape = item.shape if axes == "xyz" else item.shape[::-1]
+                spacing = [edge / max(n, 1) for edge, n in zip(box, shape, strict=True)]
+        image.check_size(item.shape, item.dtype.itemsize, name)
+        return image.microstructure_from_image(
+            item[()], name, axes=axes, spacing=spacing, threshold=threshold
+        )
+
+
+def _only(file: h5py.File) -> h5py.Dataset:
+    found = container.datasets(file)
+    fitting = [d for d in found if d.ndim == 3 and d.dtype.kind in "iu"]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise InputError(
+            f"{file.filename}: {len(fitting)} 3-D integer datasets "
+            f"({container.listing(fitting)}); say which with --dataset"
+        )
+    raise InputError(
+        f"{file.filename}: no 3-D integer dataset of phase ids; it has "
+        f"{container.listing(found)}; name one with --dataset"
+    )

@@ -1,0 +1,120 @@
+"""Bare HDF5: `phase` and `stiffness` at the root, as three lines of h5py write it.
+
+`phase` is a 3-D array of ids with an attribute `axes`, "xyz" (phase[x, y, z]) or
+"zyx". Optional, beside it: `stiffness` (P, 6, 6) Voigt, sample frame; `orientation`
+(P, 4) unit quaternions w x y z; `eigenstrain` and `thermal_expansion` (P, 6) tensor
+components xx yy zz yz xz xy. Optional attributes: `spacing` and `origin` on `phase`
+(three lengths, x y z), `units` on the root (the stress unit, or JSON such as
+{"stress": "GPa"}).
+"""
+
+import json
+from collections.abc import Sequence
+from os import PathLike
+
+import h5py
+import numpy as np
+
+from fftmech.errors import InputError
+from fftmech.io import container, image
+from fftmech.microstructure.base import Microstructure
+from fftmech.tensors import mandel_from_components, mandel_from_voigt
+
+TABLES = {
+    "stiffness": (None, 6, 6),
+    "orientation": (None, 4),
+    "eigenstrain": (None, 6),
+    "thermal_expansion": (None, 6),
+}
+"""Tables by phase id, with the shape of each."""
+
+
+def recognises(file: h5py.File, dataset: str | None) -> bool:
+    """Whether the file has a bare `phase` and no other dataset is asked for."""
+    return "phase" in file and (dataset or "phase").strip("/") == "phase"
+
+
+def read(
+    path: str | PathLike,
+    *,
+    dataset: str | None = None,
+    axes: str | None = None,
+    spacing: Sequence[float] | None = None,
+    threshold: float | None = None,
+) -> Microstructure:
+    """Read a bare HDF5 microstructure.
+
+    Raises
+    ------
+    InputError
+        No `axes` on `phase` and none given, shapes or values that do not fit.
+    """
+    with container.opened(path) as file:
+        phase = container.dataset(file, "phase")
+        name = container.where(phase)
+        if axes is None:
+            if "axes" not in phase.attrs:
+                raise InputError(
+                    f"{name} has no attribute axes: set it "
+                    '(file["phase"].attrs["axes"] = "xyz" for phase[x, y, z], or '
+                    '"zyx"), or give --axes'
+                )
+            axes = container.text(phase.attrs["axes"])
+        if spacing is None:
+            spacing = lengths(phase, "spacing")
+        origin = lengths(phase, "origin")
+        image.check_size(phase.shape, phase.dtype.itemsize, name)
+        return image.microstructure_from_image(
+            phase[()],
+            name,
+            axes=axes,
+            spacing=spacing,
+            origin=(0, 0, 0) if origin is None else origin,
+            threshold=threshold,
+            units=units(file.attrs.get("units")),
+            **read_tables(file),
+        )
+
+
+def lengths(item: h5py.Dataset, name: str) -> list[float] | None:
+    """Three lengths in an attribute of `item`, or None where it has none."""
+    if name not in item.attrs:
+        return None
+    values = np.asarray(item.attrs[name])
+    if values.shape != (3,) or values.dtype.kind not in "iuf":
+        raise InputError(
+            f"{container.where(item)}: attribute {name} = {values}: expected three "
+            "lengths, x y z"
+        )
+    return [float(v) for v in values]
+
+
+def read_tables(group: h5py.Group) -> dict[str, np.ndarray]:
+    """Tables by phase id that `group` holds, as `Microstructure` wants them."""
+    tables = {}
+    for name, shape in TABLES.items():
+        if name not in group:
+            continue
+        table = container.numbers(
+            container.dataset(group, name), shape, blank_rows=True
+        )
+        if name == "stiffness":
+            table = mandel_from_voigt(table)
+        elif name != "orientation":
+            table = mandel_from_components(table)
+        tables[name] = table
+    return tables
+
+
+def units(value: object) -> dict[str, str]:
+    """Units from an attribute: JSON of names, or the stress unit alone."""
+    if value is None:
+        return {}
+    written = container.text(value)
+    try:
+        parsed = json.loads(written)
+    except json.JSONDecodeError:
+        return {"stress": written} if written else {}
+    if isinstance(parsed, dict):
+        return {str(key): str(unit) for key, unit in parsed.items()}
+    return {"stress": written}

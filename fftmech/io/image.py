@@ -1,0 +1,117 @@
+"""Images: arrays of phase ids or grey values, checked and made microstructures."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import psutil
+
+from fftmech.errors import InputError
+from fftmech.grid import Grid
+from fftmech.microstructure.base import Microstructure
+
+AXES = ("xyz", "zyx")
+"""Meaning of an array's indices: [x, y, z], or [z, y, x] (x runs fastest)."""
+
+WORKING_BYTES = 12
+"""Bytes a voxel taken while reading, besides the values: int32 ids and copies."""
+
+
+def check_axes(axes: str, where: str) -> str:
+    """Return `axes` if it is "xyz" or "zyx"."""
+    if axes not in AXES:
+        raise InputError(f'{where}: axes {axes!r}: expected "xyz" or "zyx"')
+    return axes
+
+
+def check_size(shape: Sequence[int], itemsize: int, where: str) -> None:
+    """Refuse an array that this machine's free memory cannot take.
+
+    Raises
+    ------
+    InputError
+        Before anything is allocated, with the estimate.
+    """
+    voxels = 1
+    for n in shape:
+        voxels *= int(n)
+    needed = voxels * (itemsize + WORKING_BYTES)
+    free = psutil.virtual_memory().available
+    if needed > free:
+        raise InputError(
+            f"{where}: {' x '.join(map(str, shape))} values need about "
+            f"{needed / 2**30:.3g} GiB to read and {free / 2**30:.3g} GiB are free; "
+            "crop or coarsen the image"
+        )
+
+
+def microstructure_from_image(
+    values: np.ndarray,
+    where: str,
+    *,
+    axes: str,
+    spacing: Sequence[float] | None = None,
+    origin: Sequence[float] = (0.0, 0.0, 0.0),
+    threshold: float | None = None,
+    **tables: Any,
+) -> Microstructure:
+    """Turn a 3-D array into a microstructure.
+
+    Parameters
+    ----------
+    values
+        Phase ids (whole numbers >= 0), or grey values if `threshold` is given.
+    where
+        How messages name the array: file and dataset.
+    axes
+        "xyz" or "zyx": the meaning of the array's three indices.
+    spacing, origin
+        Edges of a voxel and corner of the box, along x, y, z (length units).
+    threshold
+        Grey value T: voxels with value > T are phase 1, the others phase 0.
+    tables
+        `stiffness`, `orientation`, ... of `Microstructure`.
+
+    Raises
+    ------
+    InputError
+        Not three axes, NaN, ids that are not whole numbers >= 0, a bad spacing.
+    """
+    check_axes(axes, where)
+    if values.ndim != 3:
+        raise InputError(
+            f"{where} has {values.ndim} axes (shape {values.shape}): expected three; "
+            "2-D is one voxel in z"
+        )
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"{where} has type {values.dtype}: expected real numbers")
+    if values.dtype.kind == "f":
+        unknown = int(np.isnan(values).sum())
+        if unknown:
+            raise InputError(
+                f"{where} has {unknown} voxel(s) that are NaN: fill them first"
+            )
+    if threshold is not None:
+        values = values > threshold
+    if axes == "zyx":
+        values = values.transpose(2, 1, 0)
+    return build(where, values, spacing, origin, **tables)
+
+
+def build(
+    where: str,
+    phase: np.ndarray,
+    spacing: Sequence[float] | None,
+    origin: Sequence[float],
+    **tables: Any,
+) -> Microstructure:
+    """Make a microstructure from phase ids (nx, ny, nz); errors name the file."""
+    try:
+        if phase.size == 0:
+            raise InputError(f"shape {phase.shape}: an axis has no voxels")
+        box = tuple(float(h) for h in spacing) if spacing is not None else None
+        corner = tuple(float(o) for o in origin)
+        grid = Grid(phase.shape, box, corner)  # type: ignore[arg-type]
+        return Microstructure(grid, phase, **tables)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error

@@ -1,0 +1,233 @@
+"""Materials files (TOML): the stiffness, and more, of each phase.
+
+units = "GPa"                            stress; or { stress = "GPa", length = "um" }
+[default]                                every phase that is not listed
+cubic = { C11 = 204.6, C12 = 137.7, C44 = 126.2 }
+[[phase]]
+id = 0
+isotropic = { E = 113.8, nu = 0.34 }     or { K, G } or { lambda, mu }
+eigenstrain = { xx = 1e-3, xy = 2e-4 }   tensor components; a number is isotropic
+thermal_expansion = 8.6e-6               likewise, per degree
+[[phase]]
+id = 7
+stiffness = [[...], ...]                 Voigt; or hexagonal, orthotropic, pore = true
+euler = [312.72, 87.788, 346.942]        Bunge, degrees
+[random_orientations]                    for anisotropic phases without any
+seed = 0
+[grey]                                   grey value g: g/full solid, the rest empty
+solid = { K = 70.2, G = 29.0 }           or { cubic = { ... } }, ...
+full = 255
+rule = "voigt"                           or "hashin-shtrikman" (upper bound)
+
+Constants, eigenstrain and thermal expansion are in the crystal frame. A phase without
+`euler` has the orientation that the microstructure's file gives it, if any.
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+from os import PathLike, fspath
+from typing import Any
+
+import numpy as np
+import psutil
+
+from fftmech.errors import InputError
+from fftmech.io import materials_table as table
+from fftmech.io.materials_table import Grey, Phase
+from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.texture import orientations
+from fftmech.tensors import (
+    J,
+    K,
+    matrix_from_quaternion,
+    rotate_stiffness,
+    rotate_vector,
+)
+
+
+@dataclass(frozen=True)
+class Materials:
+    """What phases are made of, by id; see the module's docstring.
+
+    Parameters
+    ----------
+    name
+        The file, for messages.
+    phases, default, grey
+        Listed phases by id, that of all others, the rule for grey values.
+    seed
+        Seed of random orientations, or None.
+    units
+        As in `Microstructure`.
+    """
+
+    name: str
+    phases: dict[int, Phase] = field(default_factory=dict)
+    default: Phase | None = None
+    grey: Grey | None = None
+    seed: int | None = None
+    units: dict[str, str] = field(default_factory=dict)
+
+    def apply(self, microstructure: Microstructure) -> Microstructure:
+        """Give every phase in use its properties, rotated into the sample frame.
+
+        A phase that is not listed, where there is neither default nor grey rule, keeps
+        the properties that it has.
+
+        Raises
+        ------
+        InputError
+            A phase that is not listed and has no stiffness, a grey value above full,
+            or tables larger than the free memory.
+        """
+        used = microstructure.phases
+        count = int(used[-1]) + 1
+        needed, free = count * (36 + 16) * 8, psutil.virtual_memory().available
+        if needed > free:
+            raise InputError(
+                f"{self.name}: tables for phase ids up to {count - 1} need "
+                f"{needed / 2**30:.3g} GiB and {free / 2**30:.3g} GiB are free; "
+                "renumber the ids"
+            )
+        known = _rows(microstructure.stiffness, count, (6, 6))
+        chosen = {int(p): self._phase(int(p), known[p]) for p in used}
+        listed = np.array([p for p, phase in chosen.items() if phase], dtype=int)
+        made = [phase for phase in chosen.values() if phase]
+        if not made:
+            return microstructure.with_changes(
+                units={**microstructure.units, **self.units}
+            )
+        crystal = np.stack([phase.stiffness for phase in made])
+        given = _rows(microstructure.orientation, count, (4,))
+        orientation = self._orientation(listed, made, crystal, given)
+        aligned = np.isnan(orientation[:, 0])
+        R = matrix_from_quaternion(
+            np.where(aligned[:, None], [1.0, 0.0, 0.0, 0.0], orientation)
+        )
+        known[listed] = rotate_stiffness(crystal, R)
+        # turning isotropic tensors only adds rounding
+        plain = np.flatnonzero(_isotropic(crystal) | aligned)
+        known[listed[plain]] = crystal[plain]
+        given[listed] = orientation
+        changes: dict[str, Any] = {"stiffness": known}
+        if not np.isnan(given).all():
+            changes["orientation"] = given
+        for name in ("eigenstrain", "thermal_expansion"):
+            old = getattr(microstructure, name)
+            values = [getattr(phase, name) for phase in made]
+            if old is None and all(value is None for value in values):
+                continue
+            # a phase that names none has none
+            rows = np.nan_to_num(_rows(old, count, (6,)))
+            vectors = [np.zeros(6) if value is None else value for value in values]
+            rows[listed] = rotate_vector(np.stack(vectors), R)
+            changes[name] = rows
+        units = {**microstructure.units, **self.units}
+        return microstructure.with_changes(units=units, **changes)
+
+    def _phase(self, p: int, known: np.ndarray) -> Phase | None:
+        """Properties of phase p; None where it keeps those that it has."""
+        if p in self.phases:
+            return self.phases[p]
+        if self.grey is not None:
+            return self.grey.phase(p, self.name)
+        if self.default is not None:
+            return self.default
+        if np.isnan(known).all():
+            raise InputError(
+                f"{self.name}: phase {p} of the microstructure is not listed; add "
+                f"[[phase]] id = {p}, or [default]"
+            )
+        return None
+
+    def _orientation(
+        self,
+        ids: np.ndarray,
+        phases: list[Phase],
+        crystal: np.ndarray,
+        given: np.ndarray,
+    ) -> np.ndarray:
+        """Quaternion of each phase: its euler, else the file's, else random or NaN."""
+        orientation = given[ids]
+        for row, phase in enumerate(phases):
+            if phase.orientation is not None:
+                orientation[row] = phase.orientation
+        if self.seed is not None:
+            open_ = np.isnan(orientation[:, 0]) & ~_isotropic(crystal)
+            # row p depends on the seed and p alone, whichever phases are in use
+            drawn = orientations(int(ids[-1]) + 1, np.random.default_rng(self.seed))
+            orientation[open_] = drawn[ids[open_]]
+        return orientation
+
+
+def read_materials(path: str | PathLike) -> Materials:
+    """Read a materials file.
+
+    Raises
+    ------
+    InputError
+        No such file, malformed TOML (with line and column), an unknown key, constants
+        that are missing, not numbers or no stable stiffness, an id given twice.
+    """
+    name = fspath(path)
+    try:
+        with open(path, "rb") as file:
+            document = tomllib.load(file)
+    except FileNotFoundError as error:
+        raise InputError(f"{name}: no such file; check --materials") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{name}: not TOML: {error}") from error
+    return parse_materials(document, name)
+
+
+def parse_materials(document: dict[str, Any], name: str) -> Materials:
+    """Make `Materials` from a parsed document; `name` is for messages."""
+    table.check_keys(
+        document, ("units", "default", "phase", "random_orientations", "grey"), name
+    )
+    entries = document.get("phase", [])
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise InputError(f"{name}: phase: write each phase as a table [[phase]]")
+    phases: dict[int, Phase] = {}
+    for number, entry in enumerate(entries, start=1):
+        where = f"{name}: [[phase]] number {number}"
+        p = table.integer(entry, "id", where)
+        if p in phases:
+            raise InputError(f"{name}: phase id {p} is given twice; remove one")
+        phases[p] = table.parse_phase(
+            {key: value for key, value in entry.items() if key != "id"},
+            f"{name}: phase {p}",
+        )
+    default = grey = seed = None
+    if "default" in document:
+        default = table.parse_phase(document["default"], f"{name}: [default]")
+    if "grey" in document:
+        if default is not None:
+            raise InputError(f"{name}: [grey] and [default] exclude each other")
+        grey = table.parse_grey(document["grey"], f"{name}: [grey]")
+    if "random_orientations" in document:
+        where = f"{name}: [random_orientations]"
+        entry = table.check_keys(document["random_orientations"], ("seed",), where)
+        seed = table.integer(entry, "seed", where)
+    if not phases and default is None and grey is None:
+        raise InputError(f"{name}: no phase; add [[phase]], [default] or [grey]")
+    return Materials(
+        name, phases, default, grey, seed, table.parse_units(document, name)
+    )
+
+
+def _rows(old: np.ndarray | None, count: int, tail: tuple[int, ...]) -> np.ndarray:
+    """A table of `count` rows: those of `old`, then NaN."""
+    rows = np.full((count, *tail), np.nan)
+    if old is not None:
+        kept = min(count, len(old))
+        rows[:kept] = old[:kept]
+    return rows
+
+
+def _isotropic(C: np.ndarray) -> np.ndarray:
+    """Whether each Mandel stiffness (n, 6, 6) is its own isotropic part."""
+    bulk = np.einsum("nij,ij->n", C, J)[:, None, None]
+    shear = np.einsum("nij,ij->n", C, K)[:, None, None] / 5
+    scale = np.abs(C).max(axis=(1, 2))
+    return np.abs(C - bulk * J - shear * K).max(axis=(1, 2)) <= 1e-9 * scale

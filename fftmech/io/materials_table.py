@@ -1,0 +1,236 @@
+"""The tables of a materials file: every key, type and number checked as it is read."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fftmech.bounds import hashin_shtrikman, is_isotropic
+from fftmech.engineering import isotropic_moduli
+from fftmech.errors import InputError
+from fftmech.materials import elastic
+from fftmech.tensors import (
+    COMPONENTS,
+    IDENTITY,
+    J,
+    K,
+    mandel_from_components,
+    quaternion_from_bunge,
+)
+
+CONSTANTS: dict[str, tuple[Callable[..., np.ndarray], tuple[str, ...]]] = {
+    "cubic": (elastic.cubic, ("C11", "C12", "C44")),
+    "hexagonal": (elastic.hexagonal, ("C11", "C12", "C13", "C33", "C44")),
+    "orthotropic": (
+        elastic.orthotropic,
+        ("C11", "C22", "C33", "C12", "C13", "C23", "C44", "C55", "C66"),
+    ),
+}
+"""Symmetry classes with fixed constants: function and names, Voigt."""
+
+STIFFNESS_KEYS = ("isotropic", *CONSTANTS, "stiffness", "pore")
+PAIRS = ("E", "nu", "K", "G", "lambda", "mu")
+RULES = ("voigt", "hashin-shtrikman")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Properties of a phase in its crystal frame, Mandel; None is not given.
+
+    Parameters
+    ----------
+    stiffness
+        (6, 6), stress units; zero is a pore.
+    orientation
+        Unit quaternion w x y z, v_sample = R v_crystal, (4,).
+    eigenstrain, thermal_expansion
+        (6,), strain and strain a degree.
+    """
+
+    stiffness: np.ndarray
+    orientation: np.ndarray | None = None
+    eigenstrain: np.ndarray | None = None
+    thermal_expansion: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Grey:
+    """Composite voxels: grey value g is a fraction g / full of solid in empty space.
+
+    Parameters
+    ----------
+    solid
+        Mandel stiffness of the solid, (6, 6).
+    full
+        Grey value of a voxel full of solid.
+    rule
+        "voigt": the fraction times the solid's stiffness. "hashin-shtrikman": the upper
+        bound for an isotropic solid with pores, `fftmech.bounds.hashin_shtrikman`.
+    """
+
+    solid: np.ndarray
+    full: int
+    rule: str
+
+    def phase(self, grey: int, name: str) -> Phase:
+        """Properties of the phase whose id is a grey value."""
+        if grey > self.full:
+            raise InputError(
+                f"{name}: grey value {grey} of the image is above full = {self.full}; "
+                "set full to the grey value of solid"
+            )
+        fraction = grey / self.full
+        if self.rule == "voigt" or grey in (0, self.full):
+            return Phase(fraction * self.solid)
+        bulk, shear = isotropic_moduli(self.solid)
+        fractions = (fraction, 1 - fraction)
+        upper = hashin_shtrikman((bulk, 0.0), (shear, 0.0), fractions)
+        return Phase(3 * upper["K"][1] * J + 2 * upper["G"][1] * K)
+
+
+def check_keys(entry: Any, allowed: Sequence[str], where: str) -> dict[str, Any]:
+    """Return a table if all its keys are allowed ones."""
+    if not isinstance(entry, dict):
+        raise InputError(f"{where}: expected a table with {', '.join(allowed)}")
+    for key in entry:
+        if key not in allowed:
+            raise InputError(
+                f"{where}: unknown key {key!r}: expected one of {', '.join(allowed)}"
+            )
+    return entry
+
+
+def number(value: Any, where: str) -> float:
+    """Return a finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{where} = {value!r}: expected a number")
+    if not np.isfinite(value):
+        raise InputError(f"{where} = {value}: expected a finite number")
+    return float(value)
+
+
+def integer(entry: dict[str, Any], key: str, where: str) -> int:
+    """Return the whole number >= 0 of a key that must be there."""
+    if key not in entry:
+        raise InputError(f"{where} has no {key}: add {key} = 0 (a whole number >= 0)")
+    value = entry[key]
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InputError(f"{where}: {key} = {value!r}: expected a whole number >= 0")
+    return value
+
+
+def parse_phase(entry: Any, where: str) -> Phase:
+    """Read the table of a phase (without its id)."""
+    others = ("euler", "eigenstrain", "thermal_expansion")
+    check_keys(entry, (*STIFFNESS_KEYS, *others), where)
+    orientation = None
+    if "euler" in entry:
+        angles = _numbers(entry["euler"], 3, f"{where}: euler", "[phi1, Phi, phi2]")
+        orientation = quaternion_from_bunge(np.array(angles), degrees=True)
+    return Phase(
+        parse_stiffness(entry, where),
+        orientation,
+        _strain(entry, "eigenstrain", where),
+        _strain(entry, "thermal_expansion", where),
+    )
+
+
+def parse_stiffness(entry: dict[str, Any], where: str) -> np.ndarray:
+    """Mandel stiffness (6, 6) from the one key of a table that gives it."""
+    kinds = [key for key in STIFFNESS_KEYS if key in entry]
+    if len(kinds) != 1:
+        given = f"{' and '.join(kinds)} are both given" if kinds else "has no stiffness"
+        raise InputError(
+            f"{where}: {given}: expected exactly one of {', '.join(STIFFNESS_KEYS)}"
+        )
+    (kind,) = kinds
+    value = entry[kind]
+    where = f"{where}: {kind}"
+    try:
+        if kind == "pore":
+            if value is not True:
+                raise InputError("expected true; a phase that is no pore names none")
+            return elastic.PORE
+        if kind == "stiffness":
+            return elastic.anisotropic(_matrix(value))
+        if kind == "isotropic":
+            check_keys(value, PAIRS, "constants")
+            return elastic.isotropic(**{k: number(v, k) for k, v in value.items()})
+        function, names = CONSTANTS[kind]
+        check_keys(value, names, "constants")
+        missing = [name for name in names if name not in value]
+        if missing:
+            raise InputError(
+                f"{', '.join(missing)} missing: expected {', '.join(names)}"
+            )
+        return function(**{k: number(v, k) for k, v in value.items()})
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def parse_grey(entry: Any, where: str) -> Grey:
+    """Read the table [grey]."""
+    check_keys(entry, ("solid", "full", "rule"), where)
+    solid = entry.get("solid")
+    if not isinstance(solid, dict):
+        raise InputError(
+            f"{where}: solid missing: add solid = {{ K = 70.2, G = 29.0 }}"
+        )
+    if not any(key in STIFFNESS_KEYS for key in solid):
+        solid = {"isotropic": solid}
+    check_keys(solid, STIFFNESS_KEYS, f"{where}: solid")
+    stiffness = parse_stiffness(solid, f"{where}: solid")
+    if not stiffness.any():
+        raise InputError(f"{where}: solid is a pore: give it a stiffness")
+    full = integer({"full": 255, **entry}, "full", where)
+    if full == 0:
+        raise InputError(f"{where}: full = 0: expected the grey value of solid, > 0")
+    rule = entry.get("rule", "voigt")
+    if rule not in RULES:
+        raise InputError(f"{where}: rule {rule!r}: expected {' or '.join(RULES)}")
+    if rule == "hashin-shtrikman" and not is_isotropic(stiffness):
+        raise InputError(
+            f"{where}: hashin-shtrikman needs an isotropic solid; give one, or "
+            'rule = "voigt"'
+        )
+    return Grey(stiffness, full, rule)
+
+
+def parse_units(document: dict[str, Any], name: str) -> dict[str, str]:
+    """Units of a document: the stress unit alone, or a table of names."""
+    units = document.get("units", {})
+    if isinstance(units, str):
+        return {"stress": units}
+    if not isinstance(units, dict) or not all(
+        isinstance(u, str) for u in units.values()
+    ):
+        raise InputError(
+            f'{name}: units = {units!r}: expected text, "GPa", or a table '
+            '{ stress = "GPa", length = "um" }'
+        )
+    return dict(units)
+
+
+def _numbers(value: Any, count: int, where: str, form: str) -> list[float]:
+    if not isinstance(value, list) or len(value) != count:
+        raise InputError(f"{where} = {value!r}: expected {count} numbers {form}")
+    return [number(v, where) for v in value]
+
+
+def _matrix(value: Any) -> np.ndarray:
+    if not isinstance(value, list) or len(value) != 6:
+        raise InputError("expected six rows of six numbers, Voigt")
+    return np.array([_numbers(row, 6, "row", "") for row in value])
+
+
+def _strain(entry: dict[str, Any], key: str, where: str) -> np.ndarray | None:
+    """Mandel vector of a number (isotropic) or of tensor components by name."""
+    if key not in entry:
+        return None
+    value, where = entry[key], f"{where}: {key}"
+    if not isinstance(value, dict):
+        return number(value, where) * IDENTITY
+    check_keys(value, COMPONENTS, where)
+    components = [number(value.get(c, 0.0), f"{where} {c}") for c in COMPONENTS]
+    return mandel_from_components(np.array(components))

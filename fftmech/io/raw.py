@@ -1,0 +1,95 @@
+"""Headerless binary images (`.raw`, `.raw.gz`): nothing but voxels.
+
+The number of voxels along x, y, z and the type of a voxel must be given. Voxels run
+with x fastest (axes "zyx"), as ImageJ and most scanners write them, unless axes="xyz".
+"""
+
+import gzip
+import zlib
+from collections.abc import Sequence
+from os import PathLike, fspath
+
+import numpy as np
+
+from fftmech.errors import InputError
+from fftmech.io import image
+from fftmech.microstructure.base import Microstructure
+
+
+def read(
+    path: str | PathLike,
+    *,
+    shape: Sequence[int] | None = None,
+    dtype: str | None = None,
+    axes: str | None = None,
+    spacing: Sequence[float] | None = None,
+    threshold: float | None = None,
+) -> Microstructure:
+    """Read a headerless image of phase ids (or of grey values, with a threshold).
+
+    Parameters
+    ----------
+    shape
+        Voxels along x, y, z.
+    dtype
+        NumPy's name of a voxel's type, "uint8" or ">u2" (big-endian) for instance.
+
+    Raises
+    ------
+    InputError
+        No shape or dtype given, or a file whose size is not that of such an image.
+    """
+    name = fspath(path)
+    if shape is None or dtype is None:
+        raise InputError(
+            f"{name} has no header: give its voxels and their type, for instance "
+            "--shape 128,128,128 --dtype uint8"
+        )
+    voxel = _voxel_type(name, dtype)
+    if len(shape) != 3 or any(int(n) != n or n < 1 for n in shape):
+        raise InputError(
+            f"{name}: shape {tuple(shape)}: expected three numbers of voxels >= 1"
+        )
+    nx, ny, nz = (int(n) for n in shape)
+    image.check_size((nx, ny, nz), voxel.itemsize, name)
+    expected = nx * ny * nz * voxel.itemsize
+    data = _bytes(name, expected)
+    if len(data) != expected:
+        size = f"more than {expected}" if len(data) > expected else len(data)
+        raise InputError(
+            f"{name} holds {size} bytes and {nx} x {ny} x {nz} voxels of {voxel.name} "
+            f"take {expected}: check --shape and --dtype"
+        )
+    axes = image.check_axes(axes or "zyx", name)
+    values = np.frombuffer(data, voxel)
+    values = values.reshape((nx, ny, nz) if axes == "xyz" else (nz, ny, nx))
+    return image.microstructure_from_image(
+        values, name, axes=axes, spacing=spacing, threshold=threshold
+    )
+
+
+def _voxel_type(name: str, dtype: str) -> np.dtype:
+    try:
+        voxel = np.dtype(dtype)
+    except TypeError:
+        voxel = None
+    if voxel is None or voxel.kind not in "iuf":
+        raise InputError(
+            f"{name}: dtype {dtype!r}: expected the type of a voxel, one of uint8, "
+            "uint16, int32, float32, ... (>u2 is big-endian)"
+        )
+    return voxel
+
+
+def _bytes(name: str, expected: int) -> bytes:
+    """At most one byte more than expected, so that a huge file is not read."""
+    try:
+        if name.lower().endswith(".gz"):
+            with gzip.open(name, "rb") as file:
+                return file.read(expected + 1)
+        with open(name, "rb") as file:
+            return file.read(expected + 1)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(
+            f"{name}: gzip data cut short or damaged; copy it again"
+        ) from error

@@ -1,0 +1,72 @@
+"""What a file holds, as plain data that can be printed or written as JSON."""
+
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from fftmech import io
+from fftmech.bounds import is_isotropic
+from fftmech.engineering import isotropic_moduli
+from fftmech.io.vtkhdf_result import read_run
+from fftmech.microstructure.base import Microstructure
+from fftmech.tensors import bunge_from_quaternion, voigt_from_mandel
+
+
+def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
+    """Grid, units and phases of a microstructure, JSON-ready.
+
+    Returns
+    -------
+    dict
+        "shape", "spacing", "size", "origin" (x, y, z), "voxels", "units", and "phases":
+        of each phase in use its "id", "voxels", "fraction", "symmetry" ("pore",
+        "isotropic", "anisotropic" or "unknown"), and, where known, "stiffness" (Voigt),
+        "K" and "G" (moduli of the nearest isotropic stiffness, stress units), and
+        "euler" (Bunge, degrees).
+    """
+    grid = body.grid
+    counts, fractions = body.counts, body.fractions
+    phases = []
+    for p in body.phases:
+        entry: dict[str, Any] = {
+            "id": int(p),
+            "voxels": int(counts[p]),
+            "fraction": float(fractions[p]),
+            **_stiffness(body, p),
+        }
+        table = body.orientation
+        if table is not None and p < len(table) and np.isfinite(table[p]).all():
+            entry["euler"] = bunge_from_quaternion(table[p], degrees=True).tolist()
+        phases.append(entry)
+    return {
+        "shape": list(grid.shape),
+        "spacing": list(grid.h),
+        "size": list(grid.size),
+        "origin": list(grid.origin),
+        "voxels": grid.voxels,
+        "units": body.units,
+        "phases": phases,
+    }
+
+
+def summarize_run(path: str | PathLike) -> dict[str, Any] | None:
+    """How a result was computed (load, scheme, status, ...); None of no result."""
+    return read_run(path) if io.kind(path) == "result" else None
+
+
+def _stiffness(body: Microstructure, p: int) -> dict[str, Any]:
+    if body.stiffness is None or p >= len(body.stiffness):
+        return {"symmetry": "unknown"}
+    C = body.stiffness[p]
+    if not np.isfinite(C).all():
+        return {"symmetry": "unknown"}
+    if not C.any():
+        return {"symmetry": "pore"}
+    bulk, shear = isotropic_moduli(C)
+    return {
+        "symmetry": "isotropic" if is_isotropic(C) else "anisotropic",
+        "stiffness": voigt_from_mandel(C).tolist(),
+        "K": bulk,
+        "G": shear,
+    }

@@ -1,0 +1,169 @@
+"""VTKHDF ImageData: the one format that this project writes, for ParaView and h5py.
+
+/VTKHDF holds what ParaView shows: CellData/phase (Nz, Ny, Nx), and the fields of a
+result (`vtkhdf_result`). /fftmech holds the tables by phase id and the units; `NOTES`
+says their conventions.
+
+The VTKHDF specification is at https://docs.vtk.org, "VTKHDF file format".
+"""
+
+import json
+from os import PathLike
+from typing import Any
+
+import h5py
+import numpy as np
+
+import fftmech
+from fftmech.errors import InputError
+from fftmech.io import container, hdf5, image
+from fftmech.io.atomic import whole_file
+from fftmech.microstructure.base import Microstructure
+from fftmech.tensors import components_from_mandel, voigt_from_mandel
+
+FORMAT_VERSION = 1
+
+NOTES = {
+    "stiffness": "Voigt 6x6, order xx yy zz yz xz xy, engineering shear, sample frame; "
+    "row p is phase id p; zero is a pore",
+    "orientation": "unit quaternions w x y z, v_sample = R v_crystal; row p is phase p",
+    "eigenstrain": "tensor components xx yy zz yz xz xy, sample frame; "
+    "row p is phase p",
+    "thermal_expansion": "tensor components xx yy zz yz xz xy per degree, "
+    "sample frame; row p is phase p",
+}
+"""What the attribute `convention` of each table says."""
+
+
+def recognises(file: h5py.File, _dataset: str | None) -> bool:
+    """Whether the file is VTKHDF."""
+    return "VTKHDF" in file
+
+
+def kind(file: h5py.File) -> str:
+    """Kind of a VTKHDF file; one that another program wrote is a microstructure."""
+    if "fftmech" not in file:
+        return "microstructure"
+    return container.text(container.group(file, "fftmech").attrs.get("kind", ""))
+
+
+def write(path: str | PathLike, microstructure: Microstructure) -> None:
+    """Write a microstructure; the file appears whole or not at all."""
+    with whole_file(path) as name, h5py.File(name, "w") as file:
+        write_microstructure(file, microstructure, "microstructure")
+
+
+def read(path: str | PathLike, *, dataset: str | None = None) -> Microstructure:
+    """Read a microstructure, also that of a result.
+
+    Parameters
+    ----------
+    dataset
+        Name of the phase ids among the cell data; "phase" unless given.
+
+    Raises
+    ------
+    InputError
+        Not ImageData, a newer format, arrays that do not fit the extent.
+    """
+    with container.opened(path) as file:
+        return read_microstructure(file, dataset)
+
+
+def write_microstructure(file: h5py.File, body: Microstructure, what: str) -> None:
+    """Write the phase map and the tables; `what` is the kind of file."""
+    grid = body.grid
+    nx, ny, nz = grid.shape
+    root = file.create_group("VTKHDF")
+    # the oldest version: later ones left ImageData as it was
+    root.attrs["Version"] = np.array([1, 0])
+    # the specification wants a fixed-length ASCII string, not h5py's default
+    root.attrs["Type"] = np.bytes_("ImageData")
+    root.attrs["WholeExtent"] = np.array([0, nx, 0, ny, 0, nz])
+    root.attrs["Origin"] = np.array(grid.origin)
+    root.attrs["Spacing"] = np.array(grid.h)
+    root.attrs["Direction"] = np.eye(3).ravel()
+    cells = root.create_group("CellData")
+    cells.attrs["Scalars"] = np.bytes_("phase")
+    cells.create_dataset("phase", data=body.phase.transpose(2, 1, 0))
+    own = file.create_group("fftmech")
+    own.attrs["format_version"] = FORMAT_VERSION
+    own.attrs["kind"] = what
+    own.attrs["fftmech_version"] = fftmech.__version__
+    own.attrs["units"] = json.dumps(body.units)
+    own.attrs["axes"] = "zyx"
+    for name in hdf5.TABLES:
+        table = getattr(body, name)
+        if table is None:
+            continue
+        if name == "stiffness":
+            table = voigt_from_mandel(table)
+        elif name != "orientation":
+            table = components_from_mandel(table)
+        packed: dict[str, Any] = (
+            {"compression": "gzip", "compression_opts": 4} if len(table) else {}
+        )
+        item = own.create_dataset(name, data=table, **packed)
+        item.attrs["convention"] = NOTES[name]
+
+
+def read_microstructure(file: h5py.File, dataset: str | None) -> Microstructure:
+    """Read the phase map and the tables of an open file."""
+    path = file.filename
+    root = container.group(file, "VTKHDF")
+    what = container.text(root.attrs.get("Type", ""))
+    if what != "ImageData":
+        raise InputError(f"{path}: VTKHDF type {what!r}: expected ImageData (voxels)")
+    extent = _attribute(root, "WholeExtent", 6, None).astype(int)
+    spacing = _attribute(root, "Spacing", 3, np.ones(3))
+    origin = _attribute(root, "Origin", 3, np.zeros(3))
+    direction = _attribute(root, "Direction", 9, np.eye(3).ravel())
+    if not np.allclose(direction, np.eye(3).ravel()):
+        raise InputError(
+            f"{path}: Direction {direction}: expected axes along x, y, z; resample the "
+            "image first"
+        )
+    item = container.dataset(file, f"VTKHDF/CellData/{dataset or 'phase'}")
+    shape = tuple(int(n) for n in extent[1::2] - extent[::2])
+    check_shape(item, shape[::-1])
+    image.check_size(item.shape, item.dtype.itemsize, container.where(item))
+    extras: dict[str, Any] = {}
+    if "fftmech" in file:
+        own = container.group(file, "fftmech")
+        version = own.attrs.get("format_version", FORMAT_VERSION)
+        if version > FORMAT_VERSION:
+            raise InputError(
+                f"{path}: format version {version} is newer than this program's "
+                f"{FORMAT_VERSION}; pip install --upgrade fftmech"
+            )
+        extras = hdf5.read_tables(own)
+        extras["units"] = hdf5.units(own.attrs.get("units"))
+    return image.microstructure_from_image(
+        item[()],
+        container.where(item),
+        axes="zyx",
+        spacing=spacing.tolist(),
+        origin=(origin + extent[::2] * spacing).tolist(),
+        **extras,
+    )
+
+
+def check_shape(item: h5py.Dataset, shape: tuple[int, ...]) -> None:
+    """Refuse an array that does not fill the extent."""
+    if item.shape != shape:
+        raise InputError(
+            f"{container.where(item)} has shape {item.shape}: expected {shape} "
+            "(z, y, x), that of WholeExtent"
+        )
+
+
+def _attribute(
+    root: h5py.Group, name: str, count: int, default: np.ndarray | None
+) -> np.ndarray:
+    values = np.asarray(root.attrs.get(name, () if default is None else default))
+    if values.shape != (count,) or values.dtype.kind not in "iuf":
+        raise InputError(
+            f"{root.file.filename}: attribute {name} of /VTKHDF is {values}: expected "
+            f"{count} numbers"
+        )
+    return values.astype(float)

@@ -1,0 +1,207 @@
+"""Spheres, ellipsoids and short fibres in a matrix (phase 0: matrix, 1: inclusion)."""
+
+import numpy as np
+from numpy.random import PCG64, Generator
+from scipy.spatial.transform import Rotation
+
+from fftmech.errors import InputError
+from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.packing import Packing
+from fftmech.microstructure.resolution import Resolution, unit_grid
+from fftmech.microstructure.texture import orientations
+from fftmech.tensors import matrix_from_quaternion
+
+ATTEMPTS = 20000
+"""Failed placements of one inclusion after which the packing counts as jammed."""
+
+
+def sphere(
+    res: Resolution, radius: float, matrix: np.ndarray, inclusion: np.ndarray
+) -> Microstructure:
+    """One sphere at the centre of the box; in 2-D a disc.
+
+    A voxel is inclusion (phase 1) where its centre is no farther than `radius` from
+    the centre of the box, else matrix (phase 0).
+
+    Parameters
+    ----------
+    res
+        Voxels along every axis, or along x, y, z; the longest edge has length 1.
+    radius
+        Radius of the sphere, at most half of the longest edge.
+    matrix, inclusion
+        Mandel stiffness (stress units), (6, 6).
+
+    Raises
+    ------
+    InputError
+        A radius that is not in (0, 1/2].
+    """
+    if not 0 < radius <= 0.5:
+        raise InputError(
+            f"sphere radius {radius:g}: expected above 0 and at most 0.5 box edges"
+        )
+    grid = unit_grid(res)
+    # half voxels from the centre are whole numbers
+    x, y, z = (2 * np.arange(n) + 1 - n for n in grid.shape)
+    square = (x**2)[:, None, None] + (y**2)[:, None] + z**2
+    phase = square <= (2 * radius * max(grid.shape)) ** 2
+    return Microstructure(grid, phase, np.stack([matrix, inclusion]))
+
+
+def inclusions(
+    res: Resolution,
+    fraction: float,
+    radius: float | tuple[float, float],
+    matrix: np.ndarray,
+    inclusion: np.ndarray,
+    aspect: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    seed: int = 0,
+) -> Microstructure:
+    """Non-overlapping spheres or ellipsoids at random, to a volume fraction.
+
+    Random sequential adsorption in the periodic box: the bodies are drawn, sorted by
+    size, and placed one after another where at least one voxel of matrix stays
+    between any two of them. The fraction is met to within half an inclusion.
+
+    Parameters
+    ----------
+    res
+        Voxels along every axis, or along x, y, z; the longest edge has length 1.
+    fraction
+        Volume fraction of the inclusions.
+    radius
+        Radius in units of the longest edge, or the ends of a range from which it is
+        drawn uniformly.
+    matrix, inclusion
+        Mandel stiffness (stress units), (6, 6).
+    aspect
+        The semi-axes are `radius` times these; (1, 1, 8) is fibre-like. Orientations
+        are uniformly random; in 2-D the turn about z is, and the third is unused.
+    seed
+        Seed of the random numbers (PCG64).
+
+    Raises
+    ------
+    InputError
+        A fraction outside (0, 1), inclusions smaller than a voxel or larger than the
+        box, a fraction smaller than half an inclusion, or a jammed packing.
+    """
+    if not 0 < fraction < 1:
+        raise InputError(f"fraction {fraction:g}: expected between 0 and 1")
+    low, high = (radius, radius) if isinstance(radius, (int, float)) else radius
+    grid = unit_grid(res)
+    shape = np.array(grid.shape)
+    flat = shape[2] == 1
+    axes = np.array(aspect, dtype=float) * shape.max()
+    if not (0 < low <= high < np.inf and len(axes) == 3 and (axes > 0).all()):
+        raise InputError(
+            f"radius {radius}, aspect {aspect}: expected positive numbers, a range "
+            "from low to high"
+        )
+    if flat:
+        axes = axes[:2]
+    edge = shape[: len(axes)].min()
+    if 2 * low * axes.min() < 1:
+        raise InputError(
+            f"inclusions {2 * low * axes.min():.2g} voxels thick: expected at least 1; "
+            "raise --res or the radius"
+        )
+    if 2 * high * axes.max() > edge - 1:
+        raise InputError(
+            f"inclusions {2 * high * axes.max():.3g} voxels long in a box of {edge}: "
+            "lower the radius or the aspect"
+        )
+    random = Generator(PCG64(seed))
+    goal = fraction * grid.voxels
+    unit = (np.pi if flat else 4 * np.pi / 3) * float(np.prod(axes))
+    power = len(axes)
+    radii = []
+    volume = 0.0
+    while volume < goal:
+        radii.append(low + (high - low) * random.random())
+        volume += unit * radii[-1] ** power
+    # the largest first: they find no room later
+    radii = sorted(radii, reverse=True)
+    packing = Packing(grid)
+    placed: list[np.ndarray] = []
+    while True:
+        # a voxel body differs a little from its volume: draw more if too few
+        size = radii.pop(0) if radii else low + (high - low) * random.random()
+        if packing.voxels + unit * size**power / 2 > goal:
+            break
+        if not _place(packing, size * axes, shape, random, placed):
+            raise InputError(
+                f"packing jammed at fraction {packing.voxels / grid.voxels:.3g} of "
+                f"{fraction:g} with {len(placed)} inclusions; lower the fraction, or "
+                "the aspect, or allow smaller radii"
+            )
+    if not placed:
+        raise InputError(
+            f"fraction {fraction:g} is less than half an inclusion; lower the radius"
+        )
+    return Microstructure(
+        grid, packing.filled.astype(np.int32), np.stack([matrix, inclusion])
+    )
+
+
+def _place(
+    packing: Packing,
+    axes: np.ndarray,
+    shape: np.ndarray,
+    random: Generator,
+    placed: list[np.ndarray],
+) -> bool:
+    """Place one ellipsoid of semi-axes in voxels; for spheres also compare centres."""
+    round_body = axes.min() == axes.max()
+    for _ in range(ATTEMPTS):
+        centre = random.random(3) * shape
+        centre[shape == 1] = 0.5
+        if not packing.free(np.floor(centre).astype(int) % shape):
+            continue
+        if round_body and placed:
+            others = np.array(placed)
+            gap = np.abs(others[:, :3] - centre)
+            gap = np.minimum(gap, shape - gap)
+            if ((gap**2).sum(axis=1) <= (others[:, 3] + axes[0]) ** 2).any():
+                continue
+        if round_body:
+            R = np.eye(3)
+        elif len(axes) == 2:
+            turn = Rotation.from_euler("z", 2 * np.pi * random.random())
+            R = turn.as_matrix()
+        else:
+            R = matrix_from_quaternion(orientations(1, random)[0])
+        body, corner = ellipsoid(centre, axes, R[: len(axes), : len(axes)])
+        if packing.place(body, corner):
+            placed.append(np.append(centre, axes.max()))
+            return True
+    return False
+
+
+def ellipsoid(
+    centre: np.ndarray, axes: np.ndarray, R: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Voxels whose centres lie in an ellipsoid (two axes: an ellipse across z).
+
+    Returns the boolean small box, and the voxel of its first corner.
+    """
+    d = len(axes)
+    # half extents of the rotated ellipsoid along x, y, z
+    reach = np.sqrt(((R * axes) ** 2).sum(axis=1))
+    first = np.floor(centre[:d] - reach).astype(int)
+    last = np.floor(centre[:d] + reach).astype(int)
+    points = np.stack(
+        np.meshgrid(
+            *(
+                np.arange(a, b + 1) + 0.5 - c
+                for a, b, c in zip(first, last, centre, strict=False)
+            ),
+            indexing="ij",
+        ),
+        axis=-1,
+    )
+    inside = (((points @ R) / axes) ** 2).sum(axis=-1) <= 1
+    if d == 2:
+        return inside[..., None], np.append(first, 0)
+    return inside, first

@@ -1,0 +1,155 @@
+"""The same box cut into another number of voxels."""
+
+import numpy as np
+
+from fftmech.errors import InputError
+from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.composite import Phases, laminate_pairs, reuss, voigt
+from fftmech.microstructure.overlap import Votes, slabs
+from fftmech.microstructure.resolution import Resolution, check_memory, shape_for
+
+RULES = ("majority", "voigt", "reuss", "laminate")
+"""What becomes of a voxel that several phases share."""
+
+MOST = 2**24
+"""Phase ids that a phase map may use."""
+
+STRAINS = ("eigenstrain", "thermal_expansion")
+TABLES = ("stiffness", "orientation", *STRAINS)
+
+
+def resample(
+    microstructure: Microstructure,
+    shape: Resolution,
+    rule: str = "majority",
+) -> Microstructure:
+    """Resample by exact volume overlap, at any ratio of the two resolutions.
+
+    Along an axis that gets more voxels, or keeps them, a new voxel takes what lies at
+    its centre (the upper voxel where the centre is on a face): refining makes no
+    composite voxels. Overlaps are whole numbers, so phases are the same on every
+    platform.
+
+    Parameters
+    ----------
+    microstructure
+        What to resample; a composite rule needs its stiffness.
+    shape
+        New voxels along x, y, z, or of the longest axis (see `shape_for`).
+    rule
+        "majority": the phase with the largest share; among equals the one at the
+        voxel's centre if it is among them, else the lowest id. The three others give
+        every voxel that several phases share a phase id of its own, after the
+        existing ones: "voigt" (equal strain) and "reuss" (equal stress; a pore makes
+        the voxel a pore) for any number of phases; "laminate" for two, with the
+        normal along the line through their centroids in the voxel (Kabel, Merkert and
+        Schneider 2015, doi 10.1016/j.cma.2015.06.003), while a voxel with three or
+        more phases, or with centroids that coincide, follows "voigt".
+
+    Returns
+    -------
+    Microstructure
+        On the same box, tables kept. Composite rules append rows to them; composite
+        voxels have no orientation: NaN.
+
+    Raises
+    ------
+    InputError
+        An unknown rule, a shape that is not whole numbers of at least 1, one that
+        does not fit the memory, or a composite rule without stiffness.
+    """
+    if rule not in RULES:
+        raise InputError(f"resampling {rule!r}: expected one of {', '.join(RULES)}")
+    box = microstructure.grid
+    grid = box.with_shape(shape_for(box, shape))
+    check_memory(grid.shape, 32)
+    phases = None if rule == "majority" else _phases(microstructure.check())
+    tables = [t for name in TABLES if (t := getattr(microstructure, name)) is not None]
+    rows = max([int(microstructure.phase.max()) + 1, *map(len, tables)])
+    phase = np.empty(grid.shape, dtype=np.int32)
+    # unit of the offsets along x, y, z
+    unit = np.array(box.size) / (np.array(box.shape) * grid.shape)
+    mixed: list[Phases] = []
+    added = 0
+    for planes, votes in slabs(
+        microstructure.phase, grid.shape, with_moments=rule == "laminate"
+    ):
+        ids = votes.majority()
+        shared = np.flatnonzero(votes.phases > 1)
+        if phases and len(shared):
+            ids[shared] = rows + added + np.arange(len(shared))
+            added += len(shared)
+            if rows + added > MOST:
+                raise InputError(
+                    f"more than {MOST} composite voxels at {grid.shape}: lower the "
+                    "resolution, or resample by majority"
+                )
+            check_memory((len(shared), 1, 1), 1500)
+            mixed.append(_mix(phases, votes, shared, unit, rule))
+        phase[planes] = ids.reshape(-1, *grid.shape[1:])
+    changes = _append(microstructure, rows, mixed) if mixed else {}
+    return microstructure.with_changes(grid=grid, phase=phase, **changes)
+
+
+def _phases(microstructure: Microstructure) -> Phases:
+    """Properties of the phases in use, zero in the other rows.
+
+    Those may be NaN, and a product with 0 would keep that.
+    """
+    used = microstructure.phases
+
+    def rows(name: str) -> np.ndarray:
+        table = getattr(microstructure, name)
+        rows = np.zeros((used[-1] + 1, *table.shape[1:]))
+        rows[used] = table[used]
+        return rows
+
+    given = [name for name in STRAINS if getattr(microstructure, name) is not None]
+    return Phases(rows("stiffness"), {name: rows(name) for name in given})
+
+
+def _mix(
+    phases: Phases, votes: Votes, shared: np.ndarray, unit: np.ndarray, rule: str
+) -> Phases:
+    """Properties of the voxels that several phases share."""
+    if rule == "reuss":
+        return reuss(phases, votes.fractions(shared))
+    mixed = voigt(phases, votes.fractions(shared))
+    if rule == "voigt":
+        return mixed
+    # the first of two phases lies on one side of the voxel's centre, the second on
+    # the other: the moment of one gives the normal
+    first = votes.volume.indptr[shared]
+    normal = np.stack([moment[first] for moment in votes.moments], axis=1) * unit
+    length = np.linalg.norm(normal, axis=1)
+    two = np.flatnonzero((votes.phases[shared] == 2) & (length > 0))
+    first = first[two]
+    volume = votes.volume.data
+    pairs = laminate_pairs(
+        phases,
+        np.stack([votes.volume.indices[first + i] for i in (0, 1)], axis=1),
+        volume[first] / (volume[first] + volume[first + 1]),
+        normal[two] / length[two, None],
+    )
+    mixed.stiffness[two] = pairs.stiffness
+    for name, strain in pairs.strains.items():
+        mixed.strains[name][two] = strain
+    return mixed
+
+
+def _append(
+    microstructure: Microstructure, rows: int, mixed: list[Phases]
+) -> dict[str, np.ndarray]:
+    """Tables with `rows` rows (NaN where nothing is known) and the composite ones."""
+    new = {"stiffness": np.concatenate([phases.stiffness for phases in mixed])}
+    for name in STRAINS:
+        if getattr(microstructure, name) is not None:
+            new[name] = np.concatenate([phases.strains[name] for phases in mixed])
+    if microstructure.orientation is not None:
+        new["orientation"] = np.full((len(new["stiffness"]), 4), np.nan)
+    tables = {}
+    for name, composite in new.items():
+        table = getattr(microstructure, name)
+        unknown = np.full((rows - len(table), *table.shape[1:]), np.nan)
+        tables[name] = np.concatenate([table, unknown, composite])
+    return tables

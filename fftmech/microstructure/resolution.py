@@ -1,0 +1,103 @@
+"""Resolution: what `--res` means, for a box to be made and for one that exists."""
+
+from collections.abc import Sequence
+
+import psutil
+
+from fftmech.errors import InputError
+from fftmech.grid import Grid
+
+Resolution = int | Sequence[int]
+"""Voxels of the longest axis, or voxels along x, y, z."""
+
+
+def parse_resolution(text: str) -> Resolution:
+    """Resolution from text: "64", or "64,64,1".
+
+    Raises
+    ------
+    InputError
+        Neither one nor three whole numbers.
+    """
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, 3):
+        raise InputError(
+            f"resolution {text!r}: expected one whole number (64) or three (64,64,1)"
+        )
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def shape_for(grid: Grid, res: Resolution) -> tuple[int, int, int]:
+    """Shape of `grid`'s box at another resolution.
+
+    One number sets the voxels of the axis that has most; the others follow in
+    proportion, rounded, and never below one. Three numbers are the shape itself.
+
+    Raises
+    ------
+    InputError
+        Not one or three whole numbers of at least 1.
+    """
+    res = _whole(res)
+    if not isinstance(res, int):
+        return res
+    longest = max(grid.shape)
+    # half up, in whole numbers: the same on every platform
+    nx, ny, nz = (max(1, (2 * n * res + longest) // (2 * longest)) for n in grid.shape)
+    return nx, ny, nz
+
+
+def unit_grid(res: Resolution, bytes_per_voxel: int = 32) -> Grid:
+    """Grid of cubic voxels whose longest edge is 1; one number makes a cube.
+
+    Parameters
+    ----------
+    res
+        Voxels along every axis, or along x, y, z (2-D is one voxel in z).
+    bytes_per_voxel
+        Memory that the work on this grid will take.
+
+    Raises
+    ------
+    InputError
+        Not whole numbers of at least 1, or more than this machine's free memory.
+    """
+    res = _whole(res)
+    shape = (res, res, res) if isinstance(res, int) else res
+    check_memory(shape, bytes_per_voxel)
+    return Grid(shape)
+
+
+def check_memory(shape: tuple[int, int, int], bytes_per_voxel: int) -> None:
+    """Refuse a grid that does not fit this machine, before memory is taken.
+
+    Raises
+    ------
+    InputError
+        The estimate exceeds the memory available now.
+    """
+    needed = shape[0] * shape[1] * shape[2] * bytes_per_voxel
+    available = psutil.virtual_memory().available
+    if needed > available:
+        raise InputError(
+            f"resolution {' x '.join(map(str, shape))} needs about "
+            f"{needed / 2**30:.3g} GiB and {available / 2**30:.3g} GiB are free; "
+            "lower --res"
+        )
+
+
+def _whole(res: Resolution) -> int | tuple[int, int, int]:
+    numbers = (res,) if not isinstance(res, Sequence) else tuple(res)
+    sound = len(numbers) in (1, 3) and all(n == int(n) and n >= 1 for n in numbers)
+    if not sound:
+        raise InputError(
+            f"resolution {res}: expected one whole number of at least 1, or three "
+            "(voxels along x, y, z)"
+        )
+    if len(numbers) == 1:
+        return int(numbers[0])
+    nx, ny, nz = numbers
+    return int(nx), int(ny), int(nz)

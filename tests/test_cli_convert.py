@@ -1,0 +1,196 @@
+"""`fftmech convert` and `fftmech info`: files in, one format and its summary out."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from written_files import NX, NY, NZ, bare_hdf5, body, marked, result, tesr, vti
+
+from fftmech import io
+from fftmech.tensors import COMPONENTS, components_from_mandel
+from fftmech_cli.fftmech_main import main
+
+bare = pytest.fixture(bare_hdf5)
+
+STEEL = """units = "GPa"
+[default]
+cubic = { C11 = 204.6, C12 = 137.7, C44 = 126.2 }
+[random_orientations]
+seed = 0
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run the command line in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    (tmp_path / "steel.toml").write_text(STEEL)
+
+    def run_(*arguments):
+        return CliRunner().invoke(main, [str(a) for a in arguments])
+
+    return run_
+
+
+def test_convert_writes_ids_and_materials(run, tmp_path):
+    (tmp_path / "a.vti").write_bytes(vti("binary"))
+    done = run("convert", "a.vti", "-o", "m.h5", "--materials", "steel.toml")
+    assert done.exit_code == 0, done.output
+    assert done.stdout == (
+        "wrote m.h5: 2 x 3 x 4 voxels, 24 phases, stiffness in GPa\n"
+    )
+    micro = io.read("m.h5").check()
+    assert (micro.phase == marked()).all() and micro.orientation.shape == (124, 4)
+
+
+def test_convert_takes_every_option_of_a_bare_image(run, tmp_path):
+    marked().T.astype(np.uint8).tofile("a.raw")
+    done = run(
+        *("convert", "a.raw", "-o", "m.h5", "--shape", "2,3,4", "--dtype", "uint8"),
+        *("--axes", "zyx", "--threshold", "99", "--spacing", "0.5,1,2"),
+    )
+    assert done.exit_code == 0, done.output
+    assert "2 phases, no stiffness yet (--materials)" in done.stdout
+    micro = io.read("m.h5")
+    assert (micro.phase == (marked() > 99)).all() and micro.grid.h == (0.5, 1, 2)
+
+
+def test_convert_of_a_real_image_with_grey_values(run, data, tmp_path):
+    grey = "[grey]\nsolid = { K = 70.2, G = 29.0 }\n"
+    (tmp_path / "calcite.toml").write_text(grey)
+    source = ("convert", data / "grosmont_128.raw.gz", "--shape", "128,128,128")
+    source += ("--dtype", "uint8", "-o", "rock.h5")
+    done = run(*source, "--materials", "calcite.toml")
+    assert done.exit_code == 0 and "256 phases" in done.stdout, done.output
+    assert io.read("rock.h5").pores.tolist() == [0]
+    done = run(*source, "--threshold", "0", "--force")
+    assert done.exit_code == 0 and "2 phases" in done.stdout, done.output
+    porosity = io.read("rock.h5").fractions[0]
+    assert porosity == pytest.approx(82655 / 128**3)
+
+
+def test_an_output_that_exists_is_kept_unless_forced(run, tmp_path):
+    (tmp_path / "a.tesr").write_bytes(tesr())
+    (tmp_path / "m.h5").write_text("mine")
+    refused = run("convert", "a.tesr", "-o", "m.h5")
+    assert refused.exit_code == 2 and "add --force" in refused.stderr
+    assert (tmp_path / "m.h5").read_text() == "mine"
+    assert run("convert", "a.tesr", "-o", "m.h5", "--force").exit_code == 0
+    assert (io.read("m.h5").phase == marked()).all()
+
+
+def test_a_file_may_be_converted_onto_itself(run, tmp_path):
+    io.write("m.h5", body())
+    done = run("convert", "m.h5", "-o", "m.h5", "--force", "--materials", "steel.toml")
+    assert done.exit_code == 0, done.output
+    assert len(io.read("m.h5").pores) == 0
+
+
+def test_info_of_a_microstructure_names_conventions(run):
+    io.write("m.h5", body())
+    shown = run("info", "m.h5")
+    assert shown.exit_code == 0, shown.output
+    for text in (
+        "m.h5: 24 voxels; stress in GPa, length in um",
+        "Stiffness of phase 0 (GPa); Voigt, engineering shear, sample frame",
+        "204.6",
+        "pore",
+        "0.9583",
+    ):
+        assert text in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+
+
+def test_info_lists_the_first_phases_only(run, tmp_path):
+    (tmp_path / "a.tesr").write_bytes(tesr())
+    shown = run("info", "a.tesr", "--materials", "steel.toml")
+    assert "12 more" in shown.stdout and "Bunge angles (deg)" in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    document = json.loads(run("info", "a.tesr", "--json").stdout)
+    assert len(document["phases"]) == 24
+
+
+def test_info_json_of_a_microstructure(run):
+    io.write("m.h5", body())
+    document = json.loads(run("info", "m.h5", "--json").stdout)
+    assert document["shape"] == [NX, NY, NZ] and document["size"] == [1, 0.75, 0.8]
+    solid, pore = document["phases"]
+    assert (solid["voxels"], pore["voxels"]) == (23, 1)
+    assert (solid["symmetry"], pore["symmetry"]) == ("anisotropic", "pore")
+    assert solid["stiffness"][3][3] == pytest.approx(126.2)
+    assert solid["K"] == pytest.approx((204.6 + 2 * 137.7) / 3)
+    assert "run" not in document
+
+
+def test_info_of_a_result_shows_load_and_outcome(run, rng):
+    solved = result(rng)
+    io.write_result("r.vtkhdf", solved)
+    shown = run("info", "r.vtkhdf")
+    assert shown.exit_code == 0, shown.output
+    for text in ("max_iterations", "raise --max-iterations", "strain 0.001", "0.25"):
+        assert text in shown.stdout
+    assert "tensor components" in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    run_ = json.loads(run("info", "r.vtkhdf", "--json").stdout)["run"]
+    means = [run_["mean_stress"][c] for c in COMPONENTS]
+    np.testing.assert_allclose(means, components_from_mandel(solved.mean_stress))
+    assert run_["load"]["strain"] == {"zz": 1e-3} and run_["residuals"] == [1, 0.25]
+
+
+def flat_tif(folder):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(folder / "flat.tif", np.zeros((8, 8), np.uint8))
+
+
+BAD = {
+    "missing file": (("no.h5", "-o", "m.h5"), "no.h5: no such file"),
+    "unknown extension": (("steel.toml", "-o", "m.h5"), "unknown extension"),
+    "missing materials": (("a.vti", "--materials", "no.toml", "-o", "m.h5"), "no.toml"),
+    "malformed materials": (("a.vti", "--materials", "b.toml", "-o", "m.h5"), "line 1"),
+    "phase not listed": (
+        ("a.vti", "--materials", "p.toml", "-o", "m.h5"),
+        "phase 1 of",
+    ),
+    "wrong dataset": (("a.vti", "--dataset", "grain", "-o", "m.h5"), "it has material"),
+    "no option of it": (("a.vti", "--axes", "xyz", "-o", "m.h5"), "takes no --axes"),
+    "two numbers": (
+        ("a.raw", "--shape", "2,3", "-o", "m.h5"),
+        "three numbers NX,NY,NZ",
+    ),
+    "not numbers": (("a.raw", "--spacing", "a,b,c", "-o", "m.h5"), "HX,HY,HZ"),
+    "no header": (("a.raw", "-o", "m.h5"), "--shape 128,128,128"),
+    "flat tif": (("flat.tif", "-o", "m.h5"), "expected a stack"),
+    "cut short": (("cut.h5", "-o", "m.h5"), "cut.h5: HDF5 file is cut short"),
+    "not symmetric": (
+        ("skew.h5", "-o", "m.h5"),
+        "stiffness of phase 0 is not symmetric",
+    ),
+    "other extension": (("a.vti", "-o", "m.vti"), "end the name in .h5"),
+    "no folder": (("a.vti", "-o", "no/m.h5"), "create it first"),
+    "no output": (("a.vti",), "Missing option"),
+    "a folder": ((".", "-o", "m.h5"), "is a folder"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_writes_nothing(run, tmp_path, bare, case):
+    arguments, message = BAD[case]
+    (tmp_path / "a.vti").write_bytes(vti("binary"))
+    (tmp_path / "a.raw").write_bytes(b"\0" * 24)
+    (tmp_path / "b.toml").write_text("[default\n")
+    (tmp_path / "p.toml").write_text("[[phase]]\nid = 0\npore = true\n")
+    flat_tif(tmp_path)
+    io.write("cut.h5", body())
+    (tmp_path / "cut.h5").write_bytes((tmp_path / "cut.h5").read_bytes()[:-500])
+    skew = np.eye(6)
+    skew[0, 1] = 0.5
+    phase = (np.zeros((2, 2, 2), int), {"axes": "xyz"})
+    bare("skew.h5", phase=phase, stiffness=skew[None])
+    before = sorted(p.name for p in tmp_path.iterdir())
+    failed = run("convert", *arguments)
+    assert failed.exit_code == 2 and not failed.stdout
+    assert message in failed.stderr and failed.stderr.startswith("Error: ")
+    assert failed.stderr.count("\n") == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
