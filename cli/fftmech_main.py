@@ -13,7 +13,9 @@ from fftmech_cli.rim import Group
 from fftmech_cli.solve import solve
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "fftmech", cls=Group, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(fftmech.__version__, prog_name="fftmech")
 def main() -> None:
     """Solve elasticity on voxel microstructures with FFTs."""

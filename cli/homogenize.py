@@ -9,7 +9,7 @@ import fftmech
 from fftmech import Effective
 from fftmech.engineering import isotropic_moduli
 from fftmech.tensors import COMPONENTS, voigt_from_mandel
-from fftmech_cli.method import method_options, residual_bar
+from fftmech_cli.method import memory_check, method_options, residual_bar
 from fftmech_cli.rim import NOT_CONVERGED, console, print_json, show, table
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
 
@@ -31,7 +31,11 @@ def homogenize(
     """
     method = {key: options.pop(key) for key in _METHOD}
     microstructure = load_microstructure(
-        source, res=res, composite=composite, **options
+        source,
+        res=res,
+        composite=composite,
+        check=memory_check(**method),
+        **options,
     )
     with residual_bar(method["tolerance"], "Load 1 of 6") as report:
         effective = fftmech.homogenize(

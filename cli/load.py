@@ -1,6 +1,7 @@
 """Options that prescribe a load."""
 
 from collections.abc import Callable
+from math import isfinite, nan
 from typing import Any
 
 import click
@@ -31,6 +32,7 @@ def load_options(command: Callable) -> Callable:
             ),
             click.option(
                 "--uniaxial",
+                multiple=True,
                 metavar="IJ=VALUE",
                 help="This mean strain, and zero mean stress in the five others.",
             ),
@@ -41,16 +43,16 @@ def load_options(command: Callable) -> Callable:
 
 
 def parse_load(
-    strain: tuple[str, ...], stress: tuple[str, ...], uniaxial: str | None
+    strain: tuple[str, ...], stress: tuple[str, ...], uniaxial: tuple[str, ...]
 ) -> Load:
     """Return the load that the options of `load_options` describe."""
-    if uniaxial is not None:
-        if strain or stress:
+    if uniaxial:
+        if strain or stress or len(uniaxial) > 1:
             raise InputError(
-                f"--uniaxial {uniaxial} with --strain or --stress: --uniaxial sets all "
-                "six components; give one or the other"
+                f"--uniaxial {uniaxial[0]} with another --uniaxial, --strain or "
+                "--stress: --uniaxial sets all six components; give it alone"
             )
-        ((component, value),) = _parse("--uniaxial", (uniaxial,)).items()
+        ((component, value),) = _parse("--uniaxial", uniaxial).items()
         return Load.uniaxial(component, value)
     if not strain and not stress:
         return DEFAULT
@@ -69,12 +71,15 @@ def _parse(option: str, items: tuple[str, ...]) -> dict[str, float]:
         if component in values:
             raise InputError(f"{option} names {component} twice: give it once")
         try:
-            values[component] = float(text)
+            value = float(text)
         except ValueError:
+            value = nan
+        if not isfinite(value):
             raise InputError(
-                f"{option} {item}: {text!r} is not a number; write for instance "
+                f"{option} {item}: {text!r} is not a finite number; write for instance "
                 f"{option} {component}=1e-3"
-            ) from None
+            )
+        values[component] = value
     return values
 
 

@@ -3,13 +3,16 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from fftmech import SCHEMES, SOLVERS
+from fftmech import SCHEMES, SOLVERS, Grid
+from fftmech.discretization import discretization
+from fftmech.memory import check_memory
 
 
 def method_options(command: Callable) -> Callable:
@@ -60,6 +63,14 @@ def method_options(command: Callable) -> Callable:
     ):
         command = option(command)
     return command
+
+
+def memory_check(
+    scheme: str, precision: str, device: str, **_: Any
+) -> Callable[[Grid], None]:
+    """Return a function that refuses a grid whose solve does not fit the memory."""
+    discretized = discretization(scheme)
+    return lambda grid: check_memory(grid, discretized, precision, device)
 
 
 @contextmanager

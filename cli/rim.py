@@ -6,10 +6,13 @@ Exit codes: 0 done, 2 bad input, 3 not converged, 130 interrupted.
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import click
+import numpy as np
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -23,28 +26,57 @@ console = Console(highlight=False)
 """Tables and results for people: standard output."""
 
 
+class Finite(click.ParamType):
+    """A number that is neither NaN nor infinite."""
+
+    name = "number"
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Parse a number."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = float("nan")
+        if not isfinite(number):
+            self.fail(f"{value!r}: expected a finite number", param, ctx)
+        return number
+
+
 class Group(click.Group):
     """A click group whose every failure is one line on standard error."""
 
     def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:
         """Run the command line and exit with one of the documented codes."""
         extra["standalone_mode"] = False
+        extra.setdefault("prog_name", self.name)
         try:
-            code = super().main(args, **extra)
+            # a number too large is refused, or its solve does not converge; NumPy's
+            # warnings on the way would be more lines on standard error
+            with np.errstate(all="ignore"):
+                code = super().main(args, **extra)
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message())
             code = 0
+        except click.UsageError as error:
+            path = error.ctx.command_path if error.ctx else self.name
+            fail(f"{error.format_message().rstrip('.')} (see {path} --help)")
         except click.ClickException as error:
             fail(error.format_message())
         except InputError as error:
             fail(str(error))
         except OSError as error:
             reason = error.strerror or str(error)
-            fail(f"{error.filename}: {reason}" if error.filename else reason)
+            where = f"{error.filename}: " if error.filename else ""
+            fail(f"{where}{reason}; check the name, its permissions and the disk")
         except MemoryError:
             fail("out of memory; use a smaller --res or --precision single")
         except (KeyboardInterrupt, click.Abort):
-            click.echo("Interrupted: nothing was written.", err=True)
+            click.echo("Interrupted: no file was left half-written.", err=True)
             sys.exit(INTERRUPTED)
         sys.exit(code if isinstance(code, int) else 0)
 
@@ -88,5 +120,10 @@ def check_output(path: str | os.PathLike, force: bool) -> None:
         raise InputError(f"{path} exists: choose another -o, or add --force")
     if not os.path.isdir(folder):
         raise InputError(f"{path}: no folder {folder}; create it first")
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"{path}: folder {folder} is not writable")
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise InputError(
+            f"{path}: folder {folder} cannot be written to ({error.strerror}); choose "
+            "another -o"
+        ) from error

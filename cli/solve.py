@@ -7,12 +7,14 @@ import click
 import numpy as np
 
 import fftmech
-from fftmech import Result
+from fftmech import InputError, Result
+from fftmech.io import check_writable
 from fftmech.tensors import COMPONENTS, components_from_mandel
 from fftmech_cli.load import load_options, parse_load
-from fftmech_cli.method import method_options, residual_bar
+from fftmech_cli.method import memory_check, method_options, residual_bar
 from fftmech_cli.rim import (
     NOT_CONVERGED,
+    Finite,
     check_output,
     console,
     print_json,
@@ -29,7 +31,7 @@ from fftmech_cli.source import load_microstructure, resolution_options, source_o
 @method_options
 @click.option(
     "--temperature",
-    type=float,
+    type=Finite(),
     default=0.0,
     help="Temperature change that drives thermal expansion.  [default: 0]",
 )
@@ -52,7 +54,7 @@ def solve(
     composite: str | None,
     strain: tuple[str, ...],
     stress: tuple[str, ...],
-    uniaxial: str | None,
+    uniaxial: tuple[str, ...],
     initial: str | None,
     output: str | None,
     force: bool,
@@ -70,13 +72,23 @@ def solve(
     """
     method = {key: options.pop(key) for key in _METHOD}
     load = parse_load(strain, stress, uniaxial)
-    output = output or f"{Path(source).name.split('.')[0]}-result.vtkhdf"
+    if output is None:
+        output = f"{Path(source).name.split('.')[0]}-result.vtkhdf"
     check_output(output, force)
-    fftmech.io.check_writable(output)
-    guess = fftmech.read_result(initial) if initial else None
+    check_writable(output)
+    guess = None if initial is None else fftmech.read_result(initial)
     microstructure = load_microstructure(
-        source, res=res, composite=composite, **options
+        source,
+        res=res,
+        composite=composite,
+        check=memory_check(**method),
+        **options,
     )
+    if method["temperature"] and microstructure.thermal_expansion is None:
+        raise InputError(
+            f"--temperature {method['temperature']:g}: no phase expands; add "
+            "thermal_expansion to the materials file"
+        )
     with residual_bar(method["tolerance"], "Solving") as progress:
         result = fftmech.solve(
             microstructure, load, initial=guess, progress=progress, **method

@@ -5,10 +5,12 @@ from typing import Any
 
 import click
 
-from fftmech import InputError, Microstructure, read
+from fftmech import Grid, InputError, Microstructure, read
 from fftmech.io.materials import read_materials
+from fftmech.memory import size_text
 from fftmech.microstructure.resample import RULES, resample
 from fftmech.microstructure.resolution import parse_resolution, shape_for
+from fftmech_cli.rim import Finite
 
 
 class Triple(click.ParamType):
@@ -57,7 +59,7 @@ def source_options(command: Callable) -> Callable:
             ),
             click.option(
                 "--threshold",
-                type=float,
+                type=Finite(),
                 metavar="T",
                 help="Grey image: value > T is phase 1, the rest phase 0.",
             ),
@@ -109,23 +111,27 @@ def load_microstructure(
     materials: str | None = None,
     res: str | None = None,
     composite: str | None = None,
+    check: Callable[[Grid], None] = lambda grid: None,
     **options: Any,
 ) -> Microstructure:
     """Read SOURCE as its options say, give its phases their materials, resample it.
 
-    `options` are those of `fftmech.io.read`.
+    `check` is called with the grid that is to be made, before it is made. `options` are
+    those of `fftmech.io.read`.
     """
-    if composite and not res:
+    if composite and res is None:
         raise InputError(f"--composite {composite} without --res: add --res N")
-    resolution = parse_resolution(res) if res else None
-    listed = read_materials(materials) if materials else None
+    resolution = None if res is None else parse_resolution(res)
+    listed = None if materials is None else read_materials(materials)
     body = read(source, **options)
     if listed:
         body = listed.apply(body)
     if resolution is None:
         return body
-    shape = shape_for(body.grid, resolution)
-    if any(new > old for new, old in zip(shape, body.grid.shape, strict=True)):
-        sizes = (" x ".join(map(str, s)) for s in (body.grid.shape, shape))
-        click.echo(f"Note: refined from {' to '.join(sizes)} voxels", err=True)
-    return resample(body, shape, composite or "majority")
+    old, shape = body.grid.shape, shape_for(body.grid, resolution)
+    check(body.grid.with_shape(shape))
+    body = resample(body, shape, composite or "majority")
+    if any(n > m for n, m in zip(shape, old, strict=True)):
+        sizes = f"{size_text(old)} to {size_text(shape)}"
+        click.echo(f"Note: refined from {sizes} voxels", err=True)
+    return body

@@ -129,7 +129,7 @@ def check_admissible(problem: Problem, strain: Any, stress: Any) -> None:
     e, s = _size(strain), _size(stress)
     free = problem.backend.xp.asarray(load.free)
     strain_mean = abs(problem.mean_strain(problem.zeros()) - mean(strain))
-    stress_mean = abs(problem._asarray(load.mean_stress) - mean(stress))
+    stress_mean = abs(problem.asarray(load.mean_stress) - mean(stress))
     for what, error, size in (
         ("strain is not compatible", _size(compatible), e),
         ("stress is not equilibrated", _size(equilibrated), s),

@@ -1,5 +1,7 @@
 """Refuse what this machine's memory cannot hold, before it is taken."""
 
+from collections.abc import Sequence
+
 import psutil
 
 from fftmech.discretization.base import Discretization
@@ -8,12 +10,13 @@ from fftmech.grid import Grid
 
 
 def solve_bytes(grid: Grid, scheme: Discretization, precision: str) -> int:
-    """Estimate the peak memory of a solve in bytes (benchmarks/solve.py measures it).
+    """Estimate the peak memory of a solve in bytes.
 
-    Per voxel: four vectors, the Green operator and the transforms, and for each
-    integration point the gradient, strain and stress.
+    Words per voxel, measured at 64^3 with up to 2048 phases: 72 rotated, 66 central,
+    83 fourier, 419 hex8. What counts is the gradient, strain and stress at each
+    integration point.
     """
-    words = 60 + 30 * scheme.points + 4 * scheme.unknowns(grid)
+    words = 30 + 50 * scheme.points + 2 * scheme.unknowns(grid)
     return grid.voxels * words * (8 if precision == "double" else 4)
 
 
@@ -28,21 +31,35 @@ def check_memory(
         With the estimate and what is available.
     """
     if device == "cpu":
-        check_bytes(solve_bytes(grid, scheme, precision), grid.shape)
+        check_bytes(
+            solve_bytes(grid, scheme, precision),
+            f"a solve on {size_text(grid.shape)} voxels",
+        )
 
 
-def check_bytes(needed: int, shape: tuple[int, int, int]) -> None:
-    """Refuse `needed` bytes for a grid if they are not available.
+def check_bytes(needed: int, what: str, remedy: str = "lower --res") -> None:
+    """Refuse work that takes more memory than is free.
+
+    Parameters
+    ----------
+    needed
+        Estimate in bytes.
+    what, remedy
+        How the message names the work, and what to do about it.
 
     Raises
     ------
     InputError
-        With the estimate and what is available.
+        With the estimate and what is free.
     """
-    available = psutil.virtual_memory().available
-    if needed > available:
-        nx, ny, nz = shape
+    free = psutil.virtual_memory().available
+    if needed > free:
         raise InputError(
-            f"{nx} x {ny} x {nz} voxels need about {needed / 2**30:.1f} GiB, "
-            f"{available / 2**30:.1f} GiB are available; use a smaller --res"
+            f"{what} needs about {needed / 2**30:.3g} GiB and {free / 2**30:.3g} GiB "
+            f"are free; {remedy}"
         )
+
+
+def size_text(shape: Sequence[int]) -> str:
+    """Shape of a grid or array as messages write it: "64 x 64 x 1"."""
+    return " x ".join(map(str, shape))

@@ -50,7 +50,8 @@ def connected_axes(solid: np.ndarray) -> tuple[bool, bool, bool]:
     solid
         Boolean, (nx, ny, nz).
     """
-    labels, count = ndimage.label(solid, structure=np.ones((3, 3, 3)))
+    labels = np.empty(solid.shape, int)
+    count = int(ndimage.label(solid, np.ones((3, 3, 3)), output=labels))  # pyright: ignore
     parent = list(range(count + 1))
     offset = np.zeros((count + 1, 3), int)
     winds = np.zeros(3, bool)
@@ -62,7 +63,7 @@ def connected_axes(solid: np.ndarray) -> tuple[bool, bool, bool]:
             a = parent[a]
         return a, shift
 
-    for a, b, step in _links(labels):
+    for a, b, *step in _links(labels):
         root_a, shift_a = find(a)
         root_b, shift_b = find(b)
         # the image of b displaced by `step` boxes touches a
@@ -72,34 +73,30 @@ def connected_axes(solid: np.ndarray) -> tuple[bool, bool, bool]:
         else:
             parent[root_b] = root_a
             offset[root_b] = loop
-    return tuple(bool(w) for w in winds)
+    return bool(winds[0]), bool(winds[1]), bool(winds[2])
 
 
-def _links(labels: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
-    """Distinct (label, label, box offset) of voxels that touch across a face."""
-    found: set[tuple[int, int, int, int, int]] = set()
+def _links(labels: np.ndarray) -> list[list[int]]:
+    """Distinct rows (label, label, box offset) of voxels that touch across a face."""
+    rows = []
     shape = labels.shape
     padded = np.pad(labels, 1, mode="wrap")
-    index = [np.arange(-1, n + 1) for n in shape]
+    # the box that each padded voxel belongs to, along each axis
+    box = [np.arange(-1, n + 1) // n for n in shape]
     for axis in range(3):
         # the layer just below the box is the periodic image of the last layer
         here = np.take(padded, 1, axis=axis)
         below = np.take(padded, 0, axis=axis)
-        others = [a for a in range(3) if a != axis]
-        n, m = (shape[a] for a in others)
+        first, second = (a for a in range(3) if a != axis)
+        n, m = shape[first], shape[second]
         for i in (-1, 0, 1):
             for j in (-1, 0, 1):
                 a = here[1 : n + 1, 1 : m + 1]
                 b = below[1 + i : n + 1 + i, 1 + j : m + 1 + j]
-                step_i = np.floor_divide(index[others[0]][1 + i : n + 1 + i], n)
-                step_j = np.floor_divide(index[others[1]][1 + j : m + 1 + j], m)
-                both = (a > 0) & (b > 0)
-                if not both.any():
-                    continue
-                steps = np.zeros((*both.shape, 3), int)
+                steps = np.zeros((n, m, 3), int)
                 steps[..., axis] = -1
-                steps[..., others[0]] = step_i[:, None]
-                steps[..., others[1]] = step_j[None, :]
-                rows = np.column_stack([a[both], b[both], steps[both]])
-                found |= {tuple(int(x) for x in row) for row in np.unique(rows, axis=0)}
-    return [(row[0], row[1], np.array(row[2:])) for row in sorted(found)]
+                steps[..., first] = box[first][1 + i : n + 1 + i, None]
+                steps[..., second] = box[second][None, 1 + j : m + 1 + j]
+                both = (a > 0) & (b > 0)
+                rows.append(np.column_stack([a[both], b[both], steps[both]]))
+    return np.unique(np.concatenate(rows), axis=0).tolist()

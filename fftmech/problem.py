@@ -124,7 +124,7 @@ class Problem:
 
     def mean_strain(self, v: Any) -> Any:
         """Mean strain, prescribed and free, Mandel (6,)."""
-        return self._asarray(self.load.mean_strain) + v[-6:]
+        return self.asarray(self.load.mean_strain) + v[-6:]
 
     def strain(self, v: Any) -> Any:
         """Total strain at integration points, Mandel, (q, 6, x, y, z)."""
@@ -146,7 +146,7 @@ class Problem:
     def force(self, stress: Any) -> Any:
         """-(D* s, <s> - S on the free components): zero for an equilibrated stress."""
         force = -self._adjoint(stress)
-        force[-6:] += self._asarray(np.where(self.load.free, self.load.mean_stress, 0))
+        force[-6:] += self.asarray(np.where(self.load.free, self.load.mean_stress, 0))
         return force
 
     def precondition(self, r: Any, green: Green | None = None) -> Any:
@@ -156,7 +156,7 @@ class Problem:
         inverse = np.zeros((6, 6))
         inverse[np.ix_(free, free)] = np.linalg.inv(green.stiffness[np.ix_(free, free)])
         return self.pack(
-            green.solve(self.displacement(r)), self._asarray(inverse) @ r[-6:]
+            green.solve(self.displacement(r)), self.asarray(inverse) @ r[-6:]
         )
 
     def dot(self, a: Any, b: Any) -> float:
@@ -172,7 +172,8 @@ class Problem:
     def _adjoint(self, stress: Any) -> Any:
         return self.pack(self.scheme.strain_adjoint(stress, self.grid), mean(stress))
 
-    def _asarray(self, values: np.ndarray) -> Any:
+    def asarray(self, values: np.ndarray) -> Any:
+        """Copy host values to the problem's array library and precision."""
         return self.backend.xp.asarray(values, dtype=self.precision)
 
     @staticmethod

@@ -243,12 +243,15 @@ def advice_for(
     if status == "converged":
         return ""
     scheme = problem.scheme.name
-    if solver != "cg":
+    if solver not in ("cg", "jacobi-cg"):
         return "use --solver cg, which needs no finite contrast"
     if len(problem.microstructure.pores) and scheme not in ("rotated", "hex8"):
         return f"scheme {scheme} does not converge with pores; use --scheme rotated"
     if status == "stagnated" and precision == "single":
         return "rounding ends the descent; use --precision double or a larger --tol"
     if status == "max_iterations":
-        return f"raise --max-iterations (now {max_iterations}) or --tol"
+        return (
+            f"raise --max-iterations (now {max_iterations}) or --tol; --solver "
+            "jacobi-cg suits stiffness that varies smoothly over a high contrast"
+        )
     return "rounding ends the descent; use a larger --tol"

@@ -6,6 +6,8 @@ component axis is named by `axis`. Users see tensor components (no factor) and V
 stiffness (engineering shear): the conversions are here and nowhere else.
 """
 
+import warnings
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -91,7 +93,9 @@ def bunge_from_quaternion(quaternion: np.ndarray, degrees: bool = False) -> np.n
     quaternion = np.asarray(quaternion, dtype=float)
     xyzw = np.roll(quaternion, -1, axis=-1).reshape(-1, 4)
     turn = 360.0 if degrees else 2 * np.pi
-    with np.errstate(all="ignore"):
+    with warnings.catch_warnings():
+        # at Phi = 0 only phi1 + phi2 is determined: SciPy warns and takes phi2 = 0
+        warnings.simplefilter("ignore", UserWarning)
         euler = Rotation.from_quat(xyzw).as_euler("ZXZ", degrees=degrees)
     # from [-pi, pi] to Bunge's [0, 2 pi) for phi1 and phi2; Phi is in [0, pi] already
     return (euler % turn).reshape(*quaternion.shape[:-1], 3)

@@ -57,7 +57,17 @@ def bodies(phase):
     ],
 )
 def test_a_seed_makes_the_same_phase_map_everywhere(make, expected):
-    pinned = {}
+    pinned = {
+        "laminate": "bd07972110a2",
+        "spheres": "dec4109794e6",
+        "ellipsoids": "52db6ccc77f3",
+        "lack-of-fusion": "e604b7570260",
+        "keyhole": "9b31e1a9259e",
+        "pores": "020b5a0ccaea",
+        "voronoi": "4a65167244da",
+        "laguerre": "156fb744b02f",
+        "plane": "36850ae90bb7",
+    }
     digest = hashlib.sha256(make().phase.astype("<i4").tobytes()).hexdigest()[:12]
     assert digest == pinned[expected]
 
@@ -72,7 +82,7 @@ def test_laminate_layers_fill_their_thickness_across_the_axis(axis):
 
 
 def test_sphere_is_symmetric_and_has_the_volume_of_a_ball():
-    body = sphere(33, 0.4, SOFT, STIFF)
+    body = sphere(65, 0.4, SOFT, STIFF)
     for other in (
         body.phase[::-1],
         body.phase[:, ::-1],
@@ -169,7 +179,8 @@ def test_laguerre_sensitivity_is_the_derivative_of_the_volumes():
     shape, grains = (40, 40, 40), 6
     random = np.random.default_rng(1)
     seeds = (random.random((grains, 3)) * 40 * UNIT).astype(np.int64)
-    diagram = Laguerre(shape, seeds)
+    # without images every pair of grains has one face
+    diagram = Laguerre(shape, seeds, periodic=False)
     weights = np.zeros(grains)
     slope = diagram.sensitivity(diagram.phase(weights)).toarray()
     step = 20.0
@@ -199,10 +210,10 @@ def test_polycrystal_without_spread_of_sizes_has_equal_grains():
 
 
 def test_polycrystal_diameters_are_lognormal_with_the_given_spread():
-    body = polycrystal(48, 300, sizes=(0.0, 0.2))
+    body = polycrystal(40, 150, sizes=(0.0, 0.2))
     logs = np.log(body.fractions) / 3
-    # standard error of a standard deviation of 300 numbers: 4 %
-    assert logs.std() == pytest.approx(0.2, rel=0.12)
+    # standard error of a standard deviation of 150 numbers: 6 %
+    assert logs.std() == pytest.approx(0.2, rel=0.15)
 
 
 def test_polycrystal_of_absolute_sizes_fills_the_box():

@@ -158,7 +158,7 @@ def test_a_flat_tif_asks_for_a_stack(tmp_path):
         ({"shape": (2, 3, 0), "dtype": "uint8"}, "three numbers of voxels >= 1"),
         ({"shape": (2, 3, 4), "dtype": "voxel"}, "expected the type of a voxel"),
         ({"shape": (2, 3, 4), "dtype": "complex64"}, "expected the type of a voxel"),
-        ({"shape": (10**6,) * 3, "dtype": "uint8"}, "GiB to read"),
+        ({"shape": (10**6,) * 3, "dtype": "uint8"}, "reading .* GiB"),
     ],
 )
 def test_raw_must_have_the_size_that_is_said(tmp_path, options, message):
@@ -176,7 +176,7 @@ def test_absurd_sizes_are_refused_before_memory_is_taken(tmp_path):
     text = "***tesr\n**format 2.1\n**general 3 99999 99999 99999 1 1 1\n**data\nascii\n"
     (tmp_path / "a.tesr").write_text(text)
     for name in ("a.h5", "a.vti", "a.tesr"):
-        with pytest.raises(InputError, match="GiB to read"):
+        with pytest.raises(InputError, match="reading .* GiB"):
             io.read(tmp_path / name)
 
 

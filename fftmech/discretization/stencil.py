@@ -139,6 +139,15 @@ class StencilDiscretization(Discretization):
         return total
 
 
+def nodal_mean(scheme: Discretization, f: Any) -> Any:
+    """Mean over the voxels around each node, (..., x, y, z) -> (..., x, y, z)."""
+    for axis in (-1, -2, -3):
+        f = _back(f, SUM, axis) * 0.5
+        if scheme.nodes == "centers":
+            f = _along(f, SUM, axis) * 0.5
+    return f
+
+
 def _along(f: Any, factor: Factor, axis: int, out: Any = None) -> Any:
     """sum_o w_o f(x + o) along one periodic axis."""
     if factor == IDENTITY:

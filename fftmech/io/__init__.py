@@ -189,6 +189,8 @@ def _check_file(path: str | PathLike) -> None:
         raise InputError(f"{name} is a folder: give the name of a file")
     if not name.exists():
         raise InputError(f"{name}: no such file; check the name")
+    if name.stat().st_size == 0:
+        raise InputError(f"{name} is empty (0 bytes); copy or write it again")
 
 
 def _formats(path: str | PathLike) -> tuple[ModuleType, ...] | None:

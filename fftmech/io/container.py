@@ -35,9 +35,13 @@ def opened(path: str | PathLike) -> Iterator[h5py.File]:
     with file:
         try:
             yield file
-        except (OSError, RuntimeError) as error:
+        except InputError:
+            raise
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+            # h5py reports metadata that makes no sense as any of these
+            reason = error.args[0] if error.args else error
             raise InputError(
-                f"{path}: HDF5 file is damaged ({error}); copy or write it again"
+                f"{path}: HDF5 file is damaged ({reason}); copy or write it again"
             ) from error
 
 
@@ -54,10 +58,10 @@ def datasets(group: h5py.Group) -> list[h5py.Dataset]:
 
 
 def listing(items: list[h5py.Dataset]) -> str:
-    """Paths and shapes of datasets, the first few of them, as text."""
+    """Paths, shapes and types of datasets, the first few of them, as text."""
     if not items:
         return "no datasets"
-    names = [f"{item.name} {item.shape}" for item in items[:LISTED]]
+    names = [f"{item.name} {item.shape} {item.dtype}" for item in items[:LISTED]]
     more = len(items) - len(names)
     return ", ".join(names) + (f" and {more} more" if more > 0 else "")
 
@@ -68,12 +72,20 @@ def dataset(file: h5py.Group, name: str) -> h5py.Dataset:
     Raises
     ------
     InputError
-        No such dataset; the message lists those that exist.
+        No such dataset, or one without values; the message lists those that exist.
     """
     item = file.get(name)
-    if isinstance(item, h5py.Dataset):
+    if isinstance(item, h5py.Dataset) and item.shape is not None:
         return item
-    what = "is a group" if isinstance(item, h5py.Group) else "does not exist"
+    link = file.get(name, getlink=True)
+    if isinstance(item, h5py.Dataset):
+        what = "is empty"
+    elif isinstance(item, h5py.Group):
+        what = "is a group"
+    elif isinstance(link, h5py.ExternalLink):
+        what = f"is a link to {link.path} in {link.filename}, which cannot be opened"
+    else:
+        what = "does not exist"
     inside = item if isinstance(item, h5py.Group) else file.file
     raise InputError(
         f"{file.file.filename}: dataset {name} {what}; the file has "
@@ -146,6 +158,9 @@ def text(value: object) -> str:
     """An HDF5 string attribute or scalar as str, whichever way it was stored."""
     if isinstance(value, np.ndarray) and value.size == 1:
         value = value.reshape(-1)[0]
+    if isinstance(value, str):
+        # h5py escapes bytes that are not UTF-8; they could not be printed
+        value = value.encode("utf-8", "surrogateescape")
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace").rstrip("\0")
     return str(value)

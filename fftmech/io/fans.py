@@ -56,7 +56,7 @@ def read(
 
 def _only(file: h5py.File) -> h5py.Dataset:
     found = container.datasets(file)
-    fitting = [d for d in found if d.ndim == 3 and d.dtype.kind in "iu"]
+    fitting = [d for d in found if d.ndim == 3 and d.dtype.kind in "biu"]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -66,5 +66,6 @@ def _only(file: h5py.File) -> h5py.Dataset:
         )
     raise InputError(
         f"{file.filename}: no 3-D integer dataset of phase ids; it has "
-        f"{container.listing(found)}; name one with --dataset"
+        f"{container.listing(found)}; store the ids as whole numbers on three axes, "
+        "or name a grey image with --dataset and --threshold"
     )

@@ -1,13 +1,14 @@
 """Images: arrays of phase ids or grey values, checked and made microstructures."""
 
 from collections.abc import Sequence
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
-import psutil
 
 from fftmech.errors import InputError
 from fftmech.grid import Grid
+from fftmech.memory import check_bytes, size_text
 from fftmech.microstructure.base import Microstructure
 
 AXES = ("xyz", "zyx")
@@ -32,17 +33,11 @@ def check_size(shape: Sequence[int], itemsize: int, where: str) -> None:
     InputError
         Before anything is allocated, with the estimate.
     """
-    voxels = 1
-    for n in shape:
-        voxels *= int(n)
-    needed = voxels * (itemsize + WORKING_BYTES)
-    free = psutil.virtual_memory().available
-    if needed > free:
-        raise InputError(
-            f"{where}: {' x '.join(map(str, shape))} values need about "
-            f"{needed / 2**30:.3g} GiB to read and {free / 2**30:.3g} GiB are free; "
-            "crop or coarsen the image"
-        )
+    check_bytes(
+        prod(map(int, shape)) * (itemsize + WORKING_BYTES),
+        f"{where}: reading {size_text(shape)} values",
+        "crop or coarsen the image",
+    )
 
 
 def microstructure_from_image(
@@ -81,7 +76,7 @@ def microstructure_from_image(
     if values.ndim != 3:
         raise InputError(
             f"{where} has {values.ndim} axes (shape {values.shape}): expected three; "
-            "2-D is one voxel in z"
+            "2-D is one voxel in z: give it an axis of length 1"
         )
     if values.dtype.kind not in "biuf":
         raise InputError(f"{where} has type {values.dtype}: expected real numbers")
@@ -92,6 +87,8 @@ def microstructure_from_image(
                 f"{where} has {unknown} voxel(s) that are NaN: fill them first"
             )
     if threshold is not None:
+        if not isfinite(threshold):
+            raise InputError(f"threshold {threshold}: expected a finite grey value")
         values = values > threshold
     if axes == "zyx":
         values = values.transpose(2, 1, 0)

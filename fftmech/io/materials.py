@@ -29,11 +29,11 @@ from os import PathLike, fspath
 from typing import Any
 
 import numpy as np
-import psutil
 
 from fftmech.errors import InputError
 from fftmech.io import materials_table as table
 from fftmech.io.materials_table import Grey, Phase
+from fftmech.memory import check_bytes
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.texture import orientations
 from fftmech.tensors import (
@@ -82,13 +82,11 @@ class Materials:
         """
         used = microstructure.phases
         count = int(used[-1]) + 1
-        needed, free = count * (36 + 16) * 8, psutil.virtual_memory().available
-        if needed > free:
-            raise InputError(
-                f"{self.name}: tables for phase ids up to {count - 1} need "
-                f"{needed / 2**30:.3g} GiB and {free / 2**30:.3g} GiB are free; "
-                "renumber the ids"
-            )
+        check_bytes(
+            count * (36 + 16) * 8,
+            f"{self.name}: a table of phase ids up to {count - 1}",
+            "renumber the ids",
+        )
         known = _rows(microstructure.stiffness, count, (6, 6))
         chosen = {int(p): self._phase(int(p), known[p]) for p in used}
         listed = np.array([p for p, phase in chosen.items() if phase], dtype=int)
@@ -175,7 +173,9 @@ def read_materials(path: str | PathLike) -> Materials:
             document = tomllib.load(file)
     except FileNotFoundError as error:
         raise InputError(f"{name}: no such file; check --materials") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror}; check --materials") from error
+    except ValueError as error:  # TOML or UTF-8 that is none
         raise InputError(f"{name}: not TOML: {error}") from error
     return parse_materials(document, name)
 

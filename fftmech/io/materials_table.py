@@ -105,9 +105,13 @@ def number(value: Any, where: str) -> float:
     """Return a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError(f"{where} = {value!r}: expected a number")
-    if not np.isfinite(value):
-        raise InputError(f"{where} = {value}: expected a finite number")
-    return float(value)
+    try:
+        given = float(value)
+    except OverflowError:  # a whole number beyond any float
+        given = float("inf")
+    if not np.isfinite(given):
+        raise InputError(f"{where} = {given}: expected a finite number")
+    return given
 
 
 def integer(entry: dict[str, Any], key: str, where: str) -> int:

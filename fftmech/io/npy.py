@@ -27,7 +27,9 @@ def read(
     name = fspath(path)
     try:
         values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except PermissionError:
+        raise
+    except Exception as error:  # what NumPy raises depends on where the damage is
         raise InputError(
             f"{name}: not a complete .npy array of numbers; write it again with "
             "numpy.save"

@@ -1,5 +1,6 @@
 """TIFF stacks: pages are z, rows y, columns x (axes "zyx" unless given)."""
 
+import logging
 from collections.abc import Sequence
 from os import PathLike, fspath
 
@@ -29,6 +30,8 @@ def read(
         raise InputError(
             f'{name}: reading TIFF needs tifffile; pip install "fftmech[formats]"'
         ) from error
+    # the error says it in one line; what tifffile logs on the way is noise
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
     try:
         with tifffile.TiffFile(name) as file:
             series = file.series[0]
@@ -45,13 +48,13 @@ def read(
                 )
             image.check_size(series.shape, series.dtype.itemsize, name)
             values = series.asarray()
-    except (tifffile.TiffFileError, IndexError, OSError) as error:
-        raise InputError(f"{name}: not a complete TIFF file ({error})") from error
-    except InputError:
+    except (InputError, PermissionError, MemoryError):
         raise
-    except ValueError as error:
-        # tifffile's own word for a compression whose decoder is not installed
-        raise InputError(f"{name}: {error}; save it uncompressed") from error
+    except Exception as error:  # what tifffile raises depends on where the damage is
+        raise InputError(
+            f"{name}: not a TIFF file that can be read ({error}); save it again, "
+            "uncompressed"
+        ) from error
     return image.microstructure_from_image(
         values, name, axes=axes or "zyx", spacing=spacing, threshold=threshold
     )

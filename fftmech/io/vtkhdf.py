@@ -17,7 +17,7 @@ import numpy as np
 import fftmech
 from fftmech.errors import InputError
 from fftmech.io import container, hdf5, image
-from fftmech.io.atomic import whole_file
+from fftmech.io.atomic import whole_hdf5
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import components_from_mandel, voigt_from_mandel
 
@@ -49,7 +49,7 @@ def kind(file: h5py.File) -> str:
 
 def write(path: str | PathLike, microstructure: Microstructure) -> None:
     """Write a microstructure; the file appears whole or not at all."""
-    with whole_file(path) as name, h5py.File(name, "w") as file:
+    with whole_hdf5(path) as file:
         write_microstructure(file, microstructure, "microstructure")
 
 

@@ -15,10 +15,11 @@ from typing import Any
 import h5py
 import numpy as np
 
+from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.grid import Grid
 from fftmech.io import container, image
-from fftmech.io.atomic import whole_file
+from fftmech.io.atomic import whole_hdf5
 from fftmech.io.vtkhdf import check_shape, read_microstructure, write_microstructure
 from fftmech.load import Load
 from fftmech.result import Result
@@ -33,29 +34,26 @@ from fftmech.tensors import (
 VTK_ORDER = (0, 1, 2, 5, 3, 4)
 """Place in `COMPONENTS` of each component of VTK's xx yy zz xy yz xz."""
 
-CENTRED_SCHEMES = ("central", "fourier")
-"""Schemes whose nodes are voxel centres; those of all others are voxel corners."""
-
-RUN = (
-    "scheme",
-    "solver",
-    "tolerance",
-    "energy",
-    "status",
-    "advice",
-    "iterations",
-    "residuals",
-    "times",
-    "certificate",
-    "temperature",
-    "precision",
-)
-"""Fields of `Result` that are JSON as they are."""
+RUN: dict[str, Any] = {
+    "scheme": str,
+    "solver": str,
+    "tolerance": float,
+    "energy": float,
+    "status": str,
+    "advice": str,
+    "iterations": int,
+    "residuals": list,
+    "times": dict,
+    "certificate": dict,
+    "temperature": float,
+    "precision": str,
+}
+"""Fields of `Result` that are JSON as they are, and their types."""
 
 
 def write_result(path: str | PathLike, result: Result) -> None:
     """Write a result with its microstructure; the file appears whole or not at all."""
-    with whole_file(path) as name, h5py.File(name, "w") as file:
+    with whole_hdf5(path) as file:
         write_microstructure(file, result.microstructure, "result")
         root = container.group(file, "VTKHDF")
         cells = container.group(root, "CellData")
@@ -84,26 +82,19 @@ def read_result(path: str | PathLike) -> Result:
         run = _read_run(file)
         microstructure = read_microstructure(file, None)
         grid = microstructure.grid
-        try:
-            mean_strain, mean_stress = (
-                mandel_from_components(np.array([run[name][c] for c in COMPONENTS]))
-                for name in ("mean_strain", "mean_stress")
-            )
-            outcome = {name: run[name] for name in RUN}
-            load = Load(**run["load"])
-        except KeyError as error:
-            raise InputError(
-                f"{file.filename}: /fftmech/run has no {error}; solve again"
-            ) from error
+        mean_strain, mean_stress = (
+            mandel_from_components(np.array([run[name][c] for c in COMPONENTS]))
+            for name in ("mean_strain", "mean_stress")
+        )
         return Result(
             microstructure,
-            load,
+            Load(**run["load"]),
             displacement=_read_displacement(file, grid, mean_strain),
             strain=_read_tensor(file, "strain", grid),
             stress=_read_tensor(file, "stress", grid),
             mean_strain=mean_strain,
             mean_stress=mean_stress,
-            **outcome,
+            **{name: run[name] for name in RUN},
         )
 
 
@@ -113,7 +104,20 @@ def _read_run(file: h5py.File) -> dict[str, Any]:
             f"{file.filename} holds no result; make one with fftmech solve ... "
             "-o result.vtkhdf"
         )
-    return json.loads(container.text(container.dataset(file, "fftmech/run")[()]))
+    item = container.dataset(file, "fftmech/run")
+    try:
+        run = json.loads(container.text(item[()]))
+        for name, kind in RUN.items():
+            run[name] = kind(run[name])
+        for name in ("mean_strain", "mean_stress"):
+            run[name] = {c: float(run[name][c]) for c in COMPONENTS}
+        Load(**run["load"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{container.where(item)} does not say how this was solved ({error}); "
+            "solve again"
+        ) from error
+    return run
 
 
 def _run(result: Result) -> dict[str, Any]:
@@ -137,7 +141,7 @@ def _write_tensor(cells: h5py.Group, name: str, mandel: np.ndarray) -> None:
 
 
 def _write_displacement(root: h5py.Group, cells: h5py.Group, result: Result) -> None:
-    centred = result.scheme in CENTRED_SCHEMES
+    centred = discretization(result.scheme).nodes == "centers"
     grid = result.microstructure.grid
     extra = 0 if centred else 1
     nx, ny, nz = (n + extra for n in grid.shape)

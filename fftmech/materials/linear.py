@@ -94,7 +94,8 @@ class LinearElastic:
         precision: Any = np.float64,
     ) -> None:
         self._new = lambda table: PhaseTable(phase, table, xp, precision)
-        self._pore = xp.asarray(~stiffness.any(axis=(1, 2))[phase])
+        empty = ~np.any(np.asarray(stiffness), axis=(1, 2))
+        self._pore = xp.asarray(np.take(empty, phase))
         self._used = np.flatnonzero(np.bincount(phase.ravel()))
         self._stiffness = stiffness
         self._stiff = self._new(stiffness)

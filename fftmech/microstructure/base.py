@@ -131,7 +131,10 @@ class Microstructure:
                         f"phase {p}: {name} is missing or not finite; give six numbers"
                     )
         if len(self.pores) == len(phases):
-            raise InputError("every voxel is a pore: there is nothing to load")
+            raise InputError(
+                "every voxel is a pore: there is nothing to load; give a phase a "
+                "stiffness"
+            )
         return self
 
     def with_changes(self, **changes) -> "Microstructure":
@@ -151,7 +154,7 @@ def check_phase(phase: np.ndarray) -> np.ndarray:
     if phase.ndim != 3:
         raise InputError(
             f"phase map with {phase.ndim} axes (shape {phase.shape}): expected three; "
-            "2-D is one voxel in z"
+            "2-D is one voxel in z: give it an axis of length 1"
         )
     if phase.size == 0:
         raise InputError(f"phase map of shape {phase.shape}: an axis has no voxels")
@@ -169,7 +172,7 @@ def check_phase(phase: np.ndarray) -> np.ndarray:
         raise InputError(
             f"phase id {phase.min()} is negative: expected ids from 0 upwards"
         )
-    if phase.max() > 2**24:
+    if int(phase.max()) > 2**24:
         raise InputError(
             f"phase id {phase.max()} is too large (at most {2**24}); renumber the ids"
         )

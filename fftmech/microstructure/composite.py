@@ -13,12 +13,6 @@ from scipy.sparse import csr_array
 
 from fftmech.tensors import mandel_from_matrix
 
-PORE_PARTNER = 1e-9
-"""Stiffness of a pore in a laminate, relative to its partner.
-
-The exact limit has no stiffness across the layers; this keeps it positive definite.
-"""
-
 
 @dataclass(frozen=True)
 class Phases:
@@ -90,8 +84,7 @@ def laminate_pairs(
 
     from strains that differ by N a and tractions that agree (Milton, The Theory of
     Composites, 2002, chapter 9; for composite voxels Kabel, Merkert and Schneider
-    2015, doi 10.1016/j.cma.2015.06.003). A pore is given 1e-9 of its partner's
-    stiffness.
+    2015, doi 10.1016/j.cma.2015.06.003). Neither phase may be a pore.
 
     Parameters
     ----------
@@ -105,11 +98,6 @@ def laminate_pairs(
         Unit normals, (voxels, 3).
     """
     C1, C2 = phases.stiffness[pair[:, 0]], phases.stiffness[pair[:, 1]]
-    empty1, empty2 = ((C == 0).all(axis=(1, 2), keepdims=True) for C in (C1, C2))
-    C1, C2 = (
-        np.where(empty1, PORE_PARTNER * C2, C1),
-        np.where(empty2, PORE_PARTNER * C1, C2),
-    )
     f1 = fraction[:, None, None]
     f2 = 1 - f1
     outer = np.eye(3)[None, :, :, None] * normal[:, None, None, :]

@@ -94,7 +94,9 @@ class Laguerre:
 
         dV_a/dw_b = -A_ab / (2 |x_a - x_b|), a graph Laplacian (Kitagawa, Merigot and
         Thibert 2019, doi 10.4171/JEMS/889). The area A_ab is the root of the summed
-        squares of the voxel faces between a and b counted along x, y and z.
+        squares of the voxel faces between a and b counted along x, y and z. Where
+        periodic images give a and b several faces, they count as one, between the
+        nearest images.
         """
         grains = len(self.seeds)
         squares = coo_array((grains, grains))
@@ -172,7 +174,7 @@ class Laguerre:
             row = np.arange(phase.shape[axis]).reshape(shape)
             offset = self.offsets(axis)[row, phase]
             total = np.bincount(phase.ravel(), offset.ravel(), len(self.seeds))
-            mean = np.rint(total / volumes).astype(np.int64)
+            mean = np.rint(total / np.maximum(volumes, 1)).astype(np.int64)
             moved[:, axis] = (self.seeds[:, axis] + mean) % (n * UNIT)
         return moved
 

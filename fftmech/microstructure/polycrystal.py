@@ -33,8 +33,9 @@ def polycrystal(
     With `sizes`, the power diagram's weights are fitted to the sampled volumes by
     semi-discrete optimal transport, and the seeds move a few times to the centroids
     of their grains so that grains are round (Bourne, Kok, Roper and Spanjer 2020,
-    doi 10.1080/14786435.2020.1790053). Geometry at another `res` differs only by the
-    voxels, unless grains are only a few voxels wide.
+    doi 10.1080/14786435.2020.1790053). Volumes are met to 0.5 % or a voxel where the
+    voxels allow it, and never worse than 3 % or five voxels. Geometry at another `res`
+    differs only by the voxels, unless grains are only a few voxels wide.
 
     Parameters
     ----------
@@ -184,8 +185,8 @@ def _sized(diagram: Laguerre, fractions: np.ndarray) -> np.ndarray:
     phase = diagram.phase(weights)
     volumes = diagram.volumes(phase)
     target = fractions * phase.size
-    off = np.abs(volumes - target) / np.maximum(target, 100)
-    if off.max() > 0.03:
+    off = np.abs(volumes - target) / np.maximum(0.03 * target, 5)
+    if off.max() > 1:
         g = off.argmax()
         raise InputError(
             f"grain {g} has {volumes[g]} voxels and should have {target[g]:.0f}: the "

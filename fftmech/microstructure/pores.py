@@ -14,9 +14,10 @@ from scipy.spatial.transform import Rotation
 
 from fftmech.errors import InputError
 from fftmech.materials.elastic import PORE, isotropic
+from fftmech.memory import check_bytes
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.packing import Packing
-from fftmech.microstructure.resolution import Resolution, check_memory, unit_grid
+from fftmech.microstructure.resolution import Resolution, unit_grid
 
 TI_6AL_4V = isotropic(E=113.8, nu=0.342)
 """Stiffness of Ti-6Al-4V (GPa, Mandel)."""
@@ -264,7 +265,7 @@ def _body(
         half = np.where(solid, np.ceil(reach).astype(int), 0)
         if (half > shape).any():
             raise _too_large(volume, shape)
-        check_memory(tuple(2 * half + 1), bytes_per_voxel=120)
+        check_bytes(120 * int(np.prod(2.0 * half + 1)), "a pore of this size")
         body = _deepest(surface, half, int(round(volume)))
         inner = body[tuple(slice(1, -1) if deep else slice(None) for deep in solid)]
         if inner.sum() == body.sum():

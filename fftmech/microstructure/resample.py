@@ -3,10 +3,11 @@
 import numpy as np
 
 from fftmech.errors import InputError
+from fftmech.memory import check_bytes, size_text
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.composite import Phases, laminate_pairs, reuss, voigt
 from fftmech.microstructure.overlap import Votes, slabs
-from fftmech.microstructure.resolution import Resolution, check_memory, shape_for
+from fftmech.microstructure.resolution import Resolution, shape_for
 
 RULES = ("majority", "voigt", "reuss", "laminate")
 """What becomes of a voxel that several phases share."""
@@ -43,8 +44,10 @@ def resample(
         existing ones: "voigt" (equal strain) and "reuss" (equal stress; a pore makes
         the voxel a pore) for any number of phases; "laminate" for two, with the
         normal along the line through their centroids in the voxel (Kabel, Merkert and
-        Schneider 2015, doi 10.1016/j.cma.2015.06.003), while a voxel with three or
-        more phases, or with centroids that coincide, follows "voigt".
+        Schneider 2015, doi 10.1016/j.cma.2015.06.003). There a voxel with a pore,
+        with three or more phases, or with centroids that coincide follows "voigt":
+        layers beside a pore would bear nothing across, and a surface of such voxels
+        is almost a mechanism.
 
     Returns
     -------
@@ -62,7 +65,7 @@ def resample(
         raise InputError(f"resampling {rule!r}: expected one of {', '.join(RULES)}")
     box = microstructure.grid
     grid = box.with_shape(shape_for(box, shape))
-    check_memory(grid.shape, 32)
+    check_bytes(32 * grid.voxels, f"a grid of {size_text(grid.shape)}")
     phases = None if rule == "majority" else _phases(microstructure.check())
     tables = [t for name in TABLES if (t := getattr(microstructure, name)) is not None]
     rows = max([int(microstructure.phase.max()) + 1, *map(len, tables)])
@@ -84,7 +87,7 @@ def resample(
                     f"more than {MOST} composite voxels at {grid.shape}: lower the "
                     "resolution, or resample by majority"
                 )
-            check_memory((len(shared), 1, 1), 1500)
+            check_bytes(1500 * len(shared), f"averaging {len(shared)} voxels")
             mixed.append(_mix(phases, votes, shared, unit, rule))
         phase[planes] = ids.reshape(-1, *grid.shape[1:])
     changes = _append(microstructure, rows, mixed) if mixed else {}
@@ -122,7 +125,10 @@ def _mix(
     first = votes.volume.indptr[shared]
     normal = np.stack([moment[first] for moment in votes.moments], axis=1) * unit
     length = np.linalg.norm(normal, axis=1)
-    two = np.flatnonzero((votes.phases[shared] == 2) & (length > 0))
+    empty = np.flatnonzero(~phases.stiffness.any(axis=(1, 2)))
+    solid = ~np.isin(votes.volume.indices, empty)
+    plain = (votes.phases[shared] == 2) & solid[first] & solid[first + 1]
+    two = np.flatnonzero(plain & (length > 0))
     first = first[two]
     volume = votes.volume.data
     pairs = laminate_pairs(

@@ -1,11 +1,11 @@
 """Resolution: what `--res` means, for a box to be made and for one that exists."""
 
 from collections.abc import Sequence
-
-import psutil
+from math import prod
 
 from fftmech.errors import InputError
 from fftmech.grid import Grid
+from fftmech.memory import check_bytes, size_text
 
 Resolution = int | Sequence[int]
 """Voxels of the longest axis, or voxels along x, y, z."""
@@ -67,26 +67,8 @@ def unit_grid(res: Resolution, bytes_per_voxel: int = 32) -> Grid:
     """
     res = _whole(res)
     shape = (res, res, res) if isinstance(res, int) else res
-    check_memory(shape, bytes_per_voxel)
+    check_bytes(prod(shape) * bytes_per_voxel, f"a grid of {size_text(shape)}")
     return Grid(shape)
-
-
-def check_memory(shape: tuple[int, int, int], bytes_per_voxel: int) -> None:
-    """Refuse a grid that does not fit this machine, before memory is taken.
-
-    Raises
-    ------
-    InputError
-        The estimate exceeds the memory available now.
-    """
-    needed = shape[0] * shape[1] * shape[2] * bytes_per_voxel
-    available = psutil.virtual_memory().available
-    if needed > available:
-        raise InputError(
-            f"resolution {' x '.join(map(str, shape))} needs about "
-            f"{needed / 2**30:.3g} GiB and {available / 2**30:.3g} GiB are free; "
-            "lower --res"
-        )
 
 
 def _whole(res: Resolution) -> int | tuple[int, int, int]:

@@ -11,7 +11,8 @@ from fftmech.solvers.polarization import Polarization
 SOLVERS: dict[str, Solver] = {
     solver.name: solver
     for solver in (
-        ConjugateGradient(),
+        ConjugateGradient("cg"),
+        ConjugateGradient("jacobi-cg", jacobi=True),
         MinimumResidual(),
         BarzilaiBorwein(),
         Polarization(),

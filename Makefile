@@ -1,0 +1,68 @@
+# make demo   a polycrystal: generated, solved, drawn, in demo/
+# make test   the tests, on an installed copy of the package
+# make lint   format, style and types
+# make slow   the tests that take minutes
+
+# the first Python on the path that is new enough, unless PYTHON is given
+PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,\
+	$(shell $(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	2>/dev/null && echo $(python))))
+
+BIN := .venv/bin
+SOURCES := $(shell find fftmech ecosurrogate cli -name '*.py')
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# test processes share the processors: one thread each
+THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 DUCC0_NUM_THREADS=1
+
+.PHONY: demo test lint slow clean
+
+demo: .venv/demo
+	@mkdir -p demo
+	$(BIN)/fftmech generate polycrystal --res 64 --grains 40 -o demo/grains.h5 --force
+	$(BIN)/fftmech solve demo/grains.h5 --strain xx=1e-3 -o demo/result.vtkhdf --force
+	$(BIN)/fftmech plot demo/grains.h5 --grid -o demo/grains.png --force
+	$(BIN)/fftmech plot demo/result.vtkhdf --field stress --component xx --grid \
+		-o demo/stress.png --force
+	@echo
+	@echo "Pictures: demo/grains.png and demo/stress.png"
+	@echo "All fields, for ParaView: demo/result.vtkhdf"
+
+test: .venv/test
+	$(THREADS) $(BIN)/pytest -n auto --maxprocesses 4 -m "not slow"
+
+lint: .venv/test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+slow: .venv/test
+	$(BIN)/pytest -m slow
+
+clean:
+	rm -rf .venv build demo *.egg-info
+
+# Installed, not editable: tests see what users get, and pyright finds fftmech_cli,
+# which the import hook of an editable install hides from it. build/ is emptied so that
+# a module that was deleted is not installed again.
+.venv/demo: .venv/demo-needs $(SOURCES)
+	@rm -rf build
+	$(PIP) --no-deps --force-reinstall .
+	@touch $@
+
+.venv/test: .venv/test-needs .venv/demo
+	@touch $@
+
+.venv/demo-needs: .venv/python pyproject.toml constraints.txt
+	$(PIP) --constraint constraints.txt ".[fast,viz]"
+	@touch $@
+
+.venv/test-needs: .venv/demo-needs
+	$(PIP) --constraint constraints.txt ".[dev]"
+	@touch $@
+
+.venv/python:
+	@test -n "$(PYTHON)" || { \
+		echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
