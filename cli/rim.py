@@ -75,10 +75,15 @@ class Group(click.Group):
             fail(f"{where}{reason}; check the name, its permissions and the disk")
         except MemoryError:
             fail("out of memory; use a smaller --res or --precision single")
-        except (KeyboardInterrupt, click.Abort):
-            click.echo("Interrupted: no file was left half-written.", err=True)
-            sys.exit(INTERRUPTED)
         sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand; Ctrl-C ends it with one line."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Interrupted: no file was left half-written.", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 def fail(message: str) -> None:

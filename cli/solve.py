@@ -9,6 +9,7 @@ import numpy as np
 import fftmech
 from fftmech import InputError, Result
 from fftmech.io import check_writable
+from fftmech.memory import size_text
 from fftmech.tensors import COMPONENTS, components_from_mandel
 from fftmech_cli.load import load_options, parse_load
 from fftmech_cli.method import memory_check, method_options, residual_bar
@@ -89,6 +90,13 @@ def solve(
             f"--temperature {method['temperature']:g}: no phase expands; add "
             "thermal_expansion to the materials file"
         )
+    if guess:
+        has, wants = guess.microstructure.grid.shape, microstructure.grid.shape
+        if has != wants:
+            raise InputError(
+                f"--initial {initial} has {size_text(has)} voxels: expected "
+                f"{size_text(wants)}; solve it again at this --res"
+            )
     with residual_bar(method["tolerance"], "Solving") as progress:
         result = fftmech.solve(
             microstructure, load, initial=guess, progress=progress, **method

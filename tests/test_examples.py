@@ -1,14 +1,22 @@
-"""Every example runs from any folder and draws a picture."""
+"""Examples run from any folder and draw a picture; code in the documentation runs."""
 
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"))
+from fftmech import Grid, Load, Microstructure, solve, write_result
+from fftmech.io.materials import parse_materials
+from fftmech.materials import isotropic
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CT, LAMINATE = "ct_to_stiffness", "laminate_by_hand"
 
 
@@ -61,3 +69,43 @@ def test_ct_example_reads_an_image_and_finer_porosity_makes_it_softer(data, tmp_
     assert 0 < float(K["porous"]) < float(K["composite"]) < 70.2
     assert printed.count("converged") == 9
     check_picture(tmp_path / "picture.png")
+
+
+def blocks(page, language):
+    """Code blocks of one language in a page."""
+    pattern = rf"^```{language}\n(.*?)^```"
+    text = page.read_text(encoding="utf-8")
+    return re.findall(pattern, text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.stem
+)
+def test_python_in_the_documentation_runs(page, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    if page.stem == "paraview":
+        pytest.importorskip("pyvista")
+    monkeypatch.chdir(tmp_path)
+    body = Microstructure(
+        Grid((4, 4, 4)), np.zeros((4, 4, 4), int), [isotropic(E=1, nu=0)]
+    )
+    write_result("tension.vtkhdf", solve(body, Load(strain={"zz": 1e-3})))
+    for code in blocks(page, "python"):
+        exec(compile(code, str(page), "exec"), {})
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if blocks(p, "toml")], ids=lambda p: p.stem
+)
+def test_materials_in_the_documentation_are_read(page):
+    for code in blocks(page, "toml"):
+        document = tomllib.loads(code)
+        if document.keys() != {"units"}:
+            parse_materials(document, page.name)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
+def test_links_in_the_documentation_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (page.parent / target).exists(), target

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 
 from fftmech.errors import InputError
+from fftmech.memory import check_bytes, size_text
 
 LISTED = 8
 
@@ -142,6 +143,11 @@ def numbers(
         )
     if item.dtype.kind not in "iuf":
         raise InputError(f"{where(item)} has type {item.dtype}: expected numbers")
+    check_bytes(
+        (item.dtype.itemsize + 2 * 8) * item.size,
+        f"{where(item)}: reading {size_text(item.shape)} numbers",
+        "leave out rows of phases that no voxel has",
+    )
     table = np.asarray(item[()], dtype=float)
     bad = ~np.isfinite(table)
     if blank_rows and bad.any():

@@ -19,6 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from fftmech.errors import InputError
 from fftmech.io import container, image
+from fftmech.memory import check_bytes
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import quaternion_from_bunge
 
@@ -29,6 +30,9 @@ ROTATION_GROUPS = {
 """Rotations of each of DREAM.3D's crystal structures (Laue classes), Schoenflies."""
 
 CUBIC = 1
+
+ORIENTATION_BYTES = 310
+"""Bytes a voxel taken while orientations are averaged, measured."""
 
 
 @dataclass(frozen=True)
@@ -77,17 +81,15 @@ def read(path: str | PathLike, *, dataset: str | None = None) -> Microstructure:
         if item.dtype.kind not in "iu" or item.shape[3:] not in ((), (1,)):
             raise InputError(f"{where}: expected one integer a cell, the grain's id")
         ids = item[()].reshape(item.shape[:3])
-        if ids.min() < 0:
-            raise InputError(f"{where}: id {ids.min()} is negative: expected ids >= 0")
-        cells = container.group(file, str(item.name).rpartition("/")[0])
-        return image.microstructure_from_image(
+        body = image.microstructure_from_image(
             ids,
             where,
             axes="zyx",
             spacing=geometry.spacing,
             origin=geometry.origin,
-            orientation=_orientation(cells, ids.ravel(), file),
         )
+        cells = container.group(file, str(item.name).rpartition("/")[0])
+        return body.with_changes(orientation=_orientation(cells, ids.ravel(), file))
 
 
 def _geometries(file: h5py.File) -> list[_Geometry]:
@@ -164,6 +166,12 @@ def _orientation(
     cells: h5py.Group, ids: np.ndarray, file: h5py.File
 ) -> np.ndarray | None:
     """Unit quaternions w x y z by grain id, NaN where unknown; None without any."""
+    if "Quats" in cells or "EulerAngles" in cells:
+        check_bytes(
+            ORIENTATION_BYTES * len(ids),
+            f"{file.filename}: averaging the orientations of {len(ids)} voxels",
+            "crop the image",
+        )
     quaternion = _voxel_quaternions(cells, len(ids))
     if quaternion is None:
         return None

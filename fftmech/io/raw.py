@@ -43,7 +43,7 @@ def read(
     if shape is None or dtype is None:
         raise InputError(
             f"{name} has no header: give its voxels and their type, for instance "
-            "--shape 128,128,128 --dtype uint8"
+            "--shape 128,128,128 --dtype uint8 (fftmech convert takes them)"
         )
     voxel = _voxel_type(name, dtype)
     if len(shape) != 3 or any(int(n) != n or n < 1 for n in shape):

@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from fftmech.errors import InputError
 from fftmech.io import image
-from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.base import MOST_PHASES, Microstructure
 from fftmech.tensors import quaternion_from_bunge
 
 BINARY = {
@@ -138,10 +138,15 @@ def _ids(head: dict[str, list[str]], cells: np.ndarray) -> np.ndarray:
     last = int(cells.max())
     if "*id" not in head:
         number = head.get("**cell", [])
-        return np.arange(max(last, int(number[0]) if number else 0) + 1)
+        last = max(last, int(number[0]) if number else 0)
+        if last > MOST_PHASES:
+            raise ValueError(f"{last} cells, at most {MOST_PHASES} are read")
+        return np.arange(last + 1)
     ids = np.array([0, *map(int, head["*id"])])
     if last >= len(ids):
         raise ValueError(f"cell {last} in **data, {len(ids) - 1} cells under *id")
+    if ids.max() > MOST_PHASES:
+        raise ValueError(f"cell id {ids.max()}, at most {MOST_PHASES}")
     return ids
 
 

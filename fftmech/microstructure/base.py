@@ -8,6 +8,9 @@ from fftmech.errors import InputError
 from fftmech.grid import Grid
 from fftmech.materials.elastic import check_stiffness
 
+MOST_PHASES = 2**24
+"""Largest phase id: tables have a row for every id up to it."""
+
 
 @dataclass(frozen=True)
 class Microstructure:
@@ -172,9 +175,10 @@ def check_phase(phase: np.ndarray) -> np.ndarray:
         raise InputError(
             f"phase id {phase.min()} is negative: expected ids from 0 upwards"
         )
-    if int(phase.max()) > 2**24:
+    if int(phase.max()) > MOST_PHASES:
         raise InputError(
-            f"phase id {phase.max()} is too large (at most {2**24}); renumber the ids"
+            f"phase id {phase.max()} is too large (at most {MOST_PHASES}); renumber "
+            "the ids"
         )
     return np.ascontiguousarray(phase, dtype=np.int32)
 

@@ -4,16 +4,13 @@ import numpy as np
 
 from fftmech.errors import InputError
 from fftmech.memory import check_bytes, size_text
-from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.base import MOST_PHASES, Microstructure
 from fftmech.microstructure.composite import Phases, laminate_pairs, reuss, voigt
 from fftmech.microstructure.overlap import Votes, slabs
 from fftmech.microstructure.resolution import Resolution, shape_for
 
 RULES = ("majority", "voigt", "reuss", "laminate")
 """What becomes of a voxel that several phases share."""
-
-MOST = 2**24
-"""Phase ids that a phase map may use."""
 
 STRAINS = ("eigenstrain", "thermal_expansion")
 TABLES = ("stiffness", "orientation", *STRAINS)
@@ -82,10 +79,10 @@ def resample(
         if phases and len(shared):
             ids[shared] = rows + added + np.arange(len(shared))
             added += len(shared)
-            if rows + added > MOST:
+            if rows + added > MOST_PHASES:
                 raise InputError(
-                    f"more than {MOST} composite voxels at {grid.shape}: lower the "
-                    "resolution, or resample by majority"
+                    f"more than {MOST_PHASES} composite voxels at {grid.shape}: lower "
+                    "the resolution, or resample by majority"
                 )
             check_bytes(1500 * len(shared), f"averaging {len(shared)} voxels")
             mixed.append(_mix(phases, votes, shared, unit, rule))
