@@ -16,7 +16,7 @@ from fftmech_cli.source import load_microstructure, source_options
 )
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 def convert(source: str, output: str, force: bool, **options: Any) -> None:
-    """Turn SOURCE into a VTKHDF microstructure, with materials if given.
+    """Turn SOURCE into a VTKHDF microstructure.
 
     SOURCE is VTKHDF, bare HDF5, DREAM.3D (7, 8), FANS HDF5, DAMASK .vti, neper .tesr,
     .npy, a .tif stack, or a headerless .raw or .raw.gz.

@@ -97,7 +97,7 @@ def _matrix_option(default: str) -> Callable:
 
 @click.group()
 def generate() -> None:
-    """Make a microstructure: laminate, inclusions, pores or polycrystal.
+    """Make a laminate, inclusions, pores or a polycrystal.
 
     Lengths are in units of the longest edge of the box, stresses in GPa.
     """

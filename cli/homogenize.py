@@ -9,8 +9,8 @@ import fftmech
 from fftmech import Effective
 from fftmech.engineering import isotropic_moduli
 from fftmech.tensors import COMPONENTS, voigt_from_mandel
-from fftmech_cli.method import memory_check, method_options, residual_bar
-from fftmech_cli.rim import NOT_CONVERGED, console, print_json, show, table
+from fftmech_cli.method import METHOD, memory_check, method_options, residual_bar
+from fftmech_cli.rim import console, exit_code, print_json, show, table
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
 
 
@@ -22,14 +22,14 @@ from fftmech_cli.source import load_microstructure, resolution_options, source_o
 def homogenize(
     source: str, res: str | None, composite: str | None, as_json: bool, **options: Any
 ) -> int:
-    """Effective stiffness of SOURCE, engineering constants and bounds.
+    """Effective stiffness of SOURCE, with bounds.
 
     \b
     fftmech homogenize micro.h5 --res 64
     fftmech homogenize rock.raw.gz --shape 128,128,128 --dtype uint8 \\
         --materials calcite.toml --json
     """
-    method = {key: options.pop(key) for key in _METHOD}
+    method = {key: options.pop(key) for key in METHOD}
     microstructure = load_microstructure(
         source,
         res=res,
@@ -40,32 +40,16 @@ def homogenize(
     with residual_bar(method["tolerance"], "Load 1 of 6") as report:
         effective = fftmech.homogenize(
             microstructure,
-            progress=lambda load, count, residual: report(count, residual),
+            progress=lambda load, count, residual: report(
+                count, residual, f"Load {load + 1} of 6"
+            ),
             **method,
         )
     if as_json:
         print_json(_document(effective))
     else:
         _show(effective)
-    if not effective.converged:
-        click.echo(
-            f"Error: not converged ({effective.status}): residuals up to "
-            f"{max(effective.residuals):.1e}; {effective.advice}",
-            err=True,
-        )
-        return NOT_CONVERGED
-    return 0
-
-
-_METHOD = (
-    "scheme",
-    "solver",
-    "tolerance",
-    "max_iterations",
-    "device",
-    "precision",
-    "threads",
-)
+    return exit_code(effective.status, max(effective.residuals), effective.advice)
 
 
 def _document(effective: Effective) -> dict[str, Any]:

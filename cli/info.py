@@ -3,12 +3,11 @@
 from typing import Any
 
 import click
-from rich import box
 from rich.table import Table
 
 from fftmech.io.summary import summarize_microstructure, summarize_run
 from fftmech.tensors import COMPONENTS
-from fftmech_cli.rim import console, print_json
+from fftmech_cli.rim import print_json, show, table
 from fftmech_cli.source import load_microstructure, source_options
 
 SHOWN = 12
@@ -22,7 +21,7 @@ MATRICES = 4
 @source_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def info(source: str, as_json: bool, **options: Any) -> None:
-    """Show grid, phases and stiffness of SOURCE, and how a result was computed."""
+    """Show what SOURCE holds and how it was solved."""
     document = summarize_microstructure(load_microstructure(source, **options))
     run = summarize_run(source)
     if run is not None:
@@ -37,31 +36,17 @@ def info(source: str, as_json: bool, **options: Any) -> None:
         _show_run(run, units.get("stress", "stress units"))
 
 
-def _print(title: str, table: Table) -> None:
-    console.print(title, style="bold", soft_wrap=True, markup=False)
-    console.print(table)
-
-
-def _table(*columns: str) -> Table:
-    """A table whose first column is names and whose others are numbers."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(columns[0])
-    for name in columns[1:]:
-        table.add_column(name, justify="right")
-    return table
-
-
 def _show_grid(source: str, document: dict[str, Any], length: str | None) -> None:
     title = f"{source}: {document['voxels']} voxels"
     if document["units"]:
         listed = ", ".join(f"{k} in {v}" for k, v in document["units"].items())
         title = f"{title}; {listed}"
     unit = f" ({length})" if length else ""
-    table = _table("grid", "x", "y", "z")
-    table.add_row("voxels", *map(str, document["shape"]))
+    rows = table("grid", "x", "y", "z")
+    rows.add_row("voxels", *map(str, document["shape"]))
     for name in ("spacing", "size", "origin"):
-        table.add_row(name + unit, *(f"{v:.6g}" for v in document[name]))
-    _print(title, table)
+        rows.add_row(name + unit, *(f"{v:.6g}" for v in document[name]))
+    show(title, rows)
 
 
 def _show_phases(phases: list[dict[str, Any]], unit: str) -> None:
@@ -75,7 +60,7 @@ def _show_phases(phases: list[dict[str, Any]], unit: str) -> None:
     if turned:
         title += "; Bunge angles (deg)"
         columns += ["phi1", "Phi", "phi2"]
-    table = _table(*columns)
+    rows = table(*columns)
     for phase in phases[:SHOWN]:
         row = [str(phase["id"]), str(phase["voxels"]), f"{phase['fraction']:.4g}"]
         row.append(phase["symmetry"])
@@ -83,10 +68,10 @@ def _show_phases(phases: list[dict[str, Any]], unit: str) -> None:
             row += [f"{phase[m]:.4g}" if m in phase else "" for m in ("K", "G")]
         if turned:
             row += [f"{angle:.1f}" for angle in phase.get("euler", ())]
-        table.add_row(*row)
+        rows.add_row(*row)
     if len(phases) > SHOWN:
-        table.add_row("...", f"{len(phases) - SHOWN} more")
-    _print(title, table)
+        rows.add_row("...", f"{len(phases) - SHOWN} more")
+    show(title, rows)
     if len(phases) <= MATRICES:
         for phase in phases:
             if "stiffness" in phase:
@@ -94,13 +79,13 @@ def _show_phases(phases: list[dict[str, Any]], unit: str) -> None:
 
 
 def _show_stiffness(phase: dict[str, Any], unit: str) -> None:
-    table = _table("", *COMPONENTS)
+    rows = table("", *COMPONENTS)
     for name, row in zip(COMPONENTS, phase["stiffness"], strict=True):
-        table.add_row(name, *(f"{value:.5g}" for value in row))
-    _print(
+        rows.add_row(name, *(f"{value:.5g}" for value in row))
+    show(
         f"Stiffness of phase {phase['id']} ({unit}); Voigt, engineering shear, "
         "sample frame",
-        table,
+        rows,
     )
 
 
@@ -110,14 +95,14 @@ def _show_run(run: dict[str, Any], unit: str) -> None:
         **{c: f"strain {value:.4g}" for c, value in run["load"]["strain"].items()},
         **{c: f"stress {value:.4g}" for c, value in run["load"]["stress"].items()},
     }
-    table = _table("", "prescribed", "mean strain", f"mean stress ({unit})")
+    rows = table("", "prescribed", "mean strain", f"mean stress ({unit})")
     for c in COMPONENTS:
         strain, stress = run["mean_strain"][c], run["mean_stress"][c]
-        table.add_row(c, load[c], f"{strain:.5g}", f"{stress:.5g}")
-    _print("Load and volume averages; tensor components", table)
+        rows.add_row(c, load[c], f"{strain:.5g}", f"{stress:.5g}")
+    show("Load and volume averages; tensor components", rows)
 
     last = run["residuals"][-1] if run["residuals"] else float("nan")
-    rows = {
+    listed = {
         "status": run["status"],
         "advice": run["advice"],
         "scheme, solver": f"{run['scheme']}, {run['solver']}, {run['precision']}",
@@ -129,10 +114,10 @@ def _show_run(run: dict[str, Any], unit: str) -> None:
         "time (s)": ", ".join(f"{k} {v:.3g}" for k, v in run["times"].items()),
     }
     outcome = Table(box=None, pad_edge=False, show_header=False)
-    for name, value in rows.items():
+    for name, value in listed.items():
         if value:
             outcome.add_row(name, value)
-    _print("Solve", outcome)
+    show("Solve", outcome)
 
 
 def _certificate(certificate: dict[str, Any]) -> str:

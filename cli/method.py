@@ -14,6 +14,17 @@ from fftmech import SCHEMES, SOLVERS, Grid
 from fftmech.discretization import discretization
 from fftmech.memory import check_memory
 
+METHOD = (
+    "scheme",
+    "solver",
+    "tolerance",
+    "max_iterations",
+    "device",
+    "precision",
+    "threads",
+)
+"""Names of what `method_options` adds, as `fftmech.solve` calls them."""
+
 
 def method_options(command: Callable) -> Callable:
     """Add --scheme, --solver, --tol, --max-iterations, --device, --precision, ..."""
@@ -74,9 +85,7 @@ def memory_check(
 
 
 @contextmanager
-def residual_bar(
-    tolerance: float, title: str
-) -> Iterator[Callable[[int, float], None]]:
+def residual_bar(tolerance: float, title: str) -> Iterator[Callable[..., None]]:
     """Show the residual's way to the tolerance, on a terminal only."""
     columns = (
         TextColumn("{task.description}"),
@@ -90,9 +99,15 @@ def residual_bar(
     with Progress(*columns, console=console, transient=True, disable=disable) as bar:
         task = bar.add_task(title, total=1.0, iteration=0, residual=1.0)
 
-        def report(iteration: int, residual: float) -> None:
+        def report(iteration: int, residual: float, title: str = title) -> None:
             # the residual falls by a constant factor: its logarithm is the progress
             done = np.log(min(max(residual, tolerance), 1.0)) / np.log(tolerance)
-            bar.update(task, completed=done, iteration=iteration, residual=residual)
+            bar.update(
+                task,
+                completed=done,
+                description=title,
+                iteration=iteration,
+                residual=residual,
+            )
 
         yield report

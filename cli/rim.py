@@ -97,6 +97,16 @@ def print_json(document: dict[str, Any]) -> None:
     click.echo(json.dumps(document, indent=2))
 
 
+def exit_code(status: str, residual: float, advice: str) -> int:
+    """Exit code of a solve; what did not converge is said on standard error."""
+    if status == "converged":
+        return 0
+    click.echo(
+        f"Error: not converged ({status}): residual {residual:.1e}; {advice}", err=True
+    )
+    return NOT_CONVERGED
+
+
 def table(*columns: str) -> Table:
     """Return a table whose first column is names and whose others are numbers."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)

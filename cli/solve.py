@@ -12,12 +12,12 @@ from fftmech.io import check_writable
 from fftmech.memory import size_text
 from fftmech.tensors import COMPONENTS, components_from_mandel
 from fftmech_cli.load import load_options, parse_load
-from fftmech_cli.method import memory_check, method_options, residual_bar
+from fftmech_cli.method import METHOD, memory_check, method_options, residual_bar
 from fftmech_cli.rim import (
-    NOT_CONVERGED,
     Finite,
     check_output,
     console,
+    exit_code,
     print_json,
     show,
     table,
@@ -62,7 +62,7 @@ def solve(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Solve elasticity on SOURCE and write strain, stress and displacement.
+    """Solve elasticity on SOURCE and write the fields.
 
     SOURCE is any file that `fftmech convert` reads; give --materials if it holds no
     stiffness. Strain and stress are tensor components.
@@ -71,7 +71,7 @@ def solve(
     fftmech solve micro.h5 --res 64
     fftmech solve grid.vti --materials steel.toml --uniaxial zz=1e-3 -o tension.vtkhdf
     """
-    method = {key: options.pop(key) for key in _METHOD}
+    method = {key: options.pop(key) for key in (*METHOD, "temperature")}
     load = parse_load(strain, stress, uniaxial)
     if output is None:
         output = f"{Path(source).name.split('.')[0]}-result.vtkhdf"
@@ -106,26 +106,7 @@ def solve(
         print_json(_document(result, output))
     else:
         _show(result, output)
-    if not result.converged:
-        click.echo(
-            f"Error: not converged ({result.status}): residual {result.residual:.1e} "
-            f"after {result.iterations} iterations; {result.advice}",
-            err=True,
-        )
-        return NOT_CONVERGED
-    return 0
-
-
-_METHOD = (
-    "scheme",
-    "solver",
-    "tolerance",
-    "max_iterations",
-    "device",
-    "precision",
-    "threads",
-    "temperature",
-)
+    return exit_code(result.status, result.residual, result.advice)
 
 
 def by_component(mandel: np.ndarray) -> dict[str, float]:

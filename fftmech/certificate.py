@@ -154,7 +154,9 @@ def _duality_gap(
 ) -> Certificate:
     conjugate = material.conjugate_energy(stress)
     if not bool(problem.backend.xp.isfinite(conjugate).all()):
-        return Certificate(None, None, None, None, _PORES)
+        pores = len(problem.microstructure.pores) > 0
+        reason = _PORES if pores else "the fields are not finite"
+        return Certificate(None, None, None, None, reason)
     w = float(material.energy(strain).mean())
     w_star = float(conjugate.mean())
     # voxel by voxel, so that a small gap is not the difference of large numbers

@@ -158,6 +158,8 @@ def iterate(
     """
     r0 = problem.residual(problem.zeros())
     norm = np.sqrt(max(problem.dot(r0, problem.precondition(r0)), 0.0))
+    if not np.isfinite(norm):
+        return problem.zeros(), "diverged", [float(norm)]
     if norm <= 10 * np.finfo(problem.precision).eps * np.sqrt(problem.scale):
         # a homogeneous strain is the solution already
         return problem.zeros(), "converged", [0.0]
@@ -243,6 +245,8 @@ def advice_for(
     if status == "converged":
         return ""
     scheme = problem.scheme.name
+    if not np.isfinite(problem.scale):
+        return "the numbers overflow; check the units and the size of the load"
     if solver not in ("cg", "jacobi-cg"):
         return "use --solver cg, which needs no finite contrast"
     if len(problem.microstructure.pores) and scheme not in ("rotated", "hex8"):

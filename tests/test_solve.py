@@ -366,3 +366,10 @@ def test_load_refuses_what_cannot_be_meant():
 def test_isotropic_projectors_split_the_identity():
     np.testing.assert_allclose(J @ K, 0, atol=1e-16)
     np.testing.assert_allclose(J + K, np.eye(6))
+
+
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid")
+@pytest.mark.parametrize("size", [1e160, 1e300])
+def test_load_that_overflows_is_not_called_converged(size):
+    result = solve(sphere(4, SOFT, STIFF), Load(strain={"xx": size}))
+    assert result.status == "diverged" and "units" in result.advice

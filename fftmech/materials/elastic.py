@@ -7,7 +7,7 @@ arguments. `check_stiffness` is the boundary where a stiffness is judged.
 import numpy as np
 
 from fftmech.errors import InputError
-from fftmech.tensors import J, K, mandel_from_voigt
+from fftmech.tensors import J, K, mandel_from_voigt, voigt_from_mandel
 
 
 def isotropic(**constants: float) -> np.ndarray:
@@ -103,7 +103,8 @@ def check_stiffness(C: np.ndarray, name: str = "stiffness") -> np.ndarray:
     scale = np.abs(C).max()
     if scale == 0:
         return C
-    skew = np.abs(C - C.T)
+    voigt = voigt_from_mandel(C)
+    skew = np.abs(voigt - voigt.T)
     if skew.max() > 1e-6 * scale:
         m, n = np.unravel_index(skew.argmax(), skew.shape)
         raise InputError(
