@@ -77,4 +77,4 @@ def plot(
             planes = middle_slices(microstructure_of(source).grid)
         figure = figures.slices_figure(source, field, components, planes)
     figures.save_figure(figure, output, dpi)
-    console.print(f"Wrote {output}", soft_wrap=True)
+    console.print(f"wrote {output}", soft_wrap=True)

@@ -14,6 +14,9 @@ from fftmech.errors import InputError
 
 AXES = (-3, -2, -1)
 
+# Numbers in a field from which threads pay in an FFT (3 x 48^3 does, 3 x 32^3 not).
+THREADED = 2**18
+
 
 def namespace(array: Any) -> ModuleType:
     """Return the array library (numpy or cupy) that `array` belongs to."""
@@ -124,11 +127,16 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
+def _workers(field: np.ndarray, threads: int) -> int:
+    """Threads for one transform: one where starting more costs more than it saves."""
+    return threads if field.size >= THREADED else 1
+
+
 def _ducc(threads: int):
     ducc = importlib.import_module("ducc0").fft
 
     def rfftn(field):
-        return ducc.r2c(field, axes=AXES, nthreads=threads)
+        return ducc.r2c(field, axes=AXES, nthreads=_workers(field, threads))
 
     def irfftn(spectrum, shape):
         return ducc.c2r(
@@ -137,7 +145,7 @@ def _ducc(threads: int):
             lastsize=shape[-1],
             forward=False,
             inorm=2,
-            nthreads=threads,
+            nthreads=_workers(spectrum, threads),
             allow_overwriting_input=True,
         )
 
@@ -158,15 +166,19 @@ def _scipy(threads: int):
 
 def _scipy_like(library: Any, threads: int):
     def rfftn(field):
-        return library.rfftn(field, axes=AXES, workers=threads)
+        return library.rfftn(field, axes=AXES, workers=_workers(field, threads))
 
     def irfftn(spectrum, shape):
         return library.irfftn(
-            spectrum, s=shape, axes=AXES, workers=threads, overwrite_x=True
+            spectrum,
+            s=shape,
+            axes=AXES,
+            workers=_workers(spectrum, threads),
+            overwrite_x=True,
         )
 
     return rfftn, irfftn
 
 
 FFT_LIBRARIES = {"ducc0": _ducc, "pyfftw": _pyfftw, "scipy": _scipy}
-"""FFT libraries for NumPy arrays, fastest first (benchmarks/fft.py)."""
+"""FFT libraries for NumPy arrays in the order of preference (benchmarks/fft.py)."""

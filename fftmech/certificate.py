@@ -22,6 +22,7 @@ import numpy as np
 
 from fftmech.errors import InputError
 from fftmech.green import mean
+from fftmech.materials.linear import dot
 from fftmech.problem import Problem
 
 
@@ -51,7 +52,8 @@ class Certificate:
         Duality gap: energy error of the strain plus complementary energy error of the
         stress (stress units); None where it does not exist.
     relative
-        sqrt(gap / (w(e) + w*(s)) averaged over the volume), or None.
+        sqrt(gap / <w(e) + w*(s) - s : e0>), the error relative to the norms of the
+        elastic strain and the stress, or None.
     energy_upper, energy_lower
         W(e) = <w(e)> - S : <e> over the free components, from above, and -W*(s) from
         below: they bracket the potential energy of the solution (stress units).
@@ -166,9 +168,18 @@ def _duality_gap(
     work = S * E
     upper = w - float(work[free].sum())
     lower = float(work[~free].sum()) - w_star
-    total = w + w_star
-    relative = float(np.sqrt(max(gap, 0.0) / total)) if total > 0 else 0.0
+    # both energies of the elastic parts alone: s : e0 may have either sign
+    total = w + w_star - _eigenstrain_work(problem, stress)
+    # a stress-free body has no size to compare with but rounding's
+    floor = (100 * np.finfo(problem.precision).eps) ** 2 * problem.scale
+    relative = float(np.sqrt(max(gap, 0.0) / total)) if total > floor else 0.0
     return Certificate(gap, relative, upper, lower)
+
+
+def _eigenstrain_work(problem: Problem, stress: Any) -> float:
+    """<s : e0> (stress units)."""
+    eigenstrain = problem.material.eigenstrain
+    return 0.0 if eigenstrain is None else float(dot(stress, eigenstrain).mean())
 
 
 def _size(field: Any) -> float:

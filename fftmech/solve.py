@@ -255,7 +255,7 @@ def advice_for(
         return "rounding ends the descent; use --precision double or a larger --tol"
     if status == "max_iterations":
         return (
-            f"raise --max-iterations (now {max_iterations}) or --tol; --solver "
-            "jacobi-cg suits stiffness that varies smoothly over a high contrast"
+            f"raise --max-iterations (now {max_iterations}) or --tol; rough or grey "
+            "images may need --scheme hex8 --solver jacobi-cg"
         )
     return "rounding ends the descent; use a larger --tol"

@@ -131,3 +131,15 @@ def test_fields_that_are_not_admissible_are_refused(scheme, rng):
     ):
         with pytest.raises(InputError, match=message):
             certify(problem, strain, stress)
+
+
+def test_certificate_of_free_thermal_expansion_is_relative_to_elastic_norms():
+    free = Load(stress={c: 0.0 for c in ("xx", "yy", "zz", "yz", "xz", "xy")})
+    expansion = np.outer([1e-5, 4e-5], [1, 1, 1, 0, 0, 0])
+    for body in (sphere(6, SOFT, STIFF), sphere(6, SOFT, SOFT)):
+        body = body.with_changes(thermal_expansion=expansion)
+        result = solve(body, free, temperature=100.0, tolerance=1e-9)
+        assert result.converged and result.certificate["relative"] < 1e-6
+    uniform = body.with_changes(thermal_expansion=expansion[[0, 0]])
+    result = solve(uniform, free, temperature=100.0, tolerance=1e-9)
+    assert result.converged and result.certificate["relative"] < 1e-6
