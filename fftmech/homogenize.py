@@ -110,31 +110,30 @@ def homogenize(
     problem.green  # part of the set-up  # noqa: B018
     setup = time.perf_counter()
 
-    C = np.zeros((6, 6))
+    C, gram = np.zeros((6, 6)), np.zeros((6, 6))
     solutions: list[Any] = []
-    forces: list[Any] = []
     iterations, residuals, statuses = [], [], []
     for m in range(6):
         unit = problem.with_load(Load.from_mandel(np.eye(6)[m]))
         force = unit.residual(unit.zeros())
+        # K v_n = b_n to the tolerance, so that <v_n, b_m> is <v_n, K v_m>
+        gram[m, :m] = gram[:m, m] = [problem.dot(v, force) for v in solutions]
 
         def report(count: int, residual: float, load: int = m) -> None:
             if progress:
                 progress(load, count, residual)
 
-        start = _galerkin_start(unit, solutions, forces, force)
+        start = _galerkin_start(unit, solutions, gram)
         v, status, history = iterate(
             unit, method, start, tolerance, max_iterations, report
         )
+        gram[m, m] = problem.dot(v, force)
         stress = unit.stress(unit.strain(v))
         r = unit.force(stress)
-        C[m] = to_numpy(mean(stress))
-        for n, u in enumerate(solutions):
-            C[m, n] -= problem.dot(r, u)
-        C[m, m] -= problem.dot(r, v)
-        C[:m, m] = C[m, :m]
         solutions.append(v)
-        forces.append(force)
+        C[m] = to_numpy(mean(stress))
+        C[m, : m + 1] -= [problem.dot(r, v) for v in solutions]
+        C[:m, m] = C[m, :m]
         iterations.append(len(history) - 1)
         residuals.append(history[-1])
         statuses.append(status)
@@ -155,19 +154,13 @@ def homogenize(
     )
 
 
-def _galerkin_start(
-    problem: Problem, solutions: list[Any], forces: list[Any], force: Any
-) -> Any:
-    """Combination of earlier solutions with the least energy under a new force.
+def _galerkin_start(problem: Problem, solutions: list[Any], gram: np.ndarray) -> Any:
+    """Combination of earlier solutions with the least energy under the next load.
 
-    K v_j = b_j to the tolerance, so the Gram matrix <v_i, K v_j> is <v_i, b_j>.
+    `gram` holds <v_i, K v_j> of the m solutions, and in row m their work <v_i, b_m>.
     """
-    start = problem.zeros()
-    if not solutions:
-        return start
-    gram = np.array([[problem.dot(v, b) for b in forces] for v in solutions])
-    right = np.array([problem.dot(v, force) for v in solutions])
-    weights = np.linalg.lstsq((gram + gram.T) / 2, right, rcond=1e-10)[0]
+    start, m = problem.zeros(), len(solutions)
+    weights = np.linalg.lstsq(gram[:m, :m], gram[m, :m], rcond=1e-10)[0]
     for weight, v in zip(weights, solutions, strict=True):
         start += float(weight) * v
     return start

@@ -157,23 +157,23 @@ def iterate(
     each iteration and after the last.
     """
     r0 = problem.residual(problem.zeros())
-    norm = np.sqrt(max(problem.dot(r0, problem.precondition(r0)), 0.0))
+    norm = _root(problem.dot(r0, problem.precondition(r0)))
     if not np.isfinite(norm):
-        return problem.zeros(), "diverged", [float(norm)]
+        return problem.zeros(), "diverged", [norm]
     if norm <= 10 * np.finfo(problem.precision).eps * np.sqrt(problem.scale):
         # a homogeneous strain is the solution already
         return problem.zeros(), "converged", [0.0]
     state = method.init(problem, v)
-    residuals = [float(np.sqrt(state.square)) / norm]
+    residuals = [_root(state.square) / norm]
     restarts, best = 0, np.inf
     while True:
         residual = residuals[-1]
-        if not np.isfinite(residual) or residual > DIVERGED:
+        if not residual <= DIVERGED * max(residuals[0], 1.0):
             return state.v, "diverged", residuals
         if residual <= tolerance:
             r = problem.residual(state.v)
-            true = np.sqrt(max(problem.dot(r, problem.precondition(r)), 0.0)) / norm
-            residuals[-1] = float(true)
+            true = _root(problem.dot(r, problem.precondition(r))) / norm
+            residuals[-1] = true
             if true <= 1.001 * tolerance:
                 return state.v, "converged", residuals
             if restarts == RESTARTS or true > 0.5 * best:
@@ -183,9 +183,14 @@ def iterate(
         if len(residuals) > max_iterations:
             return state.v, "max_iterations", residuals
         state = method.step(problem, state)
-        residuals.append(float(np.sqrt(state.square)) / norm)
+        residuals.append(_root(state.square) / norm)
         if progress:
             progress(len(residuals) - 1, residuals[-1])
+
+
+def _root(square: float) -> float:
+    """Square root of what is not negative but for rounding; NaN stays NaN."""
+    return float(np.sqrt(np.maximum(square, 0.0)))
 
 
 def _initial(problem: Problem, initial: Any) -> Any:
