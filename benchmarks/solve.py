@@ -61,9 +61,17 @@ def run(case: str, n: int, scheme: str) -> dict:
         rfftn=timed("fft", backend.rfftn),
         irfftn=timed("fft", backend.irfftn),
     )
-    stencils = copy.copy(discretization(scheme))
-    stencils.strain = timed("stencil", stencils.strain)
-    stencils.strain_adjoint = timed("stencil", stencils.strain_adjoint)
+
+    def watch(stencils):
+        stencils = copy.copy(stencils)
+        stencils.strain = timed("stencil", stencils.strain)
+        stencils.strain_adjoint = timed("stencil", stencils.strain_adjoint)
+        return stencils
+
+    stencils = watch(discretization(scheme))
+    if stencils.points > 1:
+        parts = tuple(map(watch, stencils.parts()))
+        stencils.parts = lambda: parts
     start = time.perf_counter()
     problem = Problem(microstructure, Load(strain={"xx": 1e-3}), stencils, watched)
     problem.green.solve = timed("green", problem.green.solve)

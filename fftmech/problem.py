@@ -78,6 +78,7 @@ class Problem:
         )
         self.reference = reference or reference_medium(microstructure)
         self.nodes = (scheme.unknowns(self.grid), *self.grid.shape)
+        self._parts = scheme.parts()
         self._free = backend.xp.asarray(load.free)
 
     @cached_property
@@ -135,9 +136,14 @@ class Problem:
         return self.material.stress(strain)
 
     def apply(self, v: Any) -> Any:
-        """K v."""
-        strain = self._shift(self._fluctuation(v), v[-6:])
-        return self._adjoint(self.material.tangent(strain))
+        """K v, point by point: a point's fields are all that is in memory at once."""
+        u, E = self.displacement(v), v[-6:]
+        total = 0
+        for part in self._parts:
+            stress = self.material.tangent(self._shift(part.strain(u, self.grid), E))
+            force = part.strain_adjoint(stress, self.grid)
+            total = total + self.pack(force, mean(stress))
+        return total * (1 / len(self._parts)) if len(self._parts) > 1 else total
 
     def residual(self, v: Any) -> Any:
         """b - K v, from the stress of v."""

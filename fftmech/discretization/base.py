@@ -61,6 +61,10 @@ class Discretization(ABC):
     def gradient_adjoint(self, t: Any, grid: Grid) -> Any:
         """D* t: (*batch, q, c, 3, x, y, z) -> (*batch, c, x, y, z), mean over q."""
 
+    def parts(self) -> tuple["Discretization", ...]:
+        """One scheme for each integration point; their mean is this one."""
+        return (self,)
+
     def unknowns(self, grid: Grid) -> int:
         """Components of the solver's unknown: 3, the displacement fluctuation."""
         return 3

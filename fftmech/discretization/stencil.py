@@ -79,6 +79,15 @@ class StencilDiscretization(Discretization):
         self.points = len(table)
         self.nodes = nodes
 
+    def parts(self) -> tuple[Discretization, ...]:
+        """One scheme for each integration point; their mean is this one."""
+        if self.points == 1:
+            return (self,)
+        return tuple(
+            StencilDiscretization(self.name, (stencils,), self.nodes)
+            for stencils in self.table
+        )
+
     def derivative(self, f: Any, axis: int, grid: Grid, point: int = 0) -> Any:
         """D_a f: nodes (..., x, y, z) -> voxels (..., x, y, z), at one point."""
         s = self.table[point][axis]

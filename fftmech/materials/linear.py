@@ -43,7 +43,10 @@ class PhaseTable:
                 (i, j): self._matrices[:, i, j][xp.asarray(rows)] for i, j in upper
             }
             return
-        self._order = xp.asarray(np.argsort(ids, kind="stable"))
+        order = np.argsort(ids, kind="stable")
+        inverse = np.empty_like(order)
+        inverse[order] = np.arange(len(order))
+        self._order, self._inverse = xp.asarray(order), xp.asarray(inverse)
         self._ends = np.cumsum(counts[used])
 
     def apply(self, field: Any) -> Any:
@@ -52,22 +55,21 @@ class PhaseTable:
         if self._order is None and self._field is None:
             return multiply(self._matrices[0], field)
         flat = field.reshape(*field.shape[:-3], -1)
-        out = xp.empty_like(flat)
         if self._field is not None:
+            out = xp.empty_like(flat)
             for i in range(6):
                 row = out[..., i, :]
                 row[...] = self._field[0, i] * flat[..., 0, :]
                 for j in range(1, 6):
                     row += self._field[min(i, j), max(i, j)] * flat[..., j, :]
             return out.reshape(field.shape)
-        flat = flat[..., self._order]
-        product = xp.empty_like(flat)
+        # voxels sorted by phase: one product of matrices for each phase
+        flat = xp.take(flat, self._order, axis=-1)
         start = 0
         for matrix, end in zip(self._matrices, self._ends, strict=True):
-            product[..., start:end] = matrix @ flat[..., start:end]
+            flat[..., start:end] = matrix @ flat[..., start:end]
             start = end
-        out[..., self._order] = product
-        return out.reshape(field.shape)
+        return xp.take(flat, self._inverse, axis=-1).reshape(field.shape)
 
 
 class LinearElastic:
