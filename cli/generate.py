@@ -198,7 +198,7 @@ def inclusions_command(
     _finish(output, made, as_json)
 
 
-@generate.command("pores")
+@generate.command("pores", short_help="Irregular pores in a solid.")
 @common_options
 @click.option(
     "--kind",

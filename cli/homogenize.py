@@ -106,14 +106,15 @@ def _show(effective: Effective) -> None:
     show(f"Bounds and result, isotropic parts ({unit})", rows)
 
     distances = ", ".join(
-        f"{name.replace('_', ' about ')} {100 * value:.2g} %"
+        f"{name.replace('_', ' about ')} {100 * value if value > 1e-9 else 0:.2g} %"
         for name, value in effective.symmetry.items()
     )
     console.print(f"distance from symmetry, in these axes: {distances}")
     console.print(f"anisotropy A_U {values['A_U']}, Zener ratio {values['zener']}")
     seconds = effective.times["setup"] + effective.times["solve"]
     console.print(
-        f"{effective.status}: iterations {effective.iterations}, {seconds:.2f} s"
+        f"{effective.status}: iterations of the six loads {effective.iterations}, "
+        f"{seconds:.2f} s"
     )
 
 

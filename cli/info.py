@@ -53,6 +53,8 @@ def _show_phases(phases: list[dict[str, Any]], unit: str) -> None:
     known = any("K" in phase for phase in phases)
     turned = any("euler" in phase for phase in phases)
     title = f"Phases: {len(phases)}"
+    if len(phases) > SHOWN:
+        title += f", the first {SHOWN} shown (all with --json)"
     columns = ["id", "voxels", "fraction", "stiffness"]
     if known:
         title += f"; K, G of the nearest isotropic stiffness ({unit})"

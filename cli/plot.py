@@ -56,7 +56,8 @@ def plot(
     """Draw slices, or the power spectrum, of a field in FILE.
 
     FILE is a result, or a microstructure (its phases). Components are tensor
-    components; strain and stress are voxel averages.
+    components; strain and stress are voxel averages. The displacement is drawn without
+    the part of the mean strain: its fluctuation, at the nodes.
 
     \b
     fftmech plot micro.h5 --grid -o micro.png

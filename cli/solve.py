@@ -85,11 +85,6 @@ def solve(
         check=memory_check(**method),
         **options,
     )
-    if method["temperature"] and microstructure.thermal_expansion is None:
-        raise InputError(
-            f"--temperature {method['temperature']:g}: no phase expands; add "
-            "thermal_expansion to the materials file"
-        )
     if guess:
         has, wants = guess.microstructure.grid.shape, microstructure.grid.shape
         if has != wants:
@@ -134,8 +129,10 @@ def _show(result: Result, output: str) -> None:
     nx, ny, nz = result.microstructure.grid.shape
     unit = result.microstructure.units.get("stress", "stress units")
     seconds = result.times["setup"] + result.times["solve"]
+    status = "converged in" if result.converged else f"{result.status} after"
+    plural = "" if result.iterations == 1 else "s"
     console.print(
-        f"{result.status} in {result.iterations} iterations, {seconds:.2f} s: "
+        f"{status} {result.iterations} iteration{plural}, {seconds:.2f} s: "
         f"residual {result.residual:.1e}\n"
         f"{nx} x {ny} x {nz} voxels, scheme {result.scheme}, solver {result.solver}",
         soft_wrap=True,

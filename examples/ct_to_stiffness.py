@@ -58,7 +58,7 @@ for name, (body, rule, solver) in readings.items():
             f"iterations up to {max(effective.iterations)}, {effective.status}"
         )
 
-fig, (image, local, ax) = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained")
+fig, (image, local, ax) = plt.subplots(1, 3, figsize=(13.5, 3.8), layout="constrained")
 shown = image.imshow(grey.phase[:, :, 64].T, origin="lower", cmap="gray")
 image.set(title="CT image, slice z = 64", xlabel="x (voxel)", ylabel="y (voxel)")
 fig.colorbar(shown, ax=image, shrink=0.85, label="grey value")
@@ -68,7 +68,8 @@ bulk = np.array([isotropic_moduli(C)[0] for C in np.nan_to_num(coarse.stiffness)
 shown = local.imshow(
     bulk[coarse.phase[:, :, options.res // 2]].T, origin="lower", cmap="viridis"
 )
-local.set(title=f"porous reading, {options.res}$^3$", xlabel="x (voxel)")
+local.set(title=f"porous reading, {options.res}$^3$")
+local.set(xlabel="x (voxel)", ylabel="y (voxel)")
 fig.colorbar(shown, ax=local, shrink=0.85, label="bulk modulus (GPa)")
 
 for name, pairs in moduli.items():

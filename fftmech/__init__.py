@@ -29,6 +29,12 @@ from fftmech.microstructure import Microstructure
 from fftmech.result import Result
 from fftmech.solve import solve
 from fftmech.solvers import SOLVERS
+from fftmech.tensors import (
+    components_from_mandel,
+    mandel_from_components,
+    mandel_from_voigt,
+    voigt_from_mandel,
+)
 
 __version__ = "0.1.0"
 
@@ -41,11 +47,15 @@ __all__ = [
     "Load",
     "Microstructure",
     "Result",
+    "components_from_mandel",
     "discretization",
     "homogenize",
+    "mandel_from_components",
+    "mandel_from_voigt",
     "read",
     "read_result",
     "solve",
+    "voigt_from_mandel",
     "write",
     "write_result",
 ]

@@ -6,7 +6,6 @@ import numpy as np
 
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
-from fftmech.fields import elastic_energy_density
 from fftmech.grid import Grid
 from fftmech.metrics import (
     NORMALISATIONS,
@@ -188,7 +187,7 @@ def _spectra(fields: dict[str, Any], solid: np.ndarray, grid: Grid) -> dict[str,
 
 
 def _tails(a: Result, b: Result, solid: np.ndarray) -> dict[str, Any]:
-    p, r = (tail(elastic_energy_density(result)[solid]) for result in (a, b))
+    p, r = (tail(result.energy_density[solid]) for result in (a, b))
     ratio = np.divide(p, r, out=np.full_like(r, np.nan), where=r > 0)
     return {
         "quantile": list(QUANTILES),

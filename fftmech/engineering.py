@@ -50,7 +50,7 @@ def engineering_constants(C: np.ndarray) -> dict[str, float | None]:
     for i, axis in enumerate("xyz"):
         constants[f"E_{axis}"] = float(1 / S[i, i]) if carried(i) else 0.0
     for i, j in ((0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)):
-        nu = -S[j, i] / S[i, i] if carried(i) else None
+        nu = -S[j, i] / S[i, i] if carried(i) and carried(j) else None
         constants[f"nu_{'xyz'[i]}{'xyz'[j]}"] = None if nu is None else float(nu)
     for m in (3, 4, 5):
         name = "G_" + "".join("xyz"[i] for i in PAIRS[m])

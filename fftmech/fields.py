@@ -7,7 +7,6 @@ import numpy as np
 from fftmech.errors import InputError
 from fftmech.metrics import hydrostatic, von_mises
 from fftmech.microstructure.base import Microstructure
-from fftmech.problem import total_eigenstrain
 from fftmech.result import Result
 from fftmech.tensors import COMPONENTS, FACTORS
 
@@ -131,20 +130,11 @@ def scalar_fields(
     ]
 
 
-def elastic_energy_density(result: Result) -> np.ndarray:
-    """1/2 s : (e - e0) of a result, e0 its eigenstrain; shape (x, y, z)."""
-    micro, strain = result.microstructure, result.strain
-    eigenstrain = total_eigenstrain(micro, result.temperature)
-    if eigenstrain is not None:
-        strain = strain - np.moveaxis(eigenstrain[micro.phase], -1, 0)
-    return (strain * result.stress).sum(axis=0) / 2
-
-
 def _magnitude(field: np.ndarray, solid: np.ndarray) -> float:
     return float(((field * solid) ** 2).sum() / max(solid.sum(), 1)) ** 0.5
 
 
 def _scalar(result: Result, field: str) -> np.ndarray:
     if field == "energy_density":
-        return elastic_energy_density(result)
+        return result.energy_density
     return (von_mises if field == "von_mises" else hydrostatic)(result.stress)

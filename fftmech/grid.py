@@ -34,17 +34,19 @@ class Grid:
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
-        if len(self.shape) != 3 or any(int(n) != n or n < 1 for n in self.shape):
+        if np.shape(self.shape) != (3,) or any(
+            int(n) != n or n < 1 for n in self.shape
+        ):
             raise InputError(
-                f"grid shape {tuple(self.shape)}: expected three axes of at least one "
+                f"grid shape {self.shape}: expected three axes of at least one "
                 "voxel each (2-D is one voxel in z)"
             )
         shape = tuple(int(n) for n in self.shape)
         spacing = self.spacing or (1.0 / max(shape),) * 3
-        if len(spacing) != 3 or not all(np.isfinite(h) and h > 0 for h in spacing):
-            raise InputError(
-                f"grid spacing {tuple(spacing)}: expected three positive lengths"
-            )
+        if np.shape(spacing) != (3,) or not all(
+            np.isfinite(h) and h > 0 for h in spacing
+        ):
+            raise InputError(f"grid spacing {spacing}: expected three positive lengths")
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "spacing", tuple(float(h) for h in spacing))
         object.__setattr__(self, "origin", tuple(float(o) for o in self.origin))

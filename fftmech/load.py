@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
+from numbers import Real
 
 import numpy as np
 
@@ -33,14 +35,22 @@ class Load:
     def __post_init__(self) -> None:
         for kind in ("strain", "stress"):
             given = {}
-            for name, value in getattr(self, kind).items():
+            components = getattr(self, kind)
+            if not isinstance(components, Mapping):
+                raise InputError(
+                    f"{kind} {components!r}: expected values by component, for "
+                    f'instance {kind}={{"xx": 1e-3}}'
+                )
+            for name, value in components.items():
                 if name not in COMPONENTS:
                     raise InputError(
                         f"{kind} component {name!r}: expected one of "
                         f"{', '.join(COMPONENTS)}"
                     )
-                if not np.isfinite(value):
-                    raise InputError(f"{kind} {name}={value}: expected a finite number")
+                if not isinstance(value, Real) or not isfinite(value):
+                    raise InputError(
+                        f"{kind} {name}={value!r}: expected a finite number"
+                    )
                 given[name] = float(value)
             object.__setattr__(self, kind, given)
         both = [name for name in self.strain if name in self.stress]

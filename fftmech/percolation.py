@@ -10,7 +10,7 @@ from fftmech.tensors import COMPONENTS, PAIRS
 
 
 def check_load(microstructure: Microstructure, load: Load) -> None:
-    """Refuse a stress that no connected solid can carry.
+    """Refuse a stress that plainly no solid can carry; some mechanisms slip through.
 
     A component ij of the mean stress can be prescribed only if the solid connects with
     its periodic images along the axes i and j; else a pore separates the body, and the

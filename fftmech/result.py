@@ -27,10 +27,14 @@ class Result:
         `fourier`, voxel centres.
     strain, stress
         Voxel averages, (6, nx, ny, nz); stress in stress units.
+    energy_density
+        Voxel average of 1/2 (strain - eigenstrain) : stress, (nx, ny, nz), stress
+        units. With `hex8` it is not the product of the averages. What composite voxels
+        store between their phases is left out.
     mean_strain, mean_stress
         Volume averages, (6,).
     energy
-        Elastic energy density 1/2 <(strain - eigenstrain) : stress> (stress units).
+        Volume average of `energy_density` (stress units).
     status
         "converged", "max_iterations", "diverged" or "stagnated".
     advice
@@ -51,6 +55,7 @@ class Result:
     displacement: np.ndarray
     strain: np.ndarray
     stress: np.ndarray
+    energy_density: np.ndarray
     mean_strain: np.ndarray
     mean_stress: np.ndarray
     energy: float

@@ -12,7 +12,6 @@ from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.green import mean
 from fftmech.load import Load
-from fftmech.materials.linear import dot
 from fftmech.memory import check_memory
 from fftmech.microstructure.base import Microstructure
 from fftmech.percolation import check_load
@@ -95,8 +94,13 @@ def solve(
     """
     started = time.perf_counter()
     check_options(tolerance, max_iterations, precision, reference)
+    if not isinstance(load, Load):
+        raise InputError(
+            f"load {load!r}: expected fftmech.Load(strain=..., stress=...)"
+        )
     method, discretized = get_solver(solver), discretization(scheme)
     microstructure.check()
+    check_temperature(microstructure, temperature)
     check_load(microstructure, load)
     check_memory(microstructure.grid, discretized, precision, device)
     problem = Problem(
@@ -117,7 +121,7 @@ def solve(
     )
     strain = problem.strain(v)
     stress = problem.stress(strain)
-    elastic = problem.material.elastic_strain(strain)
+    energy = problem.material.energy(strain).mean(axis=0)
     certified = certify_solution(problem, v).as_dict() if certificate else {}
     solved = time.perf_counter()
     return Result(
@@ -129,9 +133,10 @@ def solve(
         displacement=to_numpy(problem.displacement(v)[:3]),
         strain=to_numpy(strain.mean(axis=0)),
         stress=to_numpy(stress.mean(axis=0)),
+        energy_density=to_numpy(energy),
         mean_strain=to_numpy(problem.mean_strain(v)).astype(float),
         mean_stress=to_numpy(mean(stress)).astype(float),
-        energy=float(0.5 * dot(elastic, stress).mean()),
+        energy=float(energy.mean()),
         status=status,
         advice=advice_for(status, problem, solver, max_iterations, precision),
         iterations=len(residuals) - 1,
@@ -243,6 +248,23 @@ def check_options(
         raise InputError(f"reference {reference}: expected two positive moduli (K, G)")
 
 
+def check_temperature(microstructure: Microstructure, temperature: float) -> None:
+    """Refuse a temperature change that is no number, or that nothing feels.
+
+    Raises
+    ------
+    InputError
+        Saying which.
+    """
+    if not np.isfinite(temperature):
+        raise InputError(f"temperature change {temperature}: expected a finite number")
+    if temperature and microstructure.thermal_expansion is None:
+        raise InputError(
+            f"temperature change {temperature:g}: no phase expands; add "
+            "thermal_expansion to the materials file"
+        )
+
+
 def advice_for(
     status: str, problem: Problem, solver: str, max_iterations: int, precision: str
 ) -> str:
@@ -252,9 +274,15 @@ def advice_for(
     scheme = problem.scheme.name
     if not np.isfinite(problem.scale):
         return "the numbers overflow; check the units and the size of the load"
+    pores = len(problem.microstructure.pores) > 0
+    if status == "diverged" and pores and problem.load.free.any():
+        return (
+            "the solid may be a mechanism that cannot carry the prescribed stress; "
+            "prescribe strains instead"
+        )
     if solver not in ("cg", "jacobi-cg"):
         return "use --solver cg, which needs no finite contrast"
-    if len(problem.microstructure.pores) and scheme not in ("rotated", "hex8"):
+    if pores and scheme not in ("rotated", "hex8"):
         return f"scheme {scheme} does not converge with pores; use --scheme rotated"
     if status == "stagnated" and precision == "single":
         return "rounding ends the descent; use --precision double or a larger --tol"

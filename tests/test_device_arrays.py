@@ -90,7 +90,8 @@ def cupy(monkeypatch):
     module.cuda = types.SimpleNamespace(runtime=runtime)
     names = (
         "abs add asarray argsort broadcast_to concatenate dot empty empty_like exp full"
-        " isfinite maximum multiply ones_like stack subtract take where zeros zeros_like"
+        " isfinite maximum multiply ones_like stack subtract take where zeros"
+        " zeros_like"
     )
     for name in names.split():
         setattr(module, name, _wrapped(getattr(np, name)))

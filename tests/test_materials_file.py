@@ -283,3 +283,16 @@ def test_a_phase_without_material_is_named(materials):
 def test_a_grey_value_above_full_is_named(materials):
     with pytest.raises(InputError, match="grey value 255 .* above full = 200"):
         materials(GREY).apply(phases(0, 255))
+
+
+def test_isotropic_phase_that_expands_along_an_axis_is_turned_at_random(tmp_path):
+    path = tmp_path / "m.toml"
+    path.write_text(
+        "[default]\nisotropic = { E = 1.0, nu = 0.3 }\n"
+        "thermal_expansion = { xx = 1e-5 }\n[random_orientations]\nseed = 1\n"
+    )
+    body = Microstructure(Grid((2, 1, 1)), np.array([[[0]], [[1]]]))
+    made = read_materials(path).apply(body)
+    alpha = made.thermal_expansion
+    np.testing.assert_allclose((alpha**2).sum(axis=1), 1e-10)  # turned, not stretched
+    assert abs(alpha[0] - alpha[1]).max() > 1e-6

@@ -5,7 +5,11 @@ import pytest
 from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
 from fftmech import Grid, InputError, Load, Microstructure, discretization, solve
+from fftmech.backend import cpu_backend
 from fftmech.materials import isotropic
+from fftmech.problem import Problem
+from fftmech.solve import iterate
+from fftmech.solvers import get_solver
 from fftmech.tensors import J, K, mandel_from_components
 
 TENSION = Load.uniaxial("zz", 1e-3)
@@ -76,6 +80,20 @@ def test_hill_mandel_energy_of_the_means_is_the_mean_energy(scheme):
             assert result.energy == pytest.approx(macro, rel=1e-8)
 
 
+def test_energy_density_is_averaged_over_integration_points(scheme):
+    body = sphere(6, SOFT, STIFF).with_changes(
+        eigenstrain=np.array([[1e-4, 0, 0, 0, 0, 0], [0, 2e-4, 0, 0, 0, 0]])
+    )
+    result = solve(body, SHEAR, scheme=scheme, tolerance=1e-9)
+    e0 = np.moveaxis(body.eigenstrain[body.phase], -1, 0)
+    of_means = 0.5 * ((result.strain - e0) * result.stress).sum(axis=0)
+    if discretization(scheme).points == 1:
+        _close(result.energy_density, of_means, 1e-12)
+    else:  # by convexity, an average energy is above the energy of the average
+        assert (result.energy_density >= of_means - 1e-15).all()
+        assert result.energy > 1.001 * of_means.mean()
+
+
 def test_prescribed_means_are_met_exactly(scheme):
     body = grains((6, 5, 4))
     load = Load(strain={"xx": 2e-3, "yz": 1e-4}, stress={"yy": 0.3, "xy": -0.1})
@@ -90,13 +108,13 @@ def test_prescribed_means_are_met_exactly(scheme):
 
 def test_solved_stress_is_equilibrated_in_its_own_scheme(scheme):
     body = sphere(8, SOFT, STIFF)
-    d = discretization(scheme)
-    if d.points > 1:  # the voxel average is not what is in equilibrium
-        return
-    result = solve(body, SHEAR, scheme=scheme, tolerance=1e-10)
-    grid = body.grid
-    gradient = d.gradient(result.stress, grid)
-    divergence = d.divergence(result.stress[None], grid)
+    d, grid = discretization(scheme), body.grid
+    problem = Problem(body, SHEAR, d, cpu_backend())
+    v, status, _ = iterate(problem, get_solver("cg"), problem.zeros(), 1e-10)
+    stress = problem.stress(problem.strain(v))  # at integration points
+    gradient = d.gradient(stress, grid)
+    divergence = d.divergence(stress, grid)
+    assert status == "converged"
     assert (divergence**2).sum() ** 0.5 < 1e-8 * (gradient**2).sum() ** 0.5
 
 
@@ -342,6 +360,8 @@ def test_stress_control_of_an_open_foam_is_solved():
     [
         (dict(tolerance=0.0), r"tolerance 0\.0: expected a number in \(0, 1\)"),
         (dict(max_iterations=0), "max_iterations 0: expected at least 1"),
+        (dict(temperature=5.0), "no phase expands; add thermal_expansion"),
+        (dict(temperature=float("nan")), "temperature change nan: expected a finite"),
         (dict(precision="half"), "'half': expected double or single"),
         (dict(scheme="spectral"), "scheme 'spectral': expected one of"),
         (dict(solver="gmres"), "solver 'gmres': expected one of"),
@@ -361,6 +381,31 @@ def test_load_refuses_what_cannot_be_meant():
         Load(strain={"yy": 1.0}, stress={"yy": 0.0})
     with pytest.raises(InputError, match="xx=nan: expected a finite number"):
         Load(stress={"xx": float("nan")})
+    with pytest.raises(InputError, match="strain 0.001: expected values by component"):
+        Load(strain=1e-3)
+    with pytest.raises(InputError, match="xx='1': expected a finite number"):
+        Load(strain={"xx": "1"})
+    with pytest.raises(InputError, match=r"load \{'xx': 1\}: expected fftmech.Load"):
+        solve(sphere(4, SOFT, STIFF), {"xx": 1})
+
+
+def test_grid_refuses_what_is_not_three_numbers():
+    for shape in (32, (4, 4), (4, 4, 0), (4, 4, 2.5)):
+        with pytest.raises(InputError, match="expected three axes"):
+            Grid(shape)
+    for spacing in (0.1, (0.1, 0.1), (0.1, 0.1, -0.1), (0.1, 0.1, float("nan"))):
+        with pytest.raises(InputError, match="expected three positive lengths"):
+            Grid((2, 2, 2), spacing)
+
+
+def test_mechanism_of_the_solid_is_not_blamed_on_rounding():
+    # a fibre along x and one along y, apart: each axis is connected, shear is not
+    phase = np.ones((8, 8, 8), int)
+    phase[:, 1:3, 1:3] = 0
+    phase[1:3, :, 5:7] = 0
+    body = Microstructure(Grid(phase.shape), phase, np.array([SOFT, EMPTY]))
+    result = solve(body, Load(stress={"xy": 1.0}))
+    assert not result.converged and "mechanism" in result.advice
 
 
 def test_isotropic_projectors_split_the_identity():

@@ -47,6 +47,7 @@ def result(rng, name="rotated", micro=None, kind=float):
         displacement=draw[0],
         strain=draw[1],
         stress=draw[2],
+        energy_density=draw[1][0] ** 2,
         mean_strain=rng.normal(size=6),
         mean_stress=rng.normal(size=6),
         energy=np.float64(0.5),

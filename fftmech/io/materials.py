@@ -151,7 +151,8 @@ class Materials:
             if phase.orientation is not None:
                 orientation[row] = phase.orientation
         if self.seed is not None:
-            open_ = np.isnan(orientation[:, 0]) & ~_isotropic(crystal)
+            directed = ~_isotropic(crystal) | [_has_axes(phase) for phase in phases]
+            open_ = np.isnan(orientation[:, 0]) & directed
             # row p depends on the seed and p alone, whichever phases are in use
             drawn = orientations(int(ids[-1]) + 1, np.random.default_rng(self.seed))
             orientation[open_] = drawn[ids[open_]]
@@ -223,6 +224,12 @@ def _rows(old: np.ndarray | None, count: int, tail: tuple[int, ...]) -> np.ndarr
         kept = min(count, len(old))
         rows[:kept] = old[:kept]
     return rows
+
+
+def _has_axes(phase: Phase) -> bool:
+    """Whether an eigenstrain or expansion of the phase distinguishes directions."""
+    tensors = (phase.eigenstrain, phase.thermal_expansion)
+    return any(t is not None and bool((K @ t).any()) for t in tensors)
 
 
 def _isotropic(C: np.ndarray) -> np.ndarray:

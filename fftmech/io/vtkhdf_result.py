@@ -1,10 +1,11 @@
 """Fields of a result in VTKHDF ImageData.
 
 CellData/strain and CellData/stress (Nz, Ny, Nx, 6) are tensor components in VTK's order
-xx yy zz xy yz xz. The displacement is the total one, u = E.x + fluctuation, x from the
-corner of the box, so that ParaView's Warp By Vector shows the deformed body:
-PointData/displacement (Nz+1, Ny+1, Nx+1, 3) where the scheme's nodes are voxel corners,
-CellData/displacement (Nz, Ny, Nx, 3) where they are centres. /fftmech/run is JSON.
+xx yy zz xy yz xz; CellData/energy_density (Nz, Ny, Nx) is the elastic energy. The
+displacement is the total one, u = E.x + fluctuation, x from the corner of the box, so
+that ParaView's Warp By Vector shows the deformed body: PointData/displacement (Nz+1,
+Ny+1, Nx+1, 3) where the scheme's nodes are voxel corners, CellData/displacement (Nz,
+Ny, Nx, 3) where they are centres. /fftmech/run is JSON.
 """
 
 import json
@@ -59,6 +60,8 @@ def write_result(path: str | PathLike, result: Result) -> None:
         cells = container.group(root, "CellData")
         _write_tensor(cells, "strain", result.strain)
         _write_tensor(cells, "stress", result.stress)
+        density = np.ascontiguousarray(result.energy_density.transpose(2, 1, 0))
+        cells.create_dataset("energy_density", data=density)
         _write_displacement(root, cells, result)
         run = json.dumps(_run(result))
         file.create_dataset("fftmech/run", data=run, dtype=h5py.string_dtype())
@@ -92,6 +95,7 @@ def read_result(path: str | PathLike) -> Result:
             displacement=_read_displacement(file, grid, mean_strain),
             strain=_read_tensor(file, "strain", grid),
             stress=_read_tensor(file, "stress", grid),
+            energy_density=_read_scalar(file, "energy_density", grid),
             mean_strain=mean_strain,
             mean_stress=mean_stress,
             **{name: run[name] for name in RUN},
@@ -183,6 +187,12 @@ def _read_tensor(file: h5py.File, name: str, grid: Grid) -> np.ndarray:
         for c, m in enumerate(VTK_ORDER):
             mandel[m, ..., k] = plane[c] * FACTORS[m]
     return mandel
+
+
+def _read_scalar(file: h5py.File, name: str, grid: Grid) -> np.ndarray:
+    item = container.dataset(file, f"VTKHDF/CellData/{name}")
+    check_shape(item, grid.shape[::-1])
+    return np.ascontiguousarray(item[()].transpose(2, 1, 0))
 
 
 def _read_displacement(

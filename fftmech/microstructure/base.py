@@ -26,8 +26,10 @@ class Microstructure:
     phase
         Phase id of each voxel, integers >= 0, shape (nx, ny, nz).
     stiffness
-        Mandel stiffness in the sample frame (stress units), shape (P, 6, 6); a zero
-        matrix is a pore. None where only the geometry is known.
+        Mandel stiffness in the sample frame (stress units), shape (P, 6, 6), as the
+        functions of `fftmech.materials` return it (of a Voigt matrix:
+        `fftmech.mandel_from_voigt`); a zero matrix is a pore. None where only the
+        geometry is known.
     orientation
         Unit quaternions w x y z with v_sample = R v_crystal, shape (P, 4), or None.
     eigenstrain

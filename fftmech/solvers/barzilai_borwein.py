@@ -1,7 +1,7 @@
 """Barzilai-Borwein: the basic scheme with a step from the last two iterates.
 
-Schneider 2019 (doi:10.1002/nme.6013): with s = dv and y = -dr, the step is
-<s, M^-1 s> / <s, y>. The residual is not monotone.
+Schneider 2019 (Int. J. Numer. Meth. Eng. 118, 482-494): with s = dv and y = -dr, the
+step is <s, M^-1 s> / <s, y>. The residual is not monotone.
 """
 
 from typing import Any

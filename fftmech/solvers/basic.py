@@ -1,7 +1,7 @@
 """Moulinec and Suquet's basic scheme, e <- E - G0 : (C - C0) : e.
 
 On the displacement it is v <- v + M r, with the reference medium at the middle of the
-stiffnesses (Moulinec & Suquet 1998, eqs. 10 and 17; doi:10.1016/S0045-7825(97)00218-1).
+stiffnesses (Moulinec & Suquet 1998, doi:10.1016/S0045-7825(97)00218-1).
 It contracts by at least (kappa - 1) / (kappa + 1) an iteration, kappa being the
 contrast: iterations grow in proportion to it. With pores nothing is guaranteed, but the
 scheme `rotated` converges, slowly.
