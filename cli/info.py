@@ -7,7 +7,7 @@ from rich.table import Table
 
 from fftmech.io.summary import summarize_microstructure, summarize_run
 from fftmech.tensors import COMPONENTS
-from fftmech_cli.rim import print_json, show, table
+from fftmech_cli.rim import console, print_json, show, table
 from fftmech_cli.source import load_microstructure, source_options
 
 SHOWN = 12
@@ -53,8 +53,6 @@ def _show_phases(phases: list[dict[str, Any]], unit: str) -> None:
     known = any("K" in phase for phase in phases)
     turned = any("euler" in phase for phase in phases)
     title = f"Phases: {len(phases)}"
-    if len(phases) > SHOWN:
-        title += f", the first {SHOWN} shown (all with --json)"
     columns = ["id", "voxels", "fraction", "stiffness"]
     if known:
         title += f"; K, G of the nearest isotropic stiffness ({unit})"
@@ -74,6 +72,8 @@ def _show_phases(phases: list[dict[str, Any]], unit: str) -> None:
     if len(phases) > SHOWN:
         rows.add_row("...", f"{len(phases) - SHOWN} more")
     show(title, rows)
+    if len(phases) > SHOWN:
+        console.print("--json lists all phases")
     if len(phases) <= MATRICES:
         for phase in phases:
             if "stiffness" in phase:
