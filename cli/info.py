@@ -7,6 +7,7 @@ from rich.table import Table
 
 from fftmech.io.summary import summarize_microstructure, summarize_run
 from fftmech.tensors import COMPONENTS
+from fftmech_cli.load import prescribed
 from fftmech_cli.rim import console, print_json, show, table
 from fftmech_cli.source import load_microstructure, source_options
 
@@ -92,11 +93,7 @@ def _show_stiffness(phase: dict[str, Any], unit: str) -> None:
 
 
 def _show_run(run: dict[str, Any], unit: str) -> None:
-    load = {
-        **dict.fromkeys(COMPONENTS, "strain 0"),
-        **{c: f"strain {value:.4g}" for c, value in run["load"]["strain"].items()},
-        **{c: f"stress {value:.4g}" for c, value in run["load"]["stress"].items()},
-    }
+    load = prescribed(**run["load"])
     rows = table("", "prescribed", "mean strain", f"mean stress ({unit})")
     for c in COMPONENTS:
         strain, stress = run["mean_strain"][c], run["mean_stress"][c]

@@ -1,8 +1,7 @@
 """Options that prescribe a load."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import isfinite, nan
-from typing import Any
 
 import click
 
@@ -83,6 +82,12 @@ def _parse(option: str, items: tuple[str, ...]) -> dict[str, float]:
     return values
 
 
-def describe(load: Load) -> dict[str, Any]:
-    """The load as plain values (tensor components)."""
-    return {"strain": dict(load.strain), "stress": dict(load.stress)}
+def prescribed(
+    strain: Mapping[str, float], stress: Mapping[str, float]
+) -> dict[str, str]:
+    """What a load prescribes of each component, as text."""
+    return {
+        **dict.fromkeys(COMPONENTS, "strain 0"),
+        **{c: f"strain {value:.4g}" for c, value in strain.items()},
+        **{c: f"stress {value:.4g}" for c, value in stress.items()},
+    }

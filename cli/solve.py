@@ -11,7 +11,7 @@ from fftmech import InputError, Result
 from fftmech.io import check_writable
 from fftmech.memory import size_text
 from fftmech.tensors import COMPONENTS, components_from_mandel
-from fftmech_cli.load import load_options, parse_load
+from fftmech_cli.load import load_options, parse_load, prescribed
 from fftmech_cli.method import METHOD, memory_check, method_options, residual_bar
 from fftmech_cli.rim import (
     Finite,
@@ -137,11 +137,12 @@ def _show(result: Result, output: str) -> None:
         f"{nx} x {ny} x {nz} voxels, scheme {result.scheme}, solver {result.solver}",
         soft_wrap=True,
     )
-    rows = table("component", "mean strain", f"mean stress ({unit})")
+    rows = table("", "prescribed", "mean strain", f"mean stress ({unit})")
+    load = prescribed(result.load.strain, result.load.stress)
     strain, stress = by_component(result.mean_strain), by_component(result.mean_stress)
     for name in COMPONENTS:
-        rows.add_row(name, _number(strain, name), _number(stress, name))
-    show("Volume averages; tensor components", rows)
+        rows.add_row(name, load[name], _number(strain, name), _number(stress, name))
+    show("Load and volume averages; tensor components", rows)
     console.print(f"energy density {result.energy:.6g} {unit}", soft_wrap=True)
     bound = result.certificate.get("relative")
     if bound is not None:

@@ -145,10 +145,7 @@ def check_admissible(problem: Problem, strain: Any, stress: Any) -> None:
             )
 
 
-_PORES = (
-    "a pore has no compliance: the certificate needs a stress that vanishes in every "
-    "pore voxel"
-)
+_PORES = "the body has pores, where it needs a stress that vanishes"
 
 
 def _duality_gap(

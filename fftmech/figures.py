@@ -32,6 +32,7 @@ _MARGINS = (0.75, 1.15, 0.6, 0.4)  # inches, for labels: left, right, bottom, to
 _BAR = 1.1  # inches, the least height of a colour bar
 _SLENDER = 8.0  # slices more slender than this are drawn wider than to scale
 _NAMED_PHASES = 12
+_ROUNDING = 1e-12  # of the largest power: below it a spectrum is noise
 _PORE = "0.8"  # a grey that neither colour map has
 
 
@@ -109,7 +110,10 @@ def spectrum_figure(
     ax = figure.add_axes((0.14, 0.13, 0.82, 0.83))
     for scalar in fields:
         spectrum = power_spectrum(np.where(scalar.solid, scalar.values, 0.0), grid)
-        power = np.ma.masked_less_equal(spectrum.power, 0)
+        # what lies below rounding would stretch the axis over dozens of decades
+        power = np.ma.masked_less_equal(
+            spectrum.power, _ROUNDING * spectrum.power.max(initial=0.0)
+        )
         ax.loglog(spectrum.wavenumber, power, lw=1.4, label=scalar.symbol)
     spacings = [h for h, n in zip(grid.h, grid.shape, strict=True) if n > 1]
     if spacings:

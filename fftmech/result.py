@@ -68,6 +68,12 @@ class Result:
     temperature: float = 0.0
     precision: str = "double"
 
+    def __repr__(self) -> str:
+        return (
+            f"<Result: {self.status}, {self.iterations} iterations, scheme "
+            f"{self.scheme}, {self.microstructure!r}>"
+        )
+
     @property
     def converged(self) -> bool:
         """Whether the residual reached the tolerance."""

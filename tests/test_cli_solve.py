@@ -173,7 +173,7 @@ def test_the_table_says_components_units_and_file(run):
     shown = run(line).stdout
     for text in (
         "converged in",
-        "Volume averages; tensor components",
+        "Load and volume averages; tensor components",
         "mean stress (GPa)",
         "0.002",
         "energy density 1e-06 GPa",

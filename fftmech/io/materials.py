@@ -134,7 +134,8 @@ class Materials:
         if np.isnan(known).all():
             raise InputError(
                 f"{self.name}: phase {p} of the microstructure is not listed; add "
-                f"[[phase]] id = {p}, or [default]"
+                f"[[phase]] id = {p}, or [default]; of a grey image, [grey] or "
+                "--threshold"
             )
         return None
 

@@ -78,6 +78,10 @@ class Microstructure:
                     "one row a phase id"
                 )
 
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.grid.shape))
+        return f"<Microstructure: {shape} voxels, {len(self.phases)} phases>"
+
     @property
     def phases(self) -> np.ndarray:
         """Sorted ids of the phases that fill at least one voxel."""
@@ -114,9 +118,12 @@ class Microstructure:
         """
         phases = self.phases
         if self.stiffness is None:
+            grey = (
+                "; of a grey image, cut it with --threshold" if len(phases) > 99 else ""
+            )
             raise InputError(
                 f"{len(phases)} phase(s) without stiffness; give them one with "
-                "--materials materials.toml"
+                f"--materials materials.toml{grey}"
             )
         stiffness = self.stiffness
         for p in phases:
