@@ -87,6 +87,9 @@ def memory_check(
 @contextmanager
 def residual_bar(tolerance: float, title: str) -> Iterator[Callable[..., None]]:
     """Show the residual's way to the tolerance, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -95,8 +98,7 @@ def residual_bar(tolerance: float, title: str) -> Iterator[Callable[..., None]]:
         TimeElapsedColumn(),
     )
     console = Console(stderr=True)
-    disable = not sys.stderr.isatty()
-    with Progress(*columns, console=console, transient=True, disable=disable) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(title, total=1.0, iteration=0, residual=1.0)
 
         def report(iteration: int, residual: float, title: str = title) -> None:
