@@ -36,16 +36,6 @@ _ROUNDING = 1e-12  # of the largest power: below it a spectrum is noise
 _PORE = "0.8"  # a grey that neither colour map has
 
 
-def slice_figure(
-    source: Microstructure | Result,
-    field: str,
-    component: str | None = None,
-    where: str = "z=mid",
-) -> "Figure":
-    """Draw one slice of one field; arguments and errors as in `slices_figure`."""
-    return slices_figure(source, field, (component,) if component else (), (where,))
-
-
 def slices_figure(
     source: Microstructure | Result,
     field: str,

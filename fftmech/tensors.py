@@ -78,14 +78,19 @@ def quaternion_from_bunge(euler: np.ndarray, degrees: bool = False) -> np.ndarra
 
     The quaternion is that of R = Rz(phi1) Rx(Phi) Rz(phi2), which takes vector
     components from the crystal frame to the sample frame: v_sample = R v_crystal.
-    Bunge's orientation matrix g is its transpose (Bunge 1982, eq. 2.50).
+    Bunge's orientation matrix g is its transpose.
     The scalar part is never negative.
     """
     euler = np.asarray(euler, dtype=float)
     rotation = Rotation.from_euler("ZXZ", euler.reshape(-1, 3), degrees=degrees)
-    xyzw = rotation.as_quat().reshape(*euler.shape[:-1], 4)
-    wxyz = np.roll(xyzw, 1, axis=-1)
-    return np.where(wxyz[..., :1] < 0, -wxyz, wxyz)
+    quaternion = quaternion_from_xyzw(rotation.as_quat())
+    quaternion = quaternion.reshape(*euler.shape[:-1], 4)
+    return np.where(quaternion[..., :1] < 0, -quaternion, quaternion)
+
+
+def quaternion_from_xyzw(xyzw: np.ndarray) -> np.ndarray:
+    """Quaternions (..., 4) in this project's order w x y z from the order x y z w."""
+    return np.roll(xyzw, 1, axis=-1)
 
 
 def bunge_from_quaternion(quaternion: np.ndarray, degrees: bool = False) -> np.ndarray:

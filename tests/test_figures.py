@@ -14,7 +14,6 @@ from fftmech.errors import InputError
 from fftmech.fields import FIELDS, scalar_fields
 from fftmech.figures import (
     save_figure,
-    slice_figure,
     slices_figure,
     spectrum_figure,
 )
@@ -61,6 +60,10 @@ def result():
         iterations=1,
         residuals=[1.0, 1e-7],
     )
+
+
+def slice_figure(source, field, component=None, where="z=mid"):
+    return slices_figure(source, field, (component,) if component else (), (where,))
 
 
 def panels(figure):

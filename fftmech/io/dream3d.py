@@ -21,7 +21,7 @@ from fftmech.errors import InputError
 from fftmech.io import container, image
 from fftmech.memory import check_bytes
 from fftmech.microstructure.base import Microstructure
-from fftmech.tensors import quaternion_from_bunge
+from fftmech.tensors import quaternion_from_bunge, quaternion_from_xyzw
 
 ROTATION_GROUPS = {
     0: "D6", 1: "O", 2: "C6", 3: "T", 4: "C1", 5: "C2", 6: "D2", 7: "C4", 8: "D4",
@@ -193,7 +193,7 @@ def _voxel_quaternions(cells: h5py.Group, voxels: int) -> np.ndarray | None:
     item = cells.get("Quats")
     if isinstance(item, h5py.Dataset) and item.size == 4 * voxels:
         xyzw = item[()].reshape(-1, 4).astype(float)
-        return np.roll(xyzw, 1, axis=1) * [1.0, -1.0, -1.0, -1.0]
+        return quaternion_from_xyzw(xyzw) * [1.0, -1.0, -1.0, -1.0]
     item = cells.get("EulerAngles")
     if isinstance(item, h5py.Dataset) and item.size == 3 * voxels:
         euler = item[()].reshape(-1, 3).astype(float)
@@ -249,7 +249,7 @@ def mean_orientations(
         Sorted ids, (g,), and their mean unit quaternions, (g, 4).
     """
     axis = "Y" if group == "C2" else "Z"  # monoclinic crystals turn about b
-    symmetry = np.roll(Rotation.create_group(group, axis=axis).as_quat(), 1, axis=1)
+    symmetry = quaternion_from_xyzw(Rotation.create_group(group, axis=axis).as_quat())
     grains, first, place = np.unique(ids, return_index=True, return_inverse=True)
     reference = quaternion[first][place]
     nearest = quaternion

@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 from fftmech.errors import InputError
 from fftmech.io import image
 from fftmech.microstructure.base import MOST_PHASES, Microstructure
-from fftmech.tensors import quaternion_from_bunge
+from fftmech.tensors import quaternion_from_bunge, quaternion_from_xyzw
 
 BINARY = {
     "binary8": "u1", "binary16": "<i2", "binary16_big": ">i2",
@@ -186,4 +186,4 @@ def _quaternions(kind: str, values: np.ndarray) -> np.ndarray:
     else:
         axis = values[:, :3] / np.linalg.norm(values[:, :3], axis=1, keepdims=True)
         rotation = Rotation.from_rotvec(axis * np.deg2rad(values[:, 3:]))
-    return np.roll(rotation.as_quat(), 1, axis=-1)
+    return quaternion_from_xyzw(rotation.as_quat())

@@ -2,9 +2,9 @@
 
 On the displacement it is v <- v + M r, with the reference medium at the middle of the
 stiffnesses (Moulinec & Suquet 1998, doi:10.1016/S0045-7825(97)00218-1).
-It contracts by at least (kappa - 1) / (kappa + 1) an iteration, kappa being the
-contrast: iterations grow in proportion to it. With pores nothing is guaranteed, but the
-scheme `rotated` converges, slowly.
+Its contraction an iteration is about (kappa - 1) / (kappa + 1), kappa being the
+contrast: iterations grow in proportion to it. With pores nothing is guaranteed; a
+spherical one takes 144 iterations with the scheme `rotated` at 32^3, where cg takes 34.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from fftmech.solvers.base import Solver, State
 
 
 class BasicScheme(Solver):
-    """Fixed-point iteration with the optimal constant step."""
+    """Fixed-point iteration with a constant step."""
 
     name = "basic"
 
