@@ -26,8 +26,8 @@ def pytest_generate_tests(metafunc):
         ("shape", SHAPES),
     ):
         if name in metafunc.fixturenames:
-            marker = metafunc.definition.get_closest_marker("parametrize")
-            if marker is None or name not in str(marker.args[0]):
+            own = metafunc.definition.iter_markers("parametrize")
+            if not any(name in str(marker.args[0]) for marker in own):
                 metafunc.parametrize(name, values, ids=str)
 
 
