@@ -3,12 +3,13 @@
 import importlib
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import scipy.fft
 
 from fftmech.errors import InputError
 
@@ -30,6 +31,25 @@ def to_numpy(array: Any) -> np.ndarray:
     return array.get() if hasattr(array, "get") else np.asarray(array)
 
 
+class BlockTransform(Protocol):
+    """FFTs of a part of a field, on the thread that calls."""
+
+    def planes(self, field: Any, out: Any) -> None:
+        """Real to half-complex along the last two axes."""
+        ...
+
+    def rows(self, spectrum: Any, forward: bool) -> None:
+        """In place along the third axis from the end, not normalised."""
+        ...
+
+    def back(self, spectrum: Any, out: Any) -> None:
+        """Half-complex to real along the last two axes, not normalised.
+
+        `spectrum` may be overwritten.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Backend:
     """An array library with a real FFT over the last three axes.
@@ -43,12 +63,18 @@ class Backend:
     rfftn, irfftn
         `rfftn(field)` and `irfftn(spectrum, shape)`, normalised so that one undoes the
         other; `irfftn` may overwrite its argument.
+    blocks
+        FFTs block by block, for kernels on the host.
+    threads
+        Threads of kernels on the host.
     """
 
     xp: Any
     fft: str
     rfftn: Callable[[Any], Any]
     irfftn: Callable[[Any, tuple[int, int, int]], Any]
+    blocks: BlockTransform | None = None
+    threads: int = 1
 
 
 def cpu_backend(threads: int | None = None, fft: str | None = None) -> Backend:
@@ -61,15 +87,15 @@ def cpu_backend(threads: int | None = None, fft: str | None = None) -> Backend:
     fft
         One of `FFT_LIBRARIES`, instead of the first that is installed.
     """
-    threads = threads or _processors()
+    threads = threads or processors()
     for name, make in FFT_LIBRARIES.items():
         if fft not in (None, name):
             continue
         try:
-            rfftn, irfftn = make(threads)
+            rfftn, irfftn, blocks = make(threads)
         except ImportError:
             continue
-        return Backend(np, name, rfftn, irfftn)
+        return Backend(np, name, rfftn, irfftn, blocks, threads)
     raise InputError(
         f"FFT library {fft!r}: expected one of {', '.join(FFT_LIBRARIES)}, installed"
     )
@@ -121,15 +147,45 @@ def get_backend(device: str = "cpu", threads: int | None = None) -> Backend:
     raise InputError(f"device {device!r}: expected cpu or cuda")
 
 
-def _processors() -> int:
+def processors() -> int:
+    """Processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
+def threads_for(voxels: int, threads: int | None = None) -> int:
+    """Threads that pay on a grid: one where starting more costs more than it saves."""
+    return (threads or processors()) if 3 * voxels >= THREADED else 1
+
+
 def _workers(field: np.ndarray, threads: int) -> int:
-    """Threads for one transform: one where starting more costs more than it saves."""
     return threads if field.size >= THREADED else 1
+
+
+def parallel(function: Callable[[int, int], None], count: int, threads: int) -> None:
+    """Call function(first, last) on as many parts of range(count) as there are threads.
+
+    The threads are Python's: `function` should spend its time where the interpreter is
+    not needed. They sleep while they wait.
+    """
+    parts = max(1, min(threads, count))
+    edges = [count * i // parts for i in range(parts + 1)]
+    if parts == 1:
+        return function(0, count)
+    pool = _pool(parts - 1, os.getpid())
+    others = [pool.submit(function, edges[i], edges[i + 1]) for i in range(1, parts)]
+    try:
+        function(edges[0], edges[1])
+    finally:
+        for other in others:
+            other.result()
+
+
+@cache
+def _pool(workers: int, process: int) -> ThreadPoolExecutor:
+    """One pool of a size in each process: threads do not outlive a fork."""
+    return ThreadPoolExecutor(workers, "fftmech")
 
 
 def _ducc(threads: int):
@@ -149,27 +205,38 @@ def _ducc(threads: int):
             allow_overwriting_input=True,
         )
 
-    return rfftn, irfftn
+    return rfftn, irfftn, _DuccBlocks(ducc)
 
 
-def _pyfftw(threads: int):
-    pyfftw = importlib.import_module("pyfftw")
-    importlib.import_module("pyfftw.interfaces.scipy_fft")
-    pyfftw.interfaces.cache.enable()
-    pyfftw.interfaces.cache.set_keepalive_time(60)
-    return _scipy_like(pyfftw.interfaces.scipy_fft, threads)
+class _DuccBlocks:
+    def __init__(self, ducc: Any) -> None:
+        self._fft = ducc
+
+    def planes(self, field, out):
+        self._fft.r2c(field, axes=AXES[1:], out=out)
+
+    def rows(self, spectrum, forward):
+        self._fft.c2c(spectrum, axes=AXES[:1], out=spectrum, forward=forward)
+
+    def back(self, spectrum, out):
+        self._fft.c2r(
+            spectrum,
+            axes=AXES[1:],
+            lastsize=out.shape[-1],
+            forward=False,
+            out=out,
+            allow_overwriting_input=True,
+        )
 
 
 def _scipy(threads: int):
-    return _scipy_like(scipy.fft, threads)
+    fft = importlib.import_module("scipy.fft")
 
-
-def _scipy_like(library: Any, threads: int):
     def rfftn(field):
-        return library.rfftn(field, axes=AXES, workers=_workers(field, threads))
+        return fft.rfftn(field, axes=AXES, workers=_workers(field, threads))
 
     def irfftn(spectrum, shape):
-        return library.irfftn(
+        return fft.irfftn(
             spectrum,
             s=shape,
             axes=AXES,
@@ -177,8 +244,25 @@ def _scipy_like(library: Any, threads: int):
             overwrite_x=True,
         )
 
-    return rfftn, irfftn
+    return rfftn, irfftn, _ScipyBlocks(fft)
 
 
-FFT_LIBRARIES = {"ducc0": _ducc, "pyfftw": _pyfftw, "scipy": _scipy}
+class _ScipyBlocks:
+    def __init__(self, fft: Any) -> None:
+        self._fft = fft
+
+    def planes(self, field, out):
+        out[...] = self._fft.rfft2(field)
+
+    def rows(self, spectrum, forward):
+        transform = self._fft.fft if forward else self._fft.ifft
+        norm = "backward" if forward else "forward"
+        spectrum[...] = transform(spectrum, axis=-3, norm=norm)
+
+    def back(self, spectrum, out):
+        shape = out.shape[-2:]
+        out[...] = self._fft.irfft2(spectrum, s=shape, norm="forward", overwrite_x=True)
+
+
+FFT_LIBRARIES = {"ducc0": _ducc, "scipy": _scipy}
 """FFT libraries for NumPy arrays in the order of preference (benchmarks/fft.py)."""

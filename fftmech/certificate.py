@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fftmech.backend import to_numpy
 from fftmech.errors import InputError
 from fftmech.green import mean
 from fftmech.materials.linear import dot
@@ -103,9 +104,42 @@ def certify_solution(problem: Problem, v: Any) -> Certificate:
     """
     if len(problem.microstructure.pores):
         return Certificate(None, None, None, None, _PORES)
+    if problem.kernels is not None and problem.eigenstrain is None:
+        return _certify_by_work(problem, v)
     strain = problem.strain(v)
     stress = admissible_stress(problem, problem.stress(strain))
     return _duality_gap(problem, problem.material, strain, stress)
+
+
+def _certify_by_work(problem: Problem, v: Any) -> Certificate:
+    """The certificate of a solution without a field of strain or stress in memory.
+
+    With s = C e, r = D* s, w = M r and the constant c that mends the mean stress, the
+    equilibrated stress is s + d, d = c - C0 sym(D w). Its energies are
+
+        w(e) = 1/2 <s : e>,    w*(s + d) = w(e) + <d : e> + gap,
+        <d : e> = c : E - <u, r>,    gap = 1/2 <d : C^-1 : d>,
+
+    the last of which is the energy of w in a body of stiffness C0 C^-1 C0.
+    """
+    kernels, load = problem.kernels, problem.load
+    assert kernels is not None and problem.microstructure.stiffness is not None
+    u = v[:-6]
+    E = to_numpy(problem.mean_strain(v)).astype(float)
+    r = problem.backend.xp.empty(u.shape, problem.search)
+    stress, work = kernels.apply(u, E, r)
+    kernels.descend(r)
+    kernels.finish(r)
+    C0 = problem.reference_stiffness
+    C = problem.microstructure.stiffness
+    used = problem.microstructure.phases
+    energies = np.zeros_like(C)
+    energies[used] = C0 @ np.linalg.solve(C[used], C0)
+    missing = np.where(load.free, load.mean_stress - stress, 0)
+    gap = kernels.quadratic(r, -np.linalg.solve(C0, missing), energies) / 2
+    w = (float(E @ stress) + work) / 2
+    w_star = w + float(missing @ E) - work + gap
+    return _certificate(problem, gap, w, w_star, w + w_star, (stress + missing) * E)
 
 
 def admissible_stress(problem: Problem, stress: Any) -> Any:
@@ -145,6 +179,7 @@ def check_admissible(problem: Problem, strain: Any, stress: Any) -> None:
             )
 
 
+_NOT_FINITE = "the fields are not finite"
 _PORES = "the body has pores, where it needs a stress that vanishes"
 
 
@@ -154,19 +189,32 @@ def _duality_gap(
     conjugate = material.conjugate_energy(stress)
     if not bool(problem.backend.xp.isfinite(conjugate).all()):
         pores = len(problem.microstructure.pores) > 0
-        reason = _PORES if pores else "the fields are not finite"
+        reason = _PORES if pores else _NOT_FINITE
         return Certificate(None, None, None, None, reason)
     w = float(material.energy(strain).mean())
     w_star = float(conjugate.mean())
     # voxel by voxel, so that a small gap is not the difference of large numbers
     gap = float(material.gap(strain, stress).mean())
-    E, S = mean(strain), mean(stress)
-    free = problem.backend.xp.asarray(problem.load.free)
-    work = S * E
-    upper = w - float(work[free].sum())
-    lower = float(work[~free].sum()) - w_star
     # both energies of the elastic parts alone: s : e0 may have either sign
     total = w + w_star - _eigenstrain_work(problem, stress)
+    work = to_numpy(mean(stress) * mean(strain)).astype(float)
+    return _certificate(problem, gap, w, w_star, total, work)
+
+
+def _certificate(
+    problem: Problem,
+    gap: float,
+    w: float,
+    w_star: float,
+    total: float,
+    work: np.ndarray,
+) -> Certificate:
+    """Bounds of a gap; `work` is <s> : <e> by component."""
+    if not np.isfinite([gap, w, w_star]).all():
+        return Certificate(None, None, None, None, _NOT_FINITE)
+    free = problem.load.free
+    upper = w - float(work[free].sum())
+    lower = float(work[~free].sum()) - w_star
     # a stress-free body has no size to compare with but rounding's
     floor = (100 * np.finfo(problem.precision).eps) ** 2 * problem.scale
     relative = float(np.sqrt(max(gap, 0.0) / total)) if total > floor else 0.0

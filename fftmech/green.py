@@ -7,6 +7,7 @@ import numpy as np
 from fftmech.backend import Backend
 from fftmech.discretization.base import Discretization
 from fftmech.grid import Grid
+from fftmech.reference import reference_stiffness
 from fftmech.tensors import J, K
 
 
@@ -42,7 +43,7 @@ class Green:
         self.scheme = scheme
         self.grid = grid
         self.backend = backend
-        self.stiffness = 3 * bulk * J + 2 * shear * K
+        self.stiffness = reference_stiffness(bulk, shear)
         self.compliance = J / (3 * bulk) + K / (2 * shear)
         A = _acoustic_tensor(scheme, grid, backend.xp, bulk - 2 * shear / 3, shear)
         inverse = _hermitian_inverse(A, scheme.null_modes(grid, backend.xp), backend.xp)

@@ -3,15 +3,16 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from fftmech.backend import get_backend, to_numpy
+from fftmech.backend import get_backend, threads_for
+from fftmech.batch import Check, run_together
 from fftmech.bounds import bounds
 from fftmech.discretization import discretization
 from fftmech.engineering import engineering_constants, symmetry_distances
-from fftmech.green import mean
 from fftmech.load import Load
 from fftmech.memory import check_memory
 from fftmech.microstructure.base import Microstructure
@@ -39,7 +40,7 @@ class Effective:
     status, advice
         The worst status of the six loads, and what to do about it.
     times
-        Seconds: "setup" and "solve".
+        Seconds: "setup", of which "compile" is spent on kernels, and "solve".
     units
         Of the microstructure.
     """
@@ -59,6 +60,15 @@ class Effective:
     def converged(self) -> bool:
         """Whether all six loads reached the tolerance."""
         return self.status == "converged"
+
+
+class Solved(NamedTuple):
+    """A unit load's solution, how it went, and its force b."""
+
+    v: Any
+    status: str
+    residuals: list[float]
+    force: Any
 
 
 def homogenize(
@@ -100,43 +110,54 @@ def homogenize(
         eigenstrain=None, thermal_expansion=None
     )
     check_memory(microstructure.grid, discretized, precision, device)
+    backend = get_backend(device, threads)
     problem = Problem(
-        microstructure,
-        Load(),
-        discretized,
-        get_backend(device, threads),
-        PRECISIONS[precision],
+        microstructure, Load(), discretized, backend, PRECISIONS[precision]
     )
-    problem.green  # part of the set-up  # noqa: B018
+    compiled = problem.prepare()
+    # a small body: one load a thread; a large one: all threads on one load
+    together = min(backend.threads, 6) if threads_for(problem.grid.voxels) == 1 else 1
+    units = [
+        problem.with_load(Load.from_mandel(row), 1 if together > 1 else None)
+        for row in np.eye(6)
+    ]
     setup = time.perf_counter()
 
-    C, gram = np.zeros((6, 6)), np.zeros((6, 6))
-    solutions: list[Any] = []
-    iterations, residuals, statuses = [], [], []
-    for m in range(6):
-        unit = problem.with_load(Load.from_mandel(np.eye(6)[m]))
-        force = unit.residual(unit.zeros())
-        # K v_n = b_n to the tolerance, so that <v_n, b_m> is <v_n, K v_m>
-        gram[m, :m] = gram[:m, m] = [problem.dot(v, force) for v in solutions]
+    gram = np.zeros((6, 6))
+    solved: list[Solved] = []
 
-        def report(count: int, residual: float, load: int = m) -> None:
+    def solve_load(m: int, check: Check) -> Solved:
+        """Solve unit load m, starting from the loads that are solved."""
+
+        def report(count: int, residual: float) -> None:
+            check()
             if progress:
-                progress(load, count, residual)
+                progress(m, count, residual)
 
-        start = _galerkin_start(unit, solutions, gram)
-        v, status, history = iterate(
-            unit, method, start, tolerance, max_iterations, report
+        force = units[m].residual(units[m].zeros(), problem.search)
+        norm = np.sqrt(max(units[m].descend(force)[1], 0.0))
+        start = _galerkin_start(units[m], [s.v for s in solved], gram, force)
+        outcome = iterate(
+            units[m], method, start, tolerance, max_iterations, report, norm
         )
-        gram[m, m] = problem.dot(v, force)
-        stress = unit.stress(unit.strain(v))
-        r = unit.force(stress)
-        solutions.append(v)
-        C[m] = to_numpy(mean(stress))
-        C[m, : m + 1] -= [problem.dot(r, v) for v in solutions]
+        return Solved(*outcome, force)
+
+    for first in range(0, 6, together):
+        wave = range(first, min(first + together, 6))
+        tasks = [partial(solve_load, m) for m in wave]
+        solved += run_together(tasks, together)
+        for m in wave:
+            # K v_m = b_m to the tolerance, so that <v_n, b_m> is <v_n, K v_m>
+            force = solved[m].force
+            work = [problem.dot(s.v, force) for s in solved[: m + 1]]
+            gram[m, : m + 1] = gram[: m + 1, m] = work
+            solved[m] = solved[m]._replace(force=None)
+    C = np.zeros((6, 6))
+    for m, unit in enumerate(units):
+        C[m], r = unit.balance(solved[m].v, problem.search)
+        C[m, : m + 1] -= [problem.dot(s.v, r) for s in solved[: m + 1]]
         C[:m, m] = C[m, :m]
-        iterations.append(len(history) - 1)
-        residuals.append(history[-1])
-        statuses.append(status)
+    statuses = [s.status for s in solved]
     worst = next((s for s in statuses if s != "converged"), "converged")
     assert microstructure.stiffness is not None
     used = microstructure.phases
@@ -145,22 +166,29 @@ def homogenize(
         engineering=engineering_constants(C),
         symmetry=symmetry_distances(C),
         bounds=bounds(microstructure.stiffness[used], microstructure.fractions[used]),
-        iterations=iterations,
-        residuals=residuals,
+        iterations=[len(s.residuals) - 1 for s in solved],
+        residuals=[s.residuals[-1] for s in solved],
         status=worst,
         advice=advice_for(worst, problem, solver, max_iterations, precision),
-        times={"setup": setup - started, "solve": time.perf_counter() - setup},
+        times={
+            "setup": setup - started,
+            "compile": compiled,
+            "solve": time.perf_counter() - setup,
+        },
         units=microstructure.units,
     )
 
 
-def _galerkin_start(problem: Problem, solutions: list[Any], gram: np.ndarray) -> Any:
+def _galerkin_start(
+    problem: Problem, solutions: list[Any], gram: np.ndarray, force: Any
+) -> Any:
     """Combination of earlier solutions with the least energy under the next load.
 
-    `gram` holds <v_i, K v_j> of the m solutions, and in row m their work <v_i, b_m>.
+    `gram` holds <v_i, K v_j> of the solutions; `force` is the next load's b.
     """
     start, m = problem.zeros(), len(solutions)
-    weights = np.linalg.lstsq(gram[:m, :m], gram[m, :m], rcond=1e-10)[0]
+    work = np.array([problem.dot(v, force) for v in solutions])
+    weights = np.linalg.lstsq(gram[:m, :m], work, rcond=1e-10)[0]
     for weight, v in zip(weights, solutions, strict=True):
-        start += float(weight) * v
+        problem.advance(start, float(weight), v)
     return start

@@ -42,7 +42,8 @@ class Result:
     iterations, residuals
         Iterations done; relative equilibrium residual before each and after the last.
     times
-        Seconds: "setup" and "solve".
+        Seconds: "setup", of which "compile" is spent on kernels (once for a machine),
+        and "solve".
     certificate
         What `fftmech.certificate.certify` returned, or {} (JSON-ready).
     """

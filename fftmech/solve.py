@@ -10,7 +10,6 @@ from fftmech.backend import get_backend, to_numpy
 from fftmech.certificate import certify_solution
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
-from fftmech.green import mean
 from fftmech.load import Load
 from fftmech.memory import check_memory
 from fftmech.microstructure.base import Microstructure
@@ -68,7 +67,7 @@ def solve(
     max_iterations
         Stop there; the result says so (`Result.status`).
     device, precision, threads
-        "cpu" or "cuda"; "double" or "single"; FFT threads (all if None).
+        "cpu" or "cuda"; "double" or "single"; threads (all if None).
     temperature
         Temperature change that drives thermal expansion (degrees).
     initial
@@ -113,16 +112,14 @@ def solve(
         temperature,
     )
     v = _initial(problem, initial)
-    problem.green  # part of the set-up  # noqa: B018
+    compiled = problem.prepare()
     setup = time.perf_counter()
 
     v, status, residuals = iterate(
         problem, method, v, tolerance, max_iterations, progress
     )
-    strain = problem.strain(v)
-    stress = problem.stress(strain)
-    energy = problem.material.energy(strain).mean(axis=0)
     certified = certify_solution(problem, v).as_dict() if certificate else {}
+    strain, stress, energy = problem.fields(v)
     solved = time.perf_counter()
     return Result(
         microstructure=microstructure,
@@ -131,17 +128,21 @@ def solve(
         solver=solver,
         tolerance=tolerance,
         displacement=to_numpy(problem.displacement(v)[:3]),
-        strain=to_numpy(strain.mean(axis=0)),
-        stress=to_numpy(stress.mean(axis=0)),
+        strain=to_numpy(strain),
+        stress=to_numpy(stress),
         energy_density=to_numpy(energy),
         mean_strain=to_numpy(problem.mean_strain(v)).astype(float),
-        mean_stress=to_numpy(mean(stress)).astype(float),
+        mean_stress=to_numpy(stress.mean(axis=(1, 2, 3))).astype(float),
         energy=float(energy.mean()),
         status=status,
         advice=advice_for(status, problem, solver, max_iterations, precision),
         iterations=len(residuals) - 1,
         residuals=residuals,
-        times={"setup": setup - started, "solve": solved - setup},
+        times={
+            "setup": setup - started,
+            "compile": compiled,
+            "solve": solved - setup,
+        },
         certificate=certified,
         temperature=temperature,
         precision=precision,
@@ -151,24 +152,31 @@ def solve(
 def iterate(
     problem: Problem,
     method: Solver,
-    v: Any,
+    v: Any = None,
     tolerance: float = 1e-6,
     max_iterations: int = 1000,
     progress: Progress | None = None,
+    norm: float | None = None,
 ) -> tuple[Any, str, list[float]]:
-    """Step from v until the true residual is below the tolerance, or never will be.
+    """Step from v, or from zero, until the true residual is as small as it can be.
 
+    That is below the tolerance, or where the status says why not. `norm` is the dual
+    norm of the residual of a homogeneous strain, computed here if it is not given.
     Returns the last v, the status (`Result.status`), and the relative residual before
     each iteration and after the last.
     """
-    r0 = problem.residual(problem.zeros())
-    norm = _root(problem.dot(r0, problem.precondition(r0)))
+    zero = problem.zeros()
+    if v is None and not problem.load.free.any():
+        state = method.init(problem, zero)
+        norm = _root(state.square)
+    else:
+        norm = norm or _residual_norm(problem, zero)
+        state = method.init(problem, problem.uniform() if v is None else v)
     if not np.isfinite(norm):
         return problem.zeros(), "diverged", [norm]
     if norm <= 10 * np.finfo(problem.precision).eps * np.sqrt(problem.scale):
         # a homogeneous strain is the solution already
         return problem.zeros(), "converged", [0.0]
-    state = method.init(problem, v)
     residuals = [_root(state.square) / norm]
     restarts, best = 0, np.inf
     while True:
@@ -176,8 +184,7 @@ def iterate(
         if not residual <= DIVERGED * max(residuals[0], 1.0):
             return state.v, "diverged", residuals
         if residual <= tolerance:
-            r = problem.residual(state.v)
-            true = _root(problem.dot(r, problem.precondition(r))) / norm
+            true = _residual_norm(problem, state.v) / norm
             residuals[-1] = true
             if true <= 1.001 * tolerance:
                 return state.v, "converged", residuals
@@ -193,6 +200,11 @@ def iterate(
             progress(len(residuals) - 1, residuals[-1])
 
 
+def _residual_norm(problem: Problem, v: Any) -> float:
+    """Dual norm sqrt(<r, M r>) of the true residual of v."""
+    return _root(problem.descend(problem.residual(v, problem.search))[1])
+
+
 def _root(square: float) -> float:
     """Square root of what is not negative but for rounding; NaN stays NaN."""
     return float(np.sqrt(np.maximum(square, 0.0)))
@@ -200,9 +212,9 @@ def _root(square: float) -> float:
 
 def _initial(problem: Problem, initial: Any) -> Any:
     """Unknown vector of an initial guess: a displacement fluctuation or a Result."""
-    v = problem.zeros()
     if initial is None:
-        return v
+        return None
+    v = problem.zeros()
     xp = problem.backend.xp
     if isinstance(initial, Result):
         if initial.scheme != problem.scheme.name:

@@ -60,7 +60,7 @@ def test_json_is_alone_on_standard_output_and_has_the_documented_keys(run):
     }
     assert document["status"] == "converged" and document["residual"] <= 1e-6
     assert document["voxels"] == 1000 and document["output"] == "s.vtkhdf"
-    assert set(document["time"]) == {"setup", "solve"}
+    assert set(document["time"]) == {"setup", "compile", "solve"}
     result = io.read_result("s.vtkhdf")
     assert document["iterations"] == result.iterations == len(result.residuals) - 1
     work = values(document, "mean_strain") @ values(document, "mean_stress")

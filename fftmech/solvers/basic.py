@@ -9,7 +9,8 @@ spherical one takes 144 iterations with the scheme `rotated` at 32^3, where cg t
 
 from typing import Any
 
-from fftmech.problem import Problem, stiffness_bounds
+from fftmech.problem import Problem
+from fftmech.reference import stiffness_bounds
 from fftmech.solvers.base import Solver, State
 
 

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from fftmech.green import Green, multiply
-from fftmech.problem import Problem, stiffness_bounds
+from fftmech.problem import Problem
+from fftmech.reference import stiffness_bounds
 from fftmech.solvers.base import Solver, State
 
 

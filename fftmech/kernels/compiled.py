@@ -1,0 +1,46 @@
+"""How kernels are compiled: cached on disk, without the GIL, ready for SIMD."""
+
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core.caching import NullCache
+
+U = np.uint64
+"""Type of indices: Numba adds code for negative ones to signed types."""
+
+# Sums may be reordered; NaN and infinity keep their meaning.
+_OPTIONS = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "reassoc", "nsz", "arcp"},
+}
+
+
+_kept: list[Any] = []
+
+
+def compiled(function: Any) -> Any:
+    """Compile on first use and keep the code on disk.
+
+    Threads are Python's own, each with a slab of the grid, and no pool of Numba's is
+    ever started: there is nothing that spins while FFTs run.
+    """
+    try:
+        kernel = numba.njit(function, cache=True, **_OPTIONS)
+    except RuntimeError:
+        # no folder to keep the code in: compiled anew in each process
+        return numba.njit(function, **_OPTIONS)
+    _kept.append(kernel)
+    return kernel
+
+
+def forget_disk() -> None:
+    """Neither read nor write compiled code on disk, in this process."""
+    for kernel in _kept:
+        kernel._cache = NullCache()
+
+
+def inlined(function: Any) -> Any:
+    """Compile as a part of the kernel that calls it."""
+    return numba.njit(function, forceinline=True, **_OPTIONS)

@@ -1,0 +1,338 @@
+"""Kernels on the host: slabs of the grid on Python's threads, FFTs block by block.
+
+The preconditioner goes through the grid three times: planes x are transformed along y
+and z; rows y along x, multiplied by the symbol, and transformed back; planes again. A
+block stays in the cache from one step to the next, and vectors are updated while their
+planes are there.
+"""
+
+import time
+from copy import copy
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from fftmech.backend import BlockTransform, parallel
+from fftmech.discretization.finite_difference import FORWARD
+from fftmech.discretization.hexahedral import HEX8
+from fftmech.discretization.rotated import ROTATED
+from fftmech.grid import Grid
+from fftmech.kernels import hexahedron, hexahedron_fields, spectral, vectors
+from fftmech.kernels.compiled import forget_disk
+from fftmech.kernels.tables import Frame
+
+# Bytes of planes or rows that are transformed at once: part of the second-level cache.
+BLOCK_BYTES = 2**18
+
+DOT_PARTS = 64
+
+
+class CpuKernels:
+    """Fused operators of one body: see `fftmech.kernels.Kernels`."""
+
+    def __init__(
+        self,
+        frame: Frame,
+        phase: np.ndarray,
+        stiffness: np.ndarray,
+        eigenstrain: np.ndarray | None,
+        reference: tuple[float, float],
+        transform: BlockTransform,
+        threads: int,
+    ) -> None:
+        self._frame = frame
+        self._shape, self._phase = phase.shape, phase.reshape(-1)
+        self._stiffness, self._eigenstrain = stiffness, eigenstrain
+        self._reference = reference
+        self._transform = transform
+        self._threads = threads
+        self._constants: dict[Any, np.ndarray] = {}
+        self._new_scratch()
+
+    def _new_scratch(self) -> None:
+        self._work: dict[Any, tuple] = {}
+        self._spectrum = None
+
+    def twin(self, threads: int | None = None) -> "CpuKernels":
+        """See `fftmech.kernels.Kernels`."""
+        other = copy(self)
+        other._new_scratch()
+        if threads is not None:
+            other._threads = min(threads, self._threads)
+        return other
+
+    def prepare(self, precision: Any, search: Any) -> float:
+        """Compile by working on eight voxels; see `fftmech.kernels.Kernels`."""
+        started = time.perf_counter()
+        frame = self._frame
+        key = frame.full, frame.real, np.dtype(precision), np.dtype(search)
+        try:
+            _compile(*key)
+        except OSError:
+            # a full disk is no reason not to solve
+            forget_disk()
+            _compile(*key)
+        return time.perf_counter() - started
+
+    def apply(
+        self, u: np.ndarray, E: np.ndarray, out: np.ndarray, total: bool = False
+    ) -> tuple[np.ndarray, float]:
+        """out <- D* s; the mean stress, and <u, out>."""
+        return self._apply(u, E, out, self._table(total, u.dtype))
+
+    def quadratic(self, u: np.ndarray, E: np.ndarray, matrices: np.ndarray) -> float:
+        """<e : G : e> for G by phase, Mandel (P, 6, 6), and e = E + sym(D u)."""
+        table = self._frame.constants(matrices).astype(u.dtype)
+        mean, work = self._apply(u, E, np.empty_like(u), table)
+        return float(mean @ E) + work
+
+    def fields(
+        self, u: np.ndarray, E: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Voxel averages: strain and stress, Mandel (6, x, y, z), energy density."""
+        frame, shape = self._frame, self._frame.grid.shape
+        strain = np.empty(6 * self._phase.size, u.dtype)
+        stress, energy = np.empty_like(strain), np.empty(self._phase.size, u.dtype)
+        eigenstrain = self._eigenstrain
+        if eigenstrain is None:
+            eigenstrain = np.zeros((len(self._stiffness), 6))
+        arguments = (
+            u,
+            self._phase,
+            self._table(True, u.dtype),
+            eigenstrain.astype(u.dtype),
+            *self._scheme(u.dtype),
+            frame.strain(E).astype(u.dtype),
+            strain,
+            stress,
+            energy,
+            shape,
+            frame.order,
+            frame.tensor_order,
+        )
+
+        def slab(first: int, last: int) -> None:
+            _, s, ids = self._scratch(first, u.dtype)
+            hexahedron_fields.fields[frame.full](*arguments, first, last, s, ids)
+
+        parallel(slab, shape[0], self._threads)
+        return (
+            strain.reshape(6, *self._shape),
+            stress.reshape(6, *self._shape),
+            energy.reshape(self._shape),
+        )
+
+    def descend(
+        self,
+        r: np.ndarray,
+        alpha: float = 0.0,
+        q: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+    ) -> float:
+        """r <- r - alpha q, and <W r, M W r>; W M W r waits for `turn` or `finish`."""
+        frame = self._frame
+        nx, ny, nz = frame.grid.shape
+        spectrum = self._half_spectrum(r.dtype)
+        r4 = r.reshape(3, nx, ny, nz)
+        q4 = None if q is None else q.reshape(r4.shape)
+        alpha = r.dtype.type(alpha)
+
+        def planes(first: int, last: int) -> None:
+            for part in self._blocks(first, last, r.itemsize * 3 * ny * nz):
+                block = r4[:, part]
+                if q4 is not None:
+                    for own, other in zip(block, q4[:, part], strict=True):
+                        vectors.subtract(own.reshape(-1), alpha, other.reshape(-1))
+                if weights is not None:
+                    block = block * weights.reshape(r4.shape)[:, part]
+                self._transform.planes(block, spectrum[:, part])
+
+        parallel(planes, nx, self._threads)
+        dtype = r.dtype.type
+        multiplicity = frame.grid.spectral_weights().ravel().astype(dtype)
+        sums = np.zeros(ny)
+        factor = 1 / frame.grid.voxels
+        symbols = [table.astype(dtype) for table in frame.symbols]
+        bulk, shear = self._reference
+        constants = [dtype(c) for c in (bulk - 2 * shear / 3, shear, factor)]
+
+        def rows(first: int, last: int) -> None:
+            size = spectrum.itemsize * 3 * nx * spectrum.shape[-1]
+            scratch = np.empty(spectral.ROWS * int(spectral.P), dtype)
+            for part in self._blocks(first, last, size):
+                block = spectrum[:, :, part]
+                self._transform.rows(block, forward=True)
+                spectral.inverses[frame.real](
+                    spectrum.view(dtype).reshape(-1),
+                    spectrum.shape[1:],
+                    frame.order,
+                    *symbols,
+                    *constants,
+                    multiplicity,
+                    sums,
+                    part.start,
+                    part.stop,
+                    scratch,
+                )
+                self._transform.rows(block, forward=False)
+
+        parallel(rows, ny, self._threads)
+        return float(sums.sum()) * factor
+
+    def turn(
+        self,
+        v: np.ndarray,
+        alpha: float,
+        p: np.ndarray,
+        beta: float,
+        weights: np.ndarray | None = None,
+    ) -> None:
+        """v <- v + alpha p, then p <- W M W r + beta p, after `descend`."""
+        alpha, beta = v.dtype.type(alpha), p.dtype.type(beta)
+        v4, p4 = (a.reshape(3, *self._frame.grid.shape) for a in (v, p))
+
+        def use(part: slice, z: np.ndarray) -> None:
+            own = v4[:, part], p4[:, part], z
+            for own_v, own_p, own_z in zip(*own, strict=True):
+                vectors.turn(
+                    own_v.reshape(-1), alpha, own_p.reshape(-1), beta, own_z.reshape(-1)
+                )
+
+        self._finish(p.dtype, weights, use)
+
+    def dot(self, a: np.ndarray, b: np.ndarray) -> float:
+        """<a, b>."""
+        # parts that do not depend on the number of threads, and so neither does the sum
+        count = min(DOT_PARTS, a.size)
+        edges = [a.size * i // count for i in range(count + 1)]
+        sums = np.zeros(count)
+
+        def parts(first: int, last: int) -> None:
+            for i in range(first, last):
+                part = slice(edges[i], edges[i + 1])
+                sums[i] = vectors.dot(a[part], b[part])
+
+        parallel(parts, count, self._threads)
+        return float(sums.sum()) / self._phase.size
+
+    def add(self, v: np.ndarray, alpha: float, p: np.ndarray) -> None:
+        """v <- v + alpha p."""
+        alpha = v.dtype.type(-alpha)
+
+        def part(first: int, last: int) -> None:
+            vectors.subtract(v[first:last], alpha, p[first:last])
+
+        parallel(part, v.size, self._threads)
+
+    def finish(self, z: np.ndarray, weights: np.ndarray | None = None) -> None:
+        """z <- W M W r, after `descend`."""
+        z4 = z.reshape(3, *self._frame.grid.shape)
+
+        def use(part: slice, block: np.ndarray) -> None:
+            z4[:, part] = block
+
+        self._finish(z.dtype, weights, use)
+
+    def _finish(self, dtype: np.dtype, weights: np.ndarray | None, use: Any) -> None:
+        nx, ny, nz = self._frame.grid.shape
+        spectrum = self._half_spectrum(dtype)
+
+        def planes(first: int, last: int) -> None:
+            work = None
+            for part in self._blocks(first, last, dtype.itemsize * 3 * ny * nz):
+                count = part.stop - part.start
+                if work is None:
+                    work = np.empty((3, count, ny, nz), dtype)
+                block = work if work.shape[1] == count else work[:, :count].copy()
+                self._transform.back(spectrum[:, part], block)
+                if weights is not None:
+                    block *= weights.reshape(3, nx, ny, nz)[:, part]
+                use(part, block)
+
+        parallel(planes, nx, self._threads)
+
+    def _apply(
+        self, u: np.ndarray, E: np.ndarray, out: np.ndarray, table: np.ndarray
+    ) -> tuple[np.ndarray, float]:
+        frame, shape = self._frame, self._frame.grid.shape
+        sums = np.zeros((shape[0], 7))
+        arguments = (
+            u,
+            self._phase,
+            table,
+            *self._scheme(table.dtype),
+            frame.strain(E).astype(table.dtype),
+            out,
+            sums,
+            shape,
+            frame.order,
+        )
+
+        def slab(first: int, last: int) -> None:
+            scratch = self._scratch(first, table.dtype)
+            hexahedron.operators[frame.full](*arguments, first, last, *scratch)
+
+        parallel(slab, shape[0], self._threads)
+        sums = sums.sum(axis=0) / frame.grid.voxels
+        return frame.mandel_stress(sums[:6]), float(sums[6])
+
+    def _scheme(self, dtype: np.dtype) -> tuple[np.ndarray, Any]:
+        return self._frame.scale.astype(dtype), dtype.type(self._frame.upper)
+
+    def _table(self, total: bool, dtype: np.dtype) -> np.ndarray:
+        """Constants by phase, with C e0 if `total`."""
+        eigenstrain = self._eigenstrain if total else None
+        key = eigenstrain is not None, dtype
+        if key not in self._constants:
+            table = self._frame.constants(self._stiffness, eigenstrain)
+            self._constants[key] = table.astype(dtype)
+        return self._constants[key]
+
+    def _scratch(self, slab: int, dtype: np.dtype) -> tuple:
+        """Scratch of the thread that works on a slab, kept for the next call."""
+        key = slab, dtype
+        if key not in self._work:
+            self._work[key] = hexahedron.scratch(self._frame.grid.shape, dtype)
+        return self._work[key]
+
+    def _half_spectrum(self, dtype: np.dtype) -> np.ndarray:
+        complex_type = np.result_type(dtype, np.complex64)
+        if self._spectrum is None or self._spectrum.dtype != complex_type:
+            shape = (3, *self._frame.grid.spectral_shape)
+            self._spectrum = np.empty(shape, complex_type)
+        return self._spectrum
+
+    @staticmethod
+    def _blocks(first: int, last: int, size: int):
+        step = max(1, BLOCK_BYTES // size)
+        for start in range(first, last, step):
+            yield slice(start, min(start + step, last))
+
+
+@cache
+def _compile(full: bool, real: bool, precision: np.dtype, search: np.dtype) -> None:
+    scheme = HEX8 if full else ROTATED if real else FORWARD
+    grid = Grid((2, 2, 2))
+    phase, unit = np.zeros(grid.shape, np.int32), np.eye(6)[None]
+    kernels = CpuKernels(
+        Frame.of(scheme, grid), phase, unit, None, (1.0, 1.0), _NoTransform(), 1
+    )
+    v, p = np.zeros(24, precision), np.zeros(24, search)
+    for vector in {precision: v, search: p}.values():
+        kernels.apply(vector, np.zeros(6), p)
+    kernels.descend(p, 0.0, p)
+    kernels.turn(v, 0.0, p, 0.0)
+    kernels.add(v, 0.0, p)
+    kernels.dot(p, v)
+    kernels.fields(v, np.zeros(6))
+
+
+class _NoTransform:
+    """Stands for an FFT where only compiling counts."""
+
+    def planes(self, field: Any, out: Any) -> None: ...
+
+    def rows(self, spectrum: Any, forward: bool) -> None: ...
+
+    def back(self, spectrum: Any, out: Any) -> None: ...

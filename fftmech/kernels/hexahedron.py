@@ -1,0 +1,338 @@
+"""D* C D u fused over voxels, for schemes whose nodes are the corners of a voxel.
+
+Nodal values at the eight corners of a voxel are sums (s) and differences (d) along each
+axis: eight modes a component. The modes with one difference, dss, sds and ssd, are the
+derivatives of `rotated`, constant in the voxel. Two-point Gauss integration of a
+trilinear hexahedron (`hex8`) adds the modes with two and three differences; its strain
+
+    e = e_1 + x e_x + y e_y + z e_z + yz e_yz + xz e_xz + xy e_xy,    x, y, z = +-3^-1/2
+
+has terms that are orthogonal, so that they carry energy with weights 1, 1/3 and 1/9 and
+seven small products with C replace eight large ones. `forward` is `rotated` with a sum
+that takes the lower node alone, a + w b with w = 0.
+
+A thread takes a slab of x planes, in each the lines along z, and in these chunks that
+fit the first-level cache: from sums and differences of four lines of nodes to stresses
+of a line of voxels and back to nodes, of which the half that belongs to the next plane
+waits in `keep`. No strain, no stress and no shared sum is in memory; the first plane
+below the slab is computed twice.
+"""
+
+import numpy as np
+
+from fftmech.kernels.compiled import U, compiled, inlined
+
+CHUNK = 128
+"""Voxels of a line that are in work at once."""
+
+BLOCK = 16
+"""Voxels for which a phase's constants are applied at once, past its end if need be."""
+
+# Rows of scratch have a constant pitch, so that the compiler knows that they do not
+# overlap; the odd number of cache lines keeps them in different sets of the cache.
+L = U(CHUNK + 2 * BLOCK)
+
+# Row numbers: per component S T (node line), then DX DY SS DXY (voxel line); stresses;
+# forces of the modes dds dsd sdd ddd by component; by component two sums that wait for
+# the next line, and the two results.
+STRESS, HOURGLASS, NODES, ROWS = 18, 24, 36, 48
+R = [U(row) * L for row in range(ROWS)]
+(
+    (DXx, DYx, SSx, Qx),
+    (DXy, DYy, SSy, Qy),
+    (DXz, DYz, SSz, Qz),
+) = ((R[6 * c + 2], R[6 * c + 3], R[6 * c + 4], R[6 * c + 5]) for c in range(3))
+S0, S1, S2, S3, S4, S5 = R[STRESS:HOURGLASS]
+(
+    (HXYx, HXZx, HYZx, Hx),
+    (HXYy, HXZy, HYZy, Hy),
+    (HXYz, HXZz, HYZz, Hz),
+) = (R[HOURGLASS + 4 * c : HOURGLASS + 4 * c + 4] for c in range(3))
+NODEx, NODEy, NODEz = (R[NODES + 4 * c] for c in range(3))
+ONE, TWO, THREE, FOUR, FIVE = (U(i) for i in range(1, 6))
+
+
+@inlined
+def _to_voxels(u, ia, ib, s, row, count, w, full):
+    """Lines of nodes at x and x + 1: sums, differences; the same with the last line."""
+    for j in range(count):
+        a = u[ia + j]
+        b = u[ib + j]
+        k = row + j
+        S = s[k]
+        T = s[k + L]
+        total = a + w * b
+        difference = b - a
+        s[k] = total
+        s[k + L] = difference
+        s[k + TWO * L] = T + w * difference
+        s[k + THREE * L] = total - S
+        s[k + FOUR * L] = S + w * total
+        if full:
+            s[k + FIVE * L] = difference - T
+
+
+@inlined
+def _law(s, k, C, g, w, E):
+    """Stress of BLOCK voxels of one phase, C (E + sym D u) - s0, in Voigt's sense."""
+    C00, C01, C02, C03, C04, C05 = C[0], C[1], C[2], C[3], C[4], C[5]
+    C11, C12, C13, C14, C15 = C[6], C[7], C[8], C[9], C[10]
+    C22, C23, C24, C25 = C[11], C[12], C[13], C[14]
+    C33, C34, C35, C44, C45, C55 = C[15], C[16], C[17], C[18], C[19], C[20]
+    s0, s1, s2, s3, s4, s5 = C[21], C[22], C[23], C[24], C[25], C[26]
+    E0, E1, E2, E3, E4, E5 = E[0], E[1], E[2], E[3], E[4], E[5]
+    gx, gy, gz = g[0], g[1], g[2]
+    t = s[k:]
+    for i in range(BLOCK):
+        j = U(i)
+        n = j + ONE
+        e0 = E0 + gx * (t[DXx + j] + w * t[DXx + n])
+        e1 = E1 + gy * (t[DYy + j] + w * t[DYy + n])
+        e2 = E2 + gz * (t[SSz + n] - t[SSz + j])
+        yz = gz * (t[SSy + n] - t[SSy + j])
+        e3 = E3 + yz + gy * (t[DYz + j] + w * t[DYz + n])
+        xz = gz * (t[SSx + n] - t[SSx + j])
+        e4 = E4 + xz + gx * (t[DXz + j] + w * t[DXz + n])
+        xy = gy * (t[DYx + j] + w * t[DYx + n])
+        e5 = E5 + xy + gx * (t[DXy + j] + w * t[DXy + n])
+        t[S0 + j] = C00 * e0 + C01 * e1 + C02 * e2 + C03 * e3 + C04 * e4 + C05 * e5 - s0
+        t[S1 + j] = C01 * e0 + C11 * e1 + C12 * e2 + C13 * e3 + C14 * e4 + C15 * e5 - s1
+        t[S2 + j] = C02 * e0 + C12 * e1 + C22 * e2 + C23 * e3 + C24 * e4 + C25 * e5 - s2
+        t[S3 + j] = C03 * e0 + C13 * e1 + C23 * e2 + C33 * e3 + C34 * e4 + C35 * e5 - s3
+        t[S4 + j] = C04 * e0 + C14 * e1 + C24 * e2 + C34 * e3 + C44 * e4 + C45 * e5 - s4
+        t[S5 + j] = C05 * e0 + C15 * e1 + C25 * e2 + C35 * e3 + C45 * e4 + C55 * e5 - s5
+
+
+@inlined
+def _hourglass(s, k, C, g):
+    """Forces of the modes with two and three differences, for BLOCK voxels."""
+    C00, C01, C02, C03, C04, C05 = C[0], C[1], C[2], C[3], C[4], C[5]
+    C11, C12, C13, C14, C15 = C[6], C[7], C[8], C[9], C[10]
+    C22, C23, C24, C25 = C[11], C[12], C[13], C[14]
+    C33, C34, C35, C44, C45, C55 = C[15], C[16], C[17], C[18], C[19], C[20]
+    gx, gy, gz = g[0], g[1], g[2]
+    third = (gx - gx + 1) / 3
+    t = s[k:]
+    for i in range(BLOCK):
+        j = U(i)
+        n = j + ONE
+        xyx, xyy, xyz = (
+            t[Qx + j] + t[Qx + n],
+            t[Qy + j] + t[Qy + n],
+            t[Qz + j] + t[Qz + n],
+        )
+        xzx, xzy, xzz = (
+            t[DXx + n] - t[DXx + j],
+            t[DXy + n] - t[DXy + j],
+            t[DXz + n] - t[DXz + j],
+        )
+        yzx, yzy, yzz = (
+            t[DYx + n] - t[DYx + j],
+            t[DYy + n] - t[DYy + j],
+            t[DYz + n] - t[DYz + j],
+        )
+        # e_x: D_y from dds, D_z from dsd
+        e1, e2, e3 = gy * xyy, gz * xzz, gy * xyz + gz * xzy
+        e4, e5 = gz * xzx, gy * xyx
+        s1 = C11 * e1 + C12 * e2 + C13 * e3 + C14 * e4 + C15 * e5
+        s2 = C12 * e1 + C22 * e2 + C23 * e3 + C24 * e4 + C25 * e5
+        s3 = C13 * e1 + C23 * e2 + C33 * e3 + C34 * e4 + C35 * e5
+        s4 = C14 * e1 + C24 * e2 + C34 * e3 + C44 * e4 + C45 * e5
+        s5 = C15 * e1 + C25 * e2 + C35 * e3 + C45 * e4 + C55 * e5
+        fxyx, fxyy, fxyz = gy * s5, gy * s1, gy * s3
+        fxzx, fxzy, fxzz = gz * s4, gz * s3, gz * s2
+        # e_y: D_x from dds, D_z from sdd
+        e0, e2, e3 = gx * xyx, gz * yzz, gz * yzy
+        e4, e5 = gx * xyz + gz * yzx, gx * xyy
+        s0 = C00 * e0 + C02 * e2 + C03 * e3 + C04 * e4 + C05 * e5
+        s2 = C02 * e0 + C22 * e2 + C23 * e3 + C24 * e4 + C25 * e5
+        s3 = C03 * e0 + C23 * e2 + C33 * e3 + C34 * e4 + C35 * e5
+        s4 = C04 * e0 + C24 * e2 + C34 * e3 + C44 * e4 + C45 * e5
+        s5 = C05 * e0 + C25 * e2 + C35 * e3 + C45 * e4 + C55 * e5
+        t[HXYx + j] = third * (fxyx + gx * s0)
+        t[HXYy + j] = third * (fxyy + gx * s5)
+        t[HXYz + j] = third * (fxyz + gx * s4)
+        fyzx, fyzy, fyzz = gz * s4, gz * s3, gz * s2
+        # e_z: D_x from dsd, D_y from sdd
+        e0, e1, e3 = gx * xzx, gy * yzy, gy * yzz
+        e4, e5 = gx * xzz, gx * xzy + gy * yzx
+        s0 = C00 * e0 + C01 * e1 + C03 * e3 + C04 * e4 + C05 * e5
+        s1 = C01 * e0 + C11 * e1 + C13 * e3 + C14 * e4 + C15 * e5
+        s3 = C03 * e0 + C13 * e1 + C33 * e3 + C34 * e4 + C35 * e5
+        s4 = C04 * e0 + C14 * e1 + C34 * e3 + C44 * e4 + C45 * e5
+        s5 = C05 * e0 + C15 * e1 + C35 * e3 + C45 * e4 + C55 * e5
+        t[HXZx + j] = third * (fxzx + gx * s0)
+        t[HXZy + j] = third * (fxzy + gx * s5)
+        t[HXZz + j] = third * (fxzz + gx * s4)
+        t[HYZx + j] = third * (fyzx + gy * s5)
+        t[HYZy + j] = third * (fyzy + gy * s1)
+        t[HYZz + j] = third * (fyzz + gy * s3)
+        # e_yz, e_xz, e_xy: one derivative each, from ddd
+        x, y, z = t[Qx + n] - t[Qx + j], t[Qy + n] - t[Qy + j], t[Qz + n] - t[Qz + j]
+        fx = gx * gx * (C00 * x + C05 * y + C04 * z)
+        fy = gx * gx * (C05 * x + C55 * y + C45 * z)
+        fz = gx * gx * (C04 * x + C45 * y + C44 * z)
+        fx += gy * gy * (C55 * x + C15 * y + C35 * z)
+        fy += gy * gy * (C15 * x + C11 * y + C13 * z)
+        fz += gy * gy * (C35 * x + C13 * y + C33 * z)
+        fx += gz * gz * (C44 * x + C34 * y + C24 * z)
+        fy += gz * gz * (C34 * x + C33 * y + C23 * z)
+        fz += gz * gz * (C24 * x + C23 * y + C22 * z)
+        t[Hx + j] = third * third * fx
+        t[Hy + j] = third * third * fy
+        t[Hz + j] = third * third * fz
+
+
+@inlined
+def _to_nodes(s, sx, sy, sz, xy, xz, yz, xyz, t, count, g, w, full):
+    """Transpose of `_to_voxels`: along z, then with the last line along y."""
+    gx, gy, gz = g[0], g[1], g[2]
+    for j in range(count):
+        n = j + ONE
+        ds = gx * (w * s[sx + j] + s[sx + n])
+        sd = gy * (w * s[sy + j] + s[sy + n])
+        ss = gz * (s[sz + j] - s[sz + n])
+        dd = w - w
+        if full:
+            ds += s[xz + j] - s[xz + n]
+            sd += s[yz + j] - s[yz + n]
+            dd = (s[xy + j] + s[xy + n]) + (s[xyz + j] - s[xyz + n])
+        along = s[t + j] + (ss - sd)
+        across = s[t + L + j] + (ds - dd)
+        s[t + j] = w * ss + sd
+        s[t + L + j] = w * ds + dd
+        s[t + TWO * L + j] = along - across
+        s[t + THREE * L + j] = w * along + across
+
+
+@inlined
+def _nodes(u, shape, order, xa, y, z0, before, after, count, s, w, full):
+    """Lines of nodes at x, x + 1 and y + 1, with one neighbour at each end."""
+    nx, ny, nz = U(shape[0]), U(shape[1]), U(shape[2])
+    xb = (xa + ONE) % nx
+    yb = U(y + 1 + shape[1]) % ny
+    for c in range(U(3)):
+        row = U(6) * L * c
+        a = (U(order[c]) * nx + xa) * ny * nz + yb * nz
+        b = (U(order[c]) * nx + xb) * ny * nz + yb * nz
+        _to_voxels(u, a + before, b + before, s, row, ONE, w, full)
+        _to_voxels(u, a + z0, b + z0, s, row + ONE, count, w, full)
+        _to_voxels(u, a + after, b + after, s, row + ONE + count, ONE, w, full)
+
+
+@inlined
+def _stresses(phase, line, z0, before, count, table, g, w, E, s, ids, full):
+    """Stress of a line of voxels, and of the one before it: phase after phase."""
+    ids[0] = phase[line + before]
+    for j in range(count):
+        ids[ONE + j] = phase[line + z0 + j]
+    start = U(0)
+    while start <= count:
+        p = ids[start]
+        end = start + ONE
+        while end <= count and ids[end] == p:
+            end += ONE
+        C = table[p]
+        for k in range(start, end, U(BLOCK)):
+            _law(s, k, C, g, w, E)
+            if full:
+                _hourglass(s, k, C, g)
+        start = end
+
+
+@inlined
+def _write(out, u, i, keep, k, s, t, count, zero):
+    """Forces of a line of nodes: both half-planes together; returns <u, f>."""
+    work = zero
+    for j in range(count):
+        f = keep[k + j] + s[t + j]
+        keep[k + j] = s[t + L + j]
+        out[i + j] = f
+        work += f * u[i + j]
+    return work
+
+
+@inlined
+def _sum(s, row, count, zero):
+    total = zero
+    for j in range(ONE, count + ONE):
+        total += s[row + j]
+    return total
+
+
+def _operator(full: bool):
+    @compiled
+    def operator(
+        u, phase, table, g, w, E, out, sums, shape, order, first, last, keep, s, ids
+    ):
+        nx, ny, nz = U(shape[0]), U(shape[1]), U(shape[2])
+        zero = w - w
+        for z0 in range(U(0), nz, U(CHUNK)):
+            n = min(U(CHUNK), nz - z0)
+            before, after = (z0 + nz - ONE) % nz, (z0 + n) % nz
+            for x in range(first - 1, last):
+                xa = U(x + shape[0]) % nx
+                for y in range(-2, shape[1]):
+                    _nodes(u, shape, order, xa, y, z0, before, after, n, s, w, full)
+                    if y == -2:
+                        continue
+                    ya = U(y + shape[1]) % ny
+                    line = (xa * ny + ya) * nz
+                    _stresses(phase, line, z0, before, n, table, g, w, E, s, ids, full)
+                    _to_nodes(s, S0, S5, S4, HXYx, HXZx, HYZx, Hx, NODEx, n, g, w, full)
+                    _to_nodes(s, S5, S1, S3, HXYy, HXZy, HYZy, Hy, NODEy, n, g, w, full)
+                    _to_nodes(s, S4, S3, S2, HXYz, HXZz, HYZz, Hz, NODEz, n, g, w, full)
+                    if y == -1:
+                        continue
+                    for c in range(U(3)):
+                        t = NODEx + (FOUR * c + TWO) * L
+                        k = (c * ny + ya) * n
+                        if x >= first:
+                            i = U(order[c]) * nx * ny * nz + line + z0
+                            sums[x, 6] += _write(out, u, i, keep, k, s, t, n, zero)
+                        else:
+                            for j in range(n):
+                                keep[k + j] = s[t + L + j]
+                    if x >= first:
+                        for m in range(U(6)):
+                            sums[x, m] += _sum(s, S0 + m * L, n, zero)
+
+    return operator
+
+
+operators = {False: _operator(False), True: _operator(True)}
+"""The compiled operator by whether the scheme has modes with several differences.
+
+operator(u, phase, table, g, w, E, out, sums, shape, order, first, last, keep, s, ids)
+
+Parameters
+----------
+u, out
+    Nodal values and forces, flat (3 nx ny nz).
+phase
+    Row of `table` of each voxel, flat.
+table
+    (P, 27): upper triangle of the Voigt stiffness by rows, then the stress that is
+    subtracted.
+g, w
+    Scale of the difference along each axis, weight of the upper node in a sum.
+E
+    Mean strain, xx yy zz and engineering shears yz xz xy.
+sums
+    (nx, 7), added to: by plane the sums of the six stresses and of u . out.
+shape, order
+    Voxels along the three axes; which component of u belongs to each axis.
+first, last
+    Slab of x planes.
+keep, s, ids
+    Scratch of the thread: 3 ny CHUNK numbers, ROWS L numbers, L integers.
+"""
+
+
+def scratch(shape: tuple[int, int, int], dtype: np.dtype) -> tuple:
+    """Scratch of one thread: keep, s and ids of the operator."""
+    return (
+        np.empty(3 * shape[1] * min(CHUNK, shape[2]), dtype),
+        np.zeros(ROWS * int(L), dtype),
+        np.empty(int(L), np.int32),
+    )

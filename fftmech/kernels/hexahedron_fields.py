@@ -1,0 +1,116 @@
+"""Strain, stress and energy density of a displacement, voxel by voxel."""
+
+from fftmech.kernels import hexahedron as h
+from fftmech.kernels.compiled import U, compiled, inlined
+from fftmech.kernels.hexahedron import ONE, L
+
+ROOT_HALF, ROOT_TWO = 0.5**0.5, 2**0.5
+
+
+@inlined
+def _strains(s, strain, i, size, order, count, g, w, E):
+    """Mandel strain of a line, written component by component."""
+    gx, gy, gz = g[0], g[1], g[2]
+    i0, i1, i2 = i + size * order[0], i + size * order[1], i + size * order[2]
+    i3, i4, i5 = i + size * order[3], i + size * order[4], i + size * order[5]
+    for k in range(count):
+        j = k + ONE
+        n = j + ONE
+        strain[i0 + k] = E[0] + gx * (s[h.DXx + j] + w * s[h.DXx + n])
+        strain[i1 + k] = E[1] + gy * (s[h.DYy + j] + w * s[h.DYy + n])
+        strain[i2 + k] = E[2] + gz * (s[h.SSz + n] - s[h.SSz + j])
+        yz = gz * (s[h.SSy + n] - s[h.SSy + j])
+        yz += E[3] + gy * (s[h.DYz + j] + w * s[h.DYz + n])
+        strain[i3 + k] = ROOT_HALF * yz
+        xz = gz * (s[h.SSx + n] - s[h.SSx + j])
+        xz += E[4] + gx * (s[h.DXz + j] + w * s[h.DXz + n])
+        strain[i4 + k] = ROOT_HALF * xz
+        xy = gy * (s[h.DYx + j] + w * s[h.DYx + n])
+        xy += E[5] + gx * (s[h.DXy + j] + w * s[h.DXy + n])
+        strain[i5 + k] = ROOT_HALF * xy
+
+
+@inlined
+def _hourglass_energy(s, j):
+    """Twice the energy density of the modes with two and three differences."""
+    n = j + ONE
+    total = s[j] - s[j]
+    for c in range(U(3)):
+        q, dx = s[(U(6) * c + U(5)) * L + j], s[(U(6) * c + U(2)) * L + j]
+        dy = s[(U(6) * c + U(3)) * L + j]
+        qn, dxn = s[(U(6) * c + U(5)) * L + n], s[(U(6) * c + U(2)) * L + n]
+        dyn = s[(U(6) * c + U(3)) * L + n]
+        f = (U(h.HOURGLASS) + U(4) * c) * L + j
+        total += (q + qn) * s[f] + (dxn - dx) * s[f + L]
+        total += (dyn - dy) * s[f + U(2) * L] + (qn - q) * s[f + U(3) * L]
+    return total
+
+
+def _fields(full: bool):
+    @compiled
+    def fields(
+        u,
+        phase,
+        table,
+        eigenstrain,
+        g,
+        w,
+        E,
+        strain,
+        stress,
+        energy,
+        shape,
+        order,
+        tensor_order,
+        first,
+        last,
+        s,
+        ids,
+    ):
+        nx, ny, nz = U(shape[0]), U(shape[1]), U(shape[2])
+        size = nx * ny * nz
+        for z0 in range(U(0), nz, U(h.CHUNK)):
+            n = min(U(h.CHUNK), nz - z0)
+            before, after = (z0 + nz - ONE) % nz, (z0 + n) % nz
+            for x in range(first, last):
+                xa = U(x)
+                for y in range(-1, shape[1]):
+                    h._nodes(u, shape, order, xa, y, z0, before, after, n, s, w, full)
+                    if y == -1:
+                        continue
+                    line = (xa * ny + U(y)) * nz
+                    h._stresses(
+                        phase, line, z0, before, n, table, g, w, E, s, ids, full
+                    )
+                    i = line + z0
+                    _strains(s, strain, i, size, tensor_order, n, g, w, E)
+                    for k in range(n):
+                        j = k + ONE
+                        e0 = eigenstrain[ids[j]]
+                        total = _hourglass_energy(s, j) if full else w - w
+                        for m in range(U(6)):
+                            at = i + k + size * tensor_order[m]
+                            sig = s[h.S0 + m * L + j]
+                            if m >= U(3):
+                                sig *= ROOT_TWO
+                            stress[at] = sig
+                            total += sig * (strain[at] - e0[tensor_order[m]])
+                        energy[i + k] = total / 2
+
+    return fields
+
+
+fields = {False: _fields(False), True: _fields(True)}
+"""The compiled fields by whether the scheme has modes with several differences.
+
+As the operator of `hexahedron`, with
+
+eigenstrain
+    (P, 6), Mandel.
+strain, stress
+    Flat (6 nx ny nz): voxel averages, Mandel.
+energy
+    Flat (nx ny nz): voxel average of 1/2 (strain - eigenstrain) : stress.
+tensor_order
+    Place of each of the kernel's six components in `strain` and `stress`.
+"""
