@@ -1,14 +1,18 @@
 """`fftmech compare`: the fields of one result against those of another."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
 
 from fftmech import io
 from fftmech.comparison import compare as compare_results
 from fftmech.metrics import NORMALISATIONS
-from fftmech_cli.rim import console, print_json, show, table
+from fftmech_cli.rim import print_json, show, table
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 @click.command()
@@ -33,7 +37,7 @@ def compare(a: str, reference: str, as_json: bool) -> None:
     for title, content in _tables(document):
         show(title, content)
     for note in document["notes"]:
-        console.print(f"Note: {note}", soft_wrap=True)
+        click.echo(f"Note: {note}")
 
 
 def _tables(found: dict[str, Any]) -> list[tuple[str, Table]]:

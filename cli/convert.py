@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from fftmech.io import check_writable, write
-from fftmech_cli.rim import check_output, console
+from fftmech_cli.rim import check_output
 from fftmech_cli.source import load_microstructure, source_options
 
 
@@ -37,9 +37,7 @@ def convert(source: str, output: str, force: bool, **options: Any) -> None:
     if microstructure.stiffness is not None:
         unit = microstructure.units.get("stress", "stress units not named")
         stiffness = f"stiffness in {unit}"
-    console.print(
+    click.echo(
         f"wrote {output}: {nx} x {ny} x {nz} voxels, "
-        f"{len(microstructure.phases)} phases, {stiffness}",
-        soft_wrap=True,
-        markup=False,
+        f"{len(microstructure.phases)} phases, {stiffness}"
     )

@@ -10,7 +10,7 @@ from fftmech import Effective
 from fftmech.engineering import isotropic_moduli
 from fftmech.tensors import COMPONENTS, voigt_from_mandel
 from fftmech_cli.method import METHOD, memory_check, method_options, residual_bar
-from fftmech_cli.rim import console, exit_code, print_json, show, table
+from fftmech_cli.rim import exit_code, print_json, show, table
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
 
 
@@ -109,10 +109,10 @@ def _show(effective: Effective) -> None:
         f"{name.replace('_', ' about ')} {100 * value if value > 1e-9 else 0:.2g} %"
         for name, value in effective.symmetry.items()
     )
-    console.print(f"distance from symmetry, in these axes: {distances}")
-    console.print(f"anisotropy A_U {values['A_U']}, Zener ratio {values['zener']}")
+    click.echo(click.wrap_text(f"distance from symmetry, in these axes: {distances}"))
+    click.echo(f"anisotropy A_U {values['A_U']}, Zener ratio {values['zener']}")
     seconds = effective.times["setup"] + effective.times["solve"]
-    console.print(
+    click.echo(
         f"{effective.status}: iterations of the six loads {effective.iterations}, "
         f"{seconds:.2f} s"
     )

@@ -3,12 +3,11 @@
 from typing import Any
 
 import click
-from rich.table import Table
 
 from fftmech.io.summary import summarize_microstructure, summarize_run
 from fftmech.tensors import COMPONENTS
 from fftmech_cli.load import prescribed
-from fftmech_cli.rim import console, print_json, show, table
+from fftmech_cli.rim import print_json, show, table
 from fftmech_cli.source import load_microstructure, source_options
 
 SHOWN = 12
@@ -74,7 +73,7 @@ def _show_phases(phases: list[dict[str, Any]], unit: str) -> None:
         rows.add_row("...", f"{len(phases) - SHOWN} more")
     show(title, rows)
     if len(phases) > SHOWN:
-        console.print("--json lists all phases")
+        click.echo("--json lists all phases")
     if len(phases) <= MATRICES:
         for phase in phases:
             if "stiffness" in phase:
@@ -93,6 +92,8 @@ def _show_stiffness(phase: dict[str, Any], unit: str) -> None:
 
 
 def _show_run(run: dict[str, Any], unit: str) -> None:
+    from rich.table import Table
+
     load = prescribed(**run["load"])
     rows = table("", "prescribed", "mean strain", f"mean stress ({unit})")
     for c in COMPONENTS:

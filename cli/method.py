@@ -7,8 +7,6 @@ from typing import Any
 
 import click
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fftmech import SCHEMES, SOLVERS, Grid
 from fftmech.discretization import discretization
@@ -68,7 +66,7 @@ def method_options(command: Callable) -> Callable:
             click.option(
                 "--threads",
                 type=click.IntRange(min=1),
-                help="FFT threads.  [default: all processors]",
+                help="Threads.  [default: all processors, one on small grids]",
             ),
         )
     ):
@@ -77,11 +75,11 @@ def method_options(command: Callable) -> Callable:
 
 
 def memory_check(
-    scheme: str, precision: str, device: str, **_: Any
+    scheme: str, solver: str, precision: str, device: str, **_: Any
 ) -> Callable[[Grid], None]:
     """Return a function that refuses a grid whose solve does not fit the memory."""
     discretized = discretization(scheme)
-    return lambda grid: check_memory(grid, discretized, precision, device)
+    return lambda grid: check_memory(grid, discretized, precision, device, solver)
 
 
 @contextmanager
@@ -90,6 +88,9 @@ def residual_bar(tolerance: float, title: str) -> Iterator[Callable[..., None]]:
     if not sys.stderr.isatty():
         yield lambda *_: None
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -6,7 +6,7 @@ from fftmech import figures, io
 from fftmech.errors import InputError
 from fftmech.fields import FIELDS, default_field, microstructure_of
 from fftmech.planes import middle_slices
-from fftmech_cli.rim import check_output, console
+from fftmech_cli.rim import check_output
 
 
 @click.command()
@@ -78,4 +78,4 @@ def plot(
             planes = middle_slices(microstructure_of(source).grid)
         figure = figures.slices_figure(source, field, components, planes)
     figures.save_figure(figure, output, dpi)
-    console.print(f"wrote {output}", soft_wrap=True)
+    click.echo(f"wrote {output}")

@@ -3,27 +3,27 @@
 Exit codes: 0 done, 2 bad input, 3 not converged, 130 interrupted.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from importlib import import_module
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from fftmech.errors import InputError
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 NOT_CONVERGED = 3
 INTERRUPTED = 130
-
-console = Console(highlight=False)
-"""Tables and results for people: standard output."""
 
 
 class Finite(click.ParamType):
@@ -48,7 +48,30 @@ class Finite(click.ParamType):
 
 
 class Group(click.Group):
-    """A click group whose every failure is one line on standard error."""
+    """A click group whose every failure is one line on standard error.
+
+    Parameters
+    ----------
+    subcommands
+        Names of modules beside this one, each with a command of the same name; a
+        module is imported when its command is asked for.
+    """
+
+    def __init__(
+        self, *args: Any, subcommands: Sequence[str] = (), **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self.subcommands = subcommands
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the subcommands, sorted."""
+        return sorted(self.subcommands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a subcommand, or None of an unknown name."""
+        if cmd_name not in self.subcommands:
+            return None
+        return getattr(import_module(f"fftmech_cli.{cmd_name}"), cmd_name)
 
     def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:
         """Run the command line and exit with one of the documented codes."""
@@ -109,6 +132,10 @@ def exit_code(status: str, residual: float, advice: str) -> int:
 
 def table(*columns: str) -> Table:
     """Return a table whose first column is names and whose others are numbers."""
+    # here, because --help and --json print no table
+    from rich import box
+    from rich.table import Table
+
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column(columns[0])
     for name in columns[1:]:
@@ -117,7 +144,10 @@ def table(*columns: str) -> Table:
 
 
 def show(title: str, content: Table) -> None:
-    """Print a table under a bold title."""
+    """Print a table under a bold title, on standard output."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
     console.print(title, style="bold", soft_wrap=True, markup=False)
     console.print(content)
 

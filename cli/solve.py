@@ -16,7 +16,6 @@ from fftmech_cli.method import METHOD, memory_check, method_options, residual_ba
 from fftmech_cli.rim import (
     Finite,
     check_output,
-    console,
     exit_code,
     print_json,
     show,
@@ -131,11 +130,10 @@ def _show(result: Result, output: str) -> None:
     seconds = result.times["setup"] + result.times["solve"]
     status = "converged in" if result.converged else f"{result.status} after"
     plural = "" if result.iterations == 1 else "s"
-    console.print(
+    click.echo(
         f"{status} {result.iterations} iteration{plural}, {seconds:.2f} s: "
         f"residual {result.residual:.1e}\n"
-        f"{nx} x {ny} x {nz} voxels, scheme {result.scheme}, solver {result.solver}",
-        soft_wrap=True,
+        f"{nx} x {ny} x {nz} voxels, scheme {result.scheme}, solver {result.solver}"
     )
     rows = table("", "prescribed", "mean strain", f"mean stress ({unit})")
     load = prescribed(result.load.strain, result.load.stress)
@@ -143,13 +141,13 @@ def _show(result: Result, output: str) -> None:
     for name in COMPONENTS:
         rows.add_row(name, load[name], _number(strain, name), _number(stress, name))
     show("Load and volume averages; tensor components", rows)
-    console.print(f"energy density {result.energy:.6g} {unit}", soft_wrap=True)
+    click.echo(f"energy density {result.energy:.6g} {unit}")
     bound = result.certificate.get("relative")
     if bound is not None:
-        console.print(f"certified relative error of the discrete fields {bound:.1e}")
+        click.echo(f"certified relative error of the discrete fields {bound:.1e}")
     elif result.certificate:
-        console.print(f"no certificate: {result.certificate['reason']}", soft_wrap=True)
-    console.print(f"wrote {output}", soft_wrap=True)
+        click.echo(f"no certificate: {result.certificate['reason']}")
+    click.echo(f"wrote {output}")
 
 
 def _number(values: dict[str, float], name: str) -> str:

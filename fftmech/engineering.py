@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from fftmech.errors import InputError
 from fftmech.tensors import PAIRS, J, K, mandel_from_matrix, mandel_rotation
@@ -179,6 +178,8 @@ components vary at most as the cosine of four times the angle.
 
 @cache
 def _rotations(name: str) -> np.ndarray:
+    from scipy.spatial.transform import Rotation
+
     group, axis = GROUPS[name]
     return mandel_rotation(Rotation.create_group(group, axis).as_matrix())
 

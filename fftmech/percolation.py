@@ -1,7 +1,6 @@
 """Whether the solid can carry a prescribed stress across the periodic box."""
 
 import numpy as np
-from scipy import ndimage
 
 from fftmech.errors import InputError
 from fftmech.load import Load
@@ -24,7 +23,12 @@ def check_load(microstructure: Microstructure, load: Load) -> None:
     pores = microstructure.pores
     if len(pores) == 0 or not load.free.any():
         return
-    connected = connected_axes(~np.isin(microstructure.phase, pores))
+    solid = ~np.isin(microstructure.phase, pores)
+    # a straight line of solid voxels settles most cases without labelling the solid
+    connected = [bool(solid.all(axis=axis).any()) for axis in range(3)]
+    needed = {axis for m, pair in enumerate(PAIRS) if load.free[m] for axis in pair}
+    if not all(connected[axis] for axis in needed):
+        connected = connected_axes(solid)
     for m, name in enumerate(COMPONENTS):
         if not load.free[m]:
             continue
@@ -50,7 +54,10 @@ def connected_axes(solid: np.ndarray) -> tuple[bool, bool, bool]:
     solid
         Boolean, (nx, ny, nz).
     """
-    labels = np.empty(solid.shape, int)
+    # here, because to import it takes as long as a small solve
+    from scipy import ndimage
+
+    labels = np.empty(solid.shape, np.int32)
     count = int(ndimage.label(solid, np.ones((3, 3, 3)), output=labels))  # pyright: ignore
     parent = list(range(count + 1))
     offset = np.zeros((count + 1, 3), int)
@@ -80,18 +87,16 @@ def _links(labels: np.ndarray) -> list[list[int]]:
     """Distinct rows (label, label, box offset) of voxels that touch across a face."""
     rows = []
     shape = labels.shape
-    padded = np.pad(labels, 1, mode="wrap")
-    # the box that each padded voxel belongs to, along each axis
+    # the box that each voxel of a padded layer belongs to, along each axis
     box = [np.arange(-1, n + 1) // n for n in shape]
     for axis in range(3):
         # the layer just below the box is the periodic image of the last layer
-        here = np.take(padded, 1, axis=axis)
-        below = np.take(padded, 0, axis=axis)
-        first, second = (a for a in range(3) if a != axis)
+        a = np.take(labels, 0, axis=axis)
+        below = np.pad(np.take(labels, -1, axis=axis), 1, mode="wrap")
+        first, second = (other for other in range(3) if other != axis)
         n, m = shape[first], shape[second]
         for i in (-1, 0, 1):
             for j in (-1, 0, 1):
-                a = here[1 : n + 1, 1 : m + 1]
                 b = below[1 + i : n + 1 + i, 1 + j : m + 1 + j]
                 steps = np.zeros((n, m, 3), int)
                 steps[..., axis] = -1

@@ -6,10 +6,7 @@ component axis is named by `axis`. Users see tensor components (no factor) and V
 stiffness (engineering shear): the conversions are here and nowhere else.
 """
 
-import warnings
-
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 COMPONENTS = ("xx", "yy", "zz", "yz", "xz", "xy")
 """Names of the six components, in the order of every 6-vector in memory."""
@@ -28,6 +25,9 @@ J = np.outer(IDENTITY, IDENTITY) / 3
 
 K = np.eye(6) - J
 """Projector on deviatoric tensors (Mandel 6x6)."""
+
+DEGENERATE = 1e-8
+"""Sine or cosine of Phi / 2 below which phi1 and phi2 cannot be told apart."""
 
 
 def _along(axis: int, ndim: int) -> tuple[int, ...]:
@@ -82,9 +82,18 @@ def quaternion_from_bunge(euler: np.ndarray, degrees: bool = False) -> np.ndarra
     The scalar part is never negative.
     """
     euler = np.asarray(euler, dtype=float)
-    rotation = Rotation.from_euler("ZXZ", euler.reshape(-1, 3), degrees=degrees)
-    quaternion = quaternion_from_xyzw(rotation.as_quat())
-    quaternion = quaternion.reshape(*euler.shape[:-1], 4)
+    phi1, Phi, phi2 = np.moveaxis(np.radians(euler) if degrees else euler, -1, 0)
+    c, s = np.cos(Phi / 2), np.sin(Phi / 2)
+    half_sum, half_difference = (phi1 + phi2) / 2, (phi1 - phi2) / 2
+    quaternion = np.stack(
+        [
+            c * np.cos(half_sum),
+            s * np.cos(half_difference),
+            s * np.sin(half_difference),
+            c * np.sin(half_sum),
+        ],
+        axis=-1,
+    )
     return np.where(quaternion[..., :1] < 0, -quaternion, quaternion)
 
 
@@ -94,23 +103,34 @@ def quaternion_from_xyzw(xyzw: np.ndarray) -> np.ndarray:
 
 
 def bunge_from_quaternion(quaternion: np.ndarray, degrees: bool = False) -> np.ndarray:
-    """Bunge angles phi1, Phi, phi2 (..., 3) from unit quaternions w x y z (..., 4)."""
-    quaternion = np.asarray(quaternion, dtype=float)
-    xyzw = np.roll(quaternion, -1, axis=-1).reshape(-1, 4)
-    turn = 360.0 if degrees else 2 * np.pi
-    with warnings.catch_warnings():
-        # at Phi = 0 only phi1 + phi2 is determined: SciPy warns and takes phi2 = 0
-        warnings.simplefilter("ignore", UserWarning)
-        euler = Rotation.from_quat(xyzw).as_euler("ZXZ", degrees=degrees)
-    # from [-pi, pi] to Bunge's [0, 2 pi) for phi1 and phi2; Phi is in [0, pi] already
-    return (euler % turn).reshape(*quaternion.shape[:-1], 3)
+    """Bunge angles phi1, Phi, phi2 (..., 3) from unit quaternions w x y z (..., 4).
+
+    Phi is in [0, pi], phi1 and phi2 in [0, 2 pi); phi2 = 0 where Phi is 0 or pi, which
+    leave only phi1 + phi2 or phi1 - phi2 determined.
+    """
+    w, x, y, z = np.moveaxis(np.asarray(quaternion, dtype=float), -1, 0)
+    c, s = np.hypot(w, z), np.hypot(x, y)
+    half_sum, half_difference = np.arctan2(z, w), np.arctan2(y, x)
+    # an angle between vectors of length zero says nothing: take the other's
+    half_difference = np.where(s < DEGENERATE * c, half_sum, half_difference)
+    half_sum = np.where(c < DEGENERATE * s, half_difference, half_sum)
+    phi1, phi2 = half_sum + half_difference, half_sum - half_difference
+    turn = 2 * np.pi
+    euler = np.stack([phi1 % turn, 2 * np.arctan2(s, c), phi2 % turn], axis=-1)
+    return np.degrees(euler) if degrees else euler
 
 
 def matrix_from_quaternion(quaternion: np.ndarray) -> np.ndarray:
     """Rotation matrices R (..., 3, 3), v_sample = R v_crystal, from quaternions."""
     quaternion = np.asarray(quaternion, dtype=float)
-    xyzw = np.roll(quaternion, -1, axis=-1).reshape(-1, 4)
-    return Rotation.from_quat(xyzw).as_matrix().reshape(*quaternion.shape[:-1], 3, 3)
+    norm = np.linalg.norm(quaternion, axis=-1, keepdims=True)
+    w, x, y, z = np.moveaxis(quaternion / norm, -1, 0)
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.moveaxis(np.array(rows), (0, 1), (-2, -1))
 
 
 def mandel_rotation(R: np.ndarray) -> np.ndarray:

@@ -48,6 +48,11 @@ BAD_HDF5 = {
         {},
         r"dataset /stiffness: entry \(0, 5, 5\) is nan",
     ),
+    "quaternion of zeros": (
+        {"phase": (ONES, XYZ), "orientation": np.array([[1.0, 0, 0, 0], [0] * 4])},
+        {},
+        r"dataset /orientation: row 1 is zero: expected unit quaternions",
+    ),
     "wrong dataset": (
         {"phase": (ONES, XYZ)},
         {"dataset": "phases"},

@@ -1,5 +1,6 @@
 """What is installed: packages, dependencies at import, versions, console scripts."""
 
+import importlib
 import re
 import shutil
 import subprocess
@@ -7,10 +8,12 @@ import sys
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
 import ecosurrogate
 import fftmech
+from fftmech_cli.fftmech_main import SUBCOMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -34,22 +37,60 @@ def test_every_package_folder_has_an_init_file():
             assert (file.parent / "__init__.py").exists(), file.parent
 
 
+HEAVY = {
+    *("torch", "cupy", "numba", "matplotlib", "pyvista", "vtk", "tifffile"),
+    *("scipy", "h5py", "psutil", "rich"),
+}
+"""Packages, optional or not, that only the functions which use them import."""
+
+
+def imported(program, *arguments):
+    """Modules that a Python program has imported when it ends."""
+    code = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n" + program
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stderr.split())
+
+
 @pytest.mark.parametrize("package", ["fftmech", "ecosurrogate", "fftmech_cli"])
 def test_import_takes_no_optional_or_heavy_package(package):
-    heavy = ["torch", "cupy", "numba", "matplotlib", "pyvista", "vtk", "tifffile"]
-    code = f"import {package}, sys; print(*(set({heavy}) & set(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == []
+    loaded = imported(f"import {package}")
+    assert package in loaded
+    assert not HEAVY & loaded
+
+
+@pytest.mark.parametrize("subcommand", ["", *SUBCOMMANDS, "generate polycrystal"])
+def test_help_takes_no_optional_or_heavy_package(subcommand):
+    program = "from fftmech_cli.fftmech_main import main; main()"
+    loaded = imported(program, *subcommand.split(), "--help")
+    assert "fftmech_cli.rim" in loaded
+    assert not HEAVY & loaded
+
+
+def test_a_subcommand_does_not_import_the_others():
+    program = "from fftmech_cli.fftmech_main import main; main()"
+    loaded = imported(program, "info", "--help")
+    assert {name for name in SUBCOMMANDS if f"fftmech_cli.{name}" in loaded} == {"info"}
+
+
+def test_the_list_of_subcommands_is_that_of_the_modules_with_a_command_of_their_name():
+    found = set()
+    for file in (ROOT / "cli").glob("*.py"):
+        module = importlib.import_module(f"fftmech_cli.{file.stem}")
+        if isinstance(getattr(module, file.stem, None), click.Command):
+            found.add(file.stem)
+    assert found == set(SUBCOMMANDS)
 
 
 def test_fftmech_does_not_import_what_depends_on_it():
-    code = "import fftmech, sys; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    loaded = done.stdout.split()
+    loaded = imported("import fftmech")
     assert "fftmech.solve" in loaded
     assert not [m for m in loaded if m.startswith(("ecosurrogate", "fftmech_cli"))]
 

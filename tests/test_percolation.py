@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from conftest import EMPTY, SOFT
 
-from fftmech.percolation import connected_axes
+from fftmech import Grid, InputError, Load, Microstructure
+from fftmech.percolation import check_load, connected_axes
+from fftmech.tensors import COMPONENTS, PAIRS
 
 
 def _solid(shape, *boxes):
@@ -64,3 +67,23 @@ def test_axis_of_one_voxel_is_connected_with_itself():
         False,
         True,
     )
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.5])
+def test_stress_is_refused_where_the_solid_does_not_connect_along_its_axes(rng, share):
+    accepted = refused = 0
+    for _ in range(10):
+        solid = rng.random((5, 5, 5)) < share
+        body = Microstructure(Grid(solid.shape), solid, np.array([EMPTY, SOFT]))
+        connected = connected_axes(solid)
+        for name, pair in zip(COMPONENTS, PAIRS, strict=True):
+            load = Load(stress={name: 0.0})
+            if all(connected[axis] for axis in pair):
+                check_load(body, load)
+                accepted += 1
+            else:
+                with pytest.raises(InputError, match=f"stress {name}"):
+                    check_load(body, load)
+                refused += 1
+    assert accepted + refused == 60
+    assert accepted if share > 0.1 else refused

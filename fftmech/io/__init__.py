@@ -2,49 +2,38 @@
 
 A format is a module with `read(path, *, options...) -> Microstructure`; its keyword
 arguments are the options that it takes. HDF5 formats also have
-`recognises(file, dataset)`: the first one that does reads the file.
+`recognises(file, dataset)`: the first one that does reads the file. A format is
+imported when a file needs it, and h5py with the first that does.
 """
 
 import inspect
 from collections.abc import Sequence
+from importlib import import_module
 from os import PathLike, fspath
 from pathlib import Path
 from types import ModuleType
 
 from fftmech.errors import InputError
-from fftmech.io import (
-    container,
-    dream3d,
-    fans,
-    hdf5,
-    npy,
-    raw,
-    tesr,
-    tif,
-    vti,
-    vtkhdf,
-    vtkhdf_result,
-)
 from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result
 
-HDF5 = (vtkhdf, dream3d, hdf5, fans)
+HDF5 = ("vtkhdf", "dream3d", "hdf5", "fans")
 
-FORMATS: dict[str, tuple[ModuleType, ...]] = {
+FORMATS: dict[str, tuple[str, ...]] = {
     ".h5": HDF5,
     ".hdf5": HDF5,
     ".hdf": HDF5,
     ".vtkhdf": HDF5,
     ".dream3d": HDF5,
-    ".vti": (vti,),
-    ".tesr": (tesr,),
-    ".npy": (npy,),
-    ".tif": (tif,),
-    ".tiff": (tif,),
-    ".raw": (raw,),
-    ".raw.gz": (raw,),
+    ".vti": ("vti",),
+    ".tesr": ("tesr",),
+    ".npy": ("npy",),
+    ".tif": ("tif",),
+    ".tiff": ("tif",),
+    ".raw": ("raw",),
+    ".raw.gz": ("raw",),
 }
-"""Formats by extension; of several, the first that recognises the file's content."""
+"""Modules by extension; of several, the first that recognises the file's content."""
 
 WRITTEN = (".h5", ".hdf5", ".hdf", ".vtkhdf")
 """Extensions of the one format that is written."""
@@ -133,19 +122,19 @@ def read_result(path: str | PathLike) -> Result:
             f"{fspath(path)} holds no result; make one with fftmech solve ... "
             "-o result.vtkhdf"
         )
-    return vtkhdf_result.read_result(path)
+    return _module("vtkhdf_result").read_result(path)
 
 
 def write(path: str | PathLike, microstructure: Microstructure) -> None:
     """Write a microstructure as VTKHDF; the file appears whole or not at all."""
     check_writable(path)
-    vtkhdf.write(path, microstructure)
+    _module("vtkhdf").write(path, microstructure)
 
 
 def write_result(path: str | PathLike, result: Result) -> None:
     """Write a result as VTKHDF; the file appears whole or not at all."""
     check_writable(path)
-    vtkhdf_result.write_result(path, result)
+    _module("vtkhdf_result").write_result(path, result)
 
 
 def check_writable(path: str | PathLike) -> None:
@@ -176,7 +165,8 @@ def kind(path: str | PathLike) -> str | None:
     if formats is None:
         return None
     if formats is HDF5:
-        with container.opened(path) as file:
+        vtkhdf = _module("vtkhdf")
+        with _module("container").opened(path) as file:
             if vtkhdf.recognises(file, None):
                 found = vtkhdf.kind(file)
                 return found if found in ("microstructure", "result") else None
@@ -193,7 +183,11 @@ def _check_file(path: str | PathLike) -> None:
         raise InputError(f"{name} is empty (0 bytes); copy or write it again")
 
 
-def _formats(path: str | PathLike) -> tuple[ModuleType, ...] | None:
+def _module(name: str) -> ModuleType:
+    return import_module(f"{__name__}.{name}")
+
+
+def _formats(path: str | PathLike) -> tuple[str, ...] | None:
     name = Path(path).name.lower()
     fitting = [extension for extension in FORMATS if name.endswith(extension)]
     return FORMATS[max(fitting, key=len)] if fitting else None
@@ -206,6 +200,7 @@ def _reader(path: str | PathLike, dataset: str | None) -> ModuleType:
             f"{fspath(path)}: unknown extension; expected one of {' '.join(FORMATS)}"
         )
     if len(formats) == 1:
-        return formats[0]
-    with container.opened(path) as file:
-        return next(f for f in formats if f.recognises(file, dataset))
+        return _module(formats[0])
+    with _module("container").opened(path) as file:
+        modules = map(_module, formats)
+        return next(module for module in modules if module.recognises(file, dataset))

@@ -1,14 +1,17 @@
 """Files appear whole: written beside their name, flushed, then renamed."""
 
+from __future__ import annotations
+
 import io
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
+if TYPE_CHECKING:
+    import h5py
 
 
 @contextmanager
@@ -50,6 +53,8 @@ def whole_hdf5(path: str | os.PathLike) -> Iterator[h5py.File]:
     OSError
         The disk is full, for instance.
     """
+    import h5py
+
     with whole_file(path) as name, _Disk(name, "w+") as disk:
         with h5py.File(disk, "w") as file:
             yield file

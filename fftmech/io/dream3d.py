@@ -15,7 +15,6 @@ from os import PathLike, fspath
 
 import h5py
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from fftmech.errors import InputError
 from fftmech.io import container, image
@@ -248,6 +247,8 @@ def mean_orientations(
     grains, means
         Sorted ids, (g,), and their mean unit quaternions, (g, 4).
     """
+    from scipy.spatial.transform import Rotation
+
     axis = "Y" if group == "C2" else "Z"  # monoclinic crystals turn about b
     symmetry = quaternion_from_xyzw(Rotation.create_group(group, axis=axis).as_quat())
     grains, first, place = np.unique(ids, return_index=True, return_inverse=True)

@@ -95,13 +95,17 @@ def read_tables(group: h5py.Group) -> dict[str, np.ndarray]:
     for name, shape in TABLES.items():
         if name not in group:
             continue
-        table = container.numbers(
-            container.dataset(group, name), shape, blank_rows=True
-        )
+        item = container.dataset(group, name)
+        table = container.numbers(item, shape, blank_rows=True)
         if name == "stiffness":
             table = mandel_from_voigt(table)
         elif name != "orientation":
             table = mandel_from_components(table)
+        elif (zero := np.flatnonzero(~table.any(axis=1))).size:
+            raise InputError(
+                f"{container.where(item)}: row {zero[0]} is zero: expected unit "
+                "quaternions w x y z, or NaN where the orientation is unknown"
+            )
         tables[name] = table
     return tables
 

@@ -8,7 +8,6 @@ import numpy as np
 from fftmech import io
 from fftmech.bounds import is_isotropic
 from fftmech.engineering import isotropic_moduli
-from fftmech.io.vtkhdf_result import read_run
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import bunge_from_quaternion, voigt_from_mandel
 
@@ -52,7 +51,11 @@ def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
 
 def summarize_run(path: str | PathLike) -> dict[str, Any] | None:
     """How a result was computed (load, scheme, status, ...); None of no result."""
-    return read_run(path) if io.kind(path) == "result" else None
+    if io.kind(path) != "result":
+        return None
+    from fftmech.io.vtkhdf_result import read_run
+
+    return read_run(path)
 
 
 def _stiffness(body: Microstructure, p: int) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from os import PathLike, fspath
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from fftmech.errors import InputError
 from fftmech.io import image
@@ -181,6 +180,8 @@ def _quaternions(kind: str, values: np.ndarray) -> np.ndarray:
     if kind == "rodrigues":
         whole = np.insert(values, 0, 1.0, axis=1)
         return whole / np.linalg.norm(whole, axis=1, keepdims=True)
+    from scipy.spatial.transform import Rotation
+
     if kind == "rotmat":
         rotation = Rotation.from_matrix(values.reshape(-1, 3, 3).transpose(0, 2, 1))
     else:

@@ -21,13 +21,18 @@ from fftmech.errors import InputError
 from fftmech.grid import Grid
 from fftmech.io import container, image
 from fftmech.io.atomic import whole_hdf5
-from fftmech.io.vtkhdf import check_shape, read_microstructure, write_microstructure
+from fftmech.io.vtkhdf import (
+    check_shape,
+    read_microstructure,
+    slabs,
+    write_microstructure,
+    write_scalar,
+)
 from fftmech.load import Load
 from fftmech.result import Result
 from fftmech.tensors import (
     COMPONENTS,
     FACTORS,
-    components_from_mandel,
     mandel_from_components,
     matrix_from_mandel,
 )
@@ -60,8 +65,7 @@ def write_result(path: str | PathLike, result: Result) -> None:
         cells = container.group(root, "CellData")
         _write_tensor(cells, "strain", result.strain)
         _write_tensor(cells, "stress", result.stress)
-        density = np.ascontiguousarray(result.energy_density.transpose(2, 1, 0))
-        cells.create_dataset("energy_density", data=density)
+        write_scalar(cells, "energy_density", result.energy_density)
         _write_displacement(root, cells, result)
         run = json.dumps(_run(result))
         file.create_dataset("fftmech/run", data=run, dtype=h5py.string_dtype())
@@ -135,13 +139,17 @@ def _run(result: Result) -> dict[str, Any]:
 
 
 def _write_tensor(cells: h5py.Group, name: str, mandel: np.ndarray) -> None:
-    """Write Mandel (6, nx, ny, nz) as (nz, ny, nx, 6), a plane at a time."""
+    """Write Mandel (6, nx, ny, nz) as tensor components (nz, ny, nx, 6)."""
     _, nx, ny, nz = mandel.shape
     item = cells.create_dataset(name, (nz, ny, nx, 6), mandel.dtype)
     item.attrs["components"] = "tensor components, order xx yy zz xy yz xz"
-    for k in range(nz):
-        plane = components_from_mandel(mandel[..., k], axis=0)
-        item[k] = plane[VTK_ORDER, ...].transpose(2, 1, 0)
+    factors = FACTORS.astype(mandel.dtype)
+    for planes in slabs(nz):
+        part = mandel[..., planes]
+        components = np.empty((*part.shape[:0:-1], 6), mandel.dtype)
+        for c, m in enumerate(VTK_ORDER):
+            np.divide(part[m].T, factors[m], out=components[..., c])
+        item[planes] = components
 
 
 def _write_displacement(root: h5py.Group, cells: h5py.Group, result: Result) -> None:
@@ -156,24 +164,27 @@ def _write_displacement(root: h5py.Group, cells: h5py.Group, result: Result) -> 
     item.attrs["components"] = (
         "x y z of u = E.x + fluctuation, E the mean strain, x from the box corner"
     )
-    for k in range(nz):
-        plane = result.displacement[..., k % grid.shape[2]]
-        plane = np.pad(plane, ((0, 0), (0, extra), (0, extra)), mode="wrap")
-        total = plane + _affine(grid, result.mean_strain, k, centred, (nx, ny))
-        item[k] = total.transpose(2, 1, 0)
+    for planes in slabs(nz):
+        k = np.arange(planes.start, planes.stop)
+        part = result.displacement[..., k % grid.shape[2]]
+        part = np.pad(part, ((0, 0), (0, extra), (0, extra), (0, 0)), mode="wrap")
+        total = part + _affine(grid, result.mean_strain, planes, centred, (nx, ny))
+        item[planes] = total.T
 
 
 def _affine(
-    grid: Grid, mean_strain: np.ndarray, k: int, centred: bool, shape: tuple[int, int]
+    grid: Grid,
+    mean_strain: np.ndarray,
+    planes: slice,
+    centred: bool,
+    shape: tuple[int, int],
 ) -> np.ndarray:
-    """E.x at the nodes of plane k, (3, nx, ny), x measured from the box corner."""
-    E = matrix_from_mandel(mean_strain)
+    """E.x at the nodes of some planes, (3, nx, ny, k), x from the box corner."""
+    E = matrix_from_mandel(mean_strain)[..., None, None, None]
     offset = 0.5 if centred else 0.0
-    hx, hy, hz = grid.h
-    x = hx * (np.arange(shape[0]) + offset)[:, None]
-    y = hy * (np.arange(shape[1]) + offset)[None, :]
-    z = hz * (k + offset)
-    return np.stack([E[i, 0] * x + E[i, 1] * y + E[i, 2] * z for i in range(3)])
+    nodes = np.ogrid[: shape[0], : shape[1], planes]
+    x, y, z = (h * (node + offset) for h, node in zip(grid.h, nodes, strict=True))
+    return E[:, 0] * x + E[:, 1] * y + E[:, 2] * z
 
 
 def _read_tensor(file: h5py.File, name: str, grid: Grid) -> np.ndarray:
@@ -182,17 +193,20 @@ def _read_tensor(file: h5py.File, name: str, grid: Grid) -> np.ndarray:
     check_shape(item, (*shape[::-1], 6))
     image.check_size(item.shape, item.dtype.itemsize, container.where(item))
     mandel = np.empty((6, *shape), item.dtype)
-    for k in range(shape[2]):
-        plane = item[k].transpose(2, 1, 0)
+    for planes in slabs(shape[2]):
+        components = item[planes].T
         for c, m in enumerate(VTK_ORDER):
-            mandel[m, ..., k] = plane[c] * FACTORS[m]
+            mandel[m, ..., planes] = components[c] * FACTORS[m]
     return mandel
 
 
 def _read_scalar(file: h5py.File, name: str, grid: Grid) -> np.ndarray:
     item = container.dataset(file, f"VTKHDF/CellData/{name}")
     check_shape(item, grid.shape[::-1])
-    return np.ascontiguousarray(item[()].transpose(2, 1, 0))
+    field = np.empty(grid.shape, item.dtype)
+    for planes in slabs(grid.shape[2]):
+        field[..., planes] = item[planes].T
+    return field
 
 
 def _read_displacement(
@@ -205,7 +219,8 @@ def _read_displacement(
     extra = 0 if centred else 1
     check_shape(item, (nz + extra, ny + extra, nx + extra, 3))
     fluctuation = np.empty((3, nx, ny, nz), item.dtype)
-    for k in range(nz):
-        total = item[k, :ny, :nx].transpose(2, 1, 0)
-        fluctuation[..., k] = total - _affine(grid, mean_strain, k, centred, (nx, ny))
+    for planes in slabs(nz):
+        total = item[planes, :ny, :nx].T
+        affine = _affine(grid, mean_strain, planes, centred, (nx, ny))
+        np.subtract(total, affine, out=fluctuation[..., planes])
     return fluctuation

@@ -102,7 +102,8 @@ class Microstructure:
         """Ids of the phases in use whose stiffness is zero."""
         if self.stiffness is None:
             return np.array([], dtype=int)
-        used = self.phases[self.phases < len(self.stiffness)]
+        used = self.phases
+        used = used[used < len(self.stiffness)]
         return used[~self.stiffness[used].any(axis=(1, 2))]
 
     def check(self) -> "Microstructure":

@@ -6,12 +6,17 @@ equal strain (Voigt), equal stress (Reuss), or plane layers (laminate). The ener
 residual stress stores inside a voxel is left out.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from fftmech.tensors import mandel_from_matrix
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True)

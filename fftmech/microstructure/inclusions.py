@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.random import PCG64, Generator
-from scipy.spatial.transform import Rotation
 
 from fftmech.errors import InputError
 from fftmech.microstructure.base import Microstructure
@@ -168,8 +167,9 @@ def _place(
         if round_body:
             R = np.eye(3)
         elif len(axes) == 2:
-            turn = Rotation.from_euler("z", 2 * np.pi * random.random())
-            R = turn.as_matrix()
+            turn = 2 * np.pi * random.random()
+            c, s = np.cos(turn), np.sin(turn)
+            R = np.array([[c, -s], [s, c]])
         else:
             R = matrix_from_quaternion(orientations(1, random)[0])
         body, corner = ellipsoid(centre, axes, R[: len(axes), : len(axes)])

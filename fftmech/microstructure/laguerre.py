@@ -6,12 +6,16 @@ distances is exact. Fitted weights come from a sparse solve, whose last digits d
 between platforms: they are rounded to 1/64 voxel^2, far coarser than those digits.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import coo_array, csc_array, csr_array, diags_array
-from scipy.sparse.linalg import spsolve
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 UNIT = 1024
 """Positions are counted in this many parts of a voxel."""
@@ -98,6 +102,8 @@ class Laguerre:
         periodic images give a and b several faces, they count as one, between the
         nearest images.
         """
+        from scipy.sparse import coo_array, csr_array, diags_array
+
         grains = len(self.seeds)
         squares = coo_array((grains, grains))
         for axis in range(3):
@@ -133,6 +139,9 @@ class Laguerre:
         volume is within `tolerance` or one voxel of its target, or where the steps of
         the voxel grid stop it.
         """
+        from scipy.sparse import csc_array
+        from scipy.sparse.linalg import spsolve
+
         phase = self.phase(weights)
         if self.volumes(phase).min() == 0:
             # a grain without faces has no sensitivity: start from Voronoi

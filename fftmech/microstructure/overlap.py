@@ -1,10 +1,15 @@
 """Overlap of the voxels of two resolutions of one box, in whole numbers."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 PIECES = 2**21
 """Pieces of voxels that are counted at a time."""
@@ -36,7 +41,7 @@ class Overlap:
     centre: np.ndarray
 
     @classmethod
-    def between(cls, n: int, m: int) -> "Overlap":
+    def between(cls, n: int, m: int) -> Overlap:
         """Overlap of n old with m new voxels; the unit is 1/(n m) of the axis."""
         j = np.arange(m)
         centre = (2 * j + 1) * n // (2 * m)
@@ -47,7 +52,7 @@ class Overlap:
         new = low // n
         return cls(new, low // m, high - low, low + high - (2 * new + 1) * n, centre)
 
-    def part(self, start: int, stop: int) -> "Overlap":
+    def part(self, start: int, stop: int) -> Overlap:
         """The pieces of new voxels start to stop, which are counted from start."""
         a, b = np.searchsorted(self.new, [start, stop])
         return Overlap(
@@ -117,6 +122,8 @@ def slabs(
     with_moments
         Whether to count the first moments too.
     """
+    from scipy.sparse import csr_array
+
     x, y, z = (Overlap.between(n, m) for n, m in zip(phase.shape, shape, strict=True))
     phases = int(phase.max()) + 1
     plane = -(-len(x.new) // shape[0]) * len(y.new) * len(z.new)

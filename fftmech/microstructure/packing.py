@@ -1,7 +1,6 @@
 """Random sequential adsorption of voxel bodies into a periodic box."""
 
 import numpy as np
-from scipy.ndimage import binary_dilation
 
 from fftmech.grid import Grid
 
@@ -39,6 +38,8 @@ class Packing:
         corner
             Voxel of the periodic box where the first voxel of the small box lies.
         """
+        from scipy.ndimage import binary_dilation
+
         if not body.any():
             return False
         shape = np.array(self.filled.shape)

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import PCG64, Generator
-from scipy.ndimage import binary_propagation
-from scipy.spatial.transform import Rotation
 
 from fftmech.errors import InputError
 from fftmech.materials.elastic import PORE, isotropic
@@ -74,6 +72,8 @@ class Surface:
     """
 
     def __init__(self, kind: PoreShape, random: Generator) -> None:
+        from scipy.spatial.transform import Rotation
+
         self.kind = kind
         spin, about = 360 * random.random(2)
         lean = kind.tilt * random.standard_normal()
@@ -275,6 +275,8 @@ def _body(
 
 def _deepest(surface: Surface, half: np.ndarray, wanted: int) -> np.ndarray:
     """The `wanted` voxels deepest in a pore that hang together, around its centre."""
+    from scipy.ndimage import binary_propagation
+
     sides = tuple(2 * half + 1)
     if wanted > np.prod(sides):
         return np.ones(sides, dtype=bool)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from scipy.spatial.transform import Rotation
 
 from fftmech.errors import InputError
 
@@ -61,6 +60,8 @@ def orientations(
         quaternion = random.standard_normal((count, 4))
         quaternion /= np.linalg.norm(quaternion, axis=1, keepdims=True)
     else:
+        from scipy.spatial.transform import Rotation
+
         # the axis and two directions across it
         a = AXES.index(texture.axis)
         axis, u, v = np.eye(3)[[a, (a + 1) % 3, (a + 2) % 3]]
