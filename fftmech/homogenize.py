@@ -109,7 +109,7 @@ def homogenize(
     microstructure = microstructure.check().with_changes(
         eigenstrain=None, thermal_expansion=None
     )
-    check_memory(microstructure.grid, discretized, precision, device)
+    check_memory(microstructure.grid, discretized, precision, device, solver)
     backend = get_backend(device, threads)
     problem = Problem(
         microstructure, Load(), discretized, backend, PRECISIONS[precision]

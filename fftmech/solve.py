@@ -101,7 +101,7 @@ def solve(
     microstructure.check()
     check_temperature(microstructure, temperature)
     check_load(microstructure, load)
-    check_memory(microstructure.grid, discretized, precision, device)
+    check_memory(microstructure.grid, discretized, precision, device, solver)
     problem = Problem(
         microstructure,
         load,

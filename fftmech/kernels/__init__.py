@@ -12,6 +12,7 @@ from fftmech.backend import Backend, threads_for
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.grid import Grid
+from fftmech.kernels.tables import Frame, supports
 
 
 class Kernels(Protocol):
@@ -99,16 +100,18 @@ def get_kernels(
     reference
         Bulk and shear modulus of the reference medium.
     """
-    if backend.blocks is None:
-        return None
-    from fftmech.kernels.tables import Frame, supports
-
-    if not isinstance(scheme, StencilDiscretization) or not supports(scheme):
+    if backend.blocks is None or not has_kernels(scheme):
         return None
     from fftmech.kernels.cpu import CpuKernels
 
+    assert isinstance(scheme, StencilDiscretization)
     frame = Frame.of(scheme, grid)
     threads = threads_for(grid.voxels, backend.threads)
     return CpuKernels(
         frame, phase, stiffness, eigenstrain, reference, backend.blocks, threads
     )
+
+
+def has_kernels(scheme: Discretization) -> bool:
+    """Whether there are kernels for a scheme."""
+    return isinstance(scheme, StencilDiscretization) and supports(scheme)

@@ -14,11 +14,9 @@ from typing import Any
 import numpy as np
 
 from fftmech.backend import BlockTransform, parallel
-from fftmech.discretization.finite_difference import FORWARD
-from fftmech.discretization.hexahedral import HEX8
-from fftmech.discretization.rotated import ROTATED
+from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.grid import Grid
-from fftmech.kernels import hexahedron, hexahedron_fields, spectral, vectors
+from fftmech.kernels import central, hexahedron, hexahedron_fields, spectral, vectors
 from fftmech.kernels.compiled import forget_disk
 from fftmech.kernels.tables import Frame
 
@@ -65,8 +63,7 @@ class CpuKernels:
     def prepare(self, precision: Any, search: Any) -> float:
         """Compile by working on eight voxels; see `fftmech.kernels.Kernels`."""
         started = time.perf_counter()
-        frame = self._frame
-        key = frame.full, frame.real, np.dtype(precision), np.dtype(search)
+        key = self._frame.scheme, np.dtype(precision), np.dtype(search)
         try:
             _compile(*key)
         except OSError:
@@ -92,6 +89,7 @@ class CpuKernels:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Voxel averages: strain and stress, Mandel (6, x, y, z), energy density."""
         frame, shape = self._frame, self._frame.grid.shape
+        self._new_scratch()  # fields are the largest thing that a solve holds
         strain = np.empty(6 * self._phase.size, u.dtype)
         stress, energy = np.empty_like(strain), np.empty(self._phase.size, u.dtype)
         eigenstrain = self._eigenstrain
@@ -112,9 +110,13 @@ class CpuKernels:
             frame.tensor_order,
         )
 
+        fields = hexahedron_fields.fields[frame.full]
+        if frame.central:
+            fields = hexahedron_fields.central_fields
+
         def slab(first: int, last: int) -> None:
             _, s, ids = self._scratch(first, u.dtype)
-            hexahedron_fields.fields[frame.full](*arguments, first, last, s, ids)
+            fields(*arguments, first, last, s, ids)
 
         parallel(slab, shape[0], self._threads)
         return (
@@ -269,9 +271,13 @@ class CpuKernels:
             frame.order,
         )
 
+        operator = hexahedron.operators[frame.full]
+        if frame.central:
+            operator = central.operator
+
         def slab(first: int, last: int) -> None:
             scratch = self._scratch(first, table.dtype)
-            hexahedron.operators[frame.full](*arguments, first, last, *scratch)
+            operator(*arguments, first, last, *scratch)
 
         parallel(slab, shape[0], self._threads)
         sums = sums.sum(axis=0) / frame.grid.voxels
@@ -293,7 +299,8 @@ class CpuKernels:
         """Scratch of the thread that works on a slab, kept for the next call."""
         key = slab, dtype
         if key not in self._work:
-            self._work[key] = hexahedron.scratch(self._frame.grid.shape, dtype)
+            new = central.scratch if self._frame.central else hexahedron.scratch
+            self._work[key] = new(self._frame.grid.shape, dtype)
         return self._work[key]
 
     def _half_spectrum(self, dtype: np.dtype) -> np.ndarray:
@@ -311,8 +318,9 @@ class CpuKernels:
 
 
 @cache
-def _compile(full: bool, real: bool, precision: np.dtype, search: np.dtype) -> None:
-    scheme = HEX8 if full else ROTATED if real else FORWARD
+def _compile(
+    scheme: StencilDiscretization, precision: np.dtype, search: np.dtype
+) -> None:
     grid = Grid((2, 2, 2))
     phase, unit = np.zeros(grid.shape, np.int32), np.eye(6)[None]
     kernels = CpuKernels(

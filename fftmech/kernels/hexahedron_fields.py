@@ -1,6 +1,7 @@
 """Strain, stress and energy density of a displacement, voxel by voxel."""
 
 from fftmech.kernels import hexahedron as h
+from fftmech.kernels.central import _nodes as _central_nodes
 from fftmech.kernels.compiled import U, compiled, inlined
 from fftmech.kernels.hexahedron import ONE, L
 
@@ -46,7 +47,7 @@ def _hourglass_energy(s, j):
     return total
 
 
-def _fields(full: bool):
+def _fields(full: bool, central: bool = False):
     @compiled
     def fields(
         u,
@@ -75,9 +76,14 @@ def _fields(full: bool):
             for x in range(first, last):
                 xa = U(x)
                 for y in range(-1, shape[1]):
-                    h._nodes(u, shape, order, xa, y, z0, before, after, n, s, w, full)
+                    if not central:
+                        h._nodes(
+                            u, shape, order, xa, y, z0, before, after, n, s, w, full
+                        )
                     if y == -1:
                         continue
+                    if central:
+                        _central_nodes(u, shape, order, xa, U(y), z0, n, s)
                     line = (xa * ny + U(y)) * nz
                     h._stresses(
                         phase, line, z0, before, n, table, g, w, E, s, ids, full
@@ -101,6 +107,7 @@ def _fields(full: bool):
 
 
 fields = {False: _fields(False), True: _fields(True)}
+central_fields = _fields(False, central=True)
 """The compiled fields by whether the scheme has modes with several differences.
 
 As the operator of `hexahedron`, with

@@ -12,8 +12,6 @@ and so on. Where d and m of each axis differ by a phase of 90 degrees (all schem
 `forward`), A is real.
 """
 
-from typing import Any
-
 from fftmech.kernels.compiled import U, compiled, inlined
 
 ONE, TWO = U(1), U(2)
@@ -130,26 +128,59 @@ def _hermitian_line(
     return total
 
 
-def _inverse(line: Any):
+def _inverse(real: bool):
     @compiled
     def inverse(
         f, shape, order, tx, ty, tz, lame, mu, factor, weights, sums, first, last, s
     ):
         nx, ny, nz = U(shape[0]), U(shape[1]), U(shape[2])
-        size = U(2) * nx * ny * nz
+        size = TWO * nx * ny * nz
         c0, c1, c2 = size * U(order[0]), size * U(order[1]), size * U(order[2])
         for x in range(nx):
             for y in range(U(first), U(last)):
-                i = U(2) * (x * ny + y) * nz
+                i = TWO * (x * ny + y) * nz
                 i0, i1, i2 = c0 + i, c1 + i, c2 + i
-                sums[y] += line(
-                    f, i0, i1, i2, tx, ty, tz, x, y, nz, lame, mu, factor, weights, s
-                )
+                if real:
+                    sums[y] += _real_line(
+                        f,
+                        i0,
+                        i1,
+                        i2,
+                        tx,
+                        ty,
+                        tz,
+                        x,
+                        y,
+                        nz,
+                        lame,
+                        mu,
+                        factor,
+                        weights,
+                        s,
+                    )
+                else:
+                    sums[y] += _hermitian_line(
+                        f,
+                        i0,
+                        i1,
+                        i2,
+                        tx,
+                        ty,
+                        tz,
+                        x,
+                        y,
+                        nz,
+                        lame,
+                        mu,
+                        factor,
+                        weights,
+                        s,
+                    )
 
     return inverse
 
 
-inverses = {True: _inverse(_real_line), False: _inverse(_hermitian_line)}
+inverses = {True: _inverse(True), False: _inverse(False)}
 """The compiled inverse by whether A is real.
 
 inverse(f, shape, order, tx, ty, tz, lame, mu, factor, weights, sums, first, last, s)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fftmech.discretization.finite_difference import CENTRAL
 from fftmech.discretization.hexahedral import HEX8
 from fftmech.discretization.stencil import (
     DIFFERENCE,
@@ -28,6 +29,8 @@ class Frame:
 
     Attributes
     ----------
+    scheme
+        What it is the frame of.
     grid
         The grid with its axes in that order.
     order
@@ -40,6 +43,8 @@ class Frame:
         Weight of the upper node in a sum: 1, or 0 for `forward`.
     full
         Whether modes with several differences count (`hex8`).
+    central
+        Whether differences are central ones and nodes are at voxel centres.
     symbols
         By axis: S, B, Re G, Im G of `fftmech.kernels.spectral`, (4, n); along the last
         axis the half spectrum.
@@ -47,12 +52,14 @@ class Frame:
         Whether the acoustic tensor is real.
     """
 
+    scheme: StencilDiscretization
     grid: Grid
     order: tuple[int, int, int]
     tensor_order: tuple[int, ...]
     scale: np.ndarray
     upper: float
     full: bool
+    central: bool
     symbols: list[np.ndarray]
     real: bool
 
@@ -68,16 +75,20 @@ class Frame:
             (shape[i], shape[j], shape[k]), (spacing[i], spacing[j], spacing[k])
         )
         full = scheme.points > 1
-        # the sums of hex8 weigh their two nodes 1/2 each
-        scale = 0.25 if full else scheme.table[0][0].scale
+        central = scheme.nodes == "centers"
+        # the kernels' differences and sums have weights 1: hex8 takes sums of 1/2,
+        # central differences of 1/2
+        scale = 0.25 if full else 0.5 if central else scheme.table[0][0].scale
         symbols, real = _symbols(scheme, grid, order)
         return cls(
+            scheme=scheme,
             grid=grid,
             order=order,
             tensor_order=tensor_order,
             scale=scale / np.array(grid.h),
             upper=float(scheme.table[0][0].y != IDENTITY),
             full=full,
+            central=central,
             symbols=symbols,
             real=real,
         )
@@ -115,11 +126,11 @@ class Frame:
 
 
 def supports(scheme: StencilDiscretization) -> bool:
-    """Whether kernels know the scheme: nodes at corners, sums of two nodes."""
-    if scheme.nodes != "corners":
-        return False
+    """Whether kernels know the scheme: `hex8`, or differences and sums of two nodes."""
     if scheme.points > 1:
         return scheme.table == HEX8.table
+    if scheme.nodes == "centers":
+        return scheme.table == CENTRAL.table
     own, across = set(), set()
     for axis, stencil in enumerate(scheme.table[0]):
         factors = [stencil.x, stencil.y, stencil.z]
@@ -149,14 +160,15 @@ def _symbols(
         S = abs(d) ** 2
         B = np.mean([abs(m) ** 2 for m in means], axis=0)
         G = np.mean([d.conj() * m for m in means], axis=0)
-        size = abs(G).max(initial=0.0)
+        # |d| <= 2 / h and |m| <= 1: zero instead of rounding, so that null modes and
+        # phases of 90 degrees are exact
         tables.append(
             np.stack(
                 [
-                    _clean(S, S.max()),
-                    _clean(B, B.max()),
-                    _clean(G.real, size),
-                    _clean(G.imag, size),
+                    _clean(S, (2 / h) ** 2),
+                    _clean(B, 1.0),
+                    _clean(G.real, 2 / h),
+                    _clean(G.imag, 2 / h),
                 ]
             )
         )
@@ -168,5 +180,4 @@ def _factor(factor: Factor, xi: np.ndarray) -> np.ndarray:
 
 
 def _clean(values: np.ndarray, size: float) -> np.ndarray:
-    """Zero instead of rounding, so that null modes are exact."""
     return np.where(abs(values) <= 1e-14 * size, 0.0, values)
