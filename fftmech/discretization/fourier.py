@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from fftmech.backend import cpu_backend, gpu_backend, namespace
-from fftmech.discretization.base import Discretization, full, symmetrize
+from fftmech.discretization.base import Discretization
 from fftmech.grid import Grid
+from fftmech.tensors import PAIRS
 
 
 class Fourier(Discretization):
@@ -80,23 +81,56 @@ class Fourier(Discretization):
 
     def strain(self, u: Any, grid: Grid) -> Any:
         """sym(D u) + P n of a displacement u, or of an unknown (u, n)."""
-        strain = symmetrize(self.gradient(u[..., :3, :, :, :], grid))
-        if u.shape[-4] > 3:
-            strain[..., 0, :, :, :, :] += self._project(u[..., 3:, :, :, :], grid)
-        return strain
+        fft = _fft(u)
+        spectrum = fft.rfftn(u[..., :3, :, :, :])
+        k = self._axes(grid, fft.xp, spectrum.dtype)
+        shape = (*u.shape[:-4], 6, *grid.spectral_shape)
+        strain = fft.xp.empty(shape, spectrum.dtype)
+        for m, (i, j) in enumerate(PAIRS):
+            strain[..., m, :, :, :] = k[i] * spectrum[..., j, :, :, :]
+            if i != j:
+                strain[..., m, :, :, :] += k[j] * spectrum[..., i, :, :, :]
+                strain[..., m, :, :, :] *= 0.5**0.5
+        extra = fft.rfftn(u[..., 3:, :, :, :]) if u.shape[-4] > 3 else None
+        for planes in _nyquist_planes(grid):
+            strain[planes] = 0 if extra is None else extra[planes]
+        return fft.irfftn(strain, grid.shape)[..., None, :, :, :, :]
 
     def strain_adjoint(self, stress: Any, grid: Grid) -> Any:
         """(D* s, P s) where the unknown has nine components, D* s where three."""
-        force = self.gradient_adjoint(full(stress), grid)
-        if self.unknowns(grid) == 3:
-            return force
-        nyquist = self._project(stress[..., 0, :, :, :, :], grid)
-        return namespace(stress).concatenate([force, nyquist], axis=-4)
+        fft = _fft(stress)
+        spectrum = fft.rfftn(stress[..., 0, :, :, :, :])
+        k = self._axes(grid, fft.xp, spectrum.dtype)
+        count = self.unknowns(grid)
+        shape = (*spectrum.shape[:-4], count, *grid.spectral_shape)
+        force = fft.xp.zeros(shape, spectrum.dtype)
+        for m, (i, j) in enumerate(PAIRS):
+            s = spectrum[..., m, :, :, :]
+            if i == j:
+                force[..., i, :, :, :] -= k[i] * s
+            else:
+                s = s * 0.5**0.5
+                force[..., i, :, :, :] -= k[j] * s
+                force[..., j, :, :, :] -= k[i] * s
+        for planes in _nyquist_planes(grid):
+            force[..., :3, :, :, :][planes] = 0
+            force[..., 3:, :, :, :][planes] = spectrum[planes]
+        return fft.irfftn(force, grid.shape)
 
-    def _project(self, f: Any, grid: Grid) -> Any:
-        """P f: what f has at Nyquist frequencies."""
-        fft = _fft(f)
-        return fft.irfftn(fft.rfftn(f) * self.nyquist(grid, fft.xp), grid.shape)
+    @staticmethod
+    def _axes(grid: Grid, xp: Any, dtype: Any) -> list[Any]:
+        """i xi_a / h_a of each axis, broadcastable over the spectrum."""
+        angles = zip(grid.angles(xp), grid.h, strict=True)
+        return [(1j * xi / h).astype(dtype) for xi, h in angles]
+
+
+def _nyquist_planes(grid: Grid) -> list[tuple[Any, ...]]:
+    """Index of the frequencies that are Nyquist along each axis of even length."""
+    return [
+        (..., n // 2, *(slice(None),) * (2 - axis))
+        for axis, n in enumerate(grid.shape)
+        if n % 2 == 0
+    ]
 
 
 def _fft(array: Any):
