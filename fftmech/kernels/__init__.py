@@ -100,18 +100,23 @@ def get_kernels(
     reference
         Bulk and shear modulus of the reference medium.
     """
-    if backend.blocks is None or not has_kernels(scheme):
+    if not isinstance(scheme, StencilDiscretization) or not supports(scheme):
         return None
-    from fftmech.kernels.cpu import CpuKernels
-
-    assert isinstance(scheme, StencilDiscretization)
     frame = Frame.of(scheme, grid)
-    threads = threads_for(grid.voxels, backend.threads)
-    return CpuKernels(
-        frame, phase, stiffness, eigenstrain, reference, backend.blocks, threads
-    )
+    body = frame, phase, stiffness, eigenstrain, reference
+    if backend.blocks is not None:
+        from fftmech.kernels.cpu import CpuKernels
+
+        return CpuKernels(
+            *body, backend.blocks, threads_for(grid.voxels, backend.threads)
+        )
+    if frame.central:
+        return None
+    from fftmech.kernels.gpu import GpuKernels
+
+    return GpuKernels(*body, backend.xp)
 
 
 def has_kernels(scheme: Discretization) -> bool:
-    """Whether there are kernels for a scheme."""
+    """Whether there are kernels for a scheme on the host."""
     return isinstance(scheme, StencilDiscretization) and supports(scheme)

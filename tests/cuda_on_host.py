@@ -1,0 +1,235 @@
+"""A stand-in for CuPy on the host, to test code for a GPU without one.
+
+Its arrays refuse to meet a NumPy array in arithmetic, and refuse NumPy's functions, as
+real device arrays do. Its `RawModule` compiles CUDA sources with g++ and runs them
+thread by thread (`cuda_on_host.hpp`); a kernel checks the type of each argument. It
+says nothing of a real GPU's speed or rounding.
+"""
+
+import ctypes
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import types
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import scipy.fft
+
+COMPILER = shutil.which("g++")
+HEADER = Path(__file__).with_name("cuda_on_host.hpp")
+ONE_LAUNCH = threading.Lock()
+
+
+class Device(np.ndarray):
+    """An array that mixes with its own kind and with scalars only."""
+
+    __module__ = "cupy"
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **keywords):
+        out = keywords.get("out", ())
+        for array in (*inputs, *out):
+            host = isinstance(array, np.ndarray) and not isinstance(array, Device)
+            if host and array.ndim:
+                raise TypeError(f"{ufunc.__name__} of a host and a device array")
+        plain = [to_host(a) for a in inputs]
+        if out:
+            keywords["out"] = tuple(to_host(a) for a in out)
+        result = getattr(ufunc, method)(*plain, **keywords)
+        return out[0] if out else to_device(result)
+
+    def __array_function__(self, function, types, args, kwargs):
+        raise TypeError(f"numpy.{function.__name__} of a device array")
+
+    def __array_wrap__(self, array, context=None, return_scalar=False):
+        return to_device(array)
+
+    def __setitem__(self, key, value):
+        host = isinstance(value, np.ndarray) and not isinstance(value, Device)
+        if host and value.ndim:
+            raise TypeError("assignment of a host array to a device array")
+        to_host(self)[to_host(key)] = to_host(value)
+
+    def __getitem__(self, key):
+        return to_device(to_host(self)[to_host(key)])
+
+    def get(self):
+        """Copy to the host."""
+        return np.array(to_host(self))
+
+
+def to_host(value):
+    """View device arrays, alone or in a tuple or list, as NumPy's."""
+    if isinstance(value, Device):
+        return value.view(np.ndarray)
+    if isinstance(value, (tuple, list)):
+        return type(value)(to_host(v) for v in value)
+    return value
+
+
+def to_device(value):
+    """View a NumPy array as one of the device."""
+    if isinstance(value, np.ndarray) and not isinstance(value, Device):
+        return value.view(Device)
+    return value
+
+
+def wrapped(function):
+    """Let a function of NumPy or SciPy take and return device arrays."""
+
+    def call(*args, **kwargs):
+        plain = {k: to_host(v) for k, v in kwargs.items()}
+        return to_device(function(*[to_host(a) for a in args], **plain))
+
+    return call
+
+
+def unset(function):
+    """Fill what `empty` returns, so that no test passes by finding zeros there."""
+
+    def call(*args, **kwargs):
+        array = function(*args, **kwargs)
+        array.fill(np.nan if array.dtype.kind in "fc" else -1)
+        return array
+
+    return call
+
+
+class Plan:
+    """A plan of cuFFT: transforms must match it."""
+
+    def __init__(self, array, shape, axes, value_type):
+        self.key = (array.shape, array.dtype, tuple(shape), tuple(axes), value_type)
+
+    def check(self, array, shape, axes, value_type):
+        """Raise ValueError as CuPy does for another transform than the planned one."""
+        key = (array.shape, array.dtype, tuple(shape), tuple(axes), value_type)
+        if key != self.key:
+            raise ValueError(f"a plan for {self.key}, used for {key}")
+
+
+def get_fft_plan(a, shape=None, axes=None, value_type="C2C"):
+    """Plan of `cupyx.scipy.fft`."""
+    return Plan(a, shape, axes, value_type)
+
+
+def rfftn(x, s=None, axes=None, norm=None, overwrite_x=False, *, plan=None):
+    """Forward transform of `cupyx.scipy.fft`."""
+    if plan is not None:
+        plan.check(x, s or [x.shape[axis] for axis in axes], axes, "R2C")
+    return to_device(scipy.fft.rfftn(to_host(x), s, axes, norm))
+
+
+def irfftn(x, s=None, axes=None, norm=None, overwrite_x=False, *, plan=None):
+    """Transform back of `cupyx.scipy.fft`; it ruins x where it may, as cuFFT does."""
+    if plan is not None:
+        plan.check(x, s, axes, "C2R")
+    result = to_device(scipy.fft.irfftn(to_host(x), s, axes, norm))
+    if overwrite_x:
+        x.fill(np.nan)
+    return result
+
+
+class RawModule:
+    """CUDA sources, compiled for the host."""
+
+    backwards = False
+    """Whether the threads of a block run from the last to the first."""
+
+    def __init__(self, *, code, options=()):
+        self._library = _library(code, options)
+
+    def get_function(self, name):
+        """Kernel that is called with grid, block and arguments."""
+        names = getattr(self._library, f"names_{name}")
+        names.restype = ctypes.c_char_p
+        expected = names().decode().split()
+        start = getattr(self._library, f"start_{name}")
+        start.restype = ctypes.c_bool
+
+        def kernel(grid, block, args):
+            assert [_name(a) for a in args] == expected, name
+            values = [_value(a) for a in args]
+            pointers = [ctypes.cast(ctypes.byref(v), ctypes.c_void_p) for v in values]
+            array = (ctypes.c_void_p * len(args))(*pointers)
+            sizes = [
+                (ctypes.c_uint * 3)(*s, *[1] * (3 - len(s))) for s in (grid, block)
+            ]
+            assert np.prod(block) <= 1024 and max(grid[1:], default=1) < 65536
+            with ONE_LAUNCH:
+                complete = start(array, *sizes, self.backwards)
+            assert complete, f"{name}: threads miss a barrier"
+
+        return kernel
+
+
+def _name(argument):
+    """Type of an argument as the header's `name` gives it."""
+    assert isinstance(argument, (Device, np.generic)), type(argument)
+    name = argument.dtype.kind + str(argument.dtype.itemsize)
+    if isinstance(argument, Device):
+        assert argument.flags.c_contiguous
+        return "*" + name
+    return name
+
+
+def _value(argument):
+    if isinstance(argument, Device):
+        return ctypes.c_void_p(argument.ctypes.data)
+    return np.ctypeslib.as_ctypes_type(argument.dtype)(argument.item())
+
+
+@cache
+def _library(code, options):
+    """Compile a source, with functions that start its kernels."""
+    text = [f'#include "{HEADER}"', code]
+    for name in re.findall(
+        r"__global__ void\s+(?:__launch_bounds__\(.*\)\s+)?(\w+)\(", code
+    ):
+        text.append(
+            f'extern "C" const char *names_{name}() '
+            f"{{ static std::string all = host::names({name}); return all.c_str(); }}\n"
+            f'extern "C" bool start_{name}(void **arguments, const unsigned *grid, '
+            "const unsigned *block, bool backwards) "
+            f"{{ return host::start({name}, arguments, grid, block, backwards); }}"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        source, library = Path(folder) / "kernels.cpp", Path(folder) / "kernels.so"
+        source.write_text("\n".join(text), encoding="utf-8")
+        flags = ["-std=c++17", "-O1", "-fno-strict-aliasing", "-Wno-unknown-pragmas"]
+        flags += ["-Wall", "-Werror", "-shared", "-fPIC", *options]
+        subprocess.run([COMPILER, *flags, "-o", library, source], check=True)
+        return ctypes.CDLL(str(library))
+
+
+def install(monkeypatch):
+    """Put the stand-in where `import cupy` and `cupyx.scipy.fft` find it; return it."""
+    module = types.ModuleType("cupy")
+    module.fft = types.SimpleNamespace(
+        **{
+            name: wrapped(getattr(np.fft, name))
+            for name in ("rfftn", "irfftn", "fftfreq", "rfftfreq")
+        }
+    )
+    runtime = types.SimpleNamespace(getDeviceCount=lambda: 1)
+    module.cuda = types.SimpleNamespace(runtime=runtime)
+    names = (
+        "abs add asarray argsort broadcast_to concatenate dot exp full isfinite maximum"
+        " multiply negative ones ones_like stack subtract take where zeros zeros_like"
+    )
+    for name in names.split():
+        setattr(module, name, wrapped(getattr(np, name)))
+    for name in ("empty", "empty_like"):
+        setattr(module, name, unset(wrapped(getattr(np, name))))
+    for name in ("float32", "float64", "complex64", "complex128", "pi"):
+        setattr(module, name, getattr(np, name))
+    module.RawModule = RawModule
+    fft = types.ModuleType("cupyx.scipy.fft")
+    fft.get_fft_plan, fft.rfftn, fft.irfftn = get_fft_plan, rfftn, irfftn
+    monkeypatch.setitem(sys.modules, "cupy", module)
+    monkeypatch.setitem(sys.modules, "cupyx.scipy.fft", fft)
+    return module

@@ -1,0 +1,255 @@
+"""The CUDA kernels compute what the reference code does.
+
+Their sources and their launches run on the host, through `cuda_on_host`.
+"""
+
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from conftest import grains
+from cuda_on_host import COMPILER, RawModule, install, to_device
+
+from fftmech import SCHEMES, Load
+from fftmech.backend import cpu_backend
+from fftmech.grid import Grid
+from fftmech.kernels.gpu import GpuKernels
+from fftmech.kernels.tables import Frame
+from fftmech.problem import Problem
+
+NVCC = shutil.which("nvcc")
+TYPES = [np.float64, np.float32]
+TOLERANCE = {np.float64: 1e-13, np.float32: 2e-6}
+SHAPES = [(4, 6, 8), (5, 3, 7), (4, 5, 1), (1, 6, 1), (1, 1, 1), (9, 8, 33), (2, 1, 3)]
+"""Even, odd, 2-D, 1-D and one voxel; more than one block along each axis."""
+
+host_compiler = pytest.mark.skipif(COMPILER is None, reason="no g++")
+
+
+@pytest.fixture
+def cupy(monkeypatch):
+    return install(monkeypatch)
+
+
+class Body:
+    """Grains and a pore, with eigenstrain, the reference code and the kernels."""
+
+    def __init__(self, scheme, shape, dtype, xp):
+        rng = np.random.default_rng(5)
+        body = grains(shape, count=6)
+        body.stiffness[1] = 0
+        body = body.with_changes(
+            grid=Grid(shape, (1.0, 0.5, 0.7)),
+            eigenstrain=1e-1 * rng.normal(size=(6, 6)),
+        )
+        self.grid, self.phase = body.grid, body.phase
+        self.problem = Problem(
+            body,
+            Load(strain={"xx": 0.0}),
+            SCHEMES[scheme],
+            cpu_backend(1),
+            kernels=False,
+        )
+        frame = Frame.of(SCHEMES[scheme], body.grid)
+        self.kernels = GpuKernels(
+            frame,
+            body.phase,
+            body.stiffness,
+            body.eigenstrain,
+            self.problem.reference,
+            xp,
+        )
+        self.dtype, self.xp = np.dtype(dtype), xp
+        self.E = rng.normal(size=6)
+        self.u, self.r, self.q = rng.normal(size=(3, 3 * body.grid.voxels))
+        self.weights = rng.uniform(0.5, 2, 3 * body.grid.voxels)
+
+    def device(self, values):
+        return to_device(values.astype(self.dtype))
+
+    def strain(self):
+        u = self.u.reshape(self.problem.nodes)
+        strain = self.problem.scheme.strain(u, self.grid)
+        return strain + self.E[:, None, None, None]
+
+    def force(self, stress):
+        return self.problem.scheme.strain_adjoint(stress, self.grid).ravel()
+
+    def inverse(self, r):
+        return self.problem.green.solve(r.reshape(self.problem.nodes)).ravel()
+
+    def mean(self, product):
+        return product.sum() / self.grid.voxels
+
+
+@pytest.fixture(params=["rotated", "hex8", "forward"])
+def served(request):
+    return request.param
+
+
+@pytest.fixture(params=TYPES, ids=["float64", "float32"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture(params=SHAPES, ids=str)
+def body(request, served, dtype, cupy):
+    return Body(served, request.param, dtype, cupy)
+
+
+def assert_close(actual, expected, body, scale=None):
+    """Equal to the rounding of the body's precision, or of the result's."""
+    scale = abs(np.asarray(expected)).max() if scale is None else scale
+    actual = actual.get() if hasattr(actual, "get") else np.asarray(actual)
+    tolerance = max(TOLERANCE[body.dtype.type], TOLERANCE[actual.dtype.type])
+    np.testing.assert_allclose(
+        actual, expected, rtol=0, atol=tolerance * (scale + 1e-30)
+    )
+
+
+@host_compiler
+@pytest.mark.parametrize("total", [False, True], ids=["strain", "with eigenstrain"])
+def test_operator_is_the_adjoint_of_the_stress(body, total):
+    law = body.problem.material.stress if total else body.problem.material.tangent
+    stress = law(body.strain())
+    out = body.xp.empty(body.u.size, body.dtype)
+    mean, work = body.kernels.apply(body.device(body.u), body.E, out, total)
+    scale = abs(stress).max()
+    force = body.force(stress)
+    assert_close(out, force, body, 20 * scale)
+    assert_close(mean, stress.mean(axis=(0, 2, 3, 4)), body, scale)
+    assert_close(work, body.mean(force * body.u), body, 20 * scale)
+    assert mean.dtype == np.float64
+
+
+@host_compiler
+def test_double_displacement_gives_single_forces(served, cupy):
+    body = Body(served, (5, 9, 7), np.float64, cupy)
+    double, single = (cupy.empty(body.u.size, t) for t in TYPES)
+    u = body.device(body.u)
+    answers = [body.kernels.apply(u, body.E, out, True) for out in (double, single)]
+    np.testing.assert_array_equal(single.get(), double.get().astype(np.float32))
+    np.testing.assert_array_equal(answers[0][0], answers[1][0])
+
+
+@host_compiler
+def test_quadratic_form_is_the_mean_over_points(body):
+    matrices = np.random.default_rng(6).normal(size=(6, 6, 6))
+    matrices += matrices.transpose(0, 2, 1)
+    e = body.strain()
+    product = np.einsum("qixyz,xyzij,qjxyz->", e, matrices[body.phase], e)
+    expected = product / e.shape[0] / body.grid.voxels
+    actual = body.kernels.quadratic(body.device(body.u), body.E, matrices)
+    assert_close(actual, expected, body, 20 * (e**2).sum(axis=1).mean())
+
+
+@host_compiler
+def test_fields_are_voxel_averages(body):
+    strain = body.strain()
+    stress = body.problem.stress(strain)
+    energy = body.problem.material.energy(strain).mean(axis=0)
+    actual = body.kernels.fields(body.device(body.u), body.E)
+    for field, expected in zip(actual[:2], (strain, stress), strict=True):
+        assert_close(field, expected.mean(axis=0), body, abs(expected).max())
+    assert_close(actual[2], energy, body, 4 * energy.max())
+
+
+@host_compiler
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+def test_descent_updates_the_residual_and_preconditions_it(body, weighted):
+    r, z = body.device(body.r), body.xp.empty(body.r.size, body.dtype)
+    weights = body.device(body.weights) if weighted else None
+    W = body.weights if weighted else 1.0
+    new = body.r - 0.3 * body.q
+    expected = W * body.inverse(W * new)
+    product = body.kernels.descend(r, 0.3, body.device(body.q), weights)
+    body.kernels.finish(z, weights)
+    assert_close(r, new, body)
+    assert_close(z, expected, body, abs(body.inverse(new)).max())
+    assert_close(product, body.mean(expected * new), body, product)
+
+
+@host_compiler
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("solution", TYPES, ids=["double", "single"])
+def test_turn_moves_along_the_old_direction(served, dtype, cupy, solution, weighted):
+    body = Body(served, (5, 3, 7), dtype, cupy)
+    v, p = to_device(body.u.astype(solution)), body.device(body.q)
+    weights = body.device(body.weights) if weighted else None
+    W = body.weights if weighted else 1.0
+    body.kernels.descend(body.device(body.r), weights=weights)
+    body.kernels.turn(v, 0.3, p, 0.7, weights)
+    assert v.dtype == solution and p.dtype == dtype
+    assert_close(v, body.u + 0.3 * body.q, body)
+    assert_close(p, W * body.inverse(W * body.r) + 0.7 * body.q, body)
+
+
+@host_compiler
+def test_a_twin_has_a_descent_of_its_own(cupy):
+    body = Body("rotated", (5, 3, 7), np.float64, cupy)
+    twin, results = body.kernels.twin(), body.xp.empty((2, body.r.size), body.dtype)
+    body.kernels.descend(body.device(body.r))
+    twin.descend(body.device(body.q))
+    for kernels, z, r in zip(
+        (body.kernels, twin), results, (body.r, body.q), strict=True
+    ):
+        kernels.finish(z)
+        assert_close(z, body.inverse(r), body)
+
+
+@host_compiler
+@pytest.mark.parametrize("other", TYPES, ids=["double", "single"])
+def test_sum_and_product_of_two_vectors(dtype, cupy, other):
+    body = Body("rotated", (16, 9, 5), dtype, cupy)
+    a, b = body.device(body.u), to_device(body.q.astype(other))
+    product = body.kernels.dot(a, b)
+    expected = body.mean(a.get().astype(float) * b.get().astype(float))
+    assert abs(product - expected) < 1e-12
+    body.kernels.add(a, -0.3, b)
+    expected = body.u - 0.3 * body.q
+    tolerance = 1e-6 if np.float32 in (dtype, other) else 1e-14
+    np.testing.assert_allclose(a.get(), expected, rtol=0, atol=tolerance)
+
+
+@host_compiler
+def test_results_do_not_depend_on_the_order_of_threads(served, cupy, monkeypatch):
+    results = []
+    for backwards in (False, True):
+        monkeypatch.setattr(RawModule, "backwards", backwards)
+        body = Body(served, (9, 8, 33), np.float64, cupy)
+        u, r, out = body.device(body.u), body.device(body.r), body.device(body.q)
+        sums = [*body.kernels.apply(u, body.E, out), body.kernels.dot(u, r)]
+        sums.append(body.kernels.descend(r, 0.3, out))
+        body.kernels.finish(r)
+        results.append(np.hstack([*sums, out.get(), r.get()]))
+    np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.skipif(NVCC is None, reason="no nvcc")
+@pytest.mark.parametrize("name", ["rotated", "hex8"])
+def test_registers_hold_what_a_thread_works_with(cupy, monkeypatch, tmp_path, name):
+    sources = {}
+
+    class Source:
+        def __init__(self, *, code, options):
+            forces = "-DRESULT=float" in options and "-DREAL=double" in options
+            sources[code, forces] = options
+
+        def get_function(self, name):
+            return lambda grid, block, args: None
+
+    monkeypatch.setattr(cupy, "RawModule", Source)
+    body = np.zeros((2, 2, 2), int), np.eye(6)[None], None, (1.0, 1.0)
+    kernels = GpuKernels(Frame.of(SCHEMES[name], Grid((2, 2, 2))), *body, cupy)
+    kernels.prepare(np.float64, np.float32)
+    # operator in two precisions; fields, inverse and vectors
+    assert len(sources) == 5
+    file, flags = tmp_path / "kernels.cu", ["-arch=sm_90", "-cubin", "-Xptxas=-v"]
+    for (code, _), options in sources.items():
+        file.write_text(code, encoding="utf-8")
+        command = [NVCC, *flags, *options, file, "-o", file.with_suffix(".cubin")]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        spills = [line for line in done.stderr.splitlines() if "spill" in line]
+        assert spills
+        assert all("0 bytes spill stores, 0 bytes spill" in line for line in spills)
