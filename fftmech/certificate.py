@@ -95,48 +95,53 @@ def certify(problem: Problem, strain: Any, stress: Any) -> Certificate:
     return _duality_gap(problem, problem.material, strain, stress)
 
 
-def certify_solution(problem: Problem, v: Any) -> Certificate:
+def certify_solution(
+    problem: Problem, v: Any, balance: tuple[np.ndarray, Any] | None = None
+) -> Certificate:
     """Certify a solver's iterate: its strain, and its stress made equilibrated.
 
     The stress is projected on equilibrated fields (C0^-1 norm), and the prescribed mean
     stresses are set. Where there are pores the projected stress does not vanish in
-    them, and the certificate says that it does not exist.
+    them, and the certificate says that it does not exist. `balance` is
+    `Problem.balance` of v, if it is known.
     """
     if len(problem.microstructure.pores):
         return Certificate(None, None, None, None, _PORES)
     if problem.kernels is not None and problem.eigenstrain is None:
-        return _certify_by_work(problem, v)
+        balance = balance or problem.balance(v, problem.search)
+        return _certify_by_work(problem, v, *balance)
     strain = problem.strain(v)
     stress = admissible_stress(problem, problem.stress(strain))
     return _duality_gap(problem, problem.material, strain, stress)
 
 
-def _certify_by_work(problem: Problem, v: Any) -> Certificate:
+def _certify_by_work(
+    problem: Problem, v: Any, stress: np.ndarray, r: Any
+) -> Certificate:
     """The certificate of a solution without a field of strain or stress in memory.
 
-    With s = C e, r = D* s, w = M r and the constant c that mends the mean stress, the
-    equilibrated stress is s + d, d = c - C0 sym(D w). Its energies are
+    With s = C e, r = -D* s, w = M r and the constant c that mends the mean stress, the
+    equilibrated stress is s + d, d = c + C0 sym(D w). Its energies are
 
         w(e) = 1/2 <s : e>,    w*(s + d) = w(e) + <d : e> + gap,
-        <d : e> = c : E - <u, r>,    gap = 1/2 <d : C^-1 : d>,
+        <d : e> = c : E + <u, r>,    gap = 1/2 <d : C^-1 : d>,
 
     the last of which is the energy of w in a body of stiffness C0 C^-1 C0.
     """
     kernels, load = problem.kernels, problem.load
     assert kernels is not None and problem.microstructure.stiffness is not None
-    u = v[:-6]
     E = to_numpy(problem.mean_strain(v)).astype(float)
-    r = problem.backend.xp.empty(u.shape, problem.search)
-    stress, work = kernels.apply(u, E, r)
-    kernels.descend(r)
-    kernels.finish(r)
+    work = -kernels.dot(v[:-6], r[:-6])
+    w_nodes = problem.backend.xp.empty_like(r[:-6])
+    kernels.descend(r[:-6])
+    kernels.finish(w_nodes)
     C0 = problem.reference_stiffness
     C = problem.microstructure.stiffness
     used = problem.microstructure.phases
     energies = np.zeros_like(C)
     energies[used] = C0 @ np.linalg.solve(C[used], C0)
     missing = np.where(load.free, load.mean_stress - stress, 0)
-    gap = kernels.quadratic(r, -np.linalg.solve(C0, missing), energies) / 2
+    gap = kernels.quadratic(w_nodes, np.linalg.solve(C0, missing), energies) / 2
     w = (float(E @ stress) + work) / 2
     w_star = w + float(missing @ E) - work + gap
     return _certificate(problem, gap, w, w_star, w + w_star, (stress + missing) * E)

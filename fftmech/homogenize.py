@@ -17,7 +17,7 @@ from fftmech.load import Load
 from fftmech.memory import check_memory
 from fftmech.microstructure.base import Microstructure
 from fftmech.problem import Problem
-from fftmech.solve import PRECISIONS, advice_for, check_options, iterate
+from fftmech.solve import PRECISIONS, Outcome, advice_for, check_options, iterate
 from fftmech.solvers import get_solver
 
 
@@ -63,12 +63,11 @@ class Effective:
 
 
 class Solved(NamedTuple):
-    """A unit load's solution, how it went, and its force b."""
+    """A unit load's outcome, its force b, and <v_n, b> of the loads before it."""
 
-    v: Any
-    status: str
-    residuals: list[float]
+    outcome: Outcome
     force: Any
+    work: list[float]
 
 
 def homogenize(
@@ -125,6 +124,7 @@ def homogenize(
 
     gram = np.zeros((6, 6))
     solved: list[Solved] = []
+    solutions: list[Any] = []
 
     def solve_load(m: int, check: Check) -> Solved:
         """Solve unit load m, starting from the loads that are solved."""
@@ -136,28 +136,30 @@ def homogenize(
 
         force = units[m].residual(units[m].zeros(), problem.search)
         norm = np.sqrt(max(units[m].descend(force)[1], 0.0))
-        start = _galerkin_start(units[m], [s.v for s in solved], gram, force)
+        work = [problem.dot(v, force) for v in solutions]
+        start = _galerkin_start(units[m], solutions, gram, work)
         outcome = iterate(
             units[m], method, start, tolerance, max_iterations, report, norm
         )
-        return Solved(*outcome, force)
+        return Solved(outcome, force, work)
 
     for first in range(0, 6, together):
         wave = range(first, min(first + together, 6))
         tasks = [partial(solve_load, m) for m in wave]
         solved += run_together(tasks, together)
+        solutions = [s.outcome.v for s in solved]
         for m in wave:
             # K v_m = b_m to the tolerance, so that <v_n, b_m> is <v_n, K v_m>
-            force = solved[m].force
-            work = [problem.dot(s.v, force) for s in solved[: m + 1]]
+            work, force = solved[m].work, solved[m].force
+            work += [problem.dot(v, force) for v in solutions[len(work) : m + 1]]
             gram[m, : m + 1] = gram[: m + 1, m] = work
             solved[m] = solved[m]._replace(force=None)
     C = np.zeros((6, 6))
-    for m, unit in enumerate(units):
-        C[m], r = unit.balance(solved[m].v, problem.search)
-        C[m, : m + 1] -= [problem.dot(s.v, r) for s in solved[: m + 1]]
+    for m in range(6):
+        C[m], r = solved[m].outcome.balance
+        C[m, : m + 1] -= [problem.dot(v, r) for v in solutions[: m + 1]]
         C[:m, m] = C[m, :m]
-    statuses = [s.status for s in solved]
+    statuses = [s.outcome.status for s in solved]
     worst = next((s for s in statuses if s != "converged"), "converged")
     assert microstructure.stiffness is not None
     used = microstructure.phases
@@ -166,8 +168,8 @@ def homogenize(
         engineering=engineering_constants(C),
         symmetry=symmetry_distances(C),
         bounds=bounds(microstructure.stiffness[used], microstructure.fractions[used]),
-        iterations=[len(s.residuals) - 1 for s in solved],
-        residuals=[s.residuals[-1] for s in solved],
+        iterations=[len(s.outcome.residuals) - 1 for s in solved],
+        residuals=[s.outcome.residuals[-1] for s in solved],
         status=worst,
         advice=advice_for(worst, problem, solver, max_iterations, precision),
         times={
@@ -180,14 +182,13 @@ def homogenize(
 
 
 def _galerkin_start(
-    problem: Problem, solutions: list[Any], gram: np.ndarray, force: Any
+    problem: Problem, solutions: list[Any], gram: np.ndarray, work: list[float]
 ) -> Any:
     """Combination of earlier solutions with the least energy under the next load.
 
-    `gram` holds <v_i, K v_j> of the solutions; `force` is the next load's b.
+    `gram` holds <v_i, K v_j> of the solutions; `work` is <v_i, b> of the next load.
     """
     start, m = problem.zeros(), len(solutions)
-    work = np.array([problem.dot(v, force) for v in solutions])
     weights = np.linalg.lstsq(gram[:m, :m], work, rcond=1e-10)[0]
     for weight, v in zip(weights, solutions, strict=True):
         problem.advance(start, float(weight), v)

@@ -113,16 +113,16 @@ class Problem:
         return Green(self.scheme, self.grid, self.backend, bulk, shear, self.precision)
 
     def with_load(self, load: Load, threads: int | None = None) -> "Problem":
-        """Return the same body under another load, to be solved beside this one.
+        """Return the same body under another load; everything else is shared.
 
-        What does not depend on the load is shared. `threads` limits what the kernels of
-        the copy use.
+        With a number of threads, kernels get scratch of their own and use that many:
+        the copy may be solved at the same time as the original.
         """
         if self.kernels is None:
             self.green  # made once, for all loads  # noqa: B018
         problem = copy(self)
         problem._set_load(load)
-        if self.kernels is not None:
+        if self.kernels is not None and threads is not None:
             problem.kernels = self.kernels.twin(threads)
         return problem
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -115,10 +115,10 @@ def solve(
     compiled = problem.prepare()
     setup = time.perf_counter()
 
-    v, status, residuals = iterate(
+    v, status, residuals, balance = iterate(
         problem, method, v, tolerance, max_iterations, progress
     )
-    certified = certify_solution(problem, v).as_dict() if certificate else {}
+    certified = certify_solution(problem, v, balance).as_dict() if certificate else {}
     strain, stress, energy = problem.fields(v)
     solved = time.perf_counter()
     return Result(
@@ -132,7 +132,7 @@ def solve(
         stress=to_numpy(stress),
         energy_density=to_numpy(energy),
         mean_strain=to_numpy(problem.mean_strain(v)).astype(float),
-        mean_stress=to_numpy(stress.mean(axis=(1, 2, 3))).astype(float),
+        mean_stress=balance[0],
         energy=float(energy.mean()),
         status=status,
         advice=advice_for(status, problem, solver, max_iterations, precision),
@@ -149,6 +149,27 @@ def solve(
     )
 
 
+class Outcome(NamedTuple):
+    """What `iterate` returns.
+
+    Attributes
+    ----------
+    v
+        The last unknown.
+    status
+        As in `Result`.
+    residuals
+        Relative residual before each iteration and after the last.
+    balance
+        `Problem.balance` of v.
+    """
+
+    v: Any
+    status: str
+    residuals: list[float]
+    balance: tuple[np.ndarray, Any]
+
+
 def iterate(
     problem: Problem,
     method: Solver,
@@ -157,52 +178,56 @@ def iterate(
     max_iterations: int = 1000,
     progress: Progress | None = None,
     norm: float | None = None,
-) -> tuple[Any, str, list[float]]:
+) -> Outcome:
     """Step from v, or from zero, until the true residual is as small as it can be.
 
     That is below the tolerance, or where the status says why not. `norm` is the dual
     norm of the residual of a homogeneous strain, computed here if it is not given.
-    Returns the last v, the status (`Result.status`), and the relative residual before
-    each iteration and after the last.
     """
     zero = problem.zeros()
     if v is None and not problem.load.free.any():
         state = method.init(problem, zero)
         norm = _root(state.square)
     else:
-        norm = norm or _residual_norm(problem, zero)
+        if norm is None:
+            norm = _norm(problem, problem.balance(zero, problem.search)[1])
         state = method.init(problem, problem.uniform() if v is None else v)
+
+    def outcome(status: str, residuals: list[float], v: Any = None) -> Outcome:
+        v = problem.zeros() if v is None else v
+        return Outcome(v, status, residuals, problem.balance(v, problem.search))
+
     if not np.isfinite(norm):
-        return problem.zeros(), "diverged", [norm]
+        return outcome("diverged", [norm])
     if norm <= 10 * np.finfo(problem.precision).eps * np.sqrt(problem.scale):
         # a homogeneous strain is the solution already
-        return problem.zeros(), "converged", [0.0]
+        return outcome("converged", [0.0])
     residuals = [_root(state.square) / norm]
     restarts, best = 0, np.inf
     while True:
         residual = residuals[-1]
         if not residual <= DIVERGED * max(residuals[0], 1.0):
-            return state.v, "diverged", residuals
+            return outcome("diverged", residuals, state.v)
         if residual <= tolerance:
-            true = _residual_norm(problem, state.v) / norm
-            residuals[-1] = true
+            balance = problem.balance(state.v, problem.search)
+            true = residuals[-1] = _norm(problem, balance[1]) / norm
             if true <= 1.001 * tolerance:
-                return state.v, "converged", residuals
+                return Outcome(state.v, "converged", residuals, balance)
             if restarts == RESTARTS or true > 0.5 * best:
-                return state.v, "stagnated", residuals
+                return Outcome(state.v, "stagnated", residuals, balance)
             restarts, best = restarts + 1, true
             state = method.init(problem, state.v)
         if len(residuals) > max_iterations:
-            return state.v, "max_iterations", residuals
+            return outcome("max_iterations", residuals, state.v)
         state = method.step(problem, state)
         residuals.append(_root(state.square) / norm)
         if progress:
             progress(len(residuals) - 1, residuals[-1])
 
 
-def _residual_norm(problem: Problem, v: Any) -> float:
-    """Dual norm sqrt(<r, M r>) of the true residual of v."""
-    return _root(problem.descend(problem.residual(v, problem.search))[1])
+def _norm(problem: Problem, r: Any) -> float:
+    """Dual norm sqrt(<r, M r>) of a residual."""
+    return _root(problem.descend(r)[1])
 
 
 def _root(square: float) -> float:

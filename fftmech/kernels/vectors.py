@@ -1,5 +1,7 @@
 """Vector updates in one pass over memory."""
 
+import numpy as np
+
 from fftmech.kernels.compiled import compiled
 
 
@@ -12,13 +14,10 @@ def subtract(r, alpha, q):
 
 @compiled
 def dot(a, b):
-    """Sum of a b in double precision, block by block."""
+    """Sum of a b, in double precision."""
     total = 0.0
-    for start in range(0, len(a), 256):
-        part = a[0] * b[0] * 0
-        for i in range(start, min(start + 256, len(a))):
-            part += a[i] * b[i]
-        total += part
+    for i in range(len(a)):
+        total += np.float64(a[i]) * np.float64(b[i])
     return total
 
 
