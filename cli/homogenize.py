@@ -9,7 +9,13 @@ import fftmech
 from fftmech import Effective
 from fftmech.engineering import isotropic_moduli
 from fftmech.tensors import COMPONENTS, voigt_from_mandel
-from fftmech_cli.method import METHOD, memory_check, method_options, residual_bar
+from fftmech_cli.method import (
+    METHOD,
+    memory_check,
+    method_options,
+    note_speed,
+    residual_bar,
+)
 from fftmech_cli.rim import exit_code, print_json, show, table
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
 
@@ -49,6 +55,7 @@ def homogenize(
         print_json(_document(effective))
     else:
         _show(effective)
+        note_speed(microstructure.grid, effective.times)
     return exit_code(effective.status, max(effective.residuals), effective.advice)
 
 

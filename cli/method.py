@@ -82,6 +82,17 @@ def memory_check(
     return lambda grid: check_memory(grid, discretized, precision, device, solver)
 
 
+def note_speed(grid: Grid, times: dict[str, float]) -> None:
+    """Say what made a solve slower than the next one need be."""
+    if times["compile"] > 1:
+        click.echo(
+            f"{times['compile']:.1f} s of it compiled kernels, which are kept for the "
+            "next run"
+        )
+    for n in grid.awkward:
+        click.echo(f"FFTs are slow along {n} voxels: {n} has a large prime factor")
+
+
 @contextmanager
 def residual_bar(tolerance: float, title: str) -> Iterator[Callable[..., None]]:
     """Show the residual's way to the tolerance, on a terminal only."""

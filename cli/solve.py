@@ -12,7 +12,13 @@ from fftmech.io import check_writable
 from fftmech.memory import size_text
 from fftmech.tensors import COMPONENTS, components_from_mandel
 from fftmech_cli.load import load_options, parse_load, prescribed
-from fftmech_cli.method import METHOD, memory_check, method_options, residual_bar
+from fftmech_cli.method import (
+    METHOD,
+    memory_check,
+    method_options,
+    note_speed,
+    residual_bar,
+)
 from fftmech_cli.rim import (
     Finite,
     check_output,
@@ -135,6 +141,7 @@ def _show(result: Result, output: str) -> None:
         f"residual {result.residual:.1e}\n"
         f"{nx} x {ny} x {nz} voxels, scheme {result.scheme}, solver {result.solver}"
     )
+    note_speed(result.microstructure.grid, result.times)
     rows = table("", "prescribed", "mean strain", f"mean stress ({unit})")
     load = prescribed(result.load.strain, result.load.stress)
     strain, stress = by_component(result.mean_strain), by_component(result.mean_stress)

@@ -19,6 +19,7 @@ Convergence is the relative equilibrium residual in the dual norm,
 sqrt(<r, M r> / <r0, M r0>).
 """
 
+from fftmech.batch import solve_many
 from fftmech.discretization import SCHEMES, discretization
 from fftmech.errors import InputError
 from fftmech.grid import Grid
@@ -55,6 +56,7 @@ __all__ = [
     "read",
     "read_result",
     "solve",
+    "solve_many",
     "voigt_from_mandel",
     "write",
     "write_result",
