@@ -10,11 +10,11 @@ from fftmech import Effective
 from fftmech.engineering import isotropic_moduli
 from fftmech.tensors import COMPONENTS, voigt_from_mandel
 from fftmech_cli.method import (
-    METHOD,
     memory_check,
     method_options,
     note_speed,
     residual_bar,
+    take_method,
 )
 from fftmech_cli.rim import exit_code, print_json, show, table
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
@@ -35,7 +35,7 @@ def homogenize(
     fftmech homogenize rock.raw.gz --shape 128,128,128 --dtype uint8 \\
         --materials calcite.toml --json
     """
-    method = {key: options.pop(key) for key in METHOD}
+    method = take_method(options)
     microstructure = load_microstructure(
         source,
         res=res,

@@ -11,8 +11,9 @@ import numpy as np
 from fftmech import SCHEMES, SOLVERS, Grid
 from fftmech.discretization import discretization
 from fftmech.memory import check_memory
+from fftmech.solve import TOLERANCES
 
-METHOD = (
+_METHOD = (
     "scheme",
     "solver",
     "tolerance",
@@ -22,6 +23,14 @@ METHOD = (
     "threads",
 )
 """Names of what `method_options` adds, as `fftmech.solve` calls them."""
+
+
+def take_method(options: dict[str, Any]) -> dict[str, Any]:
+    """Take what `method_options` added, with the tolerance that goes with it."""
+    method = {key: options.pop(key) for key in _METHOD}
+    if method["tolerance"] is None:
+        method["tolerance"] = TOLERANCES[method["precision"]]
+    return method
 
 
 def method_options(command: Callable) -> Callable:
@@ -46,9 +55,8 @@ def method_options(command: Callable) -> Callable:
                 "--tol",
                 "tolerance",
                 type=float,
-                default=1e-6,
-                show_default=True,
-                help="Relative equilibrium residual to reach.",
+                help="Relative equilibrium residual to reach.  [default: 1e-6; 1e-5 in "
+                "single precision, which is its least]",
             ),
             click.option("--max-iterations", type=int, default=1000, show_default=True),
             click.option(

@@ -13,11 +13,11 @@ from fftmech.memory import size_text
 from fftmech.tensors import COMPONENTS, components_from_mandel
 from fftmech_cli.load import load_options, parse_load, prescribed
 from fftmech_cli.method import (
-    METHOD,
     memory_check,
     method_options,
     note_speed,
     residual_bar,
+    take_method,
 )
 from fftmech_cli.rim import (
     Finite,
@@ -76,7 +76,8 @@ def solve(
     fftmech solve micro.h5 --res 64
     fftmech solve grid.vti --materials steel.toml --uniaxial zz=1e-3 -o tension.vtkhdf
     """
-    method = {key: options.pop(key) for key in (*METHOD, "temperature")}
+    method = take_method(options)
+    method["temperature"] = options.pop("temperature")
     load = parse_load(strain, stress, uniaxial)
     if output is None:
         output = f"{Path(source).name.split('.')[0]}-result.vtkhdf"

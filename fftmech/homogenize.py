@@ -75,7 +75,7 @@ def homogenize(
     *,
     scheme: str = "rotated",
     solver: str = "cg",
-    tolerance: float = 1e-6,
+    tolerance: float | None = None,
     max_iterations: int = 1000,
     device: str = "cpu",
     precision: str = "double",
@@ -103,7 +103,7 @@ def homogenize(
         As `fftmech.solve`.
     """
     started = time.perf_counter()
-    check_options(tolerance, max_iterations, precision)
+    tolerance = check_options(tolerance, max_iterations, precision)
     method, discretized = get_solver(solver), discretization(scheme)
     microstructure = microstructure.check().with_changes(
         eigenstrain=None, thermal_expansion=None

@@ -270,9 +270,12 @@ def test_capped_solve_reports_failure_and_still_gives_fields(scheme, solver):
     assert np.isfinite(result.stress).all() and result.stress.any()
 
 
-def test_tolerance_beyond_single_precision_is_reported_not_claimed():
-    result = solve(sphere(8, SOFT, STIFF), SHEAR, tolerance=1e-12, precision="single")
-    assert not result.converged and "double" in result.advice
+def test_tolerance_beyond_single_precision_is_refused_and_the_default_attained():
+    body = sphere(8, SOFT, STIFF)
+    with pytest.raises(InputError, match="at least 1e-05.*--precision double"):
+        solve(body, SHEAR, tolerance=1e-6, precision="single")
+    result = solve(body, SHEAR, precision="single")
+    assert result.converged and result.tolerance == 1e-5
 
 
 def test_residual_reported_is_that_of_the_returned_fields(solver):
