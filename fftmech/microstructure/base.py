@@ -1,6 +1,7 @@
 """A microstructure: which phase fills each voxel, and what each phase is made of."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -87,7 +88,7 @@ class Microstructure:
         """Sorted ids of the phases that fill at least one voxel."""
         return np.flatnonzero(self.counts)
 
-    @property
+    @cached_property
     def counts(self) -> np.ndarray:
         """Number of voxels of each phase id, shape (max id + 1,)."""
         return np.bincount(self.phase.ravel())
