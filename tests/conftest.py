@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fftmech import SCHEMES, SOLVERS, Grid, Microstructure
+from fftmech.kernels import has_kernels
 from fftmech.materials import PORE, cubic, isotropic
 from fftmech.tensors import matrix_from_quaternion, rotate_stiffness
 
@@ -18,7 +19,7 @@ SHAPES = [(4, 6, 8), (5, 3, 7), (4, 5, 1), (1, 6, 1)]
 
 
 def pytest_generate_tests(metafunc):
-    """Run a test that names `scheme`, `solver` or `shape` over all of them."""
+    """Run a test that names `scheme`, `solver`, `shape`, `kernels` over all of them."""
     for name, values in (
         ("scheme", list(SCHEMES)),
         ("one_point_scheme", ONE_POINT),
@@ -29,11 +30,35 @@ def pytest_generate_tests(metafunc):
             own = metafunc.definition.iter_markers("parametrize")
             if not any(name in str(marker.args[0]) for marker in own):
                 metafunc.parametrize(name, values, ids=str)
+    if "kernels" in metafunc.fixturenames:
+        metafunc.parametrize("kernels", ["kernels", "reference"], indirect=True)
+
+
+def pytest_collection_modifyitems(items):
+    """Drop the reference code where a scheme has no other or it takes minutes."""
+    items[:] = [item for item in items if not _is_superfluous(item)]
+
+
+def _is_superfluous(item):
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    if parameters.get("kernels") != "reference":
+        return False
+    scheme = SCHEMES.get(parameters.get("scheme"))
+    without_kernels = scheme is not None and not has_kernels(scheme)
+    return without_kernels or item.get_closest_marker("slow") is not None
 
 
 @pytest.fixture
 def rng():
     return np.random.default_rng(20)
+
+
+@pytest.fixture
+def kernels(request, monkeypatch):
+    """Whether bodies have compiled kernels: laws hold with them and without."""
+    if request.param == "reference":
+        monkeypatch.setattr("fftmech.problem.get_kernels", lambda *body: None)
+    return request.param
 
 
 @pytest.fixture

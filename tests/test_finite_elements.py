@@ -8,6 +8,8 @@ import pytest
 from fftmech import Grid, Load, Microstructure, solve
 from fftmech.tensors import FACTORS, PAIRS
 
+pytestmark = pytest.mark.usefixtures("kernels")
+
 LOAD = Load(
     strain={"xx": 1e-3, "yz": -4e-4}, stress={"yy": 2e-3, "zz": 0.0, "xy": 1e-3}
 )

@@ -1,0 +1,401 @@
+"""The kernels compute what the reference code does."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from conftest import grains
+
+from fftmech import SCHEMES, Load
+from fftmech.backend import cpu_backend
+from fftmech.green import Green
+from fftmech.grid import Grid
+from fftmech.kernels import cpu, has_kernels
+from fftmech.kernels.cpu import CpuKernels
+from fftmech.kernels.hexahedron import BLOCK, CHUNK
+from fftmech.kernels.tables import Frame
+from fftmech.problem import Problem
+
+SERVED = [name for name, scheme in SCHEMES.items() if has_kernels(scheme)]
+TYPES = [np.float64, np.float32]
+TOLERANCE = {np.float64: 1e-13, np.float32: 1e-6}
+LONG = 2 * CHUNK + 2 * BLOCK + 12
+SHAPES = [
+    (4, 6, 8),
+    (5, 3, 7),
+    (4, 5, 1),
+    (1, 6, 1),
+    (1, 1, 9),
+    (7, 1, 1),
+    (1, 1, 1),
+    (2, 3, LONG),
+    (2, LONG, 1),
+    (2, 1, CHUNK),
+    (3, 2, CHUNK + 1),
+]
+"""Even, odd, 2-D, 1-D, one voxel; lines that are cut into pieces."""
+LOADS = {
+    "strain": Load(strain={"xx": 1.0}),
+    "mixed": Load(strain={"zz": 1.0}, stress={"xx": 0.0, "yy": 0.3, "xy": 0.1}),
+}
+
+
+class Body:
+    """Grains and a pore, with eigenstrain: reference code, kernels, random vectors.
+
+    Vectors have values of single precision, so that both precisions see the same.
+    """
+
+    def __init__(self, scheme, shape, phases="several"):
+        rng = np.random.default_rng(5)
+        voxels = int(np.prod(shape))
+        count = {"several": 6, "one": 1, "a voxel": voxels}[phases]
+        body = grains(shape, count)
+        if phases == "several":
+            body.stiffness[1] = 0
+        if phases == "a voxel":
+            body = body.with_changes(phase=rng.permutation(voxels).reshape(shape))
+        self.body = body.with_changes(
+            grid=Grid(shape, (1.0, 0.5, 0.7)),
+            eigenstrain=0.1 * rng.normal(size=(count, 6)),
+        ).check()
+        self.grid, self.phase = self.body.grid, self.body.phase
+        self.scheme = SCHEMES[scheme]
+        self.problem = self.new_problem(kernels=False)
+        self.E = rng.normal(size=6)
+        vectors = rng.normal(size=(3, 3 * voxels)).astype(np.float32)
+        self.u, self.r, self.q = vectors.astype(float)
+        weights = rng.uniform(0.5, 2, 3 * voxels).astype(np.float32)
+        self.weights = weights.astype(float)
+
+    def new_problem(self, load=LOADS["strain"], **options):
+        return Problem(self.body, load, self.scheme, cpu_backend(1), **options)
+
+    def new_kernels(self, threads=1, fft=None):
+        """Kernels that use these threads however small the grid is."""
+        return CpuKernels(
+            Frame.of(self.scheme, self.grid),
+            self.phase,
+            self.body.stiffness,
+            self.body.eigenstrain,
+            self.problem.reference,
+            cpu_backend(threads, fft).blocks,
+            threads,
+        )
+
+    def strain(self):
+        """E + sym(D u), by the reference code."""
+        u = self.u.reshape(self.problem.nodes)
+        return self.scheme.strain(u, self.grid) + self.E[:, None, None, None]
+
+    def force(self, stress):
+        return self.scheme.strain_adjoint(stress, self.grid).ravel()
+
+    def inverse(self, r):
+        return self.problem.green.solve(r.reshape(self.problem.nodes)).ravel()
+
+    def mean(self, values):
+        return values.sum() / self.grid.voxels
+
+    def everything(self, kernels, dtype=np.float64):
+        """All that kernels compute, a list of arrays."""
+        u, r, q, w = (a.astype(dtype) for a in (self.u, self.r, self.q, self.weights))
+        out = np.empty_like(u)
+        results = [*kernels.apply(u, self.E, out, True), out.copy()]
+        results += kernels.fields(u, self.E)
+        results += [kernels.quadratic(u, self.E, self.body.stiffness)]
+        results += [kernels.descend(r, 0.3, q, w), kernels.dot(u, r)]
+        kernels.turn(u, 0.3, q, 0.7, w)
+        kernels.descend(r)
+        kernels.finish(out)
+        kernels.add(u, 0.1, r)
+        return [*map(np.array, results), u, r, q, out]
+
+
+@pytest.fixture(params=SERVED)
+def served(request):
+    return request.param
+
+
+@pytest.fixture(params=TYPES, ids=["double", "single"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture(params=SHAPES, ids=str)
+def body(request, served):
+    return Body(served, request.param)
+
+
+@pytest.fixture(params=["one", "a voxel"])
+def phased(request, served):
+    return Body(served, (5, 4, 2 * BLOCK + 5), request.param)
+
+
+def assert_close(actual, expected, dtype, scale=None):
+    """Equal to rounding in this precision, relative to `scale` or the largest value."""
+    scale = abs(np.asarray(expected)).max() if scale is None else scale
+    atol = TOLERANCE[dtype] * (scale + 1e-30)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=atol)
+
+
+def assert_all_close(actual, expected, dtype):
+    for a, b in zip(actual, expected, strict=True):
+        assert_close(a, b, dtype)
+
+
+def check_operator(body, dtype, total):
+    law = body.problem.material.stress if total else body.problem.material.tangent
+    stress = law(body.strain())
+    force, scale = body.force(stress), abs(stress).max()
+    out = np.empty(body.u.size, dtype)
+    mean, work = body.new_kernels().apply(body.u.astype(dtype), body.E, out, total)
+    assert mean.dtype == float
+    assert_close(out, force, dtype, 20 * scale)
+    assert_close(mean, stress.mean(axis=(0, 2, 3, 4)), dtype, scale)
+    assert_close(work, body.mean(force * body.u), dtype, 20 * scale)
+
+
+@pytest.mark.parametrize("total", [False, True], ids=["strain", "with eigenstrain"])
+def test_operator_is_the_adjoint_of_the_stress(body, dtype, total):
+    check_operator(body, dtype, total)
+
+
+def test_operator_holds_for_one_phase_and_for_one_a_voxel(phased, dtype):
+    check_operator(phased, dtype, total=True)
+
+
+def test_double_displacement_gives_single_forces(body):
+    kernels = body.new_kernels()
+    double, single = (np.empty(body.u.size, dtype) for dtype in TYPES)
+    answers = [kernels.apply(body.u, body.E, out, True) for out in (double, single)]
+    assert_close(single, double, np.float32)
+    for a, b in zip(*answers, strict=True):  # sums do not see the rounding of `out`
+        assert_close(a, b, np.float64, 20 * abs(double).max())
+
+
+def test_quadratic_form_is_the_mean_over_points(body, dtype):
+    matrices = np.random.default_rng(6).normal(size=(6, 6, 6))
+    matrices += matrices.transpose(0, 2, 1)
+    e = body.strain()
+    total = np.einsum("qixyz,xyzij,qjxyz->", e, matrices[body.phase], e)
+    expected = total / len(e) / body.grid.voxels
+    actual = body.new_kernels().quadratic(body.u.astype(dtype), body.E, matrices)
+    assert_close(actual, expected, dtype, 20 * (e**2).sum(axis=1).mean())
+
+
+def check_fields(body, dtype):
+    strain = body.strain()
+    stress = body.problem.stress(strain)
+    energy = body.problem.material.energy(strain).mean(axis=0)
+    actual = body.new_kernels().fields(body.u.astype(dtype), body.E)
+    for field, expected in zip(actual[:2], (strain, stress), strict=True):
+        assert field.dtype == dtype
+        assert_close(field, expected.mean(axis=0), dtype, abs(expected).max())
+    assert_close(actual[2], energy, dtype, 4 * energy.max())
+
+
+def test_fields_are_voxel_averages(body, dtype):
+    check_fields(body, dtype)
+
+
+def test_fields_hold_for_one_phase_and_for_one_a_voxel(phased, dtype):
+    check_fields(phased, dtype)
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+def test_descent_updates_the_residual_and_preconditions_it(body, dtype, weighted):
+    kernels, W = body.new_kernels(), body.weights if weighted else 1.0
+    weights = body.weights.astype(dtype) if weighted else None
+    r, z = body.r.astype(dtype), np.empty(body.r.size, dtype)
+    new = body.r - 0.3 * body.q
+    expected = W * body.inverse(W * new)
+    energy = kernels.descend(r, 0.3, body.q.astype(dtype), weights)
+    kernels.finish(z, weights)
+    assert_close(r, new, dtype)
+    assert_close(z, expected, dtype, 2 * abs(body.inverse(W * new)).max())
+    assert_close(energy, body.mean(expected * new), dtype, energy)
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("solution", TYPES, ids=["of double", "of single"])
+def test_turn_moves_along_the_old_direction(served, dtype, solution, weighted):
+    body = Body(served, (5, 3, 7))
+    kernels, W = body.new_kernels(), body.weights if weighted else 1.0
+    weights = body.weights.astype(dtype) if weighted else None
+    v, p = body.u.astype(solution), body.q.astype(dtype)
+    kernels.descend(body.r.astype(dtype), weights=weights)
+    kernels.turn(v, 0.3, p, 0.7, weights)
+    assert v.dtype == solution and p.dtype == dtype
+    # alpha has the precision of v
+    assert_close(v, body.u + 0.3 * body.q, solution)
+    assert_close(p, W * body.inverse(W * body.r) + 0.7 * body.q, dtype)
+
+
+@pytest.mark.parametrize("other", TYPES, ids=["and double", "and single"])
+def test_sum_and_product_of_two_vectors(body, dtype, other):
+    kernels = body.new_kernels()
+    a, b = body.u.astype(dtype), body.q.astype(other)
+    size = body.mean(abs(body.u * body.q))
+    energy = kernels.dot(a, b)
+    both = np.float32 if dtype == other == np.float32 else np.float64
+    assert_close(energy, body.mean(body.u * body.q), both, size)
+    kernels.add(a, -0.3, b)
+    assert_close(a, body.u - 0.3 * body.q, dtype)
+
+
+def test_a_twin_has_a_descent_of_its_own(served):
+    body = Body(served, (5, 3, 7))
+    kernels = body.new_kernels(threads=2)
+    kernels.descend(body.r.copy())
+    twin, results = kernels.twin(threads=1), np.empty((2, body.r.size))
+    twin.descend(body.q.copy())
+    for own, z, r in zip((kernels, twin), results, (body.r, body.q), strict=True):
+        own.finish(z)
+        assert_close(z, body.inverse(r), np.float64)
+    out = np.empty((2, body.r.size))
+    for own, f in zip((kernels, twin), out, strict=True):
+        own.apply(body.u, body.E, f, total=True)
+    np.testing.assert_array_equal(*out)
+
+
+@pytest.mark.parametrize("threads", [2, 16])
+def test_operator_and_sums_do_not_depend_on_the_number_of_threads(body, dtype, threads):
+    results = []
+    for count in (1, threads):
+        kernels, out = body.new_kernels(count), np.empty(body.u.size, dtype)
+        u, q = body.u.astype(dtype), body.q.astype(dtype)
+        sums = [*kernels.apply(u, body.E, out, True), kernels.dot(u, q)]
+        sums.append(kernels.quadratic(u, body.E, body.body.stiffness))
+        fields = [field.ravel() for field in kernels.fields(u, body.E)]
+        kernels.add(u, 0.3, q)
+        results.append(np.hstack([*sums, out, *fields, u]))
+    np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("threads", [2, 16])
+def test_preconditioner_does_not_depend_on_the_number_of_threads(body, dtype, threads):
+    # FFT libraries take as many lines at once as fit a register, and the rest singly
+    one, several = (
+        body.everything(body.new_kernels(count), dtype) for count in (1, threads)
+    )
+    assert_all_close(several, one, dtype)
+
+
+def test_results_do_not_depend_on_the_size_of_blocks(served, dtype, monkeypatch):
+    body = Body(served, (5, 7, 4))
+    whole = body.everything(body.new_kernels(2), dtype)
+    plane = 3 * 7 * 4 * np.dtype(dtype).itemsize
+    for size in (1, 2 * plane):  # one plane, and two with one left over
+        monkeypatch.setattr(cpu, "BLOCK_BYTES", size)
+        cut = body.everything(body.new_kernels(2), dtype)
+        assert_all_close(cut, whole, dtype)
+
+
+def test_fft_libraries_give_the_same(body, dtype):
+    pytest.importorskip("ducc0")
+    results = [
+        body.everything(body.new_kernels(2, fft), dtype) for fft in ("ducc0", "scipy")
+    ]
+    assert_all_close(*results, dtype)
+
+
+def null_fields(scheme, grid, rng):
+    """Fields of null modes alone: along each axis the mean, the Nyquist wave, or any.
+
+    Transforms are exact where axes have 2^n nodes.
+    """
+    null = scheme.null_modes(grid)
+    for kinds in product(("mean", "nyquist", "any"), repeat=3):
+        modes, lines = [], []
+        for kind, n, size in zip(kinds, grid.shape, null.shape, strict=True):
+            every = {"mean": [0], "nyquist": [n // 2], "any": list(range(size))}
+            modes.append(every[kind])
+            sign = {"mean": 1.0, "nyquist": -1.0}.get(kind)
+            lines.append(rng.normal(size=n) if sign is None else sign ** np.arange(n))
+        if null[np.ix_(*modes)].all():
+            yield np.einsum("i,j,k->ijk", *lines)
+
+
+# mean or Nyquist along each axis; two at Nyquist and any third, or the mean
+NULL_FIELDS = {"central": 8, "rotated": 8, "hex8": 1, "forward": 1}
+
+
+@pytest.mark.parametrize("shape", [(4, 8, 16), (8, 4, 4)], ids=str)
+def test_null_modes_are_preconditioned_to_exactly_zero(served, dtype, shape, rng):
+    body = Body(served, shape)
+    kernels = body.new_kernels()
+    fields = list(null_fields(body.scheme, body.grid, rng))
+    assert len(fields) == NULL_FIELDS[served]
+    for field in fields:
+        r = np.einsum("c,xyz->cxyz", rng.normal(size=3), field).astype(dtype)
+        z = np.full(r.size, np.nan, dtype)
+        assert kernels.descend(r.ravel()) == 0
+        kernels.finish(z)
+        assert not z.any()
+
+
+@pytest.mark.parametrize("reference", [(1, 1), (500, 1), (1, 50)], ids=str)
+@pytest.mark.parametrize("spacing", [(1, 1, 1), (1, 0.1, 8)], ids=str)
+def test_single_preconditioner_is_as_accurate_as_single_transforms(
+    served, reference, spacing
+):
+    # 64 nodes along two axes; in the energy norm, in which errors of rotated's modes
+    # near Nyquist count most
+    shape = (64, 8, 64)
+    body = grains(shape, count=2).with_changes(grid=Grid(shape, spacing)).check()
+    scheme, backend = SCHEMES[served], cpu_backend()
+    problem = Problem(body, LOADS["strain"], scheme, backend, reference=reference)
+    kernels = problem.kernels
+    green = Green(scheme, body.grid, backend, *reference, precision=np.float32)
+    r = np.random.default_rng(1).normal(size=(3, *shape)).astype(np.float32)
+    z, products = [], []
+    for dtype in TYPES:
+        z.append(np.empty(r.size, dtype))
+        products.append(kernels.descend(r.astype(dtype).ravel()))
+        kernels.finish(z[-1])
+    z.append(green.solve(r).ravel())  # the symbols are made in double precision
+    medium = np.array([problem.reference_stiffness] * 2)
+    actual, unavoidable = (
+        (kernels.quadratic(other - z[0], np.zeros(6), medium) / products[0]) ** 0.5
+        for other in z[1:]
+    )
+    assert actual < 2 * unavoidable + 1e-5
+    if reference == spacing[:2]:  # nothing ill-conditioned but the symbols
+        assert actual < 2e-5
+    assert products[1] == pytest.approx(products[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("load", LOADS.values(), ids=LOADS)
+def test_problem_with_kernels_is_the_problem_without(served, load, rng):
+    body = Body(served, (4, 5, 6))
+    a, b = (body.new_problem(load, kernels=k) for k in (True, False))
+    assert a.kernels is not None and b.kernels is None
+    n = a.zeros().size
+    v, p, r, q = rng.normal(size=(4, n))
+    for x in (v, p, r, q):
+        x[-6:][~load.free] = 0
+    weights = np.append(rng.uniform(0.5, 2, n - 6), np.ones(6))
+    results = []
+    for problem in (a, b):
+        v1, p1, r1 = v.copy(), p.copy(), r.copy()
+        stress, residual = problem.balance(v1)
+        Kp, work = problem.curvature(p1)
+        z, product = problem.descend(r1, 0.3, q, weights)
+        problem.turn(v1, 0.5, p1, 0.7, z, weights)
+        problem.advance(v1, -0.2, q)
+        fields = np.concatenate([f.ravel() for f in problem.fields(v)])
+        sums = [work, product, problem.dot(v, r)]
+        M = problem.precondition(r)
+        results.append(
+            [stress, residual, Kp, v1, p1, r1, M, problem.uniform(), fields, sums]
+        )
+    for one, other in zip(*results, strict=True):
+        assert_close(one, other, np.float64, 10 * abs(np.asarray(other)).max())
+
+
+def test_problems_have_kernels_where_their_scheme_has(scheme):
+    body = grains((3, 3, 3)).check()
+    problem = Problem(body, LOADS["strain"], SCHEMES[scheme], cpu_backend())
+    assert (problem.kernels is not None) == (scheme in SERVED)
+    assert problem.search == (np.float32 if problem.kernels else np.float64)
