@@ -43,7 +43,7 @@ def homogenize(
         check=memory_check(**method),
         **options,
     )
-    with residual_bar(method["tolerance"], "Load 1 of 6") as report:
+    with residual_bar(method, microstructure.grid, "Load 1 of 6") as report:
         effective = fftmech.homogenize(
             microstructure,
             progress=lambda load, count, residual: report(

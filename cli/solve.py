@@ -98,7 +98,7 @@ def solve(
                 f"--initial {initial} has {size_text(has)} voxels: expected "
                 f"{size_text(wants)}; solve it again at this --res"
             )
-    with residual_bar(method["tolerance"], "Solving") as progress:
+    with residual_bar(method, microstructure.grid, "Solving") as progress:
         result = fftmech.solve(
             microstructure, load, initial=guess, progress=progress, **method
         )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fftmech.advice import advice_for
 from fftmech.backend import get_backend, threads_for
 from fftmech.batch import Check, run_together
 from fftmech.bounds import bounds
@@ -16,8 +17,9 @@ from fftmech.engineering import engineering_constants, symmetry_distances
 from fftmech.load import Load
 from fftmech.memory import check_memory
 from fftmech.microstructure.base import Microstructure
+from fftmech.options import PRECISIONS, check_options
 from fftmech.problem import Problem
-from fftmech.solve import PRECISIONS, Outcome, advice_for, check_options, iterate
+from fftmech.solve import Outcome, iterate
 from fftmech.solvers import get_solver
 
 
@@ -103,7 +105,7 @@ def homogenize(
         As `fftmech.solve`.
     """
     started = time.perf_counter()
-    tolerance = check_options(tolerance, max_iterations, precision)
+    tolerance = check_options(tolerance, max_iterations, precision, microstructure.grid)
     method, discretized = get_solver(solver), discretization(scheme)
     microstructure = microstructure.check().with_changes(
         eigenstrain=None, thermal_expansion=None
@@ -113,7 +115,7 @@ def homogenize(
     problem = Problem(
         microstructure, Load(), discretized, backend, PRECISIONS[precision]
     )
-    compiled = problem.prepare()
+    compiled = problem.prepare(method.mixed)
     # a small body: one load a thread; a large one: all threads on one load
     together = min(backend.threads, 6) if threads_for(problem.grid.voxels) == 1 else 1
     units = [

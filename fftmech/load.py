@@ -72,6 +72,13 @@ class Load:
             strain=dict(zip(COMPONENTS, np.asarray(strain) / FACTORS, strict=True))
         )
 
+    def scaled(self, factor: float) -> "Load":
+        """Return `factor` times this load."""
+        return Load(
+            strain={name: factor * value for name, value in self.strain.items()},
+            stress={name: factor * value for name, value in self.stress.items()},
+        )
+
     @property
     def free(self) -> np.ndarray:
         """Components whose mean stress is prescribed, boolean, shape (6,)."""

@@ -181,12 +181,18 @@ class Problem:
         """Stress at integration points, Mandel, (q, 6, x, y, z)."""
         return self.material.stress(strain)
 
-    def prepare(self) -> float:
-        """Make what the first iteration needs; seconds spent on compiling kernels."""
+    def prepare(self, mixed: bool) -> float:
+        """Make what the first iteration needs; seconds spent on compiling kernels.
+
+        `mixed` is whether the solver carries its vectors in the precision `search`.
+        """
         if self.kernels is None:
             self.green  # noqa: B018
             return 0.0
-        return self.kernels.prepare(self.precision, self.search)
+        seconds = self.kernels.prepare(self.precision, self.search)
+        if not mixed:
+            seconds += self.kernels.prepare(self.precision, self.precision)
+        return seconds
 
     def fields(self, v: Any) -> tuple[Any, Any, Any]:
         """Voxel averages of strain, stress, Mandel (6, x, y, z), and energy density."""

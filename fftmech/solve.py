@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fftmech.advice import advice_for
 from fftmech.backend import get_backend, to_numpy
 from fftmech.certificate import certify_solution
 from fftmech.discretization import discretization
@@ -13,20 +14,17 @@ from fftmech.errors import InputError
 from fftmech.load import Load
 from fftmech.memory import check_memory
 from fftmech.microstructure.base import Microstructure
+from fftmech.options import PRECISIONS, check_options, check_temperature
 from fftmech.percolation import check_load
-from fftmech.problem import Problem
+from fftmech.problem import Problem, total_eigenstrain
+from fftmech.reference import reference_medium, reference_stiffness
 from fftmech.result import Result
 from fftmech.solvers import Solver, get_solver
 
-PRECISIONS = {"double": np.float64, "single": np.float32}
-
-TOLERANCES = {"double": 1e-6, "single": 1e-5}
-"""Tolerance by precision if none is given.
-
-In single precision it is also the least: rounding of the displacement ends the descent,
-between 3e-7 and 3e-6 for the polycrystals, contrasts and pores of 32^3 to 96^3 voxels
-that were tried, higher on finer grids.
-"""
+# Loads of other sizes are scaled: single precision has a limited range, and the squares
+# of residuals have twice the exponent.
+ORDINARY = 1e-9, 1e9
+EXTREME = 1e-150, 1e150
 
 # A residual that has grown by this factor will not come back.
 DIVERGED = 1e6
@@ -72,7 +70,7 @@ def solve(
     tolerance
         On the relative equilibrium residual sqrt(<r, M r> / <r0, M r0>), with M the
         inverse of the reference medium and r0 the residual of a homogeneous strain;
-        if None, `TOLERANCES`.
+        `default_tolerance` if None.
     max_iterations
         Stop there; the result says so (`Result.status`).
     device, precision, threads
@@ -101,7 +99,9 @@ def solve(
         Names, values, shapes or a load that cannot be solved.
     """
     started = time.perf_counter()
-    tolerance = check_options(tolerance, max_iterations, precision, reference)
+    tolerance = check_options(
+        tolerance, max_iterations, precision, microstructure.grid, reference
+    )
     if not isinstance(load, Load):
         raise InputError(
             f"load {load!r}: expected fftmech.Load(strain=..., stress=...)"
@@ -111,17 +111,18 @@ def solve(
     check_temperature(microstructure, temperature)
     check_load(microstructure, load)
     check_memory(microstructure.grid, discretized, precision, device, solver)
+    unit = _unit(microstructure, load, temperature)
     problem = Problem(
-        microstructure,
-        load,
+        _scaled(microstructure, temperature, unit),
+        load.scaled(unit),
         discretized,
         get_backend(device, threads),
         PRECISIONS[precision],
         reference,
-        temperature,
+        temperature if unit == 1 else 0.0,
     )
-    v = _initial(problem, initial)
-    compiled = problem.prepare()
+    v = _initial(problem, initial, unit)
+    compiled = problem.prepare(method.mixed)
     setup = time.perf_counter()
 
     v, status, residuals, balance = iterate(
@@ -129,6 +130,15 @@ def solve(
     )
     certified = certify_solution(problem, v, balance).as_dict() if certificate else {}
     strain, stress, energy = problem.fields(v)
+    u, mean_stress = problem.displacement(v)[:3], balance[0]
+    mean_strain = to_numpy(problem.mean_strain(v)).astype(float)
+    if unit != 1:
+        for field in (u, strain, stress, mean_strain, mean_stress):
+            field /= unit
+        energy /= unit**2
+        for name in ("gap", "energy_upper", "energy_lower"):
+            if certified.get(name) is not None:
+                certified[name] /= unit**2
     solved = time.perf_counter()
     return Result(
         microstructure=microstructure,
@@ -136,12 +146,12 @@ def solve(
         scheme=scheme,
         solver=solver,
         tolerance=tolerance,
-        displacement=to_numpy(problem.displacement(v)[:3]),
+        displacement=to_numpy(u),
         strain=to_numpy(strain),
         stress=to_numpy(stress),
         energy_density=to_numpy(energy),
-        mean_strain=to_numpy(problem.mean_strain(v)).astype(float),
-        mean_stress=balance[0],
+        mean_strain=mean_strain,
+        mean_stress=mean_stress,
         energy=float(energy.mean()),
         status=status,
         advice=advice_for(status, problem, solver, max_iterations, precision),
@@ -244,7 +254,30 @@ def _root(square: float) -> float:
     return float(np.sqrt(np.maximum(square, 0.0)))
 
 
-def _initial(problem: Problem, initial: Any) -> Any:
+def _unit(microstructure: Microstructure, load: Load, temperature: float) -> float:
+    """Factor of loads and eigenstrains that brings extreme ones near one."""
+    C0 = reference_stiffness(*reference_medium(microstructure))
+    sizes = [load.mean_strain, np.linalg.solve(C0, load.mean_stress)]
+    eigenstrain = total_eigenstrain(microstructure, temperature)
+    if eigenstrain is not None:
+        sizes.append(eigenstrain[microstructure.phases].ravel())
+    size = float(abs(np.concatenate(sizes)).max())
+    if ORDINARY[0] <= size <= ORDINARY[1] or not EXTREME[0] < size < EXTREME[1]:
+        return 1.0
+    return 2.0 ** -round(np.log2(size))
+
+
+def _scaled(
+    microstructure: Microstructure, temperature: float, unit: float
+) -> Microstructure:
+    """The body with `unit` times its eigenstrain, thermal expansion included."""
+    eigenstrain = total_eigenstrain(microstructure, temperature)
+    if unit == 1 or eigenstrain is None:
+        return microstructure
+    return microstructure.with_changes(eigenstrain=unit * eigenstrain)
+
+
+def _initial(problem: Problem, initial: Any, unit: float) -> Any:
     """Unknown vector of an initial guess: a displacement fluctuation or a Result."""
     if initial is None:
         return None
@@ -268,81 +301,5 @@ def _initial(problem: Problem, initial: Any) -> Any:
     if not bool(xp.isfinite(u).all()):
         raise InputError("initial displacement has values that are not finite")
     problem.displacement(v)[:3] = u
+    v *= unit
     return v
-
-
-def check_options(
-    tolerance: float | None,
-    max_iterations: int,
-    precision: str,
-    reference: tuple[float, float] | None = None,
-) -> float:
-    """Refuse numbers that no solve can use; return the tolerance.
-
-    Raises
-    ------
-    InputError
-        Naming the option.
-    """
-    if precision not in PRECISIONS:
-        raise InputError(f"precision {precision!r}: expected double or single")
-    if tolerance is None:
-        tolerance = TOLERANCES[precision]
-    if not 0 < tolerance < 1:
-        raise InputError(f"tolerance {tolerance}: expected a number in (0, 1)")
-    if precision == "single" and tolerance < TOLERANCES["single"]:
-        raise InputError(
-            f"tolerance {tolerance:g} with precision single: expected at least "
-            f"{TOLERANCES['single']:g}, which rounding allows; use --precision double"
-        )
-    if max_iterations < 1:
-        raise InputError(f"max_iterations {max_iterations}: expected at least 1")
-    if reference is not None and not all(np.isfinite(m) and m > 0 for m in reference):
-        raise InputError(f"reference {reference}: expected two positive moduli (K, G)")
-    return tolerance
-
-
-def check_temperature(microstructure: Microstructure, temperature: float) -> None:
-    """Refuse a temperature change that is no number, or that nothing feels.
-
-    Raises
-    ------
-    InputError
-        Saying which.
-    """
-    if not np.isfinite(temperature):
-        raise InputError(f"temperature change {temperature}: expected a finite number")
-    if temperature and microstructure.thermal_expansion is None:
-        raise InputError(
-            f"temperature change {temperature:g}: no phase expands; add "
-            "thermal_expansion to the materials file"
-        )
-
-
-def advice_for(
-    status: str, problem: Problem, solver: str, max_iterations: int, precision: str
-) -> str:
-    """One line on what to do about a status."""
-    if status == "converged":
-        return ""
-    scheme = problem.scheme.name
-    if not np.isfinite(problem.scale):
-        return "the numbers overflow; check the units and the size of the load"
-    pores = len(problem.microstructure.pores) > 0
-    if status == "diverged" and pores and problem.load.free.any():
-        return (
-            "the solid may be a mechanism that cannot carry the prescribed stress; "
-            "prescribe strains instead"
-        )
-    if solver not in ("cg", "jacobi-cg"):
-        return "use --solver cg, which needs no finite contrast"
-    if pores and scheme not in ("rotated", "hex8"):
-        return f"scheme {scheme} does not converge with pores; use --scheme rotated"
-    if status == "stagnated" and precision == "single":
-        return "rounding ends the descent; use --precision double or a larger --tol"
-    if status == "max_iterations":
-        return (
-            f"raise --max-iterations (now {max_iterations}) or --tol; rough or grey "
-            "images may need --scheme hex8 --solver jacobi-cg"
-        )
-    return "rounding ends the descent; use a larger --tol"

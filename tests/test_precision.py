@@ -8,8 +8,9 @@ from fftmech import SCHEMES, Grid, Load, Microstructure, solve
 from fftmech.backend import cpu_backend
 from fftmech.materials import cubic, isotropic
 from fftmech.microstructure import polycrystal
+from fftmech.options import default_tolerance
 from fftmech.problem import Problem
-from fftmech.solve import TOLERANCES, iterate
+from fftmech.solve import iterate
 from fftmech.solvers import get_solver
 
 STEEL = cubic(C11=204.6, C12=137.7, C44=126.2)
@@ -23,7 +24,7 @@ LOADS = {
     "strain": Load(strain={"xx": 1e-3, "xy": -5e-4}),
     "mixed": Load.uniaxial("zz", 1e-3),
 }
-LEAST = TOLERANCES["single"]
+LEAST = default_tolerance("single", Grid((64, 64, 64)))
 
 
 @pytest.fixture(params=BODIES)
@@ -145,3 +146,35 @@ def test_pascals_and_micrometres_converge_like_numbers_of_order_one(
     error = abs(result.stress / (1e9 * factor) - expected.stress).max()
     assert error < 10 * tolerance * abs(expected.stress).max()
     assert result.energy == pytest.approx(1e9 * factor**2 * expected.energy, rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [1e-140, 1e-30, 1e-18, 1e18, 1e30, 1e140], ids=str)
+def test_loads_of_extreme_size_are_solved_like_any_other(size, element):
+    body = BODIES["pore"](8).with_changes(eigenstrain=np.full((2, 6), 0.1))
+    plain = solve(body, Load.uniaxial("zz", 1.0), scheme=element)
+    body = body.with_changes(eigenstrain=size * body.eigenstrain)
+    result = solve(body, Load.uniaxial("zz", size), scheme=element)
+    assert result.converged and result.iterations == plain.iterations
+    for name in ("displacement", "strain", "stress", "mean_strain", "mean_stress"):
+        one, other = getattr(plain, name), getattr(result, name) / size
+        np.testing.assert_allclose(other, one, atol=1e-6 * abs(one).max())
+    assert result.energy == pytest.approx(plain.energy * size**2, rel=1e-6)
+    again = solve(body, Load.uniaxial("zz", size), scheme=element, initial=result)
+    assert again.iterations == 0
+
+
+def test_certificate_of_an_extreme_load_has_its_units():
+    body = BODIES["polycrystal"](8)
+    plain = solve(body, Load(strain={"xx": 1.0})).certificate
+    tiny = solve(body, Load(strain={"xx": 1e-30})).certificate
+    assert tiny["relative"] == pytest.approx(plain["relative"], rel=1e-2)
+    for name in ("gap", "energy_upper", "energy_lower"):
+        assert tiny[name] == pytest.approx(1e-60 * plain[name], rel=1e-2)
+
+
+def test_threads_do_not_change_a_bit(monkeypatch):
+    monkeypatch.setattr("fftmech.kernels.threads_for", lambda n, threads=None: threads)
+    body, load = sphere(16, SOFT, 1000 * SOFT), LOADS["strain"]
+    one, two, five = (solve(body, load, threads=t) for t in (1, 2, 5))
+    np.testing.assert_array_equal(two.stress, one.stress)
+    np.testing.assert_array_equal(five.stress, one.stress)

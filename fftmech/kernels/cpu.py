@@ -7,6 +7,7 @@ planes are there.
 """
 
 import time
+from collections.abc import Callable, Iterator
 from copy import copy
 from functools import cache
 from typing import Any
@@ -24,6 +25,9 @@ from fftmech.kernels.tables import Frame
 BLOCK_BYTES = 2**18
 
 DOT_PARTS = 64
+
+# A grid is cut into at least so many blocks, where it has so many planes.
+MOST_THREADS = 16
 
 
 class CpuKernels:
@@ -140,8 +144,8 @@ class CpuKernels:
         q4 = None if q is None else q.reshape(r4.shape)
         alpha = r.dtype.type(alpha)
 
-        def planes(first: int, last: int) -> None:
-            for part in self._blocks(first, last, r.itemsize * 3 * ny * nz):
+        def planes(parts: Iterator[slice]) -> None:
+            for part in parts:
                 block = r4[:, part]
                 if q4 is not None:
                     for own, other in zip(block, q4[:, part], strict=True):
@@ -150,7 +154,7 @@ class CpuKernels:
                     block = block * weights.reshape(r4.shape)[:, part]
                 self._transform.planes(block, spectrum[:, part])
 
-        parallel(planes, nx, self._threads)
+        self._each_block(nx, r.itemsize * 3 * ny * nz, planes)
         dtype = r.dtype.type
         multiplicity = frame.grid.spectral_weights().ravel().astype(dtype)
         sums = np.zeros(ny)
@@ -159,10 +163,9 @@ class CpuKernels:
         bulk, shear = self._reference
         constants = [dtype(c) for c in (bulk - 2 * shear / 3, shear, factor)]
 
-        def rows(first: int, last: int) -> None:
-            size = spectrum.itemsize * 3 * nx * spectrum.shape[-1]
+        def rows(parts: Iterator[slice]) -> None:
             scratch = np.empty(spectral.ROWS * int(spectral.P), dtype)
-            for part in self._blocks(first, last, size):
+            for part in parts:
                 block = spectrum[:, :, part]
                 self._transform.rows(block, forward=True)
                 spectral.inverses[frame.real](
@@ -179,7 +182,8 @@ class CpuKernels:
                 )
                 self._transform.rows(block, forward=False)
 
-        parallel(rows, ny, self._threads)
+        size = spectrum.itemsize * 3 * nx * spectrum.shape[-1]
+        self._each_block(ny, size, rows)
         return float(sums.sum()) * factor
 
     def turn(
@@ -240,9 +244,9 @@ class CpuKernels:
         nx, ny, nz = self._frame.grid.shape
         spectrum = self._half_spectrum(dtype)
 
-        def planes(first: int, last: int) -> None:
+        def planes(parts: Iterator[slice]) -> None:
             work = None
-            for part in self._blocks(first, last, dtype.itemsize * 3 * ny * nz):
+            for part in parts:
                 count = part.stop - part.start
                 if work is None:
                     work = np.empty((3, count, ny, nz), dtype)
@@ -252,7 +256,7 @@ class CpuKernels:
                     block *= weights.reshape(3, nx, ny, nz)[:, part]
                 use(part, block)
 
-        parallel(planes, nx, self._threads)
+        self._each_block(nx, dtype.itemsize * 3 * ny * nz, planes)
 
     def _apply(
         self, u: np.ndarray, E: np.ndarray, out: np.ndarray, table: np.ndarray
@@ -310,11 +314,20 @@ class CpuKernels:
             self._spectrum = np.empty(shape, complex_type)
         return self._spectrum
 
-    @staticmethod
-    def _blocks(first: int, last: int, size: int):
-        step = max(1, BLOCK_BYTES // size)
-        for start in range(first, last, step):
-            yield slice(start, min(start + step, last))
+    def _each_block(
+        self, count: int, size: int, work: Callable[[Iterator[slice]], None]
+    ) -> None:
+        """Share out blocks of range(count), an entry of `size` bytes, to the threads.
+
+        Blocks do not depend on the number of threads, and so neither does rounding.
+        """
+        step = max(1, min(BLOCK_BYTES // size, -(-count // MOST_THREADS)))
+        edges = [*range(0, count, step), count]
+
+        def part(first: int, last: int) -> None:
+            work(slice(edges[i], edges[i + 1]) for i in range(first, last))
+
+        parallel(part, len(edges) - 1, self._threads)
 
 
 @cache
@@ -332,6 +345,7 @@ def _compile(
     kernels.descend(p, 0.0, p)
     kernels.turn(v, 0.0, p, 0.0)
     kernels.add(v, 0.0, p)
+    kernels.add(v, 0.0, v)
     kernels.dot(p, v)
     kernels.fields(v, np.zeros(6))
 

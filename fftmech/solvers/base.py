@@ -26,9 +26,13 @@ class State(NamedTuple):
 
 
 class Solver(ABC):
-    """An iterative method for K v = b."""
+    """An iterative method for K v = b.
+
+    `mixed` says whether its vectors, but for v, are of the precision `Problem.search`.
+    """
 
     name: str
+    mixed: bool = False
 
     @abstractmethod
     def init(self, problem: Problem, v: Any) -> State:

@@ -41,6 +41,8 @@ class ConjugateGradient(Solver):
         Whether the preconditioner is scaled with the local stiffness.
     """
 
+    mixed = True
+
     def __init__(self, name: str, jacobi: bool = False) -> None:
         self.name = name
         self.jacobi = jacobi
