@@ -64,6 +64,10 @@ class Effective:
         return self.status == "converged"
 
 
+# Share of a solution's energy from which another one is worth starting from.
+LEAST_GAIN = 0.01
+
+
 class Solved(NamedTuple):
     """A unit load's outcome, its force b, and <v_n, b> of the loads before it."""
 
@@ -137,9 +141,11 @@ def homogenize(
                 progress(m, count, residual)
 
         force = units[m].residual(units[m].zeros(), problem.search)
-        norm = np.sqrt(max(units[m].descend(force)[1], 0.0))
         work = [problem.dot(v, force) for v in solutions]
         start = _galerkin_start(units[m], solutions, gram, work)
+        norm = None
+        if start is not None:
+            norm = np.sqrt(max(units[m].descend(force)[1], 0.0))
         outcome = iterate(
             units[m], method, start, tolerance, max_iterations, report, norm
         )
@@ -189,9 +195,13 @@ def _galerkin_start(
     """Combination of earlier solutions with the least energy under the next load.
 
     `gram` holds <v_i, K v_j> of the solutions; `work` is <v_i, b> of the next load.
+    None where the energy is hardly less than without them.
     """
-    start, m = problem.zeros(), len(solutions)
-    weights = np.linalg.lstsq(gram[:m, :m], work, rcond=1e-10)[0]
+    m = len(solutions)
+    weights = np.linalg.lstsq(gram[:m, :m], np.array(work), rcond=1e-10)[0]
+    if not weights @ work > LEAST_GAIN * gram.max():
+        return None
+    start = problem.zeros()
     for weight, v in zip(weights, solutions, strict=True):
         problem.advance(start, float(weight), v)
     return start
