@@ -22,7 +22,7 @@ import numpy as np
 
 from fftmech.kernels.compiled import U, compiled, inlined
 
-CHUNK = 128
+CHUNK = 256
 """Voxels of a line that are in work at once."""
 
 BLOCK = 16
@@ -30,7 +30,7 @@ BLOCK = 16
 
 # Rows of scratch have a constant pitch, so that the compiler knows that they do not
 # overlap; the odd number of cache lines keeps them in different sets of the cache.
-L = U(CHUNK + 2 * BLOCK)
+L = U(CHUNK + 3 * BLOCK)
 
 # Row numbers: per component S T (node line), then DX DY SS DXY (voxel line); stresses;
 # forces of the modes dds dsd sdd ddd by component; by component two sums that wait for
