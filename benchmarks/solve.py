@@ -1,170 +1,249 @@
-"""Time of a solve by part, iterations and peak memory.
+"""What solves take, in transform pairs of the same grid, beside what they should.
 
-    python benchmarks/solve.py [--sizes 32 64 128] [--repeats 5] [--json out.json]
+    pip install . -r benchmarks/requirements.txt
+    python benchmarks/solve.py [PART ...] [--json out.json] [--page docs/speed.md]
 
-Every solve runs in a process of its own (peak memory), `repeats` times; medians are
-printed. `pairs` is the time of an iteration in units of one 3-component real transform
-pair of the same grid, measured in the same process.
+Parts, all if none is named:
+
+iteration    an iteration of conjugate gradients, scheme rotated, at --size and twice it
+polycrystal  24 grains solved to 1e-6: iterations, certificate and fields
+pore         a spherical pore of 10 % likewise
+memory       what the memory grows by in these solves
+batch        1000 polycrystals of 32^3 by `solve_many`, from 200 or all (--full)
+homogenize   six loads of a polycrystal of 64^3 against one solve
+process      `fftmech solve` of 32^3, the whole process; what a first run compiles
+
+A figure is the median of --repeats ratios, each to a pair (see pair.py) timed in the
+same process right before. Every part has processes of its own; code is compiled, plans
+are made and bodies are generated before the clock starts.
 """
 
 import argparse
-import copy
 import json
+import os
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
-import numpy as np
-from machine import machine
+from machine import fill, table, write_json
+from measures import call
 
-CASES = ("polycrystal", "contrast 10", "pore")
-PARTS = ("fft", "green", "stencil", "material", "vectors")
+# must and goal; pairs but for memory (B/voxel), homogenize (solves), process (s)
+TARGETS = {
+    "iteration, 128^3": (1.8, 1.2),
+    "iteration, 256^3": (1.5, 1.0),
+    "polycrystal, 128^3": (24, 15),
+    "pore, 128^3": (68, 45),
+    "memory, polycrystal, 128^3": (150, 110),
+    "memory, pore, 128^3": (150, 110),
+    # 60 and 35 s where the pair of 128^3 takes 31 ms
+    "1000 polycrystals of 32^3": (60 / 0.031, 35 / 0.031),
+    "homogenize, 64^3": (5, 4),
+    "fftmech solve, 32^3": (1.5, 0.8),
+    "compiling, first run": (15, None),
+}
+
+UNIT = 128
+"""Grid whose pair the batch counts in."""
 
 
-def body(case: str, n: int):
-    """Microstructure of a case on n^3 voxels."""
-    from fftmech.materials import PORE, isotropic
-    from fftmech.microstructure import polycrystal, sphere
+class Run:
+    """What the parts of one run share: bodies and FFTW's plans in a folder, solves."""
 
-    if case == "polycrystal":
-        return polycrystal(n, grains=24, seed=0)
-    matrix = isotropic(E=1, nu=0.3)
-    inclusion = PORE if case == "pore" else isotropic(E=10, nu=0.3)
-    return sphere(n, 0.3, matrix, inclusion)
+    def __init__(self, options: argparse.Namespace, folder: Path) -> None:
+        self.options, self.folder = options, folder
+        self.wisdom = str(folder / "wisdom")
+        self.body = cache(self._body)
+        self.solves = cache(self._solves)
+
+    def _body(self, case: str, n: int) -> str:
+        path = str(self.folder / f"{case}-{n}.npz")
+        call("write", path=path, case=case, n=n)
+        return path
+
+    def _solves(self, case: str, n: int) -> dict:
+        return call(
+            "solves",
+            path=self.body(case, n),
+            repeats=self.options.repeats,
+            unit=n,
+            wisdom=self.wisdom,
+            threads=self.options.threads,
+        )
 
 
-def run(case: str, n: int, scheme: str) -> dict:
-    """Solve once under a stopwatch; all times in seconds."""
-    from fftmech import Load, discretization
-    from fftmech.backend import cpu_backend
-    from fftmech.problem import Problem
-    from fftmech.solve import iterate
-    from fftmech.solvers import get_solver
+def iteration(run: Run) -> list[dict]:
+    """Mean over a solve, in which some iterations compute the residual anew."""
+    rows = []
+    for n in (run.options.size, 2 * run.options.size):
+        answer = run.solves("polycrystal", n)
+        note = f"{_ms(answer, 'iteration')} ms; without renewed residuals "
+        note += f"{_ratio(answer, 'median_iteration'):.3g}; "
+        note += f"pair {_ms(answer, 'pair')} ms ({answer['library']})"
+        value = _ratio(answer, "iteration")
+        rows.append(_row(f"iteration, {n}^3", value, "pairs", note, answer))
+    return rows
 
-    spent = dict.fromkeys(PARTS, 0.0)
 
-    def timed(part, function):
-        def wrapper(*arguments):
-            start = time.perf_counter()
-            result = function(*arguments)
-            spent[part] += time.perf_counter() - start
-            return result
+def polycrystal(run: Run) -> list[dict]:
+    """Grains, without pores: with a certificate."""
+    return _solve(run, "polycrystal")
 
-        return wrapper
 
-    microstructure = body(case, n)
-    backend = cpu_backend()
-    watched = replace(
-        backend,
-        rfftn=timed("fft", backend.rfftn),
-        irfftn=timed("fft", backend.irfftn),
-    )
+def pore(run: Run) -> list[dict]:
+    """A pore, whose solve has no certificate."""
+    return _solve(run, "pore")
 
-    def watch(stencils):
-        stencils = copy.copy(stencils)
-        stencils.strain = timed("stencil", stencils.strain)
-        stencils.strain_adjoint = timed("stencil", stencils.strain_adjoint)
-        return stencils
 
-    stencils = watch(discretization(scheme))
-    if stencils.points > 1:
-        parts = tuple(map(watch, stencils.parts()))
-        stencils.parts = lambda: parts
-    start = time.perf_counter()
-    problem = Problem(microstructure, Load(strain={"xx": 1e-3}), stencils, watched)
-    problem.green.solve = timed("green", problem.green.solve)
-    problem.material.tangent = timed("material", problem.material.tangent)
-    problem.material.stress = timed("material", problem.material.stress)
-    setup = time.perf_counter() - start
-    for part in spent:
-        spent[part] = 0.0
-    start = time.perf_counter()
-    _, status, residuals = iterate(problem, get_solver("cg"), problem.zeros())
-    total = time.perf_counter() - start
-    spent["green"] -= spent["fft"]
-    spent["vectors"] = total - sum(spent[p] for p in PARTS if p != "vectors")
-    memory = peak_memory()
-    field = np.random.default_rng(0).normal(size=(3, n, n, n))
-    pairs = []
-    for _ in range(5):
+def _solve(run: Run, case: str) -> list[dict]:
+    n = run.options.size
+    answer = run.solves(case, n)
+    parts = {"iterations": "iterate", "certificate": "certificate", "fields": "fields"}
+    shares = [
+        f"{part} {_ratio(answer, key):.3g}"
+        for part, key in parts.items()
+        if _ratio(answer, key) > 0.01
+    ]
+    note = f"{answer['iterations']} iterations, {_ms(answer, 'solve')} ms: "
+    note += ", ".join(shares)
+    return [_row(f"{case}, {n}^3", _ratio(answer, "solve"), "pairs", note, answer)]
+
+
+def memory(run: Run) -> list[dict]:
+    """Once a case: memory does not vary."""
+    n, threads, rows = run.options.size, run.options.threads, []
+    for case in ("polycrystal", "pore"):
+        answer = call("memory", path=run.body(case, n), threads=threads)
+        value, note = answer["bytes_per_voxel"], "beyond the phase map; with all fields"
+        rows.append(_row(f"memory, {case}, {n}^3", value, "B/voxel", note, answer))
+    return rows
+
+
+def batch(run: Run) -> list[dict]:
+    """Generation is not in the time."""
+    count = 1000 if run.options.full else 200
+    answer = call("batch", count=count, n=32, unit=UNIT, wisdom=run.wisdom)
+    seconds = _median(answer, "each") * 1000
+    note = f"{seconds:.3g} s, from {count}; pair of {UNIT}^3 "
+    note += f"{_ms(answer, 'pair')} ms; to generate them {answer['generate']:.3g} s"
+    value = 1000 * _ratio(answer, "each")
+    return [_row("1000 polycrystals of 32^3", value, "pairs", note, answer)]
+
+
+def homogenize(run: Run) -> list[dict]:
+    """Whole calls, in turns."""
+    path = run.body("polycrystal", 64)
+    answer = call("homogenize", path=path, repeats=run.options.repeats)
+    iterations = " + ".join(map(str, answer["iterations"]))
+    note = f"{_ms(answer, 'homogenize')} ms; {iterations} iterations"
+    value = _ratio(answer, "homogenize", "solve")
+    return [_row("homogenize, 64^3", value, "solves", note, answer)]
+
+
+def process(run: Run) -> list[dict]:
+    """From the shell and back, with reading and writing files; and compiling first."""
+    here = str(Path(sys.executable).parent)
+    program = shutil.which("fftmech", path=here) or "fftmech"
+    body, result = run.folder / "body.h5", run.folder / "result.vtkhdf"
+    # an empty folder for compiled code, so that the first solve compiles
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(run.folder / "compiled")}
+
+    def fftmech(*command: str | Path) -> tuple[float, str]:
         start = time.perf_counter()
-        backend.irfftn(backend.rfftn(field), (n, n, n))
-        pairs.append(time.perf_counter() - start)
-    return {
-        "status": status,
-        "iterations": len(residuals) - 1,
-        "setup": setup,
-        "solve": total,
-        "pair": statistics.median(pairs),
-        "memory_MiB": memory,
-        "fft_library": backend.fft,
-        **spent,
-    }
+        done = subprocess.run(
+            [program, *command],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+            check=True,
+        )
+        return time.perf_counter() - start, done.stdout
+
+    fftmech("generate", "polycrystal", "--res", "32", "--grains", "24", "-o", body)
+    seconds, compiled = [], []
+    for _ in range(run.options.repeats + 1):
+        took, answer = fftmech(
+            *("solve", body, "--strain", "xx=1e-3", "-o", result, "--force", "--json")
+        )
+        seconds.append(took)
+        compiled.append(json.loads(answer)["time"]["compile"])
+    value, load = statistics.median(seconds[1:]), statistics.median(compiled[1:])
+    everything = {"seconds": seconds, "compile": compiled}
+    note = f"files read and written; {load:.2g} s to load compiled code"
+    first = "once; the rest as above"
+    return [
+        _row("fftmech solve, 32^3", value, "s", note, everything),
+        _row("compiling, first run", compiled[0], "s", first, everything),
+    ]
 
 
-def peak_memory() -> float:
-    """Largest resident memory of this process so far, MiB."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        import psutil
+PARTS = (iteration, polycrystal, pore, memory, batch, homogenize, process)
 
-        return psutil.Process().memory_info().peak_wset / 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+def _row(what: str, value: float, unit: str, note: str, answer: dict) -> dict:
+    must, goal = TARGETS.get(what, (None, None))
+    figures = {"value": value, "unit": unit, "must": must, "goal": goal}
+    return {"what": what, **figures, "note": note, "measured": answer}
+
+
+def _median(answer: dict, key: str) -> float:
+    return statistics.median(run[key] for run in answer["runs"])
+
+
+def _ratio(answer: dict, key: str, unit: str = "pair") -> float:
+    return statistics.median(run[key] / run[unit] for run in answer["runs"])
+
+
+def _ms(answer: dict, key: str) -> str:
+    ms = 1e3 * _median(answer, key)
+    return f"{ms:.0f}" if ms >= 100 else f"{ms:.3g}"
+
+
+def show(rows: list[dict]) -> str:
+    """Table of figures beside what they should be."""
+    lines = []
+    for row in rows:
+        targets = ["" if t is None else f"{t:.4g}" for t in (row["must"], row["goal"])]
+        measured = f"{row['value']:.3g} {row['unit']}"
+        if row["value"] >= 1000:
+            measured = f"{row['value']:.0f} {row['unit']}"
+        lines.append([row["what"], measured, *targets, row["note"]])
+    return table(["what", "measured", "must", "goal", "of which"], lines)
 
 
 def main() -> None:
-    """Run every case at every size and print the medians."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[32, 64, 128])
-    parser.add_argument("--cases", nargs="+", default=CASES)
-    parser.add_argument("--scheme", default="rotated")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json")
-    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.one:
-        case, n = options.one
-        print(json.dumps(run(case, int(n), options.scheme)))
-        return
-    rows = []
-    print(
-        "case          n   iterations  solve s  pairs/it   "
-        + " ".join(f"{p:>9}" for p in PARTS)
-        + "   peak MiB"
+    """Measure the parts, print their table."""
+    names = {part.__name__: part for part in PARTS}
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    for case in options.cases:
-        for n in options.sizes:
-            arguments = ["--scheme", options.scheme, "--one", case, str(n)]
-            command = [sys.executable, __file__, *arguments]
-            runs = [
-                json.loads(
-                    subprocess.run(command, capture_output=True, check=True).stdout
-                )
-                for _ in range(options.repeats)
-            ]
-            row = {
-                key: statistics.median(r[key] for r in runs)
-                if isinstance(value, float)
-                else value
-                for key, value in runs[0].items()
-            }
-            row["pairs"] = statistics.median(
-                r["solve"] / r["iterations"] / r["pair"] for r in runs
-            )
-            rows.append({"case": case, "n": n, "scheme": options.scheme, **row})
-            shares = " ".join(f"{100 * row[p] / row['solve']:7.0f} %" for p in PARTS)
-            print(
-                f"{case:12}{n:4}{row['iterations']:9}{row['solve']:12.3f}"
-                f"{row['pairs']:9.1f}   {shares}{row['memory_MiB']:10.0f}",
-                flush=True,
-            )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(names))
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, help="all processors if not given")
+    parser.add_argument("--full", action="store_true", help="batch: all 1000")
+    parser.add_argument("--json")
+    parser.add_argument("--page", help="page with a place for the table")
+    options = parser.parse_args()
+    unknown = set(options.parts) - names.keys()
+    if unknown:
+        parser.error(f"{unknown.pop()!r}: expected {', '.join(names)}")
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(options, Path(folder))
+        for name in options.parts or names:
+            print(f"{name} ...", file=sys.stderr, flush=True)
+            rows += names[name](run)
+    print(show(rows))
     if options.json:
-        with open(options.json, "w") as file:
-            json.dump({"machine": machine(), "rows": rows}, file, indent=2)
+        write_json(options.json, rows=rows)
+    if options.page:
+        fill(options.page, "solve", show(rows))
 
 
 if __name__ == "__main__":
