@@ -29,7 +29,8 @@ BLOCK = 16
 """Voxels for which a phase's constants are applied at once, past its end if need be."""
 
 # Rows of scratch have a constant pitch, so that the compiler knows that they do not
-# overlap; the odd number of cache lines keeps them in different sets of the cache.
+# overlap; 19 lines of 64 bytes keep single-precision rows in different sets of the
+# cache.
 L = U(CHUNK + 3 * BLOCK)
 
 # Row numbers: per component S T (node line), then DX DY SS DXY (voxel line); stresses;
