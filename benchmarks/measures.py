@@ -89,16 +89,23 @@ def passes(path: str, repeats: int, **options: Any) -> dict[str, float]:
     """
     module = importlib.import_module("fftmech.kernels.cpu")
     given = warm_up(read(path), **options)
-    parallel = module.parallel
     times: dict[str, list[float]] = {}
 
-    def timed(function: Any, count: int, threads: int) -> None:
-        start = time.perf_counter()
-        parallel(function, count, threads)
-        name = function.__qualname__.partition(".")[2].replace("<locals>.", "")
-        times.setdefault(name, []).append(time.perf_counter() - start)
+    def timed(run: Any, position: int) -> Any:
+        """Record a function that shares out the work of its argument at `position`."""
 
-    module.parallel = timed
+        def timed_run(*arguments: Any) -> None:
+            start = time.perf_counter()
+            run(*arguments)
+            name = arguments[position].__qualname__.partition(".")[2]
+            name = name.replace("<locals>.", "")
+            times.setdefault(name, []).append(time.perf_counter() - start)
+
+        return timed_run
+
+    module.parallel = timed(module.parallel, 0)
+    kernels = module.CpuKernels
+    kernels._each_block = timed(kernels._each_block, 3)
     steps = np.concatenate([timed_solve(given, **options)[1] for _ in range(repeats)])
     found = {name: float(np.median(t)) for name, t in times.items()}
     return found | {"iteration": float(np.median(steps))}
