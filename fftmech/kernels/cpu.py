@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import BlockTransform, parallel
+from fftmech.backend import THREADED, BlockTransform, parallel
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.grid import Grid
 from fftmech.kernels import central, hexahedron, hexahedron_fields, spectral, vectors
@@ -26,7 +26,7 @@ BLOCK_BYTES = 2**18
 
 DOT_PARTS = 64
 
-# A grid is cut into at least so many blocks, where it has so many planes.
+# A grid that threads share is cut into at least so many blocks, if it has the planes.
 MOST_THREADS = 16
 
 
@@ -321,7 +321,9 @@ class CpuKernels:
 
         Blocks do not depend on the number of threads, and so neither does rounding.
         """
-        step = max(1, min(BLOCK_BYTES // size, -(-count // MOST_THREADS)))
+        step = max(1, BLOCK_BYTES // size)
+        if 3 * self._phase.size >= THREADED:
+            step = min(step, -(-count // MOST_THREADS))
         edges = [*range(0, count, step), count]
 
         def part(first: int, last: int) -> None:
