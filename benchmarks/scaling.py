@@ -72,7 +72,7 @@ def large(folder: Path) -> dict:
     """Solve 512^3 voxels in single precision."""
     path = str(folder / "large.npz")
     call("write", path=path, case="polycrystal", n=512)
-    return call("memory", path=path, precision="single", tolerance=1e-5)
+    return call("memory", path=path, precision="single")
 
 
 def main() -> None:
