@@ -33,7 +33,7 @@ from pathlib import Path
 from machine import fill, table, write_json
 from measures import call
 
-# must and goal; pairs but for memory (B/voxel), homogenize (solves), process (s)
+# limit and aim; pairs but for memory (B/voxel), homogenize (solves), process (s)
 TARGETS = {
     "iteration, 128^3": (1.8, 1.2),
     "iteration, 256^3": (1.5, 1.0),
@@ -186,8 +186,8 @@ PARTS = (iteration, polycrystal, pore, memory, batch, homogenize, process)
 
 
 def _row(what: str, value: float, unit: str, note: str, answer: dict) -> dict:
-    must, goal = TARGETS.get(what, (None, None))
-    figures = {"value": value, "unit": unit, "must": must, "goal": goal}
+    limit, aim = TARGETS.get(what, (None, None))
+    figures = {"value": value, "unit": unit, "limit": limit, "aim": aim}
     return {"what": what, **figures, "note": note, "measured": answer}
 
 
@@ -208,12 +208,12 @@ def show(rows: list[dict]) -> str:
     """Table of figures beside what they should be."""
     lines = []
     for row in rows:
-        targets = ["" if t is None else f"{t:.4g}" for t in (row["must"], row["goal"])]
+        targets = ["" if t is None else f"{t:.4g}" for t in (row["limit"], row["aim"])]
         measured = f"{row['value']:.3g} {row['unit']}"
         if row["value"] >= 1000:
             measured = f"{row['value']:.0f} {row['unit']}"
         lines.append([row["what"], measured, *targets, row["note"]])
-    return table(["what", "measured", "must", "goal", "of which"], lines)
+    return table(["what", "measured", "limit", "aim", "of which"], lines)
 
 
 def main() -> None:
