@@ -8,9 +8,9 @@ W = J^-1/2, as Ladecky et al. 2025 do (doi:10.48550/arXiv.2508.02613, Green-Jaco
 They take the diagonal of K for J; here J is the nodal mean of tr C / tr C0. It pays
 where a high contrast varies smoothly, as in grey images. Iterations of cg and jacobi-cg
 at 32^3 and tolerance 1e-6: CT image of porous rock with composite voxels, 1052 and 306
-with `rotated`, 1151 and 34 with `hex8`; sphere as sharp pore, 35 and 108 with `rotated`,
-24 and 19 with `hex8`. With vectors in double precision jacobi-cg takes fewer (247, 33,
-84 and 17), which cost more time.
+with `rotated`, 1151 and 34 with `hex8`; sphere as sharp pore, 35 and 108 with
+`rotated`, 24 and 19 with `hex8`. With vectors in double precision jacobi-cg took 247
+and 33, 84 and 17.
 """
 
 from typing import Any
