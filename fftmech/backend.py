@@ -83,7 +83,7 @@ def cpu_backend(threads: int | None = None, fft: str | None = None) -> Backend:
     Parameters
     ----------
     threads
-        FFT threads; all processors this process may use if None.
+        Threads of FFTs and kernels; all processors this process may use if None.
     fft
         One of `FFT_LIBRARIES`, instead of the first that is installed.
     """

@@ -367,4 +367,6 @@ def total_eigenstrain(
     if temperature and microstructure.thermal_expansion is not None:
         thermal = temperature * microstructure.thermal_expansion
         total = thermal if total is None else total + thermal
+    if total is None or not total[microstructure.phases].any():
+        return None
     return total

@@ -110,7 +110,15 @@ def solve(
     microstructure.check()
     check_temperature(microstructure, temperature)
     check_load(microstructure, load)
-    check_memory(microstructure.grid, discretized, precision, device, solver)
+    strained = total_eigenstrain(microstructure, temperature) is not None
+    check_memory(
+        microstructure.grid,
+        discretized,
+        precision,
+        device,
+        solver,
+        whole_fields=certificate and strained and not len(microstructure.pores),
+    )
     unit = _unit(microstructure, load, temperature)
     problem = Problem(
         _scaled(microstructure, temperature, unit),

@@ -145,3 +145,11 @@ def test_certificate_of_free_thermal_expansion_is_relative_to_elastic_norms():
     uniform = body.with_changes(thermal_expansion=expansion[[0, 0]])
     result = solve(uniform, free, temperature=100.0, tolerance=1e-9)
     assert result.converged and result.certificate["relative"] < 1e-6
+
+
+def test_eigenstrain_of_zero_changes_nothing():
+    body, load = sphere(8, SOFT, STIFF), Load(strain={"xx": 1e-3})
+    plain = solve(body, load)
+    zero = solve(body.with_changes(eigenstrain=np.zeros((2, 6))), load)
+    assert zero.certificate == plain.certificate
+    np.testing.assert_array_equal(zero.stress, plain.stress)
