@@ -8,7 +8,6 @@ The VTKHDF specification is at https://docs.vtk.org, "VTKHDF file format".
 """
 
 import json
-from collections.abc import Iterator
 from os import PathLike
 from typing import Any
 
@@ -19,13 +18,11 @@ import fftmech
 from fftmech.errors import InputError
 from fftmech.io import container, hdf5, image
 from fftmech.io.atomic import whole_hdf5
+from fftmech.io.vtkhdf_fields import check_shape, write_scalar
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import components_from_mandel, voigt_from_mandel
 
 FORMAT_VERSION = 1
-
-SLAB = 8
-"""Planes across z that are transposed at a time: a cache line of float64."""
 
 NOTES = {
     "stiffness": "Voigt 6x6, order xx yy zz yz xz xy, engineering shear, sample frame; "
@@ -76,20 +73,30 @@ def read(path: str | PathLike, *, dataset: str | None = None) -> Microstructure:
 
 def write_microstructure(file: h5py.File, body: Microstructure, what: str) -> None:
     """Write the phase map and the tables; `what` is the kind of file."""
-    grid = body.grid
-    nx, ny, nz = grid.shape
-    root = file.create_group("VTKHDF")
+    write_image(file.create_group("VTKHDF"), body)
+    write_tables(file, body, what)
+
+
+def write_image(root: h5py.Group, body: Microstructure) -> h5py.Group:
+    """Write the grid and the phase map; return the group of the cell data."""
+    nx, ny, nz = body.grid.shape
     # the oldest version: later ones left ImageData as it was
     root.attrs["Version"] = np.array([1, 0])
     # the specification wants a fixed-length ASCII string, not h5py's default
     root.attrs["Type"] = np.bytes_("ImageData")
     root.attrs["WholeExtent"] = np.array([0, nx, 0, ny, 0, nz])
-    root.attrs["Origin"] = np.array(grid.origin)
-    root.attrs["Spacing"] = np.array(grid.h)
+    root.attrs["Origin"] = np.array(body.grid.origin)
+    root.attrs["Spacing"] = np.array(body.grid.h)
     root.attrs["Direction"] = np.eye(3).ravel()
     cells = root.create_group("CellData")
     cells.attrs["Scalars"] = np.bytes_("phase")
-    write_scalar(cells, "phase", body.phase)
+    least = np.min_scalar_type(body.phase.max())
+    write_scalar(cells, "phase", body.phase, least)
+    return cells
+
+
+def write_tables(file: h5py.File, body: Microstructure, what: str) -> h5py.Group:
+    """Write units and tables by phase id; return their group, /fftmech."""
     own = file.create_group("fftmech")
     own.attrs["format_version"] = FORMAT_VERSION
     own.attrs["kind"] = what
@@ -109,24 +116,46 @@ def write_microstructure(file: h5py.File, body: Microstructure, what: str) -> No
         )
         item = own.create_dataset(name, data=table, **packed)
         item.attrs["convention"] = NOTES[name]
+    return own
 
 
-def write_scalar(cells: h5py.Group, name: str, field: np.ndarray) -> None:
-    """Write (nx, ny, nz) as (nz, ny, nx)."""
-    item = cells.create_dataset(name, field.shape[::-1], field.dtype)
-    for planes in slabs(field.shape[2]):
-        item[planes] = field[..., planes].T
+def read_microstructure(
+    file: h5py.File, dataset: str | None, root: str = "VTKHDF"
+) -> Microstructure:
+    """Read the phase map of the image in the group `root`, and the tables."""
+    image_group = container.group(file, root)
+    extent, spacing, origin = _box(image_group)
+    item = container.dataset(image_group, f"CellData/{dataset or 'phase'}")
+    shape = tuple(int(n) for n in extent[1::2] - extent[::2])
+    check_shape(item, shape[::-1])
+    image.check_size(item.shape, item.dtype.itemsize, container.where(item))
+    return image.microstructure_from_image(
+        item[()],
+        container.where(item),
+        axes="zyx",
+        spacing=spacing.tolist(),
+        origin=(origin + extent[::2] * spacing).tolist(),
+        **read_tables(file),
+    )
 
 
-def slabs(count: int) -> Iterator[slice]:
-    """Slices of `SLAB` planes, so that no whole field is copied."""
-    return (slice(k, min(k + SLAB, count)) for k in range(0, count, SLAB))
+def read_tables(file: h5py.File) -> dict[str, Any]:
+    """Tables by phase id and units, as `Microstructure` wants them."""
+    if "fftmech" not in file:
+        return {}
+    own = container.group(file, "fftmech")
+    version = own.attrs.get("format_version", FORMAT_VERSION)
+    if version > FORMAT_VERSION:
+        raise InputError(
+            f"{file.filename}: format version {version} is newer than this program's "
+            f"{FORMAT_VERSION}; pip install --upgrade fftmech"
+        )
+    return {**hdf5.read_tables(own), "units": hdf5.units(own.attrs.get("units"))}
 
 
-def read_microstructure(file: h5py.File, dataset: str | None) -> Microstructure:
-    """Read the phase map and the tables of an open file."""
-    path = file.filename
-    root = container.group(file, "VTKHDF")
+def _box(root: h5py.Group) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Extent, spacing and origin of an image."""
+    path = root.file.filename
     what = container.text(root.attrs.get("Type", ""))
     if what != "ImageData":
         raise InputError(f"{path}: VTKHDF type {what!r}: expected ImageData (voxels)")
@@ -139,38 +168,7 @@ def read_microstructure(file: h5py.File, dataset: str | None) -> Microstructure:
             f"{path}: Direction {direction}: expected axes along x, y, z; resample the "
             "image first"
         )
-    item = container.dataset(file, f"VTKHDF/CellData/{dataset or 'phase'}")
-    shape = tuple(int(n) for n in extent[1::2] - extent[::2])
-    check_shape(item, shape[::-1])
-    image.check_size(item.shape, item.dtype.itemsize, container.where(item))
-    extras: dict[str, Any] = {}
-    if "fftmech" in file:
-        own = container.group(file, "fftmech")
-        version = own.attrs.get("format_version", FORMAT_VERSION)
-        if version > FORMAT_VERSION:
-            raise InputError(
-                f"{path}: format version {version} is newer than this program's "
-                f"{FORMAT_VERSION}; pip install --upgrade fftmech"
-            )
-        extras = hdf5.read_tables(own)
-        extras["units"] = hdf5.units(own.attrs.get("units"))
-    return image.microstructure_from_image(
-        item[()],
-        container.where(item),
-        axes="zyx",
-        spacing=spacing.tolist(),
-        origin=(origin + extent[::2] * spacing).tolist(),
-        **extras,
-    )
-
-
-def check_shape(item: h5py.Dataset, shape: tuple[int, ...]) -> None:
-    """Refuse an array that does not fill the extent."""
-    if item.shape != shape:
-        raise InputError(
-            f"{container.where(item)} has shape {item.shape}: expected {shape} "
-            "(z, y, x), that of WholeExtent"
-        )
+    return extent, spacing, origin
 
 
 def _attribute(
@@ -179,7 +177,7 @@ def _attribute(
     values = np.asarray(root.attrs.get(name, () if default is None else default))
     if values.shape != (count,) or values.dtype.kind not in "iuf":
         raise InputError(
-            f"{root.file.filename}: attribute {name} of /VTKHDF is {values}: expected "
-            f"{count} numbers"
+            f"{root.file.filename}: attribute {name} of {root.name} is {values}: "
+            f"expected {count} numbers"
         )
     return values.astype(float)

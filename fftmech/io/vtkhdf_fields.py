@@ -1,0 +1,153 @@
+"""Fields on a grid as VTKHDF stores them, [z, y, x] and components last.
+
+Tensors are tensor components in VTK's order xx yy zz xy yz xz. The displacement is the
+total one, u = E.x + fluctuation, x from the corner of the box, so that ParaView's Warp
+By Vector shows the deformed body: PointData (Nz+1, Ny+1, Nx+1, 3) where the scheme's
+nodes are voxel corners, CellData (Nz, Ny, Nx, 3) where they are centres.
+"""
+
+from collections.abc import Iterator
+
+import h5py
+import numpy as np
+from numpy.typing import DTypeLike
+
+from fftmech.discretization import discretization
+from fftmech.errors import InputError
+from fftmech.grid import Grid
+from fftmech.io import container, image
+from fftmech.tensors import FACTORS, matrix_from_mandel
+
+VTK_ORDER = (0, 1, 2, 5, 3, 4)
+"""Place in `COMPONENTS` of each component of VTK's xx yy zz xy yz xz."""
+
+SLAB = 8
+"""Planes across z that are transposed at a time: a cache line of float64."""
+
+
+def slabs(count: int) -> Iterator[slice]:
+    """Slices of `SLAB` planes, so that no whole field is copied."""
+    return (slice(k, min(k + SLAB, count)) for k in range(0, count, SLAB))
+
+
+def write_scalar(
+    cells: h5py.Group, name: str, field: np.ndarray, dtype: DTypeLike | None = None
+) -> None:
+    """Write (nx, ny, nz) as (nz, ny, nx)."""
+    item = cells.create_dataset(name, field.shape[::-1], dtype or field.dtype)
+    for planes in slabs(field.shape[2]):
+        item[planes] = field[..., planes].T
+
+
+def write_tensor(
+    cells: h5py.Group, name: str, mandel: np.ndarray, dtype: DTypeLike | None = None
+) -> None:
+    """Write Mandel (6, nx, ny, nz) as tensor components (nz, ny, nx, 6)."""
+    _, nx, ny, nz = mandel.shape
+    item = cells.create_dataset(name, (nz, ny, nx, 6), dtype or mandel.dtype)
+    item.attrs["components"] = "tensor components, order xx yy zz xy yz xz"
+    factors = FACTORS.astype(mandel.dtype)
+    for planes in slabs(nz):
+        part = mandel[..., planes]
+        components = np.empty((*part.shape[:0:-1], 6), mandel.dtype)
+        for c, m in enumerate(VTK_ORDER):
+            np.divide(part[m].T, factors[m], out=components[..., c])
+        item[planes] = components
+
+
+def write_displacement(
+    root: h5py.Group,
+    name: str,
+    fluctuation: np.ndarray,
+    mean_strain: np.ndarray,
+    grid: Grid,
+    scheme: str,
+    dtype: DTypeLike | None = None,
+) -> None:
+    """Write the total displacement of a fluctuation (3, nx, ny, nz)."""
+    centred = discretization(scheme).nodes == "centers"
+    extra = 0 if centred else 1
+    nx, ny, nz = (n + extra for n in grid.shape)
+    group = root.require_group("CellData" if centred else "PointData")
+    item = group.create_dataset(name, (nz, ny, nx, 3), dtype or fluctuation.dtype)
+    item.attrs["components"] = (
+        "x y z of u = E.x + fluctuation, E the mean strain, x from the box corner"
+    )
+    for planes in slabs(nz):
+        k = np.arange(planes.start, planes.stop)
+        part = fluctuation[..., k % grid.shape[2]]
+        part = np.pad(part, ((0, 0), (0, extra), (0, extra), (0, 0)), mode="wrap")
+        total = part + _affine(grid, mean_strain, planes, centred, (nx, ny))
+        item[planes] = total.T
+
+
+def _affine(
+    grid: Grid,
+    mean_strain: np.ndarray,
+    planes: slice,
+    centred: bool,
+    shape: tuple[int, int],
+) -> np.ndarray:
+    """E.x at the nodes of some planes, (3, nx, ny, k), x from the box corner."""
+    E = matrix_from_mandel(mean_strain)[..., None, None, None]
+    offset = 0.5 if centred else 0.0
+    nodes = np.ogrid[: shape[0], : shape[1], planes]
+    x, y, z = (h * (node + offset) for h, node in zip(grid.h, nodes, strict=True))
+    return E[:, 0] * x + E[:, 1] * y + E[:, 2] * z
+
+
+def read_tensor(root: h5py.Group, name: str, grid: Grid) -> np.ndarray:
+    """Read tensor components as Mandel (6, nx, ny, nz)."""
+    item = container.dataset(root, f"CellData/{name}")
+    shape = grid.shape
+    check_shape(item, (*shape[::-1], 6))
+    image.check_size(item.shape, item.dtype.itemsize, container.where(item))
+    mandel = np.empty((6, *shape), item.dtype)
+    for planes in slabs(shape[2]):
+        components = item[planes].T
+        for c, m in enumerate(VTK_ORDER):
+            mandel[m, ..., planes] = components[c] * FACTORS[m]
+    return mandel
+
+
+def read_scalar(root: h5py.Group, name: str, grid: Grid) -> np.ndarray:
+    """Read a number by voxel, (nx, ny, nz)."""
+    item = container.dataset(root, f"CellData/{name}")
+    check_shape(item, grid.shape[::-1])
+    field = np.empty(grid.shape, item.dtype)
+    for planes in slabs(grid.shape[2]):
+        field[..., planes] = item[planes].T
+    return field
+
+
+def read_displacement(
+    root: h5py.Group, name: str, grid: Grid, mean_strain: np.ndarray
+) -> np.ndarray:
+    """Read the displacement fluctuation, (3, nx, ny, nz)."""
+    centred = f"CellData/{name}" in root
+    place = "CellData" if centred else "PointData"
+    item = container.dataset(root, f"{place}/{name}")
+    nx, ny, nz = grid.shape
+    extra = 0 if centred else 1
+    check_shape(item, (nz + extra, ny + extra, nx + extra, 3))
+    fluctuation = np.empty((3, nx, ny, nz), item.dtype)
+    for planes in slabs(nz):
+        total = item[planes, :ny, :nx].T
+        affine = _affine(grid, mean_strain, planes, centred, (nx, ny))
+        np.subtract(total, affine, out=fluctuation[..., planes])
+    return fluctuation
+
+
+def check_shape(item: h5py.Dataset, shape: tuple[int, ...]) -> None:
+    """Refuse an array that does not fill the extent.
+
+    Raises
+    ------
+    InputError
+        Naming both shapes.
+    """
+    if item.shape != shape:
+        raise InputError(
+            f"{container.where(item)} has shape {item.shape}: expected {shape} "
+            "(z, y, x), that of WholeExtent"
+        )
