@@ -15,6 +15,7 @@ from fftmech_cli.method import (
     note_speed,
     residual_bar,
     take_method,
+    threads_option,
 )
 from fftmech_cli.rim import exit_code, print_json, show, table
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
@@ -24,6 +25,7 @@ from fftmech_cli.source import load_microstructure, resolution_options, source_o
 @source_options
 @resolution_options
 @method_options
+@threads_option
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def homogenize(
     source: str, res: str | None, composite: str | None, as_json: bool, **options: Any

@@ -22,12 +22,12 @@ _METHOD = (
     "precision",
     "threads",
 )
-"""Names of what `method_options` adds, as `fftmech.solve` calls them."""
+"""Names in `fftmech.solve` of what `method_options` and `threads_option` add."""
 
 
 def take_method(options: dict[str, Any]) -> dict[str, Any]:
     """Take what `method_options` added."""
-    return {key: options.pop(key) for key in _METHOD}
+    return {key: options.pop(key) for key in _METHOD if key in options}
 
 
 def method_options(command: Callable) -> Callable:
@@ -68,15 +68,18 @@ def method_options(command: Callable) -> Callable:
                 default="double",
                 show_default=True,
             ),
-            click.option(
-                "--threads",
-                type=click.IntRange(min=1),
-                help="Threads.  [default: all processors, one on small grids]",
-            ),
         )
     ):
         command = option(command)
     return command
+
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads.  [default: all processors, one on small grids]",
+)
+"""Of commands that solve one body; those that solve many have processes."""
 
 
 def memory_check(

@@ -18,6 +18,7 @@ from fftmech_cli.method import (
     note_speed,
     residual_bar,
     take_method,
+    threads_option,
 )
 from fftmech_cli.rim import (
     Finite,
@@ -35,6 +36,7 @@ from fftmech_cli.source import load_microstructure, resolution_options, source_o
 @resolution_options
 @load_options
 @method_options
+@threads_option
 @click.option(
     "--temperature",
     type=Finite(),

@@ -8,6 +8,9 @@ from numpy.random import SeedSequence
 from fftmech.load import Load
 from fftmech.microstructure.base import Microstructure
 
+UNITS = {"stress": "GPa", "length": "box edge"}
+"""What the numbers of every body mean."""
+
 
 class Draw(NamedTuple):
     """One body of a dataset.
@@ -15,7 +18,7 @@ class Draw(NamedTuple):
     Attributes
     ----------
     body
-        Microstructure at the high resolution, with stiffness and units.
+        Microstructure at the high resolution, with stiffness, in `UNITS`.
     statistics
         What is known of it, JSON-ready: numbers and names.
     """
@@ -51,6 +54,10 @@ class Recipe(Protocol):
         InputError
             Parameters of which no body can be made at this resolution.
         """
+        ...
+
+    def available(self) -> int | None:
+        """Number of different bodies that there are, None if endless."""
         ...
 
 

@@ -12,12 +12,16 @@ from importlib import import_module
 from os import PathLike, fspath
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from fftmech.errors import InputError
 from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result
 
-HDF5 = ("vtkhdf", "dream3d", "hdf5", "fans")
+if TYPE_CHECKING:
+    from fftmech.io.dataset import Dataset
+
+HDF5 = ("sample", "vtkhdf", "dream3d", "hdf5", "fans")
 
 FORMATS: dict[str, tuple[str, ...]] = {
     ".h5": HDF5,
@@ -35,12 +39,17 @@ FORMATS: dict[str, tuple[str, ...]] = {
 }
 """Modules by extension; of several, the first that recognises the file's content."""
 
+KINDS = ("microstructure", "result", "sample")
+"""What a file may hold."""
+
 WRITTEN = (".h5", ".hdf5", ".hdf", ".vtkhdf")
 """Extensions of the one format that is written."""
 
 __all__ = [
     "FORMATS",
+    "KINDS",
     "WRITTEN",
+    "Dataset",
     "check_writable",
     "kind",
     "read",
@@ -48,6 +57,15 @@ __all__ = [
     "write",
     "write_result",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # the recipes that a dataset is made of are imported with it, not with every file
+    if name != "Dataset":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from fftmech.io.dataset import Dataset
+
+    return Dataset
 
 
 def read(
@@ -153,7 +171,7 @@ def check_writable(path: str | PathLike) -> None:
 
 
 def kind(path: str | PathLike) -> str | None:
-    """What a file holds: "microstructure", "result", or None where nothing known.
+    """What a file holds, of `KINDS`, or None where nothing known.
 
     Raises
     ------
@@ -169,7 +187,7 @@ def kind(path: str | PathLike) -> str | None:
         with _module("container").opened(path) as file:
             if vtkhdf.recognises(file, None):
                 found = vtkhdf.kind(file)
-                return found if found in ("microstructure", "result") else None
+                return found if found in KINDS else None
     return "microstructure"
 
 

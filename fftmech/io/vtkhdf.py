@@ -120,9 +120,12 @@ def write_tables(file: h5py.File, body: Microstructure, what: str) -> h5py.Group
 
 
 def read_microstructure(
-    file: h5py.File, dataset: str | None, root: str = "VTKHDF"
+    file: h5py.File,
+    dataset: str | None,
+    root: str = "VTKHDF",
+    tables: dict[str, Any] | None = None,
 ) -> Microstructure:
-    """Read the phase map of the image in the group `root`, and the tables."""
+    """Read the phase map of the image `root`, and the tables unless they are given."""
     image_group = container.group(file, root)
     extent, spacing, origin = _box(image_group)
     item = container.dataset(image_group, f"CellData/{dataset or 'phase'}")
@@ -135,7 +138,7 @@ def read_microstructure(
         axes="zyx",
         spacing=spacing.tolist(),
         origin=(origin + extent[::2] * spacing).tolist(),
-        **read_tables(file),
+        **(read_tables(file) if tables is None else tables),
     )
 
 

@@ -1,0 +1,238 @@
+"""The card of a dataset: everything that its samples follow from, in dataset.json."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from fftmech.datasets.loading import Loading
+from fftmech.datasets.splits import SPLITS, check_parts, split_of
+from fftmech.errors import InputError
+
+NAME = "dataset.json"
+FORMAT_VERSION = 1
+
+METHOD = ("scheme", "solver", "tolerance", "max_iterations", "precision")
+"""Options of `fftmech.solve` that every sample is solved with."""
+
+NOTES = ("units", "licence", "citation", "versions")
+"""Entries that are for readers: they may be edited by hand."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a dataset is made of, and by which rules.
+
+    Parameters
+    ----------
+    kind, parameters
+        The recipe and its parameters (`fftmech.datasets.RECIPES`), JSON-ready.
+    count
+        Number of samples, those of other splits and shards included.
+    seed
+        Seed; sample i depends on the seed, on i and on this card alone.
+    levels
+        Resolutions (voxels of an edge), the highest first. Bodies are made at the
+        highest and resampled by majority; the lowest is solved in every sample, the
+        others in those for the test.
+    loading
+        Loads of each body.
+    method
+        Options of `fftmech.solve`: `METHOD`.
+    parts
+        Samples for training, validation and test, in parts.
+    split
+        The one split that this dataset has, or None: all.
+    shard
+        (i, n): only samples with index = i - 1 modulo n, or None: all.
+    units, licence, citation, versions
+        For its readers.
+
+    Raises
+    ------
+    InputError
+        Values that no dataset can have.
+    """
+
+    kind: str
+    parameters: Mapping[str, Any]
+    count: int
+    seed: int
+    levels: tuple[int, ...]
+    loading: Loading
+    method: Mapping[str, Any]
+    parts: tuple[int, int, int]
+    split: str | None = None
+    shard: tuple[int, int] | None = None
+    units: Mapping[str, str] = field(default_factory=dict)
+    licence: str | None = None
+    citation: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise InputError(f"count {self.count}: expected at least 1 sample")
+        if self.seed < 0:
+            raise InputError(f"seed {self.seed}: expected at least 0")
+        high = self.levels[0]
+        for low in self.levels[1:]:
+            if not 1 <= low < high or high % low:
+                raise InputError(
+                    f"low resolution {low}: expected a divisor of the high one, {high}"
+                )
+        if list(self.levels) != sorted(set(self.levels), reverse=True):
+            raise InputError(
+                f"resolutions {', '.join(map(str, self.levels))}: expected each once, "
+                "from high to low"
+            )
+        check_parts(self.parts)
+        if self.split is not None and self.split not in SPLITS:
+            raise InputError(
+                f"split {self.split!r}: expected one of {', '.join(SPLITS)}"
+            )
+        if self.shard is not None:
+            i, n = self.shard
+            if not 1 <= i <= n:
+                raise InputError(f"shard {i}/{n}: expected I/N with 1 <= I <= N")
+
+    def split_of(self, index: int) -> str:
+        """Split of a sample."""
+        return split_of(index, self.parts)
+
+    def indices(self) -> Iterator[int]:
+        """Indices of the samples that this dataset is to have, ascending."""
+        i, n = self.shard or (1, 1)
+        for index in range(i - 1, self.count, n):
+            if self.split in (None, self.split_of(index)):
+                yield index
+
+    def solved_levels(self, index: int) -> tuple[int, ...]:
+        """Resolutions at which a sample is solved."""
+        return self.levels if self.split_of(index) == "test" else self.levels[-1:]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON, which `from_dict` takes."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "kind": self.kind,
+            "parameters": dict(self.parameters),
+            "count": self.count,
+            "seed": self.seed,
+            "levels": list(self.levels),
+            "loads": self.loading.as_dict(),
+            "method": dict(self.method),
+            "splits": dict(zip(SPLITS, self.parts, strict=True)),
+            "split": self.split,
+            "shard": None if self.shard is None else list(self.shard),
+            "units": dict(self.units),
+            "licence": self.licence,
+            "citation": self.citation,
+            "versions": dict(self.versions),
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "Card":
+        """Of what `as_dict` returned.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError, AttributeError
+            Of anything else.
+        """
+        shard, splits = document["shard"], document["splits"]
+        return cls(
+            kind=document["kind"],
+            parameters=dict(document["parameters"]),
+            count=int(document["count"]),
+            seed=int(document["seed"]),
+            levels=tuple(map(int, document["levels"])),
+            loading=Loading.from_dict(document["loads"]),
+            method={name: document["method"][name] for name in METHOD},
+            parts=check_parts([splits[name] for name in SPLITS]),
+            split=document["split"],
+            shard=None if shard is None else (int(shard[0]), int(shard[1])),
+            units=dict(document["units"]),
+            licence=document["licence"],
+            citation=document["citation"],
+            versions=dict(document["versions"]),
+        )
+
+    def differences(self, other: "Card") -> list[str]:
+        """Names and both values of what would make other samples.
+
+        Not count: a larger one only adds samples.
+        """
+        mine, theirs = (_flat(_plain(card.as_dict())) for card in (self, other))
+        return [
+            f"{name}: {mine.get(name)} there, {theirs.get(name)} asked"
+            for name in {**mine, **theirs}
+            if name.split(".")[0] not in ("count", *NOTES)
+            and mine.get(name) != theirs.get(name)
+        ]
+
+
+def read_card(directory: str | PathLike) -> Card:
+    """Read the card of a dataset.
+
+    Raises
+    ------
+    InputError
+        No dataset there, or a card that is damaged or newer than this program.
+    """
+    path = Path(directory) / NAME
+    if not Path(directory).is_dir():
+        raise InputError(f"{directory}: no such folder; expected one with {NAME}")
+    if not path.exists():
+        raise InputError(f"{directory}: no dataset (no {NAME}); check the name")
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        version = document["format_version"]
+        if version > FORMAT_VERSION:
+            raise InputError(
+                f"format version {version} is newer than this program's "
+                f"{FORMAT_VERSION}; pip install --upgrade fftmech"
+            )
+        if document.pop("sha256") != _digest(document):
+            raise InputError(
+                "an entry was changed or damaged (sha256 does not fit); restore the "
+                f"file. Only {', '.join(NOTES)} may be edited"
+            )
+        return Card.from_dict(document)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise InputError(
+            f"{path}: damaged card ({type(error).__name__}: {error}); restore the file"
+        ) from error
+
+
+def card_text(card: Card) -> str:
+    """The text of dataset.json; its sha256 is of all entries but `NOTES`."""
+    document = card.as_dict()
+    document["sha256"] = _digest(document)
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    from hashlib import sha256
+
+    fixed = {name: value for name, value in document.items() if name not in NOTES}
+    return sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+
+
+def _plain(document: Any) -> Any:
+    """As it comes back from JSON: tuples are lists."""
+    return json.loads(json.dumps(document))
+
+
+def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Entries of nested objects by dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in document.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat

@@ -1,0 +1,130 @@
+"""The folder of a dataset: where its files are, who may write, how it begins."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+
+from fftmech.datasets import card as cards
+from fftmech.datasets import manifest
+from fftmech.datasets.card import Card, card_text, read_card
+from fftmech.datasets.manifest import Manifest, read_manifest, write_manifest
+from fftmech.errors import InputError
+from fftmech.io.atomic import whole_file
+
+SAMPLES = "samples"
+LOCK = ".lock"
+
+
+def sample_path(directory: str | PathLike, index: int) -> Path:
+    """File of a sample."""
+    return Path(directory) / SAMPLES / f"{index:05d}.h5"
+
+
+@contextmanager
+def locked(directory: str | PathLike) -> Iterator[None]:
+    """Be the only one that writes to this folder; the lock goes with the process.
+
+    Raises
+    ------
+    InputError
+        Another process has the lock.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(Path(directory) / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(
+            f"{directory}: another process is at work on this dataset; wait for it, or "
+            "share the work with --shard and fftmech dataset merge"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def check_new(directory: str | PathLike) -> None:
+    """Refuse a folder for a new dataset that holds anything, or cannot be made.
+
+    Hidden files do not count: a start that was interrupted leaves them.
+
+    Raises
+    ------
+    InputError
+        Saying why.
+    """
+    path = Path(directory)
+    if path.is_dir():
+        if any(not item.name.startswith(".") for item in path.iterdir()):
+            raise InputError(
+                f"{path}: the folder is not empty and holds no dataset (no "
+                f"{cards.NAME}); choose another -o"
+            )
+    elif path.exists():
+        raise InputError(f"{path} is a file: give the name of a folder")
+    elif not path.absolute().parent.is_dir():
+        raise InputError(f"{path}: no folder {path.absolute().parent}; create it first")
+
+
+def exists(directory: str | PathLike) -> bool:
+    """Whether there is a dataset in this folder."""
+    return (Path(directory) / cards.NAME).exists()
+
+
+def check_same(directory: str | PathLike, card: Card) -> Card:
+    """Return the card of an existing dataset if it makes the same samples as `card`.
+
+    Raises
+    ------
+    InputError
+        Naming what differs.
+    """
+    there = read_card(directory)
+    differences = there.differences(card)
+    if differences:
+        raise InputError(
+            f"{directory} was made with other parameters ({'; '.join(differences)}); "
+            "choose another -o, or give the same"
+        )
+    if there.count != card.count:
+        advice = (
+            f"fftmech dataset extend {directory} --count {card.count}"
+            if card.count > there.count
+            else "a dataset does not shrink; choose another -o"
+        )
+        raise InputError(
+            f"{directory} was made with another count ({there.count} there, "
+            f"{card.count} asked); {advice}"
+        )
+    return there
+
+
+def begin(directory: str | PathLike, card: Card) -> Manifest:
+    """Make the folder ready for more samples, under its lock; return what it has.
+
+    Leftovers of an interrupted run are removed, a manifest with a line that was cut
+    off is written anew.
+    """
+    path = Path(directory)
+    (path / SAMPLES).mkdir(exist_ok=True)
+    if not exists(path):
+        write_card(path, card)
+    for folder in (path, path / SAMPLES):
+        for leftover in folder.glob(".*-*"):
+            leftover.unlink(missing_ok=True)
+    found = read_manifest(path)
+    text = (
+        (path / manifest.NAME).read_bytes() if (path / manifest.NAME).exists() else b""
+    )
+    if found.unreadable or not text.endswith(b"\n"):
+        write_manifest(path, found.records.values())
+    return read_manifest(path)
+
+
+def write_card(directory: str | PathLike, card: Card) -> None:
+    """Write dataset.json; it appears whole or not at all."""
+    with whole_file(Path(directory) / cards.NAME) as path:
+        path.write_text(card_text(card), encoding="utf-8")

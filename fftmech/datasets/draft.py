@@ -1,0 +1,185 @@
+"""Draft of a dataset: a card with every default filled in, checked before any work."""
+
+from dataclasses import asdict
+from typing import Any
+
+import fftmech
+from fftmech.datasets import RECIPES
+from fftmech.datasets.card import METHOD, Card
+from fftmech.datasets.loading import Loading
+from fftmech.datasets.recipe import UNITS, Recipe
+from fftmech.discretization import discretization
+from fftmech.errors import InputError
+from fftmech.grid import Grid
+from fftmech.memory import check_bytes, solve_bytes
+from fftmech.microstructure.resample import resample
+from fftmech.options import check_options, default_tolerance
+from fftmech.percolation import check_load
+from fftmech.solvers import get_solver
+
+CITATION = (
+    "Made with fftmech {version}. The polycrystals and pores follow the data of "
+    "V. Oommen, A. E. Robertson et al., Equilibrium Conserving Neural Operators for "
+    "Super-Resolution Learning, 2025."
+)
+
+TRIES = 3
+"""First bodies that may fail before a dataset is begun."""
+
+
+def new_card(
+    recipe: Recipe,
+    count: int,
+    levels: tuple[int, ...],
+    seed: int = 0,
+    loading: Loading | None = None,
+    parts: tuple[int, int, int] | None = None,
+    shard: tuple[int, int] | None = None,
+    licence: str | None = None,
+    citation: str | None = None,
+    **method: Any,
+) -> Card:
+    """Card of a new dataset.
+
+    Parameters
+    ----------
+    recipe
+        What it is made of.
+    count, levels, seed, loading, parts, shard, licence, citation
+        As in `Card`; the load and the parts are the recipe's unless given.
+    method
+        Options of `fftmech.solve`: scheme, solver, tolerance, max_iterations,
+        precision.
+
+    Raises
+    ------
+    InputError
+        Values that no dataset can have.
+    """
+    if not levels or min(levels) < 1:
+        raise InputError(f"resolutions {levels}: expected whole numbers of at least 1")
+    grid = Grid((levels[0], levels[0], levels[0]))
+    options = {
+        "scheme": "rotated",
+        "solver": "cg",
+        "tolerance": None,
+        "max_iterations": 1000,
+        "precision": "double",
+        **method,
+    }
+    for name in options:
+        if name not in METHOD:
+            raise InputError(f"{name}: not an option of a dataset's solves")
+    discretization(options["scheme"])
+    get_solver(options["solver"])
+    if options["tolerance"] is None and options["precision"] in ("double", "single"):
+        options["tolerance"] = default_tolerance(options["precision"], grid)
+    check_options(
+        options["tolerance"], options["max_iterations"], options["precision"], grid
+    )
+    return Card(
+        kind=recipe.kind,
+        parameters=asdict(recipe),  # pyright: ignore[reportArgumentType]
+        count=count,
+        seed=seed,
+        levels=levels,
+        loading=loading or Loading("fixed", recipe.load),
+        method=options,
+        parts=parts or recipe.parts,
+        shard=shard,
+        units=UNITS,
+        licence=licence,
+        citation=citation or CITATION.format(version=fftmech.__version__),
+        versions=_versions(),
+    )
+
+
+def recipe_of(card: Card) -> Recipe:
+    """Return the recipe of a card.
+
+    Raises
+    ------
+    InputError
+        A kind that this version does not know, or parameters that it does not take.
+    """
+    if card.kind not in RECIPES:
+        raise InputError(
+            f"kind {card.kind!r}: this version makes {', '.join(RECIPES)} only"
+        )
+    try:
+        return RECIPES[card.kind](**card.parameters)
+    except TypeError as error:
+        raise InputError(f"parameters of {card.kind}: {error}") from error
+
+
+def check_feasible(card: Card) -> None:
+    """Refuse a card of which no sample can be made, before anything is written.
+
+    Raises
+    ------
+    InputError
+        Saying why the first of them cannot be made or solved.
+    """
+    recipe = recipe_of(card)
+    check_count(recipe, card.count)
+    problem: InputError | None = None
+    for index in range(min(TRIES, card.count)):
+        try:
+            body = resample(
+                recipe.draw(card.seed, index, card.levels[0]).body, card.levels[-1]
+            )
+            body.check()
+            for load in card.loading.cases(card.seed, index).values():
+                check_load(body, load)
+            return
+        except InputError as error:
+            problem = problem or error
+    assert problem is not None
+    raise problem
+
+
+def check_count(recipe: Recipe, count: int) -> None:
+    """Refuse more samples than there are bodies.
+
+    Raises
+    ------
+    InputError
+        With their number.
+    """
+    available = recipe.available()
+    if available is not None and count > available:
+        raise InputError(
+            f"count {count}: there are {available} bodies to take; lower --count"
+        )
+
+
+def check_memory(card: Card, jobs: int) -> None:
+    """Refuse more processes than the memory holds.
+
+    Raises
+    ------
+    InputError
+        With the estimate.
+    """
+    high = max(
+        max(card.solved_levels(i)) for i in range(min(card.count, sum(card.parts)))
+    )
+    method = card.method
+    one = solve_bytes(
+        Grid((high, high, high)),
+        discretization(method["scheme"]),
+        method["precision"],
+        method["solver"],
+    )
+    # the phase map is int32, and several are made on the way
+    one += 32 * card.levels[0] ** 3
+    check_bytes(
+        jobs * one, f"{jobs} samples of {card.levels[0]}^3 at once", "lower --jobs"
+    )
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    names = ("numpy", "scipy", "h5py", "numba")
+    return {"fftmech": fftmech.__version__, **{name: version(name) for name in names}}

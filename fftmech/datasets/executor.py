@@ -1,0 +1,143 @@
+"""Many samples at once: on the processors of one machine, or over MPI."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Executor,
+    ProcessPoolExecutor,
+    wait,
+)
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from multiprocessing.synchronize import Event
+from typing import Any, TypeVar
+
+from fftmech.errors import InputError
+
+T = TypeVar("T")
+
+EXECUTORS = ("local", "mpi")
+
+POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Variables that size the thread pools of numerical libraries when they are loaded."""
+
+_over: Event | None = None
+
+
+def check(*_: Any) -> None:
+    """End the work of this process if the run is over; called now and then.
+
+    Raises
+    ------
+    CancelledError
+        The run was interrupted or failed.
+    """
+    if _over is not None and _over.is_set():
+        raise CancelledError
+
+
+def run(
+    task: Callable[[int], T], indices: Iterable[int], executor: str, jobs: int
+) -> Iterator[T]:
+    """Yield `task(index)` for every index, as they are done.
+
+    Parameters
+    ----------
+    task
+        Picklable where there are several processes.
+    executor
+        "local": `jobs` processes, this one if `jobs` is 1; "mpi": the processes that
+        mpiexec started (`mpiexec -n N python -m mpi4py.futures ...`), or else `jobs`
+        that MPI is asked to start.
+
+    Raises
+    ------
+    InputError
+        mpi4py is missing, or a process has died.
+    """
+    if executor == "mpi":
+        with _mpi(jobs) as pool:
+            yield from _run(pool, task, indices, 2 * jobs)
+    elif jobs == 1:
+        yield from map(task, indices)
+    else:
+        with _local(jobs) as pool:
+            yield from _run(pool, task, indices, 2 * jobs)
+
+
+def _run(
+    pool: Executor, task: Callable[[int], T], indices: Iterable[int], ahead: int
+) -> Iterator[T]:
+    """Keep `ahead` tasks submitted: enough to keep all at work, few to cancel."""
+    todo = iter(indices)
+    running = {pool.submit(task, index) for index in islice(todo, ahead)}
+    while running:
+        done, running = wait(running, return_when=FIRST_COMPLETED)
+        running |= {pool.submit(task, index) for index in islice(todo, len(done))}
+        for future in done:
+            yield future.result()
+
+
+@contextmanager
+def _local(jobs: int) -> Iterator[Executor]:
+    """Processes that end with the run, however this one ends."""
+    # fork would copy threads and the lock of the folder
+    context = multiprocessing.get_context("spawn")
+    over = context.Event()
+    pool = ProcessPoolExecutor(jobs, context, partial(_begin, over))
+    kept = {name: os.environ.get(name) for name in POOLS}
+    os.environ.update(dict.fromkeys(POOLS, "1"))
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise InputError(
+            "a working process died, of too little memory perhaps; what is done is "
+            "kept: run again with fewer --jobs"
+        ) from error
+    finally:
+        over.set()
+        pool.shutdown(cancel_futures=True)
+        for name, value in kept.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _begin(over: Event) -> None:
+    """Set up a working process."""
+    global _over
+    _over = over
+    # Ctrl-C reaches all processes; the first one tells the others
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, killed for instance."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+@contextmanager
+def _mpi(jobs: int) -> Iterator[Executor]:
+    try:
+        from mpi4py.futures import MPIPoolExecutor
+    except ImportError as error:
+        raise InputError(
+            '--executor mpi needs mpi4py and an MPI library; pip install "fftmech[mpi]"'
+        ) from error
+    pool = MPIPoolExecutor(jobs)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)

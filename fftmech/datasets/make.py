@@ -1,0 +1,177 @@
+"""Make the samples of a dataset, or those that it still lacks."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from math import ceil
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fftmech.backend import processors
+from fftmech.datasets.card import Card, card_text
+from fftmech.datasets.directory import (
+    begin,
+    check_new,
+    check_same,
+    exists,
+    locked,
+    write_card,
+)
+from fftmech.datasets.draft import check_count, check_feasible, check_memory, recipe_of
+from fftmech.datasets.executor import EXECUTORS, run
+from fftmech.datasets.manifest import append_record, write_manifest
+from fftmech.datasets.sample import make_sample
+from fftmech.errors import InputError
+
+Progress = Callable[[int, int, int], None]
+"""Called with the samples that are done, that failed, and that are to be made."""
+
+
+class Outcome(NamedTuple):
+    """What a run leaves.
+
+    Attributes
+    ----------
+    done, failed, missing
+        Samples of the dataset.
+    made
+        Samples that this run made, failed ones included.
+    bytes
+        Size of all samples.
+    seconds
+        Time that this run took.
+    """
+
+    done: int
+    failed: int
+    missing: int
+    made: int
+    bytes: int
+    seconds: float
+
+
+def make(
+    directory: str | PathLike,
+    card: Card,
+    *,
+    jobs: int | None = None,
+    executor: str = "local",
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Outcome:
+    """Make the samples of `card` that `directory` does not have yet.
+
+    A sample that does not converge is recorded with its reason and skipped; the run
+    ends early only when more than 1 % of all have failed.
+
+    Parameters
+    ----------
+    directory
+        A new folder, or that of an interrupted run with the same card.
+    jobs
+        Processes; as many as there are processors if None.
+    executor
+        "local" or "mpi" (`fftmech.datasets.executor`).
+    device
+        "cpu" or "cuda", of the solves.
+    progress
+        Called after every sample.
+
+    Raises
+    ------
+    InputError
+        A dataset of other parameters there, another process at work on it, a recipe
+        of which no body can be made or solved.
+    OSError
+        The disk is full, for instance; what is done is kept.
+    """
+    jobs = processors() if jobs is None else jobs
+    if jobs < 1:
+        raise InputError(f"jobs {jobs}: expected at least 1")
+    if executor not in EXECUTORS:
+        raise InputError(
+            f"executor {executor!r}: expected one of {', '.join(EXECUTORS)}"
+        )
+    if exists(directory):
+        card = check_same(directory, card)
+    else:
+        check_new(directory)
+        check_feasible(card)
+    check_memory(card, jobs)
+    Path(directory).mkdir(exist_ok=True)
+    with locked(directory):
+        return _fill(directory, card, jobs, executor, device, progress)
+
+
+def extend(
+    directory: str | PathLike, count: int, card: Card, **options: Any
+) -> Outcome:
+    """Raise the number of samples of a dataset to `count`, and make the new ones.
+
+    Raises
+    ------
+    InputError
+        Fewer samples than the dataset has; as for `make`.
+    """
+    if count < card.count:
+        raise InputError(
+            f"count {count}: {directory} has {card.count} already; a dataset does not "
+            "shrink (fftmech dataset subset takes a part)"
+        )
+    larger = replace(card, count=count)
+    check_count(recipe_of(larger), count)
+    with locked(directory):
+        write_card(directory, larger)
+    return make(directory, larger, **options)
+
+
+def _fill(
+    directory: str | PathLike,
+    card: Card,
+    jobs: int,
+    executor: str,
+    device: str,
+    progress: Progress | None,
+) -> Outcome:
+    started = time.perf_counter()
+    records = begin(directory, card).records
+    wanted = list(card.indices())
+    missing = [index for index in wanted if index not in records]
+    failed = sum(records[i]["status"] == "failed" for i in wanted if i in records)
+    task = partial(
+        make_sample,
+        directory=str(directory),
+        card=card_text(card),
+        threads=max(1, processors() // jobs) if executor == "local" else 1,
+        device=device,
+    )
+    jobs = min(jobs, max(1, len(missing)))
+    made = 0
+    if progress:
+        progress(len(wanted) - len(missing) - failed, failed, len(wanted))
+    for record in run(task, missing, executor, jobs):
+        append_record(directory, record)
+        records[record["index"]] = record
+        made += 1
+        failed += record["status"] == "failed"
+        if progress:
+            progress(len(wanted) - len(missing) + made - failed, failed, len(wanted))
+        if failed > allowed_failures(len(wanted)):
+            break
+    write_manifest(directory, records.values())
+    done = [r for i in wanted if (r := records.get(i)) and r["status"] == "done"]
+    return Outcome(
+        done=len(done),
+        failed=failed,
+        missing=len(wanted) - len(done) - failed,
+        made=made,
+        bytes=sum(record["bytes"] for record in done),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def allowed_failures(count: int) -> int:
+    """Samples of `count` that may fail: 1 %, rounded up."""
+    return ceil(count / 100)

@@ -1,0 +1,109 @@
+"""One sample: made, solved, written, and recorded."""
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+from fftmech.datasets.card import Card
+from fftmech.datasets.directory import sample_path
+from fftmech.datasets.draft import recipe_of
+from fftmech.datasets.executor import check
+from fftmech.datasets.manifest import Record
+from fftmech.errors import InputError
+from fftmech.io.atomic import whole_file
+from fftmech.io.sample import sample_bytes
+from fftmech.microstructure.resample import resample
+from fftmech.result import Result
+from fftmech.solve import solve
+
+
+def make_sample(
+    index: int, *, directory: str, card: str, threads: int, device: str
+) -> Record:
+    """Make one sample, write its file, and return its record.
+
+    Parameters
+    ----------
+    index
+        Number of the sample.
+    directory, card
+        Folder of the dataset, and the text of its card.
+    threads, device
+        As in `fftmech.solve`.
+    """
+    made = _parsed(card)
+    split = made.split_of(index)
+    record: Record = {"index": index, "split": split}
+    try:
+        bodies, statistics, results = solve_sample(made, index, threads, device)
+    except InputError as error:
+        return {**record, "status": "failed", "reason": " ".join(str(error).split())}
+    for res, solved in results.items():
+        for name, result in solved.items():
+            if not result.converged:
+                load = f", load {name}" if name else ""
+                reason = (
+                    f"resolution {res}{load}: {result.status} after "
+                    f"{result.iterations} iterations, residual {result.residual:.2e}"
+                )
+                return {**record, "status": "failed", "reason": reason}
+    data = sample_bytes(index, made.seed, split, statistics, bodies, results)
+    with whole_file(sample_path(directory, index)) as path:
+        path.write_bytes(data)
+    return {
+        **record,
+        "status": "done",
+        "sha256": sha256(data).hexdigest(),
+        "bytes": len(data),
+        "iterations": _largest(results, "iterations"),
+        "residual": _largest(results, "residual"),
+        "statistics": statistics,
+    }
+
+
+def solve_sample(
+    card: Card, index: int, threads: int | None = None, device: str = "cpu"
+) -> tuple[dict[int, Any], dict[str, Any], dict[int, dict[str, Result]]]:
+    """Make and solve one body; return its bodies, statistics and results.
+
+    Bodies are by resolution; results by resolution and name of the load, up to the
+    first that did not converge.
+
+    Raises
+    ------
+    InputError
+        A body that cannot be made or solved.
+    """
+    body, statistics = recipe_of(card).draw(card.seed, index, card.levels[0])
+    bodies = {res: resample(body, res) for res in card.levels}
+    results: dict[int, dict[str, Result]] = {}
+    # the cheap ones first
+    for res in reversed(card.solved_levels(index)):
+        solved = results[res] = {}
+        for name, load in card.loading.cases(card.seed, index).items():
+            solved[name] = result = solve(
+                bodies[res],
+                load,
+                **card.method,
+                device=device,
+                threads=threads,
+                certificate=False,
+                progress=check,
+            )
+            if not result.converged:
+                return bodies, statistics, results
+    return bodies, statistics, results
+
+
+def _largest(results: Mapping[int, Mapping[str, Result]], name: str) -> dict[str, Any]:
+    return {
+        str(res): max(getattr(result, name) for result in solved.values())
+        for res, solved in results.items()
+    }
+
+
+@lru_cache(1)
+def _parsed(card: str) -> Card:
+    return Card.from_dict(json.loads(card))

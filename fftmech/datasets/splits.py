@@ -1,0 +1,60 @@
+"""Which sample is for training, which for validation, which for the test."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from fftmech.errors import InputError
+
+SPLITS = ("train", "val", "test")
+
+
+def split_of(index: int, parts: Sequence[int]) -> str:
+    """Split of a sample, which depends on its index and the parts alone.
+
+    Sample by sample, the split that is farthest behind its share comes next, so that
+    any first samples are shared out as the parts say to within one sample, and more
+    samples change nothing for those that are there.
+
+    Parameters
+    ----------
+    index
+        Number of the sample, from 0.
+    parts
+        Of training, validation and test, whole numbers: (80, 10, 10).
+    """
+    period = _period(tuple(parts))
+    return SPLITS[period[index % len(period)]]
+
+
+@lru_cache
+def _period(parts: tuple[int, ...]) -> tuple[int, ...]:
+    """Splits of the first sum(parts) samples; after them all are even again."""
+    total = sum(parts)
+    given = [0] * len(parts)
+    order = []
+    for i in range(total):
+        behind = [
+            part * (i + 1) - total * n for part, n in zip(parts, given, strict=True)
+        ]
+        k = behind.index(max(behind))
+        given[k] += 1
+        order.append(k)
+    return tuple(order)
+
+
+def check_parts(parts: Sequence[int]) -> tuple[int, int, int]:
+    """Return three whole numbers that share out the samples.
+
+    Raises
+    ------
+    InputError
+        Not three whole numbers >= 0, or all of them zero.
+    """
+    sound = len(parts) == len(SPLITS) and all(n == int(n) and n >= 0 for n in parts)
+    if not sound or not 0 < sum(parts) <= 10**6:
+        raise InputError(
+            f"splits {','.join(map(str, parts))}: expected parts for training, "
+            "validation and test, whole numbers such as 80,10,10"
+        )
+    train, val, test = map(int, parts)
+    return train, val, test

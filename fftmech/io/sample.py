@@ -1,0 +1,365 @@
+"""A sample of a dataset: one body at several resolutions, solved at some of them.
+
+The file is VTKHDF of type MultiBlockDataSet: a block ImageData for each resolution,
+`/VTKHDF/res64`, `/VTKHDF/res32`, ..., laid out as `vtkhdf` and `vtkhdf_fields` say,
+with fields in float32 where that resolution was solved. Of several loads each has its
+own fields, `strain_xx`, `strain_yy`, ... Tables by phase id and /fftmech/run, in JSON,
+are shared. Samples of one body on one machine are equal to the last byte.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from os import PathLike
+from typing import Any
+
+import h5py
+import numpy as np
+
+from fftmech.discretization import discretization
+from fftmech.errors import InputError
+from fftmech.io import container
+from fftmech.io.vtkhdf import (
+    kind,
+    read_microstructure,
+    read_tables,
+    write_image,
+    write_tables,
+)
+from fftmech.io.vtkhdf_fields import (
+    read_displacement,
+    read_tensor,
+    write_displacement,
+    write_tensor,
+)
+from fftmech.load import Load
+from fftmech.microstructure.base import Microstructure
+from fftmech.result import Result
+from fftmech.tensors import COMPONENTS, FACTORS, mandel_from_components
+
+FIELDS = ("strain", "stress", "displacement")
+"""Fields that a sample holds, where it was solved."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A sample at one resolution; of L loads each field has L entries, or it is None.
+
+    Parameters
+    ----------
+    body
+        The microstructure.
+    strain, stress
+        Voxel averages, Mandel, float32, (L, 6, nx, ny, nz); stress in stress units.
+    displacement
+        Fluctuation at the scheme's nodes (length units), float32, (L, 3, nx, ny, nz).
+    mean_strain, mean_stress
+        Volume averages, Mandel, float64, (L, 6).
+    iterations, residual
+        Of each solve, and the relative equilibrium residual that it reached, L each.
+    """
+
+    body: Microstructure
+    strain: np.ndarray | None = None
+    stress: np.ndarray | None = None
+    displacement: np.ndarray | None = None
+    mean_strain: np.ndarray | None = None
+    mean_stress: np.ndarray | None = None
+    iterations: tuple[int, ...] = ()
+    residual: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One body of a dataset, its loads, and what was solved.
+
+    Parameters
+    ----------
+    index, seed, split
+        Its number, the seed of its dataset, and "train", "val" or "test".
+    statistics
+        What its recipe says of it: grain count, sphericity, ...
+    scheme, solver, tolerance, precision
+        How it was solved.
+    loads
+        By name; the one load of a sample has the name "".
+    levels
+        By resolution (voxels of the longest edge), the highest first.
+    """
+
+    index: int
+    seed: int
+    split: str
+    statistics: dict[str, Any]
+    scheme: str
+    solver: str
+    tolerance: float
+    precision: str
+    loads: dict[str, Load]
+    levels: dict[int, Level]
+
+    def __repr__(self) -> str:
+        solved = [n for n, level in self.levels.items() if level.iterations]
+        return (
+            f"<Sample {self.index}: {self.split}, resolutions {list(self.levels)}, "
+            f"solved at {solved}, {len(self.loads)} load(s)>"
+        )
+
+    @cached_property
+    def high(self) -> Level:
+        """The highest resolution."""
+        return next(iter(self.levels.values()))
+
+    @cached_property
+    def low(self) -> Level:
+        """The lowest resolution: the one that is solved in every sample."""
+        return next(reversed(self.levels.values()))
+
+
+def sample_bytes(
+    index: int,
+    seed: int,
+    split: str,
+    statistics: Mapping[str, Any],
+    bodies: Mapping[int, Microstructure],
+    results: Mapping[int, Mapping[str, Result]],
+) -> bytes:
+    """Return the file of a sample.
+
+    Parameters
+    ----------
+    index, seed, split, statistics
+        As in `Sample`.
+    bodies
+        By resolution, the highest first; they share their tables.
+    results
+        By resolution and name of the load.
+    """
+    first = next(iter(results.values()))
+    some = next(iter(first.values()))
+    run = {
+        "index": index,
+        "seed": seed,
+        "split": split,
+        "statistics": dict(statistics),
+        **{
+            name: getattr(some, name)
+            for name in ("scheme", "solver", "tolerance", "precision", "temperature")
+        },
+        "strain and stress": "voxel averages"
+        if discretization(some.scheme).points > 1
+        else "at the one integration point of each voxel",
+        "displacement nodes": discretization(some.scheme).nodes,
+        "loads": {name: asdict(result.load) for name, result in first.items()},
+        "solutions": {
+            str(res): {name: _outcome(result) for name, result in solved.items()}
+            for res, solved in results.items()
+        },
+    }
+    # in memory: a full disk is met by one plain write, not inside HDF5
+    with h5py.File("sample", "w", driver="core", backing_store=False) as file:
+        # VTK takes blocks in the order of their creation
+        root = file.create_group("VTKHDF", track_order=True)
+        # the version that brought composite data
+        root.attrs["Version"] = np.array([2, 1])
+        root.attrs["Type"] = np.bytes_("MultiBlockDataSet")
+        for i, (res, body) in enumerate(bodies.items()):
+            block = root.create_group(f"res{res}")
+            block.attrs["Index"] = i
+            write_image(block, body)
+            for name, result in results.get(res, {}).items():
+                _write_fields(block, name, result)
+        assembly = root.create_group("Assembly", track_order=True)
+        for res in bodies:
+            assembly[f"res{res}"] = h5py.SoftLink(f"/VTKHDF/res{res}")
+        own = write_tables(file, next(iter(bodies.values())), "sample")
+        own.create_dataset("run", data=json.dumps(run), dtype=h5py.string_dtype())
+        file.flush()
+        return file.id.get_file_image()
+
+
+def _outcome(result: Result) -> dict[str, Any]:
+    means = {
+        name: dict(
+            zip(COMPONENTS, (getattr(result, name) / FACTORS).tolist(), strict=True)
+        )
+        for name in ("mean_strain", "mean_stress")
+    }
+    return {
+        "iterations": result.iterations,
+        "residual": float(result.residual),
+        "energy": result.energy,
+        **means,
+    }
+
+
+def _write_fields(block: h5py.Group, name: str, result: Result) -> None:
+    cells = container.group(block, "CellData")
+    for field in ("strain", "stress"):
+        write_tensor(cells, _called(field, name), getattr(result, field), np.float32)
+    write_displacement(
+        block,
+        _called("displacement", name),
+        result.displacement,
+        result.mean_strain,
+        result.microstructure.grid,
+        result.scheme,
+        np.float32,
+    )
+
+
+def _called(field: str, load: str) -> str:
+    return f"{field}_{load}" if load else field
+
+
+def recognises(file: h5py.File, _dataset: str | None) -> bool:
+    """Whether the file is a sample."""
+    return "VTKHDF" in file and kind(file) == "sample"
+
+
+def read(path: str | PathLike, *, dataset: str | None = None) -> Microstructure:
+    """Read the microstructure of a sample.
+
+    Parameters
+    ----------
+    dataset
+        The resolution, "res32" for instance; the highest unless given.
+
+    Raises
+    ------
+    InputError
+        No such resolution, or a file that is no sample.
+    """
+    with container.opened(path) as file:
+        names = _blocks(file)
+        name = dataset or names[0]
+        if name not in names:
+            raise InputError(
+                f"{file.filename} has no {name}; it has {', '.join(names)}"
+            )
+        return read_microstructure(file, None, f"VTKHDF/{name}")
+
+
+def read_sample(
+    path: str | PathLike,
+    fields: Sequence[str] = FIELDS,
+    levels: Sequence[int] | None = None,
+) -> Sample:
+    """Read a sample.
+
+    Parameters
+    ----------
+    fields
+        Which of `FIELDS` to read.
+    levels
+        Resolutions to read; all of them if None.
+
+    Raises
+    ------
+    InputError
+        A file that is no sample, an unknown field, a resolution that it does not have.
+    """
+    check_fields(fields)
+    with container.opened(path) as file:
+        names = _blocks(file)
+        run, tables = _run(file), read_tables(file)
+        wanted = [int(name.removeprefix("res")) for name in names]
+        if levels is not None:
+            missing = [res for res in levels if res not in wanted]
+            if missing:
+                raise InputError(
+                    f"{file.filename} has no resolution {missing[0]}; it has "
+                    f"{', '.join(map(str, wanted))}"
+                )
+            wanted = [res for res in wanted if res in levels]
+        return Sample(
+            **{
+                name: run[name]
+                for name in (
+                    *("index", "seed", "split", "statistics"),
+                    *("scheme", "solver", "tolerance", "precision"),
+                )
+            },
+            loads={name: Load(**load) for name, load in run["loads"].items()},
+            levels={
+                res: _read_level(
+                    file, res, run["solutions"].get(str(res), {}), fields, tables
+                )
+                for res in wanted
+            },
+        )
+
+
+def check_fields(fields: Sequence[str]) -> None:
+    """Refuse a name that is no field.
+
+    Raises
+    ------
+    InputError
+        Naming it.
+    """
+    for field in fields:
+        if field not in FIELDS:
+            raise InputError(f"field {field!r}: expected one of {', '.join(FIELDS)}")
+
+
+def _read_level(
+    file: h5py.File,
+    res: int,
+    solutions: dict[str, Any],
+    fields: Sequence[str],
+    tables: dict[str, Any],
+) -> Level:
+    name = f"VTKHDF/res{res}"
+    body = read_microstructure(file, None, name, tables)
+    if not solutions:
+        return Level(body)
+    block = container.group(file, name)
+    means = {
+        mean: mandel_from_components(
+            np.array([[s[mean][c] for c in COMPONENTS] for s in solutions.values()])
+        )
+        for mean in ("mean_strain", "mean_stress")
+    }
+    arrays = {
+        field: np.stack(
+            [read_tensor(block, _called(field, k), body.grid) for k in solutions]
+        )
+        for field in ("strain", "stress")
+        if field in fields
+    }
+    if "displacement" in fields:
+        arrays["displacement"] = _stack(
+            [
+                read_displacement(block, _called("displacement", k), body.grid, E)
+                for k, E in zip(solutions, means["mean_strain"], strict=True)
+            ]
+        )
+    return Level(
+        body,
+        **arrays,
+        **means,
+        iterations=tuple(s["iterations"] for s in solutions.values()),
+        residual=tuple(s["residual"] for s in solutions.values()),
+    )
+
+
+def _stack(fields: list[np.ndarray]) -> np.ndarray:
+    """Fields with the load as first axis; one field is not copied."""
+    return fields[0][None] if len(fields) == 1 else np.stack(fields)
+
+
+def _blocks(file: h5py.File) -> list[str]:
+    """Names of the resolutions, the highest first."""
+    if not recognises(file, None):
+        raise InputError(
+            f"{file.filename} holds no sample; make some with fftmech dataset"
+        )
+    blocks = map(str, container.group(file, "VTKHDF"))
+    names = [name for name in blocks if name.startswith("res")]
+    return sorted(names, key=lambda name: -int(name.removeprefix("res")))
+
+
+def _run(file: h5py.File) -> dict[str, Any]:
+    return json.loads(container.text(container.dataset(file, "fftmech/run")[()]))
