@@ -8,6 +8,7 @@ from fftmech_cli.rim import Group
 SUBCOMMANDS = (
     "compare",
     "convert",
+    "dataset",
     "generate",
     "homogenize",
     "info",

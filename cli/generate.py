@@ -1,16 +1,12 @@
 """`fftmech generate`: make a microstructure and write it."""
 
 from collections.abc import Callable
-from math import isfinite
-from typing import Any
 
 import click
 
-from fftmech import InputError, Microstructure
-from fftmech.io import check_writable, write
+from fftmech import InputError
 from fftmech.materials.elastic import PORE, cubic, isotropic
 from fftmech.microstructure import (
-    Fibre,
     inclusions,
     laminate,
     parse_resolution,
@@ -19,70 +15,9 @@ from fftmech.microstructure import (
     single_pore,
 )
 from fftmech.microstructure.pores import KINDS
-from fftmech_cli.rim import check_output, print_json
-
-UNITS = {"stress": "GPa", "length": "box edge"}
-"""What the numbers of a generated microstructure mean."""
-
-LISTED = 4
-"""Phases whose fractions the summary lists one by one."""
-
-
-class Numbers(click.ParamType):
-    """Numbers separated by commas, as many as one of the metavar's forms asks for."""
-
-    def __init__(self, metavar: str) -> None:
-        self.name = metavar
-        self.counts = [len(form.split(",")) for form in metavar.split("|")]
-
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[float, ...]:
-        """Parse "A,B,C"."""
-        try:
-            numbers = tuple(float(part) for part in str(value).split(","))
-        except ValueError:
-            numbers = ()
-        if len(numbers) not in self.counts or not all(map(isfinite, numbers)):
-            self.fail(f"{value!r}: expected finite numbers {self.name}", param, ctx)
-        return numbers
-
-
-def common_options(command: Callable) -> Callable:
-    """Add -o, --res, --seed, --force and --json."""
-    for option in reversed(
-        (
-            click.option(
-                "-o",
-                "--output",
-                required=True,
-                type=click.Path(),
-                metavar="FILE",
-                help="File to write (.h5 or .vtkhdf).",
-            ),
-            click.option(
-                "--res",
-                default="64",
-                show_default=True,
-                metavar="N|NX,NY,NZ",
-                help="Voxels along each axis; one voxel in z is 2-D.",
-            ),
-            click.option(
-                "--seed",
-                default=0,
-                show_default=True,
-                type=click.IntRange(min=0),
-                help="Seed of the random numbers; the same seed, the same file.",
-            ),
-            click.option("--force", is_flag=True, help="Replace an existing FILE."),
-            click.option("--json", "as_json", is_flag=True, help="Summary as JSON."),
-        )
-    ):
-        command = option(command)
-    return command
+from fftmech.microstructure.texture import texture_of
+from fftmech_cli.generated import check, common_options, finish
+from fftmech_cli.numbers import Numbers
 
 
 def _matrix_option(default: str) -> Callable:
@@ -129,9 +64,9 @@ def laminate_command(
     Example: fftmech generate laminate -o laminate.h5 --res 10,1,1
     --layer 1,29.3333,0.3333 --layer 9,2.6667,0.3333
     """
-    _check(output, force)
+    check(output, force)
     stack = [(thickness, isotropic(E=E, nu=nu)) for thickness, E, nu in layers]
-    _finish(output, laminate(parse_resolution(res), stack, axis), as_json)
+    finish(output, laminate(parse_resolution(res), stack, axis), as_json)
 
 
 @generate.command("inclusions")
@@ -182,7 +117,7 @@ def inclusions_command(
     Example: fftmech generate inclusions -o fibres.h5 --fraction 0.1 --radius 0.04
     --aspect 1,1,6 --contrast 24
     """
-    _check(output, force)
+    check(output, force)
     if pore and contrast is not None:
         raise InputError(f"--pore and --contrast {contrast:g}: give one of them")
     E, nu = matrix
@@ -195,7 +130,7 @@ def inclusions_command(
         aspect,
         seed,
     )
-    _finish(output, made, as_json)
+    finish(output, made, as_json)
 
 
 @generate.command("pores", short_help="Irregular pores in a solid.")
@@ -243,7 +178,7 @@ def pores_command(
     Example: fftmech generate pores -o keyholes.h5 --kind keyhole --count 12
     --fraction 0.03
     """
-    _check(output, force)
+    check(output, force)
     shape = parse_resolution(res)
     E, nu = matrix
     solid = isotropic(E=E, nu=nu)
@@ -258,7 +193,7 @@ def pores_command(
     else:
         share = 0.01 if fraction is None else fraction
         made = pores(shape, share, count, kind, solid, seed)
-    _finish(output, made, as_json)
+    finish(output, made, as_json)
 
 
 @generate.command("polycrystal")
@@ -299,7 +234,16 @@ def pores_command(
     help="Crystal direction of the fibre.  [default: 0,0,1]",
 )
 @click.option(
-    "--spread", type=float, help="Spread of the fibre, degrees.  [default: 10]"
+    "--peak",
+    type=Numbers("PHI1,PHI,PHI2"),
+    help="Instead of a fibre: the Bunge angles, degrees, around which orientations "
+    "gather.",
+)
+@click.option(
+    "--spread",
+    type=float,
+    help="Standard deviation about each axis across the fibre, or about each axis of "
+    "the peak, degrees.  [default: 10]",
 )
 def polycrystal_command(
     output: str,
@@ -313,19 +257,15 @@ def polycrystal_command(
     constants,
     fibre: str | None,
     direction,
+    peak,
     spread: float | None,
 ) -> None:
     """Grains of one crystal, each with its orientation.
 
     Example: fftmech generate polycrystal -o micro.h5 --res 64 --grains 24 --seed 0
     """
-    _check(output, force)
-    texture = None
-    if fibre:
-        spread = 10.0 if spread is None else spread
-        texture = Fibre(fibre, spread, direction or (0.0, 0.0, 1.0))
-    elif direction or spread is not None:
-        raise InputError("--direction and --spread shape a fibre: add --fibre x|y|z")
+    check(output, force)
+    texture = texture_of(fibre, direction, peak, spread)
     C11, C12, C44 = constants
     made = polycrystal(
         parse_resolution(res),
@@ -336,35 +276,4 @@ def polycrystal_command(
         cubic(C11, C12, C44),
         texture,
     )
-    _finish(output, made, as_json)
-
-
-def _check(output: str, force: bool) -> None:
-    check_output(output, force)
-    check_writable(output)
-
-
-def _finish(output: str, made: Microstructure, as_json: bool) -> None:
-    """Write the file and say in one line what is in it."""
-    write(output, made.check().with_changes(units=UNITS))
-    shape, phases, fractions = made.grid.shape, made.phases, made.fractions
-    if as_json:
-        print_json(
-            {
-                "output": output,
-                "shape": list(shape),
-                "voxels": made.grid.voxels,
-                "phases": [
-                    {"id": int(p), "fraction": float(fractions[p])} for p in phases
-                ],
-            }
-        )
-        return
-    if len(phases) <= LISTED:
-        listed = ", ".join(f"{fractions[p]:.4g}" for p in phases)
-    else:
-        listed = f"{fractions[phases].min():.4g} to {fractions[phases].max():.4g}"
-    click.echo(
-        f"{output}: {' x '.join(map(str, shape))} voxels, {len(phases)} phases, "
-        f"volume fractions {listed}"
-    )
+    finish(output, made, as_json)

@@ -10,6 +10,7 @@ from fftmech import Effective
 from fftmech.engineering import isotropic_moduli
 from fftmech.tensors import COMPONENTS, voigt_from_mandel
 from fftmech_cli.method import (
+    device_option,
     memory_check,
     method_options,
     note_speed,
@@ -25,6 +26,7 @@ from fftmech_cli.source import load_microstructure, resolution_options, source_o
 @source_options
 @resolution_options
 @method_options
+@device_option
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def homogenize(

@@ -22,7 +22,7 @@ _METHOD = (
     "precision",
     "threads",
 )
-"""Names in `fftmech.solve` of what `method_options` and `threads_option` add."""
+"""Names in `fftmech.solve` of what `method_options` and single options add."""
 
 
 def take_method(options: dict[str, Any]) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def take_method(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def method_options(command: Callable) -> Callable:
-    """Add --scheme, --solver, --tol, --max-iterations, --device, --precision, ..."""
+    """Add --scheme, --solver, --tol, --max-iterations, --precision."""
     for option in reversed(
         (
             click.option(
@@ -57,12 +57,6 @@ def method_options(command: Callable) -> Callable:
             ),
             click.option("--max-iterations", type=int, default=1000, show_default=True),
             click.option(
-                "--device",
-                type=click.Choice(["cpu", "cuda"]),
-                default="cpu",
-                show_default=True,
-            ),
-            click.option(
                 "--precision",
                 type=click.Choice(["double", "single"]),
                 default="double",
@@ -73,6 +67,10 @@ def method_options(command: Callable) -> Callable:
         command = option(command)
     return command
 
+
+device_option = click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True
+)
 
 threads_option = click.option(
     "--threads",

@@ -13,6 +13,7 @@ from fftmech.memory import size_text
 from fftmech.tensors import COMPONENTS, components_from_mandel
 from fftmech_cli.load import load_options, parse_load, prescribed
 from fftmech_cli.method import (
+    device_option,
     memory_check,
     method_options,
     note_speed,
@@ -36,6 +37,7 @@ from fftmech_cli.source import load_microstructure, resolution_options, source_o
 @resolution_options
 @load_options
 @method_options
+@device_option
 @threads_option
 @click.option(
     "--temperature",

@@ -38,9 +38,13 @@ class Triple(click.ParamType):
 
 def source_options(command: Callable) -> Callable:
     """Add the argument SOURCE and the options that say how to read it."""
+    return click.argument("source", type=click.Path())(reading_options(command))
+
+
+def reading_options(command: Callable) -> Callable:
+    """Add --materials and the options that say how to read an image."""
     for option in reversed(
         (
-            click.argument("source", type=click.Path()),
             click.option(
                 "--materials",
                 type=click.Path(),

@@ -1,8 +1,12 @@
 """Datasets: thousands of bodies, made and solved, each from its seed alone."""
 
+from fftmech.datasets.images import ImagesRecipe
+from fftmech.datasets.pores import PoresRecipe
 from fftmech.datasets.recipe import Draw, Recipe, body_seed
 
-RECIPES: dict[str, type[Recipe]] = {}
+RECIPES: dict[str, type[Recipe]] = {
+    recipe.kind: recipe for recipe in (PoresRecipe, ImagesRecipe)
+}
 """Recipes by the kind that a card names."""
 
 __all__ = ["RECIPES", "Draw", "Recipe", "body_seed"]

@@ -55,6 +55,8 @@ class Dataset(Sequence[Sample]):
         Lines of the manifest, one a sample, in order: statistics, iterations, ...
     failed
         Lines of the samples that did not converge, and why.
+    unreadable
+        Number of lines of the manifest that are damaged; their samples are missing.
 
     Raises
     ------
@@ -87,6 +89,7 @@ class Dataset(Sequence[Sample]):
         wanted = [r for r in manifest.records.values() if split in (None, r["split"])]
         self.records: list[Record] = [r for r in wanted if r["status"] == "done"]
         self.failed: list[Record] = [r for r in wanted if r["status"] == "failed"]
+        self.unreadable = manifest.unreadable
 
     def __repr__(self) -> str:
         levels = ", ".join(map(str, self.card.levels))

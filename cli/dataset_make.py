@@ -1,0 +1,242 @@
+"""`fftmech dataset polycrystal`, `pores` and `composites`: make a dataset."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from fftmech.datasets.draft import new_card
+from fftmech.datasets.images import ImagesRecipe
+from fftmech.datasets.loading import MODES, Loading
+from fftmech.datasets.make import make
+from fftmech.datasets.pores import PoresRecipe
+from fftmech.datasets.recipe import Recipe
+from fftmech.datasets.splits import check_parts
+from fftmech.errors import InputError
+from fftmech_cli.dataset_run import finish, run_options, take_run
+from fftmech_cli.generate import Numbers
+from fftmech_cli.load import load_options, parse_load
+from fftmech_cli.method import method_options, take_method
+from fftmech_cli.source import reading_options
+
+_READING = ("dataset", "axes", "threshold", "shape", "dtype", "spacing")
+
+
+class Whole(click.ParamType):
+    """Whole numbers with separators, for instance "64,32" or "1/4"."""
+
+    def __init__(self, metavar: str, counts: tuple[int, ...], separator: str) -> None:
+        self.name = metavar
+        self.counts, self.separator = counts, separator
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[int, ...]:
+        """Parse them."""
+        try:
+            numbers = tuple(int(part) for part in str(value).split(self.separator))
+        except ValueError:
+            numbers = ()
+        if not numbers or (self.counts and len(numbers) not in self.counts):
+            self.fail(f"{value!r}: expected {self.name}", param, ctx)
+        return numbers
+
+
+def make_options(command: Callable) -> Callable:
+    """Add what all kinds of datasets share."""
+    for option in reversed(
+        (
+            click.option(
+                "-o",
+                "--output",
+                required=True,
+                type=click.Path(),
+                metavar="DIR",
+                help="Folder of the dataset; one that this command began is continued.",
+            ),
+            click.option(
+                "--count",
+                required=True,
+                type=click.IntRange(min=1),
+                help="Number of samples.",
+            ),
+            click.option(
+                "--res",
+                type=click.IntRange(min=1),
+                default=64,
+                show_default=True,
+                help="High resolution: voxels of an edge.",
+            ),
+            click.option(
+                "--low-res",
+                default="32",
+                show_default=True,
+                type=Whole("N[,N...]", (), ","),
+                help="Low resolutions, divisors of --res; the lowest is solved in every "
+                "sample, the others in those for the test.",
+            ),
+            click.option(
+                "--seed", default=0, show_default=True, type=click.IntRange(min=0)
+            ),
+            click.option(
+                "--loads",
+                default="fixed",
+                show_default=True,
+                type=click.Choice(MODES),
+                help="One load for all; six random mean strains of unit norm for each "
+                "sample; or all six unit strains.",
+            ),
+            load_options,
+            click.option(
+                "--splits",
+                type=Whole("TRAIN,VAL,TEST", (3,), ","),
+                help="Samples for training, validation and test, in parts.  [default: "
+                "80,10,10; polycrystal 73,25,2]",
+            ),
+            click.option(
+                "--shard",
+                type=Whole("I/N", (2,), "/"),
+                help="Only the I-th of N parts, for job arrays; fftmech dataset merge "
+                "puts them together.",
+            ),
+            click.option("--licence", help="Licence of the data, for its card."),
+            click.option("--cite", "citation", help="How to cite it, for its card."),
+            method_options,
+            run_options,
+            click.option(
+                "--json", "as_json", is_flag=True, help="Print the outcome as JSON."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@make_options
+@click.option(
+    "--fraction",
+    type=Numbers("LOW,HIGH"),
+    help="Least and largest volume fraction.  [default: 0.002,0.02]",
+)
+@click.option(
+    "--matrix",
+    default="113.8,0.342",
+    show_default=True,
+    type=Numbers("E,NU"),
+    help="Young's modulus (GPa) and Poisson's ratio of the solid.",
+)
+@click.option(
+    "--from-images",
+    type=click.Path(),
+    metavar="FOLDER",
+    help="Cut the pores from the images in this folder.",
+)
+@click.option(
+    "--pore",
+    type=Whole("ID[,ID...]", (), ","),
+    help="Of images: phases that are pores.  [default: 0]",
+)
+@click.option(
+    "--smallest",
+    type=click.IntRange(min=1),
+    help="Of images: voxels that a pore must have.  [default: 200]",
+)
+@click.option(
+    "--connectivity",
+    type=click.Choice([6, 18, 26]),
+    help="Of images: neighbours that belong to one pore.  [default: 6]",
+)
+@click.option(
+    "--margin",
+    type=float,
+    help="Of images: solid between a pore's longest extent and either face, in parts "
+    "of the edge.  [default: 0.3]",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(min=1),
+    help="Of images: cut windows of this many voxels, phases as they are, instead of "
+    "single pores.",
+)
+@reading_options
+def pores(from_images: str | None, fraction, matrix, **options: Any) -> int:
+    """Single pores of additive manufacturing in Ti-6Al-4V, stretched along z.
+
+    The load is --uniaxial zz=1e-3 unless another is given.
+
+    \b
+    fftmech dataset pores -o pores --count 200 --res 128 --low-res 64
+    fftmech dataset pores -o rock --count 100 --from-images ct --threshold 0
+    """
+    names = ("pore", "smallest", "connectivity", "margin", "window", "materials")
+    given = {name: options.pop(name) for name in (*names, *_READING)}
+    given = {name: value for name, value in given.items() if value is not None}
+    E, nu = matrix
+    if from_images is None:
+        if given:
+            name = next(iter(given))
+            raise InputError(f"--{name} is for images: add --from-images FOLDER")
+        fractions = {"fraction": fraction} if fraction else {}
+        return _make(PoresRecipe(E=E, nu=nu, **fractions), **options)
+    if fraction:
+        raise InputError(
+            "--fraction with --from-images: pores fill their cubes as --margin says"
+        )
+    return _make(ImagesRecipe.from_folder(from_images, E=E, nu=nu, **given), **options)
+
+
+def _make(
+    recipe: Recipe,
+    output: str,
+    count: int,
+    res: int,
+    low_res: tuple[int, ...],
+    seed: int,
+    loads: str,
+    splits: tuple[int, ...] | None,
+    shard: tuple[int, int] | None,
+    licence: str | None,
+    citation: str | None,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    run = take_run(options)
+    method = take_method(options)
+    card = new_card(
+        recipe,
+        count,
+        (res, *(low for low in low_res if low != res)),
+        seed,
+        _loading(recipe, loads, **options),
+        None if splits is None else check_parts(splits),
+        shard,
+        licence,
+        citation,
+        **method,
+    )
+    return finish(
+        output, as_json, lambda progress: make(output, card, progress=progress, **run)
+    )
+
+
+def _loading(
+    recipe: Recipe,
+    loads: str,
+    strain: tuple[str, ...],
+    stress: tuple[str, ...],
+    uniaxial: tuple[str, ...],
+) -> Loading:
+    given = strain or stress or uniaxial
+    if loads != "fixed":
+        if given:
+            raise InputError(
+                f"--loads {loads} with a load ({given[0]}): leave one of them out"
+            )
+        return Loading(loads)
+    return Loading(
+        "fixed", parse_load(strain, stress, uniaxial) if given else recipe.load
+    )

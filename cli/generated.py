@@ -1,0 +1,81 @@
+"""The file that a generator makes: its options, its check and its summary."""
+
+from collections.abc import Callable
+
+import click
+
+from fftmech import Microstructure
+from fftmech.io import check_writable, write
+from fftmech_cli.rim import check_output, print_json
+
+UNITS = {"stress": "GPa", "length": "box edge"}
+"""What the numbers of a generated microstructure mean."""
+
+LISTED = 4
+"""Phases whose fractions the summary lists one by one."""
+
+
+def common_options(command: Callable) -> Callable:
+    """Add -o, --res, --seed, --force and --json."""
+    for option in reversed(
+        (
+            click.option(
+                "-o",
+                "--output",
+                required=True,
+                type=click.Path(),
+                metavar="FILE",
+                help="File to write (.h5 or .vtkhdf).",
+            ),
+            click.option(
+                "--res",
+                default="64",
+                show_default=True,
+                metavar="N|NX,NY,NZ",
+                help="Voxels along each axis; one voxel in z is 2-D.",
+            ),
+            click.option(
+                "--seed",
+                default=0,
+                show_default=True,
+                type=click.IntRange(min=0),
+                help="Seed of the random numbers; the same seed, the same file.",
+            ),
+            click.option("--force", is_flag=True, help="Replace an existing FILE."),
+            click.option("--json", "as_json", is_flag=True, help="Summary as JSON."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def check(output: str, force: bool) -> None:
+    """Refuse a file that cannot be written, before any work."""
+    check_output(output, force)
+    check_writable(output)
+
+
+def finish(output: str, made: Microstructure, as_json: bool) -> None:
+    """Write the file and say in one line what is in it."""
+    write(output, made.check().with_changes(units=UNITS))
+    shape, phases, fractions = made.grid.shape, made.phases, made.fractions
+    if as_json:
+        print_json(
+            {
+                "output": output,
+                "shape": list(shape),
+                "voxels": made.grid.voxels,
+                "phases": [
+                    {"id": int(p), "fraction": float(fractions[p])} for p in phases
+                ],
+            }
+        )
+        return
+    if len(phases) <= LISTED:
+        listed = ", ".join(f"{fractions[p]:.4g}" for p in phases)
+    else:
+        listed = f"{fractions[phases].min():.4g} to {fractions[phases].max():.4g}"
+    click.echo(
+        f"{output}: {' x '.join(map(str, shape))} voxels, {len(phases)} phases, "
+        f"volume fractions {listed}"
+    )

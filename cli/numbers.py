@@ -1,0 +1,29 @@
+"""Options whose values are several numbers."""
+
+from math import isfinite
+from typing import Any
+
+import click
+
+
+class Numbers(click.ParamType):
+    """Numbers separated by commas, as many as one of the metavar's forms asks for."""
+
+    def __init__(self, metavar: str) -> None:
+        self.name = metavar
+        self.counts = [len(form.split(",")) for form in metavar.split("|")]
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[float, ...]:
+        """Parse "A,B,C"."""
+        try:
+            numbers = tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            numbers = ()
+        if len(numbers) not in self.counts or not all(map(isfinite, numbers)):
+            self.fail(f"{value!r}: expected finite numbers {self.name}", param, ctx)
+        return numbers

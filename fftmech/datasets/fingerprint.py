@@ -1,0 +1,65 @@
+"""Files that a dataset is made from, each known by its name and content."""
+
+import hashlib
+from os import PathLike
+from pathlib import Path
+
+from fftmech.errors import InputError
+from fftmech.io import FORMATS
+
+File = tuple[str, str]
+"""Name of a file, and the SHA-256 of its content."""
+
+
+def images_in(folder: str | PathLike) -> tuple[File, ...]:
+    """Files of a folder that `fftmech.read` knows by their ends, sorted by name.
+
+    Raises
+    ------
+    InputError
+        No such folder, or no such file in it (subfolders are not searched).
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise InputError(f"{path}: no such folder; give one that holds images")
+    names = sorted(
+        file.name
+        for file in path.iterdir()
+        if file.is_file() and file.name.lower().endswith(tuple(FORMATS))
+    )
+    if not names:
+        raise InputError(
+            f"{path}: no image in this folder; expected files that end in "
+            f"{' '.join(FORMATS)}"
+        )
+    return tuple((name, fingerprint(path / name)) for name in names)
+
+
+def fingerprint(path: str | PathLike) -> str:
+    """SHA-256 of a file's content.
+
+    Raises
+    ------
+    InputError
+        No such file.
+    """
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; check the name") from None
+
+
+def check_same(path: str | PathLike, sha256: str) -> None:
+    """Refuse a file of another content than `sha256` says.
+
+    Raises
+    ------
+    InputError
+        No such file, or a changed one.
+    """
+    if fingerprint(path) != sha256:
+        raise InputError(
+            f"{path} is not the file that the dataset was begun with (its SHA-256 "
+            "differs): put that one back, or begin a new dataset"
+        )

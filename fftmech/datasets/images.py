@@ -1,0 +1,305 @@
+"""Recipe `images`: pores, or windows, cropped from the user's own images (CT)."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import isfinite
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.random import PCG64, Generator, SeedSequence
+
+from fftmech.datasets.fingerprint import File, check_same, fingerprint, images_in
+from fftmech.datasets.pores import ATTEMPTS, shape_statistics, solid_and_pore
+from fftmech.datasets.recipe import UNITS, Draw, body_seed
+from fftmech.errors import InputError
+from fftmech.grid import Grid
+from fftmech.io import read
+from fftmech.io.materials import read_materials
+from fftmech.load import Load
+from fftmech.memory import size_text
+from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.components import (
+    NEIGHBOURS,
+    Component,
+    components,
+    embedded,
+)
+from fftmech.microstructure.resample import resample
+from fftmech.microstructure.shape import BodyShape
+from fftmech.percolation import connected_axes
+
+Spacing = tuple[float, float, float]
+"""Edges of a voxel."""
+
+
+@dataclass(frozen=True)
+class ImagesRecipe:
+    """Single pores cut from images, or, with `window`, whole windows of them.
+
+    A pore is a connected component. Those that touch a face of their image are cut
+    off, and are left out unless there are no others. A pore is put into a cube of solid
+    whose edge follows from its longest extent: linear elasticity knows no length, so
+    that the size of a pore changes nothing but how many voxels it is resolved with.
+    Cubes and windows are resampled to the dataset's resolution by majority.
+
+    Parameters
+    ----------
+    folder
+        Where the images lie.
+    images
+        Names in it, each with its SHA-256 (`from_folder` lists them).
+    pore
+        Phase ids that are empty.
+    shape, dtype, threshold, axes, dataset, spacing
+        How to read the images: see `fftmech.read`.
+    smallest
+        Voxels (of the image) that a pore must have.
+    connectivity
+        6, 18 or 26 neighbours that belong to one pore.
+    margin
+        Solid between a pore's longest extent and either face, as a part of the edge.
+        At 0.25 a ball has the volume fraction 0.065, flat and long pores less.
+    window
+        Edge of cubic windows in voxels (along x), for phases as they are, at a random
+        place of a random image. Solid must connect across a window along x, y and z;
+        it is not periodic, and the load meets its opposite faces as neighbours.
+    materials
+        Materials file of the phases in windows, with its SHA-256. Without it they have
+        the stiffness that the image's file gives them, or are pore and solid.
+    E, nu
+        Young's modulus (GPa) and Poisson's ratio of the solid.
+
+    Raises
+    ------
+    InputError
+        A parameter of which no body can be made.
+    """
+
+    kind: ClassVar[str] = "images"
+    load: ClassVar[Load] = Load.uniaxial("zz", 1e-3)
+    parts: ClassVar[tuple[int, int, int]] = (80, 10, 10)
+
+    folder: str
+    images: tuple[File, ...]
+    pore: tuple[int, ...] = (0,)
+    shape: tuple[int, int, int] | None = None
+    dtype: str | None = None
+    threshold: float | None = None
+    axes: str | None = None
+    dataset: str | None = None
+    spacing: tuple[float, float, float] | None = None
+    smallest: int = 200
+    connectivity: int = 6
+    margin: float = 0.25
+    window: int | None = None
+    materials: File | None = None
+    E: float = 113.8
+    nu: float = 0.342
+
+    def __post_init__(self) -> None:
+        for name in ("pore", "shape", "spacing", "materials"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, tuple(value))
+        object.__setattr__(self, "images", tuple(tuple(file) for file in self.images))
+        if not self.images:
+            raise InputError(f"{self.folder}: no images; name one at least")
+        if self.connectivity not in NEIGHBOURS:
+            raise InputError(f"connectivity {self.connectivity}: expected 6, 18 or 26")
+        if not (isfinite(self.margin) and 0 <= self.margin < 0.5):
+            raise InputError(
+                f"margin {self.margin:g}: expected a part of the edge below 0.5, such "
+                "as 0.25"
+            )
+        for name in ("smallest", "window"):
+            value = getattr(self, name)
+            if value is not None and not (value == int(value) and value >= 1):
+                raise InputError(f"{name} {value}: expected voxels, at least 1")
+        if self.materials and self.window is None:
+            raise InputError(
+                f"{self.materials[0]}: single pores lie in a solid of one E and nu; "
+                "leave the materials out, or cut windows (give their voxels)"
+            )
+        solid_and_pore(self.E, self.nu)
+
+    @classmethod
+    def from_folder(
+        cls,
+        folder: str | PathLike,
+        materials: str | PathLike | None = None,
+        **options: Any,
+    ) -> "ImagesRecipe":
+        """Recipe of all images in a folder that `fftmech.read` knows, by name.
+
+        Parameters
+        ----------
+        folder
+            Its subfolders are not searched.
+        materials
+            Materials file, for windows.
+        options
+            The other parameters.
+
+        Raises
+        ------
+        InputError
+            No such folder, or no image in it.
+        """
+        if materials is not None:
+            options["materials"] = (fspath(materials), fingerprint(materials))
+        return cls(fspath(folder), images_in(folder), **options)
+
+    def available(self) -> int | None:
+        """Number of pores in the images; None for windows, which are endless.
+
+        Raises
+        ------
+        InputError
+            An image that cannot be read, or no pore in any.
+        """
+        return len(_pores(self)) if self.window is None else None
+
+    def draw(self, seed: int, index: int, res: int) -> Draw:
+        """Make body `index`: phase 0 is the solid, 1 the pore, or an image's own.
+
+        Statistics of a pore are its image, its number there, its voxels, whether it is
+        cut off at a face of the image, and `shape_statistics`; of a window its image,
+        first voxel, the volume fraction of its pores, and its number of phases.
+
+        Raises
+        ------
+        InputError
+            An index beyond the pores that there are, an image that cannot be read, that
+            has changed, or that is smaller than the window.
+        """
+        if self.window is None:
+            return self._pore(seed, index, res)
+        for attempt in range(ATTEMPTS):
+            random = Generator(PCG64(body_seed(seed, index, attempt)))
+            try:
+                return self._window(random, res)
+            except InputError:
+                if attempt == ATTEMPTS - 1:
+                    raise
+        raise AssertionError
+
+    def _pore(self, seed: int, index: int, res: int) -> Draw:
+        pores = _pores(self)
+        if index >= len(pores):
+            raise InputError(
+                f"pore {index + 1} of {self.folder}: it has {len(pores)} of at least "
+                f"{self.smallest} voxels; lower --count or that size"
+            )
+        order = Generator(PCG64(SeedSequence(seed))).permutation(len(pores))
+        image, spacing, pore = pores[order[index]]
+        box = embedded(pore.body, spacing, self.margin)
+        body = _cube(box, res)
+        voxels = int((body.phase == 1).sum())
+        if voxels == 0:
+            raise InputError(
+                f"a pore of {image} has no voxel left at {res}^3; raise --res"
+            )
+        # a refined image shows its voxels: the shape is that at the image's own
+        own = min(res, round(box.grid.size[0] / max(box.grid.h)))
+        shape = BodyShape.measure(_cube(box, own).phase == 1, periodic=False)
+        statistics = {
+            "image": image,
+            "label": pore.label,
+            "voxels": int(pore.body.sum()),
+            "cut": pore.cut,
+            **shape_statistics(shape, own),
+            "fraction": voxels / res**3,
+        }
+        stiffness = solid_and_pore(self.E, self.nu)
+        return Draw(body.with_changes(stiffness=stiffness, units=UNITS), statistics)
+
+    def _window(self, random: Generator, res: int) -> Draw:
+        assert self.window is not None
+        name = self.images[random.integers(len(self.images))][0]
+        image = _image(self, name)
+        h = np.array(image.grid.h)
+        sides = np.maximum(np.rint(self.window * h[0] / h).astype(int), 1)
+        room = np.array(image.grid.shape) - sides
+        if (room < 0).any():
+            raise InputError(
+                f"{name}: a window of {size_text(sides)} voxels in an image of "
+                f"{size_text(image.grid.shape)}; lower the window"
+            )
+        corner = random.integers(room + 1)
+        part = tuple(slice(c, c + n) for c, n in zip(corner, sides, strict=True))
+        nx, ny, nz = map(int, sides)
+        cut = image.with_changes(
+            grid=Grid((nx, ny, nz), image.grid.h), phase=image.phase[part]
+        )
+        body = _cube(cut, res).check()
+        if not all(connected_axes(~np.isin(body.phase, body.pores))):
+            raise InputError(
+                f"{name}: in windows of {self.window} voxels pores separate the solid; "
+                "widen the window"
+            )
+        statistics = {
+            "image": name,
+            **dict(zip("xyz", corner.tolist(), strict=True)),
+            "fraction": float(body.fractions[body.pores].sum()),
+            "phases": len(body.phases),
+        }
+        units = {**body.units, "length": UNITS["length"]}
+        return Draw(body.with_changes(units=units), statistics)
+
+
+def _cube(box: Microstructure, res: int) -> Microstructure:
+    """Resample to res^3 voxels of a cube of edge 1."""
+    cube = Grid((res, res, res))
+    return resample(box, cube.shape).with_changes(grid=cube)
+
+
+@lru_cache(maxsize=2)
+def _pores(recipe: ImagesRecipe) -> list[tuple[str, Spacing, Component]]:
+    """Image, voxel and pore, in the order of the images' names and of the labels."""
+    found = []
+    for name, sha256 in recipe.images:
+        image = _read(recipe, name, sha256)
+        empty = np.isin(image.phase, recipe.pore)
+        pores = components(empty, recipe.smallest, recipe.connectivity)
+        found += [(name, image.grid.h, pore) for pore in pores]
+    whole = [entry for entry in found if not entry[2].cut]
+    if not found:
+        raise InputError(
+            f"{recipe.folder}: no pore of at least {recipe.smallest} voxels in "
+            f"{len(recipe.images)} image(s); check the phase of the pores (now "
+            f"{', '.join(map(str, recipe.pore))}), or lower that size"
+        )
+    return whole or found
+
+
+@lru_cache(maxsize=4)
+def _image(recipe: ImagesRecipe, name: str) -> Microstructure:
+    """An image whose phases have a stiffness."""
+    image = _read(recipe, name, dict(recipe.images)[name])
+    if recipe.materials:
+        materials, sha256 = recipe.materials
+        check_same(materials, sha256)
+        return read_materials(materials).apply(image)
+    if image.stiffness is not None:
+        return image
+    return image.with_changes(
+        phase=np.isin(image.phase, recipe.pore),
+        stiffness=solid_and_pore(recipe.E, recipe.nu),
+        units=UNITS,
+    )
+
+
+def _read(recipe: ImagesRecipe, name: str, sha256: str) -> Microstructure:
+    path = Path(recipe.folder) / name
+    check_same(path, sha256)
+    return read(
+        path,
+        dataset=recipe.dataset,
+        axes=recipe.axes,
+        shape=recipe.shape,
+        dtype=recipe.dtype,
+        spacing=recipe.spacing,
+        threshold=recipe.threshold,
+    )

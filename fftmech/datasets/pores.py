@@ -1,0 +1,144 @@
+"""Recipe `pores`: one irregular pore, as laser powder-bed fusion leaves them."""
+
+from dataclasses import dataclass
+from math import exp, log
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.random import PCG64, Generator, SeedSequence
+
+from fftmech.datasets.recipe import UNITS, Draw, body_seed
+from fftmech.errors import InputError
+from fftmech.load import Load
+from fftmech.materials.elastic import PORE, isotropic
+from fftmech.microstructure.pores import KINDS, single_pore
+from fftmech.microstructure.shape import BodyShape, centred
+
+ATTEMPTS = 10
+"""Draws of one body before its refusal is passed on."""
+
+
+@dataclass(frozen=True)
+class PoresRecipe:
+    """One pore at the centre of a periodic cube of Ti-6Al-4V, built along z.
+
+    Classes (`fftmech.microstructure.pores.KINDS`) are balanced: any three bodies
+    3 k, 3 k + 1, 3 k + 2 are one of each, in random order.
+
+    Parameters
+    ----------
+    fraction
+        Least and largest volume fraction; its logarithm is uniform between them. At
+        the largest of the default the longest pores span 0.8 of the edge; at the
+        smallest a flat pore is 5 voxels thick in a cube of 64.
+    E, nu
+        Young's modulus (GPa) and Poisson's ratio of the solid.
+
+    Raises
+    ------
+    InputError
+        Fractions that are not 0 < least <= largest < 1, moduli of no solid.
+    """
+
+    kind: ClassVar[str] = "pores"
+    load: ClassVar[Load] = Load.uniaxial("zz", 1e-3)
+    parts: ClassVar[tuple[int, int, int]] = (80, 10, 10)
+
+    fraction: tuple[float, float] = (0.002, 0.02)
+    E: float = 113.8
+    nu: float = 0.342
+
+    def __post_init__(self) -> None:
+        try:
+            low, high = (float(value) for value in self.fraction)
+        except (TypeError, ValueError):
+            low = high = 0.0
+        if not 0 < low <= high < 1:
+            raise InputError(
+                f"pore fraction {self.fraction!r}: expected the least and the largest, "
+                "0 < least <= largest < 1, such as 0.002,0.02"
+            )
+        object.__setattr__(self, "fraction", (low, high))
+        solid_and_pore(self.E, self.nu)
+
+    def available(self) -> None:
+        """Number of bodies that can be drawn: any."""
+        return None
+
+    def draw(self, seed: int, index: int, res: int) -> Draw:
+        """Make body `index`: phase 0 is the solid, 1 the pore.
+
+        Statistics are its class and those of `shape_statistics`.
+
+        Raises
+        ------
+        InputError
+            A resolution at which pores of these fractions have less than 8 voxels, or
+            fractions at which they do not fit the cube.
+        """
+        refusal = None
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._attempt(seed, index, attempt, res)
+            except InputError as error:
+                refusal = error
+        assert refusal is not None
+        raise refusal
+
+    def _attempt(self, seed: int, index: int, attempt: int, res: int) -> Draw:
+        name = pore_class(seed, index)
+        random = Generator(PCG64(body_seed(seed, index, attempt)))
+        low, high = self.fraction
+        fraction = exp(log(low) + random.random() * (log(high) - log(low)))
+        body = single_pore(
+            res,
+            name,
+            fraction,
+            stiffness=isotropic(E=self.E, nu=self.nu),
+            seed=int(random.integers(2**63)),
+        )
+        pore = centred(body.phase == 1)
+        statistics = {"class": name, **shape_statistics(BodyShape.measure(pore), res)}
+        return Draw(body.with_changes(phase=pore, units=UNITS), statistics)
+
+
+def pore_class(seed: int, index: int) -> str:
+    """Class of a body: every block of as many bodies as classes has each once."""
+    names = list(KINDS)
+    block, place = divmod(index, len(names))
+    # a fixed order would repeat in step with the splits, which are periodic too
+    random = Generator(PCG64(SeedSequence(seed, spawn_key=(block,))))
+    return names[random.permutation(len(names))[place]]
+
+
+def shape_statistics(shape: BodyShape, res: int) -> dict[str, Any]:
+    """Numbers of a pore in a cube of `res` voxels an edge, lengths in edges.
+
+    Volume fraction, diameter of the ball of equal volume, sphericity, and the ratios of
+    the semi-axes of the equivalent ellipsoid.
+    """
+    return {
+        "fraction": shape.volume / res**3,
+        "diameter": shape.diameter / res,
+        "sphericity": shape.sphericity,
+        "aspect_ratio": shape.aspect_ratio,
+        "elongation": shape.elongation,
+        "flatness": shape.flatness,
+    }
+
+
+def solid_and_pore(E: float, nu: float) -> np.ndarray:
+    """Stiffness of phase 0, isotropic, and of phase 1, empty, (2, 6, 6).
+
+    Raises
+    ------
+    InputError
+        Moduli that are no numbers, or of no solid.
+    """
+    try:
+        solid = isotropic(E=float(E), nu=float(nu))
+    except TypeError:
+        raise InputError(
+            f"solid with E = {E!r} and nu = {nu!r}: expected two numbers"
+        ) from None
+    return np.stack([solid, PORE])
