@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from fftmech import io
 from fftmech.datasets.card import read_card
 from fftmech.datasets.collect import merge, subset
 from fftmech.datasets.make import extend
@@ -11,7 +12,6 @@ from fftmech.datasets.repair import repair
 from fftmech.datasets.splits import SPLITS
 from fftmech.datasets.summary import summarize
 from fftmech.errors import InputError
-from fftmech.io.dataset import Dataset
 from fftmech_cli.dataset_make import pores
 from fftmech_cli.dataset_run import finish, run_options, sample_bar, size, take_run
 from fftmech_cli.rim import check_output, print_json, show, table
@@ -74,7 +74,7 @@ def verify(directory: str, mend: bool, as_json: bool, **options: Any) -> int:
 
     Exit code 2 if something is wrong, and --repair is not given.
     """
-    data = Dataset(directory)
+    data = io.Dataset(directory)
     missing = sum(summarize(directory)["missing"].values())
     faults = []
     with sample_bar("Verifying") as progress:
@@ -171,7 +171,7 @@ def merge_command(directories: tuple[str, ...], output: str) -> None:
     Files are linked where the file system can, else copied.
     """
     missing = merge(directories, output)
-    click.echo(f"{output}: {len(Dataset(output))} samples")
+    click.echo(f"{output}: {len(io.Dataset(output))} samples")
     if missing:
         click.echo(
             f"{missing} samples are missing: the command that made the shards, without "
@@ -218,7 +218,7 @@ def plot(directory: str, statistics: bool, output: str, dpi: int, force: bool) -
 
     figures.check_picture(output)
     check_output(output, force)
-    data = Dataset(directory)
+    data = io.Dataset(directory)
     if not len(data):
         raise InputError(f"{directory}: no sample is done yet; nothing to draw")
     figure = statistics_figure(data) if statistics else contact_sheet(data)

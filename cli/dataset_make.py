@@ -75,8 +75,8 @@ def make_options(command: Callable) -> Callable:
                 default="32",
                 show_default=True,
                 type=Whole("N[,N...]", (), ","),
-                help="Low resolutions, divisors of --res; the lowest is solved in every "
-                "sample, the others in those for the test.",
+                help="Low resolutions, divisors of --res; the lowest is solved in "
+                "every sample, the others in those for the test.",
             ),
             click.option(
                 "--seed", default=0, show_default=True, type=click.IntRange(min=0)

@@ -13,7 +13,6 @@ from fftmech.datasets.executor import check
 from fftmech.datasets.manifest import Record
 from fftmech.errors import InputError
 from fftmech.io.atomic import whole_file
-from fftmech.io.sample import sample_bytes
 from fftmech.microstructure.resample import resample
 from fftmech.result import Result
 from fftmech.solve import solve
@@ -33,6 +32,9 @@ def make_sample(
     threads, device
         As in `fftmech.solve`.
     """
+    # h5py takes longer to import than --help may
+    from fftmech.io.sample import sample_bytes
+
     made = _parsed(card)
     split = made.split_of(index)
     record: Record = {"index": index, "split": split}
