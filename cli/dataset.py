@@ -12,7 +12,7 @@ from fftmech.datasets.repair import repair
 from fftmech.datasets.splits import SPLITS
 from fftmech.datasets.summary import summarize
 from fftmech.errors import InputError
-from fftmech_cli.dataset_make import pores
+from fftmech_cli.dataset_make import composites, polycrystal, pores
 from fftmech_cli.dataset_run import finish, run_options, sample_bar, size, take_run
 from fftmech_cli.rim import check_output, print_json, show, table
 
@@ -26,7 +26,7 @@ def dataset() -> None:
     """
 
 
-for command in (pores,):
+for command in (polycrystal, pores, composites):
     dataset.add_command(command)
 
 

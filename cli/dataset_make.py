@@ -5,10 +5,12 @@ from typing import Any
 
 import click
 
+from fftmech.datasets.composites import CompositesRecipe
 from fftmech.datasets.draft import new_card
 from fftmech.datasets.images import ImagesRecipe
 from fftmech.datasets.loading import MODES, Loading
 from fftmech.datasets.make import make
+from fftmech.datasets.polycrystal import PolycrystalRecipe
 from fftmech.datasets.pores import PoresRecipe
 from fftmech.datasets.recipe import Recipe
 from fftmech.datasets.splits import check_parts
@@ -118,6 +120,49 @@ def make_options(command: Callable) -> Callable:
 @click.command()
 @make_options
 @click.option(
+    "--grains",
+    type=Whole("N|LOW,HIGH", (1, 2), ","),
+    help="Number of grains, or the least and the largest.  [default: 21,28, mean 24]",
+)
+@click.option(
+    "--sizes",
+    type=Numbers("MU,SIGMA"),
+    help="Mean and standard deviation of the logarithm of the grains' equivalent "
+    "diameters.  [default: -0.788,0.0998]",
+)
+@click.option(
+    "--cubic",
+    default="204.6,137.7,126.2",
+    show_default=True,
+    type=Numbers("C11,C12,C44"),
+    help="Crystal stiffness (GPa).",
+)
+@click.option("--fibre", type=click.Choice(["x", "y", "z"]), help="Fibre texture.")
+@click.option("--direction", type=Numbers("H,K,L"), help="Its crystal direction.")
+@click.option(
+    "--peak",
+    type=Numbers("PHI1,PHI,PHI2"),
+    help="Instead: orientations around this one (Bunge, degrees).",
+)
+@click.option("--spread", type=float, help="Spread of the texture, degrees.")
+def polycrystal(**options: Any) -> int:
+    """Steel polycrystals of 21 to 28 grains, stretched along x.
+
+    The load is --uniaxial xx=8e-5 unless another is given.
+
+    Example: fftmech dataset polycrystal -o grains --count 1000
+    """
+    names = ("grains", "sizes", "cubic", "fibre", "direction", "peak", "spread")
+    given = {name: options.pop(name) for name in names}
+    if given["grains"] and len(given["grains"]) == 1:
+        given["grains"] *= 2
+    recipe = PolycrystalRecipe(**{k: v for k, v in given.items() if v is not None})
+    return _make(recipe, **options)
+
+
+@click.command()
+@make_options
+@click.option(
     "--fraction",
     type=Numbers("LOW,HIGH"),
     help="Least and largest volume fraction.  [default: 0.002,0.02]",
@@ -154,7 +199,7 @@ def make_options(command: Callable) -> Callable:
     "--margin",
     type=float,
     help="Of images: solid between a pore's longest extent and either face, in parts "
-    "of the edge.  [default: 0.3]",
+    "of the edge.  [default: 0.25]",
 )
 @click.option(
     "--window",
@@ -187,6 +232,42 @@ def pores(from_images: str | None, fraction, matrix, **options: Any) -> int:
             "--fraction with --from-images: pores fill their cubes as --margin says"
         )
     return _make(ImagesRecipe.from_folder(from_images, E=E, nu=nu, **given), **options)
+
+
+@click.command()
+@make_options
+@click.option(
+    "--shape",
+    "shapes",
+    multiple=True,
+    type=click.Choice(CompositesRecipe.shapes),
+    help="Shape of the inclusions; repeat it for several classes.  [default: all]",
+)
+@click.option(
+    "--fraction",
+    type=Numbers("LOW,HIGH"),
+    help="Least and largest volume fraction.  [default: 0.05,0.35]",
+)
+@click.option(
+    "--contrast",
+    type=Numbers("LOW,HIGH"),
+    help="Least and largest ratio of Young's moduli.  [default: 2,1000]",
+)
+@click.option(
+    "--matrix",
+    type=Numbers("E,NU"),
+    help="Young's modulus (GPa) and Poisson's ratio of the matrix.  [default: 3,0.35]",
+)
+def composites(**options: Any) -> int:
+    """Particles and fibres in a softer matrix, stretched along x.
+
+    The load is --uniaxial xx=1e-3 unless another is given.
+
+    Example: fftmech dataset composites -o composites --count 1000
+    """
+    given = {n: options.pop(n) for n in ("shapes", "fraction", "contrast", "matrix")}
+    recipe = CompositesRecipe(**{name: v for name, v in given.items() if v})
+    return _make(recipe, **options)
 
 
 def _make(

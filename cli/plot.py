@@ -55,7 +55,8 @@ def plot(
 ) -> None:
     """Draw slices, or the power spectrum, of a field in FILE.
 
-    FILE is a result, or a microstructure (its phases). Components are tensor
+    FILE is a result, a microstructure (its phases), or a sample of a dataset (its
+    first load at the lowest resolution). Components are tensor
     components; strain and stress are voxel averages. The displacement is drawn without
     the part of the mean strain: its fluctuation, at the nodes.
 
@@ -68,7 +69,8 @@ def plot(
         raise InputError("--grid, --slice and --spectrum exclude each other: give one")
     figures.check_picture(output)
     check_output(output, force)
-    source = io.read_result(file) if io.kind(file) == "result" else io.read(file)
+    solved = io.kind(file) in ("result", "sample")
+    source = io.read_result(file) if solved else io.read(file)
     field = field or default_field(source)
     if spectrum:
         figure = figures.spectrum_figure(source, field, components)

@@ -17,6 +17,9 @@ FORMAT_VERSION = 1
 METHOD = ("scheme", "solver", "tolerance", "max_iterations", "precision")
 """Options of `fftmech.solve` that every sample is solved with."""
 
+PLACES = ("parameters.folder",)
+"""Entries that say where something lies, not what it is: it may be moved."""
+
 NOTES = ("units", "licence", "citation", "versions")
 """Entries that are for readers: they may be edited by hand."""
 
@@ -162,13 +165,14 @@ class Card:
     def differences(self, other: "Card") -> list[str]:
         """Names and both values of what would make other samples.
 
-        Not count: a larger one only adds samples.
+        Not count, for a larger one only adds samples, and not `PLACES`.
         """
         mine, theirs = (_flat(_plain(card.as_dict())) for card in (self, other))
         return [
             f"{name}: {mine.get(name)} there, {theirs.get(name)} asked"
             for name in {**mine, **theirs}
             if name.split(".")[0] not in ("count", *NOTES)
+            and name not in PLACES
             and mine.get(name) != theirs.get(name)
         ]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from fftmech.io.atomic import whole_file
 
 SAMPLES = "samples"
 LOCK = ".lock"
+
+LEFTOVERS = (".dataset-????????.json", ".manifest-????????.jsonl")
+LEFTOVER_SAMPLES = ".*-????????.h5"
+"""Names that `whole_file` gives to what it has not finished."""
 
 
 def sample_path(directory: str | PathLike, index: int) -> Path:
@@ -77,6 +82,8 @@ def exists(directory: str | PathLike) -> bool:
 def check_same(directory: str | PathLike, card: Card) -> Card:
     """Return the card of an existing dataset if it makes the same samples as `card`.
 
+    Places are those of `card`: images may have been moved.
+
     Raises
     ------
     InputError
@@ -99,7 +106,7 @@ def check_same(directory: str | PathLike, card: Card) -> Card:
             f"{directory} was made with another count ({there.count} there, "
             f"{card.count} asked); {advice}"
         )
-    return there
+    return replace(there, parameters=card.parameters)
 
 
 def begin(directory: str | PathLike, card: Card) -> Manifest:
@@ -109,11 +116,12 @@ def begin(directory: str | PathLike, card: Card) -> Manifest:
     off is written anew.
     """
     path = Path(directory)
-    (path / SAMPLES).mkdir(exist_ok=True)
+    # first: a folder without it is not taken for a dataset
     if not exists(path):
         write_card(path, card)
-    for folder in (path, path / SAMPLES):
-        for leftover in folder.glob(".*-*"):
+    (path / SAMPLES).mkdir(exist_ok=True)
+    for pattern in (*LEFTOVERS, f"{SAMPLES}/{LEFTOVER_SAMPLES}"):
+        for leftover in path.glob(pattern):
             leftover.unlink(missing_ok=True)
     found = read_manifest(path)
     text = (

@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
+from fftmech.datasets.drawing import first_sound
 from fftmech.datasets.fingerprint import File, check_same, fingerprint, images_in
-from fftmech.datasets.pores import ATTEMPTS, shape_statistics, solid_and_pore
-from fftmech.datasets.recipe import UNITS, Draw, body_seed
+from fftmech.datasets.pores import shape_statistics, solid_and_pore
+from fftmech.datasets.recipe import UNITS, Draw
 from fftmech.errors import InputError
 from fftmech.grid import Grid
 from fftmech.io import read
@@ -29,9 +30,6 @@ from fftmech.microstructure.components import (
 from fftmech.microstructure.resample import resample
 from fftmech.microstructure.shape import BodyShape
 from fftmech.percolation import connected_axes
-
-Spacing = tuple[float, float, float]
-"""Edges of a voxel."""
 
 
 @dataclass(frozen=True)
@@ -176,14 +174,7 @@ class ImagesRecipe:
         """
         if self.window is None:
             return self._pore(seed, index, res)
-        for attempt in range(ATTEMPTS):
-            random = Generator(PCG64(body_seed(seed, index, attempt)))
-            try:
-                return self._window(random, res)
-            except InputError:
-                if attempt == ATTEMPTS - 1:
-                    raise
-        raise AssertionError
+        return first_sound(lambda of: self._window(of, res), seed, index)
 
     def _pore(self, seed: int, index: int, res: int) -> Draw:
         pores = _pores(self)
@@ -193,13 +184,14 @@ class ImagesRecipe:
                 f"{self.smallest} voxels; lower --count or that size"
             )
         order = Generator(PCG64(SeedSequence(seed))).permutation(len(pores))
-        image, spacing, pore = pores[order[index]]
-        box = embedded(pore.body, spacing, self.margin)
+        image, grid, pore = pores[order[index]]
+        box = embedded(pore.body, grid.h, self.margin)
         body = _cube(box, res)
         voxels = int((body.phase == 1).sum())
         if voxels == 0:
             raise InputError(
-                f"a pore of {image} has no voxel left at {res}^3; raise --res"
+                f"pore {pore.label} of {image} is too thin for {res}^3 voxels: none is "
+                "left; raise --res or --smallest"
             )
         # a refined image shows its voxels: the shape is that at the image's own
         own = min(res, round(box.grid.size[0] / max(box.grid.h)))
@@ -212,11 +204,12 @@ class ImagesRecipe:
             **shape_statistics(shape, own),
             "fraction": voxels / res**3,
         }
-        stiffness = solid_and_pore(self.E, self.nu)
-        return Draw(body.with_changes(stiffness=stiffness, units=UNITS), statistics)
+        tables = {"stiffness": solid_and_pore(self.E, self.nu), "units": UNITS}
+        return Draw(body.with_changes(**tables), statistics)
 
-    def _window(self, random: Generator, res: int) -> Draw:
+    def _window(self, seed: int, res: int) -> Draw:
         assert self.window is not None
+        random = Generator(PCG64(seed))
         name = self.images[random.integers(len(self.images))][0]
         image = _image(self, name)
         h = np.array(image.grid.h)
@@ -256,14 +249,14 @@ def _cube(box: Microstructure, res: int) -> Microstructure:
 
 
 @lru_cache(maxsize=2)
-def _pores(recipe: ImagesRecipe) -> list[tuple[str, Spacing, Component]]:
-    """Image, voxel and pore, in the order of the images' names and of the labels."""
+def _pores(recipe: ImagesRecipe) -> list[tuple[str, Grid, Component]]:
+    """Image, its grid and a pore, in the order of images' names and of labels."""
     found = []
     for name, sha256 in recipe.images:
         image = _read(recipe, name, sha256)
         empty = np.isin(image.phase, recipe.pore)
         pores = components(empty, recipe.smallest, recipe.connectivity)
-        found += [(name, image.grid.h, pore) for pore in pores]
+        found += [(name, image.grid, pore) for pore in pores]
     whole = [entry for entry in found if not entry[2].cut]
     if not found:
         raise InputError(

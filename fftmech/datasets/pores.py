@@ -1,21 +1,19 @@
 """Recipe `pores`: one irregular pore, as laser powder-bed fusion leaves them."""
 
 from dataclasses import dataclass
-from math import exp, log
+from math import exp, inf, isfinite, log
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.random import PCG64, Generator, SeedSequence
+from numpy.random import PCG64, Generator
 
-from fftmech.datasets.recipe import UNITS, Draw, body_seed
+from fftmech.datasets.drawing import balanced, first_sound
+from fftmech.datasets.recipe import UNITS, Draw
 from fftmech.errors import InputError
 from fftmech.load import Load
 from fftmech.materials.elastic import PORE, isotropic
 from fftmech.microstructure.pores import KINDS, single_pore
 from fftmech.microstructure.shape import BodyShape, centred
-
-ATTEMPTS = 10
-"""Draws of one body before its refusal is passed on."""
 
 
 @dataclass(frozen=True)
@@ -76,39 +74,23 @@ class PoresRecipe:
             A resolution at which pores of these fractions have less than 8 voxels, or
             fractions at which they do not fit the cube.
         """
-        refusal = None
-        for attempt in range(ATTEMPTS):
-            try:
-                return self._attempt(seed, index, attempt, res)
-            except InputError as error:
-                refusal = error
-        assert refusal is not None
-        raise refusal
+        name = balanced(list(KINDS), seed, index)
+        return first_sound(lambda of: self._attempt(name, of, res), seed, index)
 
-    def _attempt(self, seed: int, index: int, attempt: int, res: int) -> Draw:
-        name = pore_class(seed, index)
-        random = Generator(PCG64(body_seed(seed, index, attempt)))
+    def _attempt(self, name: str, seed: int, res: int) -> Draw:
+        random = Generator(PCG64(seed))
         low, high = self.fraction
         fraction = exp(log(low) + random.random() * (log(high) - log(low)))
         body = single_pore(
             res,
             name,
             fraction,
-            stiffness=isotropic(E=self.E, nu=self.nu),
+            stiffness=solid_and_pore(self.E, self.nu)[0],
             seed=int(random.integers(2**63)),
         )
         pore = centred(body.phase == 1)
         statistics = {"class": name, **shape_statistics(BodyShape.measure(pore), res)}
         return Draw(body.with_changes(phase=pore, units=UNITS), statistics)
-
-
-def pore_class(seed: int, index: int) -> str:
-    """Class of a body: every block of as many bodies as classes has each once."""
-    names = list(KINDS)
-    block, place = divmod(index, len(names))
-    # a fixed order would repeat in step with the splits, which are periodic too
-    random = Generator(PCG64(SeedSequence(seed, spawn_key=(block,))))
-    return names[random.permutation(len(names))[place]]
 
 
 def shape_statistics(shape: BodyShape, res: int) -> dict[str, Any]:
@@ -136,9 +118,11 @@ def solid_and_pore(E: float, nu: float) -> np.ndarray:
         Moduli that are no numbers, or of no solid.
     """
     try:
-        solid = isotropic(E=float(E), nu=float(nu))
-    except TypeError:
+        E, nu = float(E), float(nu)
+    except (TypeError, ValueError):
+        E = nu = inf
+    if not (isfinite(E) and isfinite(nu)):
         raise InputError(
-            f"solid with E = {E!r} and nu = {nu!r}: expected two numbers"
-        ) from None
-    return np.stack([solid, PORE])
+            "E and nu of the solid: expected two finite numbers, such as 113.8, 0.342"
+        )
+    return np.stack([isotropic(E=E, nu=nu), PORE])

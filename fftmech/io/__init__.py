@@ -127,7 +127,9 @@ def read(
 
 
 def read_result(path: str | PathLike) -> Result:
-    """Read a result that `write_result` wrote.
+    """Read a result that `write_result` wrote, or that of a dataset's sample.
+
+    A sample may have several: this is the first load at the lowest resolution.
 
     Raises
     ------
@@ -135,7 +137,10 @@ def read_result(path: str | PathLike) -> Result:
         No such file, or no result in it.
     """
     _check_file(path)
-    if kind(path) != "result":
+    held = kind(path)
+    if held == "sample":
+        return _module("sample").read_sample(path).result()
+    if held != "result":
         raise InputError(
             f"{fspath(path)} holds no result; make one with fftmech solve ... "
             "-o result.vtkhdf"

@@ -12,7 +12,8 @@ from fftmech.datasets.directory import SAMPLES, sample_path
 from fftmech.datasets.manifest import Record, read_manifest
 from fftmech.datasets.splits import SPLITS
 from fftmech.errors import InputError
-from fftmech.io.sample import FIELDS, Sample, check_fields, read_sample
+from fftmech.io.sample import check_fields, read_sample
+from fftmech.sample import FIELDS, Sample
 
 
 class Fault(NamedTuple):

@@ -9,8 +9,7 @@ are shared. Samples of one body on one machine are equal to the last byte.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import asdict
 from os import PathLike
 from typing import Any
 
@@ -36,85 +35,8 @@ from fftmech.io.vtkhdf_fields import (
 from fftmech.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result
+from fftmech.sample import FIELDS, Level, Sample
 from fftmech.tensors import COMPONENTS, FACTORS, mandel_from_components
-
-FIELDS = ("strain", "stress", "displacement")
-"""Fields that a sample holds, where it was solved."""
-
-
-@dataclass(frozen=True)
-class Level:
-    """A sample at one resolution; of L loads each field has L entries, or it is None.
-
-    Parameters
-    ----------
-    body
-        The microstructure.
-    strain, stress
-        Voxel averages, Mandel, float32, (L, 6, nx, ny, nz); stress in stress units.
-    displacement
-        Fluctuation at the scheme's nodes (length units), float32, (L, 3, nx, ny, nz).
-    mean_strain, mean_stress
-        Volume averages, Mandel, float64, (L, 6).
-    iterations, residual
-        Of each solve, and the relative equilibrium residual that it reached, L each.
-    """
-
-    body: Microstructure
-    strain: np.ndarray | None = None
-    stress: np.ndarray | None = None
-    displacement: np.ndarray | None = None
-    mean_strain: np.ndarray | None = None
-    mean_stress: np.ndarray | None = None
-    iterations: tuple[int, ...] = ()
-    residual: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One body of a dataset, its loads, and what was solved.
-
-    Parameters
-    ----------
-    index, seed, split
-        Its number, the seed of its dataset, and "train", "val" or "test".
-    statistics
-        What its recipe says of it: grain count, sphericity, ...
-    scheme, solver, tolerance, precision
-        How it was solved.
-    loads
-        By name; the one load of a sample has the name "".
-    levels
-        By resolution (voxels of the longest edge), the highest first.
-    """
-
-    index: int
-    seed: int
-    split: str
-    statistics: dict[str, Any]
-    scheme: str
-    solver: str
-    tolerance: float
-    precision: str
-    loads: dict[str, Load]
-    levels: dict[int, Level]
-
-    def __repr__(self) -> str:
-        solved = [n for n, level in self.levels.items() if level.iterations]
-        return (
-            f"<Sample {self.index}: {self.split}, resolutions {list(self.levels)}, "
-            f"solved at {solved}, {len(self.loads)} load(s)>"
-        )
-
-    @cached_property
-    def high(self) -> Level:
-        """The highest resolution."""
-        return next(iter(self.levels.values()))
-
-    @cached_property
-    def low(self) -> Level:
-        """The lowest resolution: the one that is solved in every sample."""
-        return next(reversed(self.levels.values()))
 
 
 def sample_bytes(

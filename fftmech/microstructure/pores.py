@@ -1,11 +1,4 @@
-"""Pores of irregular shape in a solid (phase 0: solid, 1: pore).
-
-A pore is a body around a centre, rho(x) <= exp(f(x/|x|)): the body rho <= 1 (an
-ellipsoid, or a drop) roughened by a random smooth function f of the direction. Seen
-from its centre it is star-shaped, hence in one piece.
-"""
-
-from dataclasses import dataclass
+"""Pores of irregular shape in a solid (phase 0: solid, 1: pore)."""
 
 import numpy as np
 from numpy.random import PCG64, Generator
@@ -15,6 +8,7 @@ from fftmech.materials.elastic import PORE, isotropic
 from fftmech.memory import check_bytes
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.packing import Packing
+from fftmech.microstructure.pore_surface import KINDS, PoreShape, Surface
 from fftmech.microstructure.resolution import Resolution, unit_grid
 
 TI_6AL_4V = isotropic(E=113.8, nu=0.342)
@@ -22,102 +16,6 @@ TI_6AL_4V = isotropic(E=113.8, nu=0.342)
 
 ATTEMPTS = 2000
 """Failed placements of one pore after which the packing counts as jammed."""
-
-WAVES = 40
-"""Plane waves in a random surface function."""
-
-
-@dataclass(frozen=True)
-class PoreShape:
-    """What a kind of pore looks like; the build direction is z.
-
-    Parameters
-    ----------
-    axes
-        Semi-axes of the smooth body along x, y, z, up to a common factor.
-    bulb
-        How much wider the low end is than the middle (0: an ellipsoid, below 1).
-    roughness
-        Standard deviation of f, the logarithm of the relative distance.
-    frequency
-        Waves of f per radian: small is wavy, large is jagged.
-    tilt
-        Standard deviation of the body's tilt from the build direction, degrees.
-    """
-
-    axes: tuple[float, float, float]
-    bulb: float
-    roughness: float
-    frequency: float
-    tilt: float
-
-
-KINDS = {
-    "gas": PoreShape((1.0, 1.0, 1.0), 0.0, 0.04, 1.5, 90.0),
-    "keyhole": PoreShape((1.0, 1.0, 2.4), 0.55, 0.12, 2.0, 12.0),
-    "lack-of-fusion": PoreShape((1.5, 1.0, 0.4), 0.0, 0.25, 4.0, 8.0),
-}
-"""Pores of additive manufacturing: round, deep and bulbous, flat and jagged."""
-
-
-class Surface:
-    """The surface of one random pore of a kind, up to its size.
-
-    Parameters
-    ----------
-    kind
-        What the pore looks like.
-    random
-        Source of its turn, its tilt, and of the waves of f.
-    """
-
-    def __init__(self, kind: PoreShape, random: Generator) -> None:
-        from scipy.spatial.transform import Rotation
-
-        self.kind = kind
-        spin, about = 360 * random.random(2)
-        lean = kind.tilt * random.standard_normal()
-        self.R = Rotation.from_euler("zyz", [spin, lean, about], True).as_matrix()
-        self.axes = np.array(kind.axes) / np.prod(kind.axes) ** (1 / 3)
-        self.waves = kind.frequency * random.standard_normal((WAVES, 3))
-        self.shifts = 2 * np.pi * random.random(WAVES)
-
-    @property
-    def reach(self) -> np.ndarray:
-        """Half extents along x, y, z of the smooth body of volume 1, roughly, (3,)."""
-        radius = (3 / (4 * np.pi)) ** (1 / 3)
-        return radius * np.sqrt(((self.R * self.axes) ** 2).sum(axis=1))
-
-    def depth(self, points: np.ndarray) -> np.ndarray:
-        """Size of the pore whose surface passes through each point (n, 3), (n,)."""
-        distance = np.sqrt((points**2).sum(axis=1))
-        direction = points / np.maximum(distance, 1e-300)[:, None]
-        f = np.zeros(len(points))
-        for wave, shift in zip(self.waves, self.shifts, strict=True):
-            f += np.cos(direction @ wave + shift)
-        f *= self.kind.roughness * np.sqrt(2 / WAVES)
-        return _gauge(points @ self.R / self.axes, self.kind.bulb) / np.exp(f)
-
-
-def _gauge(points: np.ndarray, bulb: float) -> np.ndarray:
-    """Scale at which the surface of the smooth body meets each point (n, 3), (n,).
-
-    The body is x^2 + y^2 <= (1 - z^2) (1 - bulb z)^2: a sphere, or a drop whose low
-    end is wide.
-    """
-    radius = np.sqrt((points**2).sum(axis=1))
-    if bulb == 0:
-        return radius
-    cosine = points[:, 2] / np.maximum(radius, 1e-300)
-    # distance to the surface along each direction, by bisection: from 0, which is
-    # inside, to 2, which is outside
-    low = np.zeros_like(radius)
-    for step in 0.5 ** np.arange(30):
-        t = low + step
-        z = t * cosine
-        width = np.where(np.abs(z) < 1, (1 - z**2) * (1 - bulb * z) ** 2, -1.0)
-        low = np.where(t**2 - z**2 <= width, t, low)
-    return radius / low
 
 
 def single_pore(
@@ -259,36 +157,51 @@ def _body(
         )
     surface = Surface(kind, random)
     solid = np.array(shape) > 1
-    # the smooth body's reach along x, y, z, widened until the rough one is inside
-    reach = surface.reach * (1.3 * volume ** (1 / 3) if solid.all() else volume**0.5)
+    # room for what thin spikes that come off on the voxel grid give to the rest
+    reach = 1.05 * surface.reach(volume, solid) + 1
     while True:
         half = np.where(solid, np.ceil(reach).astype(int), 0)
         if (half > shape).any():
             raise _too_large(volume, shape)
         check_bytes(120 * int(np.prod(2.0 * half + 1)), "a pore of this size")
         body = _deepest(surface, half, int(round(volume)))
-        inner = body[tuple(slice(1, -1) if deep else slice(None) for deep in solid)]
-        if inner.sum() == body.sum():
-            return body
-        reach *= 1.25
+        if body is not None:
+            break
+        reach *= 1.1
+    # a pore is placed by the corner of its box: that of the smooth body, widened until
+    # the pore keeps off its faces
+    used = np.argwhere(body) - half
+    box = surface.smooth_reach * (
+        1.3 * volume ** (1 / 3) if solid.all() else volume**0.5
+    )
+    while (np.ceil(box) <= np.abs(used).max(axis=0))[solid].any():
+        box *= 1.25
+    half = np.where(solid, np.ceil(box).astype(int), 0)
+    body = np.zeros(2 * half + 1, dtype=bool)
+    body[tuple((used + half).T)] = True
+    return body
 
 
-def _deepest(surface: Surface, half: np.ndarray, wanted: int) -> np.ndarray:
-    """The `wanted` voxels deepest in a pore that hang together, around its centre."""
+def _deepest(surface: Surface, half: np.ndarray, wanted: int) -> np.ndarray | None:
+    """The `wanted` voxels deepest in a pore that hang together, around its centre.
+
+    None where a box of this half extents is too small to tell.
+    """
     from scipy.ndimage import binary_propagation
 
     sides = tuple(2 * half + 1)
-    if wanted > np.prod(sides):
-        return np.ones(sides, dtype=bool)
+    inner = tuple(slice(1, -1) if reach else slice(None) for reach in half)
     points = np.indices(sides).reshape(3, -1).T - half
     order = np.argsort(surface.depth(points), kind="stable")
     seed = np.zeros(sides, dtype=bool)
     seed[tuple(half)] = True
     taken = wanted
     while True:
-        deep = np.zeros(len(points), dtype=bool)
-        deep[order[:taken]] = True
-        body = binary_propagation(seed, mask=deep.reshape(sides))
+        deep = np.zeros(sides, dtype=bool)
+        deep.flat[order[:taken]] = True
+        if np.count_nonzero(deep[inner]) < taken:
+            return None
+        body = binary_propagation(seed, mask=deep)
         # thin spikes may come off on the voxel grid: take as many voxels more
         missing = wanted - int(body.sum())
         if missing <= 0:

@@ -1,0 +1,145 @@
+"""A sample of a dataset: one body at several resolutions, solved at some of them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from fftmech.errors import InputError
+from fftmech.load import Load
+from fftmech.microstructure.base import Microstructure
+from fftmech.result import Result
+
+FIELDS = ("strain", "stress", "displacement")
+"""Fields that a sample holds, where it was solved."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A sample at one resolution; of L loads each field has L entries, or it is None.
+
+    Parameters
+    ----------
+    body
+        The microstructure.
+    strain, stress
+        Voxel averages, Mandel, float32, (L, 6, nx, ny, nz); stress in stress units.
+    displacement
+        Fluctuation at the scheme's nodes (length units), float32, (L, 3, nx, ny, nz).
+    mean_strain, mean_stress
+        Volume averages, Mandel, float64, (L, 6).
+    iterations, residual
+        Of each solve, and the relative equilibrium residual that it reached, L each.
+    """
+
+    body: Microstructure
+    strain: np.ndarray | None = None
+    stress: np.ndarray | None = None
+    displacement: np.ndarray | None = None
+    mean_strain: np.ndarray | None = None
+    mean_stress: np.ndarray | None = None
+    iterations: tuple[int, ...] = ()
+    residual: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One body of a dataset, its loads, and what was solved.
+
+    Parameters
+    ----------
+    index, seed, split
+        Its number, the seed of its dataset, and "train", "val" or "test".
+    statistics
+        What its recipe says of it: grain count, sphericity, ...
+    scheme, solver, tolerance, precision
+        How it was solved.
+    loads
+        By name; the one load of a sample has the name "".
+    levels
+        By resolution (voxels of the longest edge), the highest first.
+    """
+
+    index: int
+    seed: int
+    split: str
+    statistics: dict[str, Any]
+    scheme: str
+    solver: str
+    tolerance: float
+    precision: str
+    loads: dict[str, Load]
+    levels: dict[int, Level]
+
+    def __repr__(self) -> str:
+        solved = [n for n, level in self.levels.items() if level.iterations]
+        return (
+            f"<Sample {self.index}: {self.split}, resolutions {list(self.levels)}, "
+            f"solved at {solved}, {len(self.loads)} load(s)>"
+        )
+
+    @cached_property
+    def high(self) -> Level:
+        """The highest resolution."""
+        return next(iter(self.levels.values()))
+
+    @cached_property
+    def low(self) -> Level:
+        """The lowest resolution: the one that is solved in every sample."""
+        return next(reversed(self.levels.values()))
+
+    def result(self, res: int | None = None, load: str | None = None) -> Result:
+        """One solution, as `fftmech.solve` returns it, so that it can be drawn.
+
+        The energy density is half of strain : stress, of voxel averages; residuals are
+        the last alone.
+
+        Parameters
+        ----------
+        res
+            Resolution; the lowest unless given.
+        load
+            Name of the load; the first unless given.
+
+        Raises
+        ------
+        InputError
+            Not solved there, no such load, or fields that were not read.
+        """
+        res = next(reversed(self.levels)) if res is None else res
+        names = list(self.loads)
+        load = names[0] if load is None else load
+        level = self.levels.get(res)
+        if level is None or not level.iterations or load not in names:
+            solved = [n for n, found in self.levels.items() if found.iterations]
+            raise InputError(
+                f"sample {self.index}: no solution at {res}, load {load!r}; it has "
+                f"{solved}, loads {names}"
+            )
+        if level.strain is None or level.stress is None or level.displacement is None:
+            raise InputError(
+                f"sample {self.index}: a result has {', '.join(FIELDS)}; read all"
+            )
+        assert level.mean_strain is not None and level.mean_stress is not None
+        k = names.index(load)
+        energy = np.einsum("cxyz,cxyz->xyz", level.strain[k], level.stress[k]) / 2
+        return Result(
+            microstructure=level.body,
+            load=self.loads[load],
+            scheme=self.scheme,
+            solver=self.solver,
+            tolerance=self.tolerance,
+            displacement=level.displacement[k],
+            strain=level.strain[k],
+            stress=level.stress[k],
+            energy_density=energy,
+            mean_strain=level.mean_strain[k],
+            mean_stress=level.mean_stress[k],
+            energy=float(energy.mean(dtype=float)),
+            status="converged",
+            advice="",
+            iterations=level.iterations[k],
+            residuals=[level.residual[k]],
+            precision=self.precision,
+        )
