@@ -138,7 +138,7 @@ def _show_faults(document: dict[str, Any]) -> None:
 @click.option(
     "--count",
     required=True,
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 10**7),
     help="Number of samples that there shall be in all.",
 )
 @run_options

@@ -16,35 +16,12 @@ from fftmech.datasets.recipe import Recipe
 from fftmech.datasets.splits import check_parts
 from fftmech.errors import InputError
 from fftmech_cli.dataset_run import finish, run_options, take_run
-from fftmech_cli.generate import Numbers
 from fftmech_cli.load import load_options, parse_load
 from fftmech_cli.method import method_options, take_method
+from fftmech_cli.numbers import Numbers, Whole
 from fftmech_cli.source import reading_options
 
 _READING = ("dataset", "axes", "threshold", "shape", "dtype", "spacing")
-
-
-class Whole(click.ParamType):
-    """Whole numbers with separators, for instance "64,32" or "1/4"."""
-
-    def __init__(self, metavar: str, counts: tuple[int, ...], separator: str) -> None:
-        self.name = metavar
-        self.counts, self.separator = counts, separator
-
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[int, ...]:
-        """Parse them."""
-        try:
-            numbers = tuple(int(part) for part in str(value).split(self.separator))
-        except ValueError:
-            numbers = ()
-        if not numbers or (self.counts and len(numbers) not in self.counts):
-            self.fail(f"{value!r}: expected {self.name}", param, ctx)
-        return numbers
 
 
 def make_options(command: Callable) -> Callable:
@@ -62,7 +39,7 @@ def make_options(command: Callable) -> Callable:
             click.option(
                 "--count",
                 required=True,
-                type=click.IntRange(min=1),
+                type=click.IntRange(1, 10**7),
                 help="Number of samples.",
             ),
             click.option(

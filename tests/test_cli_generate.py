@@ -8,6 +8,7 @@ from fftmech import read
 from fftmech.materials.elastic import cubic, isotropic
 from fftmech.microstructure import (
     Fibre,
+    Peak,
     inclusions,
     laminate,
     polycrystal,
@@ -67,6 +68,10 @@ CASES = [
     (
         "polycrystal --res 16,16,1 --grains 4 --fibre x --direction 1,1,1 --spread 5",
         lambda: polycrystal((16, 16, 1), 4, texture=Fibre("x", 5.0, (1, 1, 1))),
+    ),
+    (
+        "polycrystal --res 8 --grains 4 --peak 10,20,30 --spread 5",
+        lambda: polycrystal(8, 4, texture=Peak((10, 20, 30), 5.0)),
     ),
 ]
 
@@ -132,6 +137,9 @@ def test_help_shows_an_example(generate, name):
         ("polycrystal --res 8 --sizes 0,nan", "finite"),
         ("polycrystal --res 8 --spread 5", "--fibre"),
         ("polycrystal --res 8 --fibre w", "--fibre"),
+        ("polycrystal --res 8 --fibre x --peak 0,0,0", "one of them"),
+        ("polycrystal --res 8 --peak 0,0", "PHI1,PHI,PHI2"),
+        ("polycrystal --res 8 --peak 0,0,0 --direction 1,1,1", "--fibre"),
         ("polycrystal --res 8 --seed -1", "--seed"),
         ("inclusions --res 16 --fraction 0", "between 0 and 1"),
         ("inclusions --res 16 --fraction 1", "between 0 and 1"),

@@ -6,12 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import psutil
 import pytest
+from scipy.integrate import quad
 from scipy.ndimage import label
 
 from fftmech import InputError
 from fftmech.materials.elastic import PORE, cubic, isotropic
 from fftmech.microstructure import (
     Fibre,
+    Peak,
     inclusions,
     laminate,
     polycrystal,
@@ -21,8 +23,13 @@ from fftmech.microstructure import (
     sphere,
 )
 from fftmech.microstructure.laguerre import UNIT, Laguerre
-from fftmech.microstructure.texture import orientations
-from fftmech.tensors import IDENTITY, matrix_from_quaternion, rotate_stiffness
+from fftmech.microstructure.texture import orientations, texture_of
+from fftmech.tensors import (
+    IDENTITY,
+    matrix_from_quaternion,
+    quaternion_from_bunge,
+    rotate_stiffness,
+)
 
 SOFT = isotropic(E=1.0, nu=0.3)
 STIFF = isotropic(E=10.0, nu=0.3)
@@ -287,6 +294,61 @@ def test_fibre_gathers_the_direction_around_the_axis(axis, direction):
     assert across.mean(axis=0) == pytest.approx(np.zeros(3), abs=0.02)
 
 
+def test_peak_without_spread_is_its_orientation():
+    euler = (312.7, 87.8, 346.9)
+    drawn = orientations(50, np.random.default_rng(0), Peak(euler, 0.0))
+    mean = quaternion_from_bunge(euler, degrees=True)
+    assert drawn == pytest.approx(np.tile(mean, (50, 1)), abs=1e-15)
+
+
+@pytest.mark.parametrize("spread", [2.0, 20.0, 60.0, 180.0])
+def test_peak_is_a_von_mises_fisher_distribution_of_rotations(spread):
+    euler, count = (20.0, 70.0, 110.0), 20000
+    random = np.random.default_rng(1)
+    R = matrix_from_quaternion(orientations(count, random, Peak(euler, spread)))
+    M = matrix_from_quaternion(quaternion_from_bunge(euler, degrees=True))
+    k = 1 / np.radians(spread) ** 2
+
+    def density(w):
+        # (1 - cos w) is the density of the angle of uniform rotations
+        return 2 * np.sin(w / 2) ** 2 * np.exp(-2 * k * np.sin(w / 2) ** 2)
+
+    def moment(f):
+        end = min(np.pi, 12 * np.radians(spread))
+        return quad(lambda w: f(w) * density(w), 0, end)[0] / quad(density, 0, end)[0]
+
+    cosine = (np.trace(M.T @ R, axis1=-2, axis2=-1) - 1) / 2
+    angle = np.arccos(np.clip(cosine, -1, 1))
+    for f in (np.cos, lambda w: w, lambda w: w**2, lambda w: np.cos(2 * w)):
+        deviation = np.sqrt(moment(lambda w, f=f: f(w) ** 2) - moment(f) ** 2)
+        # four standard errors
+        tolerance = 4 * deviation / np.sqrt(count)
+        assert f(angle).mean() == pytest.approx(moment(f), abs=tolerance)
+    # no preferred axis: <R> = <1 + 2 cos w> / 3 M
+    mean = (1 + 2 * moment(np.cos)) / 3 * M
+    error = 4 * R.std(axis=0).max() / np.sqrt(count)
+    assert R.mean(axis=0) == pytest.approx(mean, abs=error)
+
+
+def test_peak_of_small_spread_is_normal_about_each_axis():
+    random = np.random.default_rng(2)
+    quaternion = orientations(20000, random, Peak((0.0, 0.0, 0.0), 1.0))
+    # the rotation vector is twice the vector part; a standard error is 0.5 %
+    turns = np.degrees(2 * quaternion[:, 1:])
+    assert turns.std(axis=0) == pytest.approx(np.ones(3), rel=0.02)
+    assert np.sqrt((turns**2).sum(axis=1).mean()) == pytest.approx(3**0.5, rel=0.02)
+    # <x^4> = 3 <x^2>^2 of a normal number
+    assert (turns**4).mean(axis=0) == pytest.approx(np.full(3, 3.0), rel=0.1)
+
+
+def test_texture_of_parameters_is_a_fibre_or_a_peak_or_none():
+    assert texture_of() is None
+    assert texture_of(fibre="x") == Fibre("x")
+    assert texture_of("y", (1, 1, 1), spread=3) == Fibre("y", 3, (1, 1, 1))
+    assert texture_of(peak=(1, 2, 3)) == Peak((1, 2, 3))
+    assert texture_of(peak=(1, 2, 3), spread=0) == Peak((1, 2, 3), 0)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -322,6 +384,12 @@ def test_fibre_gathers_the_direction_around_the_axis(axis, direction):
         (lambda: Fibre("w"), "x, y or z"),
         (lambda: Fibre("x", -1.0), "0 to 180"),
         (lambda: Fibre("x", 1.0, (0, 0, 0)), "not all 0"),
+        (lambda: Peak((0.0, 0.0, np.inf)), "three finite"),
+        (lambda: Peak((0.0, 0.0)), "three finite"),
+        (lambda: Peak((0.0, 0.0, 0.0), 200.0), "0 to 180"),
+        (lambda: texture_of("x", None, (0, 0, 0)), "one of them"),
+        (lambda: texture_of(None, (0, 0, 1), (0, 0, 0)), "add --fibre"),
+        (lambda: texture_of(spread=5.0), "add --fibre"),
         (lambda: polycrystal(0, 4), "at least 1"),
         (lambda: polycrystal((8, 8), 4), "three"),
         (lambda: polycrystal(8.5, 4), "whole"),

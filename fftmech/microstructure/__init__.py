@@ -7,11 +7,12 @@ from fftmech.microstructure.polycrystal import polycrystal
 from fftmech.microstructure.pores import pores, single_pore
 from fftmech.microstructure.resample import resample
 from fftmech.microstructure.resolution import parse_resolution, shape_for
-from fftmech.microstructure.texture import Fibre
+from fftmech.microstructure.texture import Fibre, Peak
 
 __all__ = [
     "Fibre",
     "Microstructure",
+    "Peak",
     "inclusions",
     "laminate",
     "parse_resolution",

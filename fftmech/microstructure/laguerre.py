@@ -23,8 +23,15 @@ UNIT = 1024
 QUANTUM = UNIT**2 // 64
 """Fitted weights are multiples of this, 1/64 voxel^2."""
 
-BLOCK = 8
-"""Voxels along the edge of a block that shares one list of candidate grains."""
+MANY = 256
+"""Grains from which blocks of voxels with one list of candidates are larger.
+
+Small blocks have few candidates; large ones are few, and each is compared with every
+grain.
+"""
+
+COMPARED = 2**16
+"""Pairs of a block and a grain that are compared at a time."""
 
 
 @dataclass(frozen=True)
@@ -62,32 +69,33 @@ class Laguerre:
 
     def phase(self, weights: np.ndarray) -> np.ndarray:
         """Grain of each voxel, int32, for weights (P,) in (1/1024 voxel)^2."""
-        phase = np.empty([len(table) for table in self.squares], dtype=np.int32)
-        cuts = [range(0, n, BLOCK) for n in phase.shape]
-        low, high = (
-            [
-                [bound(table[i : i + BLOCK], axis=0) for i in cut]
-                for table, cut in zip(self.squares, cuts, strict=True)
-            ]
-            for bound in (np.min, np.max)
-        )
-        Dx, Dy, Dz = self.squares
-        for a, i in enumerate(cuts[0]):
-            for b, j in enumerate(cuts[1]):
-                for c, k in enumerate(cuts[2]):
-                    # a grain whose best in the block is worse than another's worst
-                    # owns no voxel of it
-                    nearest = low[0][a] + low[1][b] + low[2][c] - weights
-                    farthest = high[0][a] + high[1][b] + high[2][c] - weights
-                    near = np.flatnonzero(nearest <= farthest.min())
-                    power = (
-                        (Dx[i : i + BLOCK, near] - weights[near])[:, None, None]
-                        + Dy[j : j + BLOCK, near][:, None]
-                        + Dz[k : k + BLOCK, near]
-                    )
-                    block = np.s_[i : i + BLOCK, j : j + BLOCK, k : k + BLOCK]
-                    phase[block] = near[power.argmin(axis=-1)]
-        return phase
+        voxels = [len(table) for table in self.squares]
+        edges = [min(4 if len(weights) < MANY else 8, n) for n in voxels]
+        # (blocks, edge, P) of whole blocks: the last voxel again fills the last one
+        tables = [
+            np.pad(table, ((0, -len(table) % edge), (0, 0)), "edge").reshape(
+                -1, edge, len(weights)
+            )
+            for table, edge in zip(self.squares, edges, strict=True)
+        ]
+        low = [table.min(axis=1) for table in tables]
+        high = [table.max(axis=1) for table in tables]
+        blocks = [len(table) for table in tables]
+        phase = np.empty((int(np.prod(blocks)), *edges), dtype=np.int32)
+        some = max(1, COMPARED // len(weights))
+        for start in range(0, len(phase), some):
+            index = np.arange(start, min(start + some, len(phase)))
+            x, y, z = places = np.unravel_index(index, blocks)
+            nearest = low[0][x] + low[1][y] + low[2][z] - weights
+            farthest = high[0][x] + high[1][y] + high[2][z] - weights
+            # a grain whose best in the block is worse than another's worst owns no
+            # voxel of it
+            near = nearest <= farthest.min(axis=1, keepdims=True)
+            phase[index] = _least(tables, places, near, weights)
+        phase = phase.reshape(*blocks, *edges).transpose(0, 3, 1, 4, 2, 5)
+        a, b, c = (n * edge for n, edge in zip(blocks, edges, strict=True))
+        whole = phase.reshape(a, b, c)
+        return np.ascontiguousarray(whole[: voxels[0], : voxels[1], : voxels[2]])
 
     def volumes(self, phase: np.ndarray) -> np.ndarray:
         """Voxels of each grain, shape (P,)."""
@@ -105,27 +113,32 @@ class Laguerre:
         from scipy.sparse import coo_array, csr_array, diags_array
 
         grains = len(self.seeds)
-        squares = coo_array((grains, grains))
+        pairs, squares = [], []
         for axis in range(3):
             planes = np.moveaxis(phase, axis, 0)
-            pairs = [(planes[:-1], planes[1:])]
+            faces = [(planes[:-1], planes[1:])]
             if self.periodic:
-                pairs.append((planes[-1:], planes[:1]))
-            a = np.concatenate([left[left != right] for left, right in pairs])
-            b = np.concatenate([right[left != right] for left, right in pairs])
-            index = (np.concatenate([a, b]), np.concatenate([b, a]))
-            faces = coo_array(
-                (np.ones(2 * len(a)), index), shape=(grains, grains)
-            ).tocsr()
-            squares = squares + faces.multiply(faces)
-        squares = squares.tocoo()
-        a, b = squares.coords
+                faces.append((planes[-1:], planes[:1]))
+            pair = np.concatenate(
+                [
+                    np.minimum(left, right, dtype=np.int64)[left != right] * grains
+                    + np.maximum(left, right)[left != right]
+                    for left, right in faces
+                ]
+            )
+            pair, count = np.unique(pair, return_counts=True)
+            pairs.append(pair)
+            squares.append(count.astype(float) ** 2)
+        pair, place = np.unique(np.concatenate(pairs), return_inverse=True)
+        square = np.bincount(place, np.concatenate(squares), len(pair))
+        a, b = np.divmod(pair, grains)
+        a, b = np.concatenate([a, b]), np.concatenate([b, a])
         apart = np.zeros(len(a))
         for axis in range(3):
             gap = self.seeds[a, axis] - self.seeds[b, axis]
             apart += (self._nearest(gap, self.shape[axis]) / UNIT) ** 2
         # faces are stride^2 and volumes stride^3 voxels
-        slope = np.sqrt(squares.data / apart) / (2 * self.stride)
+        slope = np.sqrt(np.tile(square, 2) / apart) / (2 * self.stride)
         slopes = coo_array((slope, (a, b)), shape=(grains, grains)).tocsr()
         return csr_array(diags_array(slopes.sum(axis=1)) - slopes)
 
@@ -192,3 +205,50 @@ class Laguerre:
             return offset
         edge = n * UNIT
         return (offset + edge // 2) % edge - edge // 2
+
+
+def _least(
+    tables: list[np.ndarray],
+    places: tuple[np.ndarray, ...],
+    near: np.ndarray,
+    weights: np.ndarray,
+) -> np.ndarray:
+    """Grain of least power at each voxel of some blocks, (blocks, edge, edge, edge).
+
+    Parameters
+    ----------
+    tables
+        Squared offsets along each axis, (blocks along it, edge, P).
+    places
+        Block along each axis, for each of the blocks.
+    near
+        Grains that may own voxels of each block, boolean (blocks, P).
+    weights
+        Weight of each grain, (P,).
+    """
+    counts = near.sum(axis=1)
+    # blocks with most candidates first: those that have a k-th are the first ones
+    order = np.argsort(-counts, kind="stable")
+    counts = counts[order]
+    grains = np.nonzero(near[order])[1].astype(np.int32)
+    starts = np.cumsum(counts) - counts
+    x, y, z = (place[order] for place in places)
+    Dx, Dy, Dz = tables
+    edges = [table.shape[1] for table in tables]
+    # y and z as one axis: loops over a few numbers are slow
+    shape = (len(order), edges[0], edges[1] * edges[2])
+    least = np.full(shape, np.inf)
+    owner = np.empty(shape, dtype=np.int32)
+    for k in range(counts[0]):
+        some = int(np.searchsorted(-counts, -k))
+        g = grains[starts[:some] + k]
+        across = Dy[y[:some], :, g][:, :, None] + Dz[z[:some], :, g][:, None]
+        along = Dx[x[:some], :, g] - weights[g][:, None]
+        power = along[:, :, None] + across.reshape(some, 1, -1)
+        # grains come in rising order: a tie stays with the lower
+        less = power < least[:some]
+        np.copyto(owner[:some], g[:, None, None], where=less)
+        np.minimum(least[:some], power, out=least[:some])
+    result = np.empty_like(owner)
+    result[order] = owner
+    return result.reshape(-1, *edges)

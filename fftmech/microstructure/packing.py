@@ -24,9 +24,9 @@ class Packing:
         self.voxels = 0
         self._near = np.zeros(grid.shape, dtype=bool)
 
-    def free(self, voxel: np.ndarray) -> bool:
-        """Whether a voxel is neither filled nor touching one that is."""
-        return not self._near[tuple(voxel)]
+    def free(self, voxels: np.ndarray) -> np.ndarray:
+        """Whether voxels (..., 3) are neither filled nor touching one that is."""
+        return ~self._near[voxels[..., 0], voxels[..., 1], voxels[..., 2]]
 
     def place(self, body: np.ndarray, corner: np.ndarray) -> bool:
         """Fill the voxels of a body if they keep the gap, and say whether.

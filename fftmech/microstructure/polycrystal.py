@@ -9,7 +9,7 @@ from fftmech.materials.elastic import cubic
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.laguerre import UNIT, Laguerre
 from fftmech.microstructure.resolution import Resolution, unit_grid
-from fftmech.microstructure.texture import Fibre, orientations
+from fftmech.microstructure.texture import Texture, orientations
 from fftmech.tensors import matrix_from_quaternion, rotate_stiffness
 
 AUSTENITIC_STEEL = cubic(C11=204.6, C12=137.7, C44=126.2)
@@ -26,7 +26,7 @@ def polycrystal(
     sizes: tuple[float, float] | None = None,
     periodic: bool = True,
     stiffness: np.ndarray = AUSTENITIC_STEEL,
-    texture: Fibre | None = None,
+    texture: Texture | None = None,
 ) -> Microstructure:
     """Polycrystal of Voronoi grains, or of Laguerre grains with lognormal sizes.
 
@@ -55,7 +55,7 @@ def polycrystal(
     stiffness
         Crystal stiffness in the crystal frame (stress units), Mandel (6, 6).
     texture
-        None draws orientations uniformly over all rotations.
+        A `Fibre` or a `Peak`; None draws orientations uniformly over all rotations.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def polycrystal(
         Fewer than one grain, grains too small for the voxels, a bad size law.
     """
     grid = unit_grid(res)
-    place, size, turn = (Generator(PCG64(s)) for s in SeedSequence(seed).spawn(3))
+    place, size, turn = _streams(seed)
     volumes = None
     if sizes is not None:
         volumes = _volumes(grid, grains, sizes, size)
@@ -96,6 +96,24 @@ def polycrystal(
         rotate_stiffness(stiffness, matrix_from_quaternion(orientation)),
         orientation,
     )
+
+
+def target_fractions(
+    res: Resolution, grains: int | None, sizes: tuple[float, float], seed: int = 0
+) -> np.ndarray:
+    """Volume fractions to which `polycrystal` of these arguments is fitted, (grains,).
+
+    Raises
+    ------
+    InputError
+        Grains too small for the voxels, a bad size law.
+    """
+    return _volumes(unit_grid(res), grains, sizes, _streams(seed)[1])
+
+
+def _streams(seed: int) -> list[Generator]:
+    """Random numbers of the places, the sizes and the orientations of grains."""
+    return [Generator(PCG64(stream)) for stream in SeedSequence(seed).spawn(3)]
 
 
 def _volumes(
