@@ -68,7 +68,7 @@ def make_options(command: Callable) -> Callable:
                 help="One load for all; six random mean strains of unit norm for each "
                 "sample; or all six unit strains.",
             ),
-            load_options,
+            load_options("as above"),
             click.option(
                 "--splits",
                 type=Whole("TRAIN,VAL,TEST", (3,), ","),

@@ -12,33 +12,36 @@ DEFAULT = Load(strain={"xx": 1e-3})
 """The load of a command line that names none."""
 
 
-def load_options(command: Callable) -> Callable:
-    """Add --strain, --stress and --uniaxial."""
-    for option in reversed(
-        (
-            click.option(
-                "--strain",
-                multiple=True,
-                metavar="IJ=VALUE",
-                help="Prescribed mean strain, tensor component (xy is half the "
-                "engineering shear); may be repeated.  [default: xx=1e-3, others 0]",
-            ),
-            click.option(
-                "--stress",
-                multiple=True,
-                metavar="IJ=VALUE",
-                help="Prescribed mean stress, tensor component; may be repeated.",
-            ),
-            click.option(
-                "--uniaxial",
-                multiple=True,
-                metavar="IJ=VALUE",
-                help="This mean strain, and zero mean stress in the five others.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+def load_options(default: str) -> Callable[[Callable], Callable]:
+    """Add --strain, --stress and --uniaxial; `default` says the load without them."""
+    options = (
+        click.option(
+            "--strain",
+            multiple=True,
+            metavar="IJ=VALUE",
+            help="Prescribed mean strain, tensor component (xy is half the "
+            f"engineering shear); may be repeated.  [default: {default}]",
+        ),
+        click.option(
+            "--stress",
+            multiple=True,
+            metavar="IJ=VALUE",
+            help="Prescribed mean stress, tensor component; may be repeated.",
+        ),
+        click.option(
+            "--uniaxial",
+            multiple=True,
+            metavar="IJ=VALUE",
+            help="This mean strain, and zero mean stress in the five others.",
+        ),
+    )
+
+    def add(command: Callable) -> Callable:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def parse_load(

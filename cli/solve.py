@@ -35,7 +35,7 @@ from fftmech_cli.source import load_microstructure, resolution_options, source_o
 @click.command()
 @source_options
 @resolution_options
-@load_options
+@load_options("xx=1e-3, others 0")
 @method_options
 @device_option
 @threads_option

@@ -96,7 +96,7 @@ def spectrum_figure(
     micro = microstructure_of(source)
     grid = micro.grid
     fields = scalar_fields(source, field, tuple(components))
-    figure = _new_figure((6.4, 4.6))
+    figure = new_figure((6.4, 4.6))
     ax = figure.add_axes((0.14, 0.13, 0.82, 0.83))
     for scalar in fields:
         spectrum = power_spectrum(np.where(scalar.solid, scalar.values, 0.0), grid)
@@ -142,11 +142,19 @@ def save_figure(figure: "Figure", path: str | PathLike, dpi: int = 150) -> None:
         figure.savefig(temporary, dpi=dpi)
 
 
-def _new_figure(size: tuple[float, float]) -> "Figure":
-    return _matplotlib("figure").Figure(figsize=size)
+def new_figure(size: tuple[float, float]) -> "Figure":
+    """Return an empty figure, (width, height) in inches."""
+    return matplotlib_module("figure").Figure(figsize=size)
 
 
-def _matplotlib(module: str) -> Any:
+def matplotlib_module(module: str) -> Any:
+    """Import a module of Matplotlib.
+
+    Raises
+    ------
+    InputError
+        It is not installed.
+    """
     try:
         return importlib.import_module(f"matplotlib.{module}")
     except ImportError:
@@ -161,12 +169,12 @@ def _panels(grid: Grid, axes: Sequence[int], columns: int) -> list[Any]:
     sizes = np.array([[grid.size[a] for a in in_plane(axis)] for axis in axes])
     sizes = sizes * _PANEL / sizes.max()
     sizes = np.maximum(sizes, sizes.max(axis=1, keepdims=True) / _SLENDER)
-    ticker = _matplotlib("ticker")
+    ticker = matplotlib_module("ticker")
     left, right, bottom, top = _MARGINS
     width = sizes[:, 0].max() + left + right
     height = max(sizes[:, 1].max(), _BAR) + bottom + top
     rows = -(-len(axes) // columns)
-    figure = _new_figure((columns * width, rows * height))
+    figure = new_figure((columns * width, rows * height))
     panels = []
     for n, (w, h) in enumerate(sizes):
         row, column = divmod(n, columns)
@@ -234,7 +242,7 @@ def _draw_values(
 
 
 def _draw_phases(ax: Any, micro: Microstructure, plane: tuple[int, int]) -> None:
-    colors = _matplotlib("colors")
+    colors = matplotlib_module("colors")
     axis, index = plane
     phases = micro.phases
     rank = np.searchsorted(phases, micro.phase.take(index, axis))

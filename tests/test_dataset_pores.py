@@ -28,7 +28,8 @@ def test_three_bodies_in_a_row_are_one_of_each_class():
 @pytest.mark.parametrize("period", [2, 3, 5, 10])
 def test_classes_do_not_keep_step_with_periodic_splits(period):
     for start in range(period):
-        names = [balanced(list(KINDS), 0, index) for index in range(start, 300 * period, period)]
+        indices = range(start, 300 * period, period)
+        names = [balanced(list(KINDS), 0, index) for index in indices]
         for name in KINDS:
             # 300 bodies, a third of each class but for chance (standard error 0.03)
             assert names.count(name) / 300 == pytest.approx(1 / 3, abs=0.1)

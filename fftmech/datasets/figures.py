@@ -1,0 +1,208 @@
+"""Pictures of a dataset: a contact sheet of its samples, and their statistics."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fftmech.colors import color_range, phase_colors
+from fftmech.datasets.histograms import statistics_figure
+from fftmech.datasets.selection import check_samples, class_of, class_statistic, spaced
+from fftmech.errors import InputError
+from fftmech.fields import ScalarField
+from fftmech.figures import matplotlib_module, new_figure
+from fftmech.io.dataset import Dataset
+from fftmech.metrics import hydrostatic, von_mises
+from fftmech.microstructure.base import Microstructure
+from fftmech.planes import in_plane
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["CONTACT_FIELDS", "contact_sheet", "statistics_figure"]
+
+CONTACT_FIELDS = {
+    "von_mises": ("von Mises stress", von_mises),
+    "hydrostatic": ("hydrostatic stress", hydrostatic),
+}
+"""Fields of a contact sheet: name of each, and how it follows from the stress."""
+
+_MOST_PAIRS = 4  # samples in a row
+_PANEL, _GAP, _BETWEEN = 1.3, 0.06, 0.3  # inches: a slice, to its field, to the next
+_LABEL, _TITLE, _BAR = 0.28, 0.38, 1.15  # inches: above a sample, above all, at right
+_WIDE = 8.0  # colours whose ends have a larger ratio are logarithmic
+_PORE = "0.8"  # a grey that no colour map here has
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """The slice of one sample: its colours at the high resolution, its stress below."""
+
+    label: str
+    body: np.ndarray
+    field: np.ndarray
+    """Whole low-resolution field, of which `plane` is drawn."""
+    solid: np.ndarray
+    plane: int
+
+
+def contact_sheet(
+    dataset: Dataset, field: str = "von_mises", count: int = 16
+) -> "Figure":
+    """Draw slices of samples: the body as it was made, and a field in it as solved.
+
+    The body is that of the highest resolution, the field that of the lowest, of the
+    first load. All samples have one colour scale, `colors.color_range` of all their
+    voxels, logarithmic where these are far apart; pores are grey. Slices hold the axis
+    of the load; they go through the middle, or of two phases through most of the rarer.
+
+    Parameters
+    ----------
+    dataset
+        What to draw.
+    field
+        One of `CONTACT_FIELDS`.
+    count
+        Number of samples, evenly spaced over all.
+
+    Raises
+    ------
+    InputError
+        No sample, an unknown field, count below 1; Matplotlib is not installed.
+    """
+    if field not in CONTACT_FIELDS:
+        raise InputError(
+            f"field {field!r}: expected one of {', '.join(CONTACT_FIELDS)}"
+        )
+    if count < 1:
+        raise InputError(f"count {count}: expected at least 1 sample")
+    check_samples(dataset)
+    fine, coarse = dataset.card.levels[0], dataset.card.levels[-1]
+    source = Dataset(
+        dataset.directory,
+        dataset.split,
+        fields=("stress",),
+        levels=tuple(dict.fromkeys((fine, coarse))),
+    )
+    statistic = class_statistic(source.records)
+    across = _across(dataset)
+    name, compute = CONTACT_FIELDS[field]
+    cuts, unit = [], ""
+    for i in spaced(len(source), count):
+        sample = source[i]
+        high, low = sample.high.body, sample.low.body
+        assert sample.low.stress is not None
+        plane = _plane(high, coarse, across)
+        kind = class_of(source.records[i], statistic)
+        cuts.append(
+            _Cut(
+                ", ".join(filter(None, (str(sample.index), sample.split, kind))),
+                _colored(high, across, (2 * plane + 1) * fine // coarse // 2),
+                compute(sample.low.stress[0]),
+                ~np.isin(low.phase, low.pores),
+                plane,
+            )
+        )
+        unit = low.units.get("stress", "")
+    values = np.stack([cut.field for cut in cuts])
+    solid = np.stack([cut.solid for cut in cuts])
+    magnitude = float(np.abs(values).max(initial=0.0))
+    figure = _draw_cuts(cuts, ScalarField(values, name, unit, solid, magnitude), across)
+    right, up = ("xyz"[a] for a in in_plane(across))
+    loads = {"random": ", random loads", "six": ", load xx"}
+    figure.text(
+        _BETWEEN / figure.get_figwidth(),
+        1 - 0.5 * _TITLE / figure.get_figheight(),
+        f"{dataset.card.kind}: {fine}$^3$ voxels, and {name} at {coarse}$^3$"
+        f"{loads.get(dataset.card.loading.mode, '')}; {right} to the right, {up} up",
+        fontsize=10,
+        va="center",
+    )
+    return figure
+
+
+def _across(dataset: Dataset) -> int:
+    """Axis that slices are across: z, or y where the load is along z."""
+    load = dataset.card.loading.load
+    parts = {} if load is None else {**load.stress, **load.strain}
+    return 1 if parts and max(parts, key=lambda c: abs(parts[c])) == "zz" else 2
+
+
+def _plane(body: Microstructure, count: int, axis: int) -> int:
+    """Plane, of `count` at the low resolution: through most of the rarer of two phases.
+
+    The middle one of bodies of other numbers of phases.
+    """
+    if len(body.phases) != 2:
+        return count // 2
+    rarer = body.phase == body.phases[body.fractions[body.phases].argmin()]
+    others = tuple(a for a in range(3) if a != axis)
+    return int(rarer.sum(axis=others).reshape(count, -1).sum(axis=1).argmax())
+
+
+def _colored(body: Microstructure, axis: int, plane: int) -> np.ndarray:
+    """RGB of a slice, rows up."""
+    rank = np.searchsorted(body.phases, body.phase.take(plane, axis))
+    return np.array(phase_colors(body))[rank].swapaxes(0, 1)
+
+
+def _draw_cuts(cuts: Sequence[_Cut], scalar: ScalarField, across: int) -> "Figure":
+    columns = min(_MOST_PAIRS, len(cuts))
+    rows = -(-len(cuts) // columns)
+    step_x, step_y = 2 * _PANEL + _GAP + _BETWEEN, _PANEL + _LABEL
+    width = _BETWEEN + columns * step_x + _BAR
+    height = max(rows * step_y, 1.8) + _TITLE + 0.15
+    figure = new_figure((width, height))
+    low, high, diverging = color_range(scalar)
+    wide = 0 < _WIDE * low < high
+    norms = matplotlib_module("colors")
+    norm = (norms.LogNorm if wide else norms.Normalize)(low, high)
+    image: Any = None
+    for n, cut in enumerate(cuts):
+        row, column = divmod(n, columns)
+        x = _BETWEEN + column * step_x
+        y = height - _TITLE - (row + 1) * step_y
+        for k in range(2):
+            ax = figure.add_axes(
+                (
+                    (x + k * (_PANEL + _GAP)) / width,
+                    y / height,
+                    _PANEL / width,
+                    _PANEL / height,
+                )
+            )
+            ax.set(xticks=[], yticks=[], facecolor=_PORE)
+            if k == 0:
+                ax.imshow(cut.body, origin="lower", interpolation="nearest")
+                ax.set_title(cut.label, fontsize=9, loc="left", pad=3)
+                continue
+            masked = np.ma.array(cut.field, mask=~cut.solid).take(cut.plane, across)
+            image = ax.imshow(
+                masked.T,
+                origin="lower",
+                interpolation="nearest",
+                cmap="RdBu_r" if diverging else "viridis",
+                norm=norm,
+            )
+    inside = scalar.values[scalar.solid]
+    below, above = (inside < low).any(), (inside > high).any()
+    tall = min(3.0, height - _TITLE - 0.5)
+    cax = figure.add_axes(
+        (
+            (width - _BAR) / width,
+            (height - _TITLE - _LABEL - tall) / height,
+            0.15 / width,
+            tall / height,
+        )
+    )
+    bar: Any = figure.colorbar(
+        image,
+        cax=cax,
+        extend=("neither", "max", "min", "both")[2 * below + above],
+        label=scalar.label,
+    )
+    if not wide:
+        bar.formatter.set_powerlimits((-2, 4))
+        bar.formatter.set_useMathText(True)
+    return figure
