@@ -1,0 +1,54 @@
+"""Backbones: modules (B, C_in, X, Y, Z) -> (B, C_out, X, Y, Z) on any grid."""
+
+from typing import Any
+
+from ecosurrogate.networks.base import Network, NetworkConfig
+from ecosurrogate.networks.ddpm_unet import DDPMUNet, DDPMUNetConfig
+from ecosurrogate.networks.unet import UNet, UNetConfig
+from fftmech.errors import InputError
+
+NETWORKS: dict[str, tuple[Any, type[NetworkConfig]]] = {
+    "unet": (UNet, UNetConfig),
+    "ddpm-unet": (DDPMUNet, DDPMUNetConfig),
+}
+"""Every network by name: the module and its configuration."""
+
+__all__ = [
+    "NETWORKS",
+    "DDPMUNet",
+    "DDPMUNetConfig",
+    "Network",
+    "NetworkConfig",
+    "UNet",
+    "UNetConfig",
+    "make_network",
+]
+
+
+def make_network(
+    name: str,
+    in_channels: int,
+    out_channels: int,
+    preset: str = "small",
+    **changes: Any,
+) -> Network:
+    """Return a network with fresh weights.
+
+    Parameters
+    ----------
+    name
+        One of `NETWORKS`.
+    in_channels, out_channels
+        Channels of input and output.
+    preset, changes
+        Sizes: "smoke", "small" or "paper", and what differs from it.
+
+    Raises
+    ------
+    InputError
+        No such network, preset or size.
+    """
+    if name not in NETWORKS:
+        raise InputError(f"network {name!r}: expected one of {', '.join(NETWORKS)}")
+    module, config = NETWORKS[name]
+    return module(in_channels, out_channels, config.preset(preset, **changes))

@@ -1,0 +1,100 @@
+"""What every network is: hidden state, then head; and how its sizes are written."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from fftmech.errors import InputError
+
+PADDINGS = ("circular", "zeros")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of a network, by level from the finest to the coarsest; JSON-ready.
+
+    Parameters
+    ----------
+    channels
+        Channels of each level.
+    groups
+        Groups of every group normalisation; divides every entry of `channels`.
+    padding
+        "circular" for periodic bodies, "zeros" for others.
+
+    Raises
+    ------
+    InputError
+        No level, channels that the groups do not divide, another padding.
+    """
+
+    channels: tuple[int, ...]
+    groups: int
+    padding: str = "circular"
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {}
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "channels", tuple(self.channels))
+        if not self.channels or self.groups < 1:
+            raise InputError(
+                f"channels {self.channels} in {self.groups} group(s): expected at "
+                "least one of each"
+            )
+        for count in self.channels:
+            if count < 1 or count % self.groups:
+                raise InputError(
+                    f"channels {self.channels}: {count} is not a multiple of the "
+                    f"{self.groups} groups; change one of them"
+                )
+        if self.padding not in PADDINGS:
+            raise InputError(
+                f"padding {self.padding!r}: expected one of {', '.join(PADDINGS)}"
+            )
+
+    @property
+    def stride(self) -> int:
+        """Fine voxels of a coarsest one along an axis: 2^(levels - 1)."""
+        return 2 ** (len(self.channels) - 1)
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> "NetworkConfig":
+        """Return the sizes called `name`, with some of them replaced.
+
+        Raises
+        ------
+        InputError
+            No such preset.
+        """
+        if name not in cls.presets:
+            raise InputError(
+                f"preset {name!r}: expected one of {', '.join(cls.presets)}"
+            )
+        return cls(**{**cls.presets[name], **changes})
+
+
+class Network(nn.Module):
+    """A module (B, C_in, X, Y, Z) -> (B, C_out, X, Y, Z), forward = head(features).
+
+    Subclasses define `features` and set `head`.
+
+    Parameters
+    ----------
+    hidden
+        Channels of the hidden state.
+    """
+
+    head: nn.Module
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.hidden = hidden
+
+    def features(self, x: Tensor) -> Tensor:
+        """Last hidden state, (B, hidden, X, Y, Z)."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return head(features(x)), (B, C_out, X, Y, Z)."""
+        return self.head(self.features(x))

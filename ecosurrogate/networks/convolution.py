@@ -1,0 +1,70 @@
+"""Convolutions on a periodic grid, and the steps between two levels of a U-Net.
+
+An axis of n voxels has ceil(n / 2) on the next level, periodic again: where n is odd,
+the last coarse voxel stands for one fine voxel instead of two. So a network takes any
+grid, 2-D ones (one voxel in z) too, and a voxel has its true neighbours on every level.
+Wrapping the body up to a divisible size would instead put a seam into it, with wrong
+neighbours on both sides.
+
+Translations. Stride-one convolutions with circular padding commute with every shift.
+Levels do not: a U-Net is equivariant under shifts along an axis by multiples of its
+`stride` 2^(levels - 1), exactly, where the stride divides that axis; other shifts, and
+shifts along other axes, only approximately.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def wrap(x: Tensor) -> Tensor:
+    """Add a periodic voxel on each of the six sides of (B, C, X, Y, Z).
+
+    Three concatenations: about a tenth less time for a convolution and its gradient
+    than `F.pad(mode="circular")` (32^3 voxels on two CPU cores).
+    """
+    x = torch.cat((x[..., -1:], x, x[..., :1]), -1)
+    x = torch.cat((x[..., -1:, :], x, x[..., :1, :]), -2)
+    return torch.cat((x[..., -1:, :, :], x, x[..., :1, :, :]), -3)
+
+
+class PeriodicConvolution(nn.Conv3d):
+    """A 3 x 3 x 3 convolution of periodic fields."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(B, C_in, X, Y, Z) -> (B, C_out, ceil(X / stride), ...)."""
+        return super().forward(wrap(input))
+
+
+def convolution(
+    in_channels: int, out_channels: int, padding: str, stride: int = 1, **options: Any
+) -> nn.Conv3d:
+    """A 3 x 3 x 3 convolution with a padding "circular" or "zeros"."""
+    if padding == "circular":
+        return PeriodicConvolution(in_channels, out_channels, 3, stride, **options)
+    return nn.Conv3d(in_channels, out_channels, 3, stride, padding=1, **options)
+
+
+def coarsen(x: Tensor) -> Tensor:
+    """Mean over windows of 2 x 2 x 2 voxels, (B, C, X, Y, Z) -> (B, C, X/2, ...)."""
+    kernel = [min(n, 2) for n in x.shape[-3:]]
+    return F.avg_pool3d(x, kernel, 2, ceil_mode=True)
+
+
+def refine(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Repeat every voxel 2 x 2 x 2 times, (B, C, X, Y, Z) -> (B, C, *shape)."""
+    x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+    return x[..., : shape[0], : shape[1], : shape[2]]
+
+
+def initialize(layer: nn.Conv3d, gain: float) -> None:
+    """Normal weights of deviation gain / sqrt(fan-in), no bias.
+
+    Kaiming initialisation: He et al. 2015, doi:10.1109/ICCV.2015.123, eq. 10, where
+    the gain of a rectifier is sqrt(2).
+    """
+    nn.init.normal_(layer.weight, std=gain / layer.weight[0].numel() ** 0.5)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

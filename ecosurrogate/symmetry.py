@@ -1,0 +1,262 @@
+"""The cube's 48 symmetries, acting on fields, bodies and loads.
+
+A symmetry is a signed permutation g of the axes; a field f becomes
+(g f)(x) = g . f(g^-1 x). In a periodic box a reflection takes voxel i, which covers
+[i, i + 1], to voxel n - 1 - i, but the point i to the point -i (mod n): what lives at
+the lower corners of voxels ("corners", as a scheme's `nodes` says) moves differently
+from what lives at their centres.
+
+A solution moves with its body and its load: solve(g body, g load) = g solve(body, load)
+for every g that the scheme's derivative commutes with. `rotated`, `central`, `fourier`
+and `hex8` commute with all 48; `forward` only with the six permutations of the axes: a
+reflection makes it a backward difference.
+
+Arrays may be NumPy's or torch's; results are contiguous.
+"""
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import permutations, product
+from typing import Any
+
+import numpy as np
+
+from fftmech.backend import is_tensor, namespace
+from fftmech.discretization import discretization
+from fftmech.grid import Grid
+from fftmech.load import Load
+from fftmech.microstructure.base import Microstructure
+from fftmech.tensors import (
+    COMPONENTS,
+    mandel_rotation,
+    matrix_from_quaternion,
+    quaternion_from_xyzw,
+)
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """x'_a = signs[a] x_axes[a]: a rotation, a reflection or both.
+
+    Parameters
+    ----------
+    axes
+        Old axis that each new axis was, a permutation of 0, 1, 2.
+    signs
+        Direction of each new axis along the old one, 1 or -1.
+    """
+
+    axes: tuple[int, int, int]
+    signs: tuple[int, int, int]
+
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        """The orthogonal 3x3 matrix g."""
+        g = np.zeros((3, 3))
+        g[range(3), self.axes] = self.signs
+        return g
+
+    @property
+    def determinant(self) -> int:
+        """1 of a rotation, -1 of an operation that mirrors."""
+        return round(float(np.linalg.det(self.matrix)))
+
+    @property
+    def inverse(self) -> "Symmetry":
+        """The symmetry that undoes this one."""
+        return _from_matrix(self.matrix.T)
+
+    def __matmul__(self, other: "Symmetry") -> "Symmetry":
+        """Return the symmetry that acts as `other`, then as this one."""
+        return _from_matrix(self.matrix @ other.matrix)
+
+    def scalar(self, f: Any, at: str = "centers") -> Any:
+        """Scalar fields or phase maps (..., x, y, z) at voxel "centers" or "corners".
+
+        Axes change places: a field of shape (..., 4, 6, 8) may become (..., 8, 4, 6).
+        """
+        return _contiguous(self._moved(f, at))
+
+    def vector(self, u: Any, at: str) -> Any:
+        """Vector fields (..., 3, x, y, z), for instance the displacement at the nodes.
+
+        Parameters
+        ----------
+        u
+            Three components along axis -4.
+        at
+            "corners" or "centers": a scheme's `nodes`.
+        """
+        return _select(self._moved(u, at), self._vector, -4)
+
+    def tensor(self, f: Any, at: str = "centers") -> Any:
+        """Symmetric tensor fields, Mandel (..., 6, x, y, z): strain or stress."""
+        return _select(self._moved(f, at), self._mandel, -4)
+
+    def mean(self, mandel: Any) -> Any:
+        """Symmetric tensors, Mandel (..., 6): mean strains, eigenstrains."""
+        return _select(mandel, self._mandel, -1)
+
+    def stiffness(self, C: Any) -> Any:
+        """Stiffness, Mandel (..., 6, 6)."""
+        return _select(_select(C, self._mandel, -2), self._mandel, -1)
+
+    def orientation(self, quaternion: np.ndarray) -> np.ndarray:
+        """Crystal orientations, unit quaternions w x y z (..., 4), NaN where unknown.
+
+        R becomes det(g) g R, a rotation again: elasticity does not tell a crystal from
+        its point inversion. The scalar part is not negative.
+        """
+        from scipy.spatial.transform import Rotation
+
+        quaternion = np.asarray(quaternion, dtype=float)
+        R = self.determinant * self.matrix @ matrix_from_quaternion(quaternion)
+        known = np.isfinite(R).all(axis=(-2, -1))
+        moved = np.full(quaternion.shape, np.nan)
+        xyzw = Rotation.from_matrix(R[known]).as_quat(canonical=True)
+        moved[known] = quaternion_from_xyzw(xyzw)
+        return moved
+
+    def load(self, load: Load) -> Load:
+        """Return the load with its components moved."""
+        names = [(COMPONENTS[old], sign) for old, sign in self._mandel]
+        strain, stress = (
+            {
+                new: sign * given[old]
+                for new, (old, sign) in zip(COMPONENTS, names, strict=True)
+                if old in given
+            }
+            for given in (load.strain, load.stress)
+        )
+        return Load(strain=strain, stress=stress)
+
+    def body(self, body: Microstructure) -> Microstructure:
+        """Return the microstructure with grid, phase map and tables moved."""
+        grid, (i, j, k) = body.grid, self.axes
+        moved = Grid(
+            (grid.shape[i], grid.shape[j], grid.shape[k]),
+            (grid.h[i], grid.h[j], grid.h[k]),
+            (grid.origin[i], grid.origin[j], grid.origin[k]),
+        )
+        actions = {
+            "stiffness": self.stiffness,
+            "orientation": self.orientation,
+            "eigenstrain": self.mean,
+            "thermal_expansion": self.mean,
+        }
+        tables = {
+            name: action(getattr(body, name))
+            for name, action in actions.items()
+            if getattr(body, name) is not None
+        }
+        phase = self.scalar(body.phase)
+        return body.with_changes(grid=moved, phase=phase, **tables)
+
+    @property
+    def _vector(self) -> list[tuple[int, int]]:
+        return list(zip(self.axes, self.signs, strict=True))
+
+    @cached_property
+    def _mandel(self) -> list[tuple[int, int]]:
+        """Old component of each new one, and its sign: Mandel factors are kept."""
+        Q = np.rint(mandel_rotation(self.matrix)).astype(int)
+        old = np.abs(Q).argmax(axis=1)
+        return [(int(m), int(Q[n, m])) for n, m in enumerate(old)]
+
+    def _moved(self, f: Any, at: str) -> Any:
+        xp = namespace(f)
+        f = xp.moveaxis(f, tuple(a - 3 for a in self.axes), (-3, -2, -1))
+        mirrored = tuple(a - 3 for a in range(3) if self.signs[a] < 0)
+        if mirrored:
+            f = xp.flip(f, mirrored)
+        if at == "corners":
+            for axis in mirrored:
+                # point i goes to -i: one step on from n - 1 - i
+                rest = (slice(None),) * (-1 - axis)
+                last, others = f[..., -1:, *rest], f[..., :-1, *rest]
+                f = xp.concatenate((last, others), axis)
+        return f
+
+
+def _from_matrix(g: np.ndarray) -> Symmetry:
+    axes = np.abs(g).argmax(axis=1)
+    x, y, z = (int(a) for a in axes)
+    sx, sy, sz = (int(s) for s in g[range(3), axes])
+    return Symmetry((x, y, z), (sx, sy, sz))
+
+
+SYMMETRIES: tuple[Symmetry, ...] = tuple(
+    Symmetry((x, y, z), (sx, sy, sz))
+    for x, y, z in permutations(range(3))
+    for sx, sy, sz in product((1, -1), repeat=3)
+)
+"""All 48, the identity first."""
+
+
+def symmetries(
+    scheme: str, grid: Grid | None = None, load: Load | None = None
+) -> tuple[Symmetry, ...]:
+    """Symmetries that samples may be augmented by.
+
+    Parameters
+    ----------
+    scheme
+        Name in `fftmech.SCHEMES`; its derivative commutes with them.
+    grid
+        They keep its shape and spacing, so that samples fit in a batch.
+    load
+        They keep this load: of a network that does not see the load and learns one.
+        Uniaxial loads are kept by 16 of the 48, hydrostatic ones by all.
+    """
+    return tuple(
+        g
+        for g in _commuting(scheme)
+        if (grid is None or _keeps_grid(g, grid))
+        and (load is None or _keeps_load(g, load))
+    )
+
+
+@cache
+def _commuting(name: str) -> tuple[Symmetry, ...]:
+    """Symmetries with strain(g u) = g strain(u), tried on a random displacement."""
+    scheme, grid = discretization(name), Grid((5, 5, 5))
+    u = np.random.default_rng(0).normal(size=(3, *grid.shape))
+
+    def strain(displacement: np.ndarray) -> np.ndarray:
+        return scheme.strain(displacement, grid).mean(axis=0)
+
+    before = strain(u)
+    return tuple(
+        g
+        for g in SYMMETRIES
+        if np.allclose(strain(g.vector(u, scheme.nodes)), g.tensor(before), atol=1e-9)
+    )
+
+
+def _keeps_grid(g: Symmetry, grid: Grid) -> bool:
+    return all(
+        grid.shape[g.axes[a]] == grid.shape[a]
+        and np.isclose(grid.h[g.axes[a]], grid.h[a], rtol=1e-9, atol=0)
+        for a in range(3)
+    )
+
+
+def _keeps_load(g: Symmetry, load: Load) -> bool:
+    moved = g.load(load)
+    return all(
+        np.array_equal(getattr(moved, name), getattr(load, name))
+        for name in ("free", "mean_strain", "mean_stress")
+    )
+
+
+def _select(f: Any, picks: list[tuple[int, int]], axis: int) -> Any:
+    """Components by index and sign along `axis`, a new array."""
+    rest = (slice(None),) * (-1 - axis)
+    parts = [f[(..., old, *rest)] for old, _ in picks]
+    signed = [p if s > 0 else -p for p, (_, s) in zip(parts, picks, strict=True)]
+    return _contiguous(namespace(f).stack(signed, axis))
+
+
+def _contiguous(f: Any) -> Any:
+    """In C order: NumPy's flips have negative strides, which torch does not take."""
+    return f.contiguous() if is_tensor(f) else namespace(f).ascontiguousarray(f)
