@@ -27,3 +27,7 @@ SUBCOMMANDS = (
 @click.version_option(fftmech.__version__, prog_name="fftmech")
 def main() -> None:
     """Solve elasticity on voxel microstructures with FFTs."""
+
+
+if __name__ == "__main__":
+    main()

@@ -15,7 +15,7 @@ FIELDS = ("strain", "stress", "displacement")
 """Fields that a sample holds, where it was solved."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Level:
     """A sample at one resolution; of L loads each field has L entries, or it is None.
 
@@ -43,7 +43,7 @@ class Level:
     residual: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sample:
     """One body of a dataset, its loads, and what was solved.
 

@@ -95,6 +95,8 @@ def _new(target: str | PathLike, card: Card) -> Iterator[Path]:
     """Give a folder that becomes `target` if the block succeeds."""
     check_new(target)
     target = Path(target).absolute()
+    if target.is_dir() and any(target.iterdir()):
+        raise InputError(f"{target}: the folder is not empty; choose another -o")
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         (folder / SAMPLES).mkdir()
@@ -104,7 +106,7 @@ def _new(target: str | PathLike, card: Card) -> Iterator[Path]:
         os.umask(umask)
         folder.chmod(0o777 & ~umask)
         if target.exists():
-            shutil.rmtree(target)
+            target.rmdir()
         folder.rename(target)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

@@ -3,12 +3,15 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
+    BrokenExecutor,
     CancelledError,
     Executor,
+    Future,
     ProcessPoolExecutor,
     wait,
 )
@@ -43,9 +46,40 @@ def check(*_: Any) -> None:
         raise CancelledError
 
 
+def check_executor(executor: str) -> None:
+    """Refuse an executor that cannot work here.
+
+    Raises
+    ------
+    InputError
+        An unknown one; MPI without mpi4py, or in processes that do not work together.
+    """
+    if executor not in EXECUTORS:
+        raise InputError(
+            f"executor {executor!r}: expected one of {', '.join(EXECUTORS)}"
+        )
+    if executor != "mpi":
+        return
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        # RuntimeError: no MPI library
+        raise InputError(
+            '--executor mpi needs mpi4py and an MPI library; pip install "fftmech[mpi]"'
+        ) from error
+    processes = MPI.COMM_WORLD.Get_size()
+    # each of them would start processes of its own, and wait for ever
+    if processes > 1 and "mpi4py.futures" not in sys.orig_argv:
+        raise InputError(
+            f"--executor mpi: mpiexec started {processes} programs that know nothing "
+            f"of each other; mpiexec -n {processes} python -m mpi4py.futures $(which "
+            "fftmech) dataset ..."
+        )
+
+
 def run(
     task: Callable[[int], T], indices: Iterable[int], executor: str, jobs: int
-) -> Iterator[T]:
+) -> Generator[T, None, None]:
     """Yield `task(index)` for every index, as they are done.
 
     Parameters
@@ -60,11 +94,11 @@ def run(
     Raises
     ------
     InputError
-        mpi4py is missing, or a process has died.
+        A process has died.
     """
     if executor == "mpi":
         with _mpi(jobs) as pool:
-            yield from _run(pool, task, indices, 2 * jobs)
+            yield from _run(pool, task, indices, 2 * max(1, pool.num_workers))
     elif jobs == 1:
         yield from map(task, indices)
     else:
@@ -77,12 +111,32 @@ def _run(
 ) -> Iterator[T]:
     """Keep `ahead` tasks submitted: enough to keep all at work, few to cancel."""
     todo = iter(indices)
-    running = {pool.submit(task, index) for index in islice(todo, ahead)}
+
+    def submit(count: int) -> set[Future[T]]:
+        # a process that is started here inherits the mask: Ctrl-C at a terminal
+        # reaches all processes, and is this one's to answer
+        with _without_interrupts():
+            return {pool.submit(task, index) for index in islice(todo, count)}
+
+    running = submit(ahead)
     while running:
         done, running = wait(running, return_when=FIRST_COMPLETED)
-        running |= {pool.submit(task, index) for index in islice(todo, len(done))}
+        running |= submit(len(done))
         for future in done:
             yield future.result()
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Put off Ctrl-C to the end of the block, where the system can."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -129,15 +183,16 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _mpi(jobs: int) -> Iterator[Executor]:
-    try:
-        from mpi4py.futures import MPIPoolExecutor
-    except ImportError as error:
-        raise InputError(
-            '--executor mpi needs mpi4py and an MPI library; pip install "fftmech[mpi]"'
-        ) from error
+def _mpi(jobs: int) -> Iterator[Any]:
+    from mpi4py.futures import MPIPoolExecutor
+
     pool = MPIPoolExecutor(jobs)
     try:
         yield pool
+    except BrokenExecutor as error:
+        raise InputError(
+            f"--executor mpi: MPI could not start other processes ({error}); start "
+            "them with mpiexec -n N python -m mpi4py.futures $(which fftmech) ..."
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from math import ceil
@@ -9,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fftmech.backend import processors
+from fftmech.backend import get_backend, processors
 from fftmech.datasets.card import Card, card_text
 from fftmech.datasets.directory import (
     begin,
@@ -20,7 +21,7 @@ from fftmech.datasets.directory import (
     write_card,
 )
 from fftmech.datasets.draft import check_count, check_feasible, check_memory, recipe_of
-from fftmech.datasets.executor import EXECUTORS, run
+from fftmech.datasets.executor import check_executor, run
 from fftmech.datasets.manifest import append_record, write_manifest
 from fftmech.datasets.sample import make_sample
 from fftmech.errors import InputError
@@ -83,25 +84,27 @@ def make(
     ------
     InputError
         A dataset of other parameters there, another process at work on it, a recipe
-        of which no body can be made or solved.
+        of which no body can be made or solved, a device that is not there.
     OSError
         The disk is full, for instance; what is done is kept.
     """
     jobs = processors() if jobs is None else jobs
     if jobs < 1:
         raise InputError(f"jobs {jobs}: expected at least 1")
-    if executor not in EXECUTORS:
-        raise InputError(
-            f"executor {executor!r}: expected one of {', '.join(EXECUTORS)}"
-        )
+    check_executor(executor)
     if exists(directory):
         card = check_same(directory, card)
     else:
         check_new(directory)
-        check_feasible(card)
+    # of an existing dataset too: its images may be gone
+    check_feasible(card)
     check_memory(card, jobs)
+    get_backend(device)
     Path(directory).mkdir(exist_ok=True)
     with locked(directory):
+        # another process may have begun it since
+        if exists(directory):
+            card = check_same(directory, card)
         return _fill(directory, card, jobs, executor, device, progress)
 
 
@@ -148,18 +151,21 @@ def _fill(
         device=device,
     )
     jobs = min(jobs, max(1, len(missing)))
-    made = 0
+    made, there = 0, len(wanted) - len(missing)
     if progress:
-        progress(len(wanted) - len(missing) - failed, failed, len(wanted))
-    for record in run(task, missing, executor, jobs):
-        append_record(directory, record)
-        records[record["index"]] = record
-        made += 1
-        failed += record["status"] == "failed"
-        if progress:
-            progress(len(wanted) - len(missing) + made - failed, failed, len(wanted))
-        if failed > allowed_failures(len(wanted)):
-            break
+        progress(there - failed, failed, len(wanted))
+    if failed > allowed_failures(len(wanted)):
+        missing = []
+    with closing(run(task, missing, executor, jobs)) as made_records:
+        for record in made_records:
+            append_record(directory, record)
+            records[record["index"]] = record
+            made += 1
+            failed += record["status"] == "failed"
+            if progress:
+                progress(there + made - failed, failed, len(wanted))
+            if failed > allowed_failures(len(wanted)):
+                break
     write_manifest(directory, records.values())
     done = [r for i in wanted if (r := records.get(i)) and r["status"] == "done"]
     return Outcome(

@@ -10,14 +10,17 @@ from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from fftmech.io.atomic import whole_file
 
 NAME = "manifest.jsonl"
+CHECK = "crc32"
 
 Record = dict[str, Any]
 """index, split, status ("done" or "failed"); done: sha256, bytes, iterations and
-residual (largest over loads, by resolution), statistics; failed: reason."""
+residual (largest over loads, by resolution), statistics; failed: reason. In the file
+each line ends with the CRC-32 of the rest of it, hexadecimal."""
 
 STATUSES = ("done", "failed")
 
@@ -51,16 +54,10 @@ def read_manifest(directory: str | PathLike) -> Manifest:
             if not line:
                 continue
             try:
-                record = json.loads(line)
-                index, split = int(record["index"]), str(record["split"])
-                done = record["status"] == "done"
-                if not done and record["status"] != "failed":
-                    raise ValueError(record["status"])
-                (record["sha256"], record["bytes"]) if done else record["reason"]
+                record = _record(line)
+                records[record["index"]] = record
             except (ValueError, KeyError, TypeError):
                 unreadable += 1
-            else:
-                records[index] = {**record, "index": index, "split": split}
     return Manifest({i: records[i] for i in sorted(records)}, unreadable)
 
 
@@ -79,9 +76,28 @@ def append_record(directory: str | PathLike, record: Record) -> None:
     OSError
         The disk is full, for instance; the next start mends what was written of it.
     """
-    with open(Path(directory) / NAME, "ab") as file:
-        file.write(_line(record))
+    path = Path(directory) / NAME
+    try:
+        with open(path, "ab") as file:
+            file.write(_line(record))
+    except OSError as error:
+        # a failed write does not name its file
+        raise OSError(error.errno, error.strerror or error, str(path)) from error
 
 
 def _line(record: Record) -> bytes:
-    return json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    check = f"{crc32(_text(record)):08x}"
+    return _text({**record, CHECK: check}) + b"\n"
+
+
+def _record(line: bytes) -> Record:
+    """Record of a line; any change of the line is a ValueError, KeyError, TypeError."""
+    record = json.loads(line)
+    del record[CHECK]
+    if _line(record) != line + b"\n":
+        raise ValueError(line)
+    return record
+
+
+def _text(record: Record) -> bytes:
+    return json.dumps(record, ensure_ascii=False, allow_nan=False).encode()

@@ -51,5 +51,9 @@ def repair(
         write_manifest(directory, records.values())
     outcome = make(directory, read_card(directory), **options)
     now = read_manifest(directory).records
-    changed = [i for i, sha256 in old.items() if now[i].get("sha256") != sha256]
+    changed = [
+        i
+        for i, sha256 in old.items()
+        if i in now and now[i].get("sha256") not in (None, sha256)
+    ]
     return Repair(outcome.made, len(changed))

@@ -13,7 +13,9 @@ from fftmech.datasets.executor import check
 from fftmech.datasets.manifest import Record
 from fftmech.errors import InputError
 from fftmech.io.atomic import whole_file
+from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.resample import resample
+from fftmech.percolation import check_load
 from fftmech.result import Result
 from fftmech.solve import solve
 
@@ -39,9 +41,11 @@ def make_sample(
     split = made.split_of(index)
     record: Record = {"index": index, "split": split}
     try:
-        bodies, statistics, results = solve_sample(made, index, threads, device)
+        bodies, statistics = draw_sample(made, index)
     except InputError as error:
         return {**record, "status": "failed", "reason": " ".join(str(error).split())}
+    # what a solve refuses now, too little memory perhaps, it may not refuse tomorrow
+    results = solve_bodies(bodies, made, index, threads, device)
     for res, solved in results.items():
         for name, result in solved.items():
             if not result.converged:
@@ -67,19 +71,50 @@ def make_sample(
 
 def solve_sample(
     card: Card, index: int, threads: int | None = None, device: str = "cpu"
-) -> tuple[dict[int, Any], dict[str, Any], dict[int, dict[str, Result]]]:
+) -> tuple[dict[int, Microstructure], dict[str, Any], dict[int, dict[str, Result]]]:
     """Make and solve one body; return its bodies, statistics and results.
 
-    Bodies are by resolution; results by resolution and name of the load, up to the
-    first that did not converge.
+    As `draw_sample` and `solve_bodies`.
+    """
+    bodies, statistics = draw_sample(card, index)
+    return bodies, statistics, solve_bodies(bodies, card, index, threads, device)
+
+
+def draw_sample(
+    card: Card, index: int
+) -> tuple[dict[int, Microstructure], dict[str, Any]]:
+    """Make one body; return it by resolution, and its statistics.
 
     Raises
     ------
     InputError
-        A body that cannot be made or solved.
+        A body that cannot be made, or cannot carry its loads.
     """
     body, statistics = recipe_of(card).draw(card.seed, index, card.levels[0])
     bodies = {res: resample(body, res) for res in card.levels}
+    for res in card.solved_levels(index):
+        bodies[res].check()
+        for load in card.loading.cases(card.seed, index).values():
+            check_load(bodies[res], load)
+    return bodies, statistics
+
+
+def solve_bodies(
+    bodies: Mapping[int, Microstructure],
+    card: Card,
+    index: int,
+    threads: int | None = None,
+    device: str = "cpu",
+) -> dict[int, dict[str, Result]]:
+    """Solve one body; return results by resolution and name of the load.
+
+    They end with the first that did not converge.
+
+    Raises
+    ------
+    InputError
+        Too little memory, a device that is gone.
+    """
     results: dict[int, dict[str, Result]] = {}
     # the cheap ones first
     for res in reversed(card.solved_levels(index)):
@@ -95,8 +130,8 @@ def solve_sample(
                 progress=check,
             )
             if not result.converged:
-                return bodies, statistics, results
-    return bodies, statistics, results
+                return results
+    return results
 
 
 def _largest(results: Mapping[int, Mapping[str, Result]], name: str) -> dict[str, Any]:

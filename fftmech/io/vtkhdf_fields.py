@@ -7,6 +7,7 @@ nodes are voxel corners, CellData (Nz, Ny, Nx, 3) where they are centres.
 """
 
 from collections.abc import Iterator
+from math import prod
 
 import h5py
 import numpy as np
@@ -24,10 +25,14 @@ VTK_ORDER = (0, 1, 2, 5, 3, 4)
 SLAB = 8
 """Planes across z that are transposed at a time: a cache line of float64."""
 
+SMALL = 2**18
+"""Bytes that are transposed at a time where planes are small: half a cache."""
 
-def slabs(count: int) -> Iterator[slice]:
-    """Slices of `SLAB` planes, so that no whole field is copied."""
-    return (slice(k, min(k + SLAB, count)) for k in range(0, count, SLAB))
+
+def slabs(item: h5py.Dataset, count: int) -> Iterator[slice]:
+    """Slices of the first `count` planes across z, so that no whole field is copied."""
+    planes = max(SLAB, SMALL // (item.dtype.itemsize * prod(item.shape[1:])))
+    return (slice(k, min(k + planes, count)) for k in range(0, count, planes))
 
 
 def write_scalar(
@@ -35,7 +40,7 @@ def write_scalar(
 ) -> None:
     """Write (nx, ny, nz) as (nz, ny, nx)."""
     item = cells.create_dataset(name, field.shape[::-1], dtype or field.dtype)
-    for planes in slabs(field.shape[2]):
+    for planes in slabs(item, field.shape[2]):
         item[planes] = field[..., planes].T
 
 
@@ -47,7 +52,7 @@ def write_tensor(
     item = cells.create_dataset(name, (nz, ny, nx, 6), dtype or mandel.dtype)
     item.attrs["components"] = "tensor components, order xx yy zz xy yz xz"
     factors = FACTORS.astype(mandel.dtype)
-    for planes in slabs(nz):
+    for planes in slabs(item, nz):
         part = mandel[..., planes]
         components = np.empty((*part.shape[:0:-1], 6), mandel.dtype)
         for c, m in enumerate(VTK_ORDER):
@@ -73,7 +78,7 @@ def write_displacement(
     item.attrs["components"] = (
         "x y z of u = E.x + fluctuation, E the mean strain, x from the box corner"
     )
-    for planes in slabs(nz):
+    for planes in slabs(item, nz):
         k = np.arange(planes.start, planes.stop)
         part = fluctuation[..., k % grid.shape[2]]
         part = np.pad(part, ((0, 0), (0, extra), (0, extra), (0, 0)), mode="wrap")
@@ -103,7 +108,7 @@ def read_tensor(root: h5py.Group, name: str, grid: Grid) -> np.ndarray:
     check_shape(item, (*shape[::-1], 6))
     image.check_size(item.shape, item.dtype.itemsize, container.where(item))
     mandel = np.empty((6, *shape), item.dtype)
-    for planes in slabs(shape[2]):
+    for planes in slabs(item, shape[2]):
         components = item[planes].T
         for c, m in enumerate(VTK_ORDER):
             mandel[m, ..., planes] = components[c] * FACTORS[m]
@@ -115,7 +120,7 @@ def read_scalar(root: h5py.Group, name: str, grid: Grid) -> np.ndarray:
     item = container.dataset(root, f"CellData/{name}")
     check_shape(item, grid.shape[::-1])
     field = np.empty(grid.shape, item.dtype)
-    for planes in slabs(grid.shape[2]):
+    for planes in slabs(item, grid.shape[2]):
         field[..., planes] = item[planes].T
     return field
 
@@ -131,7 +136,7 @@ def read_displacement(
     extra = 0 if centred else 1
     check_shape(item, (nz + extra, ny + extra, nx + extra, 3))
     fluctuation = np.empty((3, nx, ny, nz), item.dtype)
-    for planes in slabs(nz):
+    for planes in slabs(item, nz):
         total = item[planes, :ny, :nx].T
         affine = _affine(grid, mean_strain, planes, centred, (nx, ny))
         np.subtract(total, affine, out=fluctuation[..., planes])
