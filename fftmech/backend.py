@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,10 +21,16 @@ THREADED = 2**18
 
 
 def namespace(array: Any) -> ModuleType:
-    """Return the array library (numpy or cupy) that `array` belongs to."""
+    """Return the array library (numpy, cupy or torch) that `array` belongs to."""
     if type(array).__module__.partition(".")[0] == "cupy":
         return importlib.import_module("cupy")
-    return np
+    return sys.modules["torch"] if is_tensor(array) else np
+
+
+def is_tensor(array: Any) -> bool:
+    """Whether `array` is a torch tensor: operations on it may be differentiated."""
+    torch = sys.modules.get("torch")  # imported by whoever made the tensor
+    return torch is not None and isinstance(array, torch.Tensor)
 
 
 def to_numpy(array: Any) -> np.ndarray:
@@ -57,7 +64,7 @@ class Backend:
     Attributes
     ----------
     xp
-        numpy or cupy.
+        numpy, cupy or torch.
     fft
         Name of the FFT library in use.
     rfftn, irfftn
@@ -130,6 +137,26 @@ def gpu_backend() -> Backend:
         return xp.fft.irfftn(spectrum, s=shape, axes=AXES)
 
     return Backend(xp, "cufft", rfftn, irfftn)
+
+
+def torch_backend() -> Backend:
+    """Torch, on the device of each tensor, with FFTs that can be differentiated."""
+    torch = importlib.import_module("torch")
+
+    def rfftn(field: Any) -> Any:
+        return torch.fft.rfftn(field, dim=AXES)
+
+    def irfftn(spectrum: Any, shape: tuple[int, int, int]) -> Any:
+        return torch.fft.irfftn(spectrum, s=shape, dim=AXES)
+
+    return Backend(torch, "torch", rfftn, irfftn)
+
+
+def backend_of(array: Any) -> Backend:
+    """Return the backend that `array` belongs to, with all processors on the host."""
+    if is_tensor(array):
+        return torch_backend()
+    return cpu_backend() if namespace(array) is np else gpu_backend()
 
 
 def get_backend(device: str = "cpu", threads: int | None = None) -> Backend:

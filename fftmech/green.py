@@ -55,6 +55,14 @@ class Green:
             for key, value in inverse.items()
         }
 
+    @property
+    def symbols(self) -> dict[tuple[int, int], Any]:
+        """Upper triangle of M, (i, j) -> (*spectral_shape,), zero on null modes.
+
+        Length^2 per stress; real where the symbols of the gradient share a phase.
+        """
+        return self._inverse
+
     def solve(self, force: Any) -> Any:
         """M f: (*batch, unknowns, x, y, z) -> the same, with zero mean displacement."""
         xp, M = self.backend.xp, self._inverse

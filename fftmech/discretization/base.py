@@ -8,11 +8,12 @@ but `hex8` has q = 1.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 
-from fftmech.backend import namespace
+from fftmech.backend import is_tensor, namespace
 from fftmech.errors import InputError
 from fftmech.grid import Grid
 from fftmech.tensors import PAIRS
@@ -116,15 +117,17 @@ class Discretization(ABC):
             A scheme with several integration points (hex8).
         """
         self._one_point("incompatibility")
-        return _inc(self.derivative, strain[..., 0, :, :, :, :], grid)
+        return self._inc(strain[..., 0, :, :, :, :], grid, adjoint=False)
 
     def stress_function(self, potential: Any, grid: Grid) -> Any:
-        """inc(Phi) built from D*, so that div inc(Phi) = 0 to rounding (Beltrami).
+        """inc(Phi) built from D*, so that div inc(Phi) = 0 to rounding.
 
         Parameters
         ----------
         potential
-            Six stress functions, Mandel, (*batch, 6, x, y, z), stress x length^2.
+            Stress functions, stress x length^2: six of Beltrami, Mandel,
+            (*batch, 6, x, y, z), or three of Maxwell, Phi_xx, Phi_yy and Phi_zz,
+            (*batch, 3, x, y, z).
 
         Returns
         -------
@@ -137,7 +140,11 @@ class Discretization(ABC):
             A scheme with several integration points (hex8).
         """
         self._one_point("stress functions")
-        return _inc(self.adjoint, potential, grid)[..., None, :, :, :, :]
+        return self._inc(potential, grid, adjoint=True)[..., None, :, :, :, :]
+
+    @abstractmethod
+    def _inc(self, field: Any, grid: Grid, adjoint: bool) -> Any:
+        """`inc` of Mandel fields (*batch, 6 or 3, x, y, z), with D or with D*."""
 
     def _one_point(self, what: str) -> None:
         if self.points != 1:
@@ -151,6 +158,13 @@ def symmetrize(gradient: Any) -> Any:
     """Mandel strain (..., 6, x, y, z) of a gradient (..., 3, 3, x, y, z)."""
     xp = namespace(gradient)
     g = gradient
+    if is_tensor(g):
+        rows = [row.unbind(-4) for row in g.unbind(-5)]
+        parts = [
+            rows[i][i] if i == j else (rows[i][j] + rows[j][i]) * 0.5**0.5
+            for i, j in PAIRS
+        ]
+        return xp.stack(parts, -4)
     strain = xp.empty((*g.shape[:-5], 6, *g.shape[-3:]), g.dtype)
     for m, (i, j) in enumerate(PAIRS):
         if i == j:
@@ -165,6 +179,11 @@ def symmetrize(gradient: Any) -> Any:
 def full(stress: Any) -> Any:
     """Symmetric tensors (..., 3, 3, x, y, z) of Mandel vectors (..., 6, x, y, z)."""
     xp = namespace(stress)
+    if is_tensor(stress):
+        s = stress.unbind(-4)
+        off = {m: s[m] * 0.5**0.5 for m in range(3, 6)}
+        parts = [off.get(m, s[m]) for m in (0, 5, 4, 5, 1, 3, 4, 3, 2)]
+        return xp.stack(parts, -4).unflatten(-4, (3, 3))
     t = xp.empty((*stress.shape[:-4], 3, 3, *stress.shape[-3:]), stress.dtype)
     for m, (i, j) in enumerate(PAIRS):
         component = stress[..., m, :, :, :]
@@ -175,17 +194,28 @@ def full(stress: Any) -> Any:
     return t
 
 
-def _inc(derivative: Any, field: Any, grid: Grid) -> Any:
-    """eps_ikl eps_jmn d_k d_m f_ln of Mandel fields (..., 6, x, y, z)."""
-    xp = namespace(field)
-    result = xp.zeros_like(field)
+def inc(second: Callable[[Any, int, int], Any], field: Any) -> Any:
+    """eps_ikl eps_jmn d_k d_m f_ln of Mandel fields, (..., 6, x, y, z).
+
+    Parameters
+    ----------
+    second
+        `second(f, k, m)` is d_k d_m f.
+    field
+        Mandel, (..., 6, x, y, z), or the diagonal alone, (..., 3, x, y, z).
+    """
+    if is_tensor(field):
+        f = field.unbind(-4)
+    else:
+        f = [field[..., c, :, :, :] for c in range(field.shape[-4])]
+    sums: list[Any] = [0] * 6
     for i, k, p, sign_1 in LEVI_CIVITA:
         for j, m, n, sign_2 in LEVI_CIVITA:
-            if j < i:
+            source, target = _COMPONENT[p, n], _COMPONENT[i, j]
+            if j < i or source >= len(f):
                 continue
-            term = field[..., _COMPONENT[p, n], :, :, :]
-            term = derivative(derivative(term, m, grid), k, grid)
             # Mandel factors off the diagonal: sqrt(2) into the result, 1/sqrt(2) out
             factor = (1.0 if i == j else 2**0.5) * (1.0 if p == n else 0.5**0.5)
-            result[..., _COMPONENT[i, j], :, :, :] += sign_1 * sign_2 * factor * term
-    return result
+            term = second(f[source], k, m)
+            sums[target] = sums[target] + sign_1 * sign_2 * factor * term
+    return namespace(field).stack(sums, -4)

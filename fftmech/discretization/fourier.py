@@ -16,12 +16,13 @@ with P the projection on Nyquist frequencies and D = 0 there. A consequence: a l
 of an even number of voxels is not solved exactly by this scheme; an odd one is.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from fftmech.backend import cpu_backend, gpu_backend, namespace
-from fftmech.discretization.base import Discretization
+from fftmech.backend import backend_of, is_tensor, namespace, torch_backend
+from fftmech.discretization.base import Discretization, full, inc
 from fftmech.grid import Grid
 from fftmech.tensors import PAIRS
 
@@ -55,9 +56,9 @@ class Fourier(Discretization):
 
     def derivative(self, f: Any, axis: int, grid: Grid, point: int = 0) -> Any:
         """D_a f by FFT, (..., x, y, z) -> (..., x, y, z)."""
-        fft = _fft(f)
+        fft = backend_of(f)
         spectrum = fft.rfftn(f)
-        spectrum *= self.symbol(grid, fft.xp)[0, axis]
+        spectrum *= self._k(grid, spectrum)[axis]
         return fft.irfftn(spectrum, grid.shape)
 
     def adjoint(self, f: Any, axis: int, grid: Grid, point: int = 0) -> Any:
@@ -66,23 +67,30 @@ class Fourier(Discretization):
 
     def gradient(self, u: Any, grid: Grid) -> Any:
         """D u: (*batch, c, x, y, z) -> (*batch, 1, c, 3, x, y, z)."""
-        fft = _fft(u)
+        fft = backend_of(u)
         spectrum = fft.rfftn(u)
-        k = self.symbol(grid, fft.xp)[0].astype(spectrum.dtype)
+        k = self._k(grid, spectrum)
+        k = k if is_tensor(k) else k.astype(spectrum.dtype)
         spectrum = spectrum[..., :, None, :, :, :] * k
         return fft.irfftn(spectrum, grid.shape)[..., None, :, :, :, :, :]
 
     def gradient_adjoint(self, t: Any, grid: Grid) -> Any:
         """D* t: (*batch, 1, c, 3, x, y, z) -> (*batch, c, x, y, z)."""
-        fft = _fft(t)
+        fft = backend_of(t)
         spectrum = fft.rfftn(t[..., 0, :, :, :, :, :])
-        spectrum *= self.symbol(grid, fft.xp)[0].conj()
+        spectrum *= self._k(grid, spectrum).conj()
         return fft.irfftn(spectrum.sum(axis=-4), grid.shape)
 
     def strain(self, u: Any, grid: Grid) -> Any:
         """sym(D u) + P n of a displacement u, or of an unknown (u, n)."""
-        fft = _fft(u)
+        fft = backend_of(u)
         spectrum = fft.rfftn(u[..., :3, :, :, :])
+        if is_tensor(u):
+            strain = self._strain_spectrum(spectrum, grid)
+            if u.shape[-4] > 3:
+                extra = fft.rfftn(u[..., 3:, :, :, :])
+                strain = strain + _nyquist_filter(grid, u.dtype, u.device) * extra
+            return fft.irfftn(strain, grid.shape)[..., None, :, :, :, :]
         k = self._axes(grid, fft.xp, spectrum.dtype)
         shape = (*u.shape[:-4], 6, *grid.spectral_shape)
         strain = fft.xp.empty(shape, spectrum.dtype)
@@ -98,8 +106,17 @@ class Fourier(Discretization):
 
     def strain_adjoint(self, stress: Any, grid: Grid) -> Any:
         """(D* s, P s) where the unknown has nine components, D* s where three."""
-        fft = _fft(stress)
+        fft = backend_of(stress)
         spectrum = fft.rfftn(stress[..., 0, :, :, :, :])
+        if is_tensor(stress):
+            k = self._k(grid, spectrum)
+            rows = full(spectrum).unbind(-5)
+            parts = [-(k * row).sum(-4) for row in rows]
+            force = fft.xp.stack(parts, -4)
+            if self.unknowns(grid) > 3:
+                nyquist = _nyquist_filter(grid, stress.dtype, stress.device)
+                force = fft.xp.cat([force, nyquist * spectrum], -4)
+            return fft.irfftn(force, grid.shape)
         k = self._axes(grid, fft.xp, spectrum.dtype)
         count = self.unknowns(grid)
         shape = (*spectrum.shape[:-4], count, *grid.spectral_shape)
@@ -117,6 +134,32 @@ class Fourier(Discretization):
             force[..., 3:, :, :, :][planes] = spectrum[planes]
         return fft.irfftn(force, grid.shape)
 
+    def _inc(self, field: Any, grid: Grid, adjoint: bool) -> Any:
+        if not is_tensor(field):
+            D = self.adjoint if adjoint else self.derivative
+            return inc(lambda f, k, m: D(D(f, m, grid), k, grid), field)
+        # with D or with D*: two imaginary symbols change their signs together
+        fft = backend_of(field)
+        spectrum = fft.rfftn(field)
+        xi = self._k(grid, spectrum).imag
+        result = inc(lambda f, k, m: -xi[k] * xi[m] * f, spectrum)
+        return fft.irfftn(result, grid.shape)
+
+    def _strain_spectrum(self, u: Any, grid: Grid) -> Any:
+        """sym(k u) of the transform of a displacement, a tensor."""
+        k, u = self._k(grid, u), u.unbind(-4)
+        parts = [
+            k[i] * u[j] if i == j else (k[i] * u[j] + k[j] * u[i]) * 0.5**0.5
+            for i, j in PAIRS
+        ]
+        return namespace(k).stack(parts, -4)
+
+    def _k(self, grid: Grid, spectrum: Any) -> Any:
+        """The symbol, (3, *spectral_shape), in the array library of a spectrum."""
+        if is_tensor(spectrum):
+            return _tensor_symbol(grid, spectrum.dtype, spectrum.device)
+        return self.symbol(grid, namespace(spectrum))[0]
+
     @staticmethod
     def _axes(grid: Grid, xp: Any, dtype: Any) -> list[Any]:
         """i xi_a / h_a of each axis, broadcastable over the spectrum."""
@@ -133,8 +176,22 @@ def _nyquist_planes(grid: Grid) -> list[tuple[Any, ...]]:
     ]
 
 
-def _fft(array: Any):
-    return cpu_backend() if namespace(array) is np else gpu_backend()
+@lru_cache(maxsize=4)
+def _tensor_symbol(grid: Grid, dtype: Any, device: Any) -> Any:
+    return _constant(FOURIER.symbol(grid)[0], dtype, device)
+
+
+@lru_cache(maxsize=4)
+def _nyquist_filter(grid: Grid, dtype: Any, device: Any) -> Any:
+    """1 at frequencies with a Nyquist component, else 0."""
+    return _constant(FOURIER.nyquist(grid), dtype, device)
+
+
+def _constant(array: np.ndarray, dtype: Any, device: Any) -> Any:
+    """A tensor that may be kept: not one of inference mode, useless in training."""
+    torch = torch_backend().xp
+    with torch.inference_mode(False):
+        return torch.as_tensor(array, dtype=dtype, device=device)
 
 
 FOURIER = Fourier()

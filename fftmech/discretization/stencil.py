@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fftmech.backend import namespace
-from fftmech.discretization.base import Discretization
+from fftmech.backend import is_tensor, namespace
+from fftmech.discretization.base import Discretization, inc
 from fftmech.grid import Grid
 
 Factor = tuple[tuple[int, float], ...]
@@ -91,12 +91,16 @@ class StencilDiscretization(Discretization):
     def derivative(self, f: Any, axis: int, grid: Grid, point: int = 0) -> Any:
         """D_a f: nodes (..., x, y, z) -> voxels (..., x, y, z), at one point."""
         s = self.table[point][axis]
+        if is_tensor(f):
+            return _tensor_product(f, s) * (s.scale / grid.h[axis])
         f = _along(_along(_along(f, s.z, -1), s.y, -2), s.x, -3)
         return f * (s.scale / grid.h[axis])
 
     def adjoint(self, f: Any, axis: int, grid: Grid, point: int = 0) -> Any:
         """D_a* f: voxels (..., x, y, z) -> nodes (..., x, y, z), of one point."""
         s = self.table[point][axis]
+        if is_tensor(f):
+            return _tensor_product(f, s, sign=-1) * (s.scale / grid.h[axis])
         f = _back(_back(_back(f, s.x, -3), s.y, -2), s.z, -1)
         return f * (s.scale / grid.h[axis])
 
@@ -114,6 +118,14 @@ class StencilDiscretization(Discretization):
     def gradient(self, u: Any, grid: Grid) -> Any:
         """D u: (*batch, c, x, y, z) -> (*batch, q, c, 3, x, y, z), [c, a] = D_a u_c."""
         xp = namespace(u)
+        if is_tensor(u):
+            return xp.stack(
+                [
+                    xp.stack([self.derivative(u, a, grid, q) for a in range(3)], -4)
+                    for q in range(self.points)
+                ],
+                -6,
+            )
         shape = (*u.shape[:-4], self.points, u.shape[-4], 3, *u.shape[-3:])
         out = xp.empty(shape, u.dtype)
         for q, stencils in enumerate(self.table):
@@ -131,6 +143,11 @@ class StencilDiscretization(Discretization):
     def gradient_adjoint(self, t: Any, grid: Grid) -> Any:
         """D* t: (*batch, q, c, 3, x, y, z) -> (*batch, c, x, y, z), mean over q."""
         total = 0
+        if is_tensor(t):
+            for q, point in enumerate(t.unbind(-6)):
+                for a, column in enumerate(point.unbind(-4)):
+                    total = total + self.adjoint(column, a, grid, q)
+            return total / self.points if self.points > 1 else total
         for q, stencils in enumerate(self.table):
             # the transposed tree of `gradient`: sums are formed where it shared
             planes: dict[Any, Any] = {}
@@ -146,6 +163,18 @@ class StencilDiscretization(Discretization):
             for z, part in lines.items():
                 total = total + _back(part, z, -1)
         return total
+
+    def _inc(self, field: Any, grid: Grid, adjoint: bool) -> Any:
+        D = self.adjoint if adjoint else self.derivative
+
+        def second(f: Any, k: int, m: int) -> Any:
+            if not is_tensor(f):
+                return D(D(f, m, grid), k, grid)
+            s, t = self.table[0][k], self.table[0][m]
+            scale = s.scale * t.scale / grid.h[k] / grid.h[m]
+            return _tensor_product(f, s, t, sign=-1 if adjoint else 1) * scale
+
+        return inc(second, field)
 
 
 def nodal_mean(scheme: Discretization, f: Any) -> Any:
@@ -184,6 +213,38 @@ def _along(f: Any, factor: Factor, axis: int, out: Any = None) -> Any:
             else:
                 part += weight * values
     return out
+
+
+def _tensor_product(f: Any, *stencils: Stencil, sign: int = 1) -> Any:
+    """Apply products of one-dimensional stencils to a tensor; sign -1 transposes them.
+
+    Differences come before means: neighbours of like size subtract without rounding,
+    so that a field that is large beside its differences loses no digits of these.
+    """
+    factors = [
+        (factor, axis)
+        for s in stencils
+        for factor, axis in ((s.x, -3), (s.y, -2), (s.z, -1))
+        if factor != IDENTITY
+    ]
+    for factor, axis in sorted(factors, key=lambda f: _is_mean(f[0])):
+        # the largest weight first: of a difference it is 1
+        (offset, weight), *others = sorted(factor, key=lambda part: -part[1])
+        total = _shifted(f, sign * offset, axis)
+        total = total if weight == 1 else weight * total
+        for offset, weight in others:
+            total = total.add(_shifted(f, sign * offset, axis), alpha=weight)
+        f = total
+    return f
+
+
+def _is_mean(factor: Factor) -> bool:
+    return abs(sum(weight for _, weight in factor)) > 1e-12
+
+
+def _shifted(f: Any, offset: int, axis: int) -> Any:
+    """f(x + offset) of a tensor."""
+    return f.roll(-offset, axis) if offset % f.shape[axis] else f
 
 
 def _back(f: Any, factor: Factor, axis: int) -> Any:

@@ -1,0 +1,306 @@
+"""Blocks that cannot break compatibility or equilibrium (Oommen et al. 2025, Methods).
+
+A block has no grid and no derivative of its own: `Operators` come with each call, so
+that one trained block serves every grid. Fields are (B, C, X, Y, Z), symmetric tensors
+Mandel (xx, yy, zz, yz, xz, xy, shear times sqrt(2)), means (B, C).
+
+Precision. Blocks compute in single precision at least, under autocast too, and return
+it, or double where their field is double. `Equilibrium` computes in double always: near
+a null mode of `rotated`, potentials are so much larger than their stress that single
+precision left a relative divergence of 7e-6 at 64^3. Relative divergence is the root
+mean square of div s over that of grad s in the same scheme,
+`fftmech.metrics.divergence_norm`, to be measured in double precision:
+
+                     single          double          grids of 8^3 to 33^3
+    Equilibrium      1e-8 to 7e-8    7e-17 to 6e-16
+    Projection       2e-8 to 7e-7    6e-17 to 2e-15
+
+from inputs of white noise to a spectrum k^-4, whose gradient is least. At 64^3 a
+projected stress of a polycrystal has 2e-7 to 4e-7, its mean included, and `fourier`
+with k^-4 has 2e-6.
+
+Rescaling. One positive number for all components keeps a field compatible or
+equilibrated and costs one more rounding; a number for each component does not keep it.
+The paper normalises its polycrystals by one standard deviation for that reason, and
+reports that rescaling raises the divergence from 1e-8 (its footnote 2). A scale on what
+a block takes, not on what it returns, adds no rounding at all. A mean far above the
+fluctuation takes digits of it: rounding is relative to the sum.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ecosurrogate.fields import (
+    average,
+    centred,
+    full_precision,
+    one_of,
+    single,
+    uniform,
+)
+from ecosurrogate.mean_field import MeanField, MeanLoad
+from ecosurrogate.operators import Operators
+from fftmech.errors import InputError
+
+__all__ = [
+    "Compatibility",
+    "Equilibrium",
+    "GainHead",
+    "MeanField",
+    "MeanLoad",
+    "Projection",
+]
+
+Kinematics = Literal["strain", "deformation_gradient"]
+StressFunctions = Literal["maxwell", "beltrami"]
+Gains = Literal["fixed", "learnable", "predicted"]
+Admissible = Literal["compatible", "equilibrated"]
+
+
+class Compatibility(nn.Module):
+    """Strain, eq. 9, or deformation gradient of a displacement fluctuation.
+
+        e_ij = E_ij + 1/2 (u_i,j + u_j,i)    or    F_ij = Fbar_ij + u_i,j
+
+    With `fourier` on even grids the result is zero at Nyquist frequencies, where the
+    solver's strain is free (`Operators`).
+
+    Parameters
+    ----------
+    kind
+        "strain" or "deformation_gradient".
+    """
+
+    def __init__(self, kind: Kinematics = "strain") -> None:
+        super().__init__()
+        self.kind: Kinematics = one_of(kind, Kinematics, "kind of kinematics")
+
+    def forward(
+        self, u: Tensor, operators: Operators, mean: Tensor | None = None
+    ) -> Tensor:
+        """Return a compatible field.
+
+        Parameters
+        ----------
+        u
+            Displacement fluctuation at the nodes, length units, (B, 3, X, Y, Z). A
+            constant in it has no effect.
+        operators
+            Of the grid.
+        mean
+            E, Mandel (B, 6), or Fbar (B, 3, 3); zero if None.
+
+        Returns
+        -------
+        Tensor
+            Strain (B, 6, X, Y, Z), or deformation gradient (B, 3, 3, X, Y, Z).
+
+        Raises
+        ------
+        InputError
+            A field or a mean of another shape.
+        """
+        with full_precision(u):
+            u = centred(u)
+            strain = self.kind == "strain"
+            field = operators.strain(u) if strain else operators.gradient(u)
+            return field if mean is None else field + uniform(mean, field)
+
+
+class Equilibrium(nn.Module):
+    """Stress of stress functions, eqs. 10 to 12: symmetric, and div s = 0.
+
+    The derivatives are the scheme's adjoint ones, so that its divergence vanishes to
+    rounding. "maxwell" is the paper's block, P = (f, g, h):
+
+        s = S + a F + b G + c H = S + inc diag(c h, b g, a f),
+
+    where f acts in the 12 plane, g in 13 and h in 23 (eq. 11): they are Maxwell's
+    Phi_33, Phi_22 and Phi_11. "beltrami" has all six, Mandel, s = S + inc(Phi).
+
+    Three periodic potentials do not reach every equilibrated stress: where a component
+    of the symbol vanishes they span two of the three equilibrated directions, without
+    the antiplane shear. Energy of the fluctuation (C0^-1) out of reach:
+
+        projected white noise       10, 6, 3 % at 9^3, 17^3, 33^3; on even grids 12 to
+                                    29 % at 8^3 and 3 to 7 % at 32^3, by scheme
+        solved stress, polycrystal  16 to 39 % at 32^3 by body, 8 to 100 grains: most
+                                    of it lies at low frequencies, on those planes
+
+    Six leave nothing on odd grids. On even ones they leave the null modes, where any
+    stress is equilibrated: with `rotated` at 32^3 0.5 % of white noise and 0.03 % of a
+    solved stress; with `fourier` and `forward` nothing.
+
+    Second derivatives are products of the scheme's first ones. Compact ones on the
+    diagonal (1, -2, 1), with products in the mixed derivatives, do not cancel: their
+    relative divergence is 0.2 to 0.7 for white noise, by scheme.
+
+    Parameters
+    ----------
+    kind
+        "maxwell" or "beltrami".
+    gains
+        One factor of each potential, a, b, c of eq. 12: "fixed" at 1 (the paper's
+        pores), "learnable" parameters, or "predicted" for each sample from the
+        network's last hidden state (the paper's polycrystals).
+    hidden
+        Channels of that hidden state.
+
+    Raises
+    ------
+    InputError
+        Another kind, or predicted gains without hidden channels.
+    """
+
+    def __init__(
+        self,
+        kind: StressFunctions = "maxwell",
+        gains: Gains = "fixed",
+        hidden: int = 0,
+    ) -> None:
+        super().__init__()
+        self.kind: StressFunctions = one_of(
+            kind, StressFunctions, "kind of stress functions"
+        )
+        one_of(gains, Gains, "gains")
+        self.channels = 3 if kind == "maxwell" else 6
+        self.gains: nn.Parameter | nn.Module | None = None
+        if gains == "learnable":
+            self.gains = nn.Parameter(torch.ones(self.channels))
+        elif gains == "predicted":
+            if hidden < 1:
+                raise InputError(
+                    f"predicted gains from a hidden state of {hidden} channels: "
+                    "expected at least one"
+                )
+            self.gains = GainHead(hidden, self.channels)
+
+    def forward(
+        self,
+        potential: Tensor,
+        operators: Operators,
+        mean: Tensor | None = None,
+        hidden: Tensor | None = None,
+    ) -> Tensor:
+        """Return an equilibrated stress.
+
+        Parameters
+        ----------
+        potential
+            P = (f, g, h), (B, 3, X, Y, Z), or Phi, Mandel (B, 6, X, Y, Z), at the
+            nodes; stress x length^2. A constant in it has no effect.
+        operators
+            Of the grid.
+        mean
+            S, Mandel (B, 6); zero if None.
+        hidden
+            The network's last hidden state, (B, C, x, y, z), for predicted gains.
+
+        Returns
+        -------
+        Tensor
+            (B, 6, X, Y, Z).
+
+        Raises
+        ------
+        InputError
+            A field or a mean of another shape, or a gain that varies in space.
+        """
+        if potential.shape[1] != self.channels:
+            raise InputError(
+                f"potentials of shape {tuple(potential.shape)} for {self.kind}: "
+                f"expected {self.channels} channels"
+            )
+        with full_precision(potential):
+            # double: near a null mode potentials are far larger than their stress
+            phi = potential.double()
+            gains = self._gains(hidden, len(phi))
+            if gains is not None:
+                phi = phi * uniform(gains, phi)
+            if self.kind == "maxwell":
+                phi = phi.flip(1)
+            stress = operators.stress_function(phi)
+            if mean is not None:
+                stress = stress + uniform(mean, stress)
+            return stress.to(single(potential).dtype)
+
+    def _gains(self, hidden: Tensor | None, batch: int) -> Tensor | None:
+        if not isinstance(self.gains, nn.Module):
+            return self.gains
+        if hidden is None:
+            raise InputError("predicted gains: expected the network's hidden state")
+        gains = self.gains(single(hidden))
+        if gains.shape != (batch, self.channels):
+            raise InputError(
+                f"gains of shape {tuple(gains.shape)}: expected one number a sample "
+                f"and potential, {(batch, self.channels)}; gains that vary in space "
+                "would break equilibrium"
+            )
+        return gains
+
+
+class GainHead(nn.Module):
+    """Gains from a hidden state: global average pool, two layers; 1 at the start.
+
+    Parameters
+    ----------
+    channels
+        Of the hidden state.
+    count
+        Number of gains.
+    """
+
+    def __init__(self, channels: int, count: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(channels, channels)
+        self.last = nn.Linear(channels, count)
+        nn.init.zeros_(self.last.weight)
+        nn.init.ones_(self.last.bias)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(B, C, x, y, z) -> (B, count)."""
+        pooled = hidden.mean(dim=(-3, -2, -1))
+        return self.last(nn.functional.gelu(self.first(pooled)))
+
+
+class Projection(nn.Module):
+    """The admissible field nearest to an unconstrained guess (p-ECO).
+
+        compatible      e = <g> + D M D* C0 g      nearest in the norm of C0
+        equilibrated    s = g - C0 D M D* g        nearest in the norm of C0^-1
+
+    with M = (D* C0 D)^+, by FFT. Every admissible field is reached.
+
+    Parameters
+    ----------
+    kind
+        "compatible" (strain) or "equilibrated" (stress).
+    """
+
+    def __init__(self, kind: Admissible) -> None:
+        super().__init__()
+        self.kind: Admissible = one_of(kind, Admissible, "kind of projection")
+
+    def forward(
+        self, guess: Tensor, operators: Operators, mean: Tensor | None = None
+    ) -> Tensor:
+        """Return an admissible field, Mandel (B, 6, X, Y, Z).
+
+        Parameters
+        ----------
+        guess
+            Mandel (B, 6, X, Y, Z).
+        operators
+            Of the grid, with the reference medium C0.
+        mean
+            Mean of the result, Mandel (B, 6); the guess's if None.
+        """
+        with full_precision(guess):
+            guess = single(guess)
+            if mean is not None:
+                guess = guess - average(guess) + uniform(mean, guess)
+            if self.kind == "compatible":
+                return operators.project_compatible(guess)
+            return operators.project_equilibrated(guess)

@@ -1,0 +1,157 @@
+"""A batch of bodies on one grid with their loads, in the units that networks see.
+
+Strains are divided by the size of the load, stresses by that and by 2 G, G the shear
+modulus of each body's mean stiffness: a prediction then scales with the load and with
+the stiffness, as the exact solution does, and nothing has to be learned for it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ecosurrogate.mean_field import MeanLoad
+from ecosurrogate.operators import Operators
+from fftmech.errors import InputError
+from fftmech.grid import Grid
+from fftmech.load import Load
+from fftmech.microstructure.base import Microstructure
+from fftmech.reference import reference_medium
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """B bodies under one load each.
+
+    Attributes
+    ----------
+    operators
+        Of their grid, with voxels of edge 1; the reference medium has 2 G = 1.
+    stiffness
+        C / 2 G, Mandel (B, 6, 6, X, Y, Z).
+    load
+        Prescribed means, in the units below.
+    strain_unit, stress_unit
+        What one means, (B,).
+    inputs
+        Channels of the microstructure that the network reads, (B, C, X, Y, Z).
+    """
+
+    operators: Operators
+    stiffness: Tensor
+    load: MeanLoad
+    strain_unit: Tensor
+    stress_unit: Tensor
+    inputs: Tensor
+
+    def __len__(self) -> int:
+        return len(self.stiffness)
+
+    @cached_property
+    def compliance(self) -> Tensor:
+        """C^-1, (B, 6, 6, X, Y, Z); zero in pores, where there is none."""
+        C = self.stiffness.permute(0, 3, 4, 5, 1, 2)
+        solid = self.solid[:, 0, ..., None, None]
+        inverse = torch.linalg.inv(torch.where(solid, C, torch.eye(6).to(C)))
+        return torch.where(solid, inverse, 0).permute(0, 4, 5, 1, 2, 3).contiguous()
+
+    @cached_property
+    def solid(self) -> Tensor:
+        """Voxels that are no pore, boolean (B, 1, X, Y, Z)."""
+        return (self.stiffness != 0).any(dim=2).any(dim=1, keepdim=True)
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """Prescribed mean strains, zero where they are free, (B, 6, 1, 1, 1)."""
+        strain = torch.where(self.load.free, 0, self.load.strain)
+        return strain[..., None, None, None]
+
+    def to(self, device: torch.device | str) -> "Bodies":
+        """Return the batch on another device."""
+        return Bodies(
+            self.operators,
+            self.stiffness.to(device),
+            MeanLoad(*(part.to(device) for part in self.load)),
+            self.strain_unit.to(device),
+            self.stress_unit.to(device),
+            self.inputs.to(device),
+        )
+
+
+def bodies(
+    microstructures: Sequence[Microstructure],
+    loads: Sequence[Load],
+    inputs: Sequence[np.ndarray],
+    scheme: str,
+    ratio: float,
+    dtype: torch.dtype = torch.float32,
+) -> Bodies:
+    """Make a batch.
+
+    Parameters
+    ----------
+    microstructures
+        With stiffness, on grids of one shape with cubic voxels.
+    loads
+        One of each.
+    inputs
+        Channels of each, (C, X, Y, Z).
+    scheme
+        Discretization.
+    ratio
+        Bulk over shear modulus of the reference medium.
+
+    Raises
+    ------
+    InputError
+        Grids that differ, a load of zero.
+    """
+    shape = microstructures[0].grid.shape
+    for body in microstructures:
+        if body.grid.shape != shape:
+            raise InputError(
+                f"grids of {shape} and {body.grid.shape} voxels in one batch: expected "
+                "equal ones"
+            )
+        h = body.grid.h
+        if max(h) - min(h) > 1e-9 * max(h):
+            raise InputError(f"voxels of edges {h}: expected cubes")
+    shear = [reference_medium(body)[1] for body in microstructures]
+    strain_unit = [_size(load, G) for load, G in zip(loads, shear, strict=True)]
+    stress_unit = [2 * G * e for G, e in zip(shear, strain_unit, strict=True)]
+    fields = [_field(b, 2 * G) for b, G in zip(microstructures, shear, strict=True)]
+    load = MeanLoad.of(loads, torch.empty(0, dtype=torch.float64))
+    strain = torch.tensor(strain_unit, dtype=torch.float64)
+    stress = torch.tensor(stress_unit, dtype=torch.float64)
+    return Bodies(
+        Operators(scheme, Grid(shape, (1.0, 1.0, 1.0)), ratio / 2, 0.5),
+        torch.as_tensor(np.stack(fields), dtype=dtype),
+        MeanLoad(
+            (load.strain / strain[:, None]).to(dtype),
+            (load.stress / stress[:, None]).to(dtype),
+            load.free,
+        ),
+        strain.to(dtype),
+        stress.to(dtype),
+        torch.as_tensor(np.stack(inputs), dtype=dtype),
+    )
+
+
+def _field(body: Microstructure, unit: float) -> np.ndarray:
+    """C / unit at each voxel, (6, 6, X, Y, Z)."""
+    assert body.stiffness is not None
+    table = np.nan_to_num(body.stiffness) / unit
+    return np.moveaxis(table[body.phase], (3, 4), (0, 1))
+
+
+def _size(load: Load, shear: float) -> float:
+    """Norm of the prescribed mean strains, and mean stresses over 2 G."""
+    strain = np.where(load.free, 0, load.mean_strain)
+    stress = np.where(load.free, load.mean_stress, 0) / (2 * shear)
+    size = float(np.hypot(np.linalg.norm(strain), np.linalg.norm(stress)))
+    if not size > 0:
+        raise InputError("a load of zero: nothing to predict; prescribe a strain")
+    return size

@@ -1,0 +1,48 @@
+"""What blocks do to fields (B, *components, X, Y, Z): precision, averages, means."""
+
+from typing import Any, get_args
+
+import torch
+from torch import Tensor
+
+from fftmech.errors import InputError
+
+
+def full_precision(field: Tensor) -> torch.autocast:
+    """A context in which autocast does not lower the precision."""
+    return torch.autocast(field.device.type, enabled=False)
+
+
+def single(field: Tensor) -> Tensor:
+    """At least single precision."""
+    return field if field.dtype == torch.float64 else field.float()
+
+
+def average(field: Tensor) -> Tensor:
+    """Mean over the voxels, (B, *components, 1, 1, 1)."""
+    return field.mean(dim=(-3, -2, -1), keepdim=True)
+
+
+def centred(field: Tensor) -> Tensor:
+    """Without its constant, which is of no effect but takes digits in a transform."""
+    field = single(field)
+    return field - average(field)
+
+
+def uniform(mean: Tensor, field: Tensor) -> Tensor:
+    """A mean (B, *components), or one for all samples, as a field."""
+    components = field.shape[1:-3]
+    if mean.shape not in (components, (1, *components), (len(field), *components)):
+        raise InputError(
+            f"mean of shape {tuple(mean.shape)}: expected {(len(field), *components)}"
+        )
+    return mean.to(field.dtype)[..., None, None, None]
+
+
+def one_of(value: Any, choices: Any, what: str) -> Any:
+    """Return a value of a `Literal`, refuse any other."""
+    if value not in get_args(choices):
+        raise InputError(
+            f"{what} {value!r}: expected one of {', '.join(get_args(choices))}"
+        )
+    return value

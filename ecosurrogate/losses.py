@@ -1,0 +1,163 @@
+"""Losses of Oommen et al. 2025, eqs. 15 to 18, and the hypercircle, without labels.
+
+Fields are (B, C, X, Y, Z): symmetric tensors Mandel with C = 6, deformation gradients
+(B, 3, 3, X, Y, Z). D(.) is the windowed average that coarsens a prediction to the
+resolution of its labels.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fftmech.errors import InputError
+
+
+def window_average(field: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """D(.): mean over windows of voxels, (..., X, Y, Z) -> (..., *shape).
+
+    Raises
+    ------
+    InputError
+        A shape that does not divide the field's.
+    """
+    fine = tuple(field.shape[-3:])
+    if fine == tuple(shape):
+        return field
+    window = tuple(n // m for n, m in zip(fine, shape, strict=True))
+    if any(n != m * w for n, m, w in zip(fine, shape, window, strict=True)):
+        raise InputError(
+            f"labels of {shape} voxels for predictions of {fine}: expected divisors"
+        )
+    flat = field.reshape(-1, 1, *fine)
+    return functional.avg_pool3d(flat, window).reshape(*field.shape[:-3], *shape)
+
+
+def masked_error(prediction: Tensor, label: Tensor, solid: Tensor) -> Tensor:
+    """|g (X - D(X'))|^2 / |g X|^2, the first term of eqs. 15 and 16.
+
+    Parameters
+    ----------
+    prediction
+        X' at the high resolution, (B, C, X, Y, Z).
+    label
+        X at the low one, (B, C, x, y, z).
+    solid
+        g = 1 - m at the low one: 1 outside the pore, 0 in it, (B, 1, x, y, z).
+    """
+    x, y, z = label.shape[-3:]
+    error = solid * (label - window_average(prediction, (x, y, z)))
+    square = (error**2).sum(dim=(1, 2, 3, 4))
+    return (square / ((solid * label) ** 2).sum(dim=(1, 2, 3, 4))).mean()
+
+
+def constitutive_error(stiffness: Tensor, strain: Tensor, stress: Tensor) -> Tensor:
+    """Mean over voxels of |C e - s|^2: the second term of eq. 15.
+
+    The paper's norm is a sum or a mean, it does not say which; a mean does not depend
+    on the resolution.
+    """
+    residual = apply(stiffness, strain) - stress
+    return (residual**2).sum(dim=1).mean()
+
+
+def divergence_error(divergence: Tensor) -> Tensor:
+    """Mean over nodes of |div s|_1: the second term of eq. 16, (B, 3, X, Y, Z)."""
+    return divergence.abs().sum(dim=1).mean()
+
+
+def component_error(prediction: Tensor, label: Tensor, gamma: float) -> Tensor:
+    """sum_ij gamma^(1 - delta_ij) <|X_ij - X'_ij|>, as in eqs. 17 and 18.
+
+    Parameters
+    ----------
+    prediction, label
+        Mandel (B, 6, x, y, z), whose off-diagonal entries count twice, or tensors
+        (B, 3, 3, x, y, z).
+    gamma
+        Emphasis of what is off the diagonal.
+    """
+    error = (prediction - label).abs()
+    if error.shape[1] == 6:
+        # a Mandel shear is sqrt(2) times a component that occurs twice
+        shear = gamma * 2**0.5
+        weights = error.new_tensor([1, 1, 1, shear, shear, shear])
+        return (error.mean(dim=(0, 2, 3, 4)) * weights).sum()
+    weights = error.new_full((3, 3), gamma).fill_diagonal_(1)
+    return (error.mean(dim=(0, 3, 4, 5)) * weights).sum()
+
+
+def cauchy_stress(stiffness: Tensor, F: Tensor) -> Tensor:
+    """T(C, F) = |F|^-1 F (C E) F^T with E = (F^T F - I) / 2, text below eq. 17.
+
+    Parameters
+    ----------
+    stiffness
+        Mandel (B, 6, 6, X, Y, Z).
+    F
+        Elastic deformation gradient, (B, 3, 3, X, Y, Z).
+
+    Returns
+    -------
+    Tensor
+        Cauchy stress, (B, 3, 3, X, Y, Z).
+    """
+    identity = torch.eye(3, dtype=F.dtype, device=F.device)[..., None, None, None]
+    E = (torch.einsum("bkixyz,bkjxyz->bijxyz", F, F) - identity) / 2
+    S = matrix(apply(stiffness, mandel(E)))
+    s = torch.einsum("biaxyz,babxyz,bjbxyz->bijxyz", F, S, F)
+    volume = torch.linalg.det(F.permute(0, 3, 4, 5, 1, 2))
+    return s / volume[:, None, None]
+
+
+def hypercircle(
+    stiffness: Tensor, compliance: Tensor, strain: Tensor, stress: Tensor
+) -> Tensor:
+    """|s - C e|^2 in the norm of C^-1, relative to |e|^2_C + |s|^2 there, (B,).
+
+    For admissible e and s this is the sum of the squares of both energy errors,
+    exactly (Prager and Synge 1947, doi:10.1090/qam/25902): a loss that needs no label.
+
+    Parameters
+    ----------
+    stiffness, compliance
+        Mandel (B, 6, 6, X, Y, Z); C^-1 of voxels without a pore.
+    strain
+        Compatible, with the prescribed mean strains, (B, 6, X, Y, Z).
+    stress
+        Equilibrated, with the prescribed mean stresses, (B, 6, X, Y, Z).
+    """
+    C_e = apply(stiffness, strain)
+    residual = stress - C_e
+    gap = energy(residual, apply(compliance, residual))
+    size = energy(strain, C_e) + energy(stress, apply(compliance, stress))
+    return gap / size
+
+
+def energy(a: Tensor, b: Tensor) -> Tensor:
+    """<a : b> of each body, (B,)."""
+    return (a * b).sum(dim=1).mean(dim=(-3, -2, -1))
+
+
+def apply(stiffness: Tensor, field: Tensor) -> Tensor:
+    """C e at each voxel: (B, 6, 6, X, Y, Z) times (B, 6, X, Y, Z)."""
+    return (stiffness * field[:, None]).sum(dim=2)
+
+
+_PAIRS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+
+
+def mandel(t: Tensor) -> Tensor:
+    """Mandel (B, 6, ...) of symmetric tensors (B, 3, 3, ...)."""
+    return torch.stack(
+        [t[:, i, j] * (1 if i == j else 2**0.5) for i, j in _PAIRS], dim=1
+    )
+
+
+def matrix(v: Tensor) -> Tensor:
+    """Symmetric tensors (B, 3, 3, ...) of Mandel (B, 6, ...)."""
+    entry = {pair: v[:, m] * 0.5 ** (m // 3 / 2) for m, pair in enumerate(_PAIRS)}
+    rows = [
+        torch.stack([entry[min(i, j), max(i, j)] for j in range(3)], dim=1)
+        for i in range(3)
+    ]
+    return torch.stack(rows, dim=1)
