@@ -72,7 +72,7 @@ def info(directory: str, as_json: bool) -> None:
 def verify(directory: str, mend: bool, as_json: bool, **options: Any) -> int:
     """Compare every sample in DIRECTORY with its SHA-256.
 
-    Exit code 2 if something is wrong, and --repair is not given.
+    Exit code 2 if something is wrong, or still is after --repair.
     """
     data = io.Dataset(directory)
     missing = sum(summarize(directory)["missing"].values())
@@ -100,11 +100,13 @@ def verify(directory: str, mend: bool, as_json: bool, **options: Any) -> int:
                 **take_run(options),
             )
         document["repaired"], document["changed"] = repaired
+        document["missing"] = sum(summarize(directory)["missing"].values())
+        wrong = document["missing"] > 0
     if as_json:
         print_json(document)
     else:
         _show_faults(document)
-    return 2 if wrong and not mend else 0
+    return 2 if wrong else 0
 
 
 def _show_faults(document: dict[str, Any]) -> None:
@@ -124,6 +126,8 @@ def _show_faults(document: dict[str, Any]) -> None:
                 f"{document['changed']} of them differ from the old ones in their last "
                 "bits: they were made on another machine or with other versions"
             )
+        if document["missing"]:
+            click.echo(f"{document['missing']} samples are still missing")
     elif faults or document["unreadable_lines"]:
         click.echo("--repair makes them again")
     elif document["missing"]:
