@@ -68,12 +68,12 @@ def check_executor(executor: str) -> None:
             '--executor mpi needs mpi4py and an MPI library; pip install "fftmech[mpi]"'
         ) from error
     processes = MPI.COMM_WORLD.Get_size()
-    # each of them would start processes of its own, and wait for ever
-    if processes > 1 and "mpi4py.futures" not in sys.orig_argv:
+    # one alone would ask MPI to start others, which many systems do not allow; several
+    # that know nothing of each other would wait for ever
+    if processes == 1 or "mpi4py.futures" not in sys.orig_argv:
         raise InputError(
-            f"--executor mpi: mpiexec started {processes} programs that know nothing "
-            f"of each other; mpiexec -n {processes} python -m mpi4py.futures $(which "
-            "fftmech) dataset ..."
+            f"--executor mpi in {processes} process(es): start them with mpiexec -n N "
+            "python -m mpi4py.futures $(which fftmech) dataset ..., N at least 2"
         )
 
 
@@ -88,8 +88,7 @@ def run(
         Picklable where there are several processes.
     executor
         "local": `jobs` processes, this one if `jobs` is 1; "mpi": the processes that
-        mpiexec started (`mpiexec -n N python -m mpi4py.futures ...`), or else `jobs`
-        that MPI is asked to start.
+        mpiexec started (`mpiexec -n N python -m mpi4py.futures ...`).
 
     Raises
     ------
@@ -97,7 +96,7 @@ def run(
         A process has died.
     """
     if executor == "mpi":
-        with _mpi(jobs) as pool:
+        with _mpi() as pool:
             yield from _run(pool, task, indices, 2 * max(1, pool.num_workers))
     elif jobs == 1:
         yield from map(task, indices)
@@ -183,16 +182,15 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _mpi(jobs: int) -> Iterator[Any]:
+def _mpi() -> Iterator[Any]:
     from mpi4py.futures import MPIPoolExecutor
 
-    pool = MPIPoolExecutor(jobs)
+    pool = MPIPoolExecutor()
     try:
         yield pool
     except BrokenExecutor as error:
         raise InputError(
-            f"--executor mpi: MPI could not start other processes ({error}); start "
-            "them with mpiexec -n N python -m mpi4py.futures $(which fftmech) ..."
+            f"--executor mpi: a process died ({error}); what is done is kept: run again"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
