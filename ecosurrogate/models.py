@@ -217,7 +217,7 @@ class IteratedPECO(nn.Module):
         g = descent(C_e, bodies)
         stress = self.means.stress(C_e + operators.stiffness(g), C_e, bodies)
         path = [(strain, stress)]
-        last: tuple[Tensor, Tensor] | None = None
+        last: list[tuple[Tensor, Tensor]] = []
         for _ in range(self.corrections):
             unit = size(g)
             seen = torch.cat([g / unit, apply(C, g) / unit], dim=1)
@@ -225,13 +225,13 @@ class IteratedPECO(nn.Module):
             y = unit * (y + self.linear(seen))
             direction = g + self.compatible(y - average(y), operators)
             C_d = apply(C, direction)
-            pairs = [(direction, C_d)] if last is None else [(direction, C_d), last]
+            pairs = [(direction, C_d), *last]
             steps = subspace(pairs, C_e, bodies)
-            last = (
-                sum(a * d for a, (d, _) in zip(steps, pairs, strict=True)),
-                sum(a * C_d for a, (_, C_d) in zip(steps, pairs, strict=True)),
-            )
-            strain = self.means.strain(strain + last[0], bodies)
+            d, C_d = torch.zeros_like(strain), torch.zeros_like(strain)
+            for a, (d_i, C_d_i) in zip(steps, pairs, strict=True):
+                d, C_d = d + a * d_i, C_d + a * C_d_i
+            last = [(d, C_d)]
+            strain = self.means.strain(strain + d, bodies)
             C_e = apply(C, strain)
             g = descent(C_e, bodies)
             new = self.means.stress(C_e + operators.stiffness(g), C_e, bodies)
