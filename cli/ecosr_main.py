@@ -1,17 +1,24 @@
-"""The `ecosr` command."""
+"""The `ecosr` command: one click group, one file a subcommand."""
 
 import click
 
 import ecosurrogate
 from fftmech_cli.rim import Group
 
+SUBCOMMANDS = ("fit", "predict")
+"""Modules of this package, each with a command of its name."""
+
 
 @click.group(
-    "ecosr", cls=Group, context_settings={"help_option_names": ["-h", "--help"]}
+    "ecosr",
+    cls=Group,
+    subcommands=SUBCOMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(ecosurrogate.__version__, prog_name="ecosr")
 def main() -> None:
-    """Equilibrium Conserving Operator surrogates.
+    """Train Equilibrium Conserving Operator networks, and predict with them."""
 
-    This release holds no subcommand yet: training and prediction are to come.
-    """
+
+if __name__ == "__main__":
+    main()

@@ -137,7 +137,6 @@ def _document(result: Result, output: str) -> dict[str, Any]:
 
 def _show(result: Result, output: str) -> None:
     nx, ny, nz = result.microstructure.grid.shape
-    unit = result.microstructure.units.get("stress", "stress units")
     seconds = result.times["setup"] + result.times["solve"]
     status = "converged in" if result.converged else f"{result.status} after"
     plural = "" if result.iterations == 1 else "s"
@@ -147,6 +146,18 @@ def _show(result: Result, output: str) -> None:
         f"{nx} x {ny} x {nz} voxels, scheme {result.scheme}, solver {result.solver}"
     )
     note_speed(result.microstructure.grid, result.times)
+    show_means(result)
+    bound = result.certificate.get("relative")
+    if bound is not None:
+        click.echo(f"certified relative error of the discrete fields {bound:.1e}")
+    elif result.certificate:
+        click.echo(f"no certificate: {result.certificate['reason']}")
+    click.echo(f"wrote {output}")
+
+
+def show_means(result: Result) -> None:
+    """Print the load, the volume averages and the energy."""
+    unit = result.microstructure.units.get("stress", "stress units")
     rows = table("", "prescribed", "mean strain", f"mean stress ({unit})")
     load = prescribed(result.load.strain, result.load.stress)
     strain, stress = by_component(result.mean_strain), by_component(result.mean_stress)
@@ -154,12 +165,6 @@ def _show(result: Result, output: str) -> None:
         rows.add_row(name, load[name], _number(strain, name), _number(stress, name))
     show("Load and volume averages; tensor components", rows)
     click.echo(f"energy density {result.energy:.6g} {unit}")
-    bound = result.certificate.get("relative")
-    if bound is not None:
-        click.echo(f"certified relative error of the discrete fields {bound:.1e}")
-    elif result.certificate:
-        click.echo(f"no certificate: {result.certificate['reason']}")
-    click.echo(f"wrote {output}")
 
 
 def _number(values: dict[str, float], name: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 import ecosurrogate
 import fftmech
+from fftmech_cli import ecosr_main
 from fftmech_cli.fftmech_main import SUBCOMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,6 +75,14 @@ def test_help_takes_no_optional_or_heavy_package(subcommand):
     assert not HEAVY & loaded
 
 
+@pytest.mark.parametrize("subcommand", ["", *ecosr_main.SUBCOMMANDS])
+def test_help_of_ecosr_takes_no_optional_or_heavy_package(subcommand):
+    program = "from fftmech_cli.ecosr_main import main; main()"
+    loaded = imported(program, *subcommand.split(), "--help")
+    assert "ecosurrogate" in loaded
+    assert not HEAVY & loaded
+
+
 def test_a_subcommand_does_not_import_the_others():
     program = "from fftmech_cli.fftmech_main import main; main()"
     loaded = imported(program, "info", "--help")
@@ -86,7 +95,7 @@ def test_the_list_of_subcommands_is_that_of_the_modules_with_a_command_of_their_
         module = importlib.import_module(f"fftmech_cli.{file.stem}")
         if isinstance(getattr(module, file.stem, None), click.Command):
             found.add(file.stem)
-    assert found == set(SUBCOMMANDS)
+    assert found == {*SUBCOMMANDS, *ecosr_main.SUBCOMMANDS}
 
 
 def test_fftmech_does_not_import_what_depends_on_it():

@@ -1,0 +1,197 @@
+"""`ecosr fit`: train a model on a dataset."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ecosurrogate.config import MODELS, SIZES
+from ecosurrogate.settings import join, parse_setting, read_settings
+from fftmech.errors import InputError
+from fftmech_cli.method import device_option
+from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, Finite, print_json
+
+if TYPE_CHECKING:
+    from ecosurrogate.run import Run
+    from ecosurrogate.train import Outcome, Progress
+
+
+@click.command()
+@click.argument("dataset", type=click.Path())
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(),
+    metavar="RUN",
+    help="Folder of the run.",
+)
+@click.option(
+    "--model", type=click.Choice(MODELS), help="[default: p-eco-iterated]  See below."
+)
+@click.option(
+    "--preset",
+    type=click.Choice(SIZES),
+    help="Size of the network, steps and batch.  [default: small]",
+)
+@click.option("--steps", type=click.IntRange(min=1), help="Steps of the optimizer.")
+@click.option("--batch", type=click.IntRange(min=1), help="Samples in each step.")
+@click.option("--lr", type=Finite(), help="Peak of the learning rate.")
+@click.option("--seed", type=click.IntRange(min=0), help="[default: 0]")
+@click.option(
+    "--config", type=click.Path(), metavar="FILE", help="Settings in a TOML file."
+)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any setting, for instance loss.stress=2; repeat it for several.",
+)
+@device_option
+@click.option("--resume", is_flag=True, help="Continue RUN; begin it if there is none.")
+@click.option("--force", is_flag=True, help="Replace RUN.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def fit(
+    dataset: str,
+    output: str,
+    config: str | None,
+    assignments: tuple[str, ...],
+    device: str,
+    resume: bool,
+    force: bool,
+    as_json: bool,
+    **given: Any,
+) -> int:
+    """Train a model on the DATASET that `fftmech dataset` made.
+
+    \b
+    unet             strain and stress as a network says
+    w-eco            its strain, and the stress by the constitutive law
+    s-eco            compatible strain, equilibrated stress, by stress functions
+    p-eco            the same by projections; no labels needed
+    p-eco-stepped    the same, from one step of the solver
+    p-eco-iterated   the same, several steps, each certified
+
+    Of --config, options and --set the last one counts. RUN then holds config.json,
+    weights.safetensors, log.jsonl and curves.png.
+
+    Example: ecosr fit grains -o run --model p-eco-iterated --preset smoke
+    """
+    settings = join(
+        read_settings(config) if config else {},
+        {name: value for name, value in given.items() if value is not None},
+        *map(parse_setting, assignments),
+    )
+    prepare, train = _modules()
+    run = prepare(dataset, output, settings, resume=resume, force=force, device=device)
+    for line in _description(run):
+        click.echo(line, err=as_json)
+    try:
+        with _bar() as progress:
+            outcome = train(run, progress)
+    except KeyboardInterrupt:
+        click.echo(
+            f"Interrupted: {output} is kept, and the same command with --resume "
+            "continues it.",
+            err=True,
+        )
+        return INTERRUPTED
+    if as_json:
+        print_json(_document(run, outcome))
+    else:
+        click.echo(_summary(run, outcome))
+    if outcome.status != "done":
+        click.echo(f"Error: {outcome.status}: {outcome.advice}", err=True)
+        return NOT_CONVERGED
+    return 0
+
+
+def _modules() -> tuple[Any, Any]:
+    try:
+        from ecosurrogate.run import prepare
+        from ecosurrogate.train import fit
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "safetensors"):
+            raise
+        raise InputError(
+            f"training needs {error.name}, which is not installed; "
+            'pip install "fftmech[surrogate]"'
+        ) from None
+    return prepare, fit
+
+
+def _description(run: "Run") -> Iterator[str]:
+    config, data = run.card.config, run.card.dataset
+    yield (
+        f"{config.model}, {config.backbone} {config.preset}: {run.parameters:,} "
+        f"parameters, scheme {run.card.encoder.scheme}"
+    )
+    low = run.train.card.levels[-1]
+    yield (
+        f"{data['kind']}: {data['train']} examples for training, {data['val']} for "
+        f"validation, bodies of {run.train.res}^3 voxels, labels of {low}^3"
+    )
+    terms = " + ".join(f"{weight:g} {name}" for name, weight in config.terms.items())
+    yield f"loss {terms}; {config.steps} steps of {config.batch}"
+
+
+def _summary(run: "Run", outcome: "Outcome") -> str:
+    loss = "none" if outcome.loss is None else f"{outcome.loss:.4g}"
+    errors = {name: x for name, x in outcome.validation.items() if x is not None}
+    parts = [f"{n} nRMSE {errors[n]:.3g}" for n in ("strain", "stress") if n in errors]
+    if "certificate" in errors:
+        parts.append(f"certificate {100 * errors['certificate']:.3g} %")
+    low = run.train.card.levels[-1]
+    against = f"validation at {low}^3" if parts else "no validation"
+    skipped = f", {outcome.skipped} batches skipped" if outcome.skipped else ""
+    return (
+        f"{run.folder}: step {outcome.step} of {run.card.config.steps}, loss {loss}, "
+        f"{' '.join((against, ', '.join(parts))).rstrip()}{skipped}; "
+        f"{outcome.seconds:.1f} s"
+    )
+
+
+def _document(run: "Run", outcome: "Outcome") -> dict[str, Any]:
+    return {
+        "output": str(run.folder),
+        **outcome._asdict(),
+        "model": run.card.config.model,
+        "parameters": run.parameters,
+        "scheme": run.card.encoder.scheme,
+        "data": dict(run.card.dataset),
+        "config": run.card.config.as_dict(),
+    }
+
+
+@contextmanager
+def _bar() -> Iterator["Progress | None"]:
+    """Show steps, loss and errors, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("Training"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TextColumn("{task.fields[said]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1, said="")
+
+        def report(
+            step: int, steps: int, loss: float | None, errors: dict[str, float]
+        ) -> None:
+            said = "" if loss is None else f"loss {loss:.3g}"
+            for name in ("strain", "stress"):
+                if name in errors:
+                    said += f" {name} {errors[name]:.3g}"
+            bar.update(task, total=steps, completed=step, said=said)
+
+        yield report

@@ -1,0 +1,105 @@
+"""`ecosr predict`: fields of one microstructure by a trained model."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fftmech import InputError, write_result
+from fftmech.io import check_writable
+from fftmech_cli.load import load_options, parse_load
+from fftmech_cli.method import device_option
+from fftmech_cli.rim import check_output, print_json
+from fftmech_cli.solve import by_component, show_means
+from fftmech_cli.source import load_microstructure, resolution_options, source_options
+
+
+@click.command()
+@click.argument("run", type=click.Path())
+@source_options
+@resolution_options
+@load_options("the load of the training set")
+@device_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(),
+    help="Result file.  [default: SOURCE-prediction.vtkhdf in this folder]",
+)
+@click.option("--force", is_flag=True, help="Overwrite the output.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def predict(
+    run: str,
+    source: str,
+    res: str | None,
+    composite: str | None,
+    strain: tuple[str, ...],
+    stress: tuple[str, ...],
+    uniaxial: tuple[str, ...],
+    device: str,
+    output: str | None,
+    force: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Predict the fields of SOURCE with the model of RUN, and certify them.
+
+    SOURCE is any file that `fftmech convert` reads. The certificate is the exact
+    energy error, relative to the energy of the fields; bodies with pores have none.
+
+    Example: ecosr predict run micro.h5 -o prediction.vtkhdf
+    """
+    if output is None:
+        output = f"{Path(source).name.split('.')[0]}-prediction.vtkhdf"
+    check_output(output, force)
+    check_writable(output)
+    load_model, choose_load, predict_fields = _modules()
+    model, card = load_model(run)
+    asked = bool(strain or stress or uniaxial)
+    load = choose_load(card, parse_load(strain, stress, uniaxial) if asked else None)
+    body = load_microstructure(source, res=res, composite=composite, **options)
+    result = predict_fields(model, card, body, load, device)
+    write_result(output, result)
+    certificate = result.certificate
+    if as_json:
+        print_json(
+            {
+                "model": card.config.model,
+                "mean_strain": by_component(result.mean_strain),
+                "mean_stress": by_component(result.mean_stress),
+                "energy": result.energy,
+                "certificate": certificate,
+                "certificates": result.residuals,
+                "time": result.times,
+                "voxels": body.grid.voxels,
+                "output": str(output),
+            }
+        )
+        return
+    nx, ny, nz = body.grid.shape
+    click.echo(
+        f"predicted in {result.times['solve']:.2f} s, prepared in "
+        f"{result.times['setup']:.2f} s\n{nx} x {ny} x {nz} voxels, model "
+        f"{card.config.model}, scheme {result.scheme}"
+    )
+    show_means(result)
+    if certificate["relative"] is None:
+        click.echo(f"no certificate: {certificate['reason']}")
+    else:
+        click.echo(f"certified: energy error {100 * certificate['relative']:.2g} %")
+    click.echo(f"wrote {output}")
+
+
+def _modules() -> tuple[Any, Any, Any]:
+    try:
+        from ecosurrogate.checkpoint import load_model
+        from ecosurrogate.predict import choose_load
+        from ecosurrogate.predict import predict as predict_fields
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "safetensors"):
+            raise
+        raise InputError(
+            f"predicting needs {error.name}, which is not installed; "
+            'pip install "fftmech[surrogate]"'
+        ) from None
+    return load_model, choose_load, predict_fields

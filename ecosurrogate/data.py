@@ -1,0 +1,242 @@
+"""Samples of a dataset as batches for a network: bodies, loads and labels.
+
+Batch k of a run follows from the seed and k alone, so that a run may be continued
+anywhere: samples in an order of (seed, epoch), each moved by a symmetry of (seed,
+epoch, place in it).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ecosurrogate.bodies import Bodies
+from ecosurrogate.config import SEE_LOAD, Config
+from ecosurrogate.symmetry import Symmetry, symmetries
+from fftmech.errors import InputError
+from fftmech.io.dataset import Dataset
+from fftmech.load import Load
+from fftmech.microstructure.base import Microstructure
+from fftmech.sample import Sample
+
+
+class Example(NamedTuple):
+    """A body under a load, and the solution at a lower or the same resolution.
+
+    Attributes
+    ----------
+    body, load
+        What the network is given.
+    strain, stress
+        Labels, Mandel (6, x, y, z), in the dataset's units; None where there are none.
+    solid
+        Voxels of the labels that are no pore, boolean (1, x, y, z).
+    """
+
+    body: Microstructure
+    load: Load
+    strain: np.ndarray | None
+    stress: np.ndarray | None
+    solid: np.ndarray
+
+    def moved(self, g: Symmetry) -> "Example":
+        """Body, load and labels after a symmetry of the cube."""
+        return Example(
+            g.body(self.body),
+            g.load(self.load),
+            None if self.strain is None else g.tensor(self.strain),
+            None if self.stress is None else g.tensor(self.stress),
+            g.scalar(self.solid),
+        )
+
+
+class Batch(NamedTuple):
+    """Examples of one step; labels are in the units of the `Bodies`.
+
+    Attributes
+    ----------
+    bodies
+        What the model is given.
+    strain, stress
+        Labels, (B, 6, x, y, z); None unless every example has them.
+    solid
+        Voxels of the labels that are no pore, boolean (B, 1, x, y, z).
+    """
+
+    bodies: Bodies
+    strain: Tensor | None
+    stress: Tensor | None
+    solid: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on another device."""
+        strain, stress, solid = (
+            None if part is None else part.to(device) for part in self[1:]
+        )
+        assert solid is not None
+        return Batch(self.bodies.to(device), strain, stress, solid)
+
+
+class Examples(Sequence[Example]):
+    """The samples of one split of a dataset, each under each of its loads.
+
+    What was read is kept as long as it fits in a third of the memory that was free.
+
+    Parameters
+    ----------
+    directory
+        Folder of the dataset.
+    split
+        "train", "val" or "test".
+    res
+        Resolution of the bodies; the highest if None. Labels have the lowest one.
+    count
+        Take that many samples, the first ones; all if None.
+    orientation
+        Whether bodies keep the orientations of their phases.
+
+    Raises
+    ------
+    InputError
+        No dataset there, no such resolution, fewer samples than `count`.
+    """
+
+    def __init__(
+        self,
+        directory: str | PathLike,
+        split: str,
+        res: int | None = None,
+        count: int | None = None,
+        orientation: bool = True,
+    ) -> None:
+        card = Dataset(directory).card
+        low = card.levels[-1]
+        self.res = card.levels[0] if res is None else res
+        levels = sorted({self.res, low}, reverse=True)
+        self.samples = Dataset(
+            directory, split, fields=("strain", "stress"), levels=levels
+        )
+        self.card, self.directory, self.split = card, directory, split
+        available = len(self.samples)
+        if count is not None and count > available:
+            raise InputError(
+                f"count {count}: {directory} has {available} samples for {split}"
+            )
+        self.used = available if count is None else count
+        self.orientation = orientation
+        self._kept: dict[int, list[Example]] = {}
+        self._room = _free_memory() // 3
+
+    @cached_property
+    def loads(self) -> int:
+        """Number of loads of each sample."""
+        return len(self.card.loading.cases(self.card.seed, 0))
+
+    def __len__(self) -> int:
+        return self.used * self.loads
+
+    def __getitem__(self, item: Any) -> Any:
+        """One example, or a list of them for a slice."""
+        if isinstance(item, slice):
+            return [self[i] for i in range(*item.indices(len(self)))]
+        number, load = divmod(range(len(self))[item], self.loads)
+        found = self._kept.get(number)
+        if found is None:
+            found = self._read(self.samples[number])
+            size = sum(_size(example) for example in found)
+            if size <= self._room:
+                self._room -= size
+                self._kept[number] = found
+        return found[load]
+
+    def _read(self, sample: Sample) -> list[Example]:
+        body, low = sample.levels[self.res].body, sample.low
+        if not self.orientation:
+            body = body.with_changes(orientation=None)
+        solid = ~np.isin(low.body.phase, low.body.pores)[None]
+        return [
+            Example(
+                body,
+                load,
+                None if low.strain is None else low.strain[k],
+                None if low.stress is None else low.stress[k],
+                solid,
+            )
+            for k, load in enumerate(sample.loads.values())
+        ]
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Which examples a step takes, and how each is moved.
+
+    Parameters
+    ----------
+    count
+        Number of examples.
+    batch
+        Examples of a step; the last of an epoch may be followed by the next epoch's.
+    seed
+        What all follows from.
+    moves
+        Symmetries to choose from.
+    """
+
+    count: int
+    batch: int
+    seed: int
+    moves: tuple[Symmetry, ...]
+
+    def __call__(self, step: int) -> list[tuple[int, Symmetry]]:
+        """Numbers of the examples of a step, and their symmetries."""
+        places = range(step * self.batch, (step + 1) * self.batch)
+        return [self._draw(*divmod(place, self.count)) for place in places]
+
+    def _draw(self, epoch: int, place: int) -> tuple[int, Symmetry]:
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
+        rng = np.random.default_rng([self.seed, epoch, place])
+        return int(order[place]), self.moves[rng.integers(len(self.moves))]
+
+
+def allowed_moves(
+    config: Config, scheme: str, examples: Examples
+) -> tuple[Symmetry, ...]:
+    """Symmetries under which a model may see the training set.
+
+    Those that the scheme's derivative commutes with; of a model that does not see the
+    load, those that keep it.
+
+    Raises
+    ------
+    InputError
+        Several loads for a model that does not see them.
+    """
+    learned = None
+    if config.model not in SEE_LOAD:
+        mode = examples.card.loading.mode
+        if mode != "fixed":
+            raise InputError(
+                f"{examples.directory} has loads {mode!r}, and model {config.model} "
+                "does not see the load: take a dataset with one load for all, or "
+                f"{' or '.join(SEE_LOAD)}"
+            )
+        learned = examples.card.loading.load
+    found = symmetries(scheme, examples[0].body.grid, learned)
+    return found if config.augment else found[:1]
+
+
+def _size(example: Example) -> int:
+    """Bytes of an example."""
+    arrays = (example.body.phase, example.strain, example.stress, example.solid)
+    return sum(array.nbytes for array in arrays if array is not None)
+
+
+def _free_memory() -> int:
+    import psutil
+
+    return psutil.virtual_memory().available

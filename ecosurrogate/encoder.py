@@ -1,0 +1,88 @@
+"""How bodies become what a network reads: channels, their normalisation, units."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ecosurrogate.bodies import Bodies, bodies
+from ecosurrogate.data import Batch, Example
+from ecosurrogate.inputs import inputs
+from ecosurrogate.normalize import Normalization
+from fftmech.load import Load
+from fftmech.microstructure.base import Microstructure
+from fftmech.reference import reference_medium
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """What a network needs beside its weights, and is stored with them.
+
+    Parameters
+    ----------
+    scheme
+        Discretization, of one integration point.
+    representation
+        What is seen of a body (`ecosurrogate.inputs`).
+    ratio
+        Bulk over shear modulus of the reference medium.
+    normalization
+        Of the input channels.
+    """
+
+    scheme: str
+    representation: str
+    ratio: float
+    normalization: Normalization
+
+    @classmethod
+    def fit(
+        cls, examples: Iterable[Example], scheme: str, representation: str
+    ) -> "Encoder":
+        """Of a training set: its input channels, and its mean reference medium.
+
+        Channels are whitened; an indicator is mapped to [0, 1] (the paper's pores).
+        """
+        moduli: list[tuple[float, float]] = []
+
+        def channels() -> Iterable[np.ndarray]:
+            for example in examples:
+                medium = reference_medium(example.body)
+                moduli.append(medium)
+                yield inputs(example.body, representation, 2 * medium[1])
+
+        kind = "minmax" if representation == "indicator" else "whiten"
+        normalization = Normalization.fit(channels(), kind)
+        bulk, shear = np.mean(moduli, axis=0)
+        return cls(scheme, representation, float(bulk / shear), normalization)
+
+    def bodies(
+        self, microstructures: Sequence[Microstructure], loads: Sequence[Load]
+    ) -> Bodies:
+        """Batch of bodies of one shape, each under one load."""
+        channels = [
+            self.normalization.apply(
+                inputs(body, self.representation, 2 * reference_medium(body)[1])
+            )
+            for body in microstructures
+        ]
+        return bodies(microstructures, loads, channels, self.scheme, self.ratio)
+
+    def batch(self, examples: Sequence[Example]) -> Batch:
+        """Batch of examples, labels in the units of its bodies."""
+        made = self.bodies([e.body for e in examples], [e.load for e in examples])
+        return Batch(
+            made,
+            _labels([e.strain for e in examples], made.strain_unit),
+            _labels([e.stress for e in examples], made.stress_unit),
+            torch.as_tensor(np.stack([e.solid for e in examples])),
+        )
+
+
+def _labels(fields: Sequence[np.ndarray | None], unit: Tensor) -> Tensor | None:
+    known = [field for field in fields if field is not None]
+    if len(known) < len(fields):
+        return None
+    return torch.as_tensor(np.stack(known)) / unit[:, None, None, None, None]

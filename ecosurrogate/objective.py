@@ -1,0 +1,150 @@
+"""The loss of a run: terms by name, weighted.
+
+`strain` and `stress` are the labels of eqs. 17 and 18 of Oommen et al. 2025,
+`masked-labels` those of eqs. 15 and 16; `constitutive` is the last term of eq. 17,
+`constitutive-squared` that of eq. 15, `divergence` that of eqs. 16 and 18;
+`hypercircle` needs no labels. All fields are in the units of `Bodies`.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ecosurrogate import losses
+from ecosurrogate.config import ADMISSIBLE, Config
+from ecosurrogate.data import Batch
+from ecosurrogate.losses import apply
+from ecosurrogate.models import Prediction
+from fftmech.errors import InputError
+
+Term = Callable[[Prediction, Batch, float], Tensor]
+"""A loss of a prediction; the number is gamma of eqs. 17 and 18."""
+
+NEED_LABELS = ("strain", "stress", "masked-labels")
+
+
+class Objective:
+    """Weighted sum of the terms of a configuration.
+
+    Parameters
+    ----------
+    config
+        Its `loss`, `gamma` and `model`.
+    pores, labels
+        Whether the data have bodies with pores, and labels for all.
+
+    Raises
+    ------
+    InputError
+        No such term, or one that this model or these data cannot have.
+    """
+
+    def __init__(self, config: Config, pores: bool, labels: bool) -> None:
+        self.terms, self.gamma = config.terms, config.gamma
+        self.admissible = config.model in ADMISSIBLE
+        for name in self.terms:
+            if name not in TERMS:
+                raise InputError(f"loss.{name}: expected one of {', '.join(TERMS)}")
+            if name in NEED_LABELS and not labels:
+                raise InputError(
+                    f"loss.{name} needs labels, and the dataset has samples without "
+                    "strain and stress; solve them, or take a p-eco model with "
+                    "loss.hypercircle"
+                )
+        if "hypercircle" not in self.terms:
+            return
+        if config.model not in ADMISSIBLE:
+            raise InputError(
+                f"loss.hypercircle says nothing of {config.model}, whose fields are "
+                f"not admissible; take {', '.join(ADMISSIBLE)}"
+            )
+        if pores:
+            raise InputError(
+                "loss.hypercircle needs a compliance, which pores do not have; for "
+                "labels instead: --set loss.hypercircle=0 --set loss.masked-labels=1 "
+                "--set loss.constitutive-squared=1"
+            )
+
+    def __call__(
+        self, prediction: Prediction, batch: Batch
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss and its terms, before weighting."""
+        values = {
+            name: TERMS[name](prediction, batch, self.gamma) for name in self.terms
+        }
+        return sum(self.terms[n] * v for n, v in values.items()), values  # type: ignore
+
+
+def certificate(prediction: Prediction, batch: Batch) -> Tensor:
+    """Energy error of each pair, relative to their energies, (B,).
+
+    sqrt of `losses.hypercircle`; for admissible pairs in bodies without pores.
+    """
+    return _gap(prediction.strain, prediction.stress, batch).sqrt()
+
+
+def _strain(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
+    return _component_error(prediction.strain, batch.strain, gamma)
+
+
+def _stress(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
+    return _component_error(prediction.stress, batch.stress, gamma)
+
+
+def _component_error(field: Tensor, label: Tensor | None, gamma: float) -> Tensor:
+    assert label is not None
+    x, y, z = label.shape[-3:]
+    return losses.component_error(losses.window_average(field, (x, y, z)), label, gamma)
+
+
+def _masked_labels(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
+    assert batch.strain is not None and batch.stress is not None
+    strain = losses.masked_error(prediction.strain, batch.strain, batch.solid)
+    return strain + losses.masked_error(prediction.stress, batch.stress, batch.solid)
+
+
+def _constitutive(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
+    C_e = apply(batch.bodies.stiffness, prediction.strain)
+    return losses.component_error(C_e, prediction.stress, gamma)
+
+
+def _constitutive_squared(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
+    C = batch.bodies.stiffness
+    return losses.constitutive_error(C, prediction.strain, prediction.stress)
+
+
+def _divergence(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
+    return losses.divergence_error(batch.bodies.operators.divergence(prediction.stress))
+
+
+def _hypercircle(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
+    """Mean of the relative gap; of an iterated model, of half its logarithm.
+
+    Every correction counts alike then, however small the gap has become. The first
+    guess is not learned.
+    """
+    if not prediction.path:
+        return _gap(prediction.strain, prediction.stress, batch).mean()
+    pairs = (*prediction.path[1:], (prediction.strain, prediction.stress))
+    # a gap is rounding below this
+    least = torch.finfo(prediction.strain.dtype).eps ** 2
+    logs = [torch.log(_gap(e, s, batch) + least).mean() / 2 for e, s in pairs]
+    return torch.stack(logs).mean()
+
+
+def _gap(strain: Tensor, stress: Tensor, batch: Batch) -> Tensor:
+    body = batch.bodies
+    return losses.hypercircle(body.stiffness, body.compliance, strain, stress)
+
+
+TERMS: dict[str, Term] = {
+    "strain": _strain,
+    "stress": _stress,
+    "masked-labels": _masked_labels,
+    "constitutive": _constitutive,
+    "constitutive-squared": _constitutive_squared,
+    "divergence": _divergence,
+    "hypercircle": _hypercircle,
+}
+"""Terms by the name in a configuration."""

@@ -1,0 +1,202 @@
+"""A run that is ready to begin or to go on: data, model and folder go together."""
+
+import json
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ecosurrogate.checkpoint import CARD, RunCard, make_model, read_run, versions
+from ecosurrogate.config import Settings
+from ecosurrogate.data import Batch, Examples, Sampler, allowed_moves
+from ecosurrogate.encoder import Encoder
+from ecosurrogate.objective import Objective
+from ecosurrogate.operators import Operators
+from ecosurrogate.settings import resolve
+from fftmech.datasets import card as dataset_card
+from fftmech.errors import InputError
+from fftmech.grid import Grid
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that training needs; nothing is written yet.
+
+    Attributes
+    ----------
+    folder
+        Where its files are.
+    card
+        What it is.
+    model, objective
+        With initial weights; its loss.
+    train, val
+        Examples.
+    sampler
+        Order and symmetries of the training set.
+    resume
+        Whether the folder holds the run already.
+    """
+
+    folder: Path
+    card: RunCard
+    model: nn.Module
+    objective: Objective
+    train: Examples
+    val: Examples
+    sampler: Sampler
+    device: torch.device
+    resume: bool
+
+    @property
+    def parameters(self) -> int:
+        """Number of learned numbers."""
+        return sum(p.numel() for p in self.model.parameters())
+
+    def batch(self, step: int) -> Batch:
+        """Batch of a step."""
+        drawn = [self.train[i].moved(g) for i, g in self.sampler(step)]
+        return self.card.encoder.batch(drawn).to(self.device)
+
+
+def prepare(
+    dataset: str | PathLike,
+    folder: str | PathLike,
+    settings: Settings,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    device: str = "cpu",
+) -> Run:
+    """Read the data, make the model, check that they and the folder go together.
+
+    Parameters
+    ----------
+    dataset
+        Folder of a dataset.
+    folder
+        Of the run: a new one, or with `resume` or `force` that of a run.
+    settings
+        What differs from the defaults (`ecosurrogate.settings`).
+    resume
+        Continue the run in that folder; begin it if there is none.
+    force
+        Replace the run in that folder.
+    device
+        "cpu" or "cuda".
+
+    Raises
+    ------
+    InputError
+        Anything that does not go together, before anything is written.
+    """
+    place = _device(device)
+    folder = Path(folder)
+    resume = _check_folder(folder, resume, force)
+    before = read_run(folder) if resume else None
+    if before:
+        before.config.check_settings(settings)
+    # whether there are pores decides on some defaults, and is seen in the data
+    draft = before.config if before else resolve(settings)
+    train, val = (
+        Examples(
+            dataset,
+            split,
+            draft.res,
+            draft.count if split == "train" else None,
+            orientation=draft.representation not in ("indicator", "stiffness"),
+        )
+        for split in ("train", "val")
+    )
+    if not len(train):
+        raise InputError(f"{dataset}: no sample for training is done; make some")
+    scheme = train.card.method["scheme"]
+    Operators(scheme, Grid((1, 1, 1)), 1.0, 1.0)
+    pores, labels = _survey(train, val)
+    data = _describe(dataset, train, val)
+    if before:
+        _check_data(dataset, before, data)
+    config = before.config if before else resolve(settings, pores)
+    objective = Objective(config, pores, labels)
+    moves = allowed_moves(config, scheme, train)
+    torch.manual_seed(config.seed)
+    model = make_model(config).to(place)
+    card = before
+    if card is None:
+        bodies = (train[i] for i in range(0, len(train), train.loads))
+        encoder = Encoder.fit(bodies, scheme, config.representation)
+        card = RunCard(config, encoder, data, train.card.units, versions())
+    sampler = Sampler(len(train), config.batch, config.seed, moves)
+    return Run(folder, card, model, objective, train, val, sampler, place, bool(before))
+
+
+def _device(name: str) -> torch.device:
+    if name not in ("cpu", "cuda"):
+        raise InputError(f"device {name!r}: expected cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device cuda: torch finds no GPU; use --device cpu")
+    return torch.device(name)
+
+
+def _survey(*parts: Examples) -> tuple[bool, bool]:
+    """Whether any example has pores, and whether all have labels."""
+    pores, labels = False, True
+    for part in parts:
+        for example in part:
+            pores |= len(example.body.pores) > 0 or not bool(example.solid.all())
+            labels &= example.strain is not None and example.stress is not None
+    return pores, labels
+
+
+def _check_folder(folder: Path, resume: bool, force: bool) -> bool:
+    """Whether there is a run to continue; refuse a folder that cannot be used."""
+    if resume and force:
+        raise InputError("--resume and --force: continue the run, or replace it")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: give the name of a folder")
+    if not folder.absolute().parent.is_dir():
+        raise InputError(
+            f"{folder}: no folder {folder.absolute().parent}; create it first"
+        )
+    if (folder / CARD).exists():
+        if not (resume or force):
+            raise InputError(
+                f"{folder} holds a run: --resume continues it, --force replaces it; or "
+                "choose another -o"
+            )
+        return resume
+    if folder.is_dir() and any(
+        not item.name.startswith(".") for item in folder.iterdir()
+    ):
+        raise InputError(
+            f"{folder}: the folder is not empty and holds no run (no {CARD}); choose "
+            "another -o"
+        )
+    return False
+
+
+def _describe(
+    dataset: str | PathLike, train: Examples, val: Examples
+) -> dict[str, Any]:
+    """What a run depends on of its dataset."""
+    text = (Path(dataset) / dataset_card.NAME).read_text(encoding="utf-8")
+    return {
+        "kind": train.card.kind,
+        "sha256": json.loads(text)["sha256"],
+        "loads": train.card.loading.as_dict(),
+        "train": len(train),
+        "val": len(val),
+    }
+
+
+def _check_data(dataset: str | PathLike, before: RunCard, data: dict[str, Any]) -> None:
+    for name, value in data.items():
+        if before.dataset.get(name) != value:
+            raise InputError(
+                f"{dataset} is not what the run was begun with ({name}: "
+                f"{before.dataset.get(name)} there, {value} here); give that dataset, "
+                "or choose another -o"
+            )

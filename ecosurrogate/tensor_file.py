@@ -1,0 +1,124 @@
+"""Named tensors in a safetensors file, read as data that may be hostile.
+
+Nothing is read before names, shapes and types are those that are expected, so that a
+file takes no more memory than the model it belongs to. Pickles are never loaded.
+"""
+
+import json
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from fftmech.errors import InputError
+from fftmech.io.atomic import whole_file
+
+LONGEST_HEADER = 2**24
+
+_NOTE = "ecosurrogate"
+_TYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "I64": torch.int64,
+    "U8": torch.uint8,
+}
+
+
+def write_tensors(
+    path: str | PathLike, tensors: Mapping[str, Tensor], note: Mapping[str, Any]
+) -> None:
+    """Write tensors and a JSON note; the file appears whole or not at all."""
+    data = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    # one entry: the order of several is not fixed
+    content = save(data, {_NOTE: json.dumps(note, allow_nan=False)})
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def read_tensors(
+    path: str | PathLike, expected: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read tensors and their note.
+
+    Parameters
+    ----------
+    expected
+        Tensors of the same names, shapes and types, of any values.
+
+    Raises
+    ------
+    InputError
+        No such file, one that is damaged or no safetensors file, other tensors than
+        expected, values that are not finite.
+    """
+    _check_header(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            _check_tensors(path, file, expected)
+            # copies: the file may be replaced while they are in use
+            tensors = {name: file.get_tensor(name).clone() for name in expected}
+            note = json.loads((file.metadata() or {})[_NOTE])
+    except InputError:
+        raise
+    except (SafetensorError, ValueError, KeyError, RecursionError) as error:
+        raise InputError(f"{path}: damaged ({short(error)}); restore it") from error
+    if not isinstance(note, dict):
+        raise InputError(f"{path}: damaged (its note is no object); restore it")
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise InputError(
+                f"{path}: {name} has values that are not finite; take an earlier copy, "
+                "or train again with a lower lr"
+            )
+    return tensors, note
+
+
+def _check_header(path: str | PathLike) -> None:
+    """Refuse what is no safetensors file before any of it is parsed."""
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file; restore it, or train again")
+    with open(path, "rb") as file:
+        start = file.read(9)
+        size = file.seek(0, 2)
+    length = int.from_bytes(start[:8], "little")
+    if start[8:] != b"{" or length > size:
+        raise InputError(
+            f"{path}: no safetensors file, or cut off (pickles are never loaded); "
+            "restore it"
+        )
+    if length > LONGEST_HEADER:
+        raise InputError(
+            f"{path}: a header of {length} bytes, expected at most {LONGEST_HEADER}"
+        )
+
+
+def _check_tensors(path: Any, file: Any, expected: Mapping[str, Tensor]) -> None:
+    found = set(file.keys())
+    for what, names in (
+        ("without tensor", sorted(set(expected) - found)),
+        ("with unexpected tensor", sorted(found - set(expected))),
+    ):
+        if names:
+            raise InputError(
+                f"{path}: {what} {short(repr(names[0]))} ({len(names)} in all); it "
+                "does not belong to this configuration"
+            )
+    for name, tensor in expected.items():
+        part = file.get_slice(name)
+        shape, kind = tuple(part.get_shape()), part.get_dtype()
+        if shape != tuple(tensor.shape) or _TYPES.get(kind) != tensor.dtype:
+            raise InputError(
+                f"{path}: {name} of shape {short(shape)}, type {kind}: expected "
+                f"{tuple(tensor.shape)}, {tensor.dtype}"
+            )
+
+
+def short(text: Any, length: int = 100) -> str:
+    """Text of a hostile file in one line of limited length."""
+    text = " ".join(str(text)[: 2 * length].split())
+    return text if len(text) <= length else text[: length - 3] + "..."

@@ -1,0 +1,157 @@
+"""Tiny datasets of polycrystals and pores, and settings for seconds of training."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from fftmech_cli import ecosr_main, fftmech_main
+
+GRAINS = "dataset polycrystal --res 8 --low-res 4 --grains 4 --splits 5,2,1 --count 8"
+"""The last of eight samples is solved at both resolutions."""
+
+TINY = {
+    "network": {"channels": [4, 8], "groups": 2},
+    "steps": 12,
+    "batch": 2,
+    "warmup_steps": 2,
+    "validate_every": 6,
+    "save_every": 5,
+}
+
+
+def tiny(**changes):
+    """Settings of a tiny run."""
+    return {"preset": "smoke", "model": "p-eco-iterated", **TINY, **changes}
+
+
+def as_options(settings):
+    """Settings on a command line; values are TOML as they are JSON."""
+    flat = []
+    for name, value in settings.items():
+        entries = value.items() if isinstance(value, dict) else [(None, value)]
+        for key, entry in entries:
+            whole = name if key is None else f"{name}.{key}"
+            text = json.dumps(entry, separators=(",", ":")).strip('"')
+            flat.append(f"--set {whole}={text}")
+    return " ".join(flat)
+
+
+def make_dataset(line):
+    """Make a dataset with `fftmech dataset`."""
+    done = CliRunner().invoke(fftmech_main.main, [*line.split(), "--jobs", "1"])
+    assert done.exit_code == 0, done.output
+
+
+def run(line, code=0) -> Result:
+    """Run a line of `ecosr` in this process."""
+    done = CliRunner().invoke(ecosr_main.main, line.split())
+    assert done.exit_code == code, (done.output, done.exception)
+    return done
+
+
+def refused(line) -> str:
+    """Run a line that is refused with one line on standard error; return it."""
+    done = run(line, 2)
+    assert done.stdout == "" and done.stderr.startswith("Error: "), done.output
+    assert done.stderr.count("\n") == 1, done.output
+    return done.stderr
+
+
+def one_line(refusal) -> str:
+    """Message of a `pytest.raises`, which is one short line."""
+    message = str(refusal.value)
+    assert "\n" not in message and len(message) < 600, message
+    return message
+
+
+SERVER = """
+import os, signal, sys
+import torch
+import ecosurrogate.log, ecosurrogate.train
+from fftmech_cli.ecosr_main import main
+
+torch.set_num_threads(1)
+# takes seconds the first time, in each process if not here
+torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))])
+ecosurrogate.log.curves([])
+
+def kill_at_change(number, folder):
+    def hook(event, args):
+        nonlocal number
+        if event in ("open", "os.rename", "os.remove") and folder in str(args[0]):
+            reads = event == "open" and not args[2] & (os.O_WRONLY | os.O_RDWR)
+            number -= not reads
+            if number < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+    sys.addaudithook(hook)
+
+def at_step(number, signal_number):
+    add = ecosurrogate.log.Log.add
+    def adding(self, record):
+        add(self, record)
+        if record["step"] == number:
+            os.kill(os.getpid(), signal_number)
+    ecosurrogate.log.Log.add = adding
+
+for request in sys.stdin:
+    what, number, folder, *line = request.split()
+    process = os.fork()
+    if process == 0:
+        silent = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silent, 1)
+        if what == "change":
+            kill_at_change(int(number), folder)
+        if what in ("SIGKILL", "SIGTERM", "SIGINT"):
+            at_step(int(number), getattr(signal, what))
+        code = 0
+        try:
+            main(line)
+        except SystemExit as end:
+            code = end.code
+        os._exit(code or 0)
+    print(os.waitpid(process, 0)[1], flush=True)
+"""
+"""Runs lines of `ecosr`, each in a process of its own that need not import torch again,
+and ends it at a step, or right before its n-th change to the files of a folder."""
+
+
+class Server:
+    """Runs lines in processes that end as they are told."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SERVER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+
+    def __call__(self, line, folder="-", what="-", number=0) -> int:
+        """Exit code of a line, negative for a signal."""
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(f"{what} {number} {folder} {line}\n")
+        self.process.stdin.flush()
+        return os.waitstatus_to_exitcode(int(self.process.stdout.readline()))
+
+
+def make_grains(tmp_path_factory) -> Path:
+    """Polycrystals of 8^3 voxels, five for training, labels of 4^3."""
+    folder = tmp_path_factory.mktemp("data") / "grains"
+    make_dataset(f"{GRAINS} -o {folder}")
+    return folder
+
+
+def make_pores(tmp_path_factory) -> Path:
+    """Pores of 8^3 voxels, five for training, labels of 4^3."""
+    folder = tmp_path_factory.mktemp("data") / "pores"
+    make_dataset(
+        f"dataset pores --res 8 --low-res 4 --fraction 0.05,0.12 --splits 5,2,1 "
+        f"--count 8 -o {folder}"
+    )
+    return folder
