@@ -26,6 +26,13 @@ from ecosurrogate.blocks import (
     StressFunctions,
 )
 from ecosurrogate.bodies import Bodies
+from ecosurrogate.descent import (
+    better_stress,
+    descent,
+    line_search,
+    size,
+    subspace,
+)
 from ecosurrogate.fields import average, single
 from ecosurrogate.losses import apply
 from ecosurrogate.networks.base import Network
@@ -162,7 +169,7 @@ class SteppedPECO(nn.Module):
         unit = size(g)
         out = self.network(torch.cat([bodies.inputs, g / unit, C_g / unit], dim=1))
         out = unit * single(out)
-        alpha = line_search(g, C_g, C_e, bodies)
+        alpha = line_search(g, C_g, C_e)
         strain = strain + alpha * g + self.compatible(out[:, :6], operators)
         stress = C_e + alpha * C_g + out[:, 6:]
         return Prediction(
@@ -226,7 +233,7 @@ class IteratedPECO(nn.Module):
             direction = g + self.compatible(y - average(y), operators)
             C_d = apply(C, direction)
             pairs = [(direction, C_d), *last]
-            steps = subspace(pairs, C_e, bodies)
+            steps = subspace(pairs, C_e)
             d, C_d = torch.zeros_like(strain), torch.zeros_like(strain)
             for a, (d_i, C_d_i) in zip(steps, pairs, strict=True):
                 d, C_d = d + a * d_i, C_d + a * C_d_i
@@ -268,63 +275,6 @@ class Means(nn.Module):
         if bool(bodies.solid.all()):
             return self.solved["stress"](stress, bodies.load, bodies.compliance)
         return self.given(stress, bodies.load, average(C_e)[..., 0, 0, 0])
-
-
-def descent(stress: Tensor, bodies: Bodies) -> Tensor:
-    """g = -Gamma s, Gamma = D M D*: (B, 6, X, Y, Z) -> (B, 6, X, Y, Z)."""
-    operators = bodies.operators
-    return -operators.strain(operators.green(operators.strain_adjoint(stress)))
-
-
-def size(field: Tensor) -> Tensor:
-    """Root mean square of a field, never zero, (B, 1, 1, 1, 1)."""
-    square = (field**2).mean(dim=(1, 2, 3, 4), keepdim=True)
-    return (square + torch.finfo(field.dtype).tiny).sqrt()
-
-
-def line_search(d: Tensor, C_d: Tensor, C_e: Tensor, bodies: Bodies) -> Tensor:
-    """Step along d that minimises the energy, (B, 1, 1, 1, 1)."""
-    return subspace([(d, C_d)], C_e, bodies)[0]
-
-
-def subspace(
-    pairs: list[tuple[Tensor, Tensor]], C_e: Tensor, bodies: Bodies
-) -> list[Tensor]:
-    """Steps along several fluctuations d that minimise the energy together.
-
-    `pairs` are (d, C d); of each the step, (B, 1, 1, 1, 1).
-    """
-    A = torch.stack(
-        [torch.stack([_work(d, C_b) for _, C_b in pairs], -1) for d, _ in pairs], -2
-    ).double()
-    b = -torch.stack([_work(d, C_e) for d, _ in pairs], -1).double()
-    # in units of each direction's energy; one that is zero, or that another one
-    # repeats, takes no step
-    scale = A.diagonal(dim1=-2, dim2=-1).clamp_min(1e-300).rsqrt()
-    A = A * scale[:, :, None] * scale[:, None, :]
-    A = A + 1e-9 * torch.eye(len(pairs), dtype=A.dtype, device=A.device)
-    steps = (torch.linalg.solve(A, b * scale) * scale).to(C_e.dtype)
-    return [step[:, None, None, None, None] for step in steps.unbind(-1)]
-
-
-def better_stress(old: Tensor, new: Tensor, bodies: Bodies) -> Tensor:
-    """The stress between and beyond two with the least complementary energy.
-
-    W*(s) = <1/2 s : C^-1 : s> - <s> : E, E the prescribed mean strains. In bodies with
-    pores there is none: the new one.
-    """
-    if not bool(bodies.solid.all()):
-        return new
-    d = new - old
-    S_d = apply(bodies.compliance, d)
-    square = _work(d, S_d).clamp_min(torch.finfo(d.dtype).tiny)
-    slope = _work(old, S_d) - _work(average(d), bodies.mean)
-    return old + (-slope / square)[:, None, None, None, None] * d
-
-
-def _work(a: Tensor, b: Tensor) -> Tensor:
-    """<a : b>, (B,)."""
-    return (a * b).sum(dim=1).mean(dim=(-3, -2, -1))
 
 
 MODELS: dict[str, type[nn.Module]] = {
