@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fftmech.discretization.base import full, symmetrize
 from fftmech.errors import InputError
 
 
@@ -103,8 +104,8 @@ def cauchy_stress(stiffness: Tensor, F: Tensor) -> Tensor:
     """
     identity = torch.eye(3, dtype=F.dtype, device=F.device)[..., None, None, None]
     E = (torch.einsum("bkixyz,bkjxyz->bijxyz", F, F) - identity) / 2
-    S = matrix(apply(stiffness, mandel(E)))
-    s = torch.einsum("biaxyz,babxyz,bjbxyz->bijxyz", F, S, F)
+    S = full(apply(stiffness, symmetrize(E)))
+    s = torch.einsum("niaxyz,nabxyz,njbxyz->nijxyz", F, S, F)
     volume = torch.linalg.det(F.permute(0, 3, 4, 5, 1, 2))
     return s / volume[:, None, None]
 
@@ -141,23 +142,3 @@ def energy(a: Tensor, b: Tensor) -> Tensor:
 def apply(stiffness: Tensor, field: Tensor) -> Tensor:
     """C e at each voxel: (B, 6, 6, X, Y, Z) times (B, 6, X, Y, Z)."""
     return (stiffness * field[:, None]).sum(dim=2)
-
-
-_PAIRS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
-
-
-def mandel(t: Tensor) -> Tensor:
-    """Mandel (B, 6, ...) of symmetric tensors (B, 3, 3, ...)."""
-    return torch.stack(
-        [t[:, i, j] * (1 if i == j else 2**0.5) for i, j in _PAIRS], dim=1
-    )
-
-
-def matrix(v: Tensor) -> Tensor:
-    """Symmetric tensors (B, 3, 3, ...) of Mandel (B, 6, ...)."""
-    entry = {pair: v[:, m] * 0.5 ** (m // 3 / 2) for m, pair in enumerate(_PAIRS)}
-    rows = [
-        torch.stack([entry[min(i, j), max(i, j)] for j in range(3)], dim=1)
-        for i in range(3)
-    ]
-    return torch.stack(rows, dim=1)

@@ -208,7 +208,7 @@ def test_a_manifest_is_sorted_once_it_is_written(tmp_path):
     write_manifest(tmp_path, records)
     found = read_manifest(tmp_path)
     assert list(found.records) == [1, 2, 3] and found.unreadable == 0
-    assert [r["index"] for r in found.of("failed")] == [1]
+    assert [i for i, r in found.records.items() if r["status"] == "failed"] == [1]
     write_manifest(tmp_path, reversed(records))
     assert list(read_manifest(tmp_path).records.values()) == list(
         found.records.values()

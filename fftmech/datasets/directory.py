@@ -63,6 +63,8 @@ def check_new(directory: str | PathLike) -> None:
     """
     path = Path(directory)
     if path.is_dir():
+        if exists(path):
+            raise InputError(f"{path} holds a dataset already; choose another -o")
         if any(not item.name.startswith(".") for item in path.iterdir()):
             raise InputError(
                 f"{path}: the folder is not empty and holds no dataset (no "

@@ -22,8 +22,6 @@ Record = dict[str, Any]
 residual (largest over loads, by resolution), statistics; failed: reason. In the file
 each line ends with the CRC-32 of the rest of it, hexadecimal."""
 
-STATUSES = ("done", "failed")
-
 
 class Manifest(NamedTuple):
     """What a manifest says.
@@ -38,10 +36,6 @@ class Manifest(NamedTuple):
 
     records: dict[int, Record]
     unreadable: int
-
-    def of(self, status: str) -> list[Record]:
-        """Records with this status, by index."""
-        return [r for r in self.records.values() if r["status"] == status]
 
 
 def read_manifest(directory: str | PathLike) -> Manifest:

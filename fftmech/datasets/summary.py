@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fftmech.datasets.card import read_card
-from fftmech.datasets.manifest import Record, read_manifest
+from fftmech.datasets.manifest import read_manifest
 from fftmech.datasets.splits import SPLITS
 
 
@@ -48,12 +48,6 @@ def summarize(directory: str | PathLike) -> dict[str, Any]:
         "statistics": _spread([r["statistics"] for r in done]),
         "failures": dict(Counter(r["reason"] for r in failed).most_common()),
     }
-
-
-def values(records: Sequence[Record], name: str) -> list[Any]:
-    """One statistic of the samples that have it."""
-    found = (record["statistics"].get(name) for record in records)
-    return [value for value in found if value is not None]
 
 
 def _spread(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
