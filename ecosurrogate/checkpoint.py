@@ -39,6 +39,10 @@ CARD = "config.json"
 WEIGHTS = "weights.safetensors"
 STATE = "state.safetensors"
 
+DATASET = ("kind", "sha256", "loads", "train", "val")
+"""What is said of the training set: kind, sha256 of its card, loads, and numbers of
+examples."""
+
 LARGEST_CARD = 2**18
 """Bytes of config.json; it has some thousands."""
 
@@ -54,8 +58,7 @@ class RunCard:
     encoder
         Scheme, normalisation and reference medium.
     dataset
-        Of the training set: kind, sha256 of its card, numbers of examples ("train",
-        "val").
+        Of the training set: `DATASET`, what `ecosurrogate.run` says of it.
     units
         Of the dataset, as text.
     versions
@@ -74,6 +77,8 @@ class RunCard:
     versions: Mapping[str, str]
 
     def __post_init__(self) -> None:
+        if missing := sorted({*DATASET} - {*self.dataset}):
+            raise InputError(f"nothing said of the dataset's {', '.join(missing)}")
         encoder = self.encoder
         channels = channel_count(self.config.representation)
         if encoder.normalization.channels != channels:

@@ -26,14 +26,9 @@ from ecosurrogate.blocks import (
     StressFunctions,
 )
 from ecosurrogate.bodies import Bodies
-from ecosurrogate.descent import (
-    better_stress,
-    descent,
-    line_search,
-    size,
-    subspace,
-)
-from ecosurrogate.fields import average, single
+from ecosurrogate.descent import Descent, better, least, size
+from ecosurrogate.energies import ENERGIES, Kind, StrainEnergy, StressEnergy
+from ecosurrogate.fields import average, one_of, single
 from ecosurrogate.losses import apply
 from ecosurrogate.networks.base import Network
 from fftmech.errors import InputError
@@ -51,11 +46,14 @@ class Prediction(NamedTuple):
         The prediction.
     path
         Earlier pairs of an iterated model, the first guess first; else empty.
+    descended
+        The field whose energy an iterated model descends; else None.
     """
 
     strain: Tensor
     stress: Tensor
     path: tuple[tuple[Tensor, Tensor], ...] = ()
+    descended: Kind | None = None
 
 
 class UNetModel(nn.Module):
@@ -161,15 +159,16 @@ class SteppedPECO(nn.Module):
 
     def forward(self, bodies: Bodies) -> Prediction:
         """Predict."""
-        C, operators = bodies.stiffness, bodies.operators
-        strain = self.means.strain(torch.zeros_like(C[:, 0]), bodies)
-        C_e = apply(C, strain)
-        g = descent(C_e, bodies)
-        C_g = apply(C, g)
+        operators = bodies.operators
+        own = StrainEnergy(bodies)
+        strain = own.start()
+        C_e = apply(own.matrix, strain)
+        g = own.gradient(C_e).direction
+        C_g = apply(own.matrix, g)
         unit = size(g)
         out = self.network(torch.cat([bodies.inputs, g / unit, C_g / unit], dim=1))
         out = unit * single(out)
-        alpha = line_search(g, C_g, C_e)
+        (alpha,) = least([(g, C_g)], [own.slope(g, C_e)])
         strain = strain + alpha * g + self.compatible(out[:, :6], operators)
         stress = C_e + alpha * C_g + out[:, 6:]
         return Prediction(
@@ -180,14 +179,14 @@ class SteppedPECO(nn.Module):
 class IteratedPECO(nn.Module):
     """`corrections` steps of one network, each certified and none for the worse.
 
-    Each correction computes g = -Gamma C e, the steepest descent of the energy in the
-    norm of C0, shows the network g and C g in units of the size of g, adds to g its
-    guess y projected on compatible strains, and goes along this direction and the last
-    one as far as the energy falls: an exact minimum over two numbers. With y = 0 this
-    is the conjugate gradient method. The stress is C e projected on equilibrated
-    fields, which needs no operation beyond those for the next g, and is combined with
-    the last one so that its complementary energy falls too. So neither energy error
-    ever grows, nor their sum, the certificate.
+    The model descends the energy of the strain, or that of the stress. Each correction
+    shows the network the steepest descent g in the norm of C0 and A g, A the Hessian,
+    in units of their sizes, projects its guess on admissible directions, and goes to
+    the minimum over this direction, g, and the last step. With a guess of zero this is
+    the conjugate gradient method. The field of the other kind is the constitutive law's
+    projected on admissible ones, which needs no operation beyond those for the next g,
+    and is combined with the last one so that its energy falls too. So neither energy
+    error ever grows, nor their sum, the certificate.
 
     A correction takes two Green operations, and the model one more.
 
@@ -197,54 +196,67 @@ class IteratedPECO(nn.Module):
         As in `UNetModel`.
     corrections
         Number of corrections; may be changed after training.
+    energy
+        "strain" or "stress", see `ecosurrogate.energies`.
 
     Raises
     ------
     InputError
-        Less than one correction.
+        Less than one correction; no such energy.
     """
 
-    def __init__(self, backbone: Backbone, channels: int, corrections: int = 3) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        channels: int,
+        corrections: int = 3,
+        energy: Kind = "strain",
+    ) -> None:
         super().__init__()
         if corrections < 1:
             raise InputError(f"corrections {corrections}: expected at least 1")
         self.corrections = corrections
+        self.energy: Kind = one_of(energy, Kind, "energy")
         self.network = backbone(channels + 12, 6)
         # without it the network would have to learn to pass its input on
         self.linear = nn.Conv3d(12, 6, 1, bias=False)
         nn.init.zeros_(self.linear.weight)
-        self.compatible = Projection("compatible")
         self.means = Means()
 
     def forward(self, bodies: Bodies) -> Prediction:
         """Predict."""
-        C, operators = bodies.stiffness, bodies.operators
-        strain = self.means.strain(torch.zeros_like(C[:, 0]), bodies)
-        C_e = apply(C, strain)
-        g = descent(C_e, bodies)
-        stress = self.means.stress(C_e + operators.stiffness(g), C_e, bodies)
-        path = [(strain, stress)]
-        last: list[tuple[Tensor, Tensor]] = []
+        if self.energy == "stress" and not bool(bodies.without_pores.all()):
+            raise InputError(
+                "a body with pores has no complementary energy; take a model that "
+                "descends the energy of the strain (options.energy=strain)"
+            )
+        own = ENERGIES[self.energy](bodies)
+        descent = Descent(own)
+        path = [self._pair(descent, bodies, None)]
         for _ in range(self.corrections):
-            unit = size(g)
-            seen = torch.cat([g / unit, apply(C, g) / unit], dim=1)
+            g = descent.gradient.direction
+            A_g = apply(own.matrix, g)
+            seen = torch.cat([g / size(g), A_g / size(A_g)], dim=1)
             y = single(self.network(torch.cat([bodies.inputs, seen], dim=1)))
-            y = unit * (y + self.linear(seen))
-            direction = g + self.compatible(y - average(y), operators)
-            C_d = apply(C, direction)
-            pairs = [(direction, C_d), *last]
-            steps = subspace(pairs, C_e)
-            d, C_d = torch.zeros_like(strain), torch.zeros_like(strain)
-            for a, (d_i, C_d_i) in zip(steps, pairs, strict=True):
-                d, C_d = d + a * d_i, C_d + a * C_d_i
-            last = [(d, C_d)]
-            strain = self.means.strain(strain + d, bodies)
-            C_e = apply(C, strain)
-            g = descent(C_e, bodies)
-            new = self.means.stress(C_e + operators.stiffness(g), C_e, bodies)
-            stress = better_stress(stress, new, bodies)
-            path.append((strain, stress))
-        return Prediction(strain, stress, tuple(path[:-1]))
+            descent.advance(size(g) * (y + self.linear(seen)))
+            path.append(self._pair(descent, bodies, path[-1]))
+        return Prediction(*path[-1], tuple(path[:-1]), self.energy)
+
+    def _pair(
+        self, descent: Descent, bodies: Bodies, last: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, Tensor]:
+        """Strain and stress: the field that descends, and the best known other one."""
+        x, other = descent.field, descent.gradient.other
+        if self.energy == "strain":
+            stress = self.means.stress(other, descent.answer, bodies)
+            if last and bool(bodies.without_pores.any()):
+                best = better(StressEnergy(bodies), last[1], stress)
+                stress = torch.where(bodies.without_pores, best, stress)
+            return x, stress
+        strain = self.means.strain(other, bodies)
+        if last:
+            strain = better(StrainEnergy(bodies), last[0], strain)
+        return strain, x
 
 
 class Means(nn.Module):
@@ -272,9 +284,14 @@ class Means(nn.Module):
 
     def stress(self, stress: Tensor, C_e: Tensor, bodies: Bodies) -> Tensor:
         """Replace the mean of a stress."""
-        if bool(bodies.solid.all()):
-            return self.solved["stress"](stress, bodies.load, bodies.compliance)
-        return self.given(stress, bodies.load, average(C_e)[..., 0, 0, 0])
+        without_pores = bodies.without_pores
+        if not bool(without_pores.any()):
+            return self.given(stress, bodies.load, average(C_e)[..., 0, 0, 0])
+        solved = self.solved["stress"](stress, bodies.load, bodies.compliance)
+        if bool(without_pores.all()):
+            return solved
+        given = self.given(stress, bodies.load, average(C_e)[..., 0, 0, 0])
+        return torch.where(without_pores, solved, given)
 
 
 MODELS: dict[str, type[nn.Module]] = {

@@ -3,7 +3,7 @@
 `strain` and `stress` are the labels of eqs. 17 and 18 of Oommen et al. 2025,
 `masked-labels` those of eqs. 15 and 16; `constitutive` is the last term of eq. 17,
 `constitutive-squared` that of eq. 15, `divergence` that of eqs. 16 and 18;
-`hypercircle` needs no labels. All fields are in the units of `Bodies`.
+`hypercircle` and `energy` need no labels. All fields are in the units of `Bodies`.
 """
 
 from collections.abc import Callable
@@ -14,12 +14,19 @@ from torch import Tensor
 from ecosurrogate import losses
 from ecosurrogate.config import ADMISSIBLE, Config
 from ecosurrogate.data import Batch
+from ecosurrogate.descent import Descent
+from ecosurrogate.energies import ENERGIES
 from ecosurrogate.losses import apply
 from ecosurrogate.models import Prediction
 from fftmech.errors import InputError
 
 Term = Callable[[Prediction, Batch, float], Tensor]
 """A loss of a prediction; the number is gamma of eqs. 17 and 18."""
+
+ITERATED = "p-eco-iterated"
+
+CONTINUED = 8
+"""Iterations after a prediction whose energy is taken for the least one."""
 
 NEED_LABELS = ("strain", "stress", "masked-labels")
 
@@ -52,6 +59,11 @@ class Objective:
                     "strain and stress; solve them, or take a p-eco model with "
                     "loss.hypercircle"
                 )
+        if "energy" in self.terms and config.model != ITERATED:
+            raise InputError(
+                f"loss.energy is that of a descent, which {config.model} is not; take "
+                f"{ITERATED}"
+            )
         if "hypercircle" not in self.terms:
             return
         if config.model not in ADMISSIBLE:
@@ -61,8 +73,9 @@ class Objective:
             )
         if pores:
             raise InputError(
-                "loss.hypercircle needs a compliance, which pores do not have; for "
-                "labels instead: --set loss.hypercircle=0 --set loss.masked-labels=1 "
+                "loss.hypercircle needs a compliance, which pores do not have: take "
+                f"model {ITERATED} with loss.energy, or with labels --set "
+                "loss.hypercircle=0 --set loss.masked-labels=1 "
                 "--set loss.constitutive-squared=1"
             )
 
@@ -133,6 +146,31 @@ def _hypercircle(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
     return torch.stack(logs).mean()
 
 
+def _energy(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
+    """Mean of half the logarithm of the energy above its minimum, over corrections.
+
+    The minimum is not known; it is that of the same descent, continued by as many
+    conjugate gradient iterations as make what is left small beside what is above it.
+    """
+    kind = prediction.descended
+    assert kind is not None
+    own = ENERGIES[kind](batch.bodies)
+    pairs = (*prediction.path[1:], (prediction.strain, prediction.stress))
+    fields = [strain if kind == "strain" else stress for strain, stress in pairs]
+    with torch.no_grad():
+        end = Descent(own, fields[-1])
+        for _ in range(CONTINUED):
+            end.advance()
+        scale = losses.energy(end.field, end.answer)
+    logs = []
+    for field in fields:
+        d = field - end.field
+        above = losses.energy(d, apply(own.matrix, d)) + 2 * own.slope(d, end.answer)
+        least = torch.finfo(field.dtype).eps ** 2
+        logs.append(torch.log((above / scale).clamp_min(0) + least).mean() / 2)
+    return torch.stack(logs).mean()
+
+
 def _gap(strain: Tensor, stress: Tensor, batch: Batch) -> Tensor:
     body = batch.bodies
     return losses.hypercircle(body.stiffness, body.compliance, strain, stress)
@@ -146,5 +184,6 @@ TERMS: dict[str, Term] = {
     "constitutive-squared": _constitutive_squared,
     "divergence": _divergence,
     "hypercircle": _hypercircle,
+    "energy": _energy,
 }
 """Terms by the name in a configuration."""

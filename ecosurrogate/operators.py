@@ -147,11 +147,17 @@ class Operators:
 
     def project_equilibrated(self, stress: Tensor) -> Tensor:
         """Nearest equilibrated field in the C0^-1 norm, mean kept: s - C0 D M D* s."""
-        projected = self._without_force(stress)
+        projected = self.without_force(stress)
         # once more, which takes off what rounding left; nothing to differentiate
         with torch.no_grad():
-            rest = self._without_force(projected) - projected
+            rest = self.without_force(projected) - projected
         return projected + rest
+
+    def without_force(self, stress: Tensor) -> Tensor:
+        """`project_equilibrated` with half the Green operations and more rounding."""
+        # a mean has no divergence, but would take digits of it in a transform
+        u = self.green(self.strain_adjoint(stress - _mean(stress)))
+        return stress - self.stiffness(self.strain(u))
 
     def stiffness(self, strain: Tensor) -> Tensor:
         """C0 e: (B, 6, X, Y, Z) -> (B, 6, X, Y, Z)."""
@@ -160,11 +166,6 @@ class Operators:
     def compliance(self, stress: Tensor) -> Tensor:
         """C0^-1 s: (B, 6, X, Y, Z) -> (B, 6, X, Y, Z)."""
         return _isotropic(stress, 1 / (9 * self.bulk), 1 / (4 * self.shear))
-
-    def _without_force(self, stress: Tensor) -> Tensor:
-        # a mean has no divergence, but would take digits of it in a transform
-        u = self.green(self.strain_adjoint(stress - _mean(stress)))
-        return stress - self.stiffness(self.strain(u))
 
     def _check(self, name: str, field: Tensor, *channels: int) -> None:
         shape = self.grid.shape

@@ -63,7 +63,7 @@ def relative(made, prediction):
 @pytest.mark.parametrize("name", ADMISSIBLE)
 def test_fields_are_admissible_and_carry_the_load(name, scheme, shape, load):
     _, made = batch(shape, load, scheme)
-    strain, stress, _ = predict(name, made)
+    strain, stress, *_ = predict(name, made)
     operators = made.operators
     size = stress.std()
     assert operators.divergence(stress).abs().max() <= 1e-13 * size * 10
@@ -81,7 +81,7 @@ def test_fields_are_admissible_and_carry_the_load(name, scheme, shape, load):
 @pytest.mark.parametrize("name", ADMISSIBLE)
 def test_the_certificate_is_the_error_against_a_solve(name, load):
     microstructures, made = batch((8, 9, 6), load)
-    strain, stress, _ = predict(name, made)
+    strain, stress, *_ = predict(name, made)
     certified = relative(made, (strain, stress))
     for k, body in enumerate(microstructures):
         exact = solve(body, load, tolerance=1e-11)
@@ -112,11 +112,12 @@ def test_predictions_scale_with_the_load_and_with_the_stiffness(name):
     torch.testing.assert_close(ratio, torch.full_like(ratio, 7 * 3e-3 / 8e-5))
 
 
+@pytest.mark.parametrize("energy", ["strain", "stress"])
 @pytest.mark.parametrize("load", LOADS, ids=["strain", "uniaxial", "shear"])
-def test_no_correction_makes_either_energy_or_the_certificate_worse(load):
+def test_no_correction_makes_either_energy_or_the_certificate_worse(load, energy):
     _, made = batch((8, 8, 8), load)
     with torch.no_grad():
-        model = make("p-eco-iterated", corrections=5)
+        model = make("p-eco-iterated", corrections=5, energy=energy)
         # any network at all
         for weight in model.parameters():
             weight.normal_(std=0.3)
@@ -160,10 +161,28 @@ def test_corrections_may_be_added_after_training():
 def test_a_body_with_a_pore_gets_finite_fields_and_its_load(name):
     body = single_pore(8, "gas", 0.1)
     made = batch_of([body], Load.uniaxial("zz", 1e-3))
-    strain, stress, _ = predict(name, made)
+    strain, stress, *_ = predict(name, made)
     assert torch.isfinite(strain).all() and torch.isfinite(stress).all()
     torch.testing.assert_close(strain[:, 2].mean(), made.load.strain[0, 2])
     assert stress[:, 0].mean().abs() < 1e-12
+
+
+def test_a_descent_of_the_stress_refuses_pores():
+    made = batch_of([single_pore(8, "gas", 0.1)], Load.uniaxial("zz", 1e-3))
+    with pytest.raises(ValueError, match="pores has no complementary energy"):
+        predict("p-eco-iterated", made, energy="stress")
+
+
+@pytest.mark.parametrize("name", ["s-eco", "p-eco", "p-eco-stepped", "p-eco-iterated"])
+def test_a_prediction_does_not_depend_on_its_neighbours_in_the_batch(name):
+    porous, crystals = single_pore(8, "gas", 0.1), polycrystal(8, CRYSTALS, seed=0)
+    load = Load.uniaxial("xx", 1e-3)
+    for both in ([porous, crystals], [crystals, porous]):
+        # of a batch, the first body is the one of the medium and the units
+        alone, together = predict(name, batch_of(both[:1], load)), batch_of(both, load)
+        together = predict(name, together)
+        torch.testing.assert_close(together.strain[:1], alone.strain)
+        torch.testing.assert_close(together.stress[:1], alone.stress)
 
 
 def test_gains_predicted_from_the_hidden_state_keep_equilibrium():

@@ -1,0 +1,133 @@
+"""Energies and their descent: minima, means, and what stiffness does to them."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from ecosurrogate.bodies import bodies  # noqa: E402
+from ecosurrogate.descent import Descent, better  # noqa: E402
+from ecosurrogate.energies import ENERGIES, StrainEnergy, StressEnergy  # noqa: E402
+from ecosurrogate.inputs import inputs  # noqa: E402
+from ecosurrogate.losses import apply, hypercircle  # noqa: E402
+from fftmech import Load, solve  # noqa: E402
+from fftmech.materials.elastic import isotropic  # noqa: E402
+from fftmech.microstructure import inclusions, polycrystal  # noqa: E402
+from fftmech.reference import reference_medium  # noqa: E402
+
+LOADS = [Load({"xx": 1e-3}), Load.uniaxial("xx", 1e-3), Load({"xy": 1e-3})]
+
+
+def batch(body, load):
+    bulk, shear = reference_medium(body)
+    seen = [inputs(body, "stiffness", 2 * shear)]
+    return bodies([body], [load], seen, "rotated", bulk / shear, torch.float64)
+
+
+def exact(body, load, made):
+    solved = solve(body, load, tolerance=1e-12)
+    strain = torch.as_tensor(solved.strain / float(made.strain_unit[0]))
+    stress = torch.as_tensor(solved.stress / float(made.stress_unit[0]))
+    return strain[None], stress[None]
+
+
+def error(field, reference):
+    return float((field - reference).norm() / reference.norm())
+
+
+@pytest.mark.parametrize("load", LOADS, ids=["strain", "uniaxial", "shear"])
+@pytest.mark.parametrize("kind", ["strain", "stress"])
+def test_both_energies_descend_to_the_solution(kind, load):
+    body = polycrystal((8, 7, 6), 5, seed=1)
+    made = batch(body, load)
+    strain, stress = exact(body, load, made)
+    descent = Descent(ENERGIES[kind](made))
+    for _ in range(30):
+        descent.advance()
+    own, other = (strain, stress) if kind == "strain" else (stress, strain)
+    assert error(descent.field, own) < 1e-9
+    # the mean of the other field is not part of it
+    assert error(centred(descent.gradient.other), centred(other)) < 1e-8
+
+
+@pytest.mark.parametrize("kind", ["strain", "stress"])
+def test_guesses_never_make_an_iteration_worse_than_the_steepest_descent(kind):
+    made = batch(polycrystal((8, 8, 8), 5, seed=2), LOADS[1])
+    of = ENERGIES[kind](made)
+    torch.manual_seed(0)
+    with_guess, without = Descent(of), Descent(of)
+    for _ in range(3):
+        start = Descent(of, with_guess.field)
+        with_guess.advance(torch.randn_like(of.start()))
+        start.advance()
+        assert value(of, with_guess.field) <= value(of, start.field) + 1e-14
+    without.advance()
+    assert value(of, without.field) < value(of, of.start())
+
+
+@pytest.mark.parametrize("kind", ["strain", "stress"])
+def test_free_means_stay_the_best_and_prescribed_ones_exact(kind):
+    made = batch(polycrystal((8, 8, 8), 5, seed=3), LOADS[1])
+    of = ENERGIES[kind](made)
+    descent = Descent(of)
+    for _ in range(4):
+        descent.advance()
+    free = made.load.free if kind == "strain" else ~made.load.free
+    given = made.load.strain if kind == "strain" else made.load.stress
+    mean = descent.field.mean(dim=(2, 3, 4))
+    torch.testing.assert_close(mean[~free], given[~free], atol=1e-15, rtol=1e-14)
+    answer = descent.answer.mean(dim=(2, 3, 4))
+    conjugate = of.conjugate[..., 0, 0, 0]
+    torch.testing.assert_close(answer[free], conjugate[free], atol=1e-13, rtol=0)
+
+
+def test_stiff_spheres_are_solved_sooner_by_the_stress():
+    matrix, stiff = isotropic(E=3, nu=0.35), isotropic(E=1200, nu=0.2)
+    body = inclusions(16, 0.15, 0.15, matrix, stiff, seed=0)
+    load = Load({"xx": 1e-3})
+    made = batch(body, load)
+    _, stress = exact(body, load, made)
+    primal, dual = Descent(StrainEnergy(made)), Descent(StressEnergy(made))
+    for _ in range(7):
+        primal.advance()
+        dual.advance()
+    assert error(dual.field, stress) < 0.1 * error(primal.answer, stress)
+
+
+def test_the_better_of_two_fields_has_at_most_either_energy():
+    body = polycrystal((8, 8, 8), 5, seed=4)
+    made = batch(body, LOADS[0])
+    for kind, energy in ENERGIES.items():
+        of = energy(made)
+        torch.manual_seed(1)
+        fields = [
+            of.with_means(of.project(torch.randn_like(of.start()))) for _ in range(2)
+        ]
+        best = value(of, better(of, *fields))
+        assert best <= min(value(of, field) for field in fields), kind
+
+
+def test_both_energies_above_their_minima_add_up_to_the_hypercircle():
+    body = polycrystal((8, 8, 8), 5, seed=5)
+    load = LOADS[1]
+    made = batch(body, load)
+    primal, dual = Descent(StrainEnergy(made)), Descent(StressEnergy(made))
+    e, s = primal.field, dual.field
+    for _ in range(40):
+        primal.advance()
+        dual.advance()
+    above = sum(
+        value(d.energy, x) - value(d.energy, d.field)
+        for d, x in ((primal, e), (dual, s))
+    )
+    size = ((e * apply(made.stiffness, e)) + s * apply(made.compliance, s)).sum(1)
+    relative = hypercircle(made.stiffness, made.compliance, e, s)
+    assert abs(2 * above / float(size.mean()) / float(relative) - 1) < 1e-9
+
+
+def value(of, field):
+    work = (field.mean(dim=(2, 3, 4)) * of.conjugate[..., 0, 0, 0]).sum()
+    return float((field * apply(of.matrix, field)).sum(1).mean() / 2 - work)
+
+
+def centred(field):
+    return field - field.mean(dim=(2, 3, 4), keepdim=True)

@@ -1,0 +1,68 @@
+"""Every model can learn: one sample's loss falls a hundredfold."""
+
+import math
+import time
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from ecosurrogate.checkpoint import make_model  # noqa: E402
+from ecosurrogate.data import Example  # noqa: E402
+from ecosurrogate.encoder import Encoder  # noqa: E402
+from ecosurrogate.objective import Objective, certificate  # noqa: E402
+from ecosurrogate.settings import resolve  # noqa: E402
+from fftmech import Load, solve  # noqa: E402
+from fftmech.microstructure import polycrystal  # noqa: E402
+
+MODELS = {
+    "unet": {},
+    "w-eco": {},
+    "s-eco": {"options": {"stress_functions": "beltrami"}},
+    "p-eco": {},
+    "p-eco-stepped": {},
+    "p-eco-iterated": {"options": {"corrections": 1}},
+}
+
+
+def sample(res):
+    body, load = polycrystal(res, 8, seed=0), Load.uniaxial("xx", 8e-5)
+    solved = solve(body, load, tolerance=1e-8)
+    fields = (field.astype("float32") for field in (solved.strain, solved.stress))
+    return Example(body, load, *fields, body.phase[None] >= 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(MODELS))
+def test_one_sample_is_learned_a_hundredfold_in_two_minutes(name):
+    # odd: on even grids some stresses are out of reach of stress functions
+    example = sample(9)
+    config = resolve({"model": name, "preset": "small", **MODELS[name]})
+    encoder = Encoder.fit([example], "rotated", config.representation)
+    batch = encoder.batch([example])
+    torch.manual_seed(0)
+    model = make_model(config)
+    objective = Objective(config, pores=False, labels=True)
+    optimizer = torch.optim.Adam(model.parameters())
+
+    def size(prediction, loss):
+        # the loss of iterated models is a logarithm
+        iterated = name == "p-eco-iterated"
+        return certificate(prediction, batch).item() ** 2 if iterated else loss.item()
+
+    first, least, start = None, math.inf, time.monotonic()
+    step = 0
+    while (part := (time.monotonic() - start) / 120) < 1:
+        for group in optimizer.param_groups:
+            group["lr"] = 1e-5 + 3e-3 * (1 + math.cos(math.pi * part)) / 2
+        prediction = model(batch.bodies)
+        loss, _ = objective(prediction, batch)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        value = size(prediction, loss)
+        first, least, step = first or value, min(least, value), step + 1
+        if least < first / 100:
+            break
+    assert least < first / 100, (step, first, least)
