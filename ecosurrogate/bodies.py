@@ -30,8 +30,11 @@ class Bodies:
     ----------
     operators
         Of their grid, with voxels of edge 1; the reference medium has 2 G = 1.
-    stiffness
-        C / 2 G, Mandel (B, 6, 6, X, Y, Z).
+    tables
+        C / 2 G of every phase of every body, and its inverse, zero in pores: Mandel
+        (2, 6, 6, P).
+    phase
+        Row of each voxel in the tables, (B, X, Y, Z).
     load
         Prescribed means, in the units below.
     strain_unit, stress_unit
@@ -41,27 +44,36 @@ class Bodies:
     """
 
     operators: Operators
-    stiffness: Tensor
+    tables: Tensor
+    phase: Tensor
     load: MeanLoad
     strain_unit: Tensor
     stress_unit: Tensor
     inputs: Tensor
 
     def __len__(self) -> int:
-        return len(self.stiffness)
+        return len(self.phase)
+
+    @cached_property
+    def stiffness(self) -> Tensor:
+        """C / 2 G, Mandel (B, 6, 6, X, Y, Z)."""
+        return self._field(self.tables[0])
 
     @cached_property
     def compliance(self) -> Tensor:
-        """C^-1, (B, 6, 6, X, Y, Z); zero in pores, where there is none."""
-        C = self.stiffness.permute(0, 3, 4, 5, 1, 2)
-        solid = self.solid[:, 0, ..., None, None]
-        inverse = torch.linalg.inv(torch.where(solid, C, torch.eye(6).to(C)))
-        return torch.where(solid, inverse, 0).permute(0, 4, 5, 1, 2, 3).contiguous()
+        """Its inverse, (B, 6, 6, X, Y, Z); zero in pores, where there is none."""
+        return self._field(self.tables[1])
 
     @cached_property
     def solid(self) -> Tensor:
         """Voxels that are no pore, boolean (B, 1, X, Y, Z)."""
-        return (self.stiffness != 0).any(dim=2).any(dim=1, keepdim=True)
+        solid = (self.tables[0] != 0).any(dim=1).any(dim=0)
+        return solid[self.phase.long()][:, None]
+
+    @cached_property
+    def without_pores(self) -> Tensor:
+        """Bodies in which no voxel is a pore, boolean (B, 1, 1, 1, 1)."""
+        return self.solid.flatten(1).all(dim=1)[:, None, None, None, None]
 
     @cached_property
     def mean(self) -> Tensor:
@@ -73,12 +85,21 @@ class Bodies:
         """Return the batch on another device."""
         return Bodies(
             self.operators,
-            self.stiffness.to(device),
+            self.tables.to(device),
+            self.phase.to(device),
             MeanLoad(*(part.to(device) for part in self.load)),
             self.strain_unit.to(device),
             self.stress_unit.to(device),
             self.inputs.to(device),
         )
+
+    def _field(self, table: Tensor) -> Tensor:
+        """Values at each voxel, (6, 6, P) -> (B, 6, 6, X, Y, Z)."""
+        count, *shape = self.phase.shape
+        made = table.new_empty(count, 36, self.phase[0].numel())
+        for field, phase in zip(made, self.phase.flatten(1), strict=True):
+            torch.index_select(table.flatten(0, 1), 1, phase, out=field)
+        return made.reshape(count, 6, 6, *shape)
 
 
 def bodies(
@@ -122,13 +143,14 @@ def bodies(
     shear = [reference_medium(body)[1] for body in microstructures]
     strain_unit = [_size(load, G) for load, G in zip(loads, shear, strict=True)]
     stress_unit = [2 * G * e for G, e in zip(shear, strain_unit, strict=True)]
-    fields = [_field(b, 2 * G) for b, G in zip(microstructures, shear, strict=True)]
+    tables, phase = _tables(microstructures, [2 * G for G in shear], dtype)
     load = MeanLoad.of(loads, torch.empty(0, dtype=torch.float64))
     strain = torch.tensor(strain_unit, dtype=torch.float64)
     stress = torch.tensor(stress_unit, dtype=torch.float64)
     return Bodies(
         Operators(scheme, Grid(shape, (1.0, 1.0, 1.0)), ratio / 2, 0.5),
-        torch.as_tensor(np.stack(fields), dtype=dtype),
+        tables,
+        phase,
         MeanLoad(
             (load.strain / strain[:, None]).to(dtype),
             (load.stress / stress[:, None]).to(dtype),
@@ -140,11 +162,28 @@ def bodies(
     )
 
 
-def _field(body: Microstructure, unit: float) -> np.ndarray:
-    """C / unit at each voxel, (6, 6, X, Y, Z)."""
-    assert body.stiffness is not None
-    table = np.nan_to_num(body.stiffness) / unit
-    return np.moveaxis(table[body.phase], (3, 4), (0, 1))
+def _tables(
+    microstructures: Sequence[Microstructure],
+    units: Sequence[float],
+    dtype: torch.dtype,
+) -> tuple[Tensor, Tensor]:
+    """`tables` and `phase` of bodies, stiffness in a unit of each."""
+    tables, phase, start = [], [], 0
+    for body, unit in zip(microstructures, units, strict=True):
+        assert body.stiffness is not None
+        used = body.phases
+        rows = np.empty(len(body.counts), np.int32)
+        rows[used] = np.arange(start, start + len(used))
+        tables.append(np.nan_to_num(body.stiffness[used]) / unit)
+        phase.append(rows[body.phase])
+        start += len(used)
+    C = np.concatenate(tables)
+    # what is too soft for the type is a pore in both tables
+    solid = (torch.as_tensor(C, dtype=dtype) != 0).flatten(1).any(dim=1).numpy()
+    S = np.zeros_like(C)
+    S[solid] = np.linalg.inv(C[solid])
+    both = np.ascontiguousarray(np.stack([C, S]).transpose(0, 2, 3, 1))
+    return torch.as_tensor(both, dtype=dtype), torch.as_tensor(np.stack(phase))
 
 
 def _size(load: Load, shear: float) -> float:

@@ -85,7 +85,8 @@ class Batch(NamedTuple):
 class Examples(Sequence[Example]):
     """The samples of one split of a dataset, each under each of its loads.
 
-    What was read is kept as long as it fits in a third of the memory that was free.
+    What was read is kept as long as it fits in a third of the memory that was free, or
+    in this process's share of that third.
 
     Parameters
     ----------
@@ -99,6 +100,8 @@ class Examples(Sequence[Example]):
         Take that many samples, the first ones; all if None.
     orientation
         Whether bodies keep the orientations of their phases.
+    readers
+        Processes of this machine that read the same samples.
 
     Raises
     ------
@@ -113,6 +116,7 @@ class Examples(Sequence[Example]):
         res: int | None = None,
         count: int | None = None,
         orientation: bool = True,
+        readers: int = 1,
     ) -> None:
         card = Dataset(directory).card
         low = card.levels[-1]
@@ -130,7 +134,7 @@ class Examples(Sequence[Example]):
         self.used = available if count is None else count
         self.orientation = orientation
         self._kept: dict[int, list[Example]] = {}
-        self._room = _free_memory() // 3
+        self._room = _free_memory() // (3 * readers)
 
     @cached_property
     def loads(self) -> int:

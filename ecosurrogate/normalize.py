@@ -63,14 +63,16 @@ class Normalization:
                 f"normalisation with {len(self.shift)} shift(s) and {len(self.scale)} "
                 "scale(s): expected one of each for every channel"
             )
-        if not all(map(isfinite, self.shift + self.scale)) or min(self.scale) <= 0:
-            raise InputError(
-                f"normalisation with shifts {self.shift}, scales {self.scale}: "
-                "expected finite shifts and positive scales"
-            )
+        for k, (shift, scale) in enumerate(zip(self.shift, self.scale, strict=True)):
+            if not (isfinite(shift) and isfinite(scale) and scale > 0):
+                raise InputError(
+                    f"normalisation with shift {shift}, scale {scale} of channel {k}: "
+                    "expected a finite shift and a positive scale"
+                )
         if self.shared and len(set(self.scale)) > 1:
             raise InputError(
-                f"normalisation with scales {self.scale}: expected one for all channels"
+                f"normalisation with scales from {min(self.scale)} to "
+                f"{max(self.scale)}: expected one for all channels"
             )
 
     @classmethod
@@ -145,7 +147,8 @@ class Normalization:
             if isinstance(error, InputError):
                 raise
             raise InputError(
-                f"normalisation {data!r}: expected shift, scale, kind and shared"
+                f"normalisation {str(data)[:60]!r}: expected shift, scale, kind and "
+                "shared, with a number for each channel"
             ) from None
 
 

@@ -12,6 +12,7 @@ from torch import nn
 from ecosurrogate.checkpoint import CARD, RunCard, make_model, read_run, versions
 from ecosurrogate.config import Settings
 from ecosurrogate.data import Batch, Examples, Sampler, allowed_moves
+from ecosurrogate.devices import Devices, choose
 from ecosurrogate.encoder import Encoder
 from ecosurrogate.objective import Objective
 from ecosurrogate.operators import Operators
@@ -37,6 +38,8 @@ class Run:
         Examples.
     sampler
         Order and symmetries of the training set.
+    devices
+        The device of this process, which takes its part of each batch.
     resume
         Whether the folder holds the run already.
     """
@@ -48,8 +51,13 @@ class Run:
     train: Examples
     val: Examples
     sampler: Sampler
-    device: torch.device
+    devices: Devices
     resume: bool
+
+    @property
+    def device(self) -> torch.device:
+        """Where this process computes."""
+        return self.devices.device
 
     @property
     def parameters(self) -> int:
@@ -57,8 +65,9 @@ class Run:
         return sum(p.numel() for p in self.model.parameters())
 
     def batch(self, step: int) -> Batch:
-        """Batch of a step."""
-        drawn = [self.train[i].moved(g) for i, g in self.sampler(step)]
+        """Batch of a step, this process's part of it."""
+        part = self.devices.part(self.sampler(step))
+        drawn = [self.train[i].moved(g) for i, g in part]
         return self.card.encoder.batch(drawn).to(self.device)
 
 
@@ -69,7 +78,7 @@ def prepare(
     *,
     resume: bool = False,
     force: bool = False,
-    device: str = "cpu",
+    device: str | Devices = "cpu",
 ) -> Run:
     """Read the data, make the model, check that they and the folder go together.
 
@@ -86,14 +95,14 @@ def prepare(
     force
         Replace the run in that folder.
     device
-        "cpu" or "cuda".
+        "cpu" or "cuda"; one of several processes gives what `devices.processes` did.
 
     Raises
     ------
     InputError
         Anything that does not go together, before anything is written.
     """
-    place = _device(device)
+    devices = Devices(choose(device)) if isinstance(device, str) else device
     folder = Path(folder)
     resume = _check_folder(folder, resume, force)
     before = read_run(folder) if resume else None
@@ -108,6 +117,7 @@ def prepare(
             draft.res,
             draft.count if split == "train" else None,
             orientation=draft.representation not in ("indicator", "stiffness"),
+            readers=devices.neighbours,
         )
         for split in ("train", "val")
     )
@@ -120,25 +130,27 @@ def prepare(
     if before:
         _check_data(dataset, before, data)
     config = before.config if before else resolve(settings, pores)
+    _check_batch(config.batch, devices.size)
     objective = Objective(config, pores, labels)
     moves = allowed_moves(config, scheme, train)
     torch.manual_seed(config.seed)
-    model = make_model(config).to(place)
+    model = make_model(config).to(devices.device)
     card = before
     if card is None:
         bodies = (train[i] for i in range(0, len(train), train.loads))
         encoder = Encoder.fit(bodies, scheme, config.representation)
         card = RunCard(config, encoder, data, train.card.units, versions())
     sampler = Sampler(len(train), config.batch, config.seed, moves)
-    return Run(folder, card, model, objective, train, val, sampler, place, bool(before))
+    parts = (card, model, objective, train, val, sampler, devices)
+    return Run(folder, *parts, resume=bool(before))
 
 
-def _device(name: str) -> torch.device:
-    if name not in ("cpu", "cuda"):
-        raise InputError(f"device {name!r}: expected cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("device cuda: torch finds no GPU; use --device cpu")
-    return torch.device(name)
+def _check_batch(batch: int, size: int) -> None:
+    if batch % size:
+        raise InputError(
+            f"batch {batch} for {size} processes: expected a multiple; take --batch "
+            f"{size * (batch // size + 1)}, or start as many processes as divide it"
+        )
 
 
 def _survey(*parts: Examples) -> tuple[bool, bool]:

@@ -3,6 +3,7 @@
 from os import PathLike
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +16,9 @@ _COUNTERS = ("step", "skipped", "in_row")
 
 
 class State:
-    """Model, averaged weights, optimizer, random numbers and counters.
+    """Model, averaged weights, optimizer and counters.
+
+    Random numbers are no part of it: `seed_step` draws those of a step anew.
 
     Parameters
     ----------
@@ -89,7 +92,6 @@ class State:
         if len(counters) < len(_COUNTERS):
             raise InputError(f"{path}: damaged (counters {short(note)}); restore it")
         try:
-            torch.set_rng_state(found.pop("random"))
             if self.scaler.is_enabled():
                 self.scaler.load_state_dict(note["scaler"])
         except (RuntimeError, KeyError, TypeError) as error:
@@ -100,7 +102,7 @@ class State:
         self.step, self.skipped, self.in_row = counters
 
     def _tensors(self) -> dict[str, Tensor]:
-        """All of it by name; but for the random numbers' state, no copies."""
+        """All of it by name, no copies."""
         moments = {
             f"optimizer/{name}/{kind}": value
             for name, parameter in self.parameters.items()
@@ -110,8 +112,17 @@ class State:
             **{f"model/{name}": v for name, v in self.model.state_dict().items()},
             **{f"average/{name}": v for name, v in self.average.items()},
             **moments,
-            "random": torch.get_rng_state(),
         }
+
+
+def seed_step(seed: int, step: int, rank: int) -> None:
+    """Begin the random numbers of a step, on every device of this process.
+
+    They follow from the arguments alone, as the samples of a step do: a run goes on
+    anywhere, with the same dropout.
+    """
+    numbers = np.random.SeedSequence([seed, step, rank])
+    torch.manual_seed(int(numbers.generate_state(1, np.uint64)[0]))
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -2,12 +2,14 @@
 
 AdamW with the paper's groups, linear warm-up and cosine (Oommen et al. 2025, Methods),
 mixed precision, clipped gradients, averaged weights. A run that was killed and resumed
-ends with the same weights as one that was not, on a CPU to the last bit.
+ends with the same weights as one that was not: on CPUs, and by as many processes, to
+the last bit.
 """
 
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from math import cos, isfinite, pi
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +22,7 @@ from ecosurrogate.config import Config
 from ecosurrogate.interruption import Interruption
 from ecosurrogate.log import CURVES, EVENTS, NAME, Log
 from ecosurrogate.run import Run
-from ecosurrogate.state import State
+from ecosurrogate.state import State, seed_step
 from ecosurrogate.tensor_file import write_tensors
 from ecosurrogate.validation import validate
 from fftmech.errors import InputError
@@ -71,6 +73,9 @@ class Outcome(NamedTuple):
 def fit(run: Run, progress: Progress | None = None) -> Outcome:
     """Train to the last step.
 
+    Of several processes (`ecosurrogate.devices`) all call this; the first one writes,
+    calls `progress`, and alone knows the losses and errors of the outcome.
+
     Raises
     ------
     InputError
@@ -81,46 +86,30 @@ def fit(run: Run, progress: Progress | None = None) -> Outcome:
         The disk is full, for instance; the last checkpoint stays.
     """
     start = time.monotonic()
-    folder, config, model = run.folder, run.card.config, run.model
-    folder.mkdir(exist_ok=True)
-    with locked(folder):
-        _remove_leftovers(folder)
-        # not the numbers that made the initial weights
-        torch.manual_seed(config.seed + 1)
-        state = State(config, model)
-        if run.resume:
-            if (folder / STATE).exists():
-                state.read(folder / STATE)
-        else:
-            _clear(folder)
-            write_run(folder, run.card)
-        model.train()
-        errors: dict[str, float] = {}
-        with Log(folder, state.step) as log, Interruption() as interruption:
-            while state.step < config.steps:
-                try:
-                    loss = _step(run, state, log)
-                except RuntimeError as error:
-                    raise _explained(error, run) from error
-                if state.in_row == PATIENCE:
-                    # the last checkpoint is better than these weights
-                    break
-                last = state.step == config.steps
-                if len(run.val) and (last or not state.step % config.validate_every):
-                    errors = _validate(run, state)
-                    log.add({"step": state.step, "validation": errors})
-                    log.draw()
-                if last or interruption.asked or not state.step % config.save_every:
-                    _save(folder, state)
-                if progress:
-                    progress(state.step, config.steps, loss, errors)
-                if interruption.asked and not last:
-                    raise KeyboardInterrupt
+    folder, config, first = run.folder, run.card.config, run.devices.first
+    # others may still look for a run in the folder
+    run.devices.wait()
+    with ExitStack() as stack:
+        if first:
+            folder.mkdir(exist_ok=True)
+            stack.enter_context(locked(folder))
+            _remove_leftovers(folder)
+            if not run.resume:
+                _clear(folder)
+                write_run(folder, run.card)
+        state = State(config, run.model)
+        if run.resume and (folder / STATE).exists():
+            state.read(folder / STATE)
+        log = stack.enter_context(Log(folder, state.step)) if first else None
+        interruption = stack.enter_context(Interruption())
+        _train(run, state, log, interruption, progress)
+        if log:
             log.draw(at_once=True)
-        if state.in_row < PATIENCE:
-            # a kill between the two files of the last checkpoint left older weights
-            _save_weights(folder, state)
-    return _outcome(state, log.records, time.monotonic() - start)
+            if state.in_row < PATIENCE:
+                # a kill between the two files of the last checkpoint left older weights
+                _save_weights(folder, state)
+    records = log.records if log else []
+    return _outcome(state, records, time.monotonic() - start)
 
 
 def learning_rate(config: Config, step: int) -> float:
@@ -132,22 +121,66 @@ def learning_rate(config: Config, step: int) -> float:
     return config.lr * (wave + (1 - wave) / 50)
 
 
-def _step(run: Run, state: State, log: Log) -> float | None:
-    """One step of the optimizer; its loss, None if the batch was skipped."""
+def _train(
+    run: Run,
+    state: State,
+    log: Log | None,
+    interruption: Interruption,
+    progress: Progress | None,
+) -> None:
+    """All steps that are left; the one process with a log writes and reports."""
+    config, devices = run.card.config, run.devices
+    errors: dict[str, float] = {}
+    run.model.train()
+    while state.step < config.steps:
+        try:
+            record = _step(run, state)
+        except RuntimeError as error:
+            raise _explained(error, run) from error
+        if log:
+            log.add(record)
+        if state.in_row == PATIENCE:
+            # the last checkpoint is better than these weights
+            return
+        last = state.step == config.steps
+        if len(run.val) and (last or not state.step % config.validate_every):
+            errors = _validate(run, state)
+            if log:
+                log.add({"step": state.step, "validation": errors})
+                log.draw()
+        asked = devices.any(interruption.asked)
+        if log and (last or asked or not state.step % config.save_every):
+            _save(run.folder, state)
+        if log and progress:
+            loss = record["loss"] if isfinite(record["grad_norm"]) else None
+            progress(state.step, config.steps, loss, errors)
+        if asked and not last:
+            # an end with another exit code than 0 would cut the checkpoint short
+            devices.wait()
+            raise KeyboardInterrupt
+
+
+def _step(run: Run, state: State) -> dict[str, Any]:
+    """One step of the optimizer; its record for the log."""
     start = time.monotonic()
     config, model, optimizer = run.card.config, state.model, state.optimizer
     lr = learning_rate(config, state.step)
     for group in optimizer.param_groups:
         group["lr"] = lr
     batch = run.batch(state.step)
+    seed_step(config.seed, state.step, run.devices.rank)
     lower = _TYPES[config.precision]
     with torch.autocast(run.device.type, lower, config.precision != "fp32"):
         prediction = model(batch.bodies)
     loss, terms = run.objective(prediction, batch)
+    # of the whole batch: finite for all processes or for none
+    means = run.devices.mean(torch.stack([loss, *terms.values()]).detach())
+    whole, *values = means.tolist()
     norm = float("nan")
-    if isfinite(loss.item()):
+    if isfinite(whole):
         optimizer.zero_grad()
         state.scaler.scale(loss).backward()
+        run.devices.average_gradients(model.parameters())
         state.scaler.unscale_(optimizer)
         norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip).item()
         if isfinite(norm):
@@ -159,18 +192,15 @@ def _step(run: Run, state: State, log: Log) -> float | None:
     state.in_row = state.in_row + 1 if skip else 0
     if not skip:
         state.update_average(config.ema)
-    log.add(
-        {
-            "step": state.step,
-            "loss": loss.item(),
-            "terms": {name: value.item() for name, value in terms.items()},
-            "lr": lr,
-            "grad_norm": norm,
-            "skipped": state.skipped,
-            "seconds": round(time.monotonic() - start, 4),
-        }
-    )
-    return None if skip else loss.item()
+    return {
+        "step": state.step,
+        "loss": whole,
+        "terms": dict(zip(terms, values, strict=True)),
+        "lr": lr,
+        "grad_norm": norm,
+        "skipped": state.skipped,
+        "seconds": round(time.monotonic() - start, 4),
+    }
 
 
 def _explained(error: RuntimeError, run: Run) -> Exception:
@@ -178,9 +208,10 @@ def _explained(error: RuntimeError, run: Run) -> Exception:
     text = str(error)
     if "out of memory" not in text and "can't allocate memory" not in text:
         return error
+    count = run.card.config.batch // run.devices.size
     return InputError(
-        f"out of memory in a step of {run.card.config.batch} bodies of "
-        f"{run.train.res}^3 voxels; lower batch, or choose a smaller preset or res"
+        f"out of memory in a step of {count} bodies of {run.train.res}^3 voxels; lower "
+        "batch, or choose a smaller preset or res"
     )
 
 
@@ -191,7 +222,8 @@ def _validate(run: Run, state: State) -> dict[str, float]:
         run.val,
         run.card.encoder,
         run.objective,
-        run.card.config.batch,
+        run.card.config.batch // run.devices.size,
+        run.devices,
     )
 
 

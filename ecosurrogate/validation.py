@@ -8,11 +8,14 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ecosurrogate.data import Batch, Example
+from ecosurrogate.devices import Devices
 from ecosurrogate.encoder import Encoder
 from ecosurrogate.losses import window_average
 from ecosurrogate.models import Prediction
 from ecosurrogate.objective import Objective, certificate
 from fftmech.metrics import nrmse
+
+_NAMES = ("loss", "strain", "stress", "certificate")
 
 
 def validate(
@@ -22,6 +25,7 @@ def validate(
     encoder: Encoder,
     objective: Objective,
     batch: int,
+    devices: Devices | None = None,
 ) -> dict[str, float]:
     """Mean errors of a model with other weights than its own, in single precision.
 
@@ -35,29 +39,41 @@ def validate(
         Of the run.
     batch
         Examples at a time.
+    devices
+        Of this process, one of several that take turns; None of one that is alone. All
+        return the result.
 
     Returns
     -------
     dict
         loss; strain and stress: nRMSE over the standard deviation, at the resolution of
-        the labels and outside of pores, mean over components (where there are labels);
+        the labels and outside of pores, mean over the components that do not vanish
+        (where there are labels);
         certificate: relative energy error (of admissible fields in bodies without
         pores).
     """
     device = next(iter(weights.values())).device
+    devices = devices or Devices(device)
     training = model.training
     model.eval()
-    found: dict[str, list[float]] = {}
+    # of each example, and whether it is known
+    found = torch.zeros(2, len(_NAMES), len(examples), dtype=torch.float64)
     try:
-        for start in range(0, len(examples), batch):
+        for start in range(devices.rank * batch, len(examples), devices.size * batch):
             part = encoder.batch(examples[start : start + batch]).to(device)
             with torch.no_grad():
                 prediction = functional_call(model, dict(weights), (part.bodies,))
                 for name, values in _errors(prediction, part, objective).items():
-                    found.setdefault(name, []).extend(values)
+                    place = found[:, _NAMES.index(name), start : start + batch]
+                    place[0], place[1] = torch.tensor(values, dtype=torch.float64), 1
     finally:
         model.train(training)
-    return {name: float(np.mean(values)) for name, values in found.items()}
+    errors, known = devices.sum(found).cpu().numpy()
+    return {
+        name: float(errors[k][known[k] > 0].mean())
+        for k, name in enumerate(_NAMES)
+        if known[k].any()
+    }
 
 
 def _errors(
@@ -72,7 +88,7 @@ def _errors(
             x, y, z = label.shape[-3:]
             field = window_average(getattr(prediction, name), (x, y, z))
             errors[name] = [
-                float(nrmse(p, r, "std", mask[0]).mean())
+                _mean(nrmse(p, r, "std", mask[0]))
                 for p, r, mask in zip(
                     field.cpu().numpy(),
                     label.cpu().numpy(),
@@ -83,3 +99,9 @@ def _errors(
     if objective.admissible and bool(batch.bodies.solid.all()):
         errors["certificate"] = certificate(prediction, batch).tolist()
     return errors
+
+
+def _mean(errors: np.ndarray) -> float:
+    """Mean of components; one that vanishes in the label has no scale."""
+    scaled = errors[~np.isinf(errors)]
+    return float(scaled.mean()) if len(scaled) else float("inf")

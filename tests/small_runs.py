@@ -71,7 +71,7 @@ def one_line(refusal) -> str:
 SERVER = """
 import os, signal, sys
 import torch
-import ecosurrogate.log, ecosurrogate.train
+import ecosurrogate.log, ecosurrogate.objective, ecosurrogate.train
 from fftmech_cli.ecosr_main import main
 
 torch.set_num_threads(1)
@@ -90,12 +90,23 @@ def kill_at_change(number, folder):
     sys.addaudithook(hook)
 
 def at_step(number, signal_number):
-    add = ecosurrogate.log.Log.add
-    def adding(self, record):
-        add(self, record)
+    step = ecosurrogate.train._step
+    def stepping(run, state):
+        record = step(run, state)
         if record["step"] == number:
             os.kill(os.getpid(), signal_number)
-    ecosurrogate.log.Log.add = adding
+        return record
+    ecosurrogate.train._step = stepping
+
+def nan_at_step(number):
+    objective = ecosurrogate.objective.Objective
+    call = objective.__call__
+    def calling(self, *given):
+        nonlocal number
+        number -= 1
+        loss, terms = call(self, *given)
+        return (loss * float("nan") if number == 0 else loss), terms
+    objective.__call__ = calling
 
 for request in sys.stdin:
     what, number, folder, *line = request.split()
@@ -107,6 +118,8 @@ for request in sys.stdin:
             kill_at_change(int(number), folder)
         if what in ("SIGKILL", "SIGTERM", "SIGINT"):
             at_step(int(number), getattr(signal, what))
+        if what == "nan":
+            nan_at_step(int(number))
         code = 0
         try:
             main(line)
@@ -116,27 +129,37 @@ for request in sys.stdin:
     print(os.waitpid(process, 0)[1], flush=True)
 """
 """Runs lines of `ecosr`, each in a process of its own that need not import torch again,
-and ends it at a step, or right before its n-th change to the files of a folder."""
+and ends it at a step, or right before its n-th change to the files of a folder; or
+spoils the loss of a step."""
 
 
 class Server:
-    """Runs lines in processes that end as they are told."""
+    """Runs lines in processes that end as they are told, in an environment."""
 
-    def __init__(self):
+    def __init__(self, **environment):
         self.process = subprocess.Popen(
             [sys.executable, "-c", SERVER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
         )
 
     def __call__(self, line, folder="-", what="-", number=0) -> int:
         """Exit code of a line, negative for a signal."""
-        assert self.process.stdin and self.process.stdout
+        self.begin(line, folder, what, number)
+        return self.end()
+
+    def begin(self, line, folder="-", what="-", number=0):
+        """Begin to run a line."""
+        assert self.process.stdin
         self.process.stdin.write(f"{what} {number} {folder} {line}\n")
         self.process.stdin.flush()
+
+    def end(self) -> int:
+        """Exit code of the line that was begun."""
+        assert self.process.stdout
         return os.waitstatus_to_exitcode(int(self.process.stdout.readline()))
 
 
