@@ -21,15 +21,15 @@ from ecosurrogate.blocks import (
     Compatibility,
     Equilibrium,
     Gains,
-    MeanField,
     Projection,
     StressFunctions,
 )
 from ecosurrogate.bodies import Bodies
 from ecosurrogate.descent import Descent, better, least, size
 from ecosurrogate.energies import ENERGIES, Kind, StrainEnergy, StressEnergy
-from ecosurrogate.fields import average, one_of, single
+from ecosurrogate.fields import one_of, single
 from ecosurrogate.losses import apply
+from ecosurrogate.means import Means
 from ecosurrogate.networks.base import Network
 from fftmech.errors import InputError
 
@@ -257,41 +257,6 @@ class IteratedPECO(nn.Module):
         if last:
             strain = better(StrainEnergy(bodies), last[0], strain)
         return strain, x
-
-
-class Means(nn.Module):
-    """Means of strain and stress: prescribed ones, and the best free ones.
-
-    Free mean strains minimise the energy. Free mean stresses minimise the complementary
-    energy, or, in bodies with pores, where there is none, are those of C e.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.solved = {f: MeanField(f, "solved") for f in ("strain", "stress")}
-        self.given = MeanField("stress", "predicted")
-
-    def forward(
-        self, strain: Tensor, stress: Tensor, bodies: Bodies
-    ) -> tuple[Tensor, Tensor]:
-        """Replace both means."""
-        strain = self.strain(strain, bodies)
-        return strain, self.stress(stress, apply(bodies.stiffness, strain), bodies)
-
-    def strain(self, strain: Tensor, bodies: Bodies) -> Tensor:
-        """Replace the mean of a strain."""
-        return self.solved["strain"](strain, bodies.load, bodies.stiffness)
-
-    def stress(self, stress: Tensor, C_e: Tensor, bodies: Bodies) -> Tensor:
-        """Replace the mean of a stress."""
-        without_pores = bodies.without_pores
-        if not bool(without_pores.any()):
-            return self.given(stress, bodies.load, average(C_e)[..., 0, 0, 0])
-        solved = self.solved["stress"](stress, bodies.load, bodies.compliance)
-        if bool(without_pores.all()):
-            return solved
-        given = self.given(stress, bodies.load, average(C_e)[..., 0, 0, 0])
-        return torch.where(without_pores, solved, given)
 
 
 MODELS: dict[str, type[nn.Module]] = {

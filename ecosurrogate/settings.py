@@ -6,6 +6,7 @@ are for minutes on a CPU.
 """
 
 import tomllib
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,23 @@ from fftmech.errors import InputError
 
 _LABELS = {"strain": 1.0, "stress": 4.7068}
 _NO_LABELS = {"hypercircle": 1.0}
+_MASKED = {"masked-labels": 1.0, "constitutive-squared": 1.0}
+_ENERGY = {"energy": 1.0}
 
 LOSSES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "unet": (_LABELS, {"masked-labels": 1.0}),
+    # the paper's weight is 100, in other units: here it makes stresses uniform
     "w-eco": (
-        {**_LABELS, "divergence": 100.0},
+        {**_LABELS, "divergence": 1.0},
         {"masked-labels": 1.0, "divergence": 1.0},
     ),
     "s-eco": (
         {**_LABELS, "constitutive": 1.3258},
-        {"masked-labels": 1.0, "constitutive-squared": 1.0},
+        _MASKED,
     ),
-    "p-eco": (_NO_LABELS, _NO_LABELS),
-    "p-eco-stepped": (_NO_LABELS, _NO_LABELS),
-    "p-eco-iterated": (_NO_LABELS, _NO_LABELS),
+    "p-eco": (_NO_LABELS, _MASKED),
+    "p-eco-stepped": (_NO_LABELS, _MASKED),
+    "p-eco-iterated": (_ENERGY, _ENERGY),
 }
 """Weights of the loss's terms by model: without pores (eqs. 17, 18), and with pores
 (eqs. 15, 16)."""
@@ -93,14 +97,28 @@ def read_settings(path: str | PathLike) -> dict[str, Any]:
     InputError
         No such file, no TOML, or a name that is no setting.
     """
+    settings = read_toml(path)
     try:
-        settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         check_names(settings)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return settings
+
+
+def read_toml(path: str | PathLike) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    InputError
+        No such file, or no TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; check the name") from None
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
-    return settings
 
 
 def parse_setting(text: str) -> dict[str, Any]:
@@ -112,17 +130,29 @@ def parse_setting(text: str) -> dict[str, Any]:
         No such setting, or not of this form.
     """
     key, equals, value = (part.strip() for part in text.partition("="))
-    names = key.split(".")
-    if not equals or not all(names):
+    if not equals or not all(key.split(".")):
         raise InputError(f"{text!r}: expected key=value, for instance lr=1e-3")
+    settings = nested({key: parse_value(value)})
+    check_names(settings)
+    return settings
+
+
+def parse_value(text: str) -> Any:
+    """Value of TOML, or else the text itself."""
     try:
-        nested: Any = tomllib.loads(f"value = {value}")["value"]
+        return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        nested = value
-    for name in reversed(names):
-        nested = {name: nested}
-    check_names(nested)
-    return nested
+        return text
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of values by dotted keys."""
+    parts: list[dict[str, Any]] = []
+    for key, value in values.items():
+        for name in reversed(key.split(".")):
+            value = {name: value}
+        parts.append(value)
+    return join(*parts)
 
 
 def join(*parts: Settings) -> dict[str, Any]:

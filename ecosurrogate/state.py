@@ -135,7 +135,8 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
     }
     decayed, others = [], []
     for parameter in model.parameters():
-        plain = parameter.ndim > 1 and id(parameter) not in in_blocks
+        # a bias may have axes of length 1, that it is added to a field
+        plain = parameter.squeeze().ndim > 1 and id(parameter) not in in_blocks
         (decayed if plain else others).append(parameter)
     return [
         {"params": decayed, "weight_decay": weight_decay},
