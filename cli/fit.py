@@ -2,12 +2,12 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecosurrogate.config import MODELS, SIZES
+from ecosurrogate.config import BACKBONES, MODELS, SIZES
 from ecosurrogate.settings import join, parse_setting, read_settings
 from fftmech.errors import InputError
 from fftmech_cli.method import device_option
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--model", type=click.Choice(MODELS), help="[default: p-eco-iterated]  See below."
+)
+@click.option(
+    "--backbone",
+    type=click.Choice(BACKBONES),
+    help="Network; fno and tfno come with the extra neuraloperator.  [default: by model]",
 )
 @click.option(
     "--preset",
@@ -80,37 +85,54 @@ def fit(
 
     Example: ecosr fit grains -o run --model p-eco-iterated --preset smoke
     """
-    settings = join(
-        read_settings(config) if config else {},
-        {name: value for name, value in given.items() if value is not None},
-        *map(parse_setting, assignments),
-    )
-    prepare, train = _modules()
-    run = prepare(dataset, output, settings, resume=resume, force=force, device=device)
-    for line in _description(run):
+    processes, failed, prepare, train = _modules()
+    try:
+        with processes(device) as devices:
+            settings = join(
+                read_settings(config) if config else {},
+                {name: value for name, value in given.items() if value is not None},
+                *map(parse_setting, assignments),
+            )
+            run = prepare(
+                dataset, output, settings, resume=resume, force=force, device=devices
+            )
+            return _train(run, train, as_json)
+    except failed:
+        # as that process does, which says why
+        return 2
+
+
+def _train(run: "Run", train: Any, as_json: bool) -> int:
+    """Train, and return the exit code; of several processes one speaks."""
+    silent = not run.devices.first
+    for line in () if silent else _description(run):
         click.echo(line, err=as_json)
     try:
-        with _bar() as progress:
+        with nullcontext() if silent else _bar() as progress:
             outcome = train(run, progress)
     except KeyboardInterrupt:
-        click.echo(
-            f"Interrupted: {output} is kept, and the same command with --resume "
-            "continues it.",
-            err=True,
-        )
+        if not silent:
+            click.echo(
+                f"Interrupted: {run.folder} is kept, and the same command with "
+                "--resume continues it.",
+                err=True,
+            )
         return INTERRUPTED
+    code = 0 if outcome.status == "done" else NOT_CONVERGED
+    if silent:
+        return code
     if as_json:
         print_json(_document(run, outcome))
     else:
         click.echo(_summary(run, outcome))
-    if outcome.status != "done":
+    if code:
         click.echo(f"Error: {outcome.status}: {outcome.advice}", err=True)
-        return NOT_CONVERGED
-    return 0
+    return code
 
 
-def _modules() -> tuple[Any, Any]:
+def _modules() -> tuple[Any, ...]:
     try:
+        from ecosurrogate.devices import OtherProcessError, processes
         from ecosurrogate.run import prepare
         from ecosurrogate.train import fit
     except ModuleNotFoundError as error:
@@ -120,7 +142,7 @@ def _modules() -> tuple[Any, Any]:
             f"training needs {error.name}, which is not installed; "
             'pip install "fftmech[surrogate]"'
         ) from None
-    return prepare, fit
+    return processes, OtherProcessError, prepare, fit
 
 
 def _description(run: "Run") -> Iterator[str]:

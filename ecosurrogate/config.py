@@ -19,6 +19,9 @@ ADMISSIBLE = MODELS[2:]
 SEE_LOAD = MODELS[4:]
 """Models that are shown the load; the others learn one."""
 
+BACKBONES = ("unet", "ddpm-unet", "fno", "tfno")
+"""Networks by name, those of `ecosurrogate.networks`, which needs torch."""
+
 SIZES = ("smoke", "small", "paper")
 """Presets."""
 

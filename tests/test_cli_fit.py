@@ -38,7 +38,7 @@ def test_a_run_says_what_it_trains_on_what_and_how_well(grains8, tmp_path):
         "polycrystal: 5 examples for training, 2 for validation, bodies of 8^3 "
         "voxels, labels of 4^3"
     )
-    assert loss == "loss 1 hypercircle; 4 steps of 2"
+    assert loss == "loss 1 energy; 4 steps of 2"
     assert summary.startswith(f"{tmp_path / 'run'}: step 4 of 4, loss -")
     for word in ("validation at 4^3 strain nRMSE 0.", "stress nRMSE", "certificate"):
         assert word in summary
@@ -114,7 +114,7 @@ REFUSED = {
     "--set batch=true": "batch True: expected a whole number",
     "--set loss=1": "loss 1: expected a table",
     "--set loss.strain=-1": "loss.strain -1: expected at least 0",
-    "--set loss.hypercircle=0": "every weight is 0",
+    "--set loss.energy=0": "every weight is 0",
     "--set betas=[0.9]": "betas [0.9]: expected two numbers",
     "--set ema=1": "ema 1",
     "--set precision=fp8": "precision 'fp8': expected one of fp32",
@@ -134,7 +134,8 @@ def test_bad_input_is_one_line(grains8, tmp_path, options):
 
 
 def test_pores_are_refused_without_labels_in_the_loss_and_told_how(pores8, tmp_path):
-    line = f"fit {pores8} -o {tmp_path / 'run'} --preset smoke --steps 1"
+    line = f"fit {pores8} -o {tmp_path / 'run'} --preset smoke --steps 1 --model p-eco"
+    line += " --set loss.hypercircle=1"
     message = refused(line)
     advice = message[message.index("--set") :].strip()
     assert "step 1 of 1" in run(f"{line} {advice}").stdout

@@ -1,4 +1,4 @@
-"""Laws of the backbones: shapes, translations, sizes of the paper."""
+"""Laws of the U-Nets: shapes, translations, sizes of the paper."""
 
 import numpy as np
 import pytest
@@ -10,9 +10,10 @@ from ecosurrogate.networks.convolution import coarsen, refine, wrap  # noqa: E40
 from fftmech import InputError  # noqa: E402
 
 PRESETS = ("smoke", "small", "paper")
+UNETS = ("unet", "ddpm-unet")
 
 
-@pytest.fixture(params=list(NETWORKS))
+@pytest.fixture(params=UNETS)
 def name(request):
     torch.manual_seed(3)
     return request.param

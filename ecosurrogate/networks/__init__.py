@@ -2,23 +2,29 @@
 
 from typing import Any
 
-from ecosurrogate.networks.base import Network, NetworkConfig
+from ecosurrogate.networks.base import Network, NetworkConfig, Presets
 from ecosurrogate.networks.ddpm_unet import DDPMUNet, DDPMUNetConfig
+from ecosurrogate.networks.neural_operators import FNO, FNOConfig, TFNOConfig
 from ecosurrogate.networks.unet import UNet, UNetConfig
 from fftmech.errors import InputError
 
-NETWORKS: dict[str, tuple[Any, type[NetworkConfig]]] = {
+NETWORKS: dict[str, tuple[Any, type[Presets]]] = {
     "unet": (UNet, UNetConfig),
     "ddpm-unet": (DDPMUNet, DDPMUNetConfig),
+    "fno": (FNO, FNOConfig),
+    "tfno": (FNO, TFNOConfig),
 }
 """Every network by name: the module and its configuration."""
 
 __all__ = [
+    "FNO",
     "NETWORKS",
     "DDPMUNet",
     "DDPMUNetConfig",
+    "FNOConfig",
     "Network",
     "NetworkConfig",
+    "TFNOConfig",
     "UNet",
     "UNetConfig",
     "make_network",

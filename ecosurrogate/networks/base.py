@@ -1,7 +1,7 @@
 """What every network is: hidden state, then head; and how its sizes are written."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
 
@@ -10,9 +10,30 @@ from fftmech.errors import InputError
 PADDINGS = ("circular", "zeros")
 
 
+class Presets:
+    """Sizes of a network that have names; subclasses set `presets`."""
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {}
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> Self:
+        """Return the sizes called `name`, with some of them replaced.
+
+        Raises
+        ------
+        InputError
+            No such preset.
+        """
+        if name not in cls.presets:
+            raise InputError(
+                f"preset {name!r}: expected one of {', '.join(cls.presets)}"
+            )
+        return cls(**{**cls.presets[name], **changes})
+
+
 @dataclass(frozen=True)
-class NetworkConfig:
-    """Sizes of a network, by level from the finest to the coarsest; JSON-ready.
+class NetworkConfig(Presets):
+    """Sizes of a U-Net, by level from the finest to the coarsest; JSON-ready.
 
     Parameters
     ----------
@@ -32,8 +53,6 @@ class NetworkConfig:
     channels: tuple[int, ...]
     groups: int
     padding: str = "circular"
-
-    presets: ClassVar[dict[str, dict[str, Any]]] = {}
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))
@@ -57,21 +76,6 @@ class NetworkConfig:
     def stride(self) -> int:
         """Fine voxels of a coarsest one along an axis: 2^(levels - 1)."""
         return 2 ** (len(self.channels) - 1)
-
-    @classmethod
-    def preset(cls, name: str, **changes: Any) -> "NetworkConfig":
-        """Return the sizes called `name`, with some of them replaced.
-
-        Raises
-        ------
-        InputError
-            No such preset.
-        """
-        if name not in cls.presets:
-            raise InputError(
-                f"preset {name!r}: expected one of {', '.join(cls.presets)}"
-            )
-        return cls(**{**cls.presets[name], **changes})
 
 
 class Network(nn.Module):
