@@ -1,0 +1,243 @@
+"""`ecosr tune`: try settings on a dataset, and keep the best."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ecosurrogate.config import BACKBONES, MODELS, SIZES
+from ecosurrogate.search_space import parse_dimension, read_study_file
+from ecosurrogate.settings import join, parse_setting
+from fftmech.errors import InputError
+from fftmech_cli.method import device_option
+from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, print_json
+
+if TYPE_CHECKING:
+    from ecosurrogate.journal import Trial
+    from ecosurrogate.study import Study, Watch
+
+
+@click.command()
+@click.argument("dataset", type=click.Path())
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(),
+    metavar="STUDY",
+    help="Folder of the study.",
+)
+@click.option(
+    "--model", type=click.Choice(MODELS), help="[default: p-eco-iterated]  See fit."
+)
+@click.option(
+    "--backbone", type=click.Choice(BACKBONES), help="Network.  [default: by model]"
+)
+@click.option(
+    "--preset",
+    type=click.Choice(SIZES),
+    help="Size of the network, steps and batch.  [default: small]",
+)
+@click.option(
+    "--trials",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Trials in all, those of an earlier call included.",
+)
+@click.option("--steps", type=click.IntRange(min=1), help="Steps of each trial.")
+@click.option("--batch", type=click.IntRange(min=1), help="Samples in each step.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Of the study and each trial. [default: 0]",
+)
+@click.option(
+    "--space",
+    "dimensions",
+    multiple=True,
+    metavar="KEY=LOW:HIGH[:log]",
+    help="What to try of a setting, or KEY=[VALUE, VALUE]; repeat it for several.",
+)
+@click.option(
+    "--config",
+    type=click.Path(),
+    metavar="FILE",
+    help="Settings in a TOML file, and what to try in its table [space].",
+)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting of every trial, which is not tried then; repeat it for several.",
+)
+@device_option
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def tune(
+    dataset: str,
+    output: str,
+    trials: int,
+    dimensions: tuple[str, ...],
+    config: str | None,
+    assignments: tuple[str, ...],
+    device: str,
+    as_json: bool,
+    **given: Any,
+) -> int:
+    """Train with different settings on the DATASET, and find the best ones.
+
+    Tried are learning rate, weight decay and, where the model has them, the weights of
+    its loss, gamma and dropout; --space adds to these or changes them, --set takes
+    away. The first trial has the defaults, the next ones are drawn, and after ten the
+    sampler (TPE) learns from what it has seen. Trials worse than half of the others at
+    the same step end early.
+
+    Each trial is a run in STUDY, which `ecosr predict` takes. Interrupted, the same
+    command continues; with more --trials it goes on. Needs the extra tune.
+
+    Example: ecosr tune grains -o study --model p-eco --preset smoke --trials 30
+    """
+    settings, space = read_study_file(config) if config else ({}, {})
+    settings = join(
+        settings,
+        {name: value for name, value in given.items() if value is not None},
+        *map(parse_setting, assignments),
+    )
+    for text in dimensions:
+        space = {**space, **parse_dimension(text)}
+    open_study, best_of = _modules()
+    study = open_study(dataset, output, settings, space, device=device)
+    for line in _description(study):
+        click.echo(line, err=as_json)
+    try:
+        with _bar(trials) as watch:
+            done = study.run(
+                trials, watch, lambda trial: click.echo(_line(trial), err=as_json)
+            )
+    except KeyboardInterrupt:
+        click.echo(
+            f"Interrupted: {output} is kept, and the same command continues it.",
+            err=True,
+        )
+        return INTERRUPTED
+    best = best_of(done)
+    if as_json:
+        print_json(_document(study, done, best))
+    elif best is not None:
+        click.echo(_summary(study, done, best))
+    if best is None:
+        click.echo(
+            f"Error: no trial of {len(done)} was trained to the end; narrow the space "
+            f"of lr, or see {study.folder / 'study.json'}",
+            err=True,
+        )
+        return NOT_CONVERGED
+    return 0
+
+
+def _modules() -> tuple[Any, Any]:
+    try:
+        from ecosurrogate.study import best_of
+        from ecosurrogate.tune import open_study
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "safetensors"):
+            raise
+        raise InputError(
+            f"tuning needs {error.name}, which is not installed; "
+            'pip install "fftmech[surrogate,tune]"'
+        ) from None
+    return open_study, best_of
+
+
+def _description(study: "Study") -> Iterator[str]:
+    data, shared = study.card["dataset"], study.settings
+    network = f"{shared.get('backbone', 'networks')} {shared['preset']}"
+    yield (
+        f"{shared['model']}, {network}; {data['kind']}: {data['train']} examples for "
+        f"training, {data['val']} for validation"
+    )
+    yield f"minimised: {study.error} on the validation set"
+    for key, dimension in study.space.items():
+        yield f"tried: {key} {dimension}"
+
+
+def _line(trial: "Trial") -> str:
+    error = "no error" if trial.error is None else f"{trial.error:.4g}"
+    how = error if trial.status == "done" else f"{trial.status}, {error}"
+    if trial.reason:
+        how = f"{trial.status}: {trial.reason}"
+    return (
+        f"trial {trial.number}: {how}; {_values(trial.values)}; {trial.seconds:.1f} s"
+    )
+
+
+def _values(values: Any) -> str:
+    return ", ".join(
+        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in values.items()
+    )
+
+
+def _summary(study: "Study", done: "list[Trial]", best: "Trial") -> str:
+    from ecosurrogate.study_files import BEST
+
+    first = done[0]
+    against = ""
+    if best.number and first.error is not None and first.status == "done":
+        against = f", with the defaults {first.error:.4g}"
+    return (
+        f"best: trial {best.number} of {len(done)}, {study.error} {best.error:.4g}"
+        f"{against}\n"
+        f"again: {study.command(best)}\n"
+        f"its run: {study.trial_folder(best.number)}, settings: {study.folder / BEST}"
+    )
+
+
+def _document(
+    study: "Study", done: "list[Trial]", best: "Trial | None"
+) -> dict[str, Any]:
+    found = None
+    if best is not None:
+        found = {
+            **best._asdict(),
+            "run": str(study.trial_folder(best.number)),
+            "settings": study.trial_settings(best),
+            "command": study.command(best),
+        }
+    return {
+        "output": str(study.folder),
+        "minimised": study.error,
+        "settings": dict(study.settings),
+        "space": dict(study.card["space"]),
+        "trials": [trial._asdict() for trial in done],
+        "best": found,
+    }
+
+
+@contextmanager
+def _bar(trials: int) -> "Iterator[Watch | None]":
+    """Show trials, steps and errors, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("Trial {task.fields[number]} of {task.fields[trials]}"),
+        BarColumn(),
+        TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
+        TextColumn("{task.fields[said]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1, number=0, trials=trials, said="")
+
+        def watch(number: int, step: int, steps: int, error: float | None) -> None:
+            said = "" if error is None else f"error {error:.3g}"
+            bar.update(task, total=steps, completed=step, number=number + 1, said=said)
+
+        yield watch
