@@ -1,0 +1,231 @@
+"""What contenders are asked: bodies of a dataset under loads; and what they answer."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fftmech.datasets.card import NAME
+from fftmech.errors import InputError
+from fftmech.io.dataset import Dataset
+from fftmech.load import Load
+from fftmech.microstructure.base import Microstructure
+from fftmech.sample import Level, Sample
+
+
+class Case(NamedTuple):
+    """A body under a load, and the solution that answers are compared with.
+
+    Attributes
+    ----------
+    index, name
+        Number of its sample, name of the load ("" where there is one).
+    body, load
+        What is asked.
+    strain, stress
+        The solution, Mandel (6, x, y, z), in the dataset's units.
+    low
+        Strain and stress of the solution at the lowest resolution; None where that is
+        the one asked for.
+    iterations
+        Of the solver, to the solution.
+    """
+
+    index: int
+    name: str
+    body: Microstructure
+    load: Load
+    strain: np.ndarray
+    stress: np.ndarray
+    low: tuple[np.ndarray, np.ndarray] | None
+    iterations: int
+
+    @property
+    def solid(self) -> np.ndarray:
+        """Voxels that are no pore, boolean (x, y, z)."""
+        return ~np.isin(self.body.phase, self.body.pores)
+
+
+class Cases(Sequence[Case]):
+    """The samples of one split that are solved, each under each of its loads.
+
+    Parameters
+    ----------
+    directory
+        Folder of the dataset.
+    split
+        "train", "val" or "test".
+    res
+        Resolution; the highest that all samples of the split are solved at if None.
+    count
+        Take that many samples, the first ones; all if None.
+
+    Attributes
+    ----------
+    card
+        What the dataset is made of.
+    res, low
+        Resolution, and the lowest one of the dataset if that is another, else None.
+
+    indices
+        Numbers of the samples.
+
+    Raises
+    ------
+    InputError
+        No dataset there, no sample or no solution of the kind asked for.
+    """
+
+    def __init__(
+        self,
+        directory: str | PathLike,
+        split: str = "test",
+        res: int | None = None,
+        count: int | None = None,
+    ) -> None:
+        found = Dataset(directory, split)
+        self.directory, self.split, self.card = directory, split, found.card
+        available = len(found)
+        if not available:
+            more = "of new ones, all are for the test with --splits 0,0,1"
+            raise InputError(f"{directory}: no sample for {split} is done; {more}")
+        if count is not None and not 1 <= count <= available:
+            raise InputError(
+                f"count {count}: {directory} has {available} samples for {split}"
+            )
+        used = [record["index"] for record in found.records][:count]
+        solved = [self.card.solved_levels(index) for index in used]
+        levels = [n for n in self.card.levels if all(n in each for each in solved)]
+        self.res = levels[0] if res is None else res
+        if self.res not in self.card.levels:
+            listed = ", ".join(map(str, self.card.levels))
+            raise InputError(
+                f"resolution {res}: {directory} has {listed}; make a dataset with "
+                f"another --res and --low-res"
+            )
+        if self.res not in levels:
+            raise InputError(
+                f"{directory}: samples for {split} are solved at "
+                f"{', '.join(map(str, levels))}, not at {res}; those for the test are "
+                "at every resolution: take --split test, or make a dataset with "
+                "--splits 0,0,1"
+            )
+        lowest = self.card.levels[-1]
+        self.low = None if lowest == self.res else lowest
+        self.indices = tuple(used)
+        read = sorted({self.res, lowest}, reverse=True)
+        self._samples = Dataset(
+            directory, split, fields=("strain", "stress"), levels=read
+        )
+        self._last: tuple[int, Sample] | None = None
+
+    @cached_property
+    def loads(self) -> int:
+        """Number of loads of each sample."""
+        return len(self.card.loading.cases(self.card.seed, 0))
+
+    @property
+    def sha256(self) -> str:
+        """Of the dataset's card, which a run keeps of what it was trained on."""
+        text = (Path(self.directory) / NAME).read_text(encoding="utf-8")
+        return json.loads(text)["sha256"]
+
+    @property
+    def scheme(self) -> str:
+        """Discretization of the solutions."""
+        return self.card.method["scheme"]
+
+    def __len__(self) -> int:
+        return len(self.indices) * self.loads
+
+    def __getitem__(self, item: Any) -> Any:
+        """One case, or a list of them for a slice."""
+        if isinstance(item, slice):
+            return [self[i] for i in range(*item.indices(len(self)))]
+        number, k = divmod(range(len(self))[item], self.loads)
+        if self._last is None or self._last[0] != number:
+            self._last = number, self._samples[number]
+        sample = self._last[1]
+        level = sample.levels[self.res]
+        strain, stress = _solution(sample, level, self.res, k)
+        name, load = list(sample.loads.items())[k]
+        return Case(
+            sample.index,
+            name,
+            level.body,
+            load,
+            strain,
+            stress,
+            _solution(sample, sample.low, self.low, k) if self.low else None,
+            level.iterations[k],
+        )
+
+
+class Answer(NamedTuple):
+    """Fields of a case, Mandel (6, x, y, z), float64, in the dataset's units.
+
+    Attributes
+    ----------
+    strain, stress
+        At the resolution of the case.
+    seconds
+        Time for this case alone, of a batch its part; None where it is not known.
+    preparation
+        Time before that: what a model reads is made, a solver is set up.
+    applications
+        Of the Green operator; None where they are not known.
+    certificate
+        Relative energy error that the contender claims for itself; None without one.
+    """
+
+    strain: np.ndarray
+    stress: np.ndarray
+    seconds: float | None = None
+    preparation: float | None = None
+    applications: int | None = None
+    certificate: float | None = None
+
+
+class Contender(ABC):
+    """Somebody who answers cases.
+
+    Attributes
+    ----------
+    name, what
+        Who it is, and which one of its kind; together unlike those of any other.
+    batch
+        Cases that are best asked at once.
+    """
+
+    name: str
+    what: str
+    batch: int = 1
+
+    @property
+    def label(self) -> str:
+        """In one line."""
+        return f"{self.name} ({self.what})"
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What it is, JSON-ready; `kind` is "run", "low-res" or "cg"."""
+
+    @abstractmethod
+    def answer(self, cases: Sequence[Case]) -> list[Answer]:
+        """Answer cases of one resolution, in their order."""
+
+
+def _solution(
+    sample: Sample, level: Level, res: int, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    if level.strain is None or level.stress is None:
+        raise InputError(
+            f"sample {sample.index} has no solution at {res}, which its dataset's card "
+            "promises; fftmech dataset verify --repair makes it again"
+        )
+    return level.strain[k], level.stress[k]

@@ -1,0 +1,106 @@
+"""What computing costs: applications of the Green operator, and seconds."""
+
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median
+from typing import TypeVar
+
+from torch import Tensor
+
+from ecosurrogate.operators import Operators
+
+ROUNDS = 3, 9
+"""Least and largest number of rounds."""
+
+ENOUGH = 20.0
+"""Seconds after which there are no rounds beyond the least number."""
+
+TOO_LONG = 120.0
+"""Seconds of one round after which there is no other."""
+
+TURN = 0.1
+"""Seconds that a task has in each round, to be repeated if it is short."""
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass
+class Count:
+    """Applications of the Green operator so far, each to a whole batch."""
+
+    green: int = 0
+
+
+@contextmanager
+def counted_green() -> Iterator[Count]:
+    """Count the applications of the Green operator of what runs inside.
+
+        with counted_green() as count:
+            model(bodies)
+        print(count.green)
+
+    A projection counts as one, also on equilibrated stresses, where a second
+    application takes off what rounding left. All threads are counted.
+    """
+    count = Count()
+    green, equilibrate = Operators.green, Operators.project_equilibrated
+
+    def counted(self: Operators, force: Tensor) -> Tensor:
+        count.green += 1
+        return green(self, force)
+
+    def counted_once(self: Operators, stress: Tensor) -> Tensor:
+        before = count.green
+        projected = equilibrate(self, stress)
+        count.green = before + 1
+        return projected
+
+    Operators.green, Operators.project_equilibrated = counted, counted_once
+    try:
+        yield count
+    finally:
+        Operators.green, Operators.project_equilibrated = green, equilibrate
+
+
+def medians(
+    tasks: Mapping[Key, Callable[[], float]],
+    report: Callable[[int], None] = lambda number: None,
+) -> tuple[dict[Key, float], int]:
+    """Medians of what tasks measure, which take turns.
+
+    So what else the machine does falls on all of them alike.
+
+    Parameters
+    ----------
+    tasks
+        Each does its work, which was done once before, and returns its seconds.
+    report
+        Called with the number of each round.
+
+    Returns
+    -------
+    tuple
+        Medians by task, and the number of rounds; short tasks are done several times
+        in each.
+    """
+    least, most = ROUNDS
+    found: dict[Key, list[float]] = {key: [] for key in tasks}
+    started, rounds = time.perf_counter(), 0
+    while rounds < most:
+        report(rounds + 1)
+        for key, task in tasks.items():
+            found[key] += _turn(task)
+        rounds += 1
+        spent = time.perf_counter() - started
+        if spent > TOO_LONG or (rounds >= least and spent > ENOUGH):
+            break
+    return {key: median(seconds) for key, seconds in found.items()}, rounds
+
+
+def _turn(task: Callable[[], float]) -> Iterator[float]:
+    started = time.perf_counter()
+    yield task()
+    while time.perf_counter() - started < TURN:
+        yield task()

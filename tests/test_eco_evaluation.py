@@ -1,0 +1,270 @@
+"""What evaluation measures, against answers whose errors are known by hand."""
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from small_runs import as_options, make_dataset, one_line, run, tiny  # noqa: E402
+
+from ecosurrogate.cases import Answer, Cases, Contender  # noqa: E402
+from ecosurrogate.contenders import (  # noqa: E402
+    LowResolution,
+    StoppedSolver,
+    contenders,
+)
+from ecosurrogate.evaluation import evaluate, statistic  # noqa: E402
+from ecosurrogate.evaluation_table import label, markdown, tables  # noqa: E402
+from ecosurrogate.trained_run import TrainedRun  # noqa: E402
+from fftmech import InputError  # noqa: E402
+
+BODIES = "--res 8 --low-res 4 --count 6 --splits 2,1,3"
+
+
+@pytest.fixture(scope="module")
+def grains(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluation") / "grains"
+    make_dataset(
+        f"dataset polycrystal {BODIES} --grains 4 --strain xx=1e-3 --tol 1e-9 "
+        f"-o {folder}"
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pores(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluation") / "pores"
+    make_dataset(f"dataset pores {BODIES} --fraction 0.05,0.12 -o {folder}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(grains, tmp_path_factory):
+    """Two steps of some models, one of them on bodies of the low resolution."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name, changes in (
+        ("s-eco", {"model": "s-eco"}),
+        ("p-eco-iterated", {}),
+        ("low", {"model": "unet", "res": 4}),
+    ):
+        settings = tiny(steps=2, validate_every=2, **changes)
+        run(f"fit {grains} -o {folder / name} {as_options(settings)}")
+    return folder
+
+
+class Changed(Contender):
+    """Says the solution, changed by a function of a case."""
+
+    name, what = "changed", "by hand"
+
+    def __init__(self, change=lambda case, strain, stress: (strain, stress)):
+        self.change = change
+
+    def describe(self):
+        return {"kind": "cg"}
+
+    def answer(self, cases):
+        return [
+            Answer(
+                *self.change(case, case.strain.astype(float), case.stress.astype(float))
+            )
+            for case in cases
+        ]
+
+
+def evaluated(cases, change):
+    found = evaluate(cases, [Changed(change)])
+    json.dumps(found, allow_nan=False)
+    return found, found["contenders"][0]
+
+
+def test_the_solution_itself_has_no_error(grains):
+    found, own = evaluated(Cases(grains), lambda case, e, s: (e, s))
+    assert found["normalisation"] == "std" and found["cases"] == 3
+    for field in ("strain", "stress"):
+        assert own["nrmse"]["std"][field]["mean"]["max"] == 0
+        assert own["spectrum"][field]["max"] == 0
+    assert own["energy"]["max"] == 0
+    assert abs(own["tail"]["0.999"]["max"]) < 1e-6
+    assert own["divergence"]["mean"] == found["reference"]["divergence"]["mean"] < 1e-6
+
+
+def test_twice_the_solution_has_the_errors_that_follow_by_hand(grains):
+    cases = Cases(grains)
+    _, own = evaluated(cases, lambda case, e, s: (2 * e, 2 * s))
+    for field in ("strain", "stress"):
+        np.testing.assert_allclose(own["spectrum"][field]["mean"], np.log10(4))
+        exact = getattr(cases[0], field)[0].astype(float)
+        expected = np.sqrt((exact**2).mean()) / exact.std()
+        first = own["samples"][0]["nrmse"]["std"][field]["xx"]
+        np.testing.assert_allclose(first, expected, rtol=1e-6)
+        ranged = own["samples"][0]["nrmse"]["range"][field]["xx"]
+        expected = np.sqrt((exact**2).mean()) / np.ptp(exact)
+        np.testing.assert_allclose(ranged, expected, rtol=1e-6)
+    np.testing.assert_allclose(own["tail"]["0.99"]["mean"], 3, rtol=1e-6)
+    np.testing.assert_allclose(own["energy"]["mean"], 0.5)
+
+
+def test_the_certificate_of_a_run_is_its_energy_error_against_the_solution(
+    grains, runs
+):
+    cases = Cases(grains)
+    found = evaluate(cases, contenders([runs / "s-eco"], [], cases))["contenders"][0]
+    for sample in found["samples"]:
+        assert 0.01 < sample["certificate"] < 1
+        np.testing.assert_allclose(sample["certificate"], sample["energy"], rtol=1e-4)
+    assert found["divergence"]["max"] < 1e-5
+
+
+def test_answers_do_not_depend_on_the_batch_and_follow_the_units(grains, runs):
+    cases = Cases(grains)
+    member = TrainedRun(runs / "p-eco-iterated", "run", cases)
+    together = member.answer(cases[:3])
+    case = cases[2]
+    scaled = case._replace(
+        body=case.body.with_changes(stiffness=1000 * case.body.stiffness)
+    )
+    for alone, factor in ((case, 1), (scaled, 1000)):
+        (answer,) = member.answer([alone])
+        scale = abs(together[2].stress).max()
+        np.testing.assert_allclose(
+            answer.stress / factor, together[2].stress, atol=1e-5 * scale
+        )
+        np.testing.assert_allclose(answer.strain, together[2].strain, atol=1e-8)
+    assert together[0].applications == 7
+    assert together[0].seconds > 0 and together[0].preparation > 0
+
+
+def test_a_run_trained_at_the_low_resolution_answers_at_the_high_one(grains, runs):
+    cases = Cases(grains)
+    assert (cases.res, cases.low) == (8, 4)
+    (answer,) = TrainedRun(runs / "low", "low", cases).answer(cases[:1])
+    assert answer.strain.shape == (6, 8, 8, 8)
+    assert answer.certificate is None and answer.applications == 0
+
+
+def test_the_low_resolution_is_repeated_and_keeps_its_mean(grains):
+    cases = Cases(grains)
+    (answer,) = LowResolution(cases).answer(cases[:1])
+    windows = answer.stress.reshape(6, 4, 2, 4, 2, 4, 2)
+    assert np.ptp(windows, axis=(2, 4, 6)).max() == 0
+    np.testing.assert_array_equal(windows[:, :, 0, :, 0, :, 0], cases[0].low[1])
+
+
+def test_the_stopped_solver_comes_closer_with_every_iteration(grains):
+    cases = Cases(grains, count=1)
+    ks = (1, 3, 6, 100)
+    found = evaluate(cases, [StoppedSolver(k, cases) for k in ks])["contenders"]
+    errors = [c["nrmse"]["std"]["stress"]["mean"]["mean"] for c in found]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[0] > 0.05 and errors[-1] < 1e-6
+    assert [c["applications"] for c in found][:3] == [2, 4, 7]
+    # converged before
+    assert found[-1]["applications"] < 40
+
+
+def test_what_is_said_inside_pores_does_not_count(pores):
+    def nonsense(case, strain, stress):
+        hidden = ~case.solid
+        return np.where(hidden, 1e3, strain), np.where(hidden, -1e3, stress)
+
+    found, own = evaluated(Cases(pores), nonsense)
+    assert found["pores"] and found["normalisation"] == "range"
+    for field in ("strain", "stress"):
+        assert own["nrmse"]["range"][field]["mean"]["max"] == 0
+        assert own["spectrum"][field]["max"] == 0
+    assert abs(own["tail"]["1"]["max"]) < 1e-6
+    assert own["energy"] is None and own["certificate"] is None
+
+
+def test_answers_that_are_not_finite_are_counted_and_left_out(grains):
+    def broken(case, strain, stress):
+        return (strain * np.nan if case.index == Cases(grains).indices[0] else strain,
+                stress)  # fmt: skip
+
+    found, own = evaluated(Cases(grains), broken)
+    assert own["nrmse"]["std"]["stress"]["xx"]["count"] == 2
+    assert "not finite in 1 of 3 cases" in found["notes"][0]
+    found, own = evaluated(Cases(grains), lambda case, e, s: (e * np.nan, s))
+    assert "in 3 of 3" in found["notes"][0]
+    assert markdown(found).count("| - ") >= 12
+
+
+def test_a_run_of_another_dataset_is_said_to_be_one(grains, runs, tmp_path):
+    other = tmp_path / "other"
+    make_dataset(
+        "dataset polycrystal --res 8 --low-res 8 --count 1 --splits 0,0,1 --grains 4 "
+        f"--strain xx=1e-3 --seed 7 -o {other}"
+    )
+    for dataset, said in ((grains, []), (other, ["trained on another dataset"])):
+        cases = Cases(dataset)
+        notes = evaluate(cases, contenders([runs / "s-eco"], None, cases))["notes"]
+        assert len(notes) == len(said)
+        assert all(words in note for words, note in zip(said, notes, strict=True))
+    notes = evaluate(
+        (cases := Cases(grains, "train")), contenders([runs / "s-eco"], [], cases)
+    )["notes"]
+    assert "trained on these very samples" in notes[0]
+
+
+def test_resolutions_are_those_that_are_solved(grains):
+    assert Cases(grains, "val").res == 4 and Cases(grains, "val").low is None
+    assert Cases(grains, "test", 4).low is None
+    with pytest.raises(InputError) as refusal:
+        Cases(grains, "val", 8)
+    message = one_line(refusal)
+    assert "solved at 4, not at 8" in message and "--splits 0,0,1" in message
+
+
+def test_each_load_of_a_sample_is_a_case(tmp_path):
+    folder = tmp_path / "six"
+    make_dataset(
+        "dataset polycrystal --res 4 --low-res 4 --count 1 --splits 0,0,1 --grains 3 "
+        f"--loads six -o {folder}"
+    )
+    cases = Cases(folder)
+    assert [case.name for case in cases] == ["xx", "yy", "zz", "yz", "xz", "xy"]
+    assert [case.strain[0].mean() > 0.5 for case in cases] == [True] + 5 * [False]
+
+
+def test_runs_whose_folders_have_one_name_are_told_apart(grains, runs, tmp_path):
+    import shutil
+
+    shutil.copytree(runs / "s-eco", tmp_path / "s-eco")
+    cases = Cases(grains, count=1)
+    found = contenders([runs / "s-eco", tmp_path / "s-eco"], [], cases)
+    assert [c.name for c in found] == [str(runs / "s-eco"), str(tmp_path / "s-eco")]
+
+
+def test_tables_have_the_rows_of_the_paper_and_a_column_for_everybody(grains, runs):
+    cases = Cases(grains)
+    asked = ["low-res", "cg:1", "cg:3"]
+    found = evaluate(cases, contenders([runs / "s-eco"], asked, cases))
+    assert [label(c) for c in found["contenders"]] == [
+        "s-eco (s-eco, unet)",
+        "DNS 4^3 (upsampled)",
+        "CG (1 iteration)",
+        "CG (3 iterations)",
+    ]
+    errors, others = tables(found)
+    names = [row[0].split() for row in errors.rows]
+    paper = ["xx", "xy", "xz", "yy", "yz", "zz", "mean"]
+    assert [n for _, n in names] == paper * 2
+    assert {len(row) for row in errors.rows} == {5}
+    assert {len(row) for row in others.rows} == {6}
+    exact = found["contenders"][3]["nrmse"]["std"]["stress"]["xx"]
+    mean, std = map(float, errors.rows[7][4].split(" ± "))
+    np.testing.assert_allclose((mean, std), (exact["mean"], exact["std"]), rtol=0.1)
+    assert len(tables(found, together=3)) == 4
+    assert markdown(found).count("\n| strain xx |") == 1
+
+
+def test_a_statistic_of_one_value_has_no_deviation():
+    assert statistic([]) is None and statistic([None]) is None
+    assert statistic([None, 2.0]) == {
+        **dict.fromkeys(("mean", "min", "median", "max"), 2.0),
+        **{"std": None, "count": 1},
+    }
+    assert statistic([1.0, 3.0])["std"] == pytest.approx(np.sqrt(2))
