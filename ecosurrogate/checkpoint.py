@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 import fftmech
 from ecosurrogate.config import Config
@@ -200,7 +201,7 @@ def load_model(run: str | PathLike) -> tuple[nn.Module, RunCard]:
     """
     card = read_run(run)
     # sizes alone: a hostile configuration must not take memory
-    with torch.device("meta"):
+    with torch.device("meta"), _Uninitialized():
         expected = make_model(card.config).state_dict()
     weights, _ = read_tensors(Path(run) / WEIGHTS, expected)
     with torch.random.fork_rng(devices=[]):
@@ -240,6 +241,18 @@ def locked(run: str | PathLike) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+class _Uninitialized(TorchFunctionMode):
+    """Leaves weights as they are: random numbers of no size take a second to import."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def _network(config: Config, in_channels: int, out_channels: int) -> Any:
