@@ -153,6 +153,7 @@ class SteppedPECO(nn.Module):
     def __init__(self, backbone: Backbone, channels: int) -> None:
         super().__init__()
         self.network = backbone(channels + 12, 12)
+        self.linear = _passed_on(12)
         self.compatible = Projection("compatible")
         self.equilibrated = Projection("equilibrated")
         self.means = Means()
@@ -166,8 +167,9 @@ class SteppedPECO(nn.Module):
         g = own.gradient(C_e).direction
         C_g = apply(own.matrix, g)
         unit = size(g)
-        out = self.network(torch.cat([bodies.inputs, g / unit, C_g / unit], dim=1))
-        out = unit * single(out)
+        seen = torch.cat([g / unit, C_g / unit], dim=1)
+        out = single(self.network(torch.cat([bodies.inputs, seen], dim=1)))
+        out = unit * (out + self.linear(seen))
         (alpha,) = least([(g, C_g)], [own.slope(g, C_e)])
         strain = strain + alpha * g + self.compatible(out[:, :6], operators)
         stress = C_e + alpha * C_g + out[:, 6:]
@@ -218,9 +220,7 @@ class IteratedPECO(nn.Module):
         self.corrections = corrections
         self.energy: Kind = one_of(energy, Kind, "energy")
         self.network = backbone(channels + 12, 6)
-        # without it the network would have to learn to pass its input on
-        self.linear = nn.Conv3d(12, 6, 1, bias=False)
-        nn.init.zeros_(self.linear.weight)
+        self.linear = _passed_on(6)
         self.means = Means()
 
     def forward(self, bodies: Bodies) -> Prediction:
@@ -257,6 +257,13 @@ class IteratedPECO(nn.Module):
         if last:
             strain = better(StrainEnergy(bodies), last[0], strain)
         return strain, x
+
+
+def _passed_on(channels: int) -> nn.Module:
+    """What networks would have to learn to pass on of g and A g; 0 at the start."""
+    linear = nn.Conv3d(12, channels, 1, bias=False)
+    nn.init.zeros_(linear.weight)
+    return linear
 
 
 MODELS: dict[str, type[nn.Module]] = {
