@@ -5,8 +5,14 @@ import click
 import ecosurrogate
 from fftmech_cli.rim import Group
 
-SUBCOMMANDS = ("fit", "predict")
-"""Modules of this package, each with a command of its name."""
+SUBCOMMANDS = {
+    "compare": "ecosr_compare",
+    "evaluate": "evaluate",
+    "fit": "fit",
+    "predict": "predict",
+    "tune": "tune",
+}
+"""Modules of this package by the names of their commands."""
 
 
 @click.group(

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -53,14 +53,20 @@ class Group(click.Group):
     Parameters
     ----------
     subcommands
-        Names of modules beside this one, each with a command of the same name; a
-        module is imported when its command is asked for.
+        Names of modules beside this one, each with a command of the same name, or
+        modules by the names of their commands; a module is imported when its command
+        is asked for.
     """
 
     def __init__(
-        self, *args: Any, subcommands: Sequence[str] = (), **options: Any
+        self,
+        *args: Any,
+        subcommands: Sequence[str] | Mapping[str, str] = (),
+        **options: Any,
     ) -> None:
         super().__init__(*args, **options)
+        if not isinstance(subcommands, Mapping):
+            subcommands = {name: name for name in subcommands}
         self.subcommands = subcommands
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -71,7 +77,8 @@ class Group(click.Group):
         """Return a subcommand, or None of an unknown name."""
         if cmd_name not in self.subcommands:
             return None
-        return getattr(import_module(f"fftmech_cli.{cmd_name}"), cmd_name)
+        module = import_module(f"fftmech_cli.{self.subcommands[cmd_name]}")
+        return getattr(module, cmd_name)
 
     def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:
         """Run the command line and exit with one of the documented codes."""

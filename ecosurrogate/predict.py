@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ecosurrogate.bodies import Bodies
 from ecosurrogate.checkpoint import RunCard
 from ecosurrogate.config import ADMISSIBLE, SEE_LOAD
+from ecosurrogate.devices import choose
 from ecosurrogate.losses import apply, energy
 from fftmech.certificate import Certificate
 from fftmech.datasets.loading import Loading
@@ -57,6 +58,7 @@ def predict(
     InputError
         A body or a load that the model cannot take, too little memory.
     """
+    place = choose(device)
     started = time.perf_counter()
     body.check()
     check_load(body, load)
@@ -66,12 +68,14 @@ def predict(
         )
     shape = body.grid.shape
     check_bytes(body.grid.voxels * BYTES, f"a prediction on {size_text(shape)} voxels")
-    made = card.encoder.bodies([body], [load]).to(device)
-    model = model.to(device)
+    made = card.encoder.bodies([body], [load]).to(place)
+    model = model.to(place)
     ready = time.perf_counter()
     with torch.inference_mode():
         prediction = model(made)
-        u = _displacement(prediction.strain, made)
+        u = displacement_of(prediction.strain, made)
+    if device == "cuda":
+        torch.cuda.synchronize()
     seconds = time.perf_counter() - ready
     pairs = [*prediction.path, (prediction.strain, prediction.stress)]
     if card.config.model not in ADMISSIBLE:
@@ -172,8 +176,11 @@ def certify(made: Bodies, strain: Tensor, stress: Tensor) -> Certificate:
     )
 
 
-def _displacement(strain: Tensor, made: Bodies) -> Tensor:
-    """Fluctuation whose strain is the compatible part, u = M D* C0 e, (B, 3, ...)."""
+def displacement_of(strain: Tensor, made: Bodies) -> Tensor:
+    """Fluctuation u = M D* C0 e, whose strain is the compatible part of e, (B, 3, ...).
+
+    `strain` is (B, 6, X, Y, Z), in the units of its bodies.
+    """
     operators = made.operators
     force = operators.strain_adjoint(operators.stiffness(strain))
     return operators.green(force)[:, :3]

@@ -1,0 +1,188 @@
+"""`ecosr compare`: a surrogate, or the solver stopped early?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fftmech import InputError
+from fftmech.memory import size_text
+from fftmech_cli.load import load_options, parse_load
+from fftmech_cli.method import device_option
+from fftmech_cli.rim import (
+    Finite,
+    check_output,
+    exit_code,
+    print_json,
+    show,
+    table,
+)
+from fftmech_cli.source import load_microstructure, resolution_options, source_options
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ecosurrogate.comparison import Comparison, Point
+
+
+@click.command()
+@click.argument("run", type=click.Path())
+@source_options
+@resolution_options
+@load_options("the load of the training set")
+@click.option(
+    "--batch",
+    "batches",
+    multiple=True,
+    type=click.IntRange(min=1),
+    default=(1, 8),
+    show_default=True,
+    help="Bodies that the model predicts at once; repeat it for several.",
+)
+@click.option(
+    "--tolerance",
+    type=Finite(),
+    default=1e-6,
+    show_default=True,
+    help="Relative equilibrium residual at which the solver stops.",
+)
+@device_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(),
+    help="Picture (.png, .pdf, .svg), numbers (.json), or a folder for both.  "
+    "[default: SOURCE-comparison.png in this folder]",
+)
+@click.option("--force", is_flag=True, help="Overwrite the output.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def compare(
+    run: str,
+    source: str,
+    res: str | None,
+    composite: str | None,
+    strain: tuple[str, ...],
+    stress: tuple[str, ...],
+    uniaxial: tuple[str, ...],
+    batches: tuple[int, ...],
+    tolerance: float,
+    device: str,
+    output: str | None,
+    force: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Compare the model of RUN with the solver on SOURCE: error against time.
+
+    The solver is stopped after 1, 2, 3, ... iterations, and started from the
+    prediction too (warm, the prediction included). Errors are against a solve to 1e-10;
+    the solver's stress is C e. Times are medians, from a body that is ready to its
+    fields.
+
+    Example: ecosr compare run micro.h5 -o comparison
+    """
+    comparison, pictures = _modules()
+    output = output or f"{Path(source).name.split('.')[0]}-comparison.png"
+    files = pictures.output_files(output)
+    for path in files.new:
+        check_output(path, force)
+    asked = bool(strain or stress or uniaxial)
+    body = load_microstructure(source, res=res, composite=composite, **options)
+    try:
+        with _status() as report:
+            found = comparison.compare(
+                run,
+                body,
+                parse_load(strain, stress, uniaxial) if asked else None,
+                device=device,
+                tolerance=tolerance,
+                batches=batches,
+                report=report,
+            )
+    except comparison.NotConverged as error:
+        advice = "the reference has to reach a hundredth of --tolerance; raise that"
+        return exit_code(error.result.status, error.result.residual, advice)
+    pictures.write(found, files)
+    written = [str(path) for path in files.written]
+    document = pictures.document(found)
+    if as_json:
+        print_json({**document, "output": written})
+        return 0
+    show(_title(found), _rows(found))
+    for sentence in document["verdict"]:
+        click.echo(sentence)
+    click.echo(f"wrote {' and '.join(written)}")
+    return 0
+
+
+def _title(found: Comparison) -> str:
+    return (
+        f"{found.model} and conjugate gradients (CG), {size_text(found.shape)} voxels, "
+        f"scheme {found.scheme}, {found.device}\nnRMSE of strain and stress, energy "
+        "error, Green operations, seconds a body"
+    )
+
+
+def _rows(found: Comparison) -> Table:
+    batches = [b for b in found.surrogate[-1].batches if b > 1]
+    rows = table(
+        *("", "step", "strain", "stress", "energy", "Green", "seconds"),
+        *(f"{b} at once" for b in batches),
+    )
+    named = (
+        ("surrogate", found.surrogate),
+        ("CG", found.solver),
+        ("CG, warm", found.warm),
+    )
+    for name, points in named:
+        for point in points:
+            together = (_together(found, point, b) for b in batches)
+            rows.add_row(
+                name if point is points[0] else "",
+                "" if point.steps is None else str(point.steps),
+                *map(_text, (point.strain, point.stress, point.certificate)),
+                str(point.green),
+                *map(_text, (point.seconds, *together)),
+                end_section=point is points[-1],
+            )
+    return rows
+
+
+def _together(found: Comparison, point: Point, batch: int) -> float | None:
+    """Seconds a body of several; the solver takes one after the other."""
+    alone = point.seconds if point in found.solver else None
+    return point.batches.get(batch, alone)
+
+
+def _text(value: float | None) -> str:
+    return "-" if value is None else f"{float(f'{value:.2g}'):g}"
+
+
+@contextmanager
+def _status() -> Iterator[Callable[[str], None]]:
+    """Show what is being done, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda text: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield lambda text: status.update(f"Comparing: {text}")
+
+
+def _modules() -> tuple[Any, Any]:
+    try:
+        from ecosurrogate import comparison, comparison_figure
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "safetensors"):
+            raise
+        raise InputError(
+            f"comparing needs {error.name}, which is not installed; "
+            'pip install "fftmech[surrogate]"'
+        ) from None
+    return comparison, comparison_figure
