@@ -1,4 +1,5 @@
 # make demo   a polycrystal: generated, solved, drawn, in demo/
+# make demo-eco   a surrogate: data, training, prediction, comparison, in demo/
 # make test   the tests, on an installed copy of the package
 # make lint   format, style and types
 # make slow   the tests that take minutes
@@ -15,7 +16,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # test processes share the processors: one thread each
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 DUCC0_NUM_THREADS=1
 
-.PHONY: demo test lint slow clean
+.PHONY: demo demo-eco test lint slow clean
 
 demo: .venv/demo
 	@mkdir -p demo
@@ -27,6 +28,21 @@ demo: .venv/demo
 	@echo
 	@echo "Pictures: demo/grains.png and demo/stress.png"
 	@echo "All fields, for ParaView: demo/result.vtkhdf"
+
+demo-eco: .venv/eco
+	@mkdir -p demo
+	$(BIN)/fftmech dataset polycrystal -o demo/grains --count 40 --res 32 --low-res 32 \
+		--splits 32,4,4
+	$(BIN)/ecosr fit demo/grains -o demo/run --preset smoke --force
+	$(BIN)/ecosr evaluate demo/run demo/grains --baseline cg:3 --baseline cg:6 \
+		-o demo/evaluation --force
+	$(BIN)/fftmech generate polycrystal --res 32 --grains 24 --seed 99 \
+		-o demo/unseen.h5 --force
+	$(BIN)/ecosr predict demo/run demo/unseen.h5 -o demo/prediction.vtkhdf --force
+	$(BIN)/ecosr compare demo/run demo/unseen.h5 -o demo/comparison --force
+	@echo
+	@echo "Pictures: demo/run, demo/evaluation and demo/comparison"
+	@echo "All fields, for ParaView: demo/prediction.vtkhdf"
 
 test: .venv/test
 	$(THREADS) $(BIN)/pytest -n auto --maxprocesses 4 -m "not slow"
@@ -51,6 +67,13 @@ clean:
 	@touch $@
 
 .venv/test: .venv/test-needs .venv/demo
+	@touch $@
+
+.venv/eco: .venv/eco-needs .venv/demo
+	@touch $@
+
+.venv/eco-needs: .venv/demo-needs
+	$(PIP) --constraint constraints.txt ".[fast,viz,surrogate]"
 	@touch $@
 
 .venv/demo-needs: .venv/python pyproject.toml constraints.txt

@@ -1,0 +1,258 @@
+"""Models at equal processor time, judged on bodies that they were not trained on.
+
+    python benchmarks/surrogates.py FOLDER [--study NAME ...] [--minutes 5]
+                                    [--page docs/surrogates-measured.md]
+
+Each study makes one dataset, trains its models on it for as many steps as fit in the
+minutes of processor time, with one thread, and evaluates them on the test split.
+Everything is kept in FOLDER, and done again only if it is not there. Studies may run
+beside each other, each in a process of its own, if there are processors for all.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from machine import fill, table
+
+PROBE = 4, 16
+"""Steps of two short runs, whose difference tells how many fit in the time."""
+
+THREADS = {
+    name: "1"
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "DUCC0_NUM_THREADS")
+}
+
+ECOSR = (sys.executable, "-m", "fftmech_cli.ecosr_main")
+FFTMECH = (sys.executable, "-m", "fftmech_cli.fftmech_main")
+
+
+def without_labels(model: str, *options: str) -> tuple[str, ...]:
+    """Arguments of a model that is trained by the hypercircle alone."""
+    return (
+        *("--model", model, "--set", "loss.hypercircle=1"),
+        *(f"--set=loss.{name}=0" for name in ("strain", "stress", "constitutive")),
+        *(f"--set={option}" for option in options),
+    )
+
+
+def model(name: str, *options: str) -> tuple[str, ...]:
+    """Arguments of a model as it is trained by default."""
+    return ("--model", name, *(f"--set={option}" for option in options))
+
+
+@dataclass(frozen=True)
+class Study:
+    """One dataset, and the models that are compared on it.
+
+    Attributes
+    ----------
+    dataset
+        Arguments of `fftmech dataset`.
+    runs
+        Arguments of `ecosr fit` by name.
+    baselines
+        Of `ecosr evaluate`.
+    share
+        Part of the minutes that each run takes.
+    """
+
+    dataset: tuple[str, ...]
+    runs: dict[str, tuple[str, ...]]
+    baselines: tuple[str, ...] = ()
+    share: float = 1.0
+
+
+COUNTS = (8, 16, 32, 64)
+
+FINER = (
+    *("polycrystal", "--count", "88", "--res", "32", "--low-res", "16"),
+    *("--splits", "64,8,16"),
+)
+
+STUDIES: dict[str, Study] = {
+    "label-free": Study(
+        (
+            *("polycrystal", "--count", "80", "--res", "32", "--low-res", "32"),
+            *("--strain", "xx=8e-5", "--splits", "64,8,8"),
+        ),
+        {
+            "w-eco": model("w-eco"),
+            "s-eco-maxwell": without_labels(
+                "s-eco", "options.stress_functions=maxwell"
+            ),
+            "s-eco-beltrami": without_labels(
+                "s-eco", "options.stress_functions=beltrami"
+            ),
+            "p-eco": model("p-eco"),
+            "p-eco-stepped": model("p-eco-stepped"),
+            "p-eco-iterated": model("p-eco-iterated"),
+        },
+        tuple(f"cg:{k}" for k in range(1, 8)),
+    ),
+    "super-resolution": Study(
+        FINER,
+        {
+            "s-eco": model("s-eco"),
+            "w-eco": model("w-eco"),
+            "p-eco": model("p-eco"),
+            "unet": model("unet"),
+            # as in the paper: low-resolution bodies, applied to finer ones
+            "tfno": model("unet", "backbone=tfno", "res=16"),
+        },
+        ("low-res", "cg:1", "cg:2"),
+    ),
+    "pores": Study(
+        (
+            *("pores", "--count", "48", "--res", "64", "--low-res", "32"),
+            *("--splits", "36,4,8"),
+        ),
+        {
+            "s-eco": model("s-eco", "batch=1"),
+            "unet": model("unet", "batch=1"),
+            "p-eco-iterated": model("p-eco-iterated", "batch=1"),
+        },
+        ("low-res", "cg:1", "cg:3", "cg:7"),
+        share=2,
+    ),
+    "data": Study(
+        FINER,
+        {
+            f"{name}-{count}": model(name, f"count={count}")
+            for name in ("s-eco", "unet")
+            for count in COUNTS
+        },
+        share=0.6,
+    ),
+    "contrast": Study(
+        (
+            *("composites", "--count", "224", "--res", "32", "--low-res", "32"),
+            *("--contrast", "100,1000", "--strain", "xx=1e-3"),
+            *("--splits", "192,16,16"),
+        ),
+        {
+            "strain": model("p-eco-iterated"),
+            "stress": model("p-eco-iterated", "options.energy=stress"),
+            "unet": model("unet"),
+        },
+        ("cg:7", "cg:14", "cg:28"),
+    ),
+}
+
+
+def train(folder: Path, data: Path, arguments: tuple[str, ...], minutes: float) -> None:
+    """Train one run for as long as the time allows."""
+    if (folder / "config.json").exists():
+        call(*ECOSR, "fit", data, "-o", folder, "--resume")
+        return
+    probe = folder.with_name(f"{folder.name}-probe")
+    spent = []
+    for steps in PROBE:
+        before = processor_seconds()
+        call(*ECOSR, "fit", data, "-o", probe, *arguments, "--steps", steps, "--force")
+        spent.append(processor_seconds() - before)
+    each = (spent[1] - spent[0]) / (PROBE[1] - PROBE[0])
+    steps = max(PROBE[1], int(60 * minutes / each))
+    often = ("--set", f"validate_every={max(1, steps // 5)}")
+    call(*ECOSR, "fit", data, "-o", folder, *arguments, "--steps", steps, *often)
+
+
+def evaluate(folder: Path, data: Path, study: Study) -> dict[str, Any]:
+    """Judge all runs of a study."""
+    first, *others = [folder / name for name in study.runs]
+    against = [part for run in others for part in ("--against", run)]
+    judged = [part for b in study.baselines or ("none",) for part in ("--baseline", b)]
+    out = folder / "evaluation"
+    call(*ECOSR, "evaluate", first, data, *against, *judged, "-o", out, "--force")
+    return json.loads((out / "evaluation.json").read_text())
+
+
+def rows(folder: Path, found: dict[str, Any]) -> list[list[str]]:
+    """Lines of the table of one study."""
+    lines = []
+    kind = found["normalisation"]
+    for contender in found["contenders"]:
+        card = folder / contender["name"] / "config.json"
+        steps = labels = "-"
+        if card.exists():
+            config = json.loads(card.read_text())["config"]
+            steps = str(config["steps"])
+            terms = {name for name, weight in config["loss"].items() if weight}
+            labels = "no" if terms <= {"hypercircle", "energy"} else "yes"
+        error = contender["nrmse"][kind]
+        spectrum = contender.get("spectrum") or {}
+        lines.append(
+            [
+                contender["name"],
+                labels,
+                steps,
+                number(error["strain"]["mean"]),
+                number(error["stress"]["mean"]),
+                number(error["strain"]["all"]),
+                number(error["stress"]["all"]),
+                number(contender["divergence"]),
+                number(contender["certificate"], percent=True),
+                number(spectrum.get("stress")),
+                str(contender.get("applications") or "-"),
+                number(contender["seconds"]),
+            ]
+        )
+    return lines
+
+
+HEAD = (
+    *("", "labels", "steps", "strain", "stress", "strain, all", "stress, all"),
+    *("divergence", "certificate", "spectrum", "Green", "s"),
+)
+
+
+def number(statistic: dict[str, Any] | None, percent: bool = False) -> str:
+    """Mean in two digits, or a dash."""
+    if statistic is None:
+        return "-"
+    mean = statistic["mean"]
+    return f"{100 * mean:.2g} %" if percent else f"{mean:.2g}"
+
+
+def processor_seconds() -> float:
+    """Processor time of all commands so far."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def call(*arguments: object) -> None:
+    """Run a command, with one thread."""
+    subprocess.run(
+        [str(a) for a in arguments], check=True, env={**os.environ, **THREADS}
+    )
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--study", action="append", choices=tuple(STUDIES))
+    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--page")
+    options = parser.parse_args()
+    for name in options.study or STUDIES:
+        study = STUDIES[name]
+        folder = options.folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        data = folder / "data"
+        call(*FFTMECH, "dataset", *study.dataset, "-o", data, "--jobs", 1)
+        for run, arguments in study.runs.items():
+            train(folder / run, data, arguments, options.minutes * study.share)
+        text = table(HEAD, rows(folder, evaluate(folder, data, study)))
+        print(f"{name}\n{text}\n", flush=True)
+        if options.page:
+            fill(options.page, name, text)
+
+
+if __name__ == "__main__":
+    main()
