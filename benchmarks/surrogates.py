@@ -91,6 +91,7 @@ STUDIES: dict[str, Study] = {
             ),
             "p-eco": model("p-eco"),
             "p-eco-stepped": model("p-eco-stepped"),
+            "p-eco-iterated-1": model("p-eco-iterated", "options.corrections=1"),
             "p-eco-iterated": model("p-eco-iterated"),
         },
         tuple(f"cg:{k}" for k in range(1, 8)),
@@ -177,18 +178,21 @@ def rows(folder: Path, found: dict[str, Any]) -> list[list[str]]:
     lines = []
     kind = found["normalisation"]
     for contender in found["contenders"]:
-        card = folder / contender["name"] / "config.json"
+        name = contender["name"]
+        card = folder / name / "config.json"
         steps = labels = "-"
         if card.exists():
             config = json.loads(card.read_text())["config"]
             steps = str(config["steps"])
             terms = {name for name, weight in config["loss"].items() if weight}
             labels = "no" if terms <= {"hypercircle", "energy"} else "yes"
+        else:
+            name = f"{name}, {contender['what']}"
         error = contender["nrmse"][kind]
         spectrum = contender.get("spectrum") or {}
         lines.append(
             [
-                contender["name"],
+                name,
                 labels,
                 steps,
                 number(error["strain"]["mean"]),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fftmech import InputError
 from fftmech.memory import size_text
 from fftmech_cli.load import load_options, parse_load
 from fftmech_cli.method import device_option
@@ -23,6 +22,7 @@ from fftmech_cli.rim import (
     table,
 )
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
+from fftmech_cli.surrogate import surrogate_packages
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -176,13 +176,6 @@ def _status() -> Iterator[Callable[[str], None]]:
 
 
 def _modules() -> tuple[Any, Any]:
-    try:
+    with surrogate_packages():
         from ecosurrogate import comparison, comparison_figure
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "safetensors"):
-            raise
-        raise InputError(
-            f"comparing needs {error.name}, which is not installed; "
-            'pip install "fftmech[surrogate]"'
-        ) from None
     return comparison, comparison_figure

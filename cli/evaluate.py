@@ -14,6 +14,7 @@ from fftmech.errors import InputError
 from fftmech.tensors import COMPONENTS
 from fftmech_cli.method import device_option
 from fftmech_cli.rim import print_json, show, table
+from fftmech_cli.surrogate import surrogate_packages
 
 if TYPE_CHECKING:
     from ecosurrogate.evaluation import Progress
@@ -184,12 +185,5 @@ class _Library:
 
 
 def _modules() -> _Library:
-    try:
+    with surrogate_packages():
         return _Library()
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "safetensors"):
-            raise
-        raise InputError(
-            f"evaluating needs {error.name}, which is not installed; "
-            'pip install "fftmech[surrogate]"'
-        ) from None

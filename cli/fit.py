@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecosurrogate.config import BACKBONES, MODELS, SIZES
 from ecosurrogate.settings import join, parse_setting, read_settings
-from fftmech.errors import InputError
 from fftmech_cli.method import device_option
 from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, Finite, print_json
+from fftmech_cli.surrogate import model_options, surrogate_packages
 
 if TYPE_CHECKING:
     from ecosurrogate.run import Run
@@ -28,19 +27,7 @@ if TYPE_CHECKING:
     metavar="RUN",
     help="Folder of the run.",
 )
-@click.option(
-    "--model", type=click.Choice(MODELS), help="[default: p-eco-iterated]  See below."
-)
-@click.option(
-    "--backbone",
-    type=click.Choice(BACKBONES),
-    help="Network; fno and tfno come with the extra neuraloperator.  [default: by model]",
-)
-@click.option(
-    "--preset",
-    type=click.Choice(SIZES),
-    help="Size of the network, steps and batch.  [default: small]",
-)
+@model_options
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of the optimizer.")
 @click.option("--batch", type=click.IntRange(min=1), help="Samples in each step.")
 @click.option("--lr", type=Finite(), help="Peak of the learning rate.")
@@ -131,17 +118,10 @@ def _train(run: "Run", train: Any, as_json: bool) -> int:
 
 
 def _modules() -> tuple[Any, ...]:
-    try:
+    with surrogate_packages():
         from ecosurrogate.devices import OtherProcessError, processes
         from ecosurrogate.run import prepare
         from ecosurrogate.train import fit
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "safetensors"):
-            raise
-        raise InputError(
-            f"training needs {error.name}, which is not installed; "
-            'pip install "fftmech[surrogate]"'
-        ) from None
     return processes, OtherProcessError, prepare, fit
 
 

@@ -5,13 +5,14 @@ from typing import Any
 
 import click
 
-from fftmech import InputError, write_result
+from fftmech import write_result
 from fftmech.io import check_writable
 from fftmech_cli.load import load_options, parse_load
 from fftmech_cli.method import device_option
 from fftmech_cli.rim import check_output, print_json
 from fftmech_cli.solve import by_component, show_means
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
+from fftmech_cli.surrogate import surrogate_packages
 
 
 @click.command()
@@ -91,15 +92,8 @@ def predict(
 
 
 def _modules() -> tuple[Any, Any, Any]:
-    try:
+    with surrogate_packages():
         from ecosurrogate.checkpoint import load_model
         from ecosurrogate.predict import choose_load
         from ecosurrogate.predict import predict as predict_fields
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "safetensors"):
-            raise
-        raise InputError(
-            f"predicting needs {error.name}, which is not installed; "
-            'pip install "fftmech[surrogate]"'
-        ) from None
     return load_model, choose_load, predict_fields

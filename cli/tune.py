@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecosurrogate.config import BACKBONES, MODELS, SIZES
 from ecosurrogate.search_space import parse_dimension, read_study_file
 from ecosurrogate.settings import join, parse_setting
-from fftmech.errors import InputError
 from fftmech_cli.method import device_option
 from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, print_json
+from fftmech_cli.surrogate import model_options, surrogate_packages
 
 if TYPE_CHECKING:
     from ecosurrogate.journal import Trial
@@ -29,17 +28,7 @@ if TYPE_CHECKING:
     metavar="STUDY",
     help="Folder of the study.",
 )
-@click.option(
-    "--model", type=click.Choice(MODELS), help="[default: p-eco-iterated]  See fit."
-)
-@click.option(
-    "--backbone", type=click.Choice(BACKBONES), help="Network.  [default: by model]"
-)
-@click.option(
-    "--preset",
-    type=click.Choice(SIZES),
-    help="Size of the network, steps and batch.  [default: small]",
-)
+@model_options
 @click.option(
     "--trials",
     type=click.IntRange(min=1),
@@ -139,16 +128,9 @@ def tune(
 
 
 def _modules() -> tuple[Any, Any]:
-    try:
+    with surrogate_packages("surrogate,tune"):
         from ecosurrogate.study import best_of
         from ecosurrogate.tune import open_study
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "safetensors"):
-            raise
-        raise InputError(
-            f"tuning needs {error.name}, which is not installed; "
-            'pip install "fftmech[surrogate,tune]"'
-        ) from None
     return open_study, best_of
 
 

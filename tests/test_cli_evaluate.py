@@ -172,7 +172,7 @@ def test_a_package_that_is_missing_is_named_with_its_extra():
     )
     assert done.returncode == 2
     assert done.stderr == (
-        "Error: evaluating needs torch, which is not installed; pip install "
+        "Error: ecosr needs torch, which is not installed; pip install "
         '"fftmech[surrogate]"\n'
     )
 

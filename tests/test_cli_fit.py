@@ -161,7 +161,7 @@ def test_a_package_that_is_missing_is_named_with_its_extra(tmp_path, package):
     )
     assert done.returncode == 2
     assert done.stderr == (
-        f"Error: training needs {package}, which is not installed; pip install "
+        f"Error: ecosr needs {package}, which is not installed; pip install "
         '"fftmech[surrogate]"\n'
     )
 

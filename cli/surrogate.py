@@ -1,0 +1,51 @@
+"""What subcommands of `ecosr` share: packages that they need, options of a model."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import click
+
+from ecosurrogate.config import BACKBONES, MODELS, SIZES
+from fftmech.errors import InputError
+
+Command = TypeVar("Command", bound=Callable)
+
+
+@contextmanager
+def surrogate_packages(extras: str = "surrogate") -> Iterator[None]:
+    """A context for imports; says what to install if one fails (InputError)."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "safetensors"):
+            raise
+        raise InputError(
+            f"ecosr needs {error.name}, which is not installed; "
+            f'pip install "fftmech[{extras}]"'
+        ) from None
+
+
+def model_options(command: Command) -> Command:
+    """Options `model`, `backbone` and `preset`, None where they are not given."""
+    options = (
+        click.option(
+            "--model",
+            type=click.Choice(MODELS),
+            help="[default: p-eco-iterated]  ecosr fit --help lists them.",
+        ),
+        click.option(
+            "--backbone",
+            type=click.Choice(BACKBONES),
+            help="Network; fno and tfno come with the extra neuraloperator.  "
+            "[default: by model]",
+        ),
+        click.option(
+            "--preset",
+            type=click.Choice(SIZES),
+            help="Size of the network, steps and batch.  [default: small]",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
