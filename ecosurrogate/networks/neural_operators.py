@@ -12,6 +12,7 @@ coarse to have take no part.
 
 import warnings
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, ClassVar
 
 import torch
@@ -176,11 +177,11 @@ def _package() -> tuple[Any, Any]:
     try:
         # on import it changes what becomes of everyone's warnings
         with warnings.catch_warnings():
-            from neuralop.layers import spectral_convolution
-            from neuralop.models import fno
+            fno = import_module("neuralop.models.fno")
+            spectral = import_module("neuralop.layers.spectral_convolution")
     except ModuleNotFoundError as error:
         raise InputError(
             f"backbones fno and tfno need {error.name}, which is not installed; "
             'pip install "fftmech[neuraloperator]"'
         ) from None
-    return fno, spectral_convolution
+    return fno, spectral
