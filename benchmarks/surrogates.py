@@ -216,11 +216,11 @@ HEAD = (
 
 
 def number(statistic: dict[str, Any] | None, percent: bool = False) -> str:
-    """Mean in two digits, or a dash."""
+    """Median over samples in two digits, or a dash."""
     if statistic is None:
         return "-"
-    mean = statistic["mean"]
-    return f"{100 * mean:.2g} %" if percent else f"{mean:.2g}"
+    median = statistic["median"]
+    return f"{100 * median:.2g} %" if percent else f"{median:.2g}"
 
 
 def processor_seconds() -> float:

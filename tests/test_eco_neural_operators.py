@@ -185,7 +185,7 @@ def test_sizes_are_checked_in_one_line(changes, words):
 
 
 def test_a_missing_package_is_named_with_its_extra(grains8, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "neuralop.models", None)
+    monkeypatch.setitem(sys.modules, "neuralop.models.fno", None)
     monkeypatch.setitem(sys.modules, "neuralop", None)
     message = refused(
         f"fit {grains8} -o {tmp_path / 'run'} --backbone tfno --preset smoke"
