@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecosurrogate.search_space import read_study_file
+from ecosurrogate.settings import resolve
 from fftmech import Grid, Load, Microstructure, solve, write_result
 from fftmech.io.materials import parse_materials
 from fftmech.materials import isotropic
@@ -97,10 +99,14 @@ def test_python_in_the_documentation_runs(page, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "page", [p for p in PAGES if blocks(p, "toml")], ids=lambda p: p.stem
 )
-def test_materials_in_the_documentation_are_read(page):
+def test_tables_in_the_documentation_are_read(page, tmp_path):
     for code in blocks(page, "toml"):
         document = tomllib.loads(code)
-        if document.keys() != {"units"}:
+        if "model" in document:
+            (tmp_path / "study.toml").write_text(code)
+            settings, space = read_study_file(tmp_path / "study.toml")
+            assert resolve(settings).model == document["model"] and space
+        elif document.keys() != {"units"}:
             parse_materials(document, page.name)
 
 
