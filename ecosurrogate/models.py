@@ -190,7 +190,8 @@ class IteratedPECO(nn.Module):
     and is combined with the last one so that its energy falls too. So neither energy
     error ever grows, nor their sum, the certificate.
 
-    A correction takes two Green operations, and the model one more.
+    A correction takes two Green operations, and the model one more, or, down the energy
+    of the stress, two.
 
     Parameters
     ----------
@@ -240,7 +241,13 @@ class IteratedPECO(nn.Module):
             y = single(self.network(torch.cat([bodies.inputs, seen], dim=1)))
             descent.advance(size(g) * (y + self.linear(seen)))
             path.append(self._pair(descent, bodies, path[-1]))
-        return Prediction(*path[-1], tuple(path[:-1]), self.energy)
+        strain, stress = path[-1]
+        if self.energy == "stress":
+            # takes off the rounding of all steps; nothing to differentiate
+            with torch.no_grad():
+                rest = bodies.operators.without_force(stress) - stress
+            stress = stress + rest
+        return Prediction(strain, stress, tuple(path[:-1]), self.energy)
 
     def _pair(
         self, descent: Descent, bodies: Bodies, last: tuple[Tensor, Tensor] | None
