@@ -1,6 +1,6 @@
 """Models at equal processor time, judged on bodies that they were not trained on.
 
-    python benchmarks/surrogates.py FOLDER [--study NAME ...] [--minutes 5]
+    python benchmarks/surrogates.py FOLDER [--study NAME ...] [--minutes 4]
                                     [--page docs/surrogates-measured.md]
 
 Each study makes one dataset, trains its models on it for as many steps as fit in the
@@ -119,7 +119,6 @@ STUDIES: dict[str, Study] = {
             "p-eco-iterated": model("p-eco-iterated", "batch=1"),
         },
         ("low-res", "cg:1", "cg:3", "cg:7"),
-        share=2,
     ),
     "data": Study(
         FINER,
@@ -128,7 +127,7 @@ STUDIES: dict[str, Study] = {
             for name in ("s-eco", "unet")
             for count in COUNTS
         },
-        share=0.6,
+        share=0.375,
     ),
     "contrast": Study(
         (
@@ -241,7 +240,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--study", action="append", choices=tuple(STUDIES))
-    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--minutes", type=float, default=4.0)
     parser.add_argument("--page")
     options = parser.parse_args()
     for name in options.study or STUDIES:
