@@ -90,3 +90,30 @@ def grains(shape, count=5, seed=3, crystal=None):
 SOFT = isotropic(E=1.0, nu=0.3)
 STIFF = isotropic(E=10.0, nu=0.2)
 EMPTY = PORE
+
+
+@pytest.fixture(scope="session")
+def grains8(tmp_path_factory):
+    """A dataset of eight polycrystals, `small_runs.GRAINS`; only to be read."""
+    from small_runs import make_grains
+
+    return make_grains(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def pores8(tmp_path_factory):
+    """A dataset of pores, `small_runs.make_pores`; only to be read."""
+    from small_runs import make_pores
+
+    return make_pores(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """On small grids more of them wait for each other."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

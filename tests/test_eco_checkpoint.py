@@ -10,7 +10,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from small_runs import make_grains, one_line, tiny
+from small_runs import one_line, tiny
 
 torch = pytest.importorskip("torch")
 
@@ -25,11 +25,6 @@ from ecosurrogate.state import State  # noqa: E402
 from ecosurrogate.train import fit  # noqa: E402
 from ecosurrogate.validation import validate  # noqa: E402
 from fftmech import InputError  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def grains8(tmp_path_factory):
-    return make_grains(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from small_runs import make_dataset, make_grains, make_pores, one_line
+from small_runs import make_dataset, one_line
 
 torch = pytest.importorskip("torch")
 
@@ -22,16 +22,6 @@ from fftmech.reference import reference_medium  # noqa: E402
 
 def encoder_of(examples, representation="stiffness"):
     return Encoder.fit(examples, "rotated", representation)
-
-
-@pytest.fixture(scope="module")
-def grains8(tmp_path_factory):
-    return make_grains(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def pores8(tmp_path_factory):
-    return make_pores(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from small_runs import Server, as_options, make_grains, make_pores, one_line, tiny
+from small_runs import Server, as_options, one_line, tiny
 
 torch = pytest.importorskip("torch")
 
@@ -25,31 +25,15 @@ from ecosurrogate.settings import LOSSES, resolve  # noqa: E402
 from ecosurrogate.state import seed_step  # noqa: E402
 from fftmech import InputError  # noqa: E402
 
-pytestmark = pytest.mark.skipif(
-    sys.platform == "win32" or not torch.distributed.is_available(),
-    reason="processes are forked and joined by gloo",
-)
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.skipif(
+        sys.platform == "win32" or not torch.distributed.is_available(),
+        reason="processes are forked and joined by gloo",
+    ),
+]
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """On small grids more of them wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def grains8(tmp_path_factory):
-    return make_grains(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def pores8(tmp_path_factory):
-    return make_pores(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

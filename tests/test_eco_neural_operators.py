@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from small_runs import as_options, make_grains, refused, run, tiny
+from small_runs import as_options, refused, run, tiny
 
 torch = pytest.importorskip("torch")
 
@@ -26,11 +26,6 @@ def name(request):
     pytest.importorskip("neuralop")
     torch.manual_seed(3)
     return request.param
-
-
-@pytest.fixture(scope="module")
-def grains8(tmp_path_factory):
-    return make_grains(tmp_path_factory)
 
 
 def distance(a, b):

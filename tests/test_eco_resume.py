@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from small_runs import Server, as_options, make_grains, make_pores, one_line, tiny
+from small_runs import Server, as_options, one_line, tiny
 
 torch = pytest.importorskip("torch")
 
@@ -18,24 +18,7 @@ from ecosurrogate.run import prepare  # noqa: E402
 from ecosurrogate.train import fit  # noqa: E402
 from fftmech import InputError  # noqa: E402
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """On small grids more of them wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def grains8(tmp_path_factory):
-    return make_grains(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def pores8(tmp_path_factory):
-    return make_pores(tmp_path_factory)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

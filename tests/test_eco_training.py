@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from small_runs import (
     make_dataset,
-    make_grains,
-    make_pores,
     one_line,
     tiny,
 )
@@ -33,24 +31,7 @@ from ecosurrogate.validation import validate  # noqa: E402
 from fftmech import InputError  # noqa: E402
 from fftmech.metrics import divergence_norm  # noqa: E402
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """On small grids more of them wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def grains8(tmp_path_factory):
-    return make_grains(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def pores8(tmp_path_factory):
-    return make_pores(tmp_path_factory)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import shlex
 import tomllib
 
 import pytest
-from small_runs import Server, as_options, make_grains, one_line, tiny
+from small_runs import Server, as_options, one_line, tiny
 
 torch = pytest.importorskip("torch")
 optuna = pytest.importorskip("optuna")
@@ -42,11 +42,6 @@ def no_curves():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ecosurrogate.log.Log.draw", lambda *_, **__: None)
         yield
-
-
-@pytest.fixture(scope="module")
-def grains8(tmp_path_factory):
-    return make_grains(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
