@@ -59,6 +59,11 @@ class Objective:
                     "strain and stress; solve them, or take a p-eco model with "
                     "loss.hypercircle"
                 )
+        if pores and config.options.get("energy") == "stress":
+            raise InputError(
+                "options.energy=stress: bodies with pores have no complementary "
+                "energy; take options.energy=strain"
+            )
         if "energy" in self.terms and config.model != ITERATED:
             raise InputError(
                 f"loss.energy is that of a descent, which {config.model} is not; take "

@@ -315,6 +315,13 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_descent_of_the_stress_is_refused_for_pores(pores8, tmp_path):
+    with pytest.raises(InputError) as refusal:
+        prepare(pores8, tmp_path / "run", tiny(options={"energy": "stress"}))
+    assert "options.energy=stress" in one_line(refusal)
+    assert not (tmp_path / "run").exists()
+
+
 def test_labels_that_are_missing_are_refused_for_a_loss_that_needs_them(
     grains8, tmp_path, monkeypatch
 ):
