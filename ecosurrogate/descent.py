@@ -22,6 +22,8 @@ class Descent:
         The energy.
     field
         Where to begin: admissible, with the best means. The best uniform one if None.
+    near
+        An admissible field of the other kind, as in `Energy.gradient`.
 
     Attributes
     ----------
@@ -31,11 +33,13 @@ class Descent:
         Steepest descent there, and the field of the other kind.
     """
 
-    def __init__(self, of: Energy, field: Tensor | None = None) -> None:
+    def __init__(
+        self, of: Energy, field: Tensor | None = None, near: Tensor | None = None
+    ) -> None:
         self.energy = of
         self.field = of.start() if field is None else field
         self.answer = apply(of.matrix, self.field)
-        self.gradient = of.gradient(self.answer)
+        self.gradient = of.gradient(self.answer, near)
         self._last: list[tuple[Tensor, Tensor]] = []
 
     def advance(self, *guesses: Tensor) -> None:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ecosurrogate.bodies import Bodies
-from ecosurrogate.fields import average, one_of
+from ecosurrogate.fields import average
 from ecosurrogate.losses import energy
 from ecosurrogate.mean_field import MeanField, MeanLoad
 
@@ -78,8 +78,12 @@ class Energy(ABC):
         return means(fluctuation, self._no_load, self.matrix)
 
     def slope(self, direction: Tensor, answer: Tensor) -> Tensor:
-        """Derivative along an admissible direction; `answer` is matrix x, (B,)."""
-        return energy(direction, answer) - self.work(direction)
+        """Derivative along an admissible direction, where means are the best, (B,).
+
+        `answer` is matrix x. Means are of no effect: prescribed ones do not move, and
+        free ones are the best; only their rounding would count.
+        """
+        return energy(direction - average(direction), answer - average(answer))
 
     def work(self, direction: Tensor) -> Tensor:
         """What the load does along a direction, (B,)."""
@@ -165,8 +169,3 @@ ENERGIES: dict[Kind, type[StrainEnergy] | type[StressEnergy]] = {
     "stress": StressEnergy,
 }
 """Energies by the field that descends."""
-
-
-def energy_of(kind: str, bodies: Bodies) -> Energy:
-    """The energy of a kind of field (InputError for an unknown one)."""
-    return ENERGIES[one_of(kind, Kind, "energy")](bodies)

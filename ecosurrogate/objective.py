@@ -161,15 +161,17 @@ def _energy(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
     assert kind is not None
     own = ENERGIES[kind](batch.bodies)
     pairs = (*prediction.path[1:], (prediction.strain, prediction.stress))
-    fields = [strain if kind == "strain" else stress for strain, stress in pairs]
+    if kind == "stress":
+        pairs = tuple((stress, strain) for strain, stress in pairs)
     with torch.no_grad():
-        end = Descent(own, fields[-1])
+        end = Descent(own, *pairs[-1])
         for _ in range(CONTINUED):
             end.advance()
         scale = losses.energy(end.field, end.answer)
     logs = []
-    for field in fields:
-        d = field - end.field
+    for field, _ in pairs:
+        # admissible anew, or what rounding left in the fields would do work
+        d = own.direction(field - end.field)
         above = losses.energy(d, apply(own.matrix, d)) + 2 * own.slope(d, end.answer)
         least = torch.finfo(field.dtype).eps ** 2
         logs.append(torch.log((above / scale).clamp_min(0) + least).mean() / 2)

@@ -5,10 +5,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from ecosurrogate.bodies import bodies  # noqa: E402
+from ecosurrogate.data import Batch  # noqa: E402
 from ecosurrogate.descent import Descent, better  # noqa: E402
 from ecosurrogate.energies import ENERGIES, StrainEnergy, StressEnergy  # noqa: E402
 from ecosurrogate.inputs import inputs  # noqa: E402
 from ecosurrogate.losses import apply, hypercircle  # noqa: E402
+from ecosurrogate.models import Prediction  # noqa: E402
+from ecosurrogate.objective import TERMS  # noqa: E402
 from fftmech import Load, solve  # noqa: E402
 from fftmech.materials.elastic import isotropic  # noqa: E402
 from fftmech.microstructure import inclusions, polycrystal  # noqa: E402
@@ -17,10 +20,10 @@ from fftmech.reference import reference_medium  # noqa: E402
 LOADS = [Load({"xx": 1e-3}), Load.uniaxial("xx", 1e-3), Load({"xy": 1e-3})]
 
 
-def batch(body, load):
+def batch(body, load, dtype=torch.float64):
     bulk, shear = reference_medium(body)
     seen = [inputs(body, "stiffness", 2 * shear)]
-    return bodies([body], [load], seen, "rotated", bulk / shear, torch.float64)
+    return bodies([body], [load], seen, "rotated", bulk / shear, dtype)
 
 
 def exact(body, load, made):
@@ -122,6 +125,25 @@ def test_both_energies_above_their_minima_add_up_to_the_hypercircle():
     size = ((e * apply(made.stiffness, e)) + s * apply(made.compliance, s)).sum(1)
     relative = hypercircle(made.stiffness, made.compliance, e, s)
     assert abs(2 * above / float(size.mean()) / float(relative) - 1) < 1e-9
+
+
+@pytest.mark.parametrize("load", LOADS, ids=["strain", "uniaxial", "shear"])
+@pytest.mark.parametrize("kind", ["strain", "stress"])
+def test_the_loss_of_small_errors_has_its_digits_in_single_precision(kind, load):
+    body = polycrystal(16, 8, seed=0)
+    losses = []
+    for dtype in (torch.float64, torch.float32):
+        made = batch(body, load, dtype)
+        descent = Descent(ENERGIES[kind](made))
+        for _ in range(7):
+            descent.advance()
+        pair = (descent.field, descent.gradient.other)
+        pair = pair if kind == "strain" else pair[::-1]
+        prediction = Prediction(*pair, path=(pair,), descended=kind)
+        known = Batch(made, None, None, made.solid)
+        losses.append(float(TERMS["energy"](prediction, known, 1.0)))
+    assert losses[0] < -7
+    assert abs(losses[1] - losses[0]) < 0.02
 
 
 def value(of, field):
