@@ -18,7 +18,7 @@ import torch
 
 from ecosurrogate.checkpoint import load_model
 from ecosurrogate.devices import choose
-from ecosurrogate.opponents import MOST, Measure, StoppedSolver, TimedModel
+from ecosurrogate.opponents import MOST, Measure, TimedModel, TimedSolver
 from ecosurrogate.predict import BYTES, choose_load, predict
 from ecosurrogate.work import medians
 from fftmech.backend import get_backend, threads_for
@@ -198,8 +198,8 @@ def compare(
     report("errors")
     timed = TimedModel(model, card, body, load, device)
     errors, last = timed.errors(measure), timed.counts[-1]
-    cold = StoppedSolver(measure, method)
-    warm = StoppedSolver(measure, method, guess)
+    cold = TimedSolver(measure, method)
+    warm = TimedSolver(measure, method, guess)
     first = {
         "strain": cold.first("strain", errors[last]["strain"]),
         "stress": cold.first("stress", errors[last]["stress"]),
@@ -271,7 +271,7 @@ def compare(
 
 
 def _points(
-    solver: StoppedSolver, seconds: Mapping[int, float], green: int = 0
+    solver: TimedSolver, seconds: Mapping[int, float], green: int = 0
 ) -> tuple[Point, ...]:
     """One Green application begins a descent, and one is in each iteration."""
     return tuple(

@@ -89,7 +89,7 @@ class Measure:
         return values.std(axis=1) > VARIES * abs(values).max()
 
 
-class StoppedSolver:
+class TimedSolver:
     """CG from zero, or from a prediction, stopped after some iterations.
 
     Parameters
@@ -205,7 +205,7 @@ class TimedModel:
         self._made = cache(self._make)
 
     def errors(self, measure: Measure) -> dict[int | None, dict[str, Any]]:
-        """Errors after each correction, with the names of `StoppedSolver.points`."""
+        """Errors after each correction, with the names of `TimedSolver.points`."""
         made = self._made(1)
         with torch.inference_mode():
             prediction = self.model(made)

@@ -13,7 +13,7 @@ from ecosurrogate import comparison, comparison_figure, opponents, work  # noqa:
 from ecosurrogate.checkpoint import load_model  # noqa: E402
 from ecosurrogate.comparison import Comparison, NotConverged, Point, compare  # noqa: E402
 from ecosurrogate.operators import Operators  # noqa: E402
-from ecosurrogate.opponents import Measure, StoppedSolver, TimedModel  # noqa: E402
+from ecosurrogate.opponents import Measure, TimedModel, TimedSolver  # noqa: E402
 from ecosurrogate.predict import predict  # noqa: E402
 from ecosurrogate.verdict import headline, verdict  # noqa: E402
 from ecosurrogate.work import counted_green, medians  # noqa: E402
@@ -112,7 +112,7 @@ def test_components_that_do_not_vary_do_not_count():
 
 def test_the_solver_is_stopped_at_its_iterations_and_at_its_tolerance(measure):
     method = {"scheme": "rotated", "tolerance": 1e-6}
-    found, full = StoppedSolver(measure, method), solve(composite(100.0), LOAD)
+    found, full = TimedSolver(measure, method), solve(composite(100.0), LOAD)
     assert full.iterations > opponents.DENSE
     counts = list(found.points)
     assert counts[:10] == list(range(1, 11)) and counts[-1] == full.iterations
@@ -124,7 +124,7 @@ def test_the_solver_is_stopped_at_its_iterations_and_at_its_tolerance(measure):
 
 
 def test_the_first_iteration_as_good_is_found_between_the_points(measure):
-    found = StoppedSolver(measure, {"scheme": "rotated", "tolerance": 1e-8})
+    found = TimedSolver(measure, {"scheme": "rotated", "tolerance": 1e-8})
     last = max(found.points)
     between = next(k for k in range(12, last) if k not in found.points)
     errors = {}
