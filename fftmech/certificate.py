@@ -24,6 +24,7 @@ from fftmech.backend import to_numpy
 from fftmech.errors import InputError
 from fftmech.green import mean
 from fftmech.materials.linear import dot
+from fftmech.microstructure.base import Microstructure
 from fftmech.problem import Problem
 
 
@@ -234,3 +235,33 @@ def _eigenstrain_work(problem: Problem, stress: Any) -> float:
 
 def _size(field: Any) -> float:
     return float((field**2).mean()) ** 0.5
+
+
+def energy_error(
+    body: Microstructure,
+    fields: tuple[np.ndarray, np.ndarray],
+    exact: tuple[np.ndarray, np.ndarray],
+) -> float:
+    """sqrt of (|e - e*|^2_C + |s - s*|^2_C^-1) / (|e|^2_C + |s|^2_C^-1).
+
+    Of admissible fields, without eigenstrain, it is their certificate (hypercircle).
+
+    Parameters
+    ----------
+    body
+        With stiffness, and without pores.
+    fields, exact
+        Strain and stress, and those of the solution, Mandel (6, x, y, z), stress in the
+        unit of the stiffness.
+    """
+    assert body.stiffness is not None
+    error = size = 0.0
+    for p in body.phases:
+        C, place = body.stiffness[p], body.phase == p
+        for metric, field, reference in zip(
+            (C, np.linalg.inv(C)), fields, exact, strict=True
+        ):
+            gap = field[:, place] - reference[:, place]
+            error += np.einsum("in,ij,jn", gap, metric, gap)
+            size += np.einsum("in,ij,jn", field[:, place], metric, field[:, place])
+    return float(np.sqrt(error / size)) if size > 0 else float("nan")
