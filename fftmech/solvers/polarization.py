@@ -53,7 +53,7 @@ class Polarization(Solver):
         zero = problem.zeros()
         prescribed = problem.mean_strain(zero)[:, None, None, None] + 0 * t
         force = problem.force(t + _multiply(problem, green, prescribed))
-        v = problem.precondition(force, green)
+        v = problem.precondition_with(green, force)
         strain = problem.strain(v)
         p = t + 2 * _multiply(problem, green, strain)
         square = _square(problem, problem.stress(strain))

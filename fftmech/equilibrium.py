@@ -1,0 +1,257 @@
+"""What solvers ask of a problem: unknowns, their products and their preconditioner.
+
+The unknown v = (u, E) is one flat array: the displacement fluctuation u at the nodes
+(n components a node, see `Discretization.unknowns`), then the m components of the mean
+strain or deformation gradient, of which only those count whose mean stress is
+prescribed. The reference medium decouples u from E, so that its inverse M is exact for
+a homogeneous body.
+"""
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from fftmech.backend import Backend, to_numpy
+from fftmech.discretization.base import Discretization
+from fftmech.green import Green
+from fftmech.grid import Grid
+from fftmech.kernels import Kernels
+
+
+class Means(Protocol):
+    """What a load says of the m components of the mean strain or of F."""
+
+    @property
+    def free(self) -> np.ndarray:
+        """Components whose mean stress is prescribed, boolean, (m,)."""
+        ...
+
+    @property
+    def mean_strain(self) -> np.ndarray:
+        """Prescribed means, (m,); of free components, what v = 0 stands for."""
+        ...
+
+    @property
+    def mean_stress(self) -> np.ndarray:
+        """Prescribed mean stress, (m,); zero where the strain is prescribed."""
+        ...
+
+
+class Equilibrium(ABC):
+    """A problem D* s(v) = 0 under a load, and the space of its unknowns.
+
+    Parameters
+    ----------
+    grid, scheme, backend, precision
+        Where the unknowns live, and the real dtype of a solution.
+    load
+        Means that are prescribed.
+    reference
+        Bulk and shear modulus of the reference medium (stress units).
+    mean_stiffness
+        What it answers to means with, (m, m), positive definite.
+    kernels
+        Compiled vector operations, or None for the reference code.
+    search
+        Real dtype of residuals and search directions.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        scheme: Discretization,
+        backend: Backend,
+        precision: Any,
+        load: Means,
+        reference: tuple[float, float],
+        mean_stiffness: np.ndarray,
+        kernels: Kernels | None,
+        search: Any,
+    ) -> None:
+        self.grid = grid
+        self.scheme = scheme
+        self.backend = backend
+        self.precision = np.dtype(precision)
+        self.reference = reference
+        self.reference_stiffness = mean_stiffness
+        self.kernels = kernels
+        self.search = np.dtype(search)
+        self.nodes = (scheme.unknowns(grid), *grid.shape)
+        self.means = len(mean_stiffness)
+        self._set_load(load)
+
+    @abstractmethod
+    def balance(self, v: Any, dtype: Any = None) -> tuple[np.ndarray, Any]:
+        """Mean stress of v, (m,), and its residual, in another precision if given."""
+
+    @abstractmethod
+    def curvature(self, p: Any, out: Any = None) -> tuple[Any, float]:
+        """K p, written to `out` if there is one, and <p, K p>."""
+
+    @property
+    @abstractmethod
+    def scale(self) -> float:
+        """Energy density that the load would put into the reference medium."""
+
+    @cached_property
+    def green(self) -> Green:
+        """The reference medium on symbols."""
+        return self.new_green(*self.reference)
+
+    def new_green(self, bulk: float, shear: float) -> Green:
+        """Return the Green operator of another reference medium."""
+        return Green(self.scheme, self.grid, self.backend, bulk, shear, self.precision)
+
+    def _set_load(self, load: Means) -> None:
+        self.load = load
+        self._free = self.backend.xp.asarray(load.free)
+        self._free_compliance = self._inverse_on_free(self.reference_stiffness)
+
+    def _inverse_on_free(self, stiffness: np.ndarray) -> np.ndarray:
+        """The answer to mean stresses on the free components, (m, m)."""
+        free = np.ix_(self.load.free, self.load.free)
+        inverse = np.zeros_like(stiffness)
+        inverse[free] = np.linalg.inv(stiffness[free])
+        return inverse
+
+    def zeros(self) -> Any:
+        """The unknown of a homogeneous strain, shape (n nx ny nz + m,)."""
+        size = int(np.prod(self.nodes)) + self.means
+        return self.backend.xp.zeros(size, self.precision)
+
+    def uniform(self) -> Any:
+        """The uniform strain whose mean stresses the reference medium finds right."""
+        v = self.zeros()
+        missing = self.load.mean_stress - self.balance(v, self.search)[0]
+        v[-self.means :] = self.asarray(self._free_compliance @ missing)
+        return v
+
+    def pack(self, u: Any, E: Any) -> Any:
+        """Join nodal values (n, x, y, z) and free means (m,) into one vector."""
+        xp = self.backend.xp
+        E = xp.where(self._free, E, 0).astype(self.precision)
+        return xp.concatenate([u.ravel(), E])
+
+    def displacement(self, v: Any) -> Any:
+        """The nodal part of v, a view of shape (n, x, y, z)."""
+        return v[: -self.means].reshape(self.nodes)
+
+    def mean_strain(self, v: Any) -> Any:
+        """Mean strain (Mandel, or F by rows), prescribed and free, (m,)."""
+        return self.asarray(self.load.mean_strain) + v[-self.means :]
+
+    def prepare(self, mixed: bool) -> float:
+        """Make what the first iteration needs; seconds spent on compiling kernels.
+
+        `mixed` is whether the solver carries its vectors in the precision `search`.
+        """
+        if self.kernels is None:
+            self.green  # noqa: B018
+            return 0.0
+        seconds = self.kernels.prepare(self.precision, self.search)
+        if not mixed:
+            seconds += self.kernels.prepare(self.precision, self.precision)
+        return seconds
+
+    def apply(self, v: Any) -> Any:
+        """K v."""
+        return self.curvature(v)[0]
+
+    def residual(self, v: Any, dtype: Any = None) -> Any:
+        """The residual of v, from its stress, in another precision if given."""
+        return self.balance(v, dtype)[1]
+
+    def precondition(self, r: Any) -> Any:
+        """M r: the exact solution for the reference medium."""
+        if self.kernels is None:
+            u = self.green.solve(self.displacement(r))
+            return self.pack(u, self.asarray(self._free_compliance) @ r[-self.means :])
+        z = self.backend.xp.empty_like(r)
+        z[-self.means :] = self.descend(r)[0]
+        self.kernels.finish(z[: -self.means])
+        return z
+
+    def descend(
+        self, r: Any, alpha: float = 0.0, q: Any = None, weights: Any = None
+    ) -> tuple[Any, float]:
+        """r <- r - alpha q, and the preconditioned residual z = W M W r.
+
+        Parameters
+        ----------
+        weights
+            Diagonal of W, a vector of the problem with 1 on the means.
+
+        Returns
+        -------
+        tuple
+            z in the form that `turn` takes, to be used before the next `descend`, and
+            <r, z>.
+        """
+        if self.kernels is None:
+            if q is not None:
+                r -= alpha * q
+            z = self.precondition(r if weights is None else weights * r)
+            if weights is not None:
+                z *= weights
+            return z, self.dot(r, z)
+        m = self.means
+        if q is not None:
+            r[-m:] -= alpha * q[-m:]
+        E = to_numpy(r[-m:]) if self.load.free.any() else np.zeros(m)
+        z = self._free_compliance @ E
+        product = self.kernels.descend(
+            r[:-m],
+            alpha,
+            None if q is None else q[:-m],
+            None if weights is None else weights[:-m],
+        )
+        return self.backend.xp.asarray(z, dtype=r.dtype), product + float(E @ z)
+
+    def turn(
+        self, v: Any, alpha: float, p: Any, beta: float, z: Any, weights: Any = None
+    ) -> None:
+        """v <- v + alpha p, then p <- z + beta p, with z and W of `descend`."""
+        if self.kernels is None:
+            v += alpha * p
+            p *= beta
+            p += z
+            return
+        m = self.means
+        v[-m:] += alpha * p[-m:]
+        p[-m:] = z + beta * p[-m:]
+        nodal = None if weights is None else weights[:-m]
+        self.kernels.turn(v[:-m], alpha, p[:-m], beta, nodal)
+
+    def advance(self, v: Any, alpha: float, p: Any) -> None:
+        """v <- v + alpha p."""
+        if self.kernels is None:
+            v += alpha * p
+            return
+        m = self.means
+        v[-m:] += alpha * p[-m:]
+        self.kernels.add(v[:-m], alpha, p[:-m])
+
+    def dot(self, a: Any, b: Any) -> float:
+        """Volume average of a.b, an energy density for (unknown, force) pairs."""
+        m, xp = self.means, self.backend.xp
+        if self.kernels is not None:
+            nodal = self.kernels.dot(a[:-m], b[:-m])
+        else:
+            nodal = float(xp.dot(a[:-m], b[:-m])) / self.grid.voxels
+        return nodal + float(xp.dot(a[-m:], b[-m:]))
+
+    def asarray(self, values: np.ndarray) -> Any:
+        """Copy host values to the problem's array library and precision."""
+        return self.backend.xp.asarray(values, dtype=self.precision)
+
+    def _free_strain(self, v: Any) -> np.ndarray:
+        """Means of v on the free components, on the host."""
+        if not self.load.free.any():
+            return np.zeros(self.means)
+        return to_numpy(v[-self.means :]).astype(float)
+
+    def _on_free(self, values: np.ndarray) -> Any:
+        """Host values on the array library, zero where the strain is prescribed."""
+        return self.asarray(np.where(self.load.free, values, 0))
