@@ -1,0 +1,244 @@
+"""What a law is: constants of a phase, and the stress that its points answer with.
+
+A `Law` holds the constants of one phase. A `Material` is one law for all phases that
+obey it; it works on n points at once, component first, points last:
+
+    strain   (c, n)     e, Mandel, c = 6; or F by rows, F_xx F_xy F_xz F_yx ..., c = 9
+    stress   (c, n)     s, Mandel, or P by rows
+    state    (k, n)     internal variables
+    rows     (n,)       which phase's constants a point has
+
+The stress at the end of a step of duration dt follows from the strain there, the strain
+and the state at its beginning. Nothing is changed in place: a step is accepted or
+rejected whole.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from math import isfinite
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+
+from fftmech.errors import InputError
+
+
+@dataclass(frozen=True)
+class Law:
+    """Constants of one phase: numbers, or lists of numbers, checked when it is made.
+
+    Subclasses are frozen dataclasses whose fields are the constants.
+
+    Attributes
+    ----------
+    name
+        Key of the law in a materials file.
+    material
+        The `Material` that evaluates it.
+    """
+
+    name: ClassVar[str]
+    material: ClassVar["type[Material]"]
+
+    @property
+    def stiffness(self) -> np.ndarray | None:
+        """Elastic stiffness (or viscosity), Mandel (6, 6), if the constants imply it.
+
+        None where the phase gives it beside the law.
+        """
+        return None
+
+    @classmethod
+    def parse(cls, entry: Any, where: str) -> "Law":
+        """Make a law from the table of a materials file.
+
+        Raises
+        ------
+        InputError
+            A key that is unknown or missing, a value that is no number.
+        """
+        known = {f.name: f.default is MISSING for f in fields(cls)}
+        if not isinstance(entry, Mapping):
+            raise InputError(f"{where}: expected a table with {', '.join(known)}")
+        for key in entry:
+            if key not in known:
+                raise InputError(
+                    f"{where}: unknown key {key!r}: expected {', '.join(known)}"
+                )
+        missing = [key for key, needed in known.items() if needed and key not in entry]
+        if missing:
+            raise InputError(
+                f"{where}: {', '.join(missing)} missing: expected {', '.join(known)}"
+            )
+        values = {}
+        for key, value in entry.items():
+            numbers = value if isinstance(value, list) else [value]
+            if not numbers or not all(_is_number(x) for x in numbers):
+                raise InputError(f"{where}: {key} = {value!r}: expected finite numbers")
+            values[key] = tuple(value) if isinstance(value, list) else value
+        try:
+            return cls(**values)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+
+    def constants(self) -> dict[str, Any]:
+        """The constants by name, JSON-ready: what `parse` makes the law from."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+class Tangent(Protocol):
+    """Derivative of the stress by the strain at the end of the step."""
+
+    def apply(self, strain: Any) -> Any:
+        """ds of de, (c, n) -> (c, n), in the precision of de."""
+        ...
+
+
+@dataclass(frozen=True)
+class MatrixTangent:
+    """A matrix for each point, (c, c, n)."""
+
+    matrix: Any
+
+    def apply(self, strain: Any) -> Any:
+        """ds = D de, (c, n)."""
+        stress = self.matrix[:, 0] * strain[0]
+        for j in range(1, len(strain)):
+            stress += self.matrix[:, j] * strain[j]
+        return stress
+
+
+class Response(NamedTuple):
+    """What points answer with.
+
+    Attributes
+    ----------
+    stress
+        (c, n).
+    state
+        Internal variables at the end of the step, (k, n).
+    tangent
+        None where it was not asked for.
+    """
+
+    stress: Any
+    state: Any
+    tangent: Tangent | None
+
+
+class Material(ABC):
+    """One law for the phases that obey it.
+
+    Parameters
+    ----------
+    laws
+        Constants, one of each row.
+    stiffness
+        Sample frame, Mandel, (R, 6, 6), stress units.
+    rotation
+        R with v_sample = R v_crystal, (R, 3, 3).
+
+    Attributes
+    ----------
+    finite
+        Whether it maps F to P, instead of e to s.
+    rate
+        Whether it has no elasticity: s follows from (e - before) / dt.
+    variables
+        Internal variables: name and number of components. Symmetric tensors are Mandel
+        and have 6.
+    """
+
+    finite: ClassVar[bool] = False
+    rate: ClassVar[bool] = False
+    variables: ClassVar[Mapping[str, int]] = {}
+
+    def __init__(
+        self, laws: Sequence[Any], stiffness: np.ndarray, rotation: np.ndarray
+    ) -> None:
+        self.laws = tuple(laws)
+        self.stiffness = np.asarray(stiffness, dtype=float)
+        self.rotation = np.asarray(rotation, dtype=float)
+
+    def start(self, rows: Any) -> Any:
+        """State of virgin points, (k, n): zeros unless the law says otherwise."""
+        size = sum(self.variables.values())
+        return np.zeros((size, len(rows)))
+
+    @abstractmethod
+    def respond(
+        self,
+        rows: Any,
+        strain: Any,
+        before: Any,
+        state: Any,
+        dt: float,
+        precision: Any = None,
+    ) -> Response:
+        """Answer at the end of a step.
+
+        Parameters
+        ----------
+        rows
+            Row of each point, (n,).
+        strain, before
+            At the end and at the beginning of the step, (c, n).
+        state
+            At its beginning, (k, n).
+        dt
+            Duration of the step, > 0.
+        precision
+            Real dtype in which the tangent will be used; None if it will not.
+
+        Returns
+        -------
+        Response
+            Stress and state, NaN where the law has no answer (a local iteration that
+            fails, an F that turns a voxel inside out).
+        """
+
+    def energy(self, rows: Any, strain: Any) -> Any:
+        """Potential w, (n,): s = dw/de; of the strain, of F or, if `rate`, of rates.
+
+        Raises
+        ------
+        NotImplementedError
+            There is none.
+        """
+        raise NotImplementedError
+
+    def conjugate_energy(self, rows: Any, stress: Any) -> Any:
+        """Conjugate potential w* of a convex w, (n,); inf where it is infinite.
+
+        Raises
+        ------
+        NotImplementedError
+            There is none: w is not convex, or not known in closed form.
+        """
+        raise NotImplementedError
+
+
+def table(laws: Sequence[Any], name: str) -> np.ndarray:
+    """One constant of every row, (R,) or (R, m)."""
+    return np.array([getattr(law, name) for law in laws], dtype=float)
+
+
+def positive(law: Law, *names: str) -> None:
+    """Refuse constants that are not positive.
+
+    Raises
+    ------
+    InputError
+        Naming the first.
+    """
+    for name in names:
+        value = getattr(law, name)
+        if not value > 0:
+            raise InputError(f"{name} = {value!r}: expected a positive number")
+
+
+def _is_number(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and isfinite(value)
