@@ -104,7 +104,7 @@ def compare(
                 batches=batches,
                 report=report,
             )
-    except comparison.NotConverged as error:
+    except comparison.ReferenceNotConverged as error:
         advice = "the reference has to reach a hundredth of --tolerance; raise that"
         return exit_code(error.result.status, error.result.residual, advice)
     pictures.write(found, files)

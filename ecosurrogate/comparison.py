@@ -22,7 +22,7 @@ from ecosurrogate.opponents import MOST, Measure, TimedModel, TimedSolver
 from ecosurrogate.predict import BYTES, choose_load, predict
 from ecosurrogate.work import medians
 from fftmech.backend import get_backend, threads_for
-from fftmech.errors import InputError
+from fftmech.errors import InputError, NotConverged
 from fftmech.load import Load
 from fftmech.memory import check_bytes, size_text
 from fftmech.microstructure.base import Microstructure
@@ -38,7 +38,7 @@ TOLERANCES = 1e-8, 0.1
 Report = Callable[[str], None]
 
 
-class NotConverged(Exception):
+class ReferenceNotConverged(NotConverged):
     """The reference could not be solved; `result` says how far it came."""
 
     def __init__(self, result: Result) -> None:
@@ -162,7 +162,7 @@ def compare(
     ------
     InputError
         What the model or the solver cannot take, a body without anything to predict.
-    NotConverged
+    ReferenceNotConverged
         Of the reference.
     """
     _check(device, tolerance)
@@ -193,7 +193,7 @@ def compare(
         progress=lambda k, r: report(f"reference, iteration {k}, residual {r:.0e}"),
     )
     if not reference.residual <= tolerance / 100:
-        raise NotConverged(reference)
+        raise ReferenceNotConverged(reference)
     measure, method = Measure(reference), {**method, "tolerance": tolerance}
     report("errors")
     timed = TimedModel(model, card, body, load, device)

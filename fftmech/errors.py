@@ -1,4 +1,4 @@
-"""Errors that are the user's to mend."""
+"""Errors that are the user's to mend, and solves that failed."""
 
 
 class InputError(ValueError):
@@ -6,3 +6,7 @@ class InputError(ValueError):
 
     The command line prints the message and exits with code 2.
     """
+
+
+class NotConverged(RuntimeError):
+    """A solve did not converge where nothing can be done without its fields."""

@@ -11,7 +11,7 @@ from small_runs import as_options, make_grains, run, tiny  # noqa: E402
 
 from ecosurrogate import comparison, comparison_figure, opponents, work  # noqa: E402
 from ecosurrogate.checkpoint import load_model  # noqa: E402
-from ecosurrogate.comparison import Comparison, NotConverged, Point, compare  # noqa: E402
+from ecosurrogate.comparison import Comparison, Point, ReferenceNotConverged, compare  # noqa: E402
 from ecosurrogate.operators import Operators  # noqa: E402
 from ecosurrogate.opponents import Measure, TimedModel, TimedSolver  # noqa: E402
 from ecosurrogate.predict import predict  # noqa: E402
@@ -230,7 +230,7 @@ def test_what_cannot_be_compared_is_refused(runs, monkeypatch):
 
 def test_a_reference_that_does_not_converge_is_no_reference(runs, monkeypatch):
     monkeypatch.setattr(comparison, "MOST", 2)
-    with pytest.raises(NotConverged) as raised:
+    with pytest.raises(ReferenceNotConverged) as raised:
         compare(runs / "unet", polycrystal(8, 4, seed=5))
     assert raised.value.result.status == "max_iterations"
 

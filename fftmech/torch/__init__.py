@@ -1,0 +1,33 @@
+"""A solver that torch can differentiate, for inverse problems and training through it.
+
+`solve` takes a phase map, stiffness and a load as tensors, batched, on CPU or CUDA, and
+its fields have gradients with respect to stiffness, mean strain, mean stress and
+eigenstrain. `isotropic`, `cubic` and `rotate` build stiffness that has gradients too.
+
+Conventions are those of `fftmech`, on tensors: Mandel throughout, in the order xx, yy,
+zz, yz, xz, xy, off-diagonals times sqrt(2); fields (batch, component, x, y, z).
+"""
+
+from fftmech.errors import InputError, NotConverged
+
+try:
+    import torch as _torch  # noqa: F401
+except ImportError:
+    raise InputError(
+        "fftmech.torch needs torch, which is not installed; "
+        'pip install "fftmech[torch]"'
+    ) from None
+
+from fftmech.torch.solve import Fields, effective_stiffness, solve
+from fftmech.torch.stiffness import cubic, isotropic, quaternion_from_bunge, rotate
+
+__all__ = [
+    "Fields",
+    "NotConverged",
+    "cubic",
+    "effective_stiffness",
+    "isotropic",
+    "quaternion_from_bunge",
+    "rotate",
+    "solve",
+]

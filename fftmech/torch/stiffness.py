@@ -1,0 +1,145 @@
+"""Stiffness matrices on tensors, differentiable in constants and orientations.
+
+The formulas are those of `fftmech.materials` and `fftmech.tensors`, and are tested
+against them. Products run in double precision, which neither autocast nor TF32 lowers.
+"""
+
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fftmech.errors import InputError
+from fftmech.tensors import J, K, matrix_from_mandel
+
+_BASIS = matrix_from_mandel(np.eye(6))  # (6, 3, 3), orthonormal
+
+
+def isotropic(**constants: Tensor | float) -> Tensor:
+    """Isotropic stiffness 3 K J + 2 G K from a named pair of constants.
+
+    Parameters
+    ----------
+    constants
+        (E, nu) or (K, G), tensors (...) of any shapes that broadcast; moduli in stress
+        units.
+
+    Returns
+    -------
+    Tensor
+        Mandel, (..., 6, 6), stress units.
+
+    Raises
+    ------
+    InputError
+        Another pair.
+    """
+    names = set(constants)
+    if names == {"E", "nu"}:
+        E, nu = _together(constants["E"], constants["nu"])
+        bulk, shear = E / (3 * (1 - 2 * nu)), E / (2 * (1 + nu))
+    elif names == {"K", "G"}:
+        bulk, shear = _together(constants["K"], constants["G"])
+    else:
+        raise InputError(
+            f"isotropic constants {sorted(names)}: expected one pair of {{E, nu}}, "
+            "{K, G}"
+        )
+    hydrostatic, deviatoric = (bulk.new_tensor(projector) for projector in (J, K))
+    bulk, shear = bulk[..., None, None], shear[..., None, None]
+    return 3 * bulk * hydrostatic + 2 * shear * deviatoric
+
+
+def cubic(C11: Tensor | float, C12: Tensor | float, C44: Tensor | float) -> Tensor:
+    """Cubic stiffness, axes along the cube's edges (Voigt names).
+
+    Parameters
+    ----------
+    C11, C12, C44
+        Tensors (...) of any shapes that broadcast, stress units.
+
+    Returns
+    -------
+    Tensor
+        Mandel, (..., 6, 6), stress units.
+    """
+    normal = np.diag([1.0, 1, 1, 0, 0, 0])
+    c11, c12, c44 = (c[..., None, None] for c in _together(C11, C12, C44))
+    # Mandel: twice the engineering shear modulus on the diagonal
+    parts = (normal, 3 * J - normal, 2 * (np.eye(6) - normal))
+    along, across, shear = (c11.new_tensor(part) for part in parts)
+    return c11 * along + c12 * across + c44 * shear
+
+
+def quaternion_from_bunge(euler: Tensor, degrees: bool = False) -> Tensor:
+    """Unit quaternions of R = Rz(phi1) Rx(Phi) Rz(phi2), v_sample = R v_crystal.
+
+    Parameters
+    ----------
+    euler
+        Bunge angles phi1, Phi, phi2, (..., 3).
+
+    Returns
+    -------
+    Tensor
+        (..., 4), order w x y z, of either sign.
+    """
+    phi1, Phi, phi2 = (torch.deg2rad(euler) if degrees else euler).unbind(-1)
+    c, s = torch.cos(Phi / 2), torch.sin(Phi / 2)
+    total, difference = (phi1 + phi2) / 2, (phi1 - phi2) / 2
+    return torch.stack(
+        [
+            c * torch.cos(total),
+            s * torch.cos(difference),
+            s * torch.sin(difference),
+            c * torch.sin(total),
+        ],
+        dim=-1,
+    )
+
+
+def rotate(C: Tensor, quaternion: Tensor) -> Tensor:
+    """Stiffness in the sample frame, Q C Q^T.
+
+    Parameters
+    ----------
+    C
+        Mandel stiffness in the crystal frame, (..., 6, 6).
+    quaternion
+        Orientations v_sample = R v_crystal, order w x y z, (..., 4), of any length but
+        zero: a gradient step need not keep it one.
+
+    Returns
+    -------
+    Tensor
+        Mandel, (..., 6, 6), batch shapes broadcast, precision of C.
+    """
+    q = quaternion.double()
+    w, x, y, z = (q / q.norm(dim=-1, keepdim=True)).unbind(-1)
+    entries = [
+        *(1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+        *(2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+        *(2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
+    ]
+    R = torch.stack(entries, dim=-1).unflatten(-1, (3, 3))
+    T = q.new_tensor(_BASIS)
+    # the basis tensors turned, and their components along the basis
+    turned = R[..., None, :, :] @ T @ R[..., None, :, :].transpose(-1, -2)
+    Q = (T[:, None] * turned[..., None, :, :, :]).sum((-2, -1))
+    return (Q @ C.double() @ Q.transpose(-1, -2)).to(C.dtype)
+
+
+def _together(*values: Any) -> tuple[Tensor, ...]:
+    """Constants as tensors of one dtype and device, broadcast."""
+    tensors = [value for value in values if isinstance(value, Tensor)]
+    dtype = (
+        reduce(torch.promote_types, (t.dtype for t in tensors))
+        if tensors
+        else torch.float64
+    )
+    device = tensors[0].device if tensors else None
+    return torch.broadcast_tensors(
+        *(torch.as_tensor(v, dtype=dtype, device=device) for v in values)
+    )
