@@ -21,12 +21,15 @@ sqrt(<r, M r> / <r0, M r0>).
 
 from fftmech.batch import solve_many
 from fftmech.discretization import SCHEMES, discretization
-from fftmech.errors import InputError
+from fftmech.errors import InputError, NotConverged
+from fftmech.finite_load import FiniteLoad
 from fftmech.grid import Grid
 from fftmech.homogenize import Effective, homogenize
 from fftmech.io import read, read_result, write, write_result
 from fftmech.load import Load
+from fftmech.march import March
 from fftmech.microstructure import Microstructure
+from fftmech.path import Path, Step
 from fftmech.result import Result
 from fftmech.solve import solve
 from fftmech.solvers import SOLVERS
@@ -43,11 +46,16 @@ __all__ = [
     "SCHEMES",
     "SOLVERS",
     "Effective",
+    "FiniteLoad",
     "Grid",
     "InputError",
     "Load",
+    "March",
     "Microstructure",
+    "NotConverged",
+    "Path",
     "Result",
+    "Step",
     "components_from_mandel",
     "discretization",
     "homogenize",

@@ -23,6 +23,8 @@ import numpy as np
 from fftmech.backend import to_numpy
 from fftmech.errors import InputError
 from fftmech.green import mean
+from fftmech.increment import Increment
+from fftmech.materials.field_potential import FieldPotential
 from fftmech.materials.linear import dot
 from fftmech.microstructure.base import Microstructure
 from fftmech.problem import Problem
@@ -30,6 +32,11 @@ from fftmech.problem import Problem
 
 class Potential(Protocol):
     """A material that knows its potential and the conjugate."""
+
+    @property
+    def eigenstrain(self) -> Any:
+        """e0, part of both potentials, (6, x, y, z), or None."""
+        ...
 
     def energy(self, strain: Any) -> Any:
         """w(e): (..., 6, x, y, z) -> (..., x, y, z), stress units."""
@@ -148,6 +155,35 @@ def _certify_by_work(
     return _certificate(problem, gap, w, w_star, w + w_star, (stress + missing) * E)
 
 
+def certify_increment(problem: Increment) -> Certificate:
+    """Certify the last evaluation of a small-strain step whose potential is convex.
+
+    Of a body with rates only, w is a potential of the strain rate, and the gap is the
+    error in it. A body that has pores, remembers its history otherwise or is strained
+    finitely has no certificate.
+    """
+    last, moment, material = problem.last, problem.moment, problem.material
+    assert last is not None
+    if problem.kinematics.finite:
+        return Certificate(None, None, None, None, _NOT_CONVEX)
+    if len(problem.microstructure.pores):
+        return Certificate(None, None, None, None, _PORES)
+    strain = last.strain
+    if material.rate:
+        strain = (strain - moment.strain) / problem.dt
+    elif any(law.variables for law in material.materials):
+        return Certificate(None, None, None, None, _HISTORY)
+    stress = problem.green.project_equilibrated(last.stress)
+    missing = np.where(problem.load.free, problem.load.mean_stress, 0)
+    missing -= np.where(problem.load.free, to_numpy(mean(stress)), 0)
+    stress = stress + problem.asarray(missing)[:, None, None, None]
+    potential = FieldPotential(material, moment.state)
+    try:
+        return _duality_gap(problem, potential, strain, stress)
+    except NotImplementedError:
+        return Certificate(None, None, None, None, _NOT_CONVEX)
+
+
 def admissible_stress(problem: Problem, stress: Any) -> Any:
     """Nearest equilibrated stress that carries the prescribed mean stresses."""
     stress = problem.green.project_equilibrated(stress)
@@ -186,11 +222,13 @@ def check_admissible(problem: Problem, strain: Any, stress: Any) -> None:
 
 
 _NOT_FINITE = "the fields are not finite"
+_NOT_CONVEX = "the body has no convex potential"
+_HISTORY = "the body remembers its history"
 _PORES = "the body has pores, where it needs a stress that vanishes"
 
 
 def _duality_gap(
-    problem: Problem, material: Potential, strain: Any, stress: Any
+    problem: Problem | Increment, material: Potential, strain: Any, stress: Any
 ) -> Certificate:
     conjugate = material.conjugate_energy(stress)
     if not bool(problem.backend.xp.isfinite(conjugate).all()):
@@ -202,13 +240,13 @@ def _duality_gap(
     # voxel by voxel, so that a small gap is not the difference of large numbers
     gap = float(material.gap(strain, stress).mean())
     # both energies of the elastic parts alone: s : e0 may have either sign
-    total = w + w_star - _eigenstrain_work(problem, stress)
+    total = w + w_star - _eigenstrain_work(material, stress)
     work = to_numpy(mean(stress) * mean(strain)).astype(float)
     return _certificate(problem, gap, w, w_star, total, work)
 
 
 def _certificate(
-    problem: Problem,
+    problem: Problem | Increment,
     gap: float,
     w: float,
     w_star: float,
@@ -227,9 +265,9 @@ def _certificate(
     return Certificate(gap, relative, upper, lower)
 
 
-def _eigenstrain_work(problem: Problem, stress: Any) -> float:
+def _eigenstrain_work(material: Potential, stress: Any) -> float:
     """<s : e0> (stress units)."""
-    eigenstrain = problem.material.eigenstrain
+    eigenstrain = material.eigenstrain
     return 0.0 if eigenstrain is None else float(dot(stress, eigenstrain).mean())
 
 

@@ -5,8 +5,29 @@ from typing import Any
 
 import numpy as np
 
+from fftmech.finite_load import FiniteLoad
 from fftmech.load import Load
 from fftmech.microstructure.base import Microstructure
+
+
+@dataclass(frozen=True)
+class FiniteFields:
+    """Fields of finite strain; tensors are by row and column.
+
+    Parameters
+    ----------
+    F
+        Deformation gradient, voxel averages, (3, 3, nx, ny, nz), [i, j] = dx_i/dX_j.
+    P
+        First Piola-Kirchhoff stress, voxel averages (stress units), likewise.
+    mean_F, mean_P
+        Volume averages over the undeformed cell, (3, 3).
+    """
+
+    F: np.ndarray
+    P: np.ndarray
+    mean_F: np.ndarray
+    mean_P: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -26,13 +47,16 @@ class Result:
         voxel corners (node i is the lower corner of voxel i) or, for `central` and
         `fourier`, voxel centres.
     strain, stress
-        Voxel averages, (6, nx, ny, nz); stress in stress units.
+        Voxel averages, (6, nx, ny, nz); stress in stress units. At finite strain those
+        of Green and Lagrange, 1/2 (F^T F - 1), and of Cauchy.
     energy_density
         Voxel average of 1/2 (strain - eigenstrain) : stress, (nx, ny, nz), stress
         units. With `hex8` it is not the product of the averages. What composite voxels
-        store between their phases is left out.
+        store between their phases is left out. Of other laws: the potential, where the
+        state of the body does not depend on its history, else the work of the stress.
     mean_strain, mean_stress
-        Volume averages, (6,).
+        Volume averages, (6,). At finite strain Green and Lagrange's of the mean F, and
+        Cauchy's over the deformed cell, <P> <F>^T / det <F>.
     energy
         Volume average of `energy_density` (stress units).
     status
@@ -46,10 +70,19 @@ class Result:
         and "solve".
     certificate
         What `fftmech.certificate.certify` returned, or {} (JSON-ready).
+    variables
+        Internal variables of laws by name, voxel averages, (k, nx, ny, nz), zero where
+        a phase has none; symmetric tensors are Mandel.
+    finite
+        Fields of finite strain, else None.
+    time
+        Where a load path stands.
+    linear_iterations
+        Of conjugate gradients within Newton's method.
     """
 
     microstructure: Microstructure
-    load: Load
+    load: Load | FiniteLoad
     scheme: str
     solver: str
     tolerance: float
@@ -68,6 +101,10 @@ class Result:
     certificate: dict[str, Any] = field(default_factory=dict)
     temperature: float = 0.0
     precision: str = "double"
+    variables: dict[str, np.ndarray] = field(default_factory=dict)
+    finite: FiniteFields | None = None
+    time: float = 1.0
+    linear_iterations: int = 0
 
     def __repr__(self) -> str:
         return (

@@ -10,7 +10,9 @@ from fftmech.advice import advice_for
 from fftmech.backend import get_backend, to_numpy
 from fftmech.certificate import certify_solution
 from fftmech.discretization import discretization
+from fftmech.equilibrium import Equilibrium
 from fftmech.errors import InputError
+from fftmech.finite_load import FiniteLoad
 from fftmech.load import Load
 from fftmech.memory import check_memory
 from fftmech.microstructure.base import Microstructure
@@ -19,7 +21,7 @@ from fftmech.percolation import check_load
 from fftmech.problem import Problem, total_eigenstrain
 from fftmech.reference import reference_medium, reference_stiffness
 from fftmech.result import Result
-from fftmech.solvers import Solver, get_solver
+from fftmech.solvers import Solver, State, get_solver
 
 # Loads of other sizes are scaled: single precision has a limited range, and the squares
 # of residuals have twice the exponent.
@@ -39,10 +41,10 @@ Progress = Callable[[int, float], None]
 
 def solve(
     microstructure: Microstructure,
-    load: Load,
+    load: Load | FiniteLoad,
     *,
     scheme: str = "rotated",
-    solver: str = "cg",
+    solver: str | None = None,
     tolerance: float | None = None,
     max_iterations: int = 1000,
     device: str = "cpu",
@@ -54,19 +56,22 @@ def solve(
     certificate: bool = True,
     progress: Progress | None = None,
 ) -> Result:
-    """Solve small-strain linear elasticity on a periodic microstructure.
+    """Solve equilibrium on a periodic microstructure.
 
-    div s = 0, s = C (e - e0), e = E + sym(D u), with each component of the mean strain
-    E or of the mean stress prescribed.
+    Small-strain linear elasticity: div s = 0, s = C (e - e0), e = E + sym(D u), with
+    each component of the mean strain E or of the mean stress prescribed. Where phases
+    obey laws of their own, or the load is one of finite strain, the load is reached in
+    one increment, by Newton's method; `fftmech.March` follows load paths.
 
     Parameters
     ----------
     microstructure
         Phase map and stiffness by phase.
     load
-        Mean strains and mean stresses.
+        Mean strains and mean stresses, or those of finite strain.
     scheme, solver
-        Names in `fftmech.SCHEMES` and `fftmech.SOLVERS`.
+        Names in `fftmech.SCHEMES` and `fftmech.SOLVERS`; if None the solver is cg, or
+        for a nonlinear body newton, one of `NONLINEAR_SOLVERS`.
     tolerance
         On the relative equilibrium residual sqrt(<r, M r> / <r0, M r0>), with M the
         inverse of the reference medium and r0 the residual of a homogeneous strain;
@@ -102,10 +107,32 @@ def solve(
     tolerance = check_options(
         tolerance, max_iterations, precision, microstructure.grid, reference
     )
-    if not isinstance(load, Load):
+    if not isinstance(load, Load | FiniteLoad):
         raise InputError(
-            f"load {load!r}: expected fftmech.Load(strain=..., stress=...)"
+            f"load {load!r}: expected fftmech.Load(strain=..., stress=...), or "
+            "fftmech.FiniteLoad(F=..., P=...)"
         )
+    laws = microstructure.law and set(microstructure.law) & set(microstructure.phases)
+    if isinstance(load, FiniteLoad) or laws:
+        from fftmech.nonlinear import solve_nonlinear
+
+        return solve_nonlinear(
+            microstructure,
+            load,
+            scheme=scheme,
+            solver=solver or "newton",
+            tolerance=tolerance,
+            max_iterations=max_iterations,
+            device=device,
+            precision=precision,
+            threads=threads,
+            temperature=temperature,
+            initial=initial,
+            reference=reference,
+            certificate=certificate,
+            progress=progress,
+        )
+    solver = solver or "cg"
     method, discretized = get_solver(solver), discretization(scheme)
     microstructure.check()
     check_temperature(microstructure, temperature)
@@ -221,22 +248,36 @@ def iterate(
         if norm is None:
             norm = _norm(problem, problem.balance(zero, problem.search)[1])
         state = method.init(problem, problem.uniform() if v is None else v)
+    trivial = norm <= 10 * np.finfo(problem.precision).eps * np.sqrt(problem.scale)
+    if trivial or not np.isfinite(norm):
+        # a homogeneous strain is the solution already, or there is none
+        status, last = ("converged", 0.0) if trivial else ("diverged", norm)
+        v = problem.zeros()
+        return Outcome(v, status, [last], problem.balance(v, problem.search))
+    return run(problem, method, state, norm, tolerance, max_iterations, progress)
 
-    def outcome(status: str, residuals: list[float], v: Any = None) -> Outcome:
-        v = problem.zeros() if v is None else v
-        return Outcome(v, status, residuals, problem.balance(v, problem.search))
 
-    if not np.isfinite(norm):
-        return outcome("diverged", [norm])
-    if norm <= 10 * np.finfo(problem.precision).eps * np.sqrt(problem.scale):
-        # a homogeneous strain is the solution already
-        return outcome("converged", [0.0])
+def run(
+    problem: Equilibrium,
+    method: Solver,
+    state: State,
+    norm: float,
+    tolerance: float,
+    max_iterations: int,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Step from a solver's state; residuals are relative to `norm`."""
+
+    def outcome(status: str) -> Outcome:
+        balance = problem.balance(state.v, problem.search)
+        return Outcome(state.v, status, residuals, balance)
+
     residuals = [_root(state.square) / norm]
     restarts, best = 0, np.inf
     while True:
         residual = residuals[-1]
         if not residual <= DIVERGED * max(residuals[0], 1.0):
-            return outcome("diverged", residuals, state.v)
+            return outcome("diverged")
         if residual <= tolerance:
             balance = problem.balance(state.v, problem.search)
             true = residuals[-1] = _norm(problem, balance[1]) / norm
@@ -247,14 +288,14 @@ def iterate(
             restarts, best = restarts + 1, true
             state = method.init(problem, state.v)
         if len(residuals) > max_iterations:
-            return outcome("max_iterations", residuals, state.v)
+            return outcome("max_iterations")
         state = method.step(problem, state)
         residuals.append(_root(state.square) / norm)
         if progress:
             progress(len(residuals) - 1, residuals[-1])
 
 
-def _norm(problem: Problem, r: Any) -> float:
+def _norm(problem: Equilibrium, r: Any) -> float:
     """Dual norm sqrt(<r, M r>) of a residual."""
     return _root(problem.descend(r)[1])
 

@@ -8,6 +8,7 @@ id = 0
 isotropic = { E = 113.8, nu = 0.34 }     or { K, G } or { lambda, mu }
 eigenstrain = { xx = 1e-3, xy = 2e-4 }   tensor components; a number is isotropic
 thermal_expansion = 8.6e-6               likewise, per degree
+plasticity = { yield_stress = 0.3 }      or another law of `fftmech.materials.laws`
 [[phase]]
 id = 7
 stiffness = [[...], ...]                 Voigt; or hexagonal, orthotropic, pore = true
@@ -120,8 +121,16 @@ class Materials:
             vectors = [np.zeros(6) if value is None else value for value in values]
             rows[listed] = rotate_vector(np.stack(vectors), R)
             changes[name] = rows
+        law = {p: law for p, law in microstructure.law.items() if p not in listed}
+        law.update(
+            {
+                int(p): phase.law
+                for p, phase in zip(listed, made, strict=True)
+                if phase.law is not None
+            }
+        )
         units = {**microstructure.units, **self.units}
-        return microstructure.with_changes(units=units, **changes)
+        return microstructure.with_changes(units=units, law=law, **changes)
 
     def _phase(self, p: int, known: np.ndarray) -> Phase | None:
         """Properties of phase p; None where it keeps those that it has."""
@@ -228,8 +237,10 @@ def _rows(old: np.ndarray | None, count: int, tail: tuple[int, ...]) -> np.ndarr
 
 
 def _has_axes(phase: Phase) -> bool:
-    """Whether an eigenstrain or expansion of the phase distinguishes directions."""
+    """Whether a law, eigenstrain or expansion of the phase distinguishes directions."""
     tensors = (phase.eigenstrain, phase.thermal_expansion)
+    if phase.law is not None and phase.law.directed:
+        return True
     return any(t is not None and bool((K @ t).any()) for t in tensors)
 
 

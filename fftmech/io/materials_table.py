@@ -10,6 +10,8 @@ from fftmech.bounds import hashin_shtrikman, is_isotropic
 from fftmech.engineering import isotropic_moduli
 from fftmech.errors import InputError
 from fftmech.materials import elastic
+from fftmech.materials.base import Law
+from fftmech.materials.laws import LAWS
 from fftmech.tensors import (
     COMPONENTS,
     IDENTITY,
@@ -46,12 +48,15 @@ class Phase:
         Unit quaternion w x y z, v_sample = R v_crystal, (4,).
     eigenstrain, thermal_expansion
         (6,), strain and strain a degree.
+    law
+        What it obeys, if that is more than linear elasticity.
     """
 
     stiffness: np.ndarray
     orientation: np.ndarray | None = None
     eigenstrain: np.ndarray | None = None
     thermal_expansion: np.ndarray | None = None
+    law: Law | None = None
 
 
 @dataclass(frozen=True)
@@ -127,17 +132,41 @@ def integer(entry: dict[str, Any], key: str, where: str) -> int:
 def parse_phase(entry: Any, where: str) -> Phase:
     """Read the table of a phase (without its id)."""
     others = ("euler", "eigenstrain", "thermal_expansion")
-    check_keys(entry, (*STIFFNESS_KEYS, *others), where)
+    check_keys(entry, (*STIFFNESS_KEYS, *LAWS, *others), where)
     orientation = None
     if "euler" in entry:
         angles = _numbers(entry["euler"], 3, f"{where}: euler", "[phi1, Phi, phi2]")
         orientation = quaternion_from_bunge(np.array(angles), degrees=True)
+    law = parse_law(entry, where)
+    stiffness = None if law is None else law.stiffness
+    if stiffness is None:
+        stiffness = parse_stiffness(entry, where)
     return Phase(
-        parse_stiffness(entry, where),
+        stiffness,
         orientation,
         _strain(entry, "eigenstrain", where),
         _strain(entry, "thermal_expansion", where),
+        law,
     )
+
+
+def parse_law(entry: dict[str, Any], where: str) -> Law | None:
+    """The law that a table gives, or None."""
+    names = [key for key in LAWS if key in entry]
+    if not names:
+        return None
+    if len(names) > 1:
+        raise InputError(
+            f"{where}: {' and '.join(names)} are both given: expected one law at most"
+        )
+    (name,) = names
+    law = LAWS[name].parse(entry[name], f"{where}: {name}")
+    elastic_keys = [key for key in STIFFNESS_KEYS if key in entry]
+    if law.stiffness is not None and elastic_keys:
+        raise InputError(
+            f"{where}: {name} has constants of its own: leave out {elastic_keys[0]}"
+        )
+    return law
 
 
 def parse_stiffness(entry: dict[str, Any], where: str) -> np.ndarray:

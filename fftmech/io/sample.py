@@ -36,7 +36,12 @@ from fftmech.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result
 from fftmech.sample import FIELDS, Level, Sample
-from fftmech.tensors import COMPONENTS, FACTORS, mandel_from_components
+from fftmech.tensors import (
+    COMPONENTS,
+    FACTORS,
+    mandel_from_components,
+    matrix_from_mandel,
+)
 
 
 def sample_bytes(
@@ -124,7 +129,7 @@ def _write_fields(block: h5py.Group, name: str, result: Result) -> None:
         block,
         _called("displacement", name),
         result.displacement,
-        result.mean_strain,
+        matrix_from_mandel(result.mean_strain),
         result.microstructure.grid,
         result.scheme,
         np.float32,
@@ -254,7 +259,9 @@ def _read_level(
     if "displacement" in fields:
         arrays["displacement"] = _stack(
             [
-                read_displacement(block, _called("displacement", k), body.grid, E)
+                read_displacement(
+                    block, _called("displacement", k), body.grid, matrix_from_mandel(E)
+                )
                 for k, E in zip(solutions, means["mean_strain"], strict=True)
             ]
         )

@@ -18,6 +18,7 @@ import fftmech
 from fftmech.errors import InputError
 from fftmech.io import container, hdf5, image
 from fftmech.io.atomic import whole_hdf5
+from fftmech.io.laws import read_laws, write_laws
 from fftmech.io.vtkhdf_fields import check_shape, write_scalar
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import components_from_mandel, voigt_from_mandel
@@ -116,6 +117,7 @@ def write_tables(file: h5py.File, body: Microstructure, what: str) -> h5py.Group
         )
         item = own.create_dataset(name, data=table, **packed)
         item.attrs["convention"] = NOTES[name]
+    write_laws(own, body.law)
     return own
 
 
@@ -153,7 +155,11 @@ def read_tables(file: h5py.File) -> dict[str, Any]:
             f"{file.filename}: format version {version} is newer than this program's "
             f"{FORMAT_VERSION}; pip install --upgrade fftmech"
         )
-    return {**hdf5.read_tables(own), "units": hdf5.units(own.attrs.get("units"))}
+    return {
+        **hdf5.read_tables(own),
+        "law": read_laws(own),
+        "units": hdf5.units(own.attrs.get("units")),
+    }
 
 
 def _box(root: h5py.Group) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

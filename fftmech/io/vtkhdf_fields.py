@@ -17,7 +17,7 @@ from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.grid import Grid
 from fftmech.io import container, image
-from fftmech.tensors import FACTORS, matrix_from_mandel
+from fftmech.tensors import FACTORS
 
 VTK_ORDER = (0, 1, 2, 5, 3, 4)
 """Place in `COMPONENTS` of each component of VTK's xx yy zz xy yz xz."""
@@ -64,37 +64,41 @@ def write_displacement(
     root: h5py.Group,
     name: str,
     fluctuation: np.ndarray,
-    mean_strain: np.ndarray,
+    gradient: np.ndarray,
     grid: Grid,
     scheme: str,
     dtype: DTypeLike | None = None,
 ) -> None:
-    """Write the total displacement of a fluctuation (3, nx, ny, nz)."""
+    """Write the total displacement of a fluctuation (3, nx, ny, nz).
+
+    `gradient` is that of its affine part, (3, 3): the mean strain, or F - 1.
+    """
     centred = discretization(scheme).nodes == "centers"
     extra = 0 if centred else 1
     nx, ny, nz = (n + extra for n in grid.shape)
     group = root.require_group("CellData" if centred else "PointData")
     item = group.create_dataset(name, (nz, ny, nx, 3), dtype or fluctuation.dtype)
     item.attrs["components"] = (
-        "x y z of u = E.x + fluctuation, E the mean strain, x from the box corner"
+        "x y z of u = E.x + fluctuation, E the mean strain (finite: mean F - 1), x "
+        "from the box corner"
     )
     for planes in slabs(item, nz):
         k = np.arange(planes.start, planes.stop)
         part = fluctuation[..., k % grid.shape[2]]
         part = np.pad(part, ((0, 0), (0, extra), (0, extra), (0, 0)), mode="wrap")
-        total = part + _affine(grid, mean_strain, planes, centred, (nx, ny))
+        total = part + _affine(grid, gradient, planes, centred, (nx, ny))
         item[planes] = total.T
 
 
 def _affine(
     grid: Grid,
-    mean_strain: np.ndarray,
+    gradient: np.ndarray,
     planes: slice,
     centred: bool,
     shape: tuple[int, int],
 ) -> np.ndarray:
     """E.x at the nodes of some planes, (3, nx, ny, k), x from the box corner."""
-    E = matrix_from_mandel(mean_strain)[..., None, None, None]
+    E = gradient[..., None, None, None]
     offset = 0.5 if centred else 0.0
     nodes = np.ogrid[: shape[0], : shape[1], planes]
     x, y, z = (h * (node + offset) for h, node in zip(grid.h, nodes, strict=True))
@@ -115,6 +119,28 @@ def read_tensor(root: h5py.Group, name: str, grid: Grid) -> np.ndarray:
     return mandel
 
 
+def write_components(cells: h5py.Group, name: str, field: np.ndarray) -> None:
+    """Write (3, 3, nx, ny, nz) by rows, or any (k, nx, ny, nz), as (nz, ny, nx, k)."""
+    field = field.reshape(-1, *field.shape[-3:])
+    count, nx, ny, nz = field.shape
+    item = cells.create_dataset(name, (nz, ny, nx, count), field.dtype)
+    if count == 9:
+        item.attrs["components"] = "by rows: xx xy xz yx yy yz zx zy zz"
+    for planes in slabs(item, nz):
+        item[planes] = field[..., planes].T
+
+
+def read_components(root: h5py.Group, name: str, grid: Grid, count: int) -> np.ndarray:
+    """Read so many numbers by voxel, (count, nx, ny, nz)."""
+    item = container.dataset(root, f"CellData/{name}")
+    check_shape(item, (*grid.shape[::-1], count))
+    image.check_size(item.shape, item.dtype.itemsize, container.where(item))
+    field = np.empty((count, *grid.shape), item.dtype)
+    for planes in slabs(item, grid.shape[2]):
+        field[..., planes] = item[planes].T
+    return field
+
+
 def read_scalar(root: h5py.Group, name: str, grid: Grid) -> np.ndarray:
     """Read a number by voxel, (nx, ny, nz)."""
     item = container.dataset(root, f"CellData/{name}")
@@ -126,9 +152,9 @@ def read_scalar(root: h5py.Group, name: str, grid: Grid) -> np.ndarray:
 
 
 def read_displacement(
-    root: h5py.Group, name: str, grid: Grid, mean_strain: np.ndarray
+    root: h5py.Group, name: str, grid: Grid, gradient: np.ndarray
 ) -> np.ndarray:
-    """Read the displacement fluctuation, (3, nx, ny, nz)."""
+    """Read the displacement fluctuation, (3, nx, ny, nz); see `write_displacement`."""
     centred = f"CellData/{name}" in root
     place = "CellData" if centred else "PointData"
     item = container.dataset(root, f"{place}/{name}")
@@ -138,7 +164,7 @@ def read_displacement(
     fluctuation = np.empty((3, nx, ny, nz), item.dtype)
     for planes in slabs(item, nz):
         total = item[planes, :ny, :nx].T
-        affine = _affine(grid, mean_strain, planes, centred, (nx, ny))
+        affine = _affine(grid, gradient, planes, centred, (nx, ny))
         np.subtract(total, affine, out=fluctuation[..., planes])
     return fluctuation
 

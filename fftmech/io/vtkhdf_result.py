@@ -1,6 +1,7 @@
 """Fields of a result in VTKHDF ImageData.
 
-Strain, stress, energy density and displacement are stored as `vtkhdf_fields` says;
+Strain, stress, energy density, displacement and internal variables are stored as
+`vtkhdf_fields` says, at finite strain also F and P, nine components by rows;
 /fftmech/run is JSON.
 """
 
@@ -13,23 +14,28 @@ import h5py
 import numpy as np
 
 from fftmech.errors import InputError
+from fftmech.finite_load import FiniteLoad
+from fftmech.grid import Grid
 from fftmech.io import container
 from fftmech.io.atomic import whole_hdf5
 from fftmech.io.vtkhdf import read_microstructure, write_microstructure
 from fftmech.io.vtkhdf_fields import (
+    read_components,
     read_displacement,
     read_scalar,
     read_tensor,
+    write_components,
     write_displacement,
     write_scalar,
     write_tensor,
 )
 from fftmech.load import Load
-from fftmech.result import Result
+from fftmech.result import FiniteFields, Result
 from fftmech.tensors import (
     COMPONENTS,
     FACTORS,
     mandel_from_components,
+    matrix_from_mandel,
 )
 
 RUN: dict[str, Any] = {
@@ -48,26 +54,44 @@ RUN: dict[str, Any] = {
 }
 """Fields of `Result` that are JSON as they are, and their types."""
 
+LATER: dict[str, Any] = {"time": 1.0, "linear_iterations": 0}
+"""More such fields, which older files do not have, with what they would be."""
+
 
 def write_result(path: str | PathLike, result: Result) -> None:
     """Write a result with its microstructure; the file appears whole or not at all."""
     with whole_hdf5(path) as file:
         write_microstructure(file, result.microstructure, "result")
         root = container.group(file, "VTKHDF")
-        cells = container.group(root, "CellData")
-        write_tensor(cells, "strain", result.strain)
-        write_tensor(cells, "stress", result.stress)
-        write_scalar(cells, "energy_density", result.energy_density)
-        write_displacement(
-            root,
-            "displacement",
-            result.displacement,
-            result.mean_strain,
-            result.microstructure.grid,
-            result.scheme,
-        )
+        write_fields(root, result)
         run = json.dumps(_run(result))
         file.create_dataset("fftmech/run", data=run, dtype=h5py.string_dtype())
+
+
+def write_fields(root: h5py.Group, result: Result) -> None:
+    """Write the fields of a result below /VTKHDF."""
+    cells = root.require_group("CellData")
+    write_tensor(cells, "strain", result.strain)
+    write_tensor(cells, "stress", result.stress)
+    write_scalar(cells, "energy_density", result.energy_density)
+    if result.finite is not None:
+        write_components(cells, "F", result.finite.F)
+        write_components(cells, "P", result.finite.P)
+    for name, field in result.variables.items():
+        if len(field) == 1:
+            write_scalar(cells, name, field[0])
+        elif len(field) == 6:
+            write_tensor(cells, name, field)
+        else:
+            write_components(cells, name, field)
+    write_displacement(
+        root,
+        "displacement",
+        result.displacement,
+        _gradient(result.mean_strain, result.finite and result.finite.mean_F),
+        result.microstructure.grid,
+        result.scheme,
+    )
 
 
 def read_run(path: str | PathLike) -> dict[str, Any]:
@@ -92,17 +116,49 @@ def read_result(path: str | PathLike) -> Result:
             mandel_from_components(np.array([run[name][c] for c in COMPONENTS]))
             for name in ("mean_strain", "mean_stress")
         )
+        finite = _read_finite(root, grid, run) if "mean_F" in run else None
+        gradient = _gradient(mean_strain, finite and finite.mean_F)
         return Result(
             microstructure,
-            Load(**run["load"]),
-            displacement=read_displacement(root, "displacement", grid, mean_strain),
+            _load(run["load"]),
+            displacement=read_displacement(root, "displacement", grid, gradient),
             strain=read_tensor(root, "strain", grid),
             stress=read_tensor(root, "stress", grid),
             energy_density=read_scalar(root, "energy_density", grid),
             mean_strain=mean_strain,
             mean_stress=mean_stress,
-            **{name: run[name] for name in RUN},
+            variables={
+                name: _read_variable(root, name, grid, count)
+                for name, count in run["variables"].items()
+            },
+            finite=finite,
+            **{name: run[name] for name in (*RUN, *LATER)},
         )
+
+
+def _read_finite(root: h5py.Group, grid: Grid, run: dict[str, Any]) -> FiniteFields:
+    shape = (3, 3, *grid.shape)
+    F, P = (read_components(root, name, grid, 9).reshape(shape) for name in "FP")
+    return FiniteFields(F, P, np.array(run["mean_F"]), np.array(run["mean_P"]))
+
+
+def _read_variable(root: h5py.Group, name: str, grid: Grid, count: int) -> np.ndarray:
+    if count == 1:
+        return read_scalar(root, name, grid)[None]
+    if count == 6:
+        return read_tensor(root, name, grid)
+    return read_components(root, name, grid, count)
+
+
+def _load(written: dict[str, Any]) -> Load | FiniteLoad:
+    return FiniteLoad(**written) if "F" in written else Load(**written)
+
+
+def _gradient(mean_strain: np.ndarray, mean_F: np.ndarray | None) -> np.ndarray:
+    """Gradient (3, 3) of the affine part of the displacement."""
+    if mean_F is None:
+        return matrix_from_mandel(mean_strain)
+    return mean_F - np.eye(3)
 
 
 def _read_run(file: h5py.File) -> dict[str, Any]:
@@ -118,7 +174,10 @@ def _read_run(file: h5py.File) -> dict[str, Any]:
             run[name] = kind(run[name])
         for name in ("mean_strain", "mean_stress"):
             run[name] = {c: float(run[name][c]) for c in COMPONENTS}
-        Load(**run["load"])
+        _load(run["load"])
+        for name, default in LATER.items():
+            run[name] = type(default)(run.get(name, default))
+        run["variables"] = {n: int(k) for n, k in run.get("variables", {}).items()}
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{container.where(item)} does not say how this was solved ({error}); "
@@ -129,7 +188,11 @@ def _read_run(file: h5py.File) -> dict[str, Any]:
 
 def _run(result: Result) -> dict[str, Any]:
     run = {name: getattr(result, name) for name in RUN}
+    run.update({name: getattr(result, name) for name in LATER})
     run["load"] = asdict(result.load)
+    run["variables"] = {name: len(field) for name, field in result.variables.items()}
+    if result.finite is not None:
+        run["mean_F"], run["mean_P"] = result.finite.mean_F, result.finite.mean_P
     for name in ("mean_strain", "mean_stress"):
         components = getattr(result, name) / FACTORS
         run[name] = dict(zip(COMPONENTS, components.tolist(), strict=True))

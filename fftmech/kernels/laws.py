@@ -7,7 +7,10 @@ from importlib import import_module
 from fftmech.backend import Backend
 from fftmech.materials.base import Material, Response
 
-KERNELS: dict[str, str] = {}
+KERNELS: dict[str, str] = {
+    "PlasticityMaterial": "law_plasticity",
+    "StVenantKirchhoffMaterial": "law_st_venant_kirchhoff",
+}
 """Module beside this one, by the name of the material's class."""
 
 

@@ -36,10 +36,13 @@ class Law:
         Key of the law in a materials file.
     material
         The `Material` that evaluates it.
+    directed
+        Whether it distinguishes directions of the crystal beyond the stiffness.
     """
 
     name: ClassVar[str]
     material: ClassVar["type[Material]"]
+    directed: ClassVar[bool] = False
 
     @property
     def stiffness(self) -> np.ndarray | None:
@@ -199,8 +202,10 @@ class Material(ABC):
             fails, an F that turns a voxel inside out).
         """
 
-    def energy(self, rows: Any, strain: Any) -> Any:
+    def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:
         """Potential w, (n,): s = dw/de; of the strain, of F or, if `rate`, of rates.
+
+        `state` is that at the beginning of the step, of virgin points if None.
 
         Raises
         ------
@@ -209,7 +214,7 @@ class Material(ABC):
         """
         raise NotImplementedError
 
-    def conjugate_energy(self, rows: Any, stress: Any) -> Any:
+    def conjugate_energy(self, rows: Any, stress: Any, state: Any = None) -> Any:
         """Conjugate potential w* of a convex w, (n,); inf where it is infinite.
 
         Raises
@@ -218,6 +223,18 @@ class Material(ABC):
             There is none: w is not convex, or not known in closed form.
         """
         raise NotImplementedError
+
+    def gap(self, rows: Any, strain: Any, stress: Any, state: Any = None) -> Any:
+        """w(e) + w*(s) - s : e >= 0, (n,); laws that can avoid the difference do.
+
+        Raises
+        ------
+        NotImplementedError
+            There is no convex potential.
+        """
+        energy = self.energy(rows, strain, state)
+        conjugate = self.conjugate_energy(rows, stress, state)
+        return energy + conjugate - (stress * strain).sum(0)
 
 
 def table(laws: Sequence[Any], name: str) -> np.ndarray:

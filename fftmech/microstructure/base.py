@@ -1,5 +1,6 @@
 """A microstructure: which phase fills each voxel, and what each phase is made of."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from fftmech.errors import InputError
 from fftmech.grid import Grid
+from fftmech.materials.base import Law
 from fftmech.materials.elastic import check_stiffness
 
 MOST_PHASES = 2**24
@@ -37,6 +39,10 @@ class Microstructure:
         Stress-free strain of each phase in the sample frame, Mandel, shape (P, 6).
     thermal_expansion
         Thermal expansion in the sample frame (strain a degree), Mandel, shape (P, 6).
+    law
+        What phases obey that are not linear elastic, by phase id
+        (`fftmech.materials.LAWS`). Where the stiffness of such a phase is not given, it
+        is the law's own.
     units
         What the numbers mean, as text, for instance {"stress": "GPa", "length": "um"}.
 
@@ -52,6 +58,7 @@ class Microstructure:
     orientation: np.ndarray | None = None
     eigenstrain: np.ndarray | None = None
     thermal_expansion: np.ndarray | None = None
+    law: Mapping[int, Law] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -78,6 +85,9 @@ class Microstructure:
                     f"{name} of shape {table.shape}: expected ({expected}), "
                     "one row a phase id"
                 )
+
+        if self.law:
+            object.__setattr__(self, "stiffness", self._with_laws())
 
     def __repr__(self) -> str:
         shape = "x".join(map(str, self.grid.shape))
@@ -150,6 +160,21 @@ class Microstructure:
                 "stiffness"
             )
         return self
+
+    def _with_laws(self) -> np.ndarray | None:
+        """The stiffness table, with that of laws in rows where there is none."""
+        own = {p: law.stiffness for p, law in self.law.items()}
+        own = {p: C for p, C in own.items() if C is not None}
+        known = 0 if self.stiffness is None else len(self.stiffness)
+        if not own:
+            return self.stiffness
+        table = np.full((max(known, *(p + 1 for p in own)), 6, 6), np.nan)
+        if self.stiffness is not None:
+            table[:known] = self.stiffness
+        for p, C in own.items():
+            if np.isnan(table[p]).all():
+                table[p] = C
+        return table
 
     def with_changes(self, **changes) -> "Microstructure":
         """Return a copy with some fields replaced."""

@@ -6,6 +6,7 @@ from fftmech.solvers.base import Solver, State
 from fftmech.solvers.basic import BasicScheme
 from fftmech.solvers.conjugate_gradient import ConjugateGradient
 from fftmech.solvers.minres import MinimumResidual
+from fftmech.solvers.newton_krylov import NewtonKrylov
 from fftmech.solvers.polarization import Polarization
 
 SOLVERS: dict[str, Solver] = {
@@ -19,19 +20,29 @@ SOLVERS: dict[str, Solver] = {
         BasicScheme(),
     )
 }
-"""Every solver by name; the first is the default."""
+"""Every solver of linear problems by name; the first is the default."""
 
-__all__ = ["SOLVERS", "Solver", "State", "get_solver"]
+NONLINEAR_SOLVERS: dict[str, Solver] = {
+    solver.name: solver for solver in (NewtonKrylov(), BarzilaiBorwein(), BasicScheme())
+}
+"""Every solver that linearises a problem, or asks it for nothing but its residual."""
+
+__all__ = ["NONLINEAR_SOLVERS", "SOLVERS", "Solver", "State", "get_solver"]
 
 
-def get_solver(name: str) -> Solver:
-    """Return the solver called `name`.
+def get_solver(name: str, nonlinear: bool = False) -> Solver:
+    """Return the solver called `name`, of linear or of nonlinear problems.
 
     Raises
     ------
     InputError
         No such solver.
     """
-    if name not in SOLVERS:
-        raise InputError(f"solver {name!r}: expected one of {', '.join(SOLVERS)}")
-    return SOLVERS[name]
+    known, body = SOLVERS, ""
+    if nonlinear:
+        known, body = NONLINEAR_SOLVERS, " for a nonlinear body or a load path"
+    elif name in NONLINEAR_SOLVERS:
+        body = " for a linear body"
+    if name not in known:
+        raise InputError(f"solver {name!r}{body}: expected one of {', '.join(known)}")
+    return known[name]

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
-from fftmech.problem import Problem
+from fftmech.equilibrium import Equilibrium
 
 
 class State(NamedTuple):
@@ -12,7 +12,7 @@ class State(NamedTuple):
     Attributes
     ----------
     v
-        The unknown of `Problem`, shape (n nx ny nz + 6,).
+        The unknown of `Equilibrium`, shape (n nx ny nz + m,).
     square
         Squared dual norm of the residual, <r, M r> with the problem's own M (stress
         units), or NaN after a breakdown.
@@ -35,9 +35,9 @@ class Solver(ABC):
     mixed: bool = False
 
     @abstractmethod
-    def init(self, problem: Problem, v: Any) -> State:
+    def init(self, problem: Equilibrium, v: Any) -> State:
         """Start from v, which may be overwritten."""
 
     @abstractmethod
-    def step(self, problem: Problem, state: State) -> State:
+    def step(self, problem: Equilibrium, state: State) -> State:
         """One iteration."""

@@ -16,6 +16,7 @@ and 33, 84 and 17.
 from typing import Any
 
 from fftmech.discretization.stencil import nodal_mean
+from fftmech.equilibrium import Equilibrium
 from fftmech.problem import Problem
 from fftmech.solvers.base import Solver, State
 
@@ -48,7 +49,7 @@ class ConjugateGradient(Solver):
         self.name = name
         self.jacobi = jacobi
 
-    def init(self, problem: Problem, v: Any) -> State:
+    def init(self, problem: Equilibrium, v: Any) -> State:
         """r = b - K v, z = M r, p = z."""
         weights = _weights(problem) if self.jacobi else None
         r = problem.residual(v, problem.search)
@@ -57,7 +58,7 @@ class ConjugateGradient(Solver):
         problem.turn(v, 0.0, p, 0.0, z, weights)
         return State(v, square, (r, p, Kp, product, square, weights))
 
-    def step(self, problem: Problem, state: State) -> State:
+    def step(self, problem: Equilibrium, state: State) -> State:
         """Minimise the energy along p, then make the next p conjugate to it."""
         v, square, (r, p, Kp, product, renewed, weights) = state
         Kp, curvature = problem.curvature(p, Kp)
@@ -79,7 +80,7 @@ class ConjugateGradient(Solver):
 
 
 def _descend(
-    problem: Problem, r: Any, alpha: float = 0.0, q: Any = None, weights: Any = None
+    problem: Equilibrium, r: Any, alpha: float = 0.0, q: Any = None, weights: Any = None
 ) -> tuple[Any, float, float]:
     """r <- r - alpha q; z, <r, z>, and the squared residual norm <r, M r>."""
     z, square = problem.descend(r, alpha, q)

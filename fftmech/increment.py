@@ -1,0 +1,285 @@
+"""The discrete problem of one time step of a nonlinear body, and its linearisation.
+
+Small strain: e = E + sym(D u), D* s(e) = 0; finite: F = F_mean + D u, D* P(F) = 0 in
+the undeformed cell. The stress at the end of the step follows from the strain there and
+from what the body was at the beginning (`fftmech.materials.base`).
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fftmech.backend import Backend, threads_for, to_numpy
+from fftmech.discretization.base import Discretization
+from fftmech.discretization.stencil import StencilDiscretization
+from fftmech.equilibrium import Equilibrium, Means
+from fftmech.green import mean
+from fftmech.kernels import get_kernels
+from fftmech.kinematics import Kinematics
+from fftmech.materials.field import FieldTangent, MaterialField, State
+from fftmech.microstructure.base import Microstructure
+from fftmech.reference import reference_medium
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a body was at the beginning of a step.
+
+    Attributes
+    ----------
+    strain
+        At integration points, (q, c, x, y, z).
+    state
+        Internal variables.
+    """
+
+    strain: Any
+    state: State
+
+
+class Evaluation(NamedTuple):
+    """All that follows from an unknown v.
+
+    Attributes
+    ----------
+    mean_stress
+        (c,), on the host.
+    residual
+        Of the precision `Equilibrium.search`.
+    strain, stress
+        (q, c, x, y, z).
+    state
+        Internal variables at the end of the step.
+    tangent
+        None where it was not asked for.
+    """
+
+    mean_stress: np.ndarray
+    residual: Any
+    strain: Any
+    stress: Any
+    state: State
+    tangent: FieldTangent | None
+
+
+class Increment(Equilibrium):
+    """Equilibrium of a nonlinear body at the end of a step.
+
+    Parameters
+    ----------
+    microstructure
+        Checked.
+    kinematics
+        Small or finite strain.
+    load
+        Means at the end of the step.
+    scheme, backend, precision
+        Discretization, arrays, and real dtype of the unknown.
+    eigenstrain
+        By phase, Mandel (P, 6), or None.
+    reference
+        Moduli of the reference medium; those of the stiffnesses' mean if None.
+    kernels
+        Whether to use compiled kernels where there are some.
+
+    Attributes
+    ----------
+    target
+        Dual norm of the residual that is asked for, 0 if that is not known.
+    linear_iterations
+        Conjugate gradient iterations since `begin`.
+    """
+
+    def __init__(
+        self,
+        microstructure: Microstructure,
+        kinematics: Kinematics,
+        load: Means,
+        scheme: Discretization,
+        backend: Backend,
+        precision: Any = np.float64,
+        eigenstrain: np.ndarray | None = None,
+        reference: tuple[float, float] | None = None,
+        kernels: bool = True,
+    ) -> None:
+        assert microstructure.stiffness is not None
+        self.microstructure = microstructure
+        self.kinematics = kinematics
+        self.material = MaterialField(
+            microstructure, kinematics.finite, eigenstrain, backend
+        )
+        self._points = None
+        reference = reference or reference_medium(microstructure)
+        compiled = None
+        if kernels:
+            compiled = get_kernels(
+                scheme,
+                microstructure.grid,
+                microstructure.phase,
+                microstructure.stiffness,
+                None,
+                reference,
+                backend,
+            )
+            self._points = _point_kernels(scheme, microstructure, kinematics, backend)
+        super().__init__(
+            microstructure.grid,
+            scheme,
+            backend,
+            precision,
+            load,
+            reference,
+            kinematics.reference(*reference),
+            compiled,
+            np.float32 if compiled else precision,
+        )
+        rest = self._uniform_strain(kinematics.rest)
+        self.begin(Moment(rest, self.material.start(scheme.points)), 1.0)
+
+    def begin(self, moment: Moment, dt: float) -> None:
+        """Set what the body was, and the duration of the step that leads from there."""
+        self.moment, self.dt = moment, dt
+        self.last: Evaluation | None = None
+        self.target = 0.0
+        self.linear_iterations = 0
+
+    def set_load(self, load: Means) -> None:
+        """Prescribe other means."""
+        self._set_load(load)
+
+    @property
+    def scale(self) -> float:
+        """Energy density that the load would put into the reference medium."""
+        C0 = self.reference_stiffness
+        strain = self.load.mean_strain - self.kinematics.rest
+        stress = self.load.mean_stress
+        return float(strain @ C0 @ strain + stress @ np.linalg.solve(C0, stress))
+
+    def strain(self, v: Any) -> Any:
+        """Strain at integration points, (q, c, x, y, z)."""
+        return self.derive(self.displacement(v), self.mean_strain(v))
+
+    def derive(self, u: Any, E: Any) -> Any:
+        """Strain (q, c, x, y, z) of nodal values (n, x, y, z) and a mean (c,)."""
+        if self._points is not None:
+            return self._points.gradient(u, to_numpy(E).astype(float))
+        return self.kinematics.strain(self.scheme, u, E, self.grid)
+
+    def adjoin(self, stress: Any) -> Any:
+        """D* s, (n, x, y, z), of a stress (q, c, x, y, z)."""
+        if self._points is not None:
+            return self._points.adjoint(stress)
+        return self.kinematics.adjoint(self.scheme, stress, self.grid)
+
+    def evaluate(self, v: Any, tangent: bool = False) -> Evaluation:
+        """Strain, stress, state and residual of v; the last one is kept in `last`."""
+        strain = self.strain(v)
+        moment = self.moment
+        precision = self.search if tangent else None
+        response = self.material.respond(
+            strain, moment.strain, moment.state, self.dt, precision
+        )
+        stress = response.stress
+        mean_stress = to_numpy(mean(stress)).astype(float)
+        r = self.backend.xp.empty(v.shape, self.search)
+        m = self.means
+        r[:-m] = -self.adjoin(stress).ravel()
+        r[-m:] = self._on_free(self.load.mean_stress - mean_stress)
+        self.last = Evaluation(
+            mean_stress, r, strain, stress, response.state, response.tangent
+        )
+        return self.last
+
+    def balance(self, v: Any, dtype: Any = None) -> tuple[np.ndarray, Any]:
+        """Mean stress of v, (c,), and its residual -(D* s, <s> - S where free)."""
+        evaluation = self.evaluate(v)
+        r = evaluation.residual.astype(dtype or self.precision, copy=False)
+        return evaluation.mean_stress, r
+
+    def curvature(self, p: Any, out: Any = None) -> tuple[Any, float]:
+        """K p at the last v whose tangent was asked for, and <p, K p>."""
+        raise TypeError("a nonlinear problem has no K: linearise it")
+
+    def linearized(self, evaluation: Evaluation) -> "Linearized":
+        """Return the problem K dv = r of a Newton step."""
+        return Linearized(self, evaluation)
+
+    def _uniform_strain(self, values: np.ndarray) -> Any:
+        xp = self.backend.xp
+        shape = (self.scheme.points, len(values), *self.grid.shape)
+        strain = xp.zeros(shape, self.precision)
+        strain += xp.asarray(values, dtype=self.precision)[:, None, None, None]
+        return strain
+
+
+class Linearized(Equilibrium):
+    """K dv = r, with K the tangent of an `Increment` at one v."""
+
+    def __init__(self, increment: Increment, evaluation: Evaluation) -> None:
+        assert evaluation.tangent is not None
+        self._increment = increment
+        self._tangent = evaluation.tangent
+        self._force = evaluation.residual
+        super().__init__(
+            increment.grid,
+            increment.scheme,
+            increment.backend,
+            increment.search,
+            _Free(increment.load.free),
+            increment.reference,
+            increment.reference_stiffness,
+            increment.kernels,
+            increment.search,
+        )
+        if increment.kernels is None:
+            self.green = increment.green
+
+    @property
+    def scale(self) -> float:
+        """That of the increment."""
+        return self._increment.scale
+
+    def balance(self, v: Any, dtype: Any = None) -> tuple[np.ndarray, Any]:
+        """Mean stress of v, (c,), and r - K v."""
+        stress, force = self._stress_and_force(v)
+        return stress, self._force - force
+
+    def curvature(self, p: Any, out: Any = None) -> tuple[Any, float]:
+        """K p and <p, K p>."""
+        force = self._stress_and_force(p)[1]
+        return force, self.dot(p, force)
+
+    def _stress_and_force(self, v: Any) -> tuple[np.ndarray, Any]:
+        m = self.means
+        strain = self._increment.derive(self.displacement(v), v[-m:])
+        stress = self._tangent.apply(strain)
+        mean_stress = to_numpy(mean(stress)).astype(float)
+        force = self.backend.xp.empty(v.shape, self.search)
+        force[:-m] = self._increment.adjoin(stress).ravel()
+        force[-m:] = self._on_free(mean_stress)
+        return mean_stress, force
+
+
+class _Free:
+    """Means that are all zero where they are prescribed."""
+
+    def __init__(self, free: np.ndarray) -> None:
+        self.free = free
+        self.mean_strain = self.mean_stress = np.zeros(len(free))
+
+
+def _point_kernels(
+    scheme: Discretization,
+    microstructure: Microstructure,
+    kinematics: Kinematics,
+    backend: Backend,
+) -> Any:
+    """Compiled strains and adjoints, None where the reference code is all there is."""
+    if not isinstance(scheme, StencilDiscretization) or backend.blocks is None:
+        return None
+    from fftmech.kernels.points import PointKernels
+
+    grid = microstructure.grid
+    threads = threads_for(grid.voxels, backend.threads)
+    return PointKernels(scheme, grid, kinematics.finite, threads)

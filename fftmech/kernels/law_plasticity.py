@@ -1,0 +1,137 @@
+"""J2 elastoplasticity in one pass over the points: `fftmech.materials.plasticity`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fftmech.backend import parallel
+from fftmech.kernels.compiled import compiled, inlined
+from fftmech.materials.base import Response
+from fftmech.materials.plasticity import ITERATIONS, PlasticityMaterial
+
+ROOT = 1.5**0.5
+ROUNDING = 4 * float(np.finfo(float).eps)
+
+
+def respond(
+    material: PlasticityMaterial,
+    rows: np.ndarray,
+    strain: np.ndarray,
+    before: np.ndarray,
+    state: np.ndarray,
+    dt: float,
+    precision: Any = None,
+    threads: int = 1,
+) -> Response:
+    """See `PlasticityMaterial.respond`."""
+    rows, strain, state = (np.ascontiguousarray(a) for a in (rows, strain, state))
+    stress, after = np.empty_like(strain), np.empty_like(state)
+    wanted = precision is not None
+    points = strain.shape[1]
+    kept = np.empty((8, points if wanted else 0), precision if wanted else strain.dtype)
+
+    def part(first: int, last: int) -> None:
+        arrays = rows, strain, state, material.table, stress, after, kept
+        _return_map(*arrays, wanted, first, last)
+
+    parallel(part, points, threads)
+    tangent = PlasticityTangent(kept, threads) if wanted else None
+    return Response(stress, after, tangent)
+
+
+@dataclass(frozen=True)
+class PlasticityTangent:
+    """`fftmech.materials.isotropy.RadialTangent`, applied in one pass.
+
+    Attributes
+    ----------
+    kept
+        lame, shear and the six components of m, (8, n).
+    threads
+        Threads that share the points.
+    """
+
+    kept: np.ndarray
+    threads: int
+
+    def apply(self, strain: np.ndarray) -> np.ndarray:
+        """ds of de, (6, n)."""
+        strain = np.ascontiguousarray(strain)
+        stress = np.empty_like(strain)
+
+        def part(first: int, last: int) -> None:
+            _apply(self.kept, strain, stress, first, last)
+
+        parallel(part, strain.shape[1], self.threads)
+        return stress
+
+
+@inlined
+def _plastic_increment(q, stiff, p, yield_stress, H, Q, b):
+    """dp, NaN where none is found, and the slope of the yield stress."""
+    dp = 0.0
+    for _ in range(ITERATIONS):
+        left = Q * np.exp(-b * (p + dp)) if Q > 0 else 0.0
+        slope = H + b * left
+        excess = q - stiff * dp - (yield_stress + H * (p + dp) + Q - left)
+        if not excess > ROUNDING * q:
+            return dp, slope
+        dp += excess / (stiff + slope)
+    return np.nan, slope
+
+
+@compiled
+def _return_map(rows, strain, state, table, stress, after, kept, wanted, first, last):
+    for i in range(first, last):
+        row = rows[i]
+        K, G, yield_stress = table[row, 0], table[row, 1], table[row, 2]
+        H, C, Q, b = table[row, 3], table[row, 4], table[row, 5], table[row, 6]
+        trace = np.float64(strain[0, i]) + strain[1, i] + strain[2, i]
+        backstress, third = 2 / 3 * C, trace / 3
+        x0 = 2 * G * (strain[0, i] - third - state[0, i]) - backstress * state[0, i]
+        x1 = 2 * G * (strain[1, i] - third - state[1, i]) - backstress * state[1, i]
+        x2 = 2 * G * (strain[2, i] - third - state[2, i]) - backstress * state[2, i]
+        x3 = 2 * G * (strain[3, i] - state[3, i]) - backstress * state[3, i]
+        x4 = 2 * G * (strain[4, i] - state[4, i]) - backstress * state[4, i]
+        x5 = 2 * G * (strain[5, i] - state[5, i]) - backstress * state[5, i]
+        square = x0 * x0 + x1 * x1 + x2 * x2 + x3 * x3 + x4 * x4 + x5 * x5
+        q, p, stiff = ROOT * np.sqrt(square), np.float64(state[6, i]), 3 * G + C
+        dp, slope = _plastic_increment(q, stiff, p, yield_stress, H, Q, b)
+        ratio = dp / q if dp != 0 else 0.0
+        after[6, i] = p + dp
+        x = x0, x1, x2, x3, x4, x5
+        for k in range(6):
+            flow = 1.5 * ratio * x[k]
+            after[k, i] = state[k, i] + flow
+            # dev s = X + the part of the relative stress that is left
+            stress[k, i] = x[k] + backstress * state[k, i] - 2 * G * flow
+        stress[0, i] += K * trace
+        stress[1, i] += K * trace
+        stress[2, i] += K * trace
+        if wanted:
+            across = 2 * G * (1 - 3 * G * ratio)
+            size = 0.0
+            if dp != 0:
+                along = 2 * G * (1 - 3 * G / (stiff + slope))
+                size = ROOT / q * np.sqrt(max(across - along, 0.0))
+            kept[0, i], kept[1, i] = K - across / 3, across
+            for k in range(6):
+                kept[2 + k, i] = size * x[k]
+
+
+@compiled
+def _apply(kept, strain, stress, first, last):
+    for i in range(first, last):
+        e0, e1, e2 = strain[0, i], strain[1, i], strain[2, i]
+        e3, e4, e5 = strain[3, i], strain[4, i], strain[5, i]
+        m0, m1, m2 = kept[2, i], kept[3, i], kept[4, i]
+        m3, m4, m5 = kept[5, i], kept[6, i], kept[7, i]
+        along = m0 * e0 + m1 * e1 + m2 * e2 + m3 * e3 + m4 * e4 + m5 * e5
+        pressure, shear = kept[0, i] * (e0 + e1 + e2), kept[1, i]
+        stress[0, i] = pressure + shear * e0 - along * m0
+        stress[1, i] = pressure + shear * e1 - along * m1
+        stress[2, i] = pressure + shear * e2 - along * m2
+        stress[3, i] = shear * e3 - along * m3
+        stress[4, i] = shear * e4 - along * m4
+        stress[5, i] = shear * e5 - along * m5

@@ -1,0 +1,274 @@
+"""The laws of a body: each point of each phase with its own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fftmech.backend import Backend, namespace
+from fftmech.errors import InputError
+from fftmech.kernels.laws import responder
+from fftmech.materials.base import Law, Material, Tangent
+from fftmech.materials.hooke import Hooke
+from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoff
+from fftmech.microstructure.base import Microstructure
+from fftmech.tensors import matrix_from_quaternion
+
+State = list[list[Any]]
+"""Internal variables by integration point and law, each (k, n)."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """The points that obey one law.
+
+    Attributes
+    ----------
+    rows, points
+        Row in the law's tables and number in the grid of each of them; all points if
+        `points` is None.
+    respond
+        `Material.respond`, or a kernel that shadows it.
+    """
+
+    material: Material
+    rows: Any
+    points: Any
+    respond: Any
+
+    def take(self, field: Any) -> Any:
+        """Values (..., n) at these points."""
+        return field if self.points is None else field[:, self.points]
+
+
+class FieldResponse(NamedTuple):
+    """`fftmech.materials.base.Response` of a field.
+
+    Attributes
+    ----------
+    stress
+        (q, c, x, y, z).
+    state
+        Internal variables at the end of the step.
+    tangent
+        None where it was not asked for.
+    """
+
+    stress: Any
+    state: State
+    tangent: "FieldTangent | None"
+
+
+class FieldTangent:
+    """Derivative of the stress field by the strain field."""
+
+    def __init__(self, parts: list[list[tuple[Group, Tangent]]]) -> None:
+        self._parts = parts
+
+    def apply(self, strain: Any) -> Any:
+        """ds of de, (q, c, x, y, z), in the precision of de."""
+        xp, flat = flatten(strain)
+        if len(self._parts) == 1 and len(self._parts[0]) == 1:
+            return self._parts[0][0][1].apply(flat[0]).reshape(strain.shape)
+        stress = xp.empty_like(flat)
+        for q, parts in enumerate(self._parts):
+            for group, tangent in parts:
+                if group.points is None:
+                    stress[q] = tangent.apply(flat[q])
+                else:
+                    stress[q][:, group.points] = tangent.apply(group.take(flat[q]))
+        return stress.reshape(strain.shape)
+
+
+class MaterialField:
+    """Laws by phase on the voxels of a microstructure.
+
+    Parameters
+    ----------
+    microstructure
+        Checked. A phase without a law is linear elastic: Hooke, or at finite strain
+        St. Venant-Kirchhoff.
+    finite
+        Whether strains are F and stresses P.
+    eigenstrain
+        By phase, Mandel (P, 6), or None: laws are given the strain less this one.
+    backend
+        Arrays.
+
+    Attributes
+    ----------
+    rate
+        Whether the body has no elasticity: stresses follow from strain rates.
+    eigenstrain
+        At points, (6, n), or None.
+
+    Raises
+    ------
+    InputError
+        A law of the other kind of strain, an eigenstrain at finite strain, elastic
+        phases beside others that know rates only.
+    """
+
+    def __init__(
+        self,
+        microstructure: Microstructure,
+        finite: bool,
+        eigenstrain: np.ndarray | None,
+        backend: Backend,
+    ) -> None:
+        self._xp = xp = backend.xp
+        self.shape = microstructure.grid.shape
+        self.eigenstrain = None
+        if eigenstrain is not None:
+            if finite:
+                raise InputError(
+                    "eigenstrain and thermal expansion at finite strain: expected "
+                    "none; leave them out, or solve at small strain"
+                )
+            ids = microstructure.phase.ravel()
+            self.eigenstrain = xp.asarray(eigenstrain[ids].T.copy())
+        self.groups = [
+            Group(material, rows, points, responder(material, backend))
+            for material, rows, points in _split(microstructure, finite, xp)
+        ]
+        # voids are at home among both
+        solid = [m for m in self.materials if m.stiffness.any()]
+        rates = {material.rate for material in solid}
+        if len(rates) > 1:
+            raise InputError(
+                "some phases are elastic and others have rates only: expected all of "
+                "one kind (pores aside); use creep or crystal_plasticity"
+            )
+        self.rate = rates == {True}
+        if self.rate:
+            # the rate of a constant
+            self.eigenstrain = None
+
+    @property
+    def materials(self) -> list[Material]:
+        """The laws that there are."""
+        return [group.material for group in self.groups]
+
+    def start(self, points: int) -> State:
+        """State of a virgin body with so many integration points a voxel."""
+        one = [
+            self._xp.asarray(group.material.start(group.rows)) for group in self.groups
+        ]
+        return [one for _ in range(points)]
+
+    def respond(
+        self,
+        strain: Any,
+        before: Any,
+        state: State,
+        dt: float,
+        precision: Any = None,
+    ) -> FieldResponse:
+        """Answer of all points at the end of a step; see `Material.respond`.
+
+        `strain` and `before` are (q, c, x, y, z).
+        """
+        xp, flat = flatten(strain)
+        _, flat_before = flatten(before)
+        stress = xp.empty_like(flat)
+        states: State = []
+        tangents: list[list[tuple[Group, Tangent]]] = []
+        for q in range(len(flat)):
+            states.append([])
+            tangents.append([])
+            own, own_before = self.elastic(flat[q]), self.elastic(flat_before[q])
+            for group, old in zip(self.groups, state[q], strict=True):
+                response = group.respond(
+                    group.rows,
+                    group.take(own),
+                    group.take(own_before),
+                    old,
+                    dt,
+                    precision,
+                )
+                if group.points is None:
+                    stress[q] = response.stress
+                else:
+                    stress[q][:, group.points] = response.stress
+                states[q].append(response.state)
+                if response.tangent is not None:
+                    tangents[q].append((group, response.tangent))
+        tangent = None if precision is None else FieldTangent(tangents)
+        return FieldResponse(stress.reshape(strain.shape), states, tangent)
+
+    def variables(self, state: State) -> dict[str, Any]:
+        """Voxel averages of internal variables by name, (k, x, y, z); else zero."""
+        fields: dict[str, Any] = {}
+        for number, group in enumerate(self.groups):
+            first = 0
+            for name, size in group.material.variables.items():
+                last = first + size
+                average = sum(part[number][first:last] for part in state) / len(state)
+                whole = fields.setdefault(
+                    name, self._xp.zeros((size, int(np.prod(self.shape))))
+                )
+                if group.points is None:
+                    whole[...] = average
+                else:
+                    whole[:, group.points] = average
+                first = last
+        return {
+            name: field.reshape(len(field), *self.shape)
+            for name, field in fields.items()
+        }
+
+    def elastic(self, flat: Any) -> Any:
+        """Strains (c, n) less the eigenstrain."""
+        return flat if self.eigenstrain is None else flat - self.eigenstrain
+
+
+def _split(
+    microstructure: Microstructure, finite: bool, xp: Any
+) -> Iterator[tuple[Material, Any, Any]]:
+    """The material, the row of each point and the points of each law in use."""
+    assert microstructure.stiffness is not None
+    default = StVenantKirchhoff() if finite else Hooke()
+    laws = {p: microstructure.law.get(p, default) for p in microstructure.phases}
+    ids = microstructure.phase.ravel()
+    kinds = list(dict.fromkeys(type(law) for law in laws.values()))
+    for kind in kinds:
+        own = [p for p, law in laws.items() if type(law) is kind]
+        _check_kind(kind, own[0], finite)
+        row = np.full(len(microstructure.counts), -1, np.int32)
+        row[own] = np.arange(len(own))
+        rows, points = row[ids], None
+        if len(kinds) > 1:
+            points = np.flatnonzero(rows >= 0)
+            rows, points = rows[points], xp.asarray(points)
+        material = kind.material(
+            [laws[p] for p in own],
+            microstructure.stiffness[own],
+            _rotation(microstructure, own),
+        )
+        yield material, xp.asarray(rows), points
+
+
+def _check_kind(kind: type[Law], phase: int, finite: bool) -> None:
+    if kind.material.finite == finite:
+        return
+    this, other = ("finite", "small") if finite else ("small", "finite")
+    raise InputError(
+        f"phase {phase} obeys {kind.name}, a law of {other} strain: expected one of "
+        f"{this} strain; " + ("leave out --finite" if finite else "add --finite")
+    )
+
+
+def _rotation(microstructure: Microstructure, phases: list[int]) -> np.ndarray:
+    """R with v_sample = R v_crystal by phase, the identity where none is known."""
+    R = np.tile(np.eye(3), (len(phases), 1, 1))
+    if microstructure.orientation is not None:
+        q = microstructure.orientation[phases]
+        known = np.isfinite(q).all(axis=1) & q.any(axis=1)
+        R[known] = matrix_from_quaternion(q[known])
+    return R
+
+
+def flatten(field: Any) -> tuple[Any, Any]:
+    """Return the array library, and (q, c, n) of a field (q, c, x, y, z)."""
+    return namespace(field), field.reshape(*field.shape[:2], -1)

@@ -1,0 +1,60 @@
+"""Linear elasticity as a law: what phases without one obey."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fftmech.backend import namespace
+from fftmech.materials.base import Law, Material, MatrixTangent, Response
+
+
+class HookeMaterial(Material):
+    """s = C e. A pore is a row of zeros."""
+
+    def respond(
+        self,
+        rows: Any,
+        strain: Any,
+        before: Any,
+        state: Any,
+        dt: float,
+        precision: Any = None,
+    ) -> Response:
+        """See `Material.respond`; there is no state."""
+        xp = namespace(strain)
+        C = xp.asarray(self.stiffness, dtype=strain.dtype)
+        D = xp.moveaxis(C[rows], 0, -1)
+        stress = MatrixTangent(D).apply(strain)
+        tangent = None
+        if precision is not None:
+            tangent = MatrixTangent(D.astype(precision, copy=False))
+        return Response(stress, state, tangent)
+
+    def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:
+        """w = 1/2 e : C : e."""
+        return 0.5 * (strain * self.respond(rows, strain, None, None, 1.0)[0]).sum(0)
+
+    def conjugate_energy(self, rows: Any, stress: Any, state: Any = None) -> Any:
+        """w* = 1/2 s : C^-1 : s; inf in a pore that carries stress."""
+        xp = namespace(stress)
+        void = ~self.stiffness.any(axis=(1, 2))
+        S = np.zeros_like(self.stiffness)
+        S[~void] = np.linalg.inv(self.stiffness[~void])
+        strain = MatrixTangent(xp.moveaxis(xp.asarray(S)[rows], 0, -1)).apply(stress)
+        energy = 0.5 * (stress * strain).sum(0)
+        energy[xp.asarray(void)[rows] & (stress != 0).any(0)] = xp.inf
+        return energy
+
+    def gap(self, rows: Any, strain: Any, stress: Any, state: Any = None) -> Any:
+        """w* of s - C e: no difference of large numbers."""
+        error = stress - self.respond(rows, strain, None, None, 1.0).stress
+        return self.conjugate_energy(rows, error)
+
+
+@dataclass(frozen=True)
+class Hooke(Law):
+    """Linear elasticity; the stiffness is the phase's."""
+
+    name = "hooke"
+    material = HookeMaterial

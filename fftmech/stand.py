@@ -1,0 +1,85 @@
+"""What a march along a load path has reached, and by which increments."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fftmech.increment import Moment
+
+
+@dataclass(frozen=True)
+class Point:
+    """One increment of a path, solved or not.
+
+    Attributes
+    ----------
+    step, increment
+        Numbers, from 1, within the path and within the step.
+    time
+        At its end.
+    mean_strain, mean_stress
+        Mandel (6,); at finite strain F and P by rows (9,).
+    status
+        As in `fftmech.Result`.
+    iterations, linear_iterations
+        Of the solver, and of conjugate gradients within Newton's.
+    cuts
+        Times that the increment was halved.
+    residual
+        Relative equilibrium residual.
+    """
+
+    step: int
+    increment: int
+    time: float
+    mean_strain: np.ndarray
+    mean_stress: np.ndarray
+    status: str
+    iterations: int
+    linear_iterations: int
+    cuts: int
+    residual: float
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Where a march stands after an increment: all that the next one needs.
+
+    Attributes
+    ----------
+    step, increment
+        Numbers of whole steps that are over, and of increments of the one that is on.
+    v
+        The unknown.
+    change, part
+        What v changed by in the last part of an increment, and which part of the step
+        that was: the next change is foretold from it. None at the beginning of a step.
+    moment, stress
+        Strain, internal variables and stress at integration points.
+    work
+        Stress work density by the trapezoidal rule (stress units), (q, x, y, z).
+    mean_strain, mean_stress
+        Mandel (6,); at finite strain F and P by rows (9,).
+    begun
+        The two at the beginning of the step.
+    norm, ratio
+        What residuals are relative to, and its ratio to the size of the stress.
+    points
+        What has been solved so far.
+    """
+
+    step: int
+    increment: int
+    v: Any
+    change: Any
+    part: float
+    moment: Moment
+    stress: Any
+    work: Any
+    mean_strain: np.ndarray
+    mean_stress: np.ndarray
+    begun: tuple[np.ndarray, np.ndarray]
+    norm: float = 0.0
+    ratio: float = 0.0
+    points: tuple[Point, ...] = ()
