@@ -5,6 +5,7 @@ the undeformed cell. The stress at the end of the step follows from the strain t
 from what the body was at the beginning (`fftmech.materials.base`).
 """
 
+import time
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from fftmech.discretization.base import Discretization
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.equilibrium import Equilibrium, Means
 from fftmech.green import mean
-from fftmech.kernels import get_kernels
+from fftmech.kernels import get_kernels, has_kernels
 from fftmech.kinematics import Kinematics
 from fftmech.materials.field import FieldTangent, MaterialField, State
 from fftmech.microstructure.base import Microstructure
@@ -89,6 +90,8 @@ class Increment(Equilibrium):
         Dual norm of the residual that is asked for, 0 if that is not known.
     linear_iterations
         Conjugate gradient iterations since `begin`.
+    points
+        Compiled strains and adjoints, or None for the reference code.
     """
 
     def __init__(
@@ -109,7 +112,7 @@ class Increment(Equilibrium):
         self.material = MaterialField(
             microstructure, kinematics.finite, eigenstrain, backend
         )
-        self._points = None
+        self.points = None
         reference = reference or reference_medium(microstructure)
         compiled = None
         if kernels:
@@ -122,7 +125,7 @@ class Increment(Equilibrium):
                 reference,
                 backend,
             )
-            self._points = _point_kernels(scheme, microstructure, kinematics, backend)
+            self.points = _point_kernels(scheme, microstructure, kinematics, backend)
         super().__init__(
             microstructure.grid,
             scheme,
@@ -141,8 +144,17 @@ class Increment(Equilibrium):
         """Set what the body was, and the duration of the step that leads from there."""
         self.moment, self.dt = moment, dt
         self.last: Evaluation | None = None
+        self._at: Any = None
         self.target = 0.0
         self.linear_iterations = 0
+
+    def prepare_laws(self) -> float:
+        """Make what the first evaluation needs; seconds spent on compiling kernels."""
+        started = time.perf_counter()
+        if self.points is not None:
+            self.points.prepare(self.precision, self.search)
+        self.material.prepare(self.moment.strain, self.search)
+        return time.perf_counter() - started
 
     def set_load(self, load: Means) -> None:
         """Prescribe other means."""
@@ -162,14 +174,14 @@ class Increment(Equilibrium):
 
     def derive(self, u: Any, E: Any) -> Any:
         """Strain (q, c, x, y, z) of nodal values (n, x, y, z) and a mean (c,)."""
-        if self._points is not None:
-            return self._points.gradient(u, to_numpy(E).astype(float))
+        if self.points is not None:
+            return self.points.gradient(u, to_numpy(E).astype(float))
         return self.kinematics.strain(self.scheme, u, E, self.grid)
 
     def adjoin(self, stress: Any) -> Any:
         """D* s, (n, x, y, z), of a stress (q, c, x, y, z)."""
-        if self._points is not None:
-            return self._points.adjoint(stress)
+        if self.points is not None:
+            return self.points.adjoint(stress)
         return self.kinematics.adjoint(self.scheme, stress, self.grid)
 
     def evaluate(self, v: Any, tangent: bool = False) -> Evaluation:
@@ -189,11 +201,13 @@ class Increment(Equilibrium):
         self.last = Evaluation(
             mean_stress, r, strain, stress, response.state, response.tangent
         )
+        # who asks for a tangent goes on with another array
+        self._at = v if tangent else None
         return self.last
 
     def balance(self, v: Any, dtype: Any = None) -> tuple[np.ndarray, Any]:
         """Mean stress of v, (c,), and its residual -(D* s, <s> - S where free)."""
-        evaluation = self.evaluate(v)
+        evaluation = self.last if self._at is v and self.last else self.evaluate(v)
         r = evaluation.residual.astype(dtype or self.precision, copy=False)
         return evaluation.mean_stress, r
 
@@ -241,7 +255,7 @@ class Linearized(Equilibrium):
         return self._increment.scale
 
     def balance(self, v: Any, dtype: Any = None) -> tuple[np.ndarray, Any]:
-        """Mean stress of v, (c,), and r - K v."""
+        """Mean stress of v where it is prescribed, (c,), and r - K v."""
         stress, force = self._stress_and_force(v)
         return stress, self._force - force
 
@@ -252,11 +266,20 @@ class Linearized(Equilibrium):
 
     def _stress_and_force(self, v: Any) -> tuple[np.ndarray, Any]:
         m = self.means
-        strain = self._increment.derive(self.displacement(v), v[-m:])
-        stress = self._tangent.apply(strain)
-        mean_stress = to_numpy(mean(stress)).astype(float)
-        force = self.backend.xp.empty(v.shape, self.search)
+        u, force = self.displacement(v), self.backend.xp.empty(v.shape, self.search)
+        points, parts = self._increment.points, self._tangent.fused
+        if points is not None and parts:
+            mean_stress = points.apply(
+                parts, u, to_numpy(v[-m:]).astype(float), force[:-m]
+            )
+            force[-m:] = self._on_free(mean_stress)
+            return mean_stress, force
+        stress = self._tangent.apply(self._increment.derive(u, v[-m:]))
         force[:-m] = self._increment.adjoin(stress).ravel()
+        force[-m:] = 0
+        if not self.load.free.any():
+            return np.zeros(m), force
+        mean_stress = to_numpy(mean(stress)).astype(float)
         force[-m:] = self._on_free(mean_stress)
         return mean_stress, force
 
@@ -276,8 +299,9 @@ def _point_kernels(
     backend: Backend,
 ) -> Any:
     """Compiled strains and adjoints, None where the reference code is all there is."""
-    if not isinstance(scheme, StencilDiscretization) or backend.blocks is None:
+    if backend.blocks is None or not has_kernels(scheme):
         return None
+    assert isinstance(scheme, StencilDiscretization)
     from fftmech.kernels.points import PointKernels
 
     grid = microstructure.grid

@@ -21,7 +21,7 @@ from fftmech.solve import run
 from fftmech.solvers import Solver, State, get_solver
 from fftmech.stand import Point, Stand
 
-MOST_NEWTON = 25
+MOST_NEWTON = 50
 """Newton steps of an increment, before it is cut."""
 
 LEAST_FRACTION = 2.0**-8
@@ -115,7 +115,7 @@ class March:
                 f"solver {solver} for a body with rates only: expected newton; the "
                 "reference medium of the others would have to know the duration"
             )
-        compiled = problem.prepare(self._method.mixed)
+        compiled = problem.prepare(self._method.mixed) + problem.prepare_laws()
         self.stand = stand or self._start()
         self.status, self.advice = "converged", ""
         self.failed: Point | None = None
@@ -272,7 +272,7 @@ class March:
         xp = problem.backend.xp
         stress = problem.last.stress
         flat = stress.reshape(*stress.shape[:2], -1)
-        second = to_numpy(xp.einsum("qin,qjn->ij", flat, flat)).astype(float)
+        second = to_numpy((flat @ xp.swapaxes(flat, 1, 2)).sum(0)).astype(float)
         prescribed = problem.load.mean_stress
         square = (second * S0).sum() / (len(flat) * flat.shape[-1])
         size = float(square + prescribed @ S0 @ prescribed) ** 0.5

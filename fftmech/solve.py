@@ -248,10 +248,11 @@ def iterate(
         if norm is None:
             norm = _norm(problem, problem.balance(zero, problem.search)[1])
         state = method.init(problem, problem.uniform() if v is None else v)
-    trivial = norm <= 10 * np.finfo(problem.precision).eps * np.sqrt(problem.scale)
-    if trivial or not np.isfinite(norm):
+    finite = np.isfinite(norm)
+    floor = 10 * np.finfo(problem.precision).eps * np.sqrt(problem.scale)
+    if not finite or norm <= floor:
         # a homogeneous strain is the solution already, or there is none
-        status, last = ("converged", 0.0) if trivial else ("diverged", norm)
+        status, last = ("converged", 0.0) if finite else ("diverged", norm)
         v = problem.zeros()
         return Outcome(v, status, [last], problem.balance(v, problem.search))
     return run(problem, method, state, norm, tolerance, max_iterations, progress)

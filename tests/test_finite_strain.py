@@ -130,7 +130,7 @@ def test_newton_converges_quadratically_when_its_linear_problems_are_solved(law)
         kernels=False,
     )
     increment.target = 0.0
-    newton = NewtonKrylov(least=1e-12, first=1e-10)
+    newton = NewtonKrylov(forcing=1e-10)
     state = newton.init(increment, increment.zeros())
     residuals = [state.square**0.5]
     while residuals[-1] > 1e-12 * residuals[0] and len(residuals) < 9:
@@ -154,7 +154,7 @@ def test_the_stiff_cube_of_de_geus_in_large_shear_takes_few_linear_iterations():
     result = solve(body, FiniteLoad(F={"xy": 1.0}))
     assert result.converged
     print(f"{result.iterations} Newton steps, {result.linear_iterations} iterations")
-    assert result.linear_iterations <= 1.2 * 147
+    assert result.linear_iterations <= 1.2 * 169
 
 
 def test_the_basic_scheme_finds_what_newton_finds():

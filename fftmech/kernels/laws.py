@@ -8,6 +8,7 @@ from fftmech.backend import Backend
 from fftmech.materials.base import Material, Response
 
 KERNELS: dict[str, str] = {
+    "NeoHookeMaterial": "law_neo_hooke",
     "PlasticityMaterial": "law_plasticity",
     "StVenantKirchhoffMaterial": "law_st_venant_kirchhoff",
 }

@@ -22,8 +22,8 @@ from fftmech.tensors import FACTORS, PAIRS
 BLOCK_BYTES = 2**19
 """Bytes of strain that are in work at once in `apply`: part of the second-level cache.
 
-Voxels 64^3, one core, milliseconds in single (double) precision: `rotated` 4.1 (6.8)
-fused and 5.6 (11) in three passes; `hex8` 21 (35) and 66 (114).
+Voxels 64^3, one core, milliseconds in single (double) precision: `rotated` 4.1 (7.1)
+fused and 5.6 (11) in three passes; `hex8` 23 (38) and 66 (114).
 """
 
 

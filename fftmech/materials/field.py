@@ -66,6 +66,17 @@ class FieldTangent:
     def __init__(self, parts: list[list[tuple[Group, Tangent]]]) -> None:
         self._parts = parts
 
+    @property
+    def fused(self) -> list[Tangent]:
+        """One tangent an integration point that can be applied to parts of the grid.
+
+        Empty where the body has several laws, or one that cannot.
+        """
+        tangents = [tangent for parts in self._parts for _, tangent in parts]
+        alone = all(parts[0][0].points is None for parts in self._parts)
+        able = all(hasattr(tangent, "apply_part") for tangent in tangents)
+        return tangents if alone and able else []
+
     def apply(self, strain: Any) -> Any:
         """ds of de, (q, c, x, y, z), in the precision of de."""
         xp, flat = flatten(strain)
@@ -157,6 +168,17 @@ class MaterialField:
         ]
         return [one for _ in range(points)]
 
+    def prepare(self, strain: Any, precision: Any) -> None:
+        """Ask one point of each law, so that it is compiled."""
+        _, flat = flatten(strain)
+        for group in self.groups:
+            one = group.take(flat[0])[:, :1]
+            rows = group.rows[:1]
+            state = self._xp.asarray(group.material.start(rows))
+            tangent = group.respond(rows, one, one, state, 1.0, precision).tangent
+            assert tangent is not None
+            tangent.apply(one.astype(precision))
+
     def respond(
         self,
         strain: Any,
@@ -171,7 +193,7 @@ class MaterialField:
         """
         xp, flat = flatten(strain)
         _, flat_before = flatten(before)
-        stress = xp.empty_like(flat)
+        stress: Any = None
         states: State = []
         tangents: list[list[tuple[Group, Tangent]]] = []
         for q in range(len(flat)):
@@ -187,10 +209,12 @@ class MaterialField:
                     dt,
                     precision,
                 )
-                if group.points is None:
-                    stress[q] = response.stress
+                if len(flat) == 1 and group.points is None:
+                    stress = response.stress[None]
                 else:
-                    stress[q][:, group.points] = response.stress
+                    stress = xp.empty_like(flat) if stress is None else stress
+                    place = slice(None) if group.points is None else group.points
+                    stress[q][:, place] = response.stress
                 states[q].append(response.state)
                 if response.tangent is not None:
                     tangents[q].append((group, response.tangent))

@@ -36,8 +36,8 @@ class StVenantKirchhoffMaterial(Material):
         S = full(contract(C, rows, green_lagrange(strain)))
         tangent = None
         if precision is not None:
-            C, F, kept = (a.astype(precision, copy=False) for a in (C, strain, S))
-            tangent = StVenantKirchhoffTangent(C, rows, F, kept)
+            kept = (a.astype(precision) for a in (strain, S))
+            tangent = StVenantKirchhoffTangent(C.astype(precision), rows, *kept)
         return Response(product(strain, S), state, tangent)
 
     def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:

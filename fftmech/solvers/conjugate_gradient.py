@@ -51,7 +51,10 @@ class ConjugateGradient(Solver):
 
     def init(self, problem: Equilibrium, v: Any) -> State:
         """r = b - K v, z = M r, p = z."""
-        weights = _weights(problem) if self.jacobi else None
+        weights = None
+        if self.jacobi:
+            assert isinstance(problem, Problem)
+            weights = _weights(problem)
         r = problem.residual(v, problem.search)
         p, Kp = problem.backend.xp.zeros_like(r), problem.backend.xp.empty_like(r)
         z, product, square = _descend(problem, r, weights=weights)
