@@ -60,7 +60,7 @@ def predict(
     """
     place = choose(device)
     started = time.perf_counter()
-    body.check()
+    body.check().check_linear("a surrogate")
     check_load(body, load)
     if body.eigenstrain is not None and body.eigenstrain[body.phases].any():
         raise InputError(

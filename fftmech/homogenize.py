@@ -106,12 +106,13 @@ def homogenize(
     Raises
     ------
     InputError
-        As `fftmech.solve`.
+        As `fftmech.solve`, and phases that are not linear elastic.
     """
     started = time.perf_counter()
     tolerance = check_options(tolerance, max_iterations, precision, microstructure.grid)
     method, discretized = get_solver(solver), discretization(scheme)
-    microstructure = microstructure.check().with_changes(
+    microstructure.check().check_linear("an effective stiffness")
+    microstructure = microstructure.with_changes(
         eigenstrain=None, thermal_expansion=None
     )
     check_memory(microstructure.grid, discretized, precision, device, solver)

@@ -74,12 +74,18 @@ class Law:
             raise InputError(
                 f"{where}: {', '.join(missing)} missing: expected {', '.join(known)}"
             )
+        lists = {f.name for f in fields(cls) if "tuple" in str(f.type)}
         values = {}
         for key, value in entry.items():
-            numbers = value if isinstance(value, list) else [value]
-            if not numbers or not all(_is_number(x) for x in numbers):
-                raise InputError(f"{where}: {key} = {value!r}: expected finite numbers")
-            values[key] = tuple(value) if isinstance(value, list) else value
+            if key in lists and isinstance(value, list):
+                if not all(_is_number(x) for x in value):
+                    raise InputError(f"{where}: {key} = {value!r}: expected numbers")
+                value = tuple(value)
+            elif key in lists:
+                raise InputError(f"{where}: {key} = {value!r}: expected a list, [...]")
+            elif not _is_number(value):
+                raise InputError(f"{where}: {key} = {value!r}: expected a number")
+            values[key] = value
         try:
             return cls(**values)
         except InputError as error:

@@ -176,6 +176,22 @@ class Microstructure:
                 table[p] = C
         return table
 
+    def check_linear(self, what: str) -> "Microstructure":
+        """Return self if no phase in use obeys more than linear elasticity.
+
+        Raises
+        ------
+        InputError
+            Naming the first that does, and `what` cannot have it.
+        """
+        for p in self.phases:
+            if p in self.law:
+                raise InputError(
+                    f"phase {p} obeys {self.law[p].name}: expected linear elasticity "
+                    f"for {what}; leave the law out"
+                )
+        return self
+
     def with_changes(self, **changes) -> "Microstructure":
         """Return a copy with some fields replaced."""
         return replace(self, **changes)

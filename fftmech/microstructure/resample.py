@@ -63,7 +63,11 @@ def resample(
     box = microstructure.grid
     grid = box.with_shape(shape_for(box, shape))
     check_bytes(32 * grid.voxels, f"a grid of {size_text(grid.shape)}")
-    phases = None if rule == "majority" else _phases(microstructure.check())
+    phases = (
+        None
+        if rule == "majority"
+        else _phases(microstructure.check().check_linear("composite voxels"))
+    )
     tables = [t for name in TABLES if (t := getattr(microstructure, name)) is not None]
     rows = max([int(microstructure.phase.max()) + 1, *map(len, tables)])
     phase = np.empty(grid.shape, dtype=np.int32)
