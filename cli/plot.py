@@ -14,7 +14,9 @@ from fftmech_cli.rim import check_output
 @click.option(
     "--field",
     metavar="NAME",
-    help=f"One of {', '.join(FIELDS)}.  [default: von_mises, or phase without result]",
+    help=f"One of {', '.join(FIELDS)}; at finite strain F, P; internal variables by "
+    "name, for instance accumulated_plastic_strain.  [default: von_mises, or phase "
+    "without result]",
 )
 @click.option(
     "--component",

@@ -19,12 +19,17 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "hydrostatic": (),
     "energy_density": (),
 }
-"""Components of each field; none for a scalar."""
+"""Components of each field that every result has; none for a scalar."""
+
+ROWS = tuple(i + j for i in "xyz" for j in "xyz")
+"""Components of F and P, by row and column."""
 
 _SYMBOLS = {
     "strain": r"$\varepsilon_{{{}}}$",
     "stress": r"$\sigma_{{{}}}$",
     "displacement": r"$\tilde u_{{{}}}$",
+    "F": r"$F_{{{}}}$",
+    "P": r"$P_{{{}}}$",
     "von_mises": "von Mises stress",
     "hydrostatic": "hydrostatic stress",
     "energy_density": "energy density",
@@ -33,6 +38,7 @@ _SYMBOLS = {
 _UNITS = {
     "stress": "stress",
     "displacement": "length",
+    "P": "stress",
     "von_mises": "stress",
     "hydrostatic": "stress",
     "energy_density": "stress",
@@ -74,6 +80,20 @@ def microstructure_of(source: Microstructure | Result) -> Microstructure:
     return source.microstructure if isinstance(source, Result) else source
 
 
+def known_fields(source: Microstructure | Result) -> dict[str, tuple[str, ...]]:
+    """Components of each field that a file has: `FIELDS`, and what its laws add."""
+    if not isinstance(source, Result):
+        return FIELDS
+    fields = dict(FIELDS)
+    if source.finite is not None:
+        fields.update(F=ROWS, P=ROWS)
+    for name, variable in source.variables.items():
+        counts = {1: (), 6: COMPONENTS}
+        numbers = tuple(str(k) for k in range(1, len(variable) + 1))
+        fields[name] = counts.get(len(variable), numbers)
+    return fields
+
+
 def default_field(source: Microstructure | Result) -> str:
     """Return the field to show of a file if none is named."""
     return "von_mises" if isinstance(source, Result) else "phase"
@@ -89,25 +109,27 @@ def scalar_fields(
     source
         A result, or a microstructure, which has its `phase` only.
     field
-        One of `FIELDS`; displacement is the fluctuation at the nodes.
+        One of `known_fields`; displacement is the fluctuation at the nodes.
     components
-        Of `FIELDS[field]`; tensor components, no Mandel factor.
+        Of that field; tensor components, no Mandel factor.
 
     Raises
     ------
     InputError
         No such field or component, or a field that needs a result.
     """
-    if field not in FIELDS:
-        raise InputError(f"field {field!r}: expected one of {', '.join(FIELDS)}")
-    known = FIELDS[field]
+    fields = known_fields(source)
+    if field not in fields:
+        raise InputError(f"field {field!r}: expected one of {', '.join(fields)}")
+    known = fields[field]
     for component in components:
         if component not in known:
             expected = f"one of {', '.join(known)}" if known else "none: it is a scalar"
             raise InputError(f"component {component!r} of {field}: expected {expected}")
     micro = microstructure_of(source)
     unit = micro.units.get(_UNITS.get(field, ""), "")
-    symbol, everywhere = _SYMBOLS[field], np.ones(micro.grid.shape, bool)
+    symbol = _SYMBOLS.get(field, field.replace("_", " "))
+    everywhere = np.ones(micro.grid.shape, bool)
     if field == "phase":
         return [ScalarField(micro.phase, symbol, unit, everywhere, 1.0)]
     if not isinstance(source, Result):
@@ -119,9 +141,11 @@ def scalar_fields(
     if not known:
         values = _scalar(source, field)
         return [ScalarField(values, symbol, unit, solid, _magnitude(values, solid))]
-    tensor = getattr(source, field)
+    tensor = _tensor(source, field)
     magnitude = _magnitude(tensor, solid)
-    factors = FACTORS if known is COMPONENTS else np.ones(3)
+    factors = FACTORS if known is COMPONENTS else np.ones(len(known))
+    if field not in _SYMBOLS:
+        symbol += " {}"
     return [
         ScalarField(
             tensor[c] / factors[c], symbol.format(known[c]), unit, solid, magnitude
@@ -134,7 +158,17 @@ def _magnitude(field: np.ndarray, solid: np.ndarray) -> float:
     return float(((field * solid) ** 2).sum() / max(solid.sum(), 1)) ** 0.5
 
 
+def _tensor(result: Result, field: str) -> np.ndarray:
+    if result.finite is not None and field in ("F", "P"):
+        return getattr(result.finite, field).reshape(9, *result.stress.shape[1:])
+    if field in result.variables:
+        return result.variables[field]
+    return getattr(result, field)
+
+
 def _scalar(result: Result, field: str) -> np.ndarray:
+    if field in result.variables:
+        return result.variables[field][0]
     if field == "energy_density":
         return result.energy_density
     return (von_mises if field == "von_mises" else hydrostatic)(result.stress)

@@ -11,10 +11,12 @@ from fftmech.backend import get_backend, to_numpy
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.increment import Evaluation, Increment, Moment
+from fftmech.load import Load
 from fftmech.march_result import result_of
 from fftmech.microstructure.base import Microstructure
 from fftmech.options import PRECISIONS, check_options, check_temperature
 from fftmech.path import Path, Step, Target
+from fftmech.percolation import check_load
 from fftmech.problem import total_eigenstrain
 from fftmech.result import Result
 from fftmech.solve import run
@@ -91,6 +93,9 @@ class March:
         )
         microstructure.check()
         check_temperature(microstructure, temperature)
+        for step in path.steps:
+            if isinstance(step.load, Load):
+                check_load(microstructure, step.load)
         self.microstructure = microstructure
         self.path = path
         self.scheme, self.solver = scheme, solver
