@@ -6,6 +6,7 @@ from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
 from fftmech import FiniteLoad, Load, March, Microstructure, Path, Step, solve
 from fftmech.certificate import certify_increment
+from fftmech.materials.crystal_creep import CrystalCreep
 from fftmech.materials.field_potential import FieldPotential
 from fftmech.materials.norton import Norton
 from fftmech.materials.plasticity import Plasticity
@@ -26,7 +27,22 @@ def _norton():
     return Microstructure(sphere(8, SOFT, STIFF).grid, phase, law=laws)
 
 
-BODIES = {"norton": _norton, "elastic": lambda: grains((6, 5, 7))}
+def _crystals():
+    body = grains((4, 5, 3))
+    law = CrystalCreep(tau0=1.0, rate0=1e-3, exponent=3.0, bulk=3e3)
+    return Microstructure(
+        body.grid,
+        body.phase,
+        orientation=body.orientation,
+        law=dict.fromkeys(range(5), law),
+    )
+
+
+BODIES = {
+    "norton": _norton,
+    "crystals": _crystals,
+    "elastic": lambda: grains((6, 5, 7)),
+}
 
 
 class _Pair:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import EMPTY, SOFT, STIFF, sphere
+from conftest import EMPTY, SOFT, STIFF, grains, sphere
 from laminate_reference import LaminateReference
 
 from fftmech import (
@@ -17,11 +17,13 @@ from fftmech import (
     solve,
 )
 from fftmech.materials.creep import Creep
+from fftmech.materials.crystal_plasticity import CrystalPlasticity
 from fftmech.materials.laws import LAWS
 from fftmech.materials.neo_hooke import NeoHooke
 from fftmech.materials.norton import Norton
 from fftmech.materials.plasticity import Plasticity
 from fftmech.materials.viscoelasticity import Viscoelasticity
+from fftmech.path import Target
 from fftmech.solvers import NONLINEAR_SOLVERS
 
 SHEAR = Load(strain={"xx": 2e-3, "xy": -1e-3})
@@ -145,6 +147,38 @@ def test_norton_of_exponent_one_is_linear_elasticity_of_the_rate():
     result = march.result()
     size = abs(a.stress).max()
     np.testing.assert_allclose(result.stress * 0.1, a.stress, atol=1e-7 * size)
+
+
+def test_a_polycrystals_curve_lies_between_one_stress_and_one_strain_in_all_grains():
+    # Sachs and Taylor: the grains alone, on the polycrystal's own history
+    body = grains((6, 6, 6), count=12)
+    law = CrystalPlasticity(
+        tau0=0.05, tau1=0.03, theta0=0.3, theta1=0.02, rate0=1e-3, exponent=10.0
+    )
+    body = body.with_changes(law=dict.fromkeys(range(12), law))
+    path = Path((Step(Load.uniaxial("xx", 0.01), time=10.0, increments=8),))
+    march = March(body, path)
+    points = list(march.points())
+    assert all(point.status == "converged" for point in points)
+    (group,) = march.problem.material.groups
+    material, fractions = group.material, body.fractions
+    rows = np.arange(12)
+    before, state = np.zeros((6, 12)), material.start(rows)
+    single = [LaminateReference([(1.0, material, row)]) for row in rows]
+    for number, point in enumerate(points):
+        strain = np.repeat(point.mean_strain[:, None], 12, axis=1)
+        taylor = material.respond(rows, strain, before, state, 1.25)
+        before, state = strain, taylor.state
+        upper = fractions @ taylor.stress[0]
+        assert point.mean_stress[0] < upper
+        load = Target(np.ones(6, bool), np.zeros(6), point.mean_stress)
+        for grain in single:
+            grain.step(load, dt=1.25)
+        softer = fractions @ [grain.mean_strain[0] for grain in single]
+        assert softer > point.mean_strain[0]
+        if number == len(points) - 1:
+            assert upper < 1.3 * point.mean_stress[0]
+            assert softer > 1.2 * point.mean_strain[0]
 
 
 def test_a_step_that_is_too_large_is_cut_and_gives_what_small_ones_give():

@@ -8,6 +8,8 @@ from fftmech.backend import Backend
 from fftmech.materials.base import Material, Response
 
 KERNELS: dict[str, str] = {
+    "CrystalCreepMaterial": "law_crystal",
+    "CrystalPlasticityMaterial": "law_crystal",
     "NeoHookeMaterial": "law_neo_hooke",
     "PlasticityMaterial": "law_plasticity",
     "StVenantKirchhoffMaterial": "law_st_venant_kirchhoff",

@@ -1,0 +1,98 @@
+"""Elasto-viscoplastic fcc crystals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fftmech.backend import namespace
+from fftmech.errors import InputError
+from fftmech.materials.base import Material, MatrixTangent, Response
+from fftmech.materials.slip import SlipLaw, constants, schmid_tensors
+from fftmech.materials.slip_flow import SlipFlow
+
+
+class CrystalPlasticityMaterial(Material):
+    """s = C (e - e_p), where e_p follows from slip on {111}<110>.
+
+        d e_p / dt = sum_a d gamma_a / dt P_a
+
+    with the slip rates and the hardening of `fftmech.materials.slip`, C of any
+    symmetry, and slip systems turned with the crystal. Backward Euler in e_p and in the
+    accumulated slip (Lebensohn, Kanjarla & Eisenlohr 2012,
+    doi:10.1016/j.ijplas.2011.12.005, solve for the stress likewise); the tangent is the
+    derivative of that step. It is symmetric without hardening, and nearly so with it.
+
+    Attributes
+    ----------
+    schmid
+        P_a of each row, Mandel (R, 12, 6).
+    compliance
+        C^-1, Mandel (R, 6, 6).
+    constants
+        rate0, exponent, tau0, tau1, theta0 and theta1, (6, R).
+
+    Raises
+    ------
+    InputError
+        A phase without stiffness.
+    """
+
+    variables = {"plastic_strain": 6, "accumulated_slip": 1}
+
+    def __init__(
+        self, laws: Sequence[Any], stiffness: np.ndarray, rotation: np.ndarray
+    ) -> None:
+        super().__init__(laws, stiffness, rotation)
+        if not self.stiffness.any(axis=(1, 2)).all():
+            raise InputError(
+                "crystal_plasticity: the phase is a pore: give it a stiffness, such as "
+                "cubic = { C11 = ..., C12 = ..., C44 = ... }, or leave out the law"
+            )
+        self.schmid = schmid_tensors(self.rotation)
+        self.compliance = np.linalg.inv(self.stiffness)
+        self.constants = constants(laws)
+
+    def respond(
+        self,
+        rows: Any,
+        strain: Any,
+        before: Any,
+        state: Any,
+        dt: float,
+        precision: Any = None,
+    ) -> Response:
+        """See `Material.respond`; it does not depend on `before`."""
+        xp = namespace(strain)
+        target = (xp.asarray(strain, dtype=float) - state[:6]).T
+        rate0, exponent, *hardening = xp.asarray(self.constants)[:, rows]
+        stiffness = xp.asarray(self.stiffness)[rows]
+        schmid = xp.asarray(self.schmid)[rows]
+        stress, flow = SlipFlow(
+            schmid=schmid,
+            compliance=xp.asarray(self.compliance)[rows],
+            target=target,
+            guess=xp.einsum("nij,nj->ni", stiffness, target),
+            rate=rate0 * dt,
+            exponent=exponent,
+            hardening=hardening,
+            accumulated=state[6],
+            implicit=True,
+            linear_below=xp.zeros_like(rate0),
+        ).solve()
+        plastic = state[:6] + xp.einsum("na,nai->in", flow.slip, schmid)
+        state = xp.concatenate([plastic, flow.accumulated[None]])
+        tangent = None
+        if precision is not None:
+            matrix = xp.moveaxis(xp.linalg.inv(flow.jacobian), 0, -1)
+            tangent = MatrixTangent(xp.asarray(matrix, dtype=precision))
+        return Response(xp.asarray(stress.T, dtype=strain.dtype), state, tangent)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrystalPlasticity(SlipLaw):
+    """Constants of an elasto-viscoplastic crystal; its stiffness is the phase's."""
+
+    name = "crystal_plasticity"
+    material = CrystalPlasticityMaterial

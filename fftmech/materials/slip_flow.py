@@ -1,0 +1,231 @@
+"""The stress under which elasticity and slip share a strain.
+
+At each point the stress s solves
+
+    r(s) = D s + sum_a f_a P_a - e = 0,     f_a = k sign(tau_a) |tau_a / g|^n
+
+with tau_a = P_a : s, k = rate0 dt, e the strain less the slip there was, and D the
+elastic compliance; or, without elasticity, k = rate0, e a rate, and D the compliance of
+the volume. If g is given, r is the gradient of a convex function of s. If g follows
+from the accumulated slip at the end of the step, G = G0 + sum |f_a|, then G is
+eliminated: a scalar equation, which s enters by sum |tau_a|^n alone.
+
+Newton's method is damped by a bound that the solution keeps. Slip dissipates no more
+than s : e, and the farthest of the 56 vertices of Bishop and Hill's polytope
+{|tau_a| <= g} has |dev s| = 2 sqrt(3) g: no |f_a| exceeds 2 sqrt(3) |e|. So steps end
+where a system would slip by more, beyond which powers are steep. The iteration begins
+at the stress along a guess that flows at about the rate it should.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from fftmech.backend import namespace
+from fftmech.materials.isotropy import nonzero
+from fftmech.materials.slip import resistance
+from fftmech.tensors import K
+
+ITERATIONS = 200
+
+# Iterations after which a step must also lower |r|: where hardening is strong, some
+# would go in circles.
+PATIENCE = 20
+HALVINGS = 30
+
+# A step of this size, relative to the largest resolved stress, is the last: the error
+# that it leaves is of the order of n times its square.
+LAST = 1e-8
+
+# Of a stress, and of |e|: what is below are errors of rounding.
+ROUNDING = 1e-14
+
+# Share of the softest direction that others have, lest a matrix be singular.
+REGULAR = 1e-14
+
+FARTHEST = 12**0.5
+"""Largest |dev s| / g among stresses whose resolved ones do not exceed g."""
+
+# Part of a step that a point outside the polytope may take outwards.
+OUTWARDS = 0.05
+
+SLIP_ITERATIONS = 60
+# Relative: what it leaves is of the order of n times its square.
+SLIP_LAST = 1e-9
+
+
+class Flow(NamedTuple):
+    """What slips under a stress.
+
+    Attributes
+    ----------
+    slip
+        f_a, (n, 12).
+    accumulated
+        G that g belongs to, (n,).
+    resistance
+        g that f was computed with, (n,), stress units.
+    residual
+        r, (n, 6).
+    jacobian
+        dr/ds, (n, 6, 6).
+    """
+
+    slip: Any
+    accumulated: Any
+    resistance: Any
+    residual: Any
+    jacobian: Any
+
+
+@dataclass(frozen=True)
+class SlipFlow:
+    """The problem of n points, which come first.
+
+    Attributes
+    ----------
+    schmid
+        P_a, Mandel (n, 12, 6).
+    compliance, target
+        D, Mandel (n, 6, 6), and e, (n, 6).
+    guess
+        A direction to begin with, dev(guess) : dev(e) > 0, (n, 6).
+    rate, exponent
+        k and n, (n,).
+    hardening
+        tau0, tau1, theta0, theta1, (4, n).
+    accumulated
+        G0, (n,).
+    implicit
+        Whether g is that of the end of the step instead of its beginning.
+    linear_below
+        |tau_a| / g below which f_a is linear, (n,).
+    """
+
+    schmid: Any
+    compliance: Any
+    target: Any
+    guess: Any
+    rate: Any
+    exponent: Any
+    hardening: Any
+    accumulated: Any
+    implicit: bool
+    linear_below: Any
+
+    def solve(self) -> tuple[Any, Flow]:
+        """Stress, (n, 6), and its flow: NaN where the iteration fails."""
+        xp = namespace(self.target)
+        e = xp.linalg.norm(self.target, axis=1)
+        bound = (FARTHEST * e / self.rate) ** (1 / self.exponent)
+        s = self._first()
+        flow = self._flow(s, self.accumulated)
+        going = xp.ones(len(s), dtype=bool)
+        for iteration in range(ITERATIONS):
+            step = -xp.linalg.solve(flow.jacobian, flow.residual[..., None])[..., 0]
+            tau, change = self._resolve(s), self._resolve(step)
+            part = _inside(tau, change, (bound * flow.resistance)[:, None])
+            small = LAST * abs(tau).max(axis=1) + ROUNDING * xp.linalg.norm(s, axis=1)
+            last = (part == 1) & (abs(change).max(axis=1) <= small)
+            last = last | (_size(flow) <= ROUNDING * e)
+            part = xp.where(going, part, 0.0)
+            old, flow = flow, self._flow(s + part[:, None] * step, flow.accumulated)
+            for _ in range(HALVINGS if iteration >= PATIENCE else 0):
+                worse = going & ~last & ~(_size(flow) < _size(old))
+                if not bool(worse.any()):
+                    break
+                part = xp.where(worse, part / 2, part)
+                flow = self._flow(s + part[:, None] * step, old.accumulated)
+            s = s + part[:, None] * step
+            going = going & ~last
+            if not bool((going & (_size(flow) < xp.inf)).any()):
+                break
+        if bool(going.any()):
+            s = xp.where(going[:, None], xp.nan, s)
+            flow = self._flow(s, flow.accumulated)
+        return s, flow
+
+    def _first(self) -> Any:
+        """The guess times the lesser of its elastic and its plastic multiple."""
+        xp = namespace(self.target)
+        g, _ = resistance(self.accumulated, self.hardening)
+        tau = abs(self._resolve(self.guess))
+        top = nonzero(tau.max(axis=1))
+        power = (tau / top[:, None]) ** (self.exponent + 1)[:, None]
+        dissipation = self.rate * top * power.sum(axis=1)
+        work = (self.guess * self.target).sum(axis=1)
+        stored = (self.guess * _multiply(self.compliance, self.guess)).sum(axis=1)
+        plastic = g / top * (work / nonzero(dissipation)) ** (1 / self.exponent)
+        elastic = work / nonzero(stored)
+        # only what there is limits it
+        part = xp.where(dissipation > 0, plastic, elastic)
+        part = xp.where(stored > 0, xp.minimum(part, elastic), part)
+        return part[:, None] * self.guess
+
+    def _resolve(self, stress: Any) -> Any:
+        return namespace(stress).einsum("nai,ni->na", self.schmid, stress)
+
+    def _flow(self, s: Any, accumulated: Any) -> Flow:
+        """f, r and dr/ds of a stress; `accumulated` is where to look for G first."""
+        xp = namespace(s)
+        n, P = self.exponent[:, None], self.schmid
+        tau = self._resolve(s)
+        sign = xp.sign(tau)
+        G = self.accumulated
+        if self.implicit:
+            G = self._end(abs(tau), accumulated)
+        g, slope = resistance(G, self.hardening)
+        x, below = abs(tau) / g[:, None], self.linear_below[:, None]
+        power = self.rate[:, None] * xp.where(x < below, below, x) ** (n - 1)
+        f = sign * power * x
+        df = xp.where(x < below, 1.0, n) * power / g[:, None]
+        residual = _multiply(self.compliance, s) + xp.einsum("na,nai->ni", f, P)
+        least = xp.asarray(K) * (REGULAR * df.sum(axis=1))[:, None, None]
+        slips = xp.einsum("na,nai,naj->nij", df, P, P)
+        jacobian = self.compliance + slips + least
+        if self.implicit:
+            total = abs(f).sum(axis=1)
+            # dG = sum df |dtau| - n total / g slope dG, and df/dg = -n f / g
+            weight = self.exponent * slope / (g + self.exponent * total * slope)
+            b = xp.einsum("na,nai->ni", f, P)
+            c = xp.einsum("na,nai->ni", sign * df, P)
+            jacobian = jacobian - weight[:, None, None] * b[:, :, None] * c[:, None]
+        return Flow(f, G, g, residual - self.target, jacobian)
+
+    def _end(self, tau: Any, G: Any) -> Any:
+        """G = G0 + k sum (|tau| / g(G))^n by Newton's method, (n,).
+
+        The equation is concave and increasing in G: from below its root, where the
+        first iteration goes, it is approached from one side.
+        """
+        xp = namespace(G)
+        g0, slope = resistance(G, self.hardening)
+        top = self.rate * ((tau / g0[:, None]) ** self.exponent[:, None]).sum(axis=1)
+        g = g0
+        for _ in range(SLIP_ITERATIONS):
+            total = top * (g0 / g) ** self.exponent
+            excess = self.accumulated + total - G
+            step = excess / (1 + self.exponent * total * slope / g)
+            new = xp.maximum(self.accumulated, G + step)
+            step, G = abs(new - G), new
+            g, slope = resistance(G, self.hardening)
+            if not bool((step > SLIP_LAST * G).any()):
+                break
+        return G
+
+
+def _size(flow: Flow) -> Any:
+    return namespace(flow.residual).linalg.norm(flow.residual, axis=1)
+
+
+def _multiply(matrix: Any, vector: Any) -> Any:
+    return namespace(vector).einsum("nij,nj->ni", matrix, vector)
+
+
+def _inside(tau: Any, change: Any, bound: Any) -> Any:
+    """Largest part <= 1 of the change that keeps |tau| <= bound, (n,)."""
+    xp = namespace(tau)
+    outwards = xp.where(change < 0, -tau, tau)
+    speed = abs(change)
+    room = (bound - outwards) / xp.where(speed > 0, speed, 1.0)
+    room = xp.where(room > 0, room, OUTWARDS)
+    return xp.minimum(xp.where(speed > 0, room, 1.0).min(axis=1), 1.0)
