@@ -50,7 +50,7 @@ def _tables(found: dict[str, Any]) -> list[tuple[str, Table]]:
         *("", "scheme", "rms div stress", "relative", "rms inc strain", "relative")
     )
     for key in ("a", "b"):
-        parts = (found["divergence"][key], found["compatibility"][key] or {})
+        parts = (found[norm][key] or {} for norm in ("divergence", "compatibility"))
         values = (p.get(n) for p in parts for n in ("absolute", "relative"))
         balance.add_row(key.upper(), found["schemes"][key], *map(_text, values))
 

@@ -27,7 +27,8 @@ def compare(a: Result, b: Result) -> dict[str, Any]:
     Strain, stress and energy are compared in the voxels that are solid in both (no
     equation determines the strain of a pore). Values that do not exist are None: an
     nRMSE against a uniform reference that `a` does not match, the compatibility of a
-    scheme with several integration points, a ratio to a band without power.
+    scheme with several integration points, a ratio to a band without power, divergence
+    and compatibility of finite strain and of a box with faces.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ def compare(a: Result, b: Result) -> dict[str, Any]:
         "voxels": grid.voxels,
         "compared_voxels": int(solid.sum()),
         "nrmse": {name: _errors(*pair, solid) for name, pair in fields.items()},
-        "divergence": _each(a, b, lambda r: divergence_norm(r.stress, grid, r.scheme)),
+        "divergence": _each(a, b, _divergence),
         "compatibility": _each(a, b, _incompatibility),
         "spectra": _spectra(fields, solid, grid),
         "energy_tail": _tails(a, b, solid),
@@ -123,6 +124,17 @@ def _notes(a: Result, b: Result) -> list[str]:
         for key, result in (("a", a), ("b", b))
         if not result.converged
     ]
+    for key, result in (("a", a), ("b", b)):
+        if result.finite is not None:
+            notes.append(
+                f"{key} is of finite strain: its strain is Green and Lagrange's, its "
+                "stress Cauchy's, and their derivatives in space are not taken"
+            )
+        if result.boundary is not None:
+            notes.append(
+                f"{key} has faces that are not periodic: its divergence and "
+                "compatibility are not taken, and spectra see a jump there"
+            )
     several = [r.scheme for r in (a, b) if discretization(r.scheme).points > 1]
     if several:
         notes.append(
@@ -158,7 +170,15 @@ def _each(a: Result, b: Result, norm: Any) -> dict[str, Any]:
     }
 
 
+def _divergence(result: Result):
+    if result.finite is not None or result.boundary is not None:
+        return None
+    return divergence_norm(result.stress, result.microstructure.grid, result.scheme)
+
+
 def _incompatibility(result: Result):
+    if result.finite is not None or result.boundary is not None:
+        return None
     if discretization(result.scheme).points > 1:
         return None
     return incompatibility_norm(

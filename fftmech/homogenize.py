@@ -14,12 +14,12 @@ from fftmech.batch import Check, run_together
 from fftmech.bounds import bounds
 from fftmech.discretization import discretization
 from fftmech.engineering import engineering_constants, symmetry_distances
+from fftmech.iterate import Outcome, iterate
 from fftmech.load import Load
 from fftmech.memory import check_memory
 from fftmech.microstructure.base import Microstructure
 from fftmech.options import PRECISIONS, check_options
 from fftmech.problem import Problem
-from fftmech.solve import Outcome, iterate
 from fftmech.solvers import get_solver
 
 

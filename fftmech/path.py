@@ -122,7 +122,7 @@ class Target:
         mean_stress: np.ndarray,
         rest: np.ndarray,
     ) -> "Target":
-        """Means a fraction of a step after measured ones, (c,); `rest` if none is due."""
+        """Means a fraction of a step after measured ones, (c,); `rest` where free."""
         load, free = step.load, step.load.free
         begun = mean_strain if step.relative else 0.0
         strain = mean_strain + fraction * (begun + load.mean_strain - mean_strain)

@@ -1,18 +1,18 @@
-"""Solve one load: the one loop that counts, stops and reports."""
+"""Solve one load."""
 
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from fftmech.advice import advice_for
 from fftmech.backend import get_backend, to_numpy
+from fftmech.boundary import Boundary
 from fftmech.certificate import certify_solution
 from fftmech.discretization import discretization
-from fftmech.equilibrium import Equilibrium
 from fftmech.errors import InputError
 from fftmech.finite_load import FiniteLoad
+from fftmech.iterate import Progress, iterate
 from fftmech.load import Load
 from fftmech.memory import check_memory
 from fftmech.microstructure.base import Microstructure
@@ -21,22 +21,12 @@ from fftmech.percolation import check_load
 from fftmech.problem import Problem, total_eigenstrain
 from fftmech.reference import reference_medium, reference_stiffness
 from fftmech.result import Result
-from fftmech.solvers import Solver, State, get_solver
+from fftmech.solvers import get_solver
 
 # Loads of other sizes are scaled: single precision has a limited range, and the squares
 # of residuals have twice the exponent.
 ORDINARY = 1e-9, 1e9
 EXTREME = 1e-150, 1e150
-
-# A residual that has grown by this factor will not come back.
-DIVERGED = 1e6
-
-# A recursive residual may drift from the true one, which is checked at the end: the
-# solver is restarted from where it stands this many times.
-RESTARTS = 3
-
-Progress = Callable[[int, float], None]
-"""Called with the iterations done and the relative residual."""
 
 
 def solve(
@@ -55,8 +45,9 @@ def solve(
     reference: tuple[float, float] | None = None,
     certificate: bool = True,
     progress: Progress | None = None,
+    boundary: Boundary | None = None,
 ) -> Result:
-    """Solve equilibrium on a periodic microstructure.
+    """Solve equilibrium on a microstructure, periodic but where `boundary` says else.
 
     Small-strain linear elasticity: div s = 0, s = C (e - e0), e = E + sym(D u), with
     each component of the mean strain E or of the mean stress prescribed. Where phases
@@ -92,6 +83,9 @@ def solve(
         Whether to bound the error (`fftmech.certificate`); costs about one iteration.
     progress
         Called after every iteration.
+    boundary
+        Conditions on faces of the box that are not periodic; linear elasticity only,
+        without certificate.
 
     Returns
     -------
@@ -112,10 +106,16 @@ def solve(
             f"load {load!r}: expected fftmech.Load(strain=..., stress=...), or "
             "fftmech.FiniteLoad(F=..., P=...)"
         )
+    bounded = boundary is not None and not all(boundary.periodic)
     laws = microstructure.law and set(microstructure.law) & set(microstructure.phases)
     if isinstance(load, FiniteLoad) or laws:
         from fftmech.nonlinear import solve_nonlinear
 
+        if bounded:
+            raise InputError(
+                "a boundary with finite strain or a nonlinear body: expected linear "
+                "elasticity; drop it, or add layers of pore to the body"
+            )
         return solve_nonlinear(
             microstructure,
             load,
@@ -133,6 +133,25 @@ def solve(
             progress=progress,
         )
     solver = solver or "cg"
+    if boundary is not None and bounded:
+        from fftmech.nonperiodic import solve_nonperiodic
+
+        return solve_nonperiodic(
+            microstructure,
+            load,
+            boundary,
+            scheme=scheme,
+            solver=solver,
+            tolerance=tolerance,
+            max_iterations=max_iterations,
+            device=device,
+            precision=precision,
+            threads=threads,
+            temperature=temperature,
+            initial=initial,
+            reference=reference,
+            progress=progress,
+        )
     method, discretized = get_solver(solver), discretization(scheme)
     microstructure.check()
     check_temperature(microstructure, temperature)
@@ -203,107 +222,6 @@ def solve(
         temperature=temperature,
         precision=precision,
     )
-
-
-class Outcome(NamedTuple):
-    """What `iterate` returns.
-
-    Attributes
-    ----------
-    v
-        The last unknown.
-    status
-        As in `Result`.
-    residuals
-        Relative residual before each iteration and after the last.
-    balance
-        `Problem.balance` of v.
-    """
-
-    v: Any
-    status: str
-    residuals: list[float]
-    balance: tuple[np.ndarray, Any]
-
-
-def iterate(
-    problem: Problem,
-    method: Solver,
-    v: Any = None,
-    tolerance: float = 1e-6,
-    max_iterations: int = 1000,
-    progress: Progress | None = None,
-    norm: float | None = None,
-) -> Outcome:
-    """Step from v, or from zero, until the true residual is as small as it can be.
-
-    That is below the tolerance, or where the status says why not. `norm` is the dual
-    norm of the residual of a homogeneous strain, computed here if it is not given.
-    """
-    zero = problem.zeros()
-    if v is None and not problem.load.free.any():
-        state = method.init(problem, zero)
-        norm = _root(state.square)
-    else:
-        if norm is None:
-            norm = _norm(problem, problem.balance(zero, problem.search)[1])
-        state = method.init(problem, problem.uniform() if v is None else v)
-    finite = np.isfinite(norm)
-    floor = 10 * np.finfo(problem.precision).eps * np.sqrt(problem.scale)
-    if not finite or norm <= floor:
-        # a homogeneous strain is the solution already, or there is none
-        status, last = ("converged", 0.0) if finite else ("diverged", norm)
-        v = problem.zeros()
-        return Outcome(v, status, [last], problem.balance(v, problem.search))
-    return run(problem, method, state, norm, tolerance, max_iterations, progress)
-
-
-def run(
-    problem: Equilibrium,
-    method: Solver,
-    state: State,
-    norm: float,
-    tolerance: float,
-    max_iterations: int,
-    progress: Progress | None = None,
-) -> Outcome:
-    """Step from a solver's state; residuals are relative to `norm`."""
-
-    def outcome(status: str) -> Outcome:
-        balance = problem.balance(state.v, problem.search)
-        return Outcome(state.v, status, residuals, balance)
-
-    residuals = [_root(state.square) / norm]
-    restarts, best = 0, np.inf
-    while True:
-        residual = residuals[-1]
-        if not residual <= DIVERGED * max(residuals[0], 1.0):
-            return outcome("diverged")
-        if residual <= tolerance:
-            balance = problem.balance(state.v, problem.search)
-            true = residuals[-1] = _norm(problem, balance[1]) / norm
-            if true <= 1.001 * tolerance:
-                return Outcome(state.v, "converged", residuals, balance)
-            if restarts == RESTARTS or true > 0.5 * best:
-                return Outcome(state.v, "stagnated", residuals, balance)
-            restarts, best = restarts + 1, true
-            state = method.init(problem, state.v)
-        if len(residuals) > max_iterations:
-            return outcome("max_iterations")
-        state = method.step(problem, state)
-        residuals.append(_root(state.square) / norm)
-        if progress:
-            progress(len(residuals) - 1, residuals[-1])
-
-
-def _norm(problem: Equilibrium, r: Any) -> float:
-    """Dual norm sqrt(<r, M r>) of a residual."""
-    return _root(problem.descend(r)[1])
-
-
-def _root(square: float) -> float:
-    """Square root of what is not negative but for rounding; NaN stays NaN."""
-    return float(np.sqrt(np.maximum(square, 0.0)))
 
 
 def _unit(microstructure: Microstructure, load: Load, temperature: float) -> float:

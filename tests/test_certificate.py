@@ -8,9 +8,9 @@ from fftmech import InputError, Load, discretization, solve
 from fftmech.backend import cpu_backend
 from fftmech.certificate import admissible_stress, certify, certify_solution
 from fftmech.green import mean
+from fftmech.iterate import iterate
 from fftmech.materials.linear import dot
 from fftmech.problem import Problem
-from fftmech.solve import iterate
 from fftmech.solvers import get_solver
 
 pytestmark = pytest.mark.usefixtures("kernels")

@@ -3,7 +3,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import SOFT, STIFF, sphere
 
+from fftmech import Boundary, FiniteLoad, solve
 from fftmech.comparison import compare
 from fftmech.discretization import SCHEMES
 from fftmech.errors import InputError
@@ -125,3 +127,25 @@ def test_results_on_different_grids_or_in_different_units_are_refused(result):
         with pytest.raises(InputError, match=words) as error:
             compare(other, result)
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "load, options, words",
+    [
+        (FiniteLoad(F={"xx": 1.1}), {}, "finite strain"),
+        (
+            Load(strain={"xx": 1e-3}),
+            {"boundary": Boundary(x="uniaxial", y="free", z="free")},
+            "faces that are not periodic",
+        ),
+    ],
+)
+def test_derivatives_that_are_not_periodic_small_strain_are_not_taken(
+    load, options, words
+):
+    body = sphere(6, SOFT, STIFF)
+    other = solve(body, load, **options)
+    document = compare(other, solve(body, Load(strain={"xx": 1e-3})))
+    for norm in ("divergence", "compatibility"):
+        assert document[norm]["a"] is None and document[norm]["b"] is not None
+    assert any(words in note for note in document["notes"])

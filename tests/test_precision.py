@@ -6,11 +6,11 @@ from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
 from fftmech import SCHEMES, Grid, Load, Microstructure, solve
 from fftmech.backend import cpu_backend
+from fftmech.iterate import iterate
 from fftmech.materials import cubic, isotropic
 from fftmech.microstructure import polycrystal
 from fftmech.options import default_tolerance
 from fftmech.problem import Problem
-from fftmech.solve import iterate
 from fftmech.solvers import get_solver
 
 STEEL = cubic(C11=204.6, C12=137.7, C44=126.2)

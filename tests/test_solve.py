@@ -6,9 +6,9 @@ from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
 from fftmech import Grid, InputError, Load, Microstructure, discretization, solve
 from fftmech.backend import cpu_backend
+from fftmech.iterate import iterate
 from fftmech.materials import isotropic
 from fftmech.problem import Problem
-from fftmech.solve import iterate
 from fftmech.solvers import get_solver
 from fftmech.tensors import J, K, mandel_from_components
 

@@ -1,4 +1,4 @@
-"""What a solver is: a state and a step. `fftmech.solve` counts, stops and reports."""
+"""What a solver is: a state and a step. `fftmech.iterate` counts, stops and reports."""
 
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple

@@ -1,24 +1,26 @@
 """Newton's method, each step solved by preconditioned conjugate gradients.
 
 An inexact Newton method (Dembo, Eisenstat & Steihaug 1982, doi:10.1137/0719025) with a
-constant forcing term, and a line search that asks the dual norm of the residual to fall.
-The tangent is applied, never assembled; the preconditioner is that of linear
-elasticity. Where the tangent is not positive along a direction, the steps up to it are
-taken.
+constant forcing term. The line search asks the dual norm of the residual to fall, or,
+near a minimum of the energy along the step, the slope of it. The tangent is applied,
+never assembled; the preconditioner is that of linear elasticity. Where the tangent is
+not positive along a direction, the steps up to it are taken.
 """
 
 from typing import Any
 
-from fftmech.increment import Evaluation, Increment, Linearized
+from fftmech.increment import Increment, Linearized
 from fftmech.solvers.base import Solver, State
 from fftmech.solvers.conjugate_gradient import ConjugateGradient
 
 FORCING = 0.01
-"""Relative residual to which a linear problem is solved. Newton steps and linear
-iterations to a residual of 1e-6 with 0.1, 0.03 and 0.01: 7 and 133, 6 and 163, 5 and 169
-for a stiff cube in large simple shear (31^3 voxels, F_xy = 1), 5 and 14, 4 and 14, 3 and
-12 for a polycrystal (64^3, F_xx = 1.001). A step costs as much as two or three iterations,
-and more with laws that iterate."""
+"""Relative residual to which a linear problem is solved.
+
+Newton steps and linear iterations to a residual of 1e-6 with 0.1, 0.03 and 0.01: 7 and
+133, 6 and 163, 5 and 169 for a stiff cube in large simple shear (31^3 voxels, F_xy = 1);
+5 and 14, 4 and 14, 3 and 12 for a polycrystal (64^3, F_xx = 1.001). A step costs as much
+as two or three iterations, and more with laws that iterate.
+"""
 
 COARSEST = 0.1
 """Forcing term that is enough where the whole solve asks for little more."""
@@ -30,10 +32,10 @@ SUFFICIENT = 1e-4
 """Part of the decrease that the linearisation foretells which is asked for."""
 
 FLAT = 0.5
-"""Part of the slope along a step that may be left: near a minimum of the energy along it,
-the residual may have grown by this factor:"""
+"""Part of the slope along a step that may be left at its end."""
 
 GROWTH = 10.0
+"""Factor by which the residual may have grown where the slope has fallen so far."""
 
 MOST_LINEAR = 500
 """Conjugate gradient iterations of one Newton step."""

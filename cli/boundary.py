@@ -1,0 +1,45 @@
+"""The option that prescribes faces of a box that is not periodic."""
+
+from typing import Any
+
+import click
+
+from fftmech import Boundary, InputError
+from fftmech.boundary import KINDS
+from fftmech.tensors import COMPONENTS
+
+boundary_option = click.option(
+    "--boundary",
+    multiple=True,
+    metavar="AXIS=KIND",
+    help="Both faces across x, y or z: uniaxial (grips without friction, moved by the "
+    "mean strain along the axis), displacement (E.x, with the mean strain E), free or "
+    "periodic; may be repeated.  [default: periodic]",
+)
+
+
+def parse_boundary(items: tuple[str, ...]) -> Boundary | None:
+    """Return the conditions that --boundary describes, None if the box is periodic."""
+    kinds: dict[str, Any] = {}
+    for item in items:
+        axis, _, kind = item.partition("=")
+        axis, kind = axis.strip(), kind.strip()
+        if axis not in ("x", "y", "z") or kind not in KINDS:
+            raise InputError(
+                f"--boundary {item}: expected AXIS=KIND with AXIS of x, y, z and KIND "
+                f"of {', '.join(KINDS)}"
+            )
+        if axis in kinds:
+            raise InputError(f"--boundary names {axis} twice: give it once")
+        kinds[axis] = kind
+    boundary = Boundary(**kinds)
+    return None if all(boundary.periodic) else boundary
+
+
+def released(boundary: Boundary | None) -> dict[str, str]:
+    """What faces say of the components that they take from the load, as text."""
+    texts = {"held": "strain 0", "released": "free faces"}
+    if boundary is None:
+        return {}
+    roles = {name: boundary.role(name) for name in COMPONENTS}
+    return {name: texts[role] for name, role in roles.items() if role in texts}

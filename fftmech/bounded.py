@@ -1,0 +1,200 @@
+"""Small-strain linear elasticity in a box with faces.
+
+The box is padded with one layer of void voxels across each axis that is not periodic,
+and the problem is periodic again: on the padded grid D* C D is the operator of the body
+with free faces, with the scheme's own stencils up to the last voxel, and N voxels have
+N + 1 nodes. With u = E.x + lift + v, what faces prescribe is in E and in the lift; v is
+zero there.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from fftmech.backend import Backend, to_numpy
+from fftmech.boundary import Boundary
+from fftmech.discretization.base import Discretization
+from fftmech.equilibrium import Equilibrium
+from fftmech.grid import Grid
+from fftmech.half_range import HalfRange
+from fftmech.load import Load
+from fftmech.microstructure.base import Microstructure
+from fftmech.problem import Problem
+from fftmech.reference import reference_medium, reference_stiffness
+from fftmech.tensors import matrix_from_mandel
+
+
+class Bounded(Equilibrium):
+    """Linear elasticity of a box with faces, under one load.
+
+    Volume averages of `balance`, `curvature` and `dot` are over the padded box.
+
+    Parameters
+    ----------
+    microstructure
+        Checked, of the box itself.
+    load
+        What `Boundary.affine` returned.
+    boundary
+        Conditions on the faces.
+    scheme, backend, precision
+        Discretization with nodes at the corners of voxels; arrays; real dtype.
+    reference
+        Bulk and shear modulus of the reference medium; `reference_medium` if None.
+    unit
+        Factor of the boundary's displacement.
+    """
+
+    load: Load
+
+    def __init__(
+        self,
+        microstructure: Microstructure,
+        load: Load,
+        boundary: Boundary,
+        scheme: Discretization,
+        backend: Backend,
+        precision: Any = np.float64,
+        reference: tuple[float, float] | None = None,
+        unit: float = 1.0,
+    ) -> None:
+        self.boundary = boundary
+        self.box = microstructure.grid
+        self.microstructure = padded(microstructure, boundary)
+        reference = reference or reference_medium(microstructure)
+        grid = self.microstructure.grid
+        self.part = self.box.voxels / grid.voxels
+        stress = {name: self.part * value for name, value in load.stress.items()}
+        load = Load(load.strain, stress)
+        self.body = Problem(
+            self.microstructure, load, scheme, backend, precision, reference
+        )
+        super().__init__(
+            grid,
+            scheme,
+            backend,
+            precision,
+            load,
+            reference,
+            self.part * reference_stiffness(*reference),
+            None,
+            self.body.search,
+        )
+        values = boundary.values(self.box)
+        self.lift = None if values is None else self.asarray(unit * values)
+        self.inverse = HalfRange(
+            scheme, self.box, boundary, *reference, self.search, backend.threads
+        )
+
+    @property
+    def scale(self) -> float:
+        """Energy density that the load would put into the reference medium."""
+        scale = self.body.scale
+        if self.lift is not None:
+            strain = float(abs(self.lift).max()) / min(self.box.size)
+            scale += strain**2 * float(self.body.reference_stiffness.trace())
+        return scale
+
+    def prepare(self, mixed: bool) -> float:
+        """Compile kernels; see `Equilibrium.prepare`."""
+        return 0.0 if self.body.kernels is None else self.body.prepare(mixed)
+
+    def balance(self, v: Any, dtype: Any = None) -> tuple[np.ndarray, Any]:
+        """Mean stress of v, Mandel (6,), and its residual, zero where u is fixed."""
+        stress, r = self.body.balance(self._with_lift(v), dtype)
+        self.release(r)
+        return stress, r
+
+    def curvature(self, p: Any, out: Any = None) -> tuple[Any, float]:
+        """K p, written to `out` if there is one, and <p, K p>."""
+        out, work = self.body.curvature(p, out)
+        self.release(out)
+        return out, work
+
+    def precondition(self, r: Any) -> Any:
+        """M r: nearly the exact solution for the reference medium."""
+        z = self.backend.xp.empty_like(r)
+        z[: -self.means] = self.inverse.solve(self.displacement(r)).ravel()
+        z[-self.means :] = self.asarray(self._free_compliance) @ r[-self.means :]
+        return z
+
+    def dot(self, a: Any, b: Any) -> float:
+        """Volume average of a.b over the padded box."""
+        return self.body.dot(a, b)
+
+    def advance(self, v: Any, alpha: float, p: Any) -> None:
+        """v <- v + alpha p."""
+        self.body.advance(v, alpha, p)
+
+    def fields(self, v: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Strain, stress, Mandel (6, x, y, z), and energy density of the box."""
+        nx, ny, nz = self.box.shape
+        whole = list(self.body.fields(self._with_lift(v)))
+        strain, stress, energy = (
+            np.ascontiguousarray(to_numpy(whole.pop(0))[..., :nx, :ny, :nz])
+            for _ in range(3)
+        )
+        return strain, stress, energy
+
+    def fluctuation(self, v: Any, mean_strain: np.ndarray) -> np.ndarray:
+        """Displacement at the nodes less that of the mean strain, (3, *nodes).
+
+        x from the corner of the box; shifts and turns that the faces leave free are
+        zero on average.
+        """
+        u = to_numpy(self.displacement(self._with_lift(v))).copy()
+        E = matrix_from_mandel(to_numpy(self.mean_strain(v)) - mean_strain)
+        counts = self.boundary.nodes(self.box)
+        x = [
+            (h * np.arange(n)).reshape([-1 if a == axis else 1 for a in range(3)])
+            for axis, (h, n) in enumerate(zip(self.box.h, counts, strict=True))
+        ]
+        for a in range(3):
+            u[a] += E[a, 0] * x[0] + E[a, 1] * x[1] + E[a, 2] * x[2]
+        for a in range(3):
+            if self.boundary.moves(a):
+                u[a] -= u[a].mean()
+            for b in range(a):
+                if self.boundary.turns(a, b):
+                    arm = x[a] - x[a].mean(), x[b] - x[b].mean()
+                    turn = (arm[0] * u[b] - arm[1] * u[a]).mean()
+                    turn /= (arm[0] ** 2).mean() + (arm[1] ** 2).mean()
+                    u[b] -= turn * arm[0]
+                    u[a] += turn * arm[1]
+        return u
+
+    def _with_lift(self, v: Any) -> Any:
+        if self.lift is None:
+            return v
+        v = v.copy()
+        self.displacement(v)[...] += self.lift
+        return v
+
+    def release(self, r: Any) -> None:
+        """Drop the reactions of faces."""
+        for i, force in enumerate(self.displacement(r)):
+            for axis in range(3):
+                if self.boundary.fixed(i, axis):
+                    faces = np.moveaxis(force, axis, 0)
+                    faces[0] = 0
+                    faces[-1] = 0
+
+
+def padded(microstructure: Microstructure, boundary: Boundary) -> Microstructure:
+    """Return the body with a layer of void across each axis that is not periodic."""
+    grid, C = microstructure.grid, microstructure.stiffness
+    assert C is not None
+    shape = boundary.nodes(grid)
+    void = max(len(C), int(microstructure.phase.max()) + 1)
+    layers = [(0, new - old) for new, old in zip(shape, grid.shape, strict=True)]
+    tables = {}
+    for name in ("stiffness", "eigenstrain", "thermal_expansion"):
+        table = getattr(microstructure, name)
+        if table is not None:
+            tables[name] = np.zeros((void + 1, *table.shape[1:]))
+            tables[name][: len(table)] = table
+    return Microstructure(
+        Grid(shape, grid.spacing, grid.origin),
+        np.pad(microstructure.phase, layers, constant_values=void),
+        **tables,
+    )

@@ -1,0 +1,120 @@
+"""The one loop that counts, stops and reports."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fftmech.equilibrium import Equilibrium
+from fftmech.solvers import Solver, State
+
+# A residual that has grown by this factor will not come back.
+DIVERGED = 1e6
+
+# A recursive residual may drift from the true one, which is checked at the end: the
+# solver is restarted from where it stands this many times.
+RESTARTS = 3
+
+Progress = Callable[[int, float], None]
+"""Called with the iterations done and the relative residual."""
+
+
+class Outcome(NamedTuple):
+    """What `iterate` returns.
+
+    Attributes
+    ----------
+    v
+        The last unknown.
+    status
+        As in `Result`.
+    residuals
+        Relative residual before each iteration and after the last.
+    balance
+        `Problem.balance` of v.
+    """
+
+    v: Any
+    status: str
+    residuals: list[float]
+    balance: tuple[np.ndarray, Any]
+
+
+def iterate(
+    problem: Equilibrium,
+    method: Solver,
+    v: Any = None,
+    tolerance: float = 1e-6,
+    max_iterations: int = 1000,
+    progress: Progress | None = None,
+    norm: float | None = None,
+) -> Outcome:
+    """Step from v, or from zero, until the true residual is as small as it can be.
+
+    That is below the tolerance, or where the status says why not. `norm` is the dual
+    norm of the residual of a homogeneous strain, computed here if it is not given.
+    """
+    zero = problem.zeros()
+    if v is None and not problem.load.free.any():
+        state = method.init(problem, zero)
+        norm = _root(state.square)
+    else:
+        if norm is None:
+            norm = _norm(problem, problem.balance(zero, problem.search)[1])
+        state = method.init(problem, problem.uniform() if v is None else v)
+    finite = np.isfinite(norm)
+    floor = 10 * np.finfo(problem.precision).eps * np.sqrt(problem.scale)
+    if not finite or norm <= floor:
+        # a homogeneous strain is the solution already, or there is none
+        status, last = ("converged", 0.0) if finite else ("diverged", norm)
+        v = problem.zeros()
+        return Outcome(v, status, [last], problem.balance(v, problem.search))
+    return run(problem, method, state, norm, tolerance, max_iterations, progress)
+
+
+def run(
+    problem: Equilibrium,
+    method: Solver,
+    state: State,
+    norm: float,
+    tolerance: float,
+    max_iterations: int,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Step from a solver's state; residuals are relative to `norm`."""
+
+    def outcome(status: str) -> Outcome:
+        balance = problem.balance(state.v, problem.search)
+        return Outcome(state.v, status, residuals, balance)
+
+    residuals = [_root(state.square) / norm]
+    restarts, best = 0, np.inf
+    while True:
+        residual = residuals[-1]
+        if not residual <= DIVERGED * max(residuals[0], 1.0):
+            return outcome("diverged")
+        if residual <= tolerance:
+            balance = problem.balance(state.v, problem.search)
+            true = residuals[-1] = _norm(problem, balance[1]) / norm
+            if true <= 1.001 * tolerance:
+                return Outcome(state.v, "converged", residuals, balance)
+            if restarts == RESTARTS or true > 0.5 * best:
+                return Outcome(state.v, "stagnated", residuals, balance)
+            restarts, best = restarts + 1, true
+            state = method.init(problem, state.v)
+        if len(residuals) > max_iterations:
+            return outcome("max_iterations")
+        state = method.step(problem, state)
+        residuals.append(_root(state.square) / norm)
+        if progress:
+            progress(len(residuals) - 1, residuals[-1])
+
+
+def _norm(problem: Equilibrium, r: Any) -> float:
+    """Dual norm sqrt(<r, M r>) of a residual."""
+    return _root(problem.descend(r)[1])
+
+
+def _root(square: float) -> float:
+    """Square root of what is not negative but for rounding; NaN stays NaN."""
+    return float(np.sqrt(np.maximum(square, 0.0)))
