@@ -17,9 +17,9 @@ FORCING = 0.01
 """Relative residual to which a linear problem is solved.
 
 Newton steps and linear iterations to a residual of 1e-6 with 0.1, 0.03 and 0.01: 7 and
-133, 6 and 163, 5 and 169 for a stiff cube in large simple shear (31^3 voxels, F_xy = 1);
-5 and 14, 4 and 14, 3 and 12 for a polycrystal (64^3, F_xx = 1.001). A step costs as much
-as two or three iterations, and more with laws that iterate.
+133, 6 and 163, 5 and 169 for a stiff cube in large simple shear (31^3 voxels, F_xy =
+1); 5 and 14, 4 and 14, 3 and 12 for a polycrystal (64^3, F_xx = 1.001). A step costs as
+much as two or three iterations, and more with laws that iterate.
 """
 
 COARSEST = 0.1
