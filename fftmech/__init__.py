@@ -20,6 +20,7 @@ sqrt(<r, M r> / <r0, M r0>).
 """
 
 from fftmech.batch import solve_many
+from fftmech.boundary import Boundary
 from fftmech.discretization import SCHEMES, discretization
 from fftmech.errors import InputError, NotConverged
 from fftmech.finite_load import FiniteLoad
@@ -45,6 +46,7 @@ __version__ = "0.1.0"
 __all__ = [
     "SCHEMES",
     "SOLVERS",
+    "Boundary",
     "Effective",
     "FiniteLoad",
     "Grid",

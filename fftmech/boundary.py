@@ -131,11 +131,9 @@ class Boundary:
                     raise InputError(self._refusal("strain", name, value))
             elif name in load.stress:
                 value = load.stress[name]
-                # a mean stress is the moment of tractions, all of them zero here
-                vanishes = role == "released" and "displacement" not in self.kinds
                 if role == "prescribed":
                     stress[name] = value
-                elif value or not vanishes:
+                elif value or not self._vanishes(name):
                     raise InputError(self._refusal("stress", name, value))
         return Load(strain, stress)
 
@@ -187,6 +185,16 @@ class Boundary:
                     f"boundary {axis}={kind} across {n} voxel: expected at least 2; "
                     f"leave {axis} periodic, or raise --res"
                 )
+
+    def _vanishes(self, name: str) -> bool:
+        """Whether the mean stress of a component that is not prescribed is zero.
+
+        It is the first moment of the tractions, <s_ab> = <s_ba> = sum over faces of
+        t_a x_b: normal tractions of two pairs of grips have one.
+        """
+        a, b = PAIRS[COMPONENTS.index(name)]
+        grips = self.kinds[a] == self.kinds[b] == "uniaxial"
+        return not grips and "displacement" not in self.kinds
 
     def _refusal(self, what: str, name: str, value: float) -> str:
         faces = " and ".join(

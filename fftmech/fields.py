@@ -141,7 +141,9 @@ def scalar_fields(
     if not known:
         values = _scalar(source, field)
         return [ScalarField(values, symbol, unit, solid, _magnitude(values, solid))]
-    tensor = _tensor(source, field)
+    nx, ny, nz = micro.grid.shape
+    # boxes with faces have one plane of nodes more
+    tensor = _tensor(source, field)[..., :nx, :ny, :nz]
     magnitude = _magnitude(tensor, solid)
     factors = FACTORS if known is COMPONENTS else np.ones(len(known))
     if field not in _SYMBOLS:

@@ -8,22 +8,24 @@ import numpy as np
 
 from fftmech.advice import advice_for
 from fftmech.backend import get_backend
-from fftmech.boundary import Boundary
+from fftmech.boundary import AXES, Boundary
 from fftmech.bounded import Bounded
 from fftmech.certificate import Certificate
 from fftmech.discretization import discretization
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.errors import InputError
+from fftmech.iterate import iterate
 from fftmech.load import Load
 from fftmech.memory import check_bytes, size_text
 from fftmech.microstructure.base import Microstructure
 from fftmech.options import PRECISIONS, check_temperature
+from fftmech.percolation import connected_axes
 from fftmech.problem import total_eigenstrain
 from fftmech.reference import reference_medium, reference_stiffness
 from fftmech.result import Result
-from fftmech.solve import iterate
 from fftmech.solvers import get_solver
+from fftmech.tensors import COMPONENTS, PAIRS
 
 SOLVERS = ("cg", "minres")
 """Solvers that ask for nothing but products and M: no bounds, no local stiffness."""
@@ -68,6 +70,7 @@ def solve_nonperiodic(
     check_temperature(microstructure, temperature)
     boundary.check(microstructure.grid)
     affine = boundary.affine(load)
+    _check_carried(microstructure, affine, boundary)
     shape = boundary.nodes(microstructure.grid)
     check_bytes(BYTES * prod(shape), f"a solve on {size_text(shape)} nodes")
     eigenstrain = total_eigenstrain(microstructure, temperature)
@@ -151,6 +154,28 @@ def _check(scheme: Discretization, solver: str, device: str, initial: Any) -> No
         )
     if initial is not None:
         raise InputError("an initial guess with a boundary: expected none; drop it")
+
+
+def _check_carried(
+    microstructure: Microstructure, load: Load, boundary: Boundary
+) -> None:
+    """Refuse a mean stress that pores keep from grip to grip."""
+    pores = microstructure.pores
+    if not len(pores):
+        return
+    solid = ~np.isin(microstructure.phase, pores)
+    layers = [(0, int(not periodic)) for periodic in boundary.periodic]
+    for name in load.stress:
+        for axis in PAIRS[COMPONENTS.index(name)]:
+            # grips that hold the component close the loop through the padded box
+            grips = [(False, boundary.fixed(axis, other)) for other in range(3)]
+            closed = np.pad(solid, layers, constant_values=grips)
+            if not connected_axes(closed)[axis]:
+                raise InputError(
+                    f"stress {name} is prescribed, but pores separate the solid along "
+                    f"{AXES[axis]}, so that it can carry none and the mean strain is "
+                    f"undetermined; prescribe --strain {name}=... instead"
+                )
 
 
 def _unit(

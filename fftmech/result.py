@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from fftmech.boundary import Boundary
 from fftmech.finite_load import FiniteLoad
 from fftmech.load import Load
 from fftmech.microstructure.base import Microstructure
@@ -45,7 +46,7 @@ class Result:
     displacement
         Displacement fluctuation at the scheme's nodes (length units), (3, nx, ny, nz):
         voxel corners (node i is the lower corner of voxel i) or, for `central` and
-        `fourier`, voxel centres.
+        `fourier`, voxel centres. One node more along an axis that is not periodic.
     strain, stress
         Voxel averages, (6, nx, ny, nz); stress in stress units. At finite strain those
         of Green and Lagrange, 1/2 (F^T F - 1), and of Cauchy.
@@ -79,6 +80,8 @@ class Result:
         Where a load path stands.
     linear_iterations
         Of conjugate gradients within Newton's method.
+    boundary
+        Conditions on the faces of a box that is not periodic, else None.
     """
 
     microstructure: Microstructure
@@ -105,6 +108,7 @@ class Result:
     finite: FiniteFields | None = None
     time: float = 1.0
     linear_iterations: int = 0
+    boundary: Boundary | None = None
 
     def __repr__(self) -> str:
         return (

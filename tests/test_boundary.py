@@ -1,5 +1,7 @@
 """Boxes with faces: patch tests, closed forms, mirrors, free surfaces, convergence."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from conftest import EMPTY, SOFT, STIFF, grains, sphere
@@ -18,6 +20,7 @@ from fftmech import (
     write_result,
 )
 from fftmech.backend import cpu_backend
+from fftmech.boundary import KINDS
 from fftmech.bounded import Bounded
 from fftmech.half_range import HalfRange
 from fftmech.materials import isotropic
@@ -29,7 +32,9 @@ PAPER = Boundary(x="uniaxial", y="free", z="free")
 ROLLERS = Boundary("uniaxial", "uniaxial", "uniaxial")
 CLAMPED = Boundary("displacement", "displacement", "displacement")
 FREE = Boundary("free", "free", "free")
-AFFINE = dict(zip(COMPONENTS, (1e-3, -2e-4, 3e-4, 1e-4, 2e-4, -3e-4), strict=True))
+AFFINE: dict[str, float] = dict(
+    zip(COMPONENTS, (1e-3, -2e-4, 3e-4, 1e-4, 2e-4, -3e-4), strict=True)
+)
 
 
 def one_crystal(shape=(4, 5, 6)):
@@ -270,7 +275,8 @@ def test_iterations_do_not_grow_with_resolution():
 
 @pytest.mark.parametrize("scheme", CORNERS)
 def test_a_free_crystal_expands_without_stress(scheme):
-    eigenstrain = mandel_from_components([[1e-3, 2e-3, -1e-3, 3e-4, 0, 5e-4]])
+    components = np.array([[1e-3, 2e-3, -1e-3, 3e-4, 0, 5e-4]])
+    eigenstrain = mandel_from_components(components)
     body = one_crystal().with_changes(thermal_expansion=eigenstrain / 100)
     result = solve(
         body,
@@ -308,6 +314,45 @@ def test_mean_stress_is_prescribed_between_grips_and_along_periodic_axes():
     strains = Load({"xx": result.mean_strain[0], "zz": result.mean_strain[2]})
     again = solve(body, strains, boundary=boundary, tolerance=1e-9)
     assert abs(again.stress - result.stress).max() < 1e-7
+
+
+@pytest.mark.parametrize("kinds", list(product(KINDS, repeat=3)), ids="-".join)
+def test_a_mean_stress_of_zero_is_accepted_only_where_faces_make_it_so(kinds):
+    boundary = Boundary(*kinds)
+    roles = {name: boundary.role(name) for name in COMPONENTS}
+    strain = {name: 1e-3 for name in COMPONENTS[:3] if roles[name] == "prescribed"}
+    if not strain or all(boundary.periodic):
+        return
+    result = solve(rubble((3, 4, 3)), Load(strain), boundary=boundary, tolerance=1e-9)
+    size = abs(result.mean_stress).max()
+    for name, stress in zip(COMPONENTS, result.mean_stress, strict=True):
+        if roles[name] != "prescribed":
+            load = Load(strain, {name: 0.0})
+            if abs(stress) < 1e-8 * size:
+                assert boundary.affine(load) == Load(strain)
+            else:
+                with pytest.raises(InputError, match=f"stress {name}=0"):
+                    boundary.affine(load)
+
+
+@pytest.mark.parametrize(
+    "boundary", [Boundary("uniaxial", "free", "free"), Boundary("displacement")]
+)
+def test_grips_cannot_load_a_body_that_pores_cut(boundary):
+    phase = np.zeros((6, 4, 4), int)
+    phase[3] = 1
+    body = Microstructure(Grid(phase.shape), phase, np.array([SOFT, EMPTY]))
+    pull = (
+        Load({"yy": 0.0}, {"xx": 1e-3})
+        if boundary.y != "free"
+        else Load(stress={"xx": 1e-3})
+    )
+    with pytest.raises(InputError, match="pores separate the solid along x"):
+        solve(body, pull, boundary=boundary)
+    phase[3, 2, 1] = 0
+    joined = body.with_changes(phase=phase)
+    result = solve(joined, pull, boundary=boundary)
+    assert result.converged and result.mean_stress[0] == pytest.approx(1e-3, rel=1e-5)
 
 
 def test_solvers_and_precisions_agree():
@@ -383,6 +428,7 @@ def test_a_file_keeps_the_faces_and_every_node(tmp_path):
             {"strain": {"xx": 1e-3}, "stress": {"yy": 0.0}},
             "stress yy=0",
         ),
+        (ROLLERS, {"strain": {"xx": 1e-3}, "stress": {"xy": 0.0}}, "stress xy=0"),
     ],
 )
 def test_loads_that_faces_contradict_are_refused(boundary, load, told):

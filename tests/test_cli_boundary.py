@@ -42,8 +42,10 @@ def test_the_papers_tension_is_solved_printed_and_written(run, tmp_path):
     result = io.read_result("r.vtkhdf")
     assert result.boundary == boundary and abs(result.stress[0]).min() > 0
     np.testing.assert_allclose(result.stress, expected.stress, rtol=1e-12, atol=1e-18)
-    run("plot r.vtkhdf --field stress --component xx -o stress.png")
-    assert (tmp_path / "stress.png").stat().st_size > 1000
+    for field in ("stress", "displacement"):
+        run(f"plot r.vtkhdf --field {field} -o {field}.png")
+        assert (tmp_path / f"{field}.png").stat().st_size > 1000
+    run("info r.vtkhdf")
 
 
 def test_uniaxial_stress_and_free_faces_say_the_same(run):

@@ -71,6 +71,7 @@ def write_displacement(
 ) -> None:
     """Write the total displacement of a fluctuation (3, nx, ny, nz).
 
+    Along an axis that is not periodic the fluctuation has one node more than voxels.
     `gradient` is that of its affine part, (3, 3): the mean strain, or F - 1.
     """
     centred = discretization(scheme).nodes == "centers"
@@ -84,8 +85,9 @@ def write_displacement(
     )
     for planes in slabs(item, nz):
         k = np.arange(planes.start, planes.stop)
-        part = fluctuation[..., k % grid.shape[2]]
-        part = np.pad(part, ((0, 0), (0, extra), (0, extra), (0, 0)), mode="wrap")
+        part = fluctuation[..., k % fluctuation.shape[3]]
+        more_x, more_y = nx - part.shape[1], ny - part.shape[2]
+        part = np.pad(part, ((0, 0), (0, more_x), (0, more_y), (0, 0)), mode="wrap")
         total = part + _affine(grid, gradient, planes, centred, (nx, ny))
         item[planes] = total.T
 
@@ -152,7 +154,11 @@ def read_scalar(root: h5py.Group, name: str, grid: Grid) -> np.ndarray:
 
 
 def read_displacement(
-    root: h5py.Group, name: str, grid: Grid, gradient: np.ndarray
+    root: h5py.Group,
+    name: str,
+    grid: Grid,
+    gradient: np.ndarray,
+    periodic: tuple[bool, bool, bool] = (True, True, True),
 ) -> np.ndarray:
     """Read the displacement fluctuation, (3, nx, ny, nz); see `write_displacement`."""
     centred = f"CellData/{name}" in root
@@ -161,6 +167,7 @@ def read_displacement(
     nx, ny, nz = grid.shape
     extra = 0 if centred else 1
     check_shape(item, (nz + extra, ny + extra, nx + extra, 3))
+    nx, ny, nz = (n + (not p) for n, p in zip(grid.shape, periodic, strict=True))
     fluctuation = np.empty((3, nx, ny, nz), item.dtype)
     for planes in slabs(item, nz):
         total = item[planes, :ny, :nx].T

@@ -13,6 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from fftmech.boundary import Boundary
 from fftmech.errors import InputError
 from fftmech.finite_load import FiniteLoad
 from fftmech.grid import Grid
@@ -118,10 +119,17 @@ def read_result(path: str | PathLike) -> Result:
         )
         finite = _read_finite(root, grid, run) if "mean_F" in run else None
         gradient = _gradient(mean_strain, finite and finite.mean_F)
+        boundary = Boundary(**run["boundary"]) if "boundary" in run else None
         return Result(
             microstructure,
             _load(run["load"]),
-            displacement=read_displacement(root, "displacement", grid, gradient),
+            displacement=read_displacement(
+                root,
+                "displacement",
+                grid,
+                gradient,
+                (Boundary() if boundary is None else boundary).periodic,
+            ),
             strain=read_tensor(root, "strain", grid),
             stress=read_tensor(root, "stress", grid),
             energy_density=read_scalar(root, "energy_density", grid),
@@ -132,6 +140,7 @@ def read_result(path: str | PathLike) -> Result:
                 for name, count in run["variables"].items()
             },
             finite=finite,
+            boundary=boundary,
             **{name: run[name] for name in (*RUN, *LATER)},
         )
 
@@ -175,6 +184,7 @@ def _read_run(file: h5py.File) -> dict[str, Any]:
         for name in ("mean_strain", "mean_stress"):
             run[name] = {c: float(run[name][c]) for c in COMPONENTS}
         _load(run["load"])
+        Boundary(**run.get("boundary", {}))
         for name, default in LATER.items():
             run[name] = type(default)(run.get(name, default))
         run["variables"] = {n: int(k) for n, k in run.get("variables", {}).items()}
@@ -191,6 +201,8 @@ def _run(result: Result) -> dict[str, Any]:
     run.update({name: getattr(result, name) for name in LATER})
     run["load"] = asdict(result.load)
     run["variables"] = {name: len(field) for name, field in result.variables.items()}
+    if result.boundary is not None:
+        run["boundary"] = dict(zip("xyz", result.boundary.kinds, strict=True))
     if result.finite is not None:
         run["mean_F"], run["mean_P"] = result.finite.mean_F, result.finite.mean_P
     for name in ("mean_strain", "mean_stress"):
