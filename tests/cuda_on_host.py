@@ -218,14 +218,20 @@ def install(monkeypatch):
     runtime = types.SimpleNamespace(getDeviceCount=lambda: 1)
     module.cuda = types.SimpleNamespace(runtime=runtime)
     names = (
-        "abs add asarray argsort broadcast_to concatenate dot exp full isfinite maximum"
-        " multiply negative ones ones_like stack subtract take where zeros zeros_like"
+        "abs add arange asarray argsort broadcast_to clip concatenate dot einsum exp"
+        " eye full full_like isfinite isinf isnan log maximum minimum moveaxis multiply"
+        " negative ones ones_like sign sqrt stack subtract swapaxes take where zeros"
+        " zeros_like"
     )
     for name in names.split():
         setattr(module, name, wrapped(getattr(np, name)))
     for name in ("empty", "empty_like"):
         setattr(module, name, unset(wrapped(getattr(np, name))))
-    for name in ("float32", "float64", "complex64", "complex128", "pi"):
+    module.linalg = types.SimpleNamespace(
+        **{name: wrapped(getattr(np.linalg, name)) for name in ("inv", "norm", "solve")}
+    )
+    constants = "float32 float64 complex64 complex128 finfo inf nan pi"
+    for name in constants.split():
         setattr(module, name, getattr(np, name))
     module.RawModule = RawModule
     fft = types.ModuleType("cupyx.scipy.fft")

@@ -7,9 +7,28 @@ import numpy as np
 import pytest
 from conftest import SOFT, STIFF, grains, sphere
 from cuda_on_host import COMPILER, install
+from test_nonlinear import PAIRS
 
-from fftmech import Load, homogenize, solve
+from fftmech import (
+    FiniteLoad,
+    Load,
+    March,
+    Microstructure,
+    Path,
+    Step,
+    homogenize,
+    solve,
+)
 from fftmech.backend import get_backend
+from fftmech.materials.crystal_creep import CrystalCreep
+from fftmech.materials.crystal_plasticity import CrystalPlasticity
+
+SLIP = {"tau0": 1e-3, "rate0": 1e-3, "exponent": 5.0, "tau1": 1e-3, "theta0": 0.1}
+CRYSTALS = {
+    "crystal_plasticity": [CrystalPlasticity(**SLIP)] * 2,
+    "crystal_creep": [CrystalCreep(bulk=100.0, **SLIP)] * 2,
+}
+RATES = ("norton", "crystal_creep")
 
 host_compiler = pytest.mark.skipif(COMPILER is None, reason="no g++")
 
@@ -59,3 +78,30 @@ def test_homogenization_on_a_device_equals_that_on_the_host(cupy):
     np.testing.assert_allclose(
         device.stiffness, host.stiffness, atol=1e-6 * host.stiffness.max()
     )
+
+
+@host_compiler
+@pytest.mark.parametrize("law", [*PAIRS, "crystal_plasticity", "crystal_creep"])
+def test_a_march_on_a_device_equals_that_on_the_host(cupy, law):
+    body = sphere(4, SOFT, STIFF)
+    laws = {p: one for p, one in enumerate(PAIRS.get(law, CRYSTALS.get(law)))}
+    laws = {p: one for p, one in laws.items() if one is not None}
+    body = Microstructure(
+        body.grid, body.phase, None if law in RATES else body.stiffness, law=laws
+    )
+    load = Load(strain={"xx": 2e-3}, stress={"yy": 0.0})
+    if law in ("neo_hooke", "st_venant_kirchhoff"):
+        load = FiniteLoad(F={"xx": 1.1, "xy": 0.2}, P={"yy": 0.0})
+    path = Path((Step(load, increments=2),))
+    results = []
+    for device in ("cpu", "cuda"):
+        march = March(body, path, device=device, tolerance=1e-8)
+        assert [point.status for point in march.points()] == ["converged"] * 2
+        results.append(march.result())
+    host, device = results
+    size = abs(host.stress).max()
+    np.testing.assert_allclose(device.stress, host.stress, atol=1e-6 * size)
+    for name, field in host.variables.items():
+        assert type(device.variables[name]) is np.ndarray
+        np.testing.assert_allclose(device.variables[name], field, atol=1e-6)
+    assert (device.certificate["gap"] is None) == (host.certificate["gap"] is None)
