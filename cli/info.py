@@ -4,9 +4,10 @@ from typing import Any
 
 import click
 
+from fftmech import Boundary, FiniteLoad, Load
 from fftmech.io.summary import summarize_microstructure, summarize_run
 from fftmech.tensors import COMPONENTS
-from fftmech_cli.load import prescribed
+from fftmech_cli.means import show_averages
 from fftmech_cli.rim import print_json, show, table
 from fftmech_cli.source import load_microstructure, source_options
 
@@ -94,12 +95,9 @@ def _show_stiffness(phase: dict[str, Any], unit: str) -> None:
 def _show_run(run: dict[str, Any], unit: str) -> None:
     from rich.table import Table
 
-    load = prescribed(**run["load"])
-    rows = table("", "prescribed", "mean strain", f"mean stress ({unit})")
-    for c in COMPONENTS:
-        strain, stress = run["mean_strain"][c], run["mean_stress"][c]
-        rows.add_row(c, load[c], f"{strain:.5g}", f"{stress:.5g}")
-    show("Load and volume averages; tensor components", rows)
+    kind = FiniteLoad if "mean_F" in run else Load
+    faces = Boundary(**run["boundary"]) if "boundary" in run else None
+    show_averages(kind(**run["load"]), run, unit, faces)
 
     last = run["residuals"][-1] if run["residuals"] else float("nan")
     listed = {

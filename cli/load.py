@@ -1,11 +1,12 @@
 """Options that prescribe a load."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from math import isfinite, nan
 
 import click
 
-from fftmech import InputError, Load
+from fftmech import FiniteLoad, InputError, Load
+from fftmech.finite_load import NAMES
 from fftmech.tensors import COMPONENTS
 
 DEFAULT = Load(strain={"xx": 1e-3})
@@ -54,21 +55,47 @@ def parse_load(
                 f"--uniaxial {uniaxial[0]} with another --uniaxial, --strain or "
                 "--stress: --uniaxial sets all six components; give it alone"
             )
-        ((component, value),) = _parse("--uniaxial", uniaxial).items()
+        ((component, value),) = parse_components("--uniaxial", uniaxial).items()
         return Load.uniaxial(component, value)
     if not strain and not stress:
         return DEFAULT
-    return Load(_parse("--strain", strain), _parse("--stress", stress))
+    return Load(
+        parse_components("--strain", strain), parse_components("--stress", stress)
+    )
 
 
-def _parse(option: str, items: tuple[str, ...]) -> dict[str, float]:
+def parse_finite_load(
+    F: tuple[str, ...], P: tuple[str, ...], uniaxial: tuple[str, ...]
+) -> FiniteLoad:
+    """Return the load that --F, --P and --uniaxial describe."""
+    if uniaxial:
+        if F or P or len(uniaxial) > 1:
+            raise InputError(
+                f"--uniaxial {uniaxial[0]} with another --uniaxial, --F or --P: "
+                "--uniaxial sets all nine components; give it alone"
+            )
+        ((component, value),) = parse_components("--uniaxial", uniaxial, NAMES).items()
+        return FiniteLoad.uniaxial(component, value)
+    if not F and not P:
+        raise InputError(
+            "--finite without a load: add --F xx=1.1, --P yy=0, or --uniaxial xx=1.1"
+        )
+    return FiniteLoad(
+        parse_components("--F", F, NAMES), parse_components("--P", P, NAMES)
+    )
+
+
+def parse_components(
+    option: str, items: tuple[str, ...], names: Sequence[str] = COMPONENTS
+) -> dict[str, float]:
+    """Return the values of IJ=VALUE by component."""
     values: dict[str, float] = {}
     for item in items:
         component, _, text = item.partition("=")
         component = component.strip()
-        if component not in COMPONENTS:
+        if component not in names:
             raise InputError(
-                f"{option} {item}: expected IJ=VALUE with IJ of {', '.join(COMPONENTS)}"
+                f"{option} {item}: expected IJ=VALUE with IJ of {', '.join(names)}"
             )
         if component in values:
             raise InputError(f"{option} names {component} twice: give it once")
@@ -85,12 +112,16 @@ def _parse(option: str, items: tuple[str, ...]) -> dict[str, float]:
     return values
 
 
-def prescribed(
-    strain: Mapping[str, float], stress: Mapping[str, float]
-) -> dict[str, str]:
+def prescribed(load: Load | FiniteLoad) -> dict[str, str]:
     """What a load prescribes of each component, as text."""
+    if isinstance(load, FiniteLoad):
+        return {
+            **{name: f"F {int(name[0] == name[1])}" for name in NAMES},
+            **{name: f"F {value:.4g}" for name, value in load.F.items()},
+            **{name: f"P {value:.4g}" for name, value in load.P.items()},
+        }
     return {
         **dict.fromkeys(COMPONENTS, "strain 0"),
-        **{c: f"strain {value:.4g}" for c, value in strain.items()},
-        **{c: f"stress {value:.4g}" for c, value in stress.items()},
+        **{c: f"strain {value:.4g}" for c, value in load.strain.items()},
+        **{c: f"stress {value:.4g}" for c, value in load.stress.items()},
     }

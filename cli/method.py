@@ -12,6 +12,7 @@ from fftmech import SCHEMES, SOLVERS, Grid
 from fftmech.discretization import discretization
 from fftmech.memory import check_memory
 from fftmech.options import default_tolerance
+from fftmech.solvers import NONLINEAR_SOLVERS
 
 _METHOD = (
     "scheme",
@@ -25,13 +26,22 @@ _METHOD = (
 """Names in `fftmech.solve` of what `method_options` and single options add."""
 
 
+_SOLVERS = "  [default: cg; newton where the body is nonlinear or has a load path]"
+
+
 def take_method(options: dict[str, Any]) -> dict[str, Any]:
     """Take what `method_options` added."""
     return {key: options.pop(key) for key in _METHOD if key in options}
 
 
-def method_options(command: Callable) -> Callable:
-    """Add --scheme, --solver, --tol, --max-iterations, --precision."""
+def method_options(command: Callable, nonlinear: bool = False) -> Callable:
+    """Add --scheme, --solver, --tol, --max-iterations, --precision.
+
+    The solver is None where it is not named and bodies may be `nonlinear`.
+    """
+    solvers = [*SOLVERS]
+    if nonlinear:
+        solvers += [name for name in NONLINEAR_SOLVERS if name not in SOLVERS]
     for option in reversed(
         (
             click.option(
@@ -43,10 +53,10 @@ def method_options(command: Callable) -> Callable:
             ),
             click.option(
                 "--solver",
-                type=click.Choice(list(SOLVERS)),
-                default="cg",
-                show_default=True,
-                help="Iterative method.",
+                type=click.Choice(solvers),
+                default=None if nonlinear else "cg",
+                show_default=not nonlinear,
+                help="Iterative method." + _SOLVERS * nonlinear,
             ),
             click.option(
                 "--tol",
@@ -81,10 +91,11 @@ threads_option = click.option(
 
 
 def memory_check(
-    scheme: str, solver: str, precision: str, device: str, **_: Any
+    scheme: str, solver: str | None, precision: str, device: str, **_: Any
 ) -> Callable[[Grid], None]:
     """Return a function that refuses a grid whose solve does not fit the memory."""
     discretized = discretization(scheme)
+    solver = solver or "cg"
     return lambda grid: check_memory(grid, discretized, precision, device, solver)
 
 

@@ -71,7 +71,7 @@ def plot(
         raise InputError("--grid, --slice and --spectrum exclude each other: give one")
     figures.check_picture(output)
     check_output(output, force)
-    solved = io.kind(file) in ("result", "sample")
+    solved = io.kind(file) in ("result", "sample", "series")
     source = io.read_result(file) if solved else io.read(file)
     field = field or default_field(source)
     if spectrum:

@@ -8,9 +8,9 @@ import click
 from fftmech import write_result
 from fftmech.io import check_writable
 from fftmech_cli.load import load_options, parse_load
+from fftmech_cli.means import by_component, show_means
 from fftmech_cli.method import device_option
 from fftmech_cli.rim import check_output, print_json
-from fftmech_cli.solve import by_component, show_means
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
 from fftmech_cli.surrogate import surrogate_packages
 

@@ -1,17 +1,18 @@
 """`fftmech solve`: one load on one microstructure."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 import fftmech
 from fftmech import InputError, Result
 from fftmech.io import check_writable
 from fftmech.memory import size_text
-from fftmech.tensors import COMPONENTS, components_from_mandel
-from fftmech_cli.load import load_options, parse_load, prescribed
+from fftmech_cli.boundary import boundary_option, parse_boundary
+from fftmech_cli.load import load_options
+from fftmech_cli.means import means_of, show_certificate, show_means
 from fftmech_cli.method import (
     device_option,
     memory_check,
@@ -21,13 +22,11 @@ from fftmech_cli.method import (
     take_method,
     threads_option,
 )
+from fftmech_cli.path import march_along, path_options, take_course
 from fftmech_cli.rim import (
     Finite,
-    check_output,
     exit_code,
     print_json,
-    show,
-    table,
 )
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
 
@@ -36,7 +35,9 @@ from fftmech_cli.source import load_microstructure, resolution_options, source_o
 @source_options
 @resolution_options
 @load_options("xx=1e-3, others 0")
-@method_options
+@path_options
+@boundary_option
+@partial(method_options, nonlinear=True)
 @device_option
 @threads_option
 @click.option(
@@ -65,13 +66,14 @@ def solve(
     strain: tuple[str, ...],
     stress: tuple[str, ...],
     uniaxial: tuple[str, ...],
+    boundary: tuple[str, ...],
     initial: str | None,
     output: str | None,
     force: bool,
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Solve elasticity on SOURCE and write the fields.
+    """Solve equilibrium of SOURCE and write the fields.
 
     SOURCE is any file that `fftmech convert` reads; give --materials if it holds no
     stiffness. Strain and stress are tensor components.
@@ -79,13 +81,17 @@ def solve(
     \b
     fftmech solve micro.h5 --res 64
     fftmech solve grid.vti --materials steel.toml --uniaxial zz=1e-3 -o tension.vtkhdf
+    fftmech solve micro.h5 --finite --F xx=1.1 --F xy=0.2 --P yy=0 --increments 5
+    fftmech solve micro.h5 --path cycle.toml -o cycle.vtkhdf
     """
     method = take_method(options)
     method["temperature"] = options.pop("temperature")
-    load = parse_load(strain, stress, uniaxial)
+    course = take_course(options)
+    load = course.load(strain, stress, uniaxial)
+    faces = parse_boundary(boundary)
     if output is None:
         output = f"{Path(source).name.split('.')[0]}-result.vtkhdf"
-    check_output(output, force)
+    course.check_files(output, force)
     check_writable(output)
     guess = None if initial is None else fftmech.read_result(initial)
     microstructure = load_microstructure(
@@ -95,6 +101,15 @@ def solve(
         check=memory_check(**method),
         **options,
     )
+    path = course.marches(load, microstructure)
+    if path is not None:
+        for name, value in {"--initial": guess, "--boundary": faces}.items():
+            if value is not None:
+                raise InputError(
+                    f"{name} with a nonlinear body or a load path: expected a linear "
+                    "elastic body at small strain; leave it out"
+                )
+        return march_along(microstructure, path, method, course, output, as_json)
     if guess:
         has, wants = guess.microstructure.grid.shape, microstructure.grid.shape
         if has != wants:
@@ -104,7 +119,12 @@ def solve(
             )
     with residual_bar(method, microstructure.grid, "Solving") as progress:
         result = fftmech.solve(
-            microstructure, load, initial=guess, progress=progress, **method
+            microstructure,
+            load,
+            boundary=faces,
+            initial=guess,
+            progress=progress,
+            **method,
         )
     fftmech.write_result(output, result)
     if as_json:
@@ -114,19 +134,12 @@ def solve(
     return exit_code(result.status, result.residual, result.advice)
 
 
-def by_component(mandel: np.ndarray) -> dict[str, float]:
-    """Tensor components by name of a Mandel vector."""
-    values = components_from_mandel(mandel)
-    return {name: float(x) for name, x in zip(COMPONENTS, values, strict=True)}
-
-
 def _document(result: Result, output: str) -> dict[str, Any]:
     return {
         "status": result.status,
         "iterations": result.iterations,
         "residual": result.residual,
-        "mean_strain": by_component(result.mean_strain),
-        "mean_stress": by_component(result.mean_stress),
+        **means_of(result),
         "energy": result.energy,
         "certificate": result.certificate,
         "time": result.times,
@@ -147,28 +160,5 @@ def _show(result: Result, output: str) -> None:
     )
     note_speed(result.microstructure.grid, result.times)
     show_means(result)
-    bound = result.certificate.get("relative")
-    if bound is not None:
-        click.echo(f"certified relative error of the discrete fields {bound:.1e}")
-    elif result.certificate:
-        click.echo(f"no certificate: {result.certificate['reason']}")
+    show_certificate(result)
     click.echo(f"wrote {output}")
-
-
-def show_means(result: Result) -> None:
-    """Print the load, the volume averages and the energy."""
-    unit = result.microstructure.units.get("stress", "stress units")
-    rows = table("", "prescribed", "mean strain", f"mean stress ({unit})")
-    load = prescribed(result.load.strain, result.load.stress)
-    strain, stress = by_component(result.mean_strain), by_component(result.mean_stress)
-    for name in COMPONENTS:
-        rows.add_row(name, load[name], _number(strain, name), _number(stress, name))
-    show("Load and volume averages; tensor components", rows)
-    click.echo(f"energy density {result.energy:.6g} {unit}")
-
-
-def _number(values: dict[str, float], name: str) -> str:
-    """A component, rounded to what the largest of the six can resolve."""
-    size = max(abs(v) for v in values.values())
-    value = values[name] if abs(values[name]) > 1e-12 * size else 0.0
-    return f"{value:.6g}"

@@ -2,7 +2,8 @@
 
     python examples/polycrystal_tension.py [picture.png]
 
-Forty fcc grains, 12 slip systems each, extended Voce hardening, to 2 % at 1e-3 a second.
+Forty fcc grains, 12 slip systems each, extended Voce hardening, to 2 % at 1e-3 a
+second.
 """
 
 import sys

@@ -11,15 +11,16 @@ from fftmech.backend import get_backend, to_numpy
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.increment import Evaluation, Increment, Moment
+from fftmech.iterate import run
 from fftmech.load import Load
 from fftmech.march_result import result_of
+from fftmech.memory import check_march_memory
 from fftmech.microstructure.base import Microstructure
 from fftmech.options import PRECISIONS, check_options, check_temperature
 from fftmech.path import Path, Step, Target
 from fftmech.percolation import check_load
 from fftmech.problem import total_eigenstrain
 from fftmech.result import Result
-from fftmech.solve import run
 from fftmech.solvers import Solver, State, get_solver
 from fftmech.stand import Point, Stand
 
@@ -105,6 +106,7 @@ class March:
             self._most = min(max_iterations, MOST_NEWTON)
         discretized, kinematics = discretization(scheme), path.kinematics
         kinematics.check(discretized, microstructure.grid)
+        check_march_memory(microstructure.grid, discretized, device)
         self.problem = problem = Increment(
             microstructure,
             kinematics,

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from fftmech.backend import to_numpy
 from fftmech.certificate import certify_increment
+from fftmech.finite_load import FiniteLoad
 from fftmech.increment import Increment
 from fftmech.kinematics import cauchy, green_lagrange
+from fftmech.load import Load
 from fftmech.materials.field_potential import FieldPotential
+from fftmech.path import Step
 from fftmech.result import FiniteFields, Result
 from fftmech.stand import Stand
+from fftmech.tensors import COMPONENTS, components_from_mandel
 
 if TYPE_CHECKING:
     from fftmech.march import March
@@ -27,7 +31,7 @@ def result_of(march: March, certificate: bool = True) -> Result:
     variables = problem.material.variables(stand.moment.state)
     return Result(
         microstructure=march.microstructure,
-        load=step.load,
+        load=_load(step, stand),
         scheme=march.scheme,
         solver=march.solver,
         tolerance=march.tolerance,
@@ -46,6 +50,16 @@ def result_of(march: March, certificate: bool = True) -> Result:
         time=point.time if point else 0.0,
         **_fields(problem, stand),
     )
+
+
+def _load(step: Step, stand: Stand) -> Load | FiniteLoad:
+    """The load of a step; strains that are added to others as what they have become."""
+    if not step.relative:
+        return step.load
+    assert isinstance(step.load, Load)
+    stress = step.load.stress
+    strain = zip(COMPONENTS, components_from_mandel(stand.mean_strain), strict=True)
+    return Load({c: float(e) for c, e in strain if c not in stress}, stress)
 
 
 def _certificate(march: March) -> dict[str, Any]:

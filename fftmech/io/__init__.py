@@ -39,7 +39,7 @@ FORMATS: dict[str, tuple[str, ...]] = {
 }
 """Modules by extension; of several, the first that recognises the file's content."""
 
-KINDS = ("microstructure", "result", "sample")
+KINDS = ("microstructure", "result", "sample", "series")
 """What a file may hold."""
 
 WRITTEN = (".h5", ".hdf5", ".hdf", ".vtkhdf")
@@ -140,6 +140,11 @@ def read_result(path: str | PathLike) -> Result:
     held = kind(path)
     if held == "sample":
         return _module("sample").read_sample(path).result()
+    if held == "series":
+        raise InputError(
+            f"{fspath(path)} is the time series of a load path: expected a result, "
+            f"for instance {Path(path).stem}-end{Path(path).suffix}, where it ended"
+        )
     if held != "result":
         raise InputError(
             f"{fspath(path)} holds no result; make one with fftmech solve ... "

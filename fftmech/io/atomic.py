@@ -58,8 +58,32 @@ def whole_hdf5(path: str | os.PathLike) -> Iterator[h5py.File]:
     with whole_file(path) as name, _Disk(name, "w+") as disk:
         with h5py.File(disk, "w") as file:
             yield file
-        if disk.error:
-            raise disk.error
+        disk.finish()
+
+
+@contextmanager
+def changed_hdf5(path: str | os.PathLike, at_once: bool = False) -> Iterator[h5py.File]:
+    """Give an HDF5 file whose numbers are changed in their place.
+
+    The changes are on the disk when the block is left. Few of them, close to each
+    other, can be written `at_once`: all or, if the process is killed before, none.
+
+    Raises
+    ------
+    OSError
+        The disk is full, for instance; what was changed is not defined.
+    """
+    import h5py
+
+    try:
+        with (_Patch if at_once else _Disk)(path, "r+") as disk:
+            with h5py.File(disk, "r+") as file:
+                yield file
+            disk.finish()
+            os.fsync(disk.fileno())
+    except OSError as error:
+        # HDF5 knows no name of this file
+        raise OSError(error.errno, error.strerror or error, os.fspath(path)) from error
 
 
 class _Disk(io.FileIO):
@@ -88,3 +112,55 @@ class _Disk(io.FileIO):
         except OSError as error:
             self.error = self.error or error
             return size or 0
+
+    def finish(self) -> None:
+        """Raise the first failure."""
+        if self.error:
+            raise self.error
+
+
+class _Patch(io.FileIO):
+    """A file whose changes are kept back until the end; its length stays."""
+
+    def __init__(self, path: str | os.PathLike, mode: str) -> None:
+        super().__init__(path, mode)
+        self._changes: list[tuple[int, bytes]] = []
+
+    def write(self, data: Any) -> int:
+        """Keep data back."""
+        self._changes.append((self.tell(), bytes(data)))
+        self.seek(len(data), os.SEEK_CUR)
+        return len(data)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Do nothing."""
+        return size or 0
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what the file will be."""
+        first = self.tell()
+        count = super().readinto(buffer)
+        self._apply(memoryview(buffer)[:count], first)
+        return count
+
+    def finish(self) -> None:
+        """Write all that lies between the first and the last change, in one piece."""
+        new = [(n, n + len(d)) for n, d in self._changes if self._read(n, len(d)) != d]
+        if not new:
+            return
+        first, last = min(n for n, _ in new), max(n for _, n in new)
+        block = bytearray(self._read(first, last - first))
+        self._apply(memoryview(block), first)
+        self.seek(first)
+        super().write(block)
+
+    def _read(self, first: int, count: int) -> bytes:
+        self.seek(first)
+        return super().read(count)
+
+    def _apply(self, block: memoryview, first: int) -> None:
+        """Change a block that was read at a place of the file."""
+        for start, data in self._changes:
+            here, there = max(start, first), min(start + len(data), first + len(block))
+            if here < there:
+                block[here - first : there - first] = data[here - start : there - start]

@@ -132,10 +132,12 @@ def read_microstructure(
     extent, spacing, origin = _box(image_group)
     item = container.dataset(image_group, f"CellData/{dataset or 'phase'}")
     shape = tuple(int(n) for n in extent[1::2] - extent[::2])
-    check_shape(item, shape[::-1])
+    # of a time series, phases do not change
+    times = (1,) if item.ndim == 4 else ()
+    check_shape(item, (*times, *shape[::-1]))
     image.check_size(item.shape, item.dtype.itemsize, container.where(item))
     return image.microstructure_from_image(
-        item[()],
+        item[(0,) * len(times)],
         container.where(item),
         axes="zyx",
         spacing=spacing.tolist(),

@@ -1,0 +1,79 @@
+"""Volume averages of a result, as JSON and as a table."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+import numpy as np
+
+from fftmech import Boundary, FiniteLoad, Load, Result
+from fftmech.finite_load import NAMES
+from fftmech.tensors import COMPONENTS, components_from_mandel
+from fftmech_cli.boundary import released
+from fftmech_cli.load import prescribed
+from fftmech_cli.rim import show, table
+
+
+def by_component(mandel: np.ndarray) -> dict[str, float]:
+    """Tensor components by name of a Mandel vector."""
+    values = components_from_mandel(mandel)
+    return {name: float(x) for name, x in zip(COMPONENTS, values, strict=True)}
+
+
+def means_of(result: Result) -> dict[str, Any]:
+    """Mean strain and stress by component, or F and P by rows: JSON."""
+    if result.finite is not None:
+        return {
+            "mean_F": result.finite.mean_F.tolist(),
+            "mean_P": result.finite.mean_P.tolist(),
+        }
+    return {
+        "mean_strain": by_component(result.mean_strain),
+        "mean_stress": by_component(result.mean_stress),
+    }
+
+
+def show_means(result: Result) -> None:
+    """Print the load, the volume averages and the energy."""
+    unit = result.microstructure.units.get("stress", "stress units")
+    show_averages(result.load, means_of(result), unit, result.boundary)
+    click.echo(f"energy density {result.energy:.6g} {unit}")
+
+
+def show_certificate(result: Result) -> None:
+    """Print how wrong the fields may be, or why that is not known."""
+    bound = result.certificate.get("relative")
+    if bound is not None:
+        click.echo(f"certified relative error of the discrete fields {bound:.1e}")
+    elif result.certificate:
+        click.echo(f"no certificate: {result.certificate['reason']}")
+
+
+def show_averages(
+    load: Load | FiniteLoad,
+    means: Mapping[str, Any],
+    unit: str,
+    boundary: Boundary | None = None,
+) -> None:
+    """Print a load and the volume averages, given as `means_of` returns them."""
+    texts = {**prescribed(load), **released(boundary)}
+    if "mean_F" in means:
+        title = "Load and volume averages; xy is row x, column y"
+        columns = "mean F", f"mean P ({unit})"
+        tables = means["mean_F"], means["mean_P"]
+        strain, stress = (dict(zip(NAMES, sum(t, []), strict=True)) for t in tables)
+    else:
+        title = "Load and volume averages; tensor components"
+        columns = "mean strain", f"mean stress ({unit})"
+        strain, stress = means["mean_strain"], means["mean_stress"]
+    rows = table("", "prescribed", *columns)
+    for name, text in texts.items():
+        rows.add_row(name, text, _number(strain, name), _number(stress, name))
+    show(title, rows)
+
+
+def _number(values: Mapping[str, float], name: str) -> str:
+    """A component, rounded to what the largest of them can resolve."""
+    size = max(abs(v) for v in values.values())
+    value = values[name] if abs(values[name]) > 1e-12 * size else 0.0
+    return f"{value:.6g}"

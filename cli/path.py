@@ -1,0 +1,304 @@
+"""`fftmech solve` of nonlinear bodies: at finite strain, and along load paths."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import numpy as np
+
+from fftmech import (
+    FiniteLoad,
+    InputError,
+    Load,
+    March,
+    Microstructure,
+    Path,
+    Result,
+    write_result,
+)
+from fftmech.io import check_writable
+from fftmech.io.path import MOST_INCREMENTS, read_path
+from fftmech_cli.load import parse_finite_load, parse_load
+from fftmech_cli.means import means_of, show_certificate, show_means
+from fftmech_cli.method import note_speed
+from fftmech_cli.rim import check_output, exit_code, print_json
+
+
+@dataclass(frozen=True)
+class Course:
+    """What the options of `path_options` say.
+
+    Attributes
+    ----------
+    path
+        File of a load path, or None.
+    finite, F, P
+        Whether strains are finite, and the load then.
+    increments, every, restart
+        As given; None where not.
+    """
+
+    path: str | None
+    finite: bool
+    F: tuple[str, ...]
+    P: tuple[str, ...]
+    increments: int | None
+    every: int | None
+    restart: bool
+
+    def load(
+        self,
+        strain: tuple[str, ...],
+        stress: tuple[str, ...],
+        uniaxial: tuple[str, ...],
+    ) -> Path | Load | FiniteLoad:
+        """The load path of the file, or the load of the options."""
+        small = {"--strain": strain, "--stress": stress}
+        finite = {"--F": self.F, "--P": self.P}
+        if self.path is not None:
+            loads = {**small, "--uniaxial": uniaxial, **finite}
+            others = {"--finite": self.finite, "--increments": self.increments}
+            _refuse({**loads, **others}, f"with --path {self.path}, which says it all")
+            return read_path(self.path)
+        recorded = {"--every": self.every, "--restart": self.restart}
+        _refuse(recorded, "without --path", "add --path FILE")
+        if self.finite:
+            _refuse(small, "with --finite", "prescribe --F and --P")
+            return parse_finite_load(self.F, self.P, uniaxial)
+        _refuse(finite, "without --finite", "add --finite")
+        return parse_load(strain, stress, uniaxial)
+
+    def check_files(self, output: str, force: bool) -> None:
+        """Refuse files that exist, before any work is done."""
+        if self.path is None:
+            check_output(output, force)
+            return
+        # here, because --help needs no HDF5
+        from fftmech.record import Files
+
+        check_writable(output)
+        files = Files.beside(output)
+        begun = files.checkpoint.exists()
+        if self.restart and not begun and files.series.exists() and not force:
+            raise InputError(
+                f"{output} exists and {files.checkpoint} does not: that path is over; "
+                "leave out --restart, and choose another -o or add --force"
+            )
+        if begun and not self.restart and not force:
+            raise InputError(
+                f"{files.checkpoint} exists, of a path that was cut off: add --restart "
+                "to go on, or --force to begin anew"
+            )
+        for file in files:
+            check_output(file, force or (self.restart and begun))
+
+    def marches(
+        self, load: Path | Load | FiniteLoad, body: Microstructure
+    ) -> Path | None:
+        """The load path of a nonlinear solve; None where one linear solve will do."""
+        if isinstance(load, Path):
+            return load
+        obeyed = any(p in body.law for p in body.phases)
+        if isinstance(load, FiniteLoad) or obeyed:
+            return Path.of((load,), self.increments or 1)
+        _refuse({"--increments": self.increments}, "of a linear elastic body")
+        return None
+
+
+def path_options(command: Callable) -> Callable:
+    """Add --finite, --F, --P, --path, --increments, --every, --restart."""
+    for option in reversed(
+        (
+            click.option(
+                "--finite",
+                is_flag=True,
+                help="Finite strain: load by --F and --P, or --uniaxial xx=1.1, a "
+                "stretch. Phases without a law are St. Venant-Kirchhoff.",
+            ),
+            click.option(
+                "--F",
+                "F",
+                multiple=True,
+                metavar="IJ=VALUE",
+                help="Prescribed mean deformation gradient, xy is row x, column y; may "
+                "be repeated.  [default: the identity]",
+            ),
+            click.option(
+                "--P",
+                "P",
+                multiple=True,
+                metavar="IJ=VALUE",
+                help="Prescribed mean first Piola-Kirchhoff stress; may be repeated.",
+            ),
+            click.option(
+                "--increments",
+                type=click.IntRange(1, MOST_INCREMENTS),
+                metavar="N",
+                help="Equal parts of the load of a nonlinear body.  [default: 1]",
+            ),
+            click.option(
+                "--path",
+                type=click.Path(),
+                metavar="FILE",
+                help="Load path (TOML). The output is a time series; a table (.csv), "
+                "its curve (.png) and the last increment (-end) are beside it.",
+            ),
+            click.option(
+                "--every",
+                type=click.IntRange(min=1),
+                metavar="N",
+                help="Write the fields of every Nth increment of --path.  [default: 1]",
+            ),
+            click.option(
+                "--restart",
+                is_flag=True,
+                help="Go on from OUTPUT.checkpoint, which a path that was cut off has "
+                "left behind.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def take_course(options: dict[str, Any]) -> Course:
+    """Take what `path_options` added."""
+    return Course(**{name: options.pop(name) for name in Course.__annotations__})
+
+
+def march_along(
+    body: Microstructure,
+    path: Path,
+    method: dict[str, Any],
+    course: Course,
+    output: str,
+    as_json: bool,
+) -> int:
+    """Solve a load path, write and print it; return the exit code."""
+    method = {**method, "solver": method["solver"] or "newton"}
+    march = March(body, path, **method)
+    record = None
+    if course.path is not None:
+        from fftmech.record import Record
+
+        record = Record(march, output, course.every or 1)
+        if course.restart:
+            record.restart()
+    with increment_bar(march) as progress:
+        for _ in (record or march).points(progress):
+            pass
+    if record is None:
+        result, written = march.result(), {"output": output}
+        write_result(output, result)
+    else:
+        result, written = record.result, record.written
+        if written and "picture" not in written:
+            remedy = 'pip install "fftmech[viz]"'
+            click.echo(f"Note: no Matplotlib, no curve; {remedy}", err=True)
+    advice = result.advice
+    if record and advice:
+        kept = f"{output} holds what was before" if written else "nothing is written"
+        advice = f"{advice}; {kept}"
+    if as_json:
+        print_json(_document(march, result, written))
+    else:
+        _show(march, result, written)
+    return exit_code(result.status, result.residual, advice)
+
+
+@contextmanager
+def increment_bar(march: March) -> Iterator[Callable[[int, float], None]]:
+    """Show increments, and the solver's way to the tolerance, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    name = "Newton" if march.solver == "newton" else "iteration"
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn(f"{name} {{task.fields[iteration]}}"),
+        TextColumn("residual {task.fields[residual]:.1e}"),
+        TimeElapsedColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True) as bar:
+        total = march.path.increments
+        task = bar.add_task("Solving", total=total, iteration=0, residual=1.0)
+
+        def report(iteration: int, residual: float) -> None:
+            stand = march.stand
+            count = march.path.steps[stand.step].increments
+            # the residual falls by factors; that of a failure is no number
+            least = march.tolerance
+            part = np.log(min(max(least, residual), 1.0)) / np.log(least)
+            bar.update(
+                task,
+                completed=len(stand.points) + part,
+                description=f"step {stand.step + 1}, increment {stand.increment + 1} "
+                f"of {count}",
+                iteration=iteration,
+                residual=residual,
+            )
+
+        yield report
+
+
+def _document(march: March, result: Result, written: dict[str, str]) -> dict[str, Any]:
+    return {
+        "status": result.status,
+        "steps": march.stand.step,
+        "increments": len(march.stand.points),
+        "iterations": result.iterations,
+        "linear_iterations": result.linear_iterations,
+        "cuts": _cuts(march),
+        # JSON knows no NaN
+        "residual": result.residual if np.isfinite(result.residual) else None,
+        **means_of(result),
+        "energy": result.energy,
+        "certificate": result.certificate,
+        "time": result.times,
+        "voxels": result.microstructure.grid.voxels,
+        "output": None,
+        **written,
+    }
+
+
+def _show(march: March, result: Result, written: dict[str, str]) -> None:
+    nx, ny, nz = result.microstructure.grid.shape
+    seconds = result.times["setup"] + result.times["solve"]
+    counts = {
+        "step": march.stand.step,
+        "increment": len(march.stand.points),
+        "iteration": result.iterations,
+        "cut": _cuts(march),
+    }
+    listed = ", ".join(
+        f"{n} {name}{'' if n == 1 else 's'}" for name, n in counts.items()
+    )
+    click.echo(
+        f"{result.status}: {listed}, {seconds:.2f} s; residual {result.residual:.1e}\n"
+        f"{nx} x {ny} x {nz} voxels, scheme {result.scheme}, solver {result.solver}"
+    )
+    note_speed(result.microstructure.grid, result.times)
+    show_means(result)
+    show_certificate(result)
+    if written:
+        click.echo(f"wrote {', '.join(written.values())}")
+
+
+def _cuts(march: March) -> int:
+    """How often increments were halved, also of the one that failed."""
+    failed = 0 if march.failed is None else march.failed.cuts
+    return failed + sum(point.cuts for point in march.stand.points)
+
+
+def _refuse(options: dict[str, Any], why: str, remedy: str = "leave it out") -> None:
+    for name, value in options.items():
+        if value:
+            raise InputError(f"{name} {why}: {remedy}")

@@ -1,0 +1,196 @@
+"""Checkpoints: where a march along a load path stands, bit by bit, in HDF5.
+
+Attributes and datasets have the names of the fields of `fftmech.stand.Stand`; internal
+variables are state/POINT/LAW, points/NAME has an entry for each increment, and identity
+(JSON) says what is solved and how. Arrays keep their type and order, (*batch,
+component, x, y, z), on whatever device they are. A checkpoint replaces the one before
+it whole.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from os import PathLike
+from typing import Any
+
+import h5py
+import numpy as np
+
+from fftmech.backend import to_numpy
+from fftmech.errors import InputError
+from fftmech.increment import Moment
+from fftmech.io import container
+from fftmech.io.atomic import whole_hdf5
+from fftmech.march import March
+from fftmech.microstructure.base import Microstructure
+from fftmech.path import Path
+from fftmech.stand import Point, Stand
+
+FORMAT_VERSION = 1
+
+FIELDS = ("v", "stress", "work")
+MEANS = ("mean_strain", "mean_stress")
+NUMBERS = ("step", "increment", "part", "norm", "ratio")
+"""Names in `Stand` of arrays of a backend, of arrays on the host, and of numbers."""
+
+
+def identity(march: March, **more: Any) -> dict[str, Any]:
+    """What a march solves and how, JSON-ready: equal for two that go the same way.
+
+    Parameters
+    ----------
+    march
+        Its microstructure is known by a SHA-256 of all that it holds but units.
+    more
+        What else must be the same.
+    """
+    return {
+        "microstructure": _digest(march.microstructure),
+        "path": _steps(march.path),
+        "scheme": march.scheme,
+        "solver": march.solver,
+        "tolerance": march.tolerance,
+        "temperature": march.temperature,
+        **more,
+    }
+
+
+def write_checkpoint(
+    path: str | PathLike, stand: Stand, identity: Mapping[str, Any]
+) -> None:
+    """Write where a march stands; the file appears whole or not at all."""
+    with whole_hdf5(path) as file:
+        file.attrs["format_version"] = FORMAT_VERSION
+        _write_text(file, "identity", json.dumps(identity))
+        for name in NUMBERS:
+            file.attrs[name] = getattr(stand, name)
+        for name in (*FIELDS, *MEANS):
+            file[name] = to_numpy(getattr(stand, name))
+        file["strain"] = to_numpy(stand.moment.strain)
+        file["begun/mean_strain"], file["begun/mean_stress"] = stand.begun
+        if stand.change is not None:
+            file["change"] = to_numpy(stand.change)
+        for q, states in enumerate(stand.moment.state):
+            group = file.create_group(f"state/{q}")
+            for number, state in enumerate(states):
+                group[str(number)] = to_numpy(state)
+        for item in fields(Point) if stand.points else ():
+            column = [getattr(point, item.name) for point in stand.points]
+            if item.name == "status":
+                _write_text(file, "points/status", json.dumps(column))
+            else:
+                file[f"points/{item.name}"] = np.array(column)
+
+
+def read_checkpoint(
+    path: str | PathLike, identity: Mapping[str, Any], xp: Any
+) -> Stand:
+    """Read where a march stands, with fields as arrays of the library `xp`.
+
+    Raises
+    ------
+    InputError
+        A checkpoint of another microstructure, path or method, of another version of
+        the format, or one that is damaged.
+    """
+    with container.opened(path) as file:
+        _check_version(file)
+        _check_identity(file, identity)
+
+        def array(name: str) -> Any:
+            return xp.asarray(_values(file, name))
+
+        groups = container.group(file, "state")
+        state = [
+            [
+                array(f"state/{q}/{law}")
+                for law in range(len(container.group(groups, str(q))))
+            ]
+            for q in range(len(groups))
+        ]
+        return Stand(
+            **{name: np.asarray(file.attrs[name]).item() for name in NUMBERS},
+            **{name: array(name) for name in FIELDS},
+            **{name: _values(file, name) for name in MEANS},
+            change=array("change") if "change" in file else None,
+            moment=Moment(array("strain"), state),
+            begun=(
+                _values(file, "begun/mean_strain"),
+                _values(file, "begun/mean_stress"),
+            ),
+            points=_read_points(file),
+        )
+
+
+def _read_points(file: h5py.File) -> tuple[Point, ...]:
+    if "points" not in file:
+        return ()
+    columns = []
+    for item in fields(Point):
+        values = _values(file, f"points/{item.name}")
+        if item.name == "status":
+            columns.append(json.loads(container.text(values)))
+        else:
+            # numbers as Python's, and a row of means as an array
+            columns.append(values.tolist() if values.ndim == 1 else list(values))
+    return tuple(Point(*row) for row in zip(*columns, strict=True))
+
+
+def _values(file: h5py.File, name: str) -> Any:
+    return container.dataset(file, name)[()]
+
+
+def _check_version(file: h5py.File) -> None:
+    version = file.attrs.get("format_version")
+    if version is None:
+        raise InputError(f"{file.filename} is no checkpoint; check the name")
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"{file.filename}: checkpoint of format version {version}: expected "
+            f"{FORMAT_VERSION}; begin anew, without --restart and with --force"
+        )
+
+
+def _check_identity(file: h5py.File, wanted: Mapping[str, Any]) -> None:
+    """Refuse what was solved otherwise; the message names the first difference."""
+    known = json.loads(container.text(_values(file, "identity")))
+    for key, value in json.loads(json.dumps(wanted)).items():
+        if known.get(key) == value:
+            continue
+        what = key
+        if not isinstance(value, list) and key != "microstructure":
+            what = f"{key} ({known.get(key)}, and now {value})"
+        raise InputError(
+            f"{file.filename} is a checkpoint of another {what}: repeat the command "
+            "line that it is of, or begin anew, without --restart and with --force"
+        )
+
+
+def _steps(path: Path) -> list[dict[str, Any]]:
+    return [asdict(step) for step in path.steps]
+
+
+def _digest(body: Microstructure) -> str:
+    """SHA-256 of all that decides what a body answers."""
+    digest = hashlib.sha256()
+    grid = body.grid
+    laws = {p: (law.name, law.constants()) for p, law in sorted(body.law.items())}
+    digest.update(repr((grid.shape, grid.size, laws)).encode())
+    for table in (
+        body.phase,
+        body.stiffness,
+        body.orientation,
+        body.eigenstrain,
+        body.thermal_expansion,
+    ):
+        if table is None:
+            digest.update(b"none")
+            continue
+        digest.update(repr((table.shape, table.dtype.str)).encode())
+        digest.update(np.ascontiguousarray(table).data)
+    return digest.hexdigest()
+
+
+def _write_text(file: h5py.File, name: str, text: str) -> None:
+    file.create_dataset(name, data=text, dtype=h5py.string_dtype())

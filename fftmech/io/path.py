@@ -1,0 +1,181 @@
+"""Load paths (TOML): what is prescribed at the end of each step.
+
+[[step]]
+strain = { xx = 0.01 }             mean strain, tensor components; the others are zero
+stress = { yy = 0, zz = 0 }        mean stress
+time = 1.0                         duration; 1 unless given
+increments = 20                    equal parts; 1 unless given
+[[step]]
+rate = { xx = -1e-3 }              strain a unit of time, from what the strain is when
+stress = { yy = 0, zz = 0 }        the step begins; components not named keep theirs
+[[step]]
+uniaxial = { xx = 0.01 }           this strain, zero stress in the five others
+
+At finite strain F and P, xx xy xz yx yy yz zx zy zz by row and column:
+
+[[step]]
+F = { xx = 1.1, xy = 0.2 }         F not named is that of the identity
+P = { yy = 0 }
+
+and, for `uniaxial = { xx = 1.1 }` to be a stretch, `finite = true` at the top.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf, isfinite
+from os import PathLike, fspath
+from typing import Any
+
+from fftmech.errors import InputError
+from fftmech.finite_load import NAMES, FiniteLoad
+from fftmech.load import Load
+from fftmech.path import Path, Step
+from fftmech.tensors import COMPONENTS
+
+SMALL = ("strain", "rate", "stress", "uniaxial")
+FINITE = ("F", "P", "uniaxial")
+
+MOST_INCREMENTS = 10**6
+"""Of a step."""
+
+
+def read_path(path: str | PathLike) -> Path:
+    """Read a load path; see the module's docstring.
+
+    Raises
+    ------
+    InputError
+        No such file, no TOML, an unknown key, a missing or wrong value, steps of small
+        and of finite strain; the message names the step.
+    """
+    name = fspath(path)
+    try:
+        with open(path, "rb") as file:
+            document = tomllib.load(file)
+    except FileNotFoundError:
+        raise InputError(f"{name}: no such file; check the name") from None
+    except IsADirectoryError:
+        raise InputError(f"{name} is a folder: give the name of a file") from None
+    except ValueError as error:
+        raise InputError(f"{name}: not TOML: {error}") from error
+    _check_keys(document, ("finite", "step"), name)
+    finite = document.get("finite", False)
+    if not isinstance(finite, bool):
+        raise InputError(f"{name}: finite = {finite!r}: expected true or false")
+    entries = document.get("step")
+    if not isinstance(entries, list) or not entries:
+        raise InputError(
+            f"{name}: no steps: expected [[step]] with a load, for instance "
+            "uniaxial = { xx = 0.01 }"
+        )
+    reader = _Reader(finite or any(_names(entry, "FP") for entry in entries))
+    steps = []
+    for number, entry in enumerate(entries, start=1):
+        where = f"{name}: step {number}"
+        try:
+            steps.append(reader.step(entry))
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+    return Path(tuple(steps))
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads steps of one kind of strain."""
+
+    finite: bool
+
+    def step(self, entry: Any) -> Step:
+        """A step from its table."""
+        if not isinstance(entry, Mapping):
+            raise InputError(f"{entry!r}: expected a table, [[step]]")
+        kinds, others = (FINITE, SMALL) if self.finite else (SMALL, FINITE)
+        mixed = [key for key in others if key in entry and key not in kinds]
+        if mixed:
+            raise InputError(
+                f"{mixed[0]} in a path of {'finite' if self.finite else 'small'} "
+                f"strain: expected {', '.join(kinds)}, in all steps"
+            )
+        _check_keys(entry, (*kinds, "time", "increments"))
+        given = [key for key in kinds if key in entry]
+        if not given:
+            raise InputError(f"no load: expected one or more of {', '.join(kinds)}")
+        values = {key: self._components(key, entry[key]) for key in given}
+        time = _number("time", entry.get("time", 1.0))
+        if not time > 0:
+            raise InputError(f"time = {time:g}: expected a positive duration")
+        load = self._load(values, time)
+        return Step(load, time, _increments(entry), "rate" in values)
+
+    def _load(
+        self, values: dict[str, dict[str, float]], time: float
+    ) -> Load | FiniteLoad:
+        kind = FiniteLoad if self.finite else Load
+        if "uniaxial" in values:
+            if len(values) > 1 or len(values["uniaxial"]) != 1:
+                raise InputError(
+                    "uniaxial sets all components: expected one, for instance "
+                    f"{{ xx = {1.1 if self.finite else 0.01} }}, and nothing beside it"
+                )
+            ((component, value),) = values["uniaxial"].items()
+            return kind.uniaxial(component, value)
+        if self.finite:
+            return FiniteLoad(values.get("F", {}), values.get("P", {}))
+        if "rate" in values:
+            if "strain" in values:
+                raise InputError("strain and rate are both given: expected one of them")
+            strain = {c: rate * time for c, rate in values["rate"].items()}
+        else:
+            strain = values.get("strain", {})
+        return Load(strain, values.get("stress", {}))
+
+    def _components(self, key: str, table: Any) -> dict[str, float]:
+        names = NAMES if self.finite else COMPONENTS
+        if not isinstance(table, Mapping):
+            raise InputError(
+                f"{key} = {table!r}: expected values by component, for instance "
+                f"{key} = {{ xx = 0.01 }}"
+            )
+        for name in table:
+            if name not in names:
+                raise InputError(
+                    f"{key} component {name!r}: expected one of {', '.join(names)}"
+                )
+        return {name: _number(f"{key} {name}", v) for name, v in table.items()}
+
+
+def _increments(entry: Mapping[str, Any]) -> int:
+    count = entry.get("increments", 1)
+    whole = isinstance(count, int) and not isinstance(count, bool)
+    if not whole or not 1 <= count <= MOST_INCREMENTS:
+        raise InputError(
+            f"increments = {count!r}: expected a whole number from 1 to "
+            f"{MOST_INCREMENTS}"
+        )
+    return count
+
+
+def _number(what: str, value: Any) -> float:
+    number = inf
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        # an integer of TOML may be larger than any float
+        number = float(value) if abs(value) < 1e300 else inf
+    if not isfinite(number):
+        raise InputError(f"{what} = {value!r}: expected a finite number")
+    return number
+
+
+def _names(entry: Any, keys: str) -> bool:
+    return isinstance(entry, Mapping) and any(key in entry for key in keys)
+
+
+def _check_keys(
+    entry: Mapping[str, Any], known: tuple[str, ...], where: str = ""
+) -> None:
+    for key in entry:
+        if key not in known:
+            prefix = f"{where}: " if where else ""
+            raise InputError(
+                f"{prefix}unknown key {key!r}: expected {', '.join(known)}"
+            )

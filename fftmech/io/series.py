@@ -1,0 +1,193 @@
+"""Time series of results: one VTKHDF ImageData file that ParaView plays.
+
+As `vtkhdf_result`, with a leading time axis: CellData/stress is (T, Nz, Ny, Nx, 6), and
+phase, which does not change, (1, Nz, Ny, Nx). Steps/Values are the times, the attribute
+NSteps of Steps is their number, and Steps/CellDataOffsets/NAME (or PointDataOffsets)
+say where on its time axis a dataset has each of them.
+
+A series is appended to while a load path is solved, and must survive a process that is
+killed at any moment. So T is the number of times that are planned: the file is written
+whole with the first of them, space for the others is set aside (a hole in the file,
+where the file system has these), and what comes later changes nothing but numbers in
+their place. HDF5 has nothing to move or to allocate, so that there is no moment between
+two states of its structure. First come the fields of a time; then NSteps and the length
+of Values, by one write: VTK 9.7 writes beyond the end of an array where Values are more
+than NSteps. A series begins with two times because VTK expects no time axis where there
+is only one.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from os import PathLike, fspath
+from typing import Any, cast
+
+import h5py
+import numpy as np
+from numpy.typing import DTypeLike
+
+from fftmech.errors import InputError
+from fftmech.io import container
+from fftmech.io.atomic import changed_hdf5, whole_hdf5
+from fftmech.io.vtkhdf import write_image, write_tables
+from fftmech.io.vtkhdf_result import write_fields
+from fftmech.result import Result
+
+
+def write_series(
+    path: str | PathLike,
+    results: Sequence[Result],
+    count: int,
+    identity: Mapping[str, Any],
+) -> None:
+    """Begin a series; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The file.
+    results
+        Two at least, at increasing times.
+    count
+        How many times there will be at most.
+    identity
+        What is solved, and how: JSON.
+    """
+    body = results[0].microstructure
+    with whole_hdf5(path) as file:
+        root = file.create_group("VTKHDF")
+        write_image(_moment(root, 0, 1), body)
+        # the first version that has times
+        root.attrs["Version"] = np.array([2, 0])
+        own = write_tables(file, body, "series")
+        text = json.dumps(identity)
+        own.create_dataset("run", data=text, dtype=h5py.string_dtype())
+        steps = root.create_group("Steps")
+        steps.attrs["NSteps"] = np.int64(len(results))
+        steps.create_dataset(
+            "Values",
+            data=np.array([result.time for result in results]),
+            maxshape=(count,),
+            chunks=(count,),
+        )
+        for number, result in enumerate(results):
+            write_fields(_moment(root, number, count), result)
+        for item in container.datasets(root):
+            kind, _, name = str(item.name).removeprefix("/VTKHDF/").partition("/")
+            if kind != "Steps":
+                # a dataset with one time on its axis is that of all times
+                places = np.arange(count) if len(item) > 1 else np.zeros(count, int)
+                steps[f"{kind}Offsets/{name}"] = places
+
+
+def append_result(path: str | PathLike, result: Result) -> None:
+    """Add the result of the next time.
+
+    Raises
+    ------
+    OSError
+        The disk is full, for instance: the times before are as they were.
+    """
+    with changed_hdf5(path) as file:
+        number = len(_values(file))
+        write_fields(_moment(container.group(file, "VTKHDF"), number), result)
+    with changed_hdf5(path, at_once=True) as file:
+        _set_count(file, number + 1)
+        _values(file)[number] = result.time
+
+
+def cut_series(path: str | PathLike, count: int) -> None:
+    """Keep so many times."""
+    with changed_hdf5(path, at_once=True) as file:
+        _set_count(file, count)
+
+
+def check_series(path: str | PathLike, identity: Mapping[str, Any], count: int) -> None:
+    """Refuse a file that is no series of what is solved, or has too few times.
+
+    Raises
+    ------
+    InputError
+        Naming the file.
+    """
+    with container.opened(path) as file:
+        known, found = "fftmech/run" in file and "VTKHDF/Steps" in file, 0
+        if known:
+            run = container.dataset(file, "fftmech/run")
+            known, found = (
+                container.text(run[()]) == json.dumps(identity),
+                len(_values(file)),
+            )
+    if not known:
+        raise InputError(
+            f"{fspath(path)} is not the series that was begun: move it away, or begin "
+            "anew, without --restart"
+        )
+    if found < count:
+        raise InputError(
+            f"{fspath(path)} has {found} times: expected {count}; begin anew, without "
+            "--restart and with --force"
+        )
+
+
+def read_times(path: str | PathLike) -> np.ndarray:
+    """Read the times of a series."""
+    with container.opened(path) as file:
+        return _values(file)[()]
+
+
+class _Moment:
+    """A group of VTKHDF at one time: what is written to it goes to that place.
+
+    Stands in for a group, and so do its groups, when a static image is written.
+    """
+
+    def __init__(self, group: h5py.Group, number: int, count: int = 0) -> None:
+        self._group, self._number, self._count = group, number, count
+        self.attrs = group.attrs
+
+    def require_group(self, name: str) -> "_Moment":
+        return _Moment(self._group.require_group(name), self._number, self._count)
+
+    create_group = require_group
+
+    def create_dataset(
+        self, name: str, shape: tuple[int, ...], dtype: DTypeLike
+    ) -> "_Slot":
+        """The place of a dataset, which is made where it is not there."""
+        if name in self._group:
+            return _Slot(container.dataset(self._group, name), self._number)
+        space = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        space.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        space.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        whole = (self._count, *shape)
+        item = self._group.create_dataset(name, whole, dtype, dcpl=space)
+        return _Slot(item, self._number, item.attrs)
+
+
+class _Slot:
+    """A dataset at one time; its attributes stay as they were when it was made."""
+
+    def __init__(self, item: h5py.Dataset, number: int, attrs: Any = None) -> None:
+        self._item, self._number = item, number
+        self.shape, self.dtype = item.shape[1:], item.dtype
+        self.attrs = {} if attrs is None else attrs
+
+    def __setitem__(self, planes: slice, values: np.ndarray) -> None:
+        self._item[self._number, planes] = values
+
+
+def _moment(root: h5py.Group, number: int, count: int = 0) -> h5py.Group:
+    return cast(h5py.Group, _Moment(root, number, count))
+
+
+def _set_count(file: h5py.File, count: int) -> None:
+    _steps(file).attrs.modify("NSteps", np.int64(count))
+    _values(file).resize((count,))
+
+
+def _values(file: h5py.File) -> h5py.Dataset:
+    return container.dataset(_steps(file), "Values")
+
+
+def _steps(file: h5py.File) -> h5py.Group:
+    return container.group(file, "VTKHDF/Steps")

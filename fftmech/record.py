@@ -1,0 +1,180 @@
+"""The files that a load path leaves: fields and means over time, and how it ended."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple
+
+from fftmech.errors import InputError
+from fftmech.figures import save_figure
+from fftmech.history import History
+from fftmech.io import write_result
+from fftmech.io.checkpoint import identity, read_checkpoint, write_checkpoint
+from fftmech.io.series import append_result, check_series, cut_series, write_series
+from fftmech.march import March
+from fftmech.result import Result
+from fftmech.stand import Point
+
+
+class Files(NamedTuple):
+    """Names of the files of a load path.
+
+    Attributes
+    ----------
+    series
+        Fields over time (`fftmech.io.series`), from the undeformed body on.
+    table, curve
+        Means by increment (`fftmech.history`), and their picture.
+    end
+        The last increment, as an ordinary result file.
+    checkpoint
+        Where the march stands; it is there until the path is over.
+    """
+
+    series: Path
+    table: Path
+    curve: Path
+    end: Path
+    checkpoint: Path
+
+    @classmethod
+    def beside(cls, output: str | PathLike) -> "Files":
+        """All names from that of the series."""
+        path = Path(output)
+        return cls(
+            path,
+            path.with_suffix(".csv"),
+            path.with_suffix(".png"),
+            path.with_name(f"{path.stem}-end{path.suffix}"),
+            path.with_name(f"{path.name}.checkpoint"),
+        )
+
+
+class Record:
+    """Files of a march along a load path, true after every increment.
+
+    Parameters
+    ----------
+    march
+        At its beginning.
+    output
+        Name of the series; `Files.beside` says the others.
+    every
+        Increments from one time of the series to the next; the last is there anyway.
+
+    Attributes
+    ----------
+    files
+        Their names.
+    written
+        Names of the files that are there once the path is over or has failed: "output",
+        "csv", "end", and "picture" if Matplotlib is installed; none if not even the
+        first increment converged.
+    """
+
+    def __init__(self, march: March, output: str | PathLike, every: int = 1) -> None:
+        self.march, self.every = march, every
+        self.files = Files.beside(output)
+        self.written: dict[str, str] = {}
+        self._identity = identity(march, every=every)
+        self._origin = march.stand
+        self._begun = False
+        self._result: Result | None = None
+
+    @property
+    def history(self) -> History:
+        """Means of the increments so far."""
+        return self._history(self.march.stand.points)
+
+    @property
+    def result(self) -> Result:
+        """The result of the last increment, certified if that is possible."""
+        return self._result or self.march.result()
+
+    def restart(self) -> None:
+        """Take the march to where its checkpoint stands, if there is one.
+
+        The series is cut back to that increment.
+
+        Raises
+        ------
+        InputError
+            The checkpoint or the series is of another body, path or method.
+        """
+        files, march = self.files, self.march
+        if not files.checkpoint.exists():
+            return
+        xp = march.problem.backend.xp
+        stand = read_checkpoint(files.checkpoint, self._identity, xp)
+        outputs = self._outputs(len(stand.points))
+        self._begun = outputs > 0
+        if self._begun or files.series.exists():
+            check_series(files.series, self._identity, self._begun + outputs)
+        if self._begun:
+            cut_series(files.series, 1 + outputs)
+        march.stand = stand
+
+    def points(
+        self, progress: Callable[[int, float], None] | None = None
+    ) -> Iterator[Point]:
+        """Solve what is left of the path and write each increment, as `March.points`.
+
+        If not even the first increment converges there are no files in the end.
+        """
+        files, march = self.files, self.march
+        write_checkpoint(files.checkpoint, march.stand, self._identity)
+        self.history.write(files.table)
+        for point in march.points(progress):
+            if point.status == "converged":
+                if self._is_output(len(march.stand.points)):
+                    self._write_fields()
+                self._history((point,)).append(files.table)
+                # what is written before is cut back to the checkpoint by a restart
+                write_checkpoint(files.checkpoint, march.stand, self._identity)
+            yield point
+        self._finish()
+
+    def _finish(self) -> None:
+        files, march = self.files, self.march
+        solved = len(march.stand.points)
+        self._result = march.result()
+        if solved:
+            if not self._is_output(solved):
+                self._write_fields()
+            write_result(files.end, self._result)
+            kept = {"output": files.series, "csv": files.table, "end": files.end}
+            with suppress(InputError):
+                save_figure(self.history.figure(), files.curve)
+                kept["picture"] = files.curve
+            self.written = {name: str(path) for name, path in kept.items()}
+        else:
+            files.table.unlink()
+        if march.over or not solved:
+            files.checkpoint.unlink()
+
+    def _write_fields(self) -> None:
+        result = self.march.result(certificate=False)
+        if self._begun:
+            append_result(self.files.series, result)
+            return
+        resting = copy.copy(self.march)
+        resting.stand = self._origin
+        results = resting.result(certificate=False), result
+        count = 1 + self._outputs(self.march.path.increments)
+        write_series(self.files.series, results, count, self._identity)
+        self._begun = True
+
+    def _is_output(self, solved: int) -> bool:
+        """Whether the fields after so many increments are written."""
+        return solved % self.every == 0 or solved == self.march.path.increments
+
+    def _outputs(self, solved: int) -> int:
+        """How many of so many increments have their fields written."""
+        last = solved == self.march.path.increments and solved % self.every > 0
+        return solved // self.every + last
+
+    def _history(self, points: tuple[Point, ...]) -> History:
+        finite = self.march.path.kinematics.finite
+        return History(points, finite, self.march.microstructure.units)
