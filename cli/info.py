@@ -68,17 +68,33 @@ def _show_phases(phases: list[dict[str, Any]], unit: str) -> None:
         if known:
             row += [f"{phase[m]:.4g}" if m in phase else "" for m in ("K", "G")]
         if turned:
-            row += [f"{angle:.1f}" for angle in phase.get("euler", ())]
+            angles = phase.get("euler")
+            row += [f"{angle:.1f}" for angle in angles] if angles else [""] * 3
         rows.add_row(*row)
     if len(phases) > SHOWN:
         rows.add_row("...", f"{len(phases) - SHOWN} more")
     show(title, rows)
     if len(phases) > SHOWN:
         click.echo("--json lists all phases")
+    _show_laws(phases)
     if len(phases) <= MATRICES:
         for phase in phases:
             if "stiffness" in phase:
                 _show_stiffness(phase, unit)
+
+
+def _show_laws(phases: list[dict[str, Any]]) -> None:
+    """One line for each law, with its constants and the phases that obey it."""
+    obeyed: dict[str, list[str]] = {}
+    for phase in phases:
+        if "law" in phase:
+            given = phase["law"]["constants"].items()
+            listed = ", ".join(f"{name} {value}" for name, value in given)
+            text = f"{phase['law']['name']} ({listed})"
+            obeyed.setdefault(text, []).append(str(phase["id"]))
+    for text, ids in obeyed.items():
+        more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
+        click.echo(f"Law of phases {' '.join(ids[:SHOWN])}{more}: {text}")
 
 
 def _show_stiffness(phase: dict[str, Any], unit: str) -> None:

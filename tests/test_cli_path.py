@@ -376,3 +376,11 @@ def test_bad_options_are_one_line_with_their_remedy_and_write_nothing(
     assert done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1
 
     assert re.search(BAD_LINES[line], done.stderr), done.stderr
+
+
+def test_info_says_what_phases_obey(run):
+    shown = run("info plastic.h5").stdout
+    assert "Law of phases 0: plasticity (yield_stress 0.3, hardening 2.0" in shown
+    (matrix, inclusion) = json.loads(run("info plastic.h5 --json").stdout)["phases"]
+    assert matrix["law"]["name"] == "plasticity" and "law" not in inclusion
+    assert matrix["law"]["constants"]["hardening"] == 2.0

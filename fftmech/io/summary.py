@@ -21,8 +21,8 @@ def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
         "shape", "spacing", "size", "origin" (x, y, z), "voxels", "units", and "phases":
         of each phase in use its "id", "voxels", "fraction", "symmetry" ("pore",
         "isotropic", "anisotropic" or "unknown"), and, where known, "stiffness" (Voigt),
-        "K" and "G" (moduli of the nearest isotropic stiffness, stress units), and
-        "euler" (Bunge, degrees).
+        "K" and "G" (moduli of the nearest isotropic stiffness, stress units), "euler"
+        (Bunge, degrees) and "law" ("name" and "constants").
     """
     grid = body.grid
     counts, fractions = body.counts, body.fractions
@@ -37,6 +37,9 @@ def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
         table = body.orientation
         if table is not None and p < len(table) and np.isfinite(table[p]).all():
             entry["euler"] = bunge_from_quaternion(table[p], degrees=True).tolist()
+        if p in body.law:
+            law = body.law[p]
+            entry["law"] = {"name": law.name, "constants": law.constants()}
         phases.append(entry)
     return {
         "shape": list(grid.shape),
