@@ -18,8 +18,8 @@ from ecosurrogate.config import ADMISSIBLE
 from ecosurrogate.models import IteratedPECO
 from ecosurrogate.predict import certify, displacement_of
 from ecosurrogate.work import counted_green
+from fftmech.admissible import admissible_stress
 from fftmech.backend import cpu_backend
-from fftmech.certificate import admissible_stress
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.load import Load
@@ -61,6 +61,7 @@ class Measure:
                 "strain and stress are uniform under this load: nothing to compare; "
                 "take a body of several phases"
             )
+        assert isinstance(reference.load, Load)
         self._problem = Problem(
             body,
             reference.load,

@@ -20,8 +20,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fftmech.admissible import admissible_stress, check_admissible
 from fftmech.backend import to_numpy
-from fftmech.errors import InputError
 from fftmech.green import mean
 from fftmech.increment import Increment
 from fftmech.materials.field_potential import FieldPotential
@@ -81,15 +81,17 @@ class Certificate:
         return asdict(self)
 
 
-def certify(problem: Problem, strain: Any, stress: Any) -> Certificate:
+def certify(problem: Problem | Increment, strain: Any, stress: Any) -> Certificate:
     """Bound the error of a strain and a stress by their duality gap.
 
     Parameters
     ----------
     problem
-        What the fields claim to solve.
+        What the fields claim to solve: linear elasticity, or a step of a body with a
+        convex potential (`certify_increment`).
     strain
-        Compatible, with every prescribed mean strain; Mandel, (q, 6, x, y, z).
+        Compatible, with every prescribed mean strain; Mandel, (q, 6, x, y, z). Of a
+        body with rates only, the strain rate.
     stress
         Equilibrated, with every prescribed mean stress; Mandel, (q, 6, x, y, z).
 
@@ -99,8 +101,15 @@ def certify(problem: Problem, strain: Any, stress: Any) -> Certificate:
         A field that is not compatible, not equilibrated, or without the prescribed
         mean (to 1e-6 of its size in double precision).
     """
+    if isinstance(problem, Increment):
+        reason = _no_potential(problem)
+        if reason:
+            return Certificate(None, None, None, None, reason)
+        potential = FieldPotential(problem.material, problem.moment.state)
+    else:
+        potential = problem.material
     check_admissible(problem, strain, stress)
-    return _duality_gap(problem, problem.material, strain, stress)
+    return _duality_gap(problem, potential, strain, stress)
 
 
 def certify_solution(
@@ -162,63 +171,29 @@ def certify_increment(problem: Increment) -> Certificate:
     error in it. A body that has pores, remembers its history otherwise or is strained
     finitely has no certificate.
     """
+    reason = _no_potential(problem)
+    if reason:
+        return Certificate(None, None, None, None, reason)
     last, moment, material = problem.last, problem.moment, problem.material
     assert last is not None
-    if problem.kinematics.finite:
-        return Certificate(None, None, None, None, _NOT_CONVEX)
-    if len(problem.microstructure.pores):
-        return Certificate(None, None, None, None, _PORES)
     strain = last.strain
     if material.rate:
         strain = (strain - moment.strain) / problem.dt
-    elif any(law.variables for law in material.materials):
-        return Certificate(None, None, None, None, _HISTORY)
-    stress = problem.green.project_equilibrated(last.stress)
-    missing = np.where(problem.load.free, problem.load.mean_stress, 0)
-    missing -= np.where(problem.load.free, to_numpy(mean(stress)), 0)
-    stress = stress + problem.asarray(missing)[:, None, None, None]
+    stress = admissible_stress(problem, last.stress)
     potential = FieldPotential(material, moment.state)
-    try:
-        return _duality_gap(problem, potential, strain, stress)
-    except NotImplementedError:
-        return Certificate(None, None, None, None, _NOT_CONVEX)
+    return _duality_gap(problem, potential, strain, stress)
 
 
-def admissible_stress(problem: Problem, stress: Any) -> Any:
-    """Nearest equilibrated stress that carries the prescribed mean stresses."""
-    stress = problem.green.project_equilibrated(stress)
-    missing = problem.force(stress)[-6:]
-    return stress + missing[:, None, None, None]
-
-
-def check_admissible(problem: Problem, strain: Any, stress: Any) -> None:
-    """Refuse a pair that the hypercircle does not hold for.
-
-    Raises
-    ------
-    InputError
-        Naming the condition that fails and its relative size.
-    """
-    load, scheme = problem.load, problem.scheme
-    tolerance = 1e-6 if problem.precision == np.float64 else 1e-4
-    green = problem.green
-    compatible = green.project_compatible(strain) - strain
-    equilibrated = green.project_equilibrated(stress) - stress
-    e, s = _size(strain), _size(stress)
-    free = problem.backend.xp.asarray(load.free)
-    strain_mean = abs(problem.mean_strain(problem.zeros()) - mean(strain))
-    stress_mean = abs(problem.asarray(load.mean_stress) - mean(stress))
-    for what, error, size in (
-        ("strain is not compatible", _size(compatible), e),
-        ("stress is not equilibrated", _size(equilibrated), s),
-        ("strain misses the prescribed mean", float((strain_mean * ~free).max()), e),
-        ("stress misses the prescribed mean", float((stress_mean * free).max()), s),
-    ):
-        if error > tolerance * size:
-            raise InputError(
-                f"{what} in scheme {scheme.name} (relative {error / size:.1e}): "
-                "certify needs admissible fields; project them first"
-            )
+def _no_potential(problem: Increment) -> str:
+    """Why a step of a body has no convex potential and its conjugate, or ""."""
+    if problem.kinematics.finite:
+        return _NOT_CONVEX
+    if len(problem.microstructure.pores):
+        return _PORES
+    material = problem.material
+    if any(law.variables for law in material.materials) and not material.rate:
+        return _HISTORY
+    return ""
 
 
 _NOT_FINITE = "the fields are not finite"
@@ -269,10 +244,6 @@ def _eigenstrain_work(material: Potential, stress: Any) -> float:
     """<s : e0> (stress units)."""
     eigenstrain = material.eigenstrain
     return 0.0 if eigenstrain is None else float(dot(stress, eigenstrain).mean())
-
-
-def _size(field: Any) -> float:
-    return float((field**2).mean()) ** 0.5
 
 
 def energy_error(

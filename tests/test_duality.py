@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
-from fftmech import FiniteLoad, Load, March, Microstructure, Path, Step, solve
-from fftmech.certificate import certify_increment
+from fftmech import (
+    FiniteLoad,
+    InputError,
+    Load,
+    March,
+    Microstructure,
+    Path,
+    Step,
+    solve,
+)
+from fftmech.certificate import certify, certify_increment
 from fftmech.materials.crystal_creep import CrystalCreep
 from fftmech.materials.field_potential import FieldPotential
 from fftmech.materials.norton import Norton
@@ -122,6 +131,19 @@ def test_the_gap_of_a_hundred_random_admissible_pairs_is_never_negative(body, rn
     pair = _Pair(BODIES[body](), LOADS["mixed"])
     gaps = [pair.gap(*pair.change(rng, 10.0 ** rng.uniform(-3, 1))) for _ in range(100)]
     assert min(gaps) > 0
+
+
+def test_certify_takes_admissible_pairs_of_nonlinear_bodies_only(rng):
+    pair = _Pair(_norton(), LOADS["mixed"])
+    e, s = pair.change(rng, 0.1)
+    certificate = certify(pair.problem, e, s)
+    assert certificate.gap == pytest.approx(pair.gap(e, s), rel=1e-12)
+    with pytest.raises(InputError, match="strain is not compatible"):
+        certify(pair.problem, e + 1e-3 * rng.normal(size=e.shape), s)
+    with pytest.raises(InputError, match="strain misses the prescribed mean"):
+        certify(pair.problem, e + 1e-3, s)
+    with pytest.raises(InputError, match="stress is not equilibrated"):
+        certify(pair.problem, e, s * rng.normal(size=s.shape))
 
 
 def test_a_capped_solve_has_a_gap_that_bounds_its_energy_error():
