@@ -12,14 +12,20 @@ import pytest
 
 from ecosurrogate.search_space import read_study_file
 from ecosurrogate.settings import resolve
-from fftmech import Grid, Load, Microstructure, solve, write_result
+from fftmech import Grid, Load, Microstructure, solve, write, write_result
 from fftmech.io.materials import parse_materials
+from fftmech.io.path import read_path
 from fftmech.materials import isotropic
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CT, LAMINATE = "ct_to_stiffness", "laminate_by_hand"
+PLASTIC = """
+[default]
+isotropic = { E = 70.0, nu = 0.3 }
+plasticity = { yield_stress = 0.2 }
+"""
 
 
 def run(example, folder, *arguments):
@@ -92,6 +98,11 @@ def test_python_in_the_documentation_runs(page, tmp_path, monkeypatch):
         Grid((4, 4, 4)), np.zeros((4, 4, 4), int), [isotropic(E=1, nu=0)]
     )
     write_result("tension.vtkhdf", solve(body, Load(strain={"zz": 1e-3})))
+    write("micro.h5", body)
+    Path("materials.toml").write_text(PLASTIC)
+    for code in blocks(page, "toml"):
+        if "[[step]]" in code:
+            Path("cycle.toml").write_text(code)
     for code in blocks(page, "python"):
         exec(compile(code, str(page), "exec"), {})
 
@@ -106,6 +117,9 @@ def test_tables_in_the_documentation_are_read(page, tmp_path):
             (tmp_path / "study.toml").write_text(code)
             settings, space = read_study_file(tmp_path / "study.toml")
             assert resolve(settings).model == document["model"] and space
+        elif "step" in document:
+            (tmp_path / "path.toml").write_text(code)
+            assert read_path(tmp_path / "path.toml").increments > len(document["step"])
         elif document.keys() != {"units"}:
             parse_materials(document, page.name)
 
