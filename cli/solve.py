@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 import fftmech
-from fftmech import InputError, Result
+from fftmech import InputError, Load, Result
 from fftmech.io import check_writable
 from fftmech.memory import size_text
 from fftmech_cli.boundary import boundary_option, parse_boundary
@@ -110,6 +110,7 @@ def solve(
                     "elastic body at small strain; leave it out"
                 )
         return march_along(microstructure, path, method, course, output, as_json)
+    assert isinstance(load, Load)
     if guess:
         has, wants = guess.microstructure.grid.shape, microstructure.grid.shape
         if has != wants:

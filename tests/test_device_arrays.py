@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import SOFT, STIFF, grains, sphere
 from cuda_on_host import COMPILER, install
-from test_nonlinear import PAIRS
+from test_nonlinear import CRYSTALS, PAIRS
 
 from fftmech import (
     FiniteLoad,
@@ -20,14 +20,7 @@ from fftmech import (
     solve,
 )
 from fftmech.backend import get_backend
-from fftmech.materials.crystal_creep import CrystalCreep
-from fftmech.materials.crystal_plasticity import CrystalPlasticity
 
-SLIP = {"tau0": 1e-3, "rate0": 1e-3, "exponent": 5.0, "tau1": 1e-3, "theta0": 0.1}
-CRYSTALS = {
-    "crystal_plasticity": [CrystalPlasticity(**SLIP)] * 2,
-    "crystal_creep": [CrystalCreep(bulk=100.0, **SLIP)] * 2,
-}
 RATES = ("norton", "crystal_creep")
 
 host_compiler = pytest.mark.skipif(COMPILER is None, reason="no g++")
@@ -81,10 +74,10 @@ def test_homogenization_on_a_device_equals_that_on_the_host(cupy):
 
 
 @host_compiler
-@pytest.mark.parametrize("law", [*PAIRS, "crystal_plasticity", "crystal_creep"])
+@pytest.mark.parametrize("law", [*PAIRS, *CRYSTALS])
 def test_a_march_on_a_device_equals_that_on_the_host(cupy, law):
     body = sphere(4, SOFT, STIFF)
-    laws = {p: one for p, one in enumerate(PAIRS.get(law, CRYSTALS.get(law)))}
+    laws = {p: one for p, one in enumerate(PAIRS.get(law) or [CRYSTALS[law]] * 2)}
     laws = {p: one for p, one in laws.items() if one is not None}
     body = Microstructure(
         body.grid, body.phase, None if law in RATES else body.stiffness, law=laws

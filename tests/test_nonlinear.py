@@ -1,5 +1,7 @@
 """Every law in the solver, against laminates solved without a grid."""
 
+from threading import Thread
+
 import numpy as np
 import pytest
 from conftest import EMPTY, SOFT, STIFF, grains, sphere
@@ -17,6 +19,7 @@ from fftmech import (
     solve,
 )
 from fftmech.materials.creep import Creep
+from fftmech.materials.crystal_creep import CrystalCreep
 from fftmech.materials.crystal_plasticity import CrystalPlasticity
 from fftmech.materials.laws import LAWS
 from fftmech.materials.neo_hooke import NeoHooke
@@ -50,6 +53,12 @@ PAIRS = {
     "st_venant_kirchhoff": (None, None),
 }
 """Two sets of constants of each law; the second body is stiffer."""
+
+SLIP = {"tau0": 1e-3, "rate0": 1e-3, "exponent": 5.0, "tau1": 1e-3, "theta0": 0.1}
+CRYSTALS = {
+    "crystal_plasticity": CrystalPlasticity(**SLIP),
+    "crystal_creep": CrystalCreep(bulk=100.0, **SLIP),
+}
 
 STRETCH = FiniteLoad(F={"xx": 1.2, "xy": 0.3, "yx": 0.0}, P={"yy": 0.0, "zz": 0.05})
 
@@ -95,7 +104,7 @@ def test_every_law_in_a_laminate_agrees_with_a_stack_solved_without_a_grid(pair)
 
 
 def test_the_pairs_cover_every_law_without_a_crystal():
-    assert set(LAWS) - {"crystal_plasticity", "crystal_creep"} <= set(PAIRS)
+    assert set(LAWS) - set(CRYSTALS) <= set(PAIRS)
 
 
 @pytest.mark.parametrize("solver", list(NONLINEAR_SOLVERS))
@@ -179,6 +188,33 @@ def test_a_polycrystals_curve_lies_between_one_stress_and_one_strain_in_all_grai
         if number == len(points) - 1:
             assert upper < 1.3 * point.mean_stress[0]
             assert softer > 1.2 * point.mean_strain[0]
+
+
+@pytest.mark.parametrize("law", ["st_venant_kirchhoff", "neo_hooke", *CRYSTALS])
+def test_two_threads_end_and_find_what_one_finds(law, monkeypatch):
+    # so small a grid would have one
+    monkeypatch.setattr(
+        "fftmech.increment.threads_for", lambda voxels, threads: threads
+    )
+    body, load = grains((6, 5, 4)), SHEAR
+    if law in CRYSTALS:
+        body = body.with_changes(law=dict.fromkeys(range(5), CRYSTALS[law]))
+    else:
+        one = {} if law == "st_venant_kirchhoff" else {0: NeoHooke()}
+        body, load = sphere(6, SOFT, STIFF).with_changes(law=one), STRETCH
+        if one:
+            body = body.with_changes(phase=0 * body.phase)
+    results = {}
+
+    def work():
+        for threads in (1, 2):
+            results[threads] = solve(body, load, threads=threads)
+
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert len(results) == 2 and results[1].converged
+    np.testing.assert_allclose(results[2].stress, results[1].stress, rtol=1e-12)
 
 
 def test_a_step_that_is_too_large_is_cut_and_gives_what_small_ones_give():

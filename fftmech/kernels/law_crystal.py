@@ -5,7 +5,6 @@ becomes SIMD, until the last of them is done: `fftmech.kernels.crystal_lanes` sa
 `fftmech.kernels.crystal_newton` what. Here are the two laws around it, and the tangent.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from fftmech.kernels import tile
 from fftmech.kernels.compiled import U, compiled, inlined
 from fftmech.kernels.crystal_lanes import L
 from fftmech.kernels.crystal_newton import DONE, ENDING, GOING
+from fftmech.kernels.partwise import PartwiseTangent
 from fftmech.kernels.tile import CHUNK
 from fftmech.kernels.tile import L as T
 from fftmech.materials.base import Response
@@ -223,11 +223,10 @@ def _relax(
                     kept[m + i + j] = s[row.INVERSE + k * L + j] / time
 
 
-@dataclass(frozen=True)
-class CrystalTangent:
+class CrystalTangent(PartwiseTangent):
     """A matrix for each point, applied in one pass.
 
-    Attributes
+    Parameters
     ----------
     kept
         Its entries, (21, n) or (36, n).
@@ -237,31 +236,25 @@ class CrystalTangent:
         Threads that share the points.
     """
 
-    kept: np.ndarray
-    index: np.ndarray
-    threads: int
+    def __init__(self, kept: np.ndarray, index: np.ndarray, threads: int) -> None:
+        super().__init__(threads)
+        self.kept, self.index = kept, index
 
-    def apply(self, strain: np.ndarray) -> np.ndarray:
-        """ds of de, (6, n)."""
-        strain = np.ascontiguousarray(strain)
-        out = np.empty_like(strain)
-        self.apply_part(strain, 0, out)
-        return out
-
-    def apply_part(self, strain: np.ndarray, start: int, out: np.ndarray) -> None:
-        """out <- ds of de at the points from `start` on, (6, m) each, contiguous.
-
-        They may be one array.
-        """
-        pitch = self.kept.shape[1]
-        arrays = self.kept.reshape(-1), pitch, self.index, strain.reshape(-1)
-
-        def part(first: int, last: int) -> None:
-            s = tile.new(12, strain.dtype)
-            count = strain.shape[1]
-            _apply(*arrays, count, start, out.reshape(-1), first, last, s)
-
-        parallel(part, strain.shape[1], self.threads)
+    def _apply(
+        self, strain: np.ndarray, start: int, out: np.ndarray, first: int, last: int
+    ) -> None:
+        _apply(
+            self.kept.reshape(-1),
+            self.kept.shape[1],
+            self.index,
+            strain.reshape(-1),
+            strain.shape[1],
+            start,
+            out.reshape(-1),
+            first - start,
+            last - start,
+            tile.new(12, strain.dtype),
+        )
 
 
 @compiled

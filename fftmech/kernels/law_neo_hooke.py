@@ -10,6 +10,7 @@ import numpy as np
 from fftmech.backend import parallel
 from fftmech.kernels import tile
 from fftmech.kernels.compiled import U, compiled, inlined
+from fftmech.kernels.partwise import PartwiseTangent
 from fftmech.kernels.tile import CHUNK, L
 from fftmech.materials.base import Response
 from fftmech.materials.neo_hooke import NeoHookeMaterial
@@ -117,7 +118,7 @@ def _apply(strain, pitch, start, kept, out, first, last, s):
         tile.store(s, RESULT, NINE, count, out, U(pitch), i - U(start))
 
 
-class NeoHookeTangent:
+class NeoHookeTangent(PartwiseTangent):
     """See `_tangent`.
 
     Parameters
@@ -129,22 +130,8 @@ class NeoHookeTangent:
     """
 
     def __init__(self, kept: np.ndarray, threads: int) -> None:
-        self._kept, self._threads = kept, threads
-
-    def apply(self, strain: np.ndarray) -> np.ndarray:
-        """dP of dF, (9, n)."""
-        strain = np.ascontiguousarray(strain)
-        out = np.empty_like(strain)
-
-        def part(first: int, last: int) -> None:
-            self._apply(strain, 0, out, first, last)
-
-        parallel(part, strain.shape[1], self._threads)
-        return out
-
-    def apply_part(self, strain: np.ndarray, start: int, out: np.ndarray) -> None:
-        """See `fftmech.kernels.points.PartialTangent`; arrays are contiguous."""
-        self._apply(strain, start, out, start, start + strain.shape[1])
+        super().__init__(threads)
+        self._kept = kept
 
     def _apply(
         self, strain: np.ndarray, start: int, out: np.ndarray, first: int, last: int

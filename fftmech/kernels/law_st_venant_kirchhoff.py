@@ -12,6 +12,7 @@ import numpy as np
 from fftmech.backend import parallel
 from fftmech.kernels import tile
 from fftmech.kernels.compiled import U, compiled, inlined
+from fftmech.kernels.partwise import PartwiseTangent
 from fftmech.kernels.tables import UPPER
 from fftmech.kernels.tile import BLOCK, CHUNK, L
 from fftmech.materials.base import Response
@@ -145,7 +146,7 @@ def _apply(strain, pitch, start, rows, table, half, kept, out, first, last, s):
         tile.store(s, RESULT, NINE, count, out, U(pitch), i - U(start))
 
 
-class StVenantKirchhoffTangent:
+class StVenantKirchhoffTangent(PartwiseTangent):
     """dP = dF S + F (C : sym(F^T dF)).
 
     Parameters
@@ -163,23 +164,9 @@ class StVenantKirchhoffTangent:
     def __init__(
         self, table: np.ndarray, rows: np.ndarray, kept: np.ndarray, threads: int
     ) -> None:
+        super().__init__(threads)
         self._tables = {table.dtype: table}
-        self._rows, self._kept, self._threads = rows, kept, threads
-
-    def apply(self, strain: np.ndarray) -> np.ndarray:
-        """dP of dF, (9, n)."""
-        strain = np.ascontiguousarray(strain)
-        out = np.empty_like(strain)
-
-        def part(first: int, last: int) -> None:
-            self._apply(strain, 0, out, first, last)
-
-        parallel(part, strain.shape[1], self._threads)
-        return out
-
-    def apply_part(self, strain: np.ndarray, start: int, out: np.ndarray) -> None:
-        """See `fftmech.kernels.points.PartialTangent`; arrays are contiguous."""
-        self._apply(strain, start, out, start, start + strain.shape[1])
+        self._rows, self._kept = rows, kept
 
     def _apply(
         self, strain: np.ndarray, start: int, out: np.ndarray, first: int, last: int
