@@ -14,10 +14,10 @@ from fftmech_cli.method import (
     memory_check,
     method_options,
     note_speed,
-    residual_bar,
     take_method,
     threads_option,
 )
+from fftmech_cli.progress import residual_bar
 from fftmech_cli.rim import exit_code, print_json, show, table
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
 

@@ -1,17 +1,13 @@
 """Options that say how a problem is solved, and the progress that is shown."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import click
-import numpy as np
 
 from fftmech import SCHEMES, SOLVERS, Grid
 from fftmech.discretization import discretization
 from fftmech.memory import check_memory
-from fftmech.options import default_tolerance
 from fftmech.solvers import NONLINEAR_SOLVERS
 
 _METHOD = (
@@ -108,40 +104,3 @@ def note_speed(grid: Grid, times: dict[str, float]) -> None:
         )
     for n in grid.awkward:
         click.echo(f"FFTs are slow along {n} voxels: {n} has a large prime factor")
-
-
-@contextmanager
-def residual_bar(
-    method: dict[str, Any], grid: Grid, title: str
-) -> Iterator[Callable[..., None]]:
-    """Show the residual's way to the tolerance, on a terminal only."""
-    tolerance = method["tolerance"] or default_tolerance(method["precision"], grid)
-    if not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("iteration {task.fields[iteration]}"),
-        TextColumn("residual {task.fields[residual]:.1e}"),
-        TimeElapsedColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(title, total=1.0, iteration=0, residual=1.0)
-
-        def report(iteration: int, residual: float, title: str = title) -> None:
-            # the residual falls by a constant factor: its logarithm is the progress
-            done = np.log(min(max(residual, tolerance), 1.0)) / np.log(tolerance)
-            bar.update(
-                task,
-                completed=done,
-                description=title,
-                iteration=iteration,
-                residual=residual,
-            )
-
-        yield report

@@ -1,8 +1,6 @@
 """`fftmech solve` of nonlinear bodies: at finite strain, and along load paths."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +22,7 @@ from fftmech.io.path import MOST_INCREMENTS, read_path
 from fftmech_cli.load import parse_finite_load, parse_load
 from fftmech_cli.means import means_of, show_certificate, show_means
 from fftmech_cli.method import note_speed
+from fftmech_cli.progress import increment_bar
 from fftmech_cli.rim import check_output, exit_code, print_json
 
 
@@ -207,46 +206,6 @@ def march_along(
     else:
         _show(march, result, written)
     return exit_code(result.status, result.residual, advice)
-
-
-@contextmanager
-def increment_bar(march: March) -> Iterator[Callable[[int, float], None]]:
-    """Show increments, and the solver's way to the tolerance, on a terminal only."""
-    if not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    name = "Newton" if march.solver == "newton" else "iteration"
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn(f"{name} {{task.fields[iteration]}}"),
-        TextColumn("residual {task.fields[residual]:.1e}"),
-        TimeElapsedColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True) as bar:
-        total = march.path.increments
-        task = bar.add_task("Solving", total=total, iteration=0, residual=1.0)
-
-        def report(iteration: int, residual: float) -> None:
-            stand = march.stand
-            count = march.path.steps[stand.step].increments
-            # the residual falls by factors; that of a failure is no number
-            least = march.tolerance
-            part = np.log(min(max(least, residual), 1.0)) / np.log(least)
-            bar.update(
-                task,
-                completed=len(stand.points) + part,
-                description=f"step {stand.step + 1}, increment {stand.increment + 1} "
-                f"of {count}",
-                iteration=iteration,
-                residual=residual,
-            )
-
-        yield report
 
 
 def _document(march: March, result: Result, written: dict[str, str]) -> dict[str, Any]:

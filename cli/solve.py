@@ -18,11 +18,11 @@ from fftmech_cli.method import (
     memory_check,
     method_options,
     note_speed,
-    residual_bar,
     take_method,
     threads_option,
 )
 from fftmech_cli.path import march_along, path_options, take_course
+from fftmech_cli.progress import residual_bar
 from fftmech_cli.rim import (
     Finite,
     exit_code,

@@ -1,4 +1,4 @@
-"""The discrete problem of one time step of a nonlinear body, and its linearisation.
+"""The discrete problem of one time step of a nonlinear body.
 
 Small strain: e = E + sym(D u), D* s(e) = 0; finite: F = F_mean + D u, D* P(F) = 0 in
 the undeformed cell. The stress at the end of the step follows from the strain there and
@@ -215,81 +215,12 @@ class Increment(Equilibrium):
         """K p at the last v whose tangent was asked for, and <p, K p>."""
         raise TypeError("a nonlinear problem has no K: linearise it")
 
-    def linearized(self, evaluation: Evaluation) -> "Linearized":
-        """Return the problem K dv = r of a Newton step."""
-        return Linearized(self, evaluation)
-
     def _uniform_strain(self, values: np.ndarray) -> Any:
         xp = self.backend.xp
         shape = (self.scheme.points, len(values), *self.grid.shape)
         strain = xp.zeros(shape, self.precision)
         strain += xp.asarray(values, dtype=self.precision)[:, None, None, None]
         return strain
-
-
-class Linearized(Equilibrium):
-    """K dv = r, with K the tangent of an `Increment` at one v."""
-
-    def __init__(self, increment: Increment, evaluation: Evaluation) -> None:
-        assert evaluation.tangent is not None
-        self._increment = increment
-        self._tangent = evaluation.tangent
-        self._force = evaluation.residual
-        super().__init__(
-            increment.grid,
-            increment.scheme,
-            increment.backend,
-            increment.search,
-            _Free(increment.load.free),
-            increment.reference,
-            increment.reference_stiffness,
-            increment.kernels,
-            increment.search,
-        )
-        if increment.kernels is None:
-            self.green = increment.green
-
-    @property
-    def scale(self) -> float:
-        """That of the increment."""
-        return self._increment.scale
-
-    def balance(self, v: Any, dtype: Any = None) -> tuple[np.ndarray, Any]:
-        """Mean stress of v where it is prescribed, (c,), and r - K v."""
-        stress, force = self._stress_and_force(v)
-        return stress, self._force - force
-
-    def curvature(self, p: Any, out: Any = None) -> tuple[Any, float]:
-        """K p and <p, K p>."""
-        force = self._stress_and_force(p)[1]
-        return force, self.dot(p, force)
-
-    def _stress_and_force(self, v: Any) -> tuple[np.ndarray, Any]:
-        m = self.means
-        u, force = self.displacement(v), self.backend.xp.empty(v.shape, self.search)
-        points, parts = self._increment.points, self._tangent.fused
-        if points is not None and parts:
-            mean_stress = points.apply(
-                parts, u, to_numpy(v[-m:]).astype(float), force[:-m]
-            )
-            force[-m:] = self._on_free(mean_stress)
-            return mean_stress, force
-        stress = self._tangent.apply(self._increment.derive(u, v[-m:]))
-        force[:-m] = self._increment.adjoin(stress).ravel()
-        force[-m:] = 0
-        if not self.load.free.any():
-            return np.zeros(m), force
-        mean_stress = to_numpy(mean(stress)).astype(float)
-        force[-m:] = self._on_free(mean_stress)
-        return mean_stress, force
-
-
-class _Free:
-    """Means that are all zero where they are prescribed."""
-
-    def __init__(self, free: np.ndarray) -> None:
-        self.free = free
-        self.mean_strain = self.mean_stress = np.zeros(len(free))
 
 
 def _point_kernels(

@@ -9,7 +9,8 @@ not positive along a direction, the steps up to it are taken.
 
 from typing import Any
 
-from fftmech.increment import Increment, Linearized
+from fftmech.increment import Increment
+from fftmech.linearized import Linearized
 from fftmech.solvers.base import Solver, State
 from fftmech.solvers.conjugate_gradient import ConjugateGradient
 
@@ -70,7 +71,7 @@ class NewtonKrylov(Solver):
         # no more than the whole solve asks for
         needed = 0.5 * problem.target / square**0.5
         relative = max(self.forcing, min(needed, COARSEST))
-        linear = problem.linearized(evaluation)
+        linear = Linearized(problem, evaluation)
         direction = self._solve(problem, linear, relative)
         slope = problem.dot(evaluation.residual, direction)
         length = 1.0
