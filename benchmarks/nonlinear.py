@@ -106,7 +106,8 @@ def norton(_, repeats):
     for contrast in (2.0, 10.0):
         for n in (1, 3, 5, 10):
             law = {
-                p: Norton(bulk=9.0 * s, stress0=s, rate0=1e-3, exponent=n)
+                # ten times the shear viscosity at rate0
+                p: Norton(bulk=s / 3e-4, stress0=s, rate0=1e-3, exponent=n)
                 for p, s in enumerate((1.0, contrast))
             }
             body = Microstructure(Grid(phase.shape), phase, law=law)
