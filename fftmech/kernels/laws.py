@@ -10,6 +10,7 @@ from fftmech.materials.base import Material, Response
 KERNELS: dict[str, str] = {
     "CrystalCreepMaterial": "law_crystal",
     "CrystalPlasticityMaterial": "law_crystal",
+    "HookeMaterial": "law_hooke",
     "NeoHookeMaterial": "law_neo_hooke",
     "PlasticityMaterial": "law_plasticity",
     "StVenantKirchhoffMaterial": "law_st_venant_kirchhoff",

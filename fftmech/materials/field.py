@@ -38,8 +38,19 @@ class Group:
     respond: Any
 
     def take(self, field: Any) -> Any:
-        """Values (..., n) at these points."""
-        return field if self.points is None else field[:, self.points]
+        """Values at these points, (c, n) -> (c, m)."""
+        if self.points is None:
+            return field
+        return namespace(field).take(field, self.points, axis=1)
+
+    def put(self, field: Any, values: Any) -> None:
+        """Write values at these points, (c, m), into a field (c, n)."""
+        if self.points is None:
+            field[...] = values
+            return
+        # by component: half the time of both at once
+        for row, own in zip(field, values, strict=True):
+            row[self.points] = own
 
 
 class FieldResponse(NamedTuple):
@@ -85,10 +96,7 @@ class FieldTangent:
         stress = xp.empty_like(flat)
         for q, parts in enumerate(self._parts):
             for group, tangent in parts:
-                if group.points is None:
-                    stress[q] = tangent.apply(flat[q])
-                else:
-                    stress[q][:, group.points] = tangent.apply(group.take(flat[q]))
+                group.put(stress[q], tangent.apply(group.take(flat[q])))
         return stress.reshape(strain.shape)
 
 
@@ -213,8 +221,7 @@ class MaterialField:
                     stress = response.stress[None]
                 else:
                     stress = xp.empty_like(flat) if stress is None else stress
-                    place = slice(None) if group.points is None else group.points
-                    stress[q][:, place] = response.stress
+                    group.put(stress[q], response.stress)
                 states[q].append(response.state)
                 if response.tangent is not None:
                     tangents[q].append((group, response.tangent))
@@ -232,10 +239,7 @@ class MaterialField:
                 whole = fields.setdefault(
                     name, self._xp.zeros((size, int(np.prod(self.shape))))
                 )
-                if group.points is None:
-                    whole[...] = average
-                else:
-                    whole[:, group.points] = average
+                group.put(whole, average)
                 first = last
         return {
             name: field.reshape(len(field), *self.shape)

@@ -1,0 +1,67 @@
+"""Linear elasticity at points, without a matrix for each of them in memory."""
+
+from typing import Any
+
+import numpy as np
+
+from fftmech.kernels.compiled import U, compiled
+from fftmech.kernels.partwise import PartwiseTangent
+from fftmech.materials.base import Response
+from fftmech.materials.hooke import HookeMaterial
+
+
+@compiled
+def _apply(rows, table, strain, pitch, start, out, first, last):
+    n = U(pitch)
+    for p in range(U(first), U(last)):
+        r, k = rows[p], p - U(start)
+        e0, e1, e2 = strain[k], strain[n + k], strain[U(2) * n + k]
+        e3, e4, e5 = strain[U(3) * n + k], strain[U(4) * n + k], strain[U(5) * n + k]
+        for i in range(6):
+            C = table[r, i]
+            out[U(i) * n + k] = (
+                C[0] * e0 + C[1] * e1 + C[2] * e2 + C[3] * e3 + C[4] * e4 + C[5] * e5
+            )
+
+
+class HookeTangent(PartwiseTangent):
+    """ds = C de.
+
+    Parameters
+    ----------
+    table
+        Mandel, (R, 6, 6), stress units.
+    rows
+        (n,), int32.
+    threads
+        Threads that share the points.
+    """
+
+    def __init__(self, table: np.ndarray, rows: np.ndarray, threads: int) -> None:
+        super().__init__(threads)
+        self._tables = {np.dtype(t): table.astype(t) for t in (np.float32, np.float64)}
+        self._rows = rows
+
+    def _apply(
+        self, strain: np.ndarray, start: int, out: np.ndarray, first: int, last: int
+    ) -> None:
+        table, pitch = self._tables[strain.dtype], strain.shape[1]
+        flat = strain.reshape(-1), pitch, start, out.reshape(-1)
+        _apply(self._rows, table, *flat, first, last)
+
+
+def respond(
+    material: HookeMaterial,
+    rows: np.ndarray,
+    strain: np.ndarray,
+    before: Any,
+    state: Any,
+    dt: float,
+    precision: Any = None,
+    threads: int = 1,
+) -> Response:
+    """See `Material.respond`; `threads` share the points."""
+    rows = np.ascontiguousarray(rows, np.int32)
+    tangent = HookeTangent(material.stiffness, rows, threads)
+    stress = tangent.apply(strain)
+    return Response(stress, state, None if precision is None else tangent)
