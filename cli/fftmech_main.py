@@ -14,6 +14,7 @@ SUBCOMMANDS = (
     "info",
     "plot",
     "solve",
+    "view",
 )
 """Modules of this package, each with a command of its name."""
 

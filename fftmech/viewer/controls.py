@@ -1,0 +1,158 @@
+"""The left column of the page: what is shown, and how."""
+
+from typing import Any
+
+from fftmech.viewer.session import Session
+from fftmech.viewer.stage import AXES, LOOKS
+from fftmech.viewer.state import ENDS, MAPS, MODES, ROBUST_TEXT
+
+_HELP = (
+    "Red, green and blue are the edges along x, y and z from the corner of the box. "
+    "Keys: x y z choose a slice, ← → move it; X Y Z look along an axis, H from a "
+    "corner; f field, c component (F C back), m mode. A click on a voxel probes it."
+)
+
+
+def build_controls(server: Any, session: Session) -> None:
+    """Lay out what chooses the view."""
+    from trame.widgets import html
+    from trame.widgets import vuetify3 as v3
+
+    small: dict[str, Any] = {"density": "compact", "hide_details": True}
+    v3.VSelect(v_model="field", items=("fields",), label="Field", **small)
+    with v3.VBtnToggle(
+        v_if="components.length",
+        v_model="component",
+        mandatory=True,
+        density="compact",
+        divided=True,
+        classes="mt-2",
+        style="height: 30px; flex-wrap: wrap",
+        color="primary",
+    ):
+        v3.VBtn(
+            "{{ name }}",
+            v_for="name in components",
+            key="name",
+            value=("name",),
+            size="small",
+            style="min-width: 0; padding: 0 7px; text-transform: none",
+        )
+    html.Div("Show", classes="head")
+    with v3.VBtnToggle(
+        v_model="mode",
+        mandatory=True,
+        divided=True,
+        style="height: 30px",
+        **{"color": "primary", "density": "compact"},
+    ):
+        for mode in MODES:
+            v3.VBtn(mode, value=mode, size="small", style="text-transform: none")
+    html.Div("Slices (voxel)", classes="head")
+    shape = session.subjects[0].body.grid.shape
+    for name, n, color in zip("xyz", shape, AXES, strict=True):
+        with html.Div(classes="row"):
+            v3.VCheckboxBtn(
+                v_model="planes",
+                value=name,
+                density="compact",
+                aria_label=f"show {name}",
+            )
+            html.B(
+                name,
+                style=f"color: rgb{tuple(int(255 * c) for c in color)}",
+                classes=(f"axis === '{name}' ? 'chosen' : ''",),
+            )
+            v3.VSlider(
+                v_model=f"slice_{name}",
+                min=0,
+                max=max(n - 1, 1),
+                step=1,
+                disabled=n == 1,
+                thumb_size=14,
+                track_size=3,
+                aria_label=f"slice {name}",
+                id=f"slice-{name}",
+                **small,
+            )
+            html.Span(f"{{{{ slice_{name} }}}}", classes="value")
+    if session.subjects[0].times:
+        html.Div("Time {{ time_text }}", classes="head")
+        v3.VSlider(
+            v_model="time",
+            min=0,
+            max=len(session.subjects[0].times) - 1,
+            step=1,
+            thumb_size=14,
+            track_size=3,
+            aria_label="time",
+            id="time",
+            **small,
+        )
+    with html.Div(v_if="mode !== 'slices'"):
+        html.Div("Threshold: {{ keep_text }}", classes="head")
+        v3.VRangeSlider(
+            v_model="keep",
+            min=0,
+            max=100,
+            step=1,
+            thumb_size=14,
+            track_size=3,
+            strict=True,
+            **small,
+        )
+    if "displacement" in session.fields:
+        html.Div("Deformed shape", classes="head")
+        with html.Div(classes="row"):
+            v3.VTextField(v_model="warp", label="displacement times", **small)
+            v3.VBtn(
+                "visible",
+                click=server.controller.deform,
+                size="small",
+                variant="tonal",
+                style="text-transform: none",
+            )
+    html.Div("Colours", classes="head")
+    v3.VSelect(v_model="colors", items=("maps", list(MAPS)), label="Map", **small)
+    with v3.VBtnToggle(
+        v_model="ends",
+        mandatory=True,
+        divided=True,
+        classes="mt-2",
+        style="height: 30px",
+        color="primary",
+        density="compact",
+    ):
+        for end in ENDS:
+            v3.VBtn(
+                end,
+                value=end,
+                size="small",
+                style="text-transform: none",
+                title=ROBUST_TEXT if end == "robust" else "",
+            )
+    with html.Div(v_if="ends === 'own'", classes="row mt-2"):
+        v3.VTextField(v_model="low", label="from", **small)
+        v3.VTextField(v_model="high", label="to", **small)
+    html.Div("Look from", classes="head")
+    with html.Div(classes="row"):
+        for name in LOOKS:
+            v3.VBtn(
+                name,
+                click=(server.controller.look, f"['{name}']"),
+                size="small",
+                variant="tonal",
+                style="text-transform: none; min-width: 0",
+            )
+    v3.VBtn(
+        "Save a picture",
+        click="utils.download('fftmech.png', "
+        "trigger('picture', [trame.refs.view0.getCamera()]), 'image/png')",
+        block=True,
+        size="small",
+        color="primary",
+        classes="mt-4",
+        id="save-picture",
+        style="text-transform: none",
+    )
+    html.Div(_HELP, classes="keys")

@@ -1,0 +1,157 @@
+"""What the page looks like: trame's widgets, readable at 1280x800."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fftmech.viewer.controls import build_controls
+from fftmech.viewer.session import Session
+from fftmech.viewer.stage import Stage
+
+_STYLE = """
+html { overflow: hidden !important; }
+.page { display: flex; height: 100vh; width: 100vw; background: #fff;
+  font-size: 13px; color: #222; }
+.side { overflow-y: auto; padding: 10px 14px; background: #f6f7f9; flex: none; }
+.side .v-slider { margin-inline: 2px; }
+.head { font-weight: 600; font-size: 12px; color: #44505c; margin: 10px 0 2px; }
+.views { flex: 1; display: grid; min-width: 0; gap: 2px; background: #dde1e5; }
+.view { display: flex; flex-direction: column; min-width: 0; min-height: 0;
+  background: #fff; }
+.title { text-align: center; font-size: 13px; padding: 8px 10px 2px; }
+.scene { flex: 1; min-height: 0; position: relative; }
+.bar { height: 86px; text-align: center; padding: 2px 8px 6px; }
+.bar img { height: 100%; max-width: 100%; }
+.row { display: flex; align-items: center; gap: 6px; }
+.row .v-selection-control { flex: none; width: 30px; }
+.row b { width: 14px; text-align: center; font-size: 14px; }
+.row b.chosen { text-decoration: underline; text-underline-offset: 3px; }
+.row .value { width: 34px; text-align: right; font-variant-numeric: tabular-nums; }
+table.facts { border-collapse: collapse; width: 100%; font-size: 12.5px; }
+table.facts td { padding: 2px 4px; vertical-align: top;
+  border-bottom: 1px solid #e4e7ea; overflow-wrap: anywhere; }
+table.facts td:first-child { color: #55616d; white-space: nowrap; }
+#probed td { white-space: nowrap; }
+.keys { color: #55616d; font-size: 11.5px; line-height: 1.45; margin-top: 10px; }
+.chart { width: 100%; margin-top: 8px; }
+"""
+
+# vtk.js has keys of its own, r s v w: these are others
+_KEYS = """
+window.addEventListener('keydown', (event) => {
+  const name = event.target.tagName;
+  const typed = name === 'INPUT' || name === 'TEXTAREA' || event.target.role;
+  if (typed || event.ctrlKey || event.metaKey || event.altKey) return;
+  if ('xyzXYZHcCfFm'.includes(event.key) || /^Arrow(Left|Right)$/.test(event.key))
+    window.trame.trigger('key', [event.key]);
+});
+"""
+
+
+def build_page(server: Any, stages: Sequence[Stage], session: Session) -> list[Any]:
+    """Lay out the page; return the views, one for each stage."""
+    from trame.ui.vuetify3 import VAppLayout
+    from trame.widgets import client, html
+
+    with VAppLayout(server) as layout:
+        client.Style(_STYLE)
+        client.Script(_KEYS)
+        with html.Div(classes="page"):
+            with html.Div(classes="side", style="width: 262px"):
+                build_controls(server, session)
+            columns = "1fr" if len(stages) == 1 else "1fr 1fr"
+            rows = "1fr" if len(stages) == 1 else "1fr 1fr"
+            with html.Div(
+                classes="views",
+                style=f"grid-template-columns: {columns}; grid-template-rows: {rows}",
+            ):
+                views = [_view(server, stages, n) for n in range(len(stages))]
+                if len(stages) > 1:
+                    with html.Div(
+                        classes="view", style="padding: 12px; overflow: auto"
+                    ):
+                        _facts("runs")
+            with html.Div(classes="side", style="width: 318px"):
+                _findings(len(stages) == 1)
+    layout.flush_content()
+    return views
+
+
+def _view(server: Any, stages: Sequence[Stage], number: int) -> Any:
+    from trame.widgets import html, vtk
+
+    linked = "".join(
+        f"trame.refs.view{other}.setCamera(trame.refs.view{number}.getCamera());"
+        for other in range(len(stages))
+        if other != number
+    )
+    with html.Div(classes="view"):
+        html.Div(f"{{{{ titles[{number}] }}}}", classes="title")
+        with html.Div(classes="scene"):
+            view = vtk.VtkLocalView(
+                stages[number].window,
+                ref=f"view{number}",
+                interactor_events=(
+                    "moved",
+                    ["Animation", "EndAnimation", "LeftButtonPress"],
+                ),
+                picking_modes=("picked", ["click"]),
+                Animation=linked,
+                EndAnimation=linked,
+                LeftButtonPress="trame.pressed = $event.position",
+                click=(
+                    server.controller.pick,
+                    f"[{number}, $event, trame.pressed]",
+                ),
+            )
+        with html.Div(classes="bar"):
+            html.Img(v_if=f"bars[{number}]", src=(f"bars[{number}]",), alt="colour bar")
+    return view
+
+
+def _findings(alone: bool) -> None:
+    from trame.widgets import html
+    from trame.widgets import vuetify3 as v3
+
+    tabs = ("probe", "histogram", "spectrum")
+    with v3.VTabs(v_model="tab", density="compact", grow=True, color="primary"):
+        for name in tabs:
+            v3.VTab(
+                name,
+                value=name,
+                style="text-transform: none; min-width: 0; padding: 0 6px",
+            )
+    with html.Div(v_if="tab === 'probe'", classes="mt-2"):
+        with html.Div(classes="row mb-2"):
+            html.Span("voxel")
+            for name in "xyz":
+                v3.VTextField(
+                    v_model=f"probe_{name}",
+                    label=name,
+                    type="number",
+                    density="compact",
+                    hide_details=True,
+                    min=0,
+                )
+        _facts("probed")
+    for name in tabs[1:]:
+        with html.Div(v_if=f"tab === '{name}'"):
+            html.Img(v_if=name, src=(name,), classes="chart", alt=name)
+            html.Div(
+                "Phase ids are names: choose another field.",
+                v_if=f"!{name}",
+                classes="mt-4",
+            )
+    if alone:
+        html.Div("Run", classes="head mt-4")
+        _facts("runs")
+
+
+def _facts(rows: str) -> None:
+    from trame.widgets import html
+
+    with (
+        html.Table(classes="facts", id=rows),
+        html.Tbody(),
+        html.Tr(v_for=f"(row, n) in {rows}", key="n"),
+    ):
+        html.Td("{{ cell }}", v_for="(cell, m) in row", key="m")

@@ -1,0 +1,295 @@
+"""A picture of a body without display, GPU or browser.
+
+Cells are painted by Matplotlib from the farthest to the nearest in parallel projection.
+That needs no OpenGL, of which a server or a container may have none, and every machine
+draws the same; it is right because all cells are about one voxel large.
+"""
+
+from collections.abc import Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from fftmech.errors import InputError
+from fftmech.fields import ScalarField
+from fftmech.figures import matplotlib_module, new_figure
+from fftmech.grid import Grid
+from fftmech.io.atomic import whole_file
+from fftmech.microstructure.base import Microstructure
+from fftmech.viewer.scene import colors, shade, surface
+from fftmech.viewer.state import View, color_scale
+from fftmech.viewer.subject import Subject
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DIRECTION = (1.0, -1.35, 0.85)
+"""From the body to the eye."""
+
+_DPI = 100
+_BAR = 1.35  # inches at the right, for the colour bar
+_EDGE = "0.35"
+
+
+Place = tuple[float, float, float, float]
+"""Left, bottom, width and height on the picture, parts of it."""
+
+
+class Projection(NamedTuple):
+    """Parallel projection: `right` and `up` on the picture, `near` towards the eye."""
+
+    right: np.ndarray
+    up: np.ndarray
+    near: np.ndarray
+
+    @classmethod
+    def towards(
+        cls, direction: Sequence[float], up: Sequence[float] = (0.0, 0.0, 1.0)
+    ) -> "Projection":
+        """From a direction to the eye and one that is upwards on the picture."""
+        near = np.asarray(direction, float) / np.linalg.norm(direction)
+        right = np.cross(up, near)
+        if np.linalg.norm(right) < 1e-6:
+            right = np.array([1.0, 0.0, 0.0])
+        right = right / np.linalg.norm(right)
+        return cls(right, np.cross(near, right), near)
+
+    def flat(self, points: np.ndarray) -> np.ndarray:
+        """Places on the picture, (..., 2)."""
+        return np.stack([points @ self.right, points @ self.up], axis=-1)
+
+
+class Panel(NamedTuple):
+    """A body to draw: the file, the values on it, what is written above."""
+
+    subject: Subject
+    scalar: ScalarField
+    title: str
+
+
+def draw(
+    panels: Sequence[tuple[Panel, View]],
+    size: tuple[int, int] = (1280, 800),
+    projection: Projection | None = None,
+) -> "Figure":
+    """Draw bodies side by side, each with a colour bar.
+
+    Parameters
+    ----------
+    panels
+        One or more, and what is shown of each.
+    size
+        Width and height in pixels.
+    projection
+        From where; unless given from `DIRECTION`, of a 2-D body straight on.
+
+    Raises
+    ------
+    InputError
+        Matplotlib is not installed, a picture of less than 300 or more than 8000
+        pixels.
+    """
+    check_size(size)
+    if projection is None:
+        projection = first_projection(panels[0][0].subject.body.grid)
+    figure = new_figure((size[0] / _DPI, size[1] / _DPI))
+    figure.set_dpi(_DPI)
+    share, several = 1 / len(panels), len(panels) > 1
+    for number, (panel, view) in enumerate(panels):
+        left = number * share
+        place, bar = _places(left, share, size, several)
+        _paint(figure.add_axes(place), panel, view, projection, named=several)
+        if panel.scalar.symbol != "phase":
+            side = "horizontal" if several else "vertical"
+            color_bar(figure.add_axes(bar), panel.scalar, view, side)
+        figure.text(
+            left + 0.5 * share,
+            0.955,
+            shortened(panel.title, int(share * size[0] / 8.3)),
+            ha="center",
+            va="center",
+            fontsize=10.5,
+        )
+    return figure
+
+
+def _places(
+    left: float, share: float, size: tuple[int, int], several: bool
+) -> tuple[Place, Place]:
+    """Where a body and its colour bar are: at the right of one, below several."""
+    width, height = (n / _DPI for n in size)
+    if several:
+        scene = (left + 0.1 * share, 1.1 / height, 0.8 * share, 0.9 - 1.1 / height)
+        return scene, (left + 0.12 * share, 0.75 / height, 0.76 * share, 0.16 / height)
+    bar = _BAR / width
+    tall = min(0.6, 4.2 / height)
+    margin = 1.25 / width
+    scene = (margin, 0.06, 1 - bar - margin - 0.02, 0.84)
+    return scene, (1 - bar, 0.46 - tall / 2, 0.16 * bar, tall)
+
+
+def first_projection(grid: Grid) -> Projection:
+    """From `DIRECTION`, of a 2-D body straight on."""
+    flat = [axis for axis, n in enumerate(grid.shape) if n == 1]
+    if not flat:
+        return Projection.towards(DIRECTION)
+    direction = ((1, 0, 0), (0, -1, 0), (0, 0, 1))[flat[-1]]
+    return Projection.towards(direction, (0, 1, 0) if flat[-1] == 2 else (0, 0, 1))
+
+
+def color_bar(
+    ax: Any, scalar: ScalarField, view: View, orientation: str = "vertical"
+) -> None:
+    """Draw the colour scale of values on axes of its own, with label and unit."""
+    low, high, name = color_scale(view, scalar)
+    norm = matplotlib_module("colors").Normalize(low, high)
+    inside = scalar.values[scalar.solid]
+    below, above = (inside < low).any(), (inside > high).any()
+    extend = ("neither", "max", "min", "both")[2 * below + above]
+    mappable = matplotlib_module("cm").ScalarMappable(norm, name)
+    bar = ax.figure.colorbar(mappable, cax=ax, extend=extend, orientation=orientation)
+    bar.set_label(scalar.label, fontsize=11)
+    bar.formatter.set_powerlimits((-2, 4))
+    bar.formatter.set_useMathText(True)
+    if orientation == "vertical":
+        bar.ax.yaxis.set_offset_position("left")
+
+
+def save(figure: "Figure", path: str | PathLike) -> None:
+    """Write a picture; the file appears whole.
+
+    Raises
+    ------
+    InputError
+        A name that does not end in .png.
+    """
+    check_png(path)
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, dpi=_DPI, format="png")
+
+
+def check_png(path: str | PathLike) -> None:
+    """Refuse a name that does not end in .png (InputError)."""
+    if Path(path).suffix.lower() != ".png":
+        raise InputError(f"{fspath(path)}: screenshots are PNG: end the name in .png")
+
+
+def check_size(size: tuple[int, int]) -> None:
+    """Refuse a picture of less than 300 or more than 8000 pixels (InputError)."""
+    if not all(300 <= n <= 8000 for n in size):
+        raise InputError(
+            f"size {size[0]}x{size[1]}: expected 300 to 8000 pixels, for instance "
+            "1280x800"
+        )
+
+
+def shortened(text: str, length: int) -> str:
+    """A text of at most so many characters, its end kept, for titles."""
+    return text if len(text) <= length else text[: max(length - 1, 1)] + "…"
+
+
+def _paint(
+    ax: Any, panel: Panel, view: View, projection: Projection, named: bool
+) -> None:
+    body, source = panel.subject.body, panel.subject.source
+    shown = surface(source, panel.scalar, view)
+    rgb = colors(panel.scalar, body, view, shown.voxels)
+    corners = shown.points[shown.quads]
+    if view.mode != "slices":
+        rgb = rgb * shade(shown)
+    order = np.argsort(corners.mean(axis=1) @ projection.near, kind="stable")
+    cells = matplotlib_module("collections").PolyCollection(
+        projection.flat(corners[order]),
+        facecolors=rgb[order],
+        # edges of the same colour close the seams between neighbours
+        edgecolors=rgb[order],
+        linewidths=0.3,
+        antialiaseds=False,
+        zorder=2,
+    )
+    ax.add_collection(cells)
+    _draw_box(ax, body, projection, named)
+    ax.set_aspect("equal")
+    ax.autoscale_view()
+    ax.margins(0.02)
+    ax.set_axis_off()
+
+
+def _draw_box(
+    ax: Any, body: Microstructure, projection: Projection, named: bool
+) -> None:
+    """The edges of the undeformed box, those behind the body below it.
+
+    They are named, or their lengths are written.
+    """
+    grid = body.grid
+    size, origin = np.array(grid.size), np.array(grid.origin)
+    sides = projection.near > 0
+    for axis in range(3):
+        for first in (0, 1):
+            for second in (0, 1):
+                start = np.zeros(3)
+                others = [a for a in range(3) if a != axis]
+                start[others] = first, second
+                end = start.copy()
+                end[axis] = 1
+                a, b = (projection.flat(origin + c * size) for c in (start, end))
+                behind = any(start[o] != sides[o] for o in others)
+                ax.plot(
+                    *np.transpose([a, b]),
+                    color=_EDGE,
+                    lw=0.8,
+                    alpha=0.9 if behind else 0.35,
+                    zorder=1 if behind else 3,
+                )
+    unit = body.units.get("length", "")
+    halo = matplotlib_module("patheffects").withStroke(linewidth=3, foreground="white")
+    for axis in range(3):
+        edge = _outer_edge(axis, projection)
+        if edge is None:
+            continue
+        start = np.array(edge, float)
+        end = start.copy()
+        end[axis] = 1
+        middle = projection.flat(origin + (start + end) / 2 * size)
+        centre = projection.flat(origin + size / 2)
+        away = (middle - centre) / max(float(np.linalg.norm(middle - centre)), 1e-300)
+        length = f"{size[axis]:.4g} {unit}".strip()
+        text = "xyz"[axis] if named else f"{'xyz'[axis]}: {length}"
+        ax.annotate(
+            text,
+            middle,
+            xytext=away * (12 if named else 22),
+            textcoords="offset points",
+            ha="right" if away[0] < -0.3 else "left" if away[0] > 0.3 else "center",
+            va="center",
+            fontsize=10,
+            annotation_clip=False,
+            zorder=5,
+            path_effects=[halo],
+        )
+
+
+def _outer_edge(axis: int, projection: Projection) -> list[float] | None:
+    """Beginning of the edge along an axis that is lowest, or leftmost, on the picture.
+
+    It is on the outline of the box: one of its two faces is seen, the other not. None
+    of an axis that is seen end on.
+    """
+    unit = np.eye(3)[axis]
+    if np.linalg.norm(projection.flat(unit)) < 1e-6:
+        return None
+    others = [a for a in range(3) if a != axis]
+    near = projection.near > 1e-6
+    outline = []
+    for first in (0.0, 1.0):
+        for second in (0.0, 1.0):
+            if (first == near[others[0]]) == (second == near[others[1]]):
+                continue
+            start = np.zeros(3)
+            start[others] = first, second
+            middle = projection.flat(start + unit / 2)
+            outline.append((middle[0] if axis == 2 else middle[1], start.tolist()))
+    return min(outline)[1]

@@ -1,0 +1,206 @@
+"""Surfaces that are drawn of a body, voxel by voxel, and their colours.
+
+A surface is quadrilaterals, each the face or the middle of one voxel, so that one cell
+has one colour, that of its voxel: nothing is interpolated but the displacement.
+"""
+
+import importlib
+from typing import NamedTuple
+
+import numpy as np
+
+from fftmech.colors import phase_colors
+from fftmech.discretization import discretization
+from fftmech.errors import InputError
+from fftmech.fields import ScalarField, microstructure_of
+from fftmech.grid import Grid
+from fftmech.microstructure.base import Microstructure
+from fftmech.planes import in_plane
+from fftmech.result import Result
+from fftmech.tensors import matrix_from_mandel
+from fftmech.viewer.state import View, color_scale
+
+PORE = (0.8, 0.8, 0.8)
+"""Grey of pores, which no colour map has."""
+
+SHADES = np.array([0.74, 0.87, 1.0])
+"""Brightness of faces across x, y and z."""
+
+
+class Surface(NamedTuple):
+    """Quadrilaterals of voxels.
+
+    Attributes
+    ----------
+    points
+        Corners (length units), (N, 3).
+    quads
+        Indices of each one's corners, in cyclic order, (M, 4).
+    voxels
+        Flat index in the grid of the voxel that each one belongs to, (M,).
+    """
+
+    points: np.ndarray
+    quads: np.ndarray
+    voxels: np.ndarray
+
+
+def nodes(source: Microstructure | Result, factor: float = 0.0) -> np.ndarray:
+    """Corners of the voxels of a deformed body, x + factor u, (nx+1, ny+1, nz+1, 3).
+
+    u is the total displacement; of schemes whose nodes are voxel centres it is
+    averaged onto corners.
+
+    Raises
+    ------
+    InputError
+        A microstructure that is to be deformed.
+    """
+    result = source if isinstance(source, Result) else None
+    grid = microstructure_of(source).grid
+    reference = _corners(grid)
+    if not factor:
+        return reference + grid.origin
+    if result is None:
+        raise InputError(
+            f"warp {factor:g}: this file holds a microstructure, which has no "
+            "displacement; solve it first (fftmech solve ... -o result.vtkhdf)"
+        )
+    gradient = matrix_from_mandel(result.mean_strain)
+    if result.finite is not None:
+        gradient = result.finite.mean_F - np.eye(3)
+    total = reference @ gradient.T + np.moveaxis(_fluctuation(result), 0, -1)
+    return reference + grid.origin + factor * total
+
+
+def surface(
+    source: Microstructure | Result, scalar: ScalarField, view: View
+) -> Surface:
+    """What a view shows of a body."""
+    corners = nodes(source, view.warp)
+    if view.mode == "slices":
+        return joined(
+            [
+                plane(corners, axis, view.slices[axis])
+                for axis in range(3)
+                if view.planes[axis]
+            ]
+        )
+    kept = scalar.solid.copy()
+    if view.keep is not None:
+        kept &= (view.keep[0] <= scalar.values) & (scalar.values <= view.keep[1])
+    if view.mode == "corner":
+        # the camera looks from +x, -y, +z
+        i, j, k = view.slices
+        kept[i:, : j + 1, k:] = False
+    return skin(corners, kept)
+
+
+def plane(corners: np.ndarray, axis: int, index: int) -> Surface:
+    """The middle of the layer of voxels `index` across an axis."""
+    a, b = (np.take(corners, index + n, axis) for n in (0, 1))
+    points = (a + b) / 2
+    rows, columns = points.shape[0] - 1, points.shape[1] - 1
+    shape = tuple(n - 1 for n in corners.shape[:3])
+    places = np.arange(np.prod(shape)).reshape(shape)
+    first = (np.arange(rows)[:, None] * (columns + 1) + np.arange(columns)).ravel()
+    around = np.array([0, columns + 1, columns + 2, 1])
+    return Surface(
+        points.reshape(-1, 3),
+        first[:, None] + around,
+        np.take(places, index, axis).ravel(),
+    )
+
+
+def skin(corners: np.ndarray, kept: np.ndarray) -> Surface:
+    """The faces of kept voxels towards voxels that are not, and the outside."""
+    strides = np.array(
+        [corners.shape[1] * corners.shape[2], corners.shape[2], 1], dtype=np.int64
+    )
+    quads, voxels = [], []
+    padded = np.pad(kept, 1)
+    inner = (slice(1, -1),) * 3
+    for axis in range(3):
+        u, v = (strides[a] for a in in_plane(axis))
+        around = np.array([0, u, u + v, v])
+        for side in (0, 1):
+            beyond = list(inner)
+            beyond[axis] = slice(2, None) if side else slice(0, -2)
+            place = np.argwhere(kept & ~padded[tuple(beyond)])
+            quads.append((place @ strides + side * strides[axis])[:, None] + around)
+            voxels.append(np.ravel_multi_index(tuple(place.T), kept.shape))
+    used, renumbered = np.unique(np.concatenate(quads), return_inverse=True)
+    return Surface(
+        corners.reshape(-1, 3)[used],
+        renumbered.reshape(-1, 4),
+        np.concatenate(voxels),
+    )
+
+
+def joined(parts: list[Surface]) -> Surface:
+    """Several surfaces as one."""
+    if not parts:
+        return Surface(np.zeros((0, 3)), np.zeros((0, 4), int), np.zeros(0, int))
+    starts = np.cumsum([0, *(len(part.points) for part in parts[:-1])])
+    return Surface(
+        np.concatenate([part.points for part in parts]),
+        np.concatenate([p.quads + s for p, s in zip(parts, starts, strict=True)]),
+        np.concatenate([part.voxels for part in parts]),
+    )
+
+
+def shade(shown: Surface) -> np.ndarray:
+    """How bright the faces of a skin are by their direction, so that it has a shape.
+
+    n_x^2 s_x + n_y^2 s_y + n_z^2 s_z with the normal n: opposite faces are equal, and
+    no light moves with the eye. Shape (M, 1).
+    """
+    corners = shown.points[shown.quads]
+    normal = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
+    length = np.linalg.norm(normal, axis=1, keepdims=True)
+    square = (normal / np.where(length > 0, length, 1)) ** 2
+    return (square @ SHADES)[:, None]
+
+
+def colors(
+    scalar: ScalarField, body: Microstructure, view: View, voxels: np.ndarray
+) -> np.ndarray:
+    """RGB of voxels, 0 to 1, shape (M, 3).
+
+    Raises
+    ------
+    InputError
+        Matplotlib is not installed.
+    """
+    values = scalar.values.ravel()[voxels]
+    if scalar.symbol == "phase":
+        return np.array(phase_colors(body))[np.searchsorted(body.phases, values)]
+    low, high, name = color_scale(view, scalar)
+    try:
+        colormaps = importlib.import_module("matplotlib").colormaps
+    except ImportError:
+        raise InputError(
+            "the viewer needs Matplotlib, which is not installed; "
+            'pip install "fftmech[view]"'
+        ) from None
+    rgb = colormaps[name]((values - low) / (high - low))[:, :3]
+    return np.where(scalar.solid.ravel()[voxels, None], rgb, PORE)
+
+
+def _corners(grid: Grid) -> np.ndarray:
+    """Corners of voxels from that of the box, (nx+1, ny+1, nz+1, 3)."""
+    axes = (np.arange(n + 1) * h for n, h in zip(grid.shape, grid.h, strict=True))
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+
+
+def _fluctuation(result: Result) -> np.ndarray:
+    """Displacement fluctuation at the corners, (3, nx+1, ny+1, nz+1)."""
+    u, shape = result.displacement, result.microstructure.grid.shape
+    if discretization(result.scheme).nodes != "centers":
+        more = [(0, n + 1 - m) for n, m in zip(shape, u.shape[1:], strict=True)]
+        return np.pad(u, [(0, 0), *more], mode="wrap")
+    u = np.pad(u, [(0, 0), (1, 1), (1, 1), (1, 1)], mode="wrap")
+    for axis in (1, 2, 3):
+        n = u.shape[axis]
+        u = (u.take(range(n - 1), axis) + u.take(range(1, n), axis)) / 2
+    return u
