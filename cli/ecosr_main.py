@@ -10,6 +10,7 @@ SUBCOMMANDS = {
     "evaluate": "evaluate",
     "fit": "fit",
     "predict": "predict",
+    "serve": "serve",
     "tune": "tune",
 }
 """Modules of this package by the names of their commands."""

@@ -1,0 +1,160 @@
+"""What /openapi.json says of each route, with examples."""
+
+from typing import Any
+
+_REFUSAL = {
+    "error": "the body is no HDF5 file",
+    "expected": "HDF5 from its first byte on",
+    "mend": "write the body again with fftmech convert",
+}
+_MEANS = {
+    "mean_strain": {"xx": 1e-3, "yy": 0, "zz": 0, "yz": 0, "xz": 0, "xy": 0},
+    "mean_stress": {"xx": 0.26, "yy": 0.12, "zz": 0.12, "yz": 0, "xz": 0, "xy": 0},
+    "energy": 1.3e-4,
+    "voxels": 32768,
+    "time": {"setup": 0.003, "compile": 0.0, "solve": 0.23},
+}
+_PREDICTED = {
+    "model": "run",
+    **_MEANS,
+    "certificate": {"relative": 0.007, "gap": 6.4e-9, "reason": ""},
+    "certificates": [0.05, 0.02, 0.01, 0.007],
+}
+_SOLVED = {
+    "status": "converged",
+    "iterations": 12,
+    "residual": 4.4e-07,
+    "scheme": "rotated",
+    **_MEANS,
+    "certificate": {"relative": 2.2e-07, "gap": 6.1e-18, "reason": ""},
+}
+_JOB = {
+    "id": "2rO0vJpLxq1nW5kT0a6p3Q",
+    "kind": "solve",
+    "state": "running",
+    "seconds": 1.2,
+    "progress": {"iteration": 7, "residual": 3.1e-4},
+    "href": "/jobs/2rO0vJpLxq1nW5kT0a6p3Q",
+}
+_JSON = "application/json"
+_FILE = "application/x-hdf5"
+
+
+def _content(example: Any, text: str) -> dict[str, Any]:
+    return {"description": text, "content": {_JSON: {"example": example}}}
+
+
+_ERRORS = {
+    status: _content(_REFUSAL, text)
+    for status, text in (
+        (401, "No token"),
+        (404, "No such model or job"),
+        (408, "The body came too slowly"),
+        (413, "Too many bytes or voxels"),
+        (422, "A body or an option that makes no sense"),
+        (429, "Too many requests from this address; Retry-After"),
+        (503, "The queue is full, or the server is stopping; Retry-After"),
+    )
+}
+
+
+def _query(name: str, kind: str, text: str, example: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "query",
+        "schema": {"type": kind},
+        "description": text,
+        "example": example,
+    }
+
+
+_ASKED = [
+    _query("model", "string", "Name of the model; the first one if left out", "run"),
+    _query("strain", "string", "Mean strain, IJ=VALUE; may be repeated", "xx=1e-3"),
+    _query("stress", "string", "Mean stress, IJ=VALUE; may be repeated", "yy=0"),
+    _query("uniaxial", "string", "This strain, other mean stresses zero", "zz=1e-3"),
+    _query("res", "string", "Resample the body to N voxels, or NX,NY,NZ", "32"),
+    _query("wait", "number", "Seconds to wait before it becomes a job, 0 to 60", 5),
+    _query("options", "string", "All of these as JSON", '{"strain": {"xx": 1e-3}}'),
+]
+_METHOD = [
+    _query("scheme", "string", "Discretization; the model's if left out", "rotated"),
+    _query("tolerance", "number", "Relative equilibrium residual", 1e-6),
+    _query("max_iterations", "integer", "Iterations at most", 1000),
+    _query("precision", "string", "double or single", "double"),
+]
+_BODY = {
+    "required": True,
+    "description": "A microstructure: HDF5 as it is, or any file that `fftmech "
+    "convert` reads as the field `file` of a form, with `materials` (TOML) and "
+    "`options` (JSON) where they are needed.",
+    "content": {
+        _FILE: {"schema": {"type": "string", "format": "binary"}},
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "file": {"type": "string", "format": "binary"},
+                    "materials": {"type": "string", "format": "binary"},
+                    "options": {"type": "string"},
+                },
+            },
+            "example": {"options": '{"strain": {"xx": 1e-3}}'},
+        },
+    },
+}
+
+
+def _work(summary: str, example: Any, more: list[dict[str, Any]]) -> dict[str, Any]:
+    done = {
+        "description": "VTKHDF, or with Accept: application/json its summary",
+        "content": {
+            _FILE: {"schema": {"type": "string", "format": "binary"}},
+            _JSON: {"example": example},
+        },
+    }
+    return {
+        "summary": summary,
+        "responses": {
+            200: done,
+            202: _content(_JOB, "Not done in `wait` seconds: a job"),
+            **_ERRORS,
+        },
+        "openapi_extra": {"requestBody": _BODY, "parameters": [*_ASKED, *more]},
+    }
+
+
+HEALTH: dict[str, Any] = {
+    "summary": "Whether the server works",
+    "responses": {200: _content({"status": "ok", "waiting": 0, "jobs": 0}, "It does")},
+}
+MODELS: dict[str, Any] = {
+    "summary": "The models: scheme, resolution, training data, errors",
+    "responses": {
+        200: _content(
+            {"models": [{"name": "run", "model": "p-eco-iterated"}]}, "All of them"
+        )
+    },
+}
+PREDICT = _work("Predict the fields of a body", _PREDICTED, [])
+SOLVE = _work("Solve the same with the solver", _SOLVED, _METHOD)
+JOB: dict[str, Any] = {
+    "summary": "How far a job is",
+    "responses": {200: _content(_JOB, "Its state and progress"), 404: _ERRORS[404]},
+}
+RESULT: dict[str, Any] = {
+    "summary": "The result of a job that is done, VTKHDF",
+    "responses": {
+        200: {"description": "VTKHDF", "content": {_FILE: {}}},
+        404: _ERRORS[404],
+        409: _content(_REFUSAL, "It is not done"),
+    },
+}
+CANCEL: dict[str, Any] = {
+    "summary": "Cancel a job, or remove one that has ended",
+    "responses": {
+        200: _content({**_JOB, "state": "cancelled"}, "What it was"),
+        404: _ERRORS[404],
+    },
+}

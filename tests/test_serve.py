@@ -1,0 +1,392 @@
+"""A served model: equal to the command line, together as alone, jobs, a soft end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("fastapi")
+pytest.importorskip("uvicorn")
+pytest.importorskip("python_multipart")
+
+from click.testing import CliRunner  # noqa: E402
+from doomed_tasks import dies, sleeps, takes  # noqa: E402
+from served import HDF5, JSON, Served, form, until  # noqa: E402
+from small_runs import as_options, refused, run, tiny  # noqa: E402
+
+from ecosurrogate.checkpoint import load_model  # noqa: E402
+from ecosurrogate.client import Client, Refused  # noqa: E402
+from ecosurrogate.predict import predict  # noqa: E402
+from ecosurrogate.server import predictor  # noqa: E402
+from ecosurrogate.server.gate import Limits  # noqa: E402
+from ecosurrogate.server.helper import Broken, Cancelled, Helper  # noqa: E402
+from ecosurrogate.server.predictor import Full, Predictor, predict_together  # noqa: E402
+from ecosurrogate.server.refusal import Refusal  # noqa: E402
+from fftmech import Load, io, read_result  # noqa: E402
+from fftmech.microstructure import polycrystal  # noqa: E402
+from fftmech_cli import fftmech_main  # noqa: E402
+
+FIELDS = ("strain", "stress", "displacement", "energy_density")
+FAST = Limits(rate=1e6)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, grains8, one_thread):
+    """Two trained models and two bodies."""
+    folder = tmp_path_factory.mktemp("served")
+    for model in ("p-eco-iterated", "s-eco"):
+        settings = tiny(model=model, steps=2, validate_every=2)
+        run(f"fit {grains8} -o {folder / model} {as_options(settings)}")
+    io.write(folder / "micro.h5", polycrystal(8, 4, seed=5))
+    io.write(folder / "large.h5", polycrystal(48, 9, seed=5))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def body(folder):
+    return (folder / "micro.h5").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def served(folder):
+    runs = {name: folder / name for name in ("p-eco-iterated", "s-eco")}
+    with Served(runs, limits=FAST) as served:
+        yield served
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Set it, and predictions go on; sizes of the batches so far."""
+    go, sizes = threading.Event(), []
+
+    def waiting(model, card, bodies, loads, device):
+        sizes.append(len(bodies))
+        assert go.wait(20)
+        return predict_together(model, card, bodies, loads, device)
+
+    monkeypatch.setattr(predictor, "predict_together", waiting)
+    yield go, sizes
+    go.set()
+
+
+def ask_many(served, body, count, path="/predict"):
+    """Answers to as many clients at once, in the order in which they come."""
+    answers = []
+
+    def one():
+        answers.append(served.json("POST", path, body, {**HDF5, **JSON}))
+
+    threads = [threading.Thread(target=one) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    return threads, answers
+
+
+def test_a_prediction_is_that_of_the_command_line_bit_for_bit(folder, served, body):
+    for name, load in (
+        ("p-eco-iterated", "--strain xx=1e-3 --stress yy=0"),
+        ("s-eco", ""),
+    ):
+        out = folder / f"{name}.vtkhdf"
+        run(f"predict {folder / name} {folder}/micro.h5 {load} -o {out} --force")
+        query = load.replace("--", "").replace(" stress", "&stress").replace(" ", "=")
+        status, headers, content = served.post(f"/predict?model={name}&{query}", body)
+        assert status == 200 and headers["Content-Type"] == "application/x-hdf5"
+        (folder / "got.vtkhdf").write_bytes(content)
+        expected, got = read_result(out), read_result(folder / "got.vtkhdf")
+        for field in FIELDS:
+            assert np.abs(getattr(got, field)).max() > 0
+            assert getattr(got, field).tobytes() == getattr(expected, field).tobytes()
+        assert got.certificate == expected.certificate
+        assert got.residuals == expected.residuals
+
+
+def test_bodies_together_are_predicted_as_each_alone_but_for_rounding(folder):
+    for name in ("p-eco-iterated", "s-eco"):
+        model, card = load_model(folder / name)
+        bodies = [polycrystal(8, 4, seed=k) for k in range(3)]
+        loads = [Load.uniaxial("xx", (k + 1) * 1e-3) for k in range(3)]
+        together = predict_together(model, card, bodies, loads)
+        for got, one, load in zip(together, bodies, loads, strict=True):
+            expected = predict(model, card, one, load)
+            for field in FIELDS:
+                a, b = getattr(got, field), getattr(expected, field)
+                assert abs(a - b).max() < 1e-4 * abs(b).max() > 0
+            np.testing.assert_allclose(
+                got.certificate["relative"], expected.certificate["relative"], rtol=1e-3
+            )
+
+
+def test_what_waits_is_answered_together(served, body, held):
+    go, sizes = held
+    threads, answers = ask_many(served, body, 6, "/predict?wait=20")
+    until(lambda: sizes and served.service.predictor.waiting == 5)
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert sizes == [1, 5] and [status for status, _ in answers] == [200] * 6
+    energies = [answer["energy"] for _, answer in answers]
+    np.testing.assert_allclose(energies, energies[0], rtol=1e-5)
+
+
+def test_a_body_that_cannot_be_predicted_does_not_spoil_the_others(folder, monkeypatch):
+    # a load of zero is found when the batch is made
+    service = Predictor({"run": folder / "p-eco-iterated"})
+    micro, load = polycrystal(8, 4), Load({"xx": 1e-3})
+    asked = [service.ask("run", micro, case) for case in (load, load.scaled(0), load)]
+    service.start()
+    assert asked[0].result(20).status == asked[2].result(20).status == "predicted"
+    assert "load of zero" in str(asked[1].exception(20))
+    service.end()
+
+
+def test_a_full_queue_is_503_with_the_time_to_wait(folder, body, request):
+    with Served({"run": folder / "s-eco"}, queue=2, limits=FAST) as served:
+        go, _ = request.getfixturevalue("held")
+        threads, answers = ask_many(served, body, 2, "/predict?wait=20")
+        until(lambda: len(served.service.jobs.running) == 2)
+        status, headers, text = served.post("/predict", body)
+        assert status == 503 and int(headers["Retry-After"]) > 0
+        assert json.loads(text)["error"] == "the queue is full"
+        go.set()
+        for thread in threads:
+            thread.join()
+        assert [status for status, _ in answers] == [200, 200]
+        assert served.post("/predict", body)[0] == 200
+
+
+def test_the_queue_of_the_models_is_bounded(folder):
+    service = Predictor({"run": folder / "s-eco"}, queue=2)
+    micro, load = polycrystal(8, 4), Load.uniaxial("xx", 1e-3)
+    first, _ = (service.ask("run", micro, load) for _ in range(2))
+    with pytest.raises(Full):
+        service.ask("run", micro, load)
+    first.cancel()
+    service.ask("run", micro, load)
+    service.end()
+
+
+def test_a_solve_is_that_of_the_command_line(folder, served, body):
+    done = CliRunner().invoke(
+        fftmech_main.main,
+        f"solve {folder}/micro.h5 --strain xx=1e-3 -o {folder}/s.vtkhdf --json".split(),
+    )
+    expected = json.loads(done.stdout)
+    status, got = served.json("POST", "/solve?strain=xx=1e-3", body, {**HDF5, **JSON})
+    assert status == 200
+    assert got["status"] == "converged" and got["iterations"] == expected["iterations"]
+    for name in ("mean_stress", "mean_strain"):
+        for component, value in expected[name].items():
+            assert got[name][component] == pytest.approx(value, rel=1e-9, abs=1e-12)
+    status, _, content = served.post("/solve?strain=xx=1e-3", body)
+    (folder / "solved.vtkhdf").write_bytes(content)
+    assert read_result(folder / "solved.vtkhdf").converged
+
+
+def test_a_solve_that_does_not_converge_is_refused(served, body):
+    status, said = served.json("POST", "/solve?max_iterations=1", body, HDF5)
+    assert status == 422 and "not converged" in said["error"]
+
+
+def test_long_work_is_a_job_with_progress_that_can_be_cancelled(folder, served):
+    large = (folder / "large.h5").read_bytes()
+    path = "/solve?wait=0&tolerance=1e-12&solver=basic"
+    assert served.json("POST", path, large, HDF5)[0] == 422
+    path = path.removesuffix("&solver=basic") + "&scheme=fourier&max_iterations=100000"
+    status, headers, text = served.post(path, large)
+    job = json.loads(text)
+    place = headers["Location"]
+    assert status == 202 and place == job["href"] and job["kind"] == "solve"
+    until(lambda: served.json("GET", place)[1]["state"] == "running")
+    progress = served.json("GET", place)[1]["progress"]
+    assert progress["iteration"] >= 1 and progress["residual"] > 0
+    assert served.ask("GET", f"{place}/result")[0] == 409
+    status, job = served.json("DELETE", place)
+    assert status == 200 and job["state"] == "cancelled"
+    assert served.json("GET", place)[1]["state"] == "cancelled"
+    served.ask("DELETE", place)
+    assert served.ask("GET", place)[0] == 404
+    # the process that was ended is replaced
+    body = (folder / "micro.h5").read_bytes()
+    assert served.post("/solve?wait=30", body)[0] == 200
+    until(lambda: not list(served.service.folder.iterdir()))
+
+
+def test_a_prediction_that_is_cancelled_leaves_the_queue(served, body, held):
+    go, sizes = held
+    places = [served.post("/predict?wait=0", body)[1]["Location"] for _ in range(3)]
+    until(lambda: served.service.predictor.waiting == 2)
+    assert served.json("DELETE", places[1])[1]["state"] == "cancelled"
+    until(lambda: served.service.predictor.waiting == 1)
+    go.set()
+    until(lambda: served.json("GET", places[2])[1]["state"] == "done")
+    status, _, content = served.ask("GET", f"{places[2]}/result")
+    assert status == 200 and content.startswith(b"\x89HDF")
+    summary = served.json("GET", places[2])[1]["summary"]
+    assert summary["voxels"] == 512 and summary["certificate"]["relative"] > 0
+    assert sizes == [1, 1]
+    for place in places:
+        served.ask("DELETE", place)
+
+
+def test_the_client_predicts_solves_and_says_why_not(folder, served, body):
+    client = Client(served.address)
+    assert [m["name"] for m in client.models()] == ["p-eco-iterated", "s-eco"]
+    fields = {}
+    for name in ("predict", "solve"):
+        # the second one becomes a job
+        options = {"strain": "xx=1e-3", "wait": 10 if name == "predict" else 0}
+        path = folder / f"client-{name}.vtkhdf"
+        path.write_bytes(getattr(client, name)(body, **options))
+        fields[name] = read_result(path).stress
+    error = abs(fields["predict"] - fields["solve"]).max()
+    assert 0 < error < 0.5 * abs(fields["solve"]).max()
+    with pytest.raises(Refused, match="no HDF5"):
+        client.predict(b"noise")
+
+
+def test_models_and_health_say_what_is_served(served):
+    models = served.json("GET", "/models")[1]["models"]
+    assert models[0]["scheme"] == "rotated" and models[0]["sees_load"]
+    assert models[0]["trained_on"]["train"] == 5 and models[1]["parameters"] > 100
+    assert models[0]["validation"]["stress"] > 0 and models[0]["test"] is None
+    status, health = served.json("GET", "/health")
+    assert status == 200 and health["status"] == "ok" and health["jobs"] == 0
+
+
+def test_every_route_is_described_with_an_example(served):
+    document = served.json("GET", "/openapi.json")[1]
+    assert {"/health", "/models", "/predict", "/solve", "/jobs/{name}"} <= {
+        *document["paths"]
+    }
+    for path in ("/predict", "/solve"):
+        answers = document["paths"][path]["post"]["responses"]
+        assert answers["200"]["content"]["application/json"]["example"]["voxels"]
+        assert {"202", "401", "413", "422", "503"} <= {*answers}
+
+
+def test_a_form_takes_any_format_with_materials_and_options(served):
+    materials = "[default]\ncubic = { C11 = 204.6, C12 = 137.7, C44 = 126.2 }\n"
+    ids = np.arange(64).reshape(4, 4, 4) % 2
+    options = json.dumps({"strain": {"xx": 1e-3}, "shape": [4, 4, 4], "dtype": "uint8"})
+    content, headers = form(
+        "../../a.raw", ids.astype("u1").tobytes(), materials=materials, options=options
+    )
+    status, said = served.json("POST", "/predict", content, {**headers, **JSON})
+    assert status == 200 and said["voxels"] == 64
+    # a homogeneous body
+    assert said["mean_stress"]["xx"] == pytest.approx(0.2046, rel=1e-5)
+
+
+def test_a_token_is_asked_for_where_there_is_one(folder, body):
+    token = "0123456789abcdef"
+    runs = {"run": folder / "s-eco"}
+    with Served(runs, token=token, local=False, limits=FAST) as served:
+        assert served.ask("GET", "/health")[0] == 200
+        for headers in ({}, {"Authorization": "Bearer 0123"}, {"Authorization": token}):
+            status, answered, text = served.ask("GET", "/models", None, headers)
+            assert status == 401 and answered["WWW-Authenticate"] == "Bearer"
+            assert token not in text.decode() and "token" in json.loads(text)["error"]
+        assert Client(served.address, token).predict(body).startswith(b"\x89HDF")
+
+
+def test_too_many_requests_are_429(folder):
+    with Served({"run": folder / "s-eco"}, limits=Limits(rate=2)) as served:
+        statuses = [served.ask("GET", "/health")[0] for _ in range(8)]
+        assert statuses[:4] == [200] * 4 and 429 in statuses
+        until(lambda: served.ask("GET", "/health")[0] == 200)
+
+
+def test_a_process_that_is_lost_late_or_greedy_is_refused_and_replaced():
+    helper = Helper(2**28)
+    try:
+        assert helper.call(takes, 2**20, seconds=60) == 2**20
+        with pytest.raises(Broken, match="MemoryError"):
+            helper.call(takes, 2**30, seconds=60)
+        with pytest.raises(Refusal, match="lost"):
+            helper.call(dies, seconds=60)
+        seen = []
+        with pytest.raises(Refusal, match="more than 0.3 s"):
+            helper.call(sleeps, seconds=0.3, report=seen.append)
+        assert seen == [{"asleep": True}]
+        stop = threading.Event()
+        stop.set()
+        with pytest.raises(Cancelled):
+            helper.call(sleeps, seconds=60, cancelled=stop)
+        assert helper.call(takes, 2**20, seconds=60) == 2**20
+    finally:
+        helper.end()
+
+
+def test_other_addresses_need_a_token_and_runs_have_to_be_there(folder, tmp_path):
+    assert "--token" in refused(f"serve {folder}/s-eco --host 0.0.0.0")
+    assert "characters" in refused(f"serve {folder}/s-eco --token abc")
+    assert "no run there" in refused(f"serve {tmp_path}/none --port 0")
+    assert "one name" in refused(f"serve {folder}/s-eco {folder}/s-eco")
+
+
+@pytest.fixture
+def process(folder, tmp_path):
+    """The command in a process of its own, and its port."""
+    command = [sys.executable, "-m", "fftmech_cli.ecosr_main", "serve"]
+    with subprocess.Popen(
+        [*command, str(folder / "p-eco-iterated"), "--port", "0"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path)},
+    ) as process:
+        line = process.stderr.readline()
+        assert line.startswith("serving p-eco-iterated at http://127.0.0.1:"), line
+        yield process, Client(line.split()[-1])
+        process.kill()
+
+
+def test_sigterm_finishes_what_was_begun_and_takes_no_more(
+    folder, process, body, tmp_path
+):
+    server, client = process
+    large = (folder / "large.h5").read_bytes()
+    job = json.loads(client.ask("POST", "/solve?wait=0&tolerance=1e-9", large))
+    server.send_signal(signal.SIGTERM)
+    until(lambda: json.loads(client.ask("GET", "/health"))["status"] == "stopping")
+    with pytest.raises(Refused) as refusal:
+        client.predict(body)
+    assert refusal.value.status == 503
+
+    def ended():
+        nonlocal job
+        job = json.loads(client.ask("GET", job["href"]))
+        return job["state"] == "done"
+
+    until(ended, 60)
+    assert client.ask("GET", job["result"]).startswith(b"\x89HDF")
+    assert server.wait(20) == 0 and server.stderr.read() == ""
+    assert not list(tmp_path.glob("ecosr-serve-*"))
+
+
+def test_a_server_that_is_killed_leaves_no_process_and_no_file(
+    folder, process, tmp_path
+):
+    import psutil
+
+    server, client = process
+    children = psutil.Process(server.pid).children(recursive=True)
+    assert children
+    large = (folder / "large.h5").read_bytes()
+    client.ask("POST", "/solve?wait=0&tolerance=1e-9", large)
+    server.kill()
+    server.wait()
+    until(lambda: not any(child.is_running() for child in children), 60)
+    (left,) = tmp_path.glob("ecosr-serve-*")
+    assert not list(left.rglob("*.vtkhdf"))
+    # the next one removes it
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    program = "from ecosurrogate.server.scratch import own_folder as f; f().rmdir()"
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+    assert not left.exists()

@@ -1,0 +1,188 @@
+"""The server refuses what is hostile, in one line, and serves on."""
+
+import json
+import socket
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("fastapi")
+pytest.importorskip("uvicorn")
+pytest.importorskip("python_multipart")
+
+import hostile_bodies as hostile  # noqa: E402
+from served import HDF5, JSON, Served, until  # noqa: E402
+from small_runs import as_options, run, tiny  # noqa: E402
+
+from ecosurrogate.server.gate import Limits  # noqa: E402
+from ecosurrogate.server.guard import check_hdf5  # noqa: E402
+from fftmech import Load, read, solve, write_result  # noqa: E402
+
+VOXELS = 4096
+LIMITS = Limits(body=2**21, upload=0.6, rate=1e6)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, grains8):
+    folder = tmp_path_factory.mktemp("hostile")
+    run(f"fit {grains8} -o {folder}/run {as_options(tiny(steps=2))}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(folder):
+    return hostile.good(folder)
+
+
+@pytest.fixture(scope="module")
+def served(folder, one_thread):
+    before = tempfile.tempdir
+    tempfile.tempdir = str(folder)
+    with Served({"run": folder / "run"}, voxels=VOXELS, limits=LIMITS) as served:
+        yield served
+    tempfile.tempdir = before
+    assert not list(folder.glob("ecosr-serve-*"))
+
+
+@pytest.fixture(scope="module")
+def energy(served, whole):
+    return served.json("POST", "/predict", whole, {**HDF5, **JSON})[1]["energy"]
+
+
+@pytest.fixture
+def refused(served, whole, energy):
+    """Check an answer, and that the server goes on as if nothing had been."""
+
+    def check(status, text):
+        assert 400 <= status < 500, (status, text)
+        assert text.endswith(b"}\n") and text.count(b"\n") == 1, text
+        said = json.loads(text)
+        assert [*said] == ["error", "expected", "mend"] and all(said.values()), said
+        assert not any(part in str(said) for part in ("Traceback", "/tmp")), said
+        assert str(served.service.folder) not in str(said)
+        jobs = served.service.folder
+        until(lambda: not list(jobs.iterdir()), 5)
+        right = served.json("POST", "/predict", whole, {**HDF5, **JSON})
+        assert right[0] == 200 and right[1]["energy"] == energy
+        return said
+
+    return check
+
+
+def names(make):
+    """Names for parameters: the bodies need a good one, which is made later."""
+    with tempfile.TemporaryDirectory() as folder:
+        return list(make(hostile.good(Path(folder))))
+
+
+@pytest.mark.parametrize("name", names(hostile.posted_bodies))
+def test_a_hostile_body_is_refused_in_one_line(served, whole, refused, name):
+    status, _, text = served.post("/predict", hostile.posted_bodies(whole)[name])
+    refused(status, text)
+
+
+@pytest.mark.parametrize("name", names(hostile.forms))
+def test_a_hostile_form_is_refused_in_one_line(served, whole, refused, name):
+    body, headers = hostile.forms(whole)[name]
+    status, _, text = served.ask("POST", "/predict", body, headers)
+    refused(status, text)
+
+
+@pytest.mark.parametrize("name", hostile.queries())
+def test_a_hostile_query_is_refused_in_one_line(served, whole, refused, name):
+    query = hostile.queries()[name]
+    status, _, text = served.post(f"/predict?{query}", whole)
+    refused(status, text)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/predict", {}, 405),
+        ("PUT", "/models", {}, 405),
+        ("GET", "/nothing", {}, 404),
+        ("GET", "/../../../etc/passwd", {}, 404),
+        ("GET", "/%2e%2e/%2e%2e/etc/passwd", {}, 404),
+        ("GET", "/jobs/..%2f..%2fetc", {}, 404),
+        ("DELETE", "/jobs/nothing", {}, 404),
+        ("POST", "/predict", {"Content-Type": "text/html"}, 415),
+        ("POST", "/predict", {**HDF5, "Accept": "image/png"}, 406),
+        ("GET", "/health", {"Host": "evil.example"}, 403),
+        ("GET", "/models", {"Origin": "https://evil.example"}, 403),
+        ("POST", "/predict", {**HDF5, "Content-Length": "99999999999999"}, 413),
+    ],
+)
+def test_a_request_that_does_not_fit_is_refused(
+    served, refused, method, path, headers, status
+):
+    got, answered, text = served.ask(method, path, None, headers)
+    assert got == status and refused(got, text)
+    assert not any(name.lower().startswith("access-control") for name in answered)
+
+
+def test_more_bytes_than_allowed_are_not_kept(served, refused):
+    parts = (bytes(2**16) for _ in range(64))
+    status, _, text = served.post("/predict", parts)
+    assert status == 413 and "bytes" in refused(status, text)["expected"]
+
+
+def test_a_slow_body_is_given_up(served, refused):
+    def trickle():
+        for _ in range(40):
+            yield b"\x89"
+            time.sleep(0.05)
+
+    started = time.monotonic()
+    status, _, text = served.post("/predict", trickle())
+    assert status == 408 and time.monotonic() - started < 5
+    refused(status, text)
+
+
+def test_a_client_that_leaves_in_the_middle_leaves_nothing(served, whole, energy):
+    head = (
+        f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n"
+        f"Content-Type: application/x-hdf5\r\nContent-Length: {len(whole)}\r\n\r\n"
+    )
+    for part in (0, 1, len(whole) // 2):
+        with socket.create_connection(("127.0.0.1", served.port)) as client:
+            client.sendall(head.encode() + whole[:part])
+    until(lambda: not list(served.service.folder.iterdir()))
+    right = served.json("POST", "/predict", whole, {**HDF5, **JSON})
+    assert right[1]["energy"] == energy
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_a_body_with_bytes_changed_is_never_a_mistake_of_the_server(
+    served, whole, energy, seed
+):
+    rng = np.random.default_rng(seed)
+    changed = np.frombuffer(whole, np.uint8).copy()
+    places = rng.integers(8, len(changed), 1 << (seed % 8))
+    changed[places] = rng.integers(0, 256, len(places))
+    status, _, text = served.post("/predict", changed.tobytes(), **JSON)
+    assert status == 200 or 400 <= status < 500, text
+    right = served.json("POST", "/predict", whole, {**HDF5, **JSON})
+    assert right[1]["energy"] == energy
+
+
+def test_there_are_sixty_hostile_bodies_and_more(whole):
+    assert len(hostile.posted_bodies(whole)) + len(hostile.forms(whole)) >= 120
+
+
+def test_files_that_are_right_pass_the_guard(folder, grains8, whole, data):
+    sample = next(grains8.glob("samples/*.h5"))
+    good = folder / "good.h5"
+    packed = folder / "packed.h5"
+    ids = np.zeros((16, 16, 16), "u2")
+    how = {"compression": "gzip", "shuffle": True, "chunks": (8, 8, 8)}
+    packed.write_bytes(
+        hostile.instead(lambda f: f.create_dataset("phase", data=ids, **how))
+    )
+    result = folder / "result.vtkhdf"
+    write_result(result, solve(read(good), Load({"xx": 1e-3})))
+    for path in (good, packed, result, sample, data / "measured.dream3d"):
+        check_hdf5(path, 2**18)
