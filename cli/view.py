@@ -91,7 +91,7 @@ def view(
     fftmech view prediction.vtkhdf solution.vtkhdf --field stress --component xx
     fftmech view result.vtkhdf --warp 100 --screenshot body.png
     """
-    from fftmech.viewer.session import Session
+    from fftmech.viewer.exhibit import Exhibit
 
     if len(files) > 2:
         raise InputError(f"{len(files)} files: expected one, or two to compare")
@@ -101,11 +101,11 @@ def view(
         check_png(screenshot)
         check_size(size)
         check_output(screenshot, force)
-    session = Session.open(files, field, component, mode=mode, warp=warp)
+    exhibit = Exhibit.open(files, field, component, mode=mode, warp=warp)
     if screenshot is not None:
-        save(session.picture(size), screenshot)
+        save(exhibit.picture(size), screenshot)
         click.echo(f"wrote {screenshot}")
         return
     from fftmech.viewer.app import serve
 
-    serve(session, host, port, open_browser=not no_browser, say=click.echo)
+    serve(exhibit, host, port, open_browser=not no_browser, say=click.echo)

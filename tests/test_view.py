@@ -15,10 +15,10 @@ from fftmech import Grid, InputError, Load, March, Microstructure, io
 from fftmech.io.series import write_series
 from fftmech.materials.plasticity import Plasticity
 from fftmech.path import Path, Step
+from fftmech.viewer.exhibit import Exhibit
 from fftmech.viewer.moment import read_moment
 from fftmech.viewer.picture import Projection
 from fftmech.viewer.scene import colors, nodes, plane, skin, surface
-from fftmech.viewer.session import Session
 from fftmech.viewer.state import (
     color_scale,
     difference,
@@ -236,10 +236,10 @@ def test_a_headline_names_file_load_and_certificate(a):
 
 
 def test_files_that_share_a_phase_map_only_are_compared_by_it(folder):
-    session = Session.open([folder / "a.vtkhdf", folder / "grains.h5"])
-    assert session.view.field == "phase"
-    assert list(session.fields) == ["phase"]
-    assert not session.scalars()[2].values.any()
+    exhibit = Exhibit.open([folder / "a.vtkhdf", folder / "grains.h5"])
+    assert exhibit.view.field == "phase"
+    assert list(exhibit.fields) == ["phase"]
+    assert not exhibit.scalars()[2].values.any()
 
 
 def test_a_time_of_a_series_is_the_result_that_was_written(tmp_path):

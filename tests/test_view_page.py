@@ -9,9 +9,9 @@ from conftest import grains
 
 import fftmech
 from fftmech import Load, io
+from fftmech.viewer.exhibit import Exhibit
 from fftmech.viewer.page_state import first_state, probed_voxel, shown_view
 from fftmech.viewer.scene import nodes
-from fftmech.viewer.session import Session
 from fftmech_cli.fftmech_main import main
 
 
@@ -24,67 +24,67 @@ def file(tmp_path_factory):
 
 
 @pytest.fixture
-def session(file):
-    return Session.open([file], "stress", "xy", mode="corner", warp=12.5)
+def exhibit(file):
+    return Exhibit.open([file], "stress", "xy", mode="corner", warp=12.5)
 
 
 @pytest.fixture
-def app(session):
+def app(exhibit):
     for name in ("trame.app", "trame_vtk", "trame_vuetify", "vtkmodules"):
         pytest.importorskip(name)
     from fftmech.viewer.app import App
 
-    return App(session)
+    return App(exhibit)
 
 
-def test_the_page_at_first_says_what_the_view_shows(session):
-    assert shown_view(first_state(session), session) == session.view
+def test_the_page_at_first_says_what_the_view_shows(exhibit):
+    assert shown_view(first_state(exhibit), exhibit) == exhibit.view
 
 
-def test_sliders_and_switches_of_the_page_are_the_views(session):
-    state = first_state(session) | {"slice_y": 4, "planes": ["z"], "mode": "body"}
-    view = shown_view(state, session)
+def test_sliders_and_switches_of_the_page_are_the_views(exhibit):
+    state = first_state(exhibit) | {"slice_y": 4, "planes": ["z"], "mode": "body"}
+    view = shown_view(state, exhibit)
     assert view.slices == (3, 4, 2)
     assert view.planes == (False, False, True)
     assert view.mode == "body"
 
 
-def test_a_threshold_is_a_part_of_the_range_of_values(session):
-    values = session.scalars()[0].values
-    low, high = shown_view(first_state(session) | {"keep": [25, 100]}, session).keep
+def test_a_threshold_is_a_part_of_the_range_of_values(exhibit):
+    values = exhibit.scalars()[0].values
+    low, high = shown_view(first_state(exhibit) | {"keep": [25, 100]}, exhibit).keep
     assert low == pytest.approx(values.min() + 0.25 * np.ptp(values))
     assert high == values.max()
 
 
-def test_ones_own_colour_scale_begins_with_the_ends_that_it_had(session):
-    ((panel, view),) = session.colored_panels()
-    own = shown_view(first_state(session) | {"ends": "own"}, session)
+def test_ones_own_colour_scale_begins_with_the_ends_that_it_had(exhibit):
+    ((panel, view),) = exhibit.colored_panels()
+    own = shown_view(first_state(exhibit) | {"ends": "own"}, exhibit)
     assert own.limits == view.limits
     assert own.limits[0] < own.limits[1]
 
 
 def test_two_files_share_a_colour_scale_that_the_difference_does_not_have(file):
-    session = Session.open([file, file], "stress", "xx", ends="own", limits=(0.1, 0.2))
-    (_, a), (_, b), (_, difference) = session.colored_panels()
+    exhibit = Exhibit.open([file, file], "stress", "xx", ends="own", limits=(0.1, 0.2))
+    (_, a), (_, b), (_, difference) = exhibit.colored_panels()
     assert a.limits == b.limits == (0.1, 0.2)
     assert difference.limits[0] < 0 < difference.limits[1]
 
 
-def test_text_that_is_no_number_changes_nothing(session):
-    state = first_state(session)
-    assert shown_view(state | {"warp": "1e", "low": "-"}, session) == session.view
-    assert probed_voxel(state | {"probe_x": ""}, session) is None
+def test_text_that_is_no_number_changes_nothing(exhibit):
+    state = first_state(exhibit)
+    assert shown_view(state | {"warp": "1e", "low": "-"}, exhibit) == exhibit.view
+    assert probed_voxel(state | {"probe_x": ""}, exhibit) is None
 
 
-def test_a_probe_beyond_the_grid_is_its_last_voxel(session):
-    state = first_state(session) | {"probe_x": "99", "probe_z": -3}
-    assert probed_voxel(state, session) == (5, 2, 0)
+def test_a_probe_beyond_the_grid_is_its_last_voxel(exhibit):
+    state = first_state(exhibit) | {"probe_x": "99", "probe_z": -3}
+    assert probed_voxel(state, exhibit) == (5, 2, 0)
 
 
-def test_the_visible_factor_moves_a_node_by_a_tenth_of_the_box(session):
-    source = session.subjects[0].source
-    moved = nodes(source, session.visible_warp()) - nodes(source)
-    longest = max(session.subjects[0].body.grid.size)
+def test_the_visible_factor_moves_a_node_by_a_tenth_of_the_box(exhibit):
+    source = exhibit.subjects[0].source
+    moved = nodes(source, exhibit.visible_warp()) - nodes(source)
+    longest = max(exhibit.subjects[0].body.grid.size)
     assert np.linalg.norm(moved, axis=-1).max() == pytest.approx(0.1 * longest)
 
 

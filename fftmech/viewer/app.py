@@ -14,6 +14,7 @@ import numpy as np
 
 from fftmech.errors import InputError
 from fftmech.viewer.charts import bar_chart, histogram_chart, spectrum_chart
+from fftmech.viewer.exhibit import Exhibit
 from fftmech.viewer.page import build_page
 from fftmech.viewer.page_state import (
     PROBED,
@@ -24,7 +25,6 @@ from fftmech.viewer.page_state import (
     titles,
 )
 from fftmech.viewer.picture import Projection
-from fftmech.viewer.session import Session
 from fftmech.viewer.stage import LOOKS, Stage
 from fftmech.viewer.state import MODES, probe_rows, with_field
 from fftmech.viewer.subject import describe
@@ -41,14 +41,14 @@ DRAGGED = 4
 
 
 class App:
-    """The page of a session, and what happens when something on it is changed."""
+    """The page of a exhibit, and what happens when something on it is changed."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    def __init__(self, exhibit: Exhibit) -> None:
+        self.exhibit = exhibit
         self.server: Any = get_server(f"fftmech-view-{id(self)}", client_type="vue3")
-        self.stages = [Stage(p.subject.body.grid) for p in session.panels()]
+        self.stages = [Stage(p.subject.body.grid) for p in exhibit.panels()]
         state, controller = self.server.state, self.server.controller
-        state.update(first_state(session))
+        state.update(first_state(exhibit))
         state.change("field", "component")(self._on_field)
         state.change(*SHOWN)(self._on_view)
         state.change(*PROBED)(self._on_probe)
@@ -62,17 +62,17 @@ class App:
         self._show_runs()
         self._show_probe()
         self.show()
-        self.views = build_page(self.server, self.stages, session)
+        self.views = build_page(self.server, self.stages, exhibit)
 
     def show(self, values: bool = True) -> None:
         """Put on the page what the view shows; `values`: also colour bars, charts."""
-        shown = self.session.colored_panels()
+        shown = self.exhibit.colored_panels()
         for stage, (panel, view) in zip(self.stages, shown, strict=True):
             stage.show(panel.subject.source, panel.scalar, view)
         if values:
             self._show_bars()
             self._show_chart()
-        state, keep = self.server.state, self.session.view.keep
+        state, keep = self.server.state, self.exhibit.view.keep
         state.keep_text = "all voxels"
         if keep is not None:
             unit = shown[0][0].scalar.unit
@@ -99,7 +99,7 @@ class App:
 
     def deform(self) -> None:
         """Choose the factor that makes the largest displacement a tenth of the box."""
-        self.server.state.warp = f"{self.session.visible_warp():.3g}"
+        self.server.state.warp = f"{self.exhibit.visible_warp():.3g}"
 
     def on_key(self, key: str) -> None:
         """Do what a key stands for (docs/look-at-a-result.md)."""
@@ -112,7 +112,7 @@ class App:
             self.look("corner")
         elif key in ("ArrowLeft", "ArrowRight"):
             name = f"slice_{state.axis}"
-            shape = self.session.subjects[0].body.grid.shape
+            shape = self.exhibit.subjects[0].body.grid.shape
             last = shape["xyz".index(state.axis)] - 1
             step = 1 if key == "ArrowRight" else -1
             state[name] = min(max(int(state[name]) + step, 0), last)
@@ -130,29 +130,29 @@ class App:
             near = np.subtract(camera["position"], camera["focalPoint"])
             projection = Projection.towards(near, camera["viewUp"])
         written = io.BytesIO()
-        self.session.picture(projection=projection).savefig(written, format="png")
+        self.exhibit.picture(projection=projection).savefig(written, format="png")
         return written.getvalue()
 
     def _on_field(self, field: str, component: str, **_: Any) -> None:
-        view, state = self.session.view, self.server.state
+        view, state = self.exhibit.view, self.server.state
         if (field, component) == (view.field, view.component):
             return
-        known = self.session.fields.get(field, ())
+        known = self.exhibit.fields.get(field, ())
         if component not in known:
             component = known[0] if known else ""
-        self.session.view = with_field(view, self.session.subjects[0], field, component)
+        self.exhibit.view = with_field(view, self.exhibit.subjects[0], field, component)
         state.components, state.component = list(known), component
         state.keep = [0, 100]
         self.show()
 
     def _on_view(self, **_: Any) -> None:
-        state, before = self.server.state, self.session.view
-        view = shown_view(state, self.session)
+        state, before = self.server.state, self.exhibit.view
+        view = shown_view(state, self.exhibit)
         if view == before:
             return
         if view.ends == "own" and before.ends != "own":
             state.low, state.high = (f"{end:.6g}" for end in view.limits)
-        self.session.view = view
+        self.exhibit.view = view
         recolored = any(
             getattr(view, name) != getattr(before, name)
             for name in ("colors", "ends", "limits")
@@ -160,33 +160,33 @@ class App:
         self.show(values=recolored)
 
     def _on_probe(self, **_: Any) -> None:
-        voxel = probed_voxel(self.server.state, self.session)
-        if voxel is not None and voxel != self.session.view.probe:
-            self.session.view = replace(self.session.view, probe=voxel)
+        voxel = probed_voxel(self.server.state, self.exhibit)
+        if voxel is not None and voxel != self.exhibit.view.probe:
+            self.exhibit.view = replace(self.exhibit.view, probe=voxel)
             self.show(values=False)
             self._show_probe()
 
     def _on_time(self, time: float, **_: Any) -> None:
-        if self.session.subjects[0].times:
-            self.session.at(int(time))
-            self.server.state.titles = titles(self.session)
+        if self.exhibit.subjects[0].times:
+            self.exhibit.at(int(time))
+            self.server.state.titles = titles(self.exhibit)
             self._show_runs()
             self._show_probe()
             self.show()
 
     def _show_runs(self) -> None:
-        rows = [describe(subject) for subject in self.session.subjects]
+        rows = [describe(subject) for subject in self.exhibit.subjects]
         names = list(dict.fromkeys(name for row in rows for name in row))
         state = self.server.state
         state.runs = [[name, *(row.get(name, "") for row in rows)] for name in names]
         state.time_text = rows[0].get("time", "")
 
     def _show_probe(self) -> None:
-        session = self.session
-        digits = 5 if len(session.subjects) == 1 else 4
+        exhibit = self.exhibit
+        digits = 5 if len(exhibit.subjects) == 1 else 4
         tables = [
-            probe_rows(session.view, subject, session.fields, digits)
-            for subject in session.subjects
+            probe_rows(exhibit.view, subject, exhibit.fields, digits)
+            for subject in exhibit.subjects
         ]
         self.server.state.probed = [
             [row[0][0], *(values[1] for values in row), row[0][2]]
@@ -196,36 +196,36 @@ class App:
     def _show_bars(self) -> None:
         self.server.state.bars = [
             "" if panel.scalar.symbol == "phase" else bar_chart(panel.scalar, view)
-            for panel, view in self.session.colored_panels()
+            for panel, view in self.exhibit.colored_panels()
         ]
 
     def _show_chart(self, **_: Any) -> None:
-        session, state = self.session, self.server.state
-        if session.view.field == "phase":
+        exhibit, state = self.exhibit, self.server.state
+        if exhibit.view.field == "phase":
             state.histogram = state.spectrum = ""
             return
-        scalars = session.scalars()[: len(session.subjects)]
-        names = [subject.path.name for subject in session.subjects]
+        scalars = exhibit.scalars()[: len(exhibit.subjects)]
+        names = [subject.path.name for subject in exhibit.subjects]
         if state.tab == "histogram":
             state.histogram = histogram_chart(scalars, names)
         elif state.tab == "spectrum":
-            body = session.subjects[0].body
+            body = exhibit.subjects[0].body
             length = body.units.get("length", "")
             state.spectrum = spectrum_chart(scalars, names, body.grid, length)
 
 
 def serve(
-    session: Session,
+    exhibit: Exhibit,
     host: str,
     port: int,
     open_browser: bool,
     say: Callable[[str], Any],
 ) -> None:
-    """Serve the page of a session until it is interrupted.
+    """Serve the page of a exhibit until it is interrupted.
 
     Parameters
     ----------
-    session
+    exhibit
         What is shown.
     host, port
         Address of the page; port 0 is any free one.
@@ -239,7 +239,7 @@ def serve(
     InputError
         An address that is not this machine's, or a port that is taken.
     """
-    app = App(session)
+    app = App(exhibit)
     logging.getLogger("wslink").setLevel(logging.ERROR)
 
     def ready(**_: Any) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fftmech.viewer.session import Session
+from fftmech.viewer.exhibit import Exhibit
 from fftmech.viewer.stage import AXES, LOOKS
 from fftmech.viewer.state import ENDS, MAPS, MODES, ROBUST_TEXT
 
@@ -13,7 +13,7 @@ _HELP = (
 )
 
 
-def build_controls(server: Any, session: Session) -> None:
+def build_controls(server: Any, exhibit: Exhibit) -> None:
     """Lay out what chooses the view."""
     from trame.widgets import html
     from trame.widgets import vuetify3 as v3
@@ -49,7 +49,7 @@ def build_controls(server: Any, session: Session) -> None:
         for mode in MODES:
             v3.VBtn(mode, value=mode, size="small", style="text-transform: none")
     html.Div("Slices (voxel)", classes="head")
-    shape = session.subjects[0].body.grid.shape
+    shape = exhibit.subjects[0].body.grid.shape
     for name, n, color in zip("xyz", shape, AXES, strict=True):
         with html.Div(classes="row"):
             v3.VCheckboxBtn(
@@ -76,12 +76,12 @@ def build_controls(server: Any, session: Session) -> None:
                 **small,
             )
             html.Span(f"{{{{ slice_{name} }}}}", classes="value")
-    if session.subjects[0].times:
+    if exhibit.subjects[0].times:
         html.Div("Time {{ time_text }}", classes="head")
         v3.VSlider(
             v_model="time",
             min=0,
-            max=len(session.subjects[0].times) - 1,
+            max=len(exhibit.subjects[0].times) - 1,
             step=1,
             thumb_size=14,
             track_size=3,
@@ -101,7 +101,7 @@ def build_controls(server: Any, session: Session) -> None:
             strict=True,
             **small,
         )
-    if "displacement" in session.fields:
+    if "displacement" in exhibit.fields:
         html.Div("Deformed shape", classes="head")
         with html.Div(classes="row"):
             v3.VTextField(v_model="warp", label="displacement times", **small)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fftmech.viewer.controls import build_controls
-from fftmech.viewer.session import Session
+from fftmech.viewer.exhibit import Exhibit
 from fftmech.viewer.stage import Stage
 
 _STYLE = """
@@ -47,7 +47,7 @@ window.addEventListener('keydown', (event) => {
 """
 
 
-def build_page(server: Any, stages: Sequence[Stage], session: Session) -> list[Any]:
+def build_page(server: Any, stages: Sequence[Stage], exhibit: Exhibit) -> list[Any]:
     """Lay out the page; return the views, one for each stage."""
     from trame.ui.vuetify3 import VAppLayout
     from trame.widgets import client, html
@@ -57,7 +57,7 @@ def build_page(server: Any, stages: Sequence[Stage], session: Session) -> list[A
         client.Script(_KEYS)
         with html.Div(classes="page"):
             with html.Div(classes="side", style="width: 262px"):
-                build_controls(server, session)
+                build_controls(server, exhibit)
             columns = "1fr" if len(stages) == 1 else "1fr 1fr"
             rows = "1fr" if len(stages) == 1 else "1fr 1fr"
             with html.Div(

@@ -1,4 +1,4 @@
-"""State of the page: from a session, and back to what it says is shown."""
+"""State of the page: from a exhibit, and back to what it says is shown."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from fftmech.viewer.exhibit import Exhibit
 from fftmech.viewer.picture import shortened
-from fftmech.viewer.session import Session
 from fftmech.viewer.state import View, color_scale
 
 SHOWN = (
@@ -19,14 +19,14 @@ SHOWN = (
 PROBED = ("probe_x", "probe_y", "probe_z")
 
 
-def first_state(session: Session) -> dict[str, Any]:
+def first_state(exhibit: Exhibit) -> dict[str, Any]:
     """All variables of the page at first."""
-    view, a = session.view, session.subjects[0]
+    view, a = exhibit.view, exhibit.subjects[0]
     return {
         "trame__title": f"{a.path.name} · fftmech view",
-        "fields": list(session.fields),
+        "fields": list(exhibit.fields),
         "field": view.field,
-        "components": list(session.fields[view.field]),
+        "components": list(exhibit.fields[view.field]),
         "component": view.component,
         "planes": [n for n, on in zip("xyz", view.planes, strict=True) if on],
         "mode": view.mode,
@@ -43,7 +43,7 @@ def first_state(session: Session) -> dict[str, Any]:
         "time_text": "",
         "axis": "z",
         "tab": "probe",
-        "titles": titles(session),
+        "titles": titles(exhibit),
         "bars": [],
         "runs": [],
         "probed": [],
@@ -52,31 +52,31 @@ def first_state(session: Session) -> dict[str, Any]:
     }
 
 
-def titles(session: Session) -> list[str]:
+def titles(exhibit: Exhibit) -> list[str]:
     """What is above each scene."""
-    length = 120 if len(session.subjects) == 1 else 44
-    return [shortened(panel.title, length) for panel in session.panels()]
+    length = 120 if len(exhibit.subjects) == 1 else 44
+    return [shortened(panel.title, length) for panel in exhibit.panels()]
 
 
-def shown_view(state: Mapping[str, Any], session: Session) -> View:
-    """The session's view with what the page says; text that is no number is not read.
+def shown_view(state: Mapping[str, Any], exhibit: Exhibit) -> View:
+    """The exhibit's view with what the page says; text that is no number is not read.
 
     A colour scale that becomes the user's own begins with the ends that it had.
     """
-    view = session.view
+    view = exhibit.view
     low, high = (
         _number(state[name], end)
         for name, end in zip(("low", "high"), view.limits, strict=True)
     )
     if state["ends"] == "own" and view.ends != "own":
-        low, high, _ = color_scale(view, session.scalars()[0])
+        low, high, _ = color_scale(view, exhibit.scalars()[0])
     planes, slices = state["planes"], [int(state[f"slice_{n}"]) for n in "xyz"]
     return replace(
         view,
         planes=("x" in planes, "y" in planes, "z" in planes),
         mode=state["mode"],
         slices=(slices[0], slices[1], slices[2]),
-        keep=_kept(state["keep"], session),
+        keep=_kept(state["keep"], exhibit),
         warp=_number(state["warp"], view.warp),
         colors=state["colors"],
         ends=state["ends"],
@@ -85,10 +85,10 @@ def shown_view(state: Mapping[str, Any], session: Session) -> View:
 
 
 def probed_voxel(
-    state: Mapping[str, Any], session: Session
+    state: Mapping[str, Any], exhibit: Exhibit
 ) -> tuple[int, int, int] | None:
     """The voxel whose values are to be listed; None while what is typed is none."""
-    shape = session.subjects[0].body.grid.shape
+    shape = exhibit.subjects[0].body.grid.shape
     try:
         i, j, k = (
             min(max(int(state[name]), 0), n - 1)
@@ -99,11 +99,11 @@ def probed_voxel(
     return i, j, k
 
 
-def _kept(share: tuple[float, float], session: Session) -> tuple[float, float] | None:
+def _kept(share: tuple[float, float], exhibit: Exhibit) -> tuple[float, float] | None:
     """Values that percentages of their range stand for."""
     if tuple(share) == (0, 100):
         return None
-    scalar = session.scalars()[0]
+    scalar = exhibit.scalars()[0]
     inside = scalar.values[scalar.solid]
     if not inside.size:
         return None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Session:
+class Exhibit:
     """One file or two, A and B, which share a view.
 
     Parameters
@@ -53,7 +53,7 @@ class Session:
         field: str | None = None,
         component: str = "",
         **shown: Any,
-    ) -> "Session":
+    ) -> "Exhibit":
         """Open files and show a field of them; `shown` are more attributes of `View`.
 
         Raises
