@@ -1,69 +1,38 @@
-"""What the viewer shows: the view as data, surfaces and colours, pictures."""
+"""What the viewer shows: the view as data, surfaces and colours."""
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import matplotlib.image
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from conftest import EMPTY, SOFT, STIFF, grains, sphere
+from conftest import grains
+from viewed_files import TENSION, solved, write_files
 
 import fftmech
-from fftmech import Grid, InputError, Load, March, Microstructure, io
-from fftmech.io.series import write_series
-from fftmech.materials.plasticity import Plasticity
-from fftmech.path import Path, Step
+from fftmech import Grid, InputError, Microstructure, io
 from fftmech.viewer.exhibit import Exhibit
-from fftmech.viewer.moment import read_moment
-from fftmech.viewer.picture import Projection
 from fftmech.viewer.scene import colors, nodes, plane, skin, surface
 from fftmech.viewer.state import (
     color_scale,
     difference,
     first_view,
-    probe_rows,
     scalar_of,
     with_field,
     with_slice,
 )
-from fftmech.viewer.subject import describe, headline, open_subject
-from fftmech_cli.fftmech_main import main
-
-TENSION = Load.uniaxial("xx", 1e-3)
+from fftmech.viewer.subject import open_subject
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Files to look at: a result, another one, a body with a pore, its result."""
     where = tmp_path_factory.mktemp("view")
-    body = grains((6, 5, 4)).with_changes(units={"stress": "GPa", "length": "um"})
-    io.write_result(where / "a.vtkhdf", fftmech.solve(body, TENSION))
-    io.write_result(where / "b.vtkhdf", fftmech.solve(body, Load({"xy": 1e-3})))
-    io.write(where / "grains.h5", body)
-    io.write_result(
-        where / "pore.vtkhdf", fftmech.solve(sphere(6, STIFF, EMPTY), TENSION)
-    )
-    io.write_result(
-        where / "small.vtkhdf", fftmech.solve(sphere(4, STIFF, SOFT), TENSION)
-    )
+    write_files(where)
     return where
 
 
 @pytest.fixture
 def a(folder):
     return open_subject(folder / "a.vtkhdf")
-
-
-def run(*args):
-    return CliRunner().invoke(main, [str(arg) for arg in args])
-
-
-def failed_line(outcome):
-    assert outcome.exit_code == 2
-    (line,) = outcome.stderr.splitlines()
-    return line
 
 
 def test_a_result_is_first_shown_by_the_middle_slices_of_its_von_mises_stress(a):
@@ -113,7 +82,7 @@ def test_the_difference_of_two_files_is_that_of_their_values(folder, a):
     b = open_subject(folder / "b.vtkhdf")
     view = with_field(first_view(a), a, "stress", "xy")
     shown = difference(view, a, b)
-    expected = (a.source.stress[5] - b.source.stress[5]) / np.sqrt(2)
+    expected = (solved(a).stress[5] - solved(b).stress[5]) / np.sqrt(2)
     np.testing.assert_allclose(shown.values, expected, rtol=1e-12, atol=1e-15)
     assert abs(expected).max() > 1e-3
     assert not difference(view, a, a).values.any()
@@ -193,6 +162,34 @@ def test_the_corner_that_is_cut_off_and_the_threshold_hide_voxels(a):
     assert len(kept.voxels)
 
 
+def test_a_threshold_hides_cells_of_slices(a):
+    view = replace(first_view(a), planes=(False, False, True))
+    scalar = scalar_of(view, a)
+    middle = float(np.median(scalar.values[:, :, 2]))
+    shown = surface(a.source, scalar, replace(view, keep=(middle, np.inf)))
+    assert len(shown.quads) == np.count_nonzero(scalar.values[:, :, 2] >= middle)
+    assert 0 < len(shown.quads) < 30
+
+
+def test_own_ends_of_the_colour_scale_are_those_of_one_field(a):
+    view = replace(with_field(first_view(a), a, "stress", "xx"), ends="own")
+    assert with_field(view, a, "stress", "yy").ends == "own"
+    assert with_field(view, a, "strain", "xx").ends == "robust"
+
+
+def test_the_scale_of_a_difference_is_centred_on_zero_and_its_size_is_said(folder):
+    exhibit = Exhibit.open([folder / "a.vtkhdf", folder / "b.vtkhdf"], "stress", "xx")
+    _, _, (panel, view) = exhibit.colored_panels()
+    assert view.limits[0] == -view.limits[1] < 0
+    assert view.colors == "RdBu_r"
+    first, second = (scalar.values for scalar in exhibit.scalars()[:2])
+    assert panel.title.startswith("A − B: rms ")
+    rms = float(panel.title.split()[4])
+    assert rms == pytest.approx(np.sqrt(((first - second) ** 2).mean()), rel=1e-2)
+    share = float(panel.title.split()[6])
+    assert share == pytest.approx(100 * rms / np.sqrt((second**2).mean()), rel=2e-2)
+
+
 def test_the_deformed_box_has_the_mean_strain_of_the_load(a):
     factor = 50.0
     moved = nodes(a.source, factor)
@@ -219,149 +216,8 @@ def test_a_plane_lies_between_the_two_layers_of_nodes_of_its_voxels(a):
     assert len(middle.quads) == 5 * 4
 
 
-def test_the_probe_lists_what_is_in_its_voxel(a):
-    view = replace(first_view(a), probe=(1, 2, 3))
-    rows = {name: (text, unit) for name, text, unit in probe_rows(view, a, a.fields)}
-    stress = a.source.stress[4, 1, 2, 3] / np.sqrt(2)
-    assert float(rows["stress xz"][0]) == pytest.approx(stress, rel=1e-4)
-    assert rows["stress xz"][1] == "GPa"
-    assert rows["phase"][0] == str(a.body.phase[1, 2, 3])
-
-
-def test_a_headline_names_file_load_and_certificate(a):
-    text = headline(a)
-    for part in ("a.vtkhdf", "strain xx = 0.001", "certificate", "relative error"):
-        assert part in text
-    assert describe(a)["voxels"] == "6 x 5 x 4"
-
-
 def test_files_that_share_a_phase_map_only_are_compared_by_it(folder):
     exhibit = Exhibit.open([folder / "a.vtkhdf", folder / "grains.h5"])
     assert exhibit.view.field == "phase"
     assert list(exhibit.fields) == ["phase"]
     assert not exhibit.scalars()[2].values.any()
-
-
-def test_a_time_of_a_series_is_the_result_that_was_written(tmp_path):
-    C = fftmech.materials.isotropic(E=200.0, nu=0.3)
-    law = {0: Plasticity(yield_stress=0.3, hardening=2.0)}
-    body = sphere(4, C, 5 * C).with_changes(law=law)
-    march = March(body, Path((Step(Load.uniaxial("xx", 0.01), increments=2),)))
-    results = []
-    for point in march.points():
-        assert point.status == "converged"
-        results.append(march.result())
-    run_ = {"scheme": "rotated", "solver": "cg", "tolerance": 1e-6}
-    write_series(tmp_path / "path.vtkhdf", results, 2, run_)
-    series = open_subject(tmp_path / "path.vtkhdf")
-    assert series.times == (0.5, 1.0)
-    for number, result in enumerate(results):
-        moment = series.at(number).source
-        np.testing.assert_allclose(moment.stress, result.stress, rtol=1e-12)
-        np.testing.assert_allclose(nodes(moment, 1), nodes(result, 1), atol=1e-12)
-        for name, values in result.variables.items():
-            np.testing.assert_allclose(moment.variables[name], values, rtol=1e-12)
-    assert abs(results[0].stress - results[1].stress).max() > 1e-2
-    assert read_moment(tmp_path / "path.vtkhdf", 1).time == 1.0
-
-
-def test_a_picture_from_above_has_x_to_the_right_and_y_upwards():
-    above = Projection.towards((0, 0, 1), (0, 1, 0))
-    np.testing.assert_allclose(above.flat(np.eye(3)), [[1, 0], [0, 1], [0, 0]])
-
-
-def test_a_screenshot_has_its_size_and_changes_with_what_is_shown(folder, tmp_path):
-    pictures = []
-    for name, options in {
-        "xx.png": ("--component", "xx"),
-        "xy.png": ("--component", "xy"),
-        "corner.png": ("--component", "xx", "--mode", "corner", "--warp", "100"),
-    }.items():
-        outcome = run(
-            "view",
-            folder / "a.vtkhdf",
-            *("--field", "stress", "--size", "500x400"),
-            *options,
-            *("--screenshot", tmp_path / name),
-        )
-        assert outcome.exit_code == 0, outcome.stderr
-        pictures.append(matplotlib.image.imread(tmp_path / name))
-        assert pictures[-1].shape[:2] == (400, 500)
-        # coloured voxels, no empty frame
-        assert (np.ptp(pictures[-1][..., :3], axis=2) > 0.2).mean() > 0.05
-    assert not np.array_equal(pictures[0], pictures[1])
-    assert not np.array_equal(pictures[0], pictures[2])
-
-
-def test_a_screenshot_of_two_files_shows_both_and_their_difference(folder, tmp_path):
-    out = tmp_path / "two.png"
-    outcome = run(
-        *("view", folder / "a.vtkhdf", folder / "b.vtkhdf", "--screenshot", out)
-    )
-    assert outcome.exit_code == 0, outcome.stderr
-    picture = matplotlib.image.imread(out)[..., :3]
-    colored = (np.ptp(picture, axis=2) > 0.2).mean(axis=0)
-    for third in np.array_split(colored, 3):
-        assert third.max() > 0.1
-
-
-def test_the_phases_of_a_microstructure_have_a_screenshot(folder, tmp_path):
-    out = tmp_path / "grains.png"
-    assert run("view", folder / "grains.h5", "--screenshot", out).exit_code == 0
-    assert out.stat().st_size > 5000
-
-
-@pytest.mark.parametrize(
-    "args, message",
-    [
-        (("a.vtkhdf", "--field", "heat"), "field 'heat': expected one of phase"),
-        (("a.vtkhdf", "--field", "stress", "--component", "q"), "component 'q'"),
-        (("grains.h5", "--warp", "10"), "has no displacement"),
-        (("grains.h5", "--field", "stress"), "microstructure"),
-        (("a.vtkhdf", "small.vtkhdf"), "expected equal grids"),
-        (("a.vtkhdf", "a.vtkhdf", "a.vtkhdf"), "expected one, or two to compare"),
-        (("absent.vtkhdf",), "no such file"),
-        (("a.vtkhdf", "--size", "9x9"), "expected 300 to 8000 pixels"),
-        (("a.vtkhdf", "--size", "big"), "expected WIDTHxHEIGHT"),
-        (("a.vtkhdf", "--warp", "nan"), "finite number"),
-    ],
-)
-def test_bad_input_is_one_line(folder, tmp_path, monkeypatch, args, message):
-    monkeypatch.chdir(folder)
-    out = tmp_path / "out.png"
-    assert message in failed_line(run("view", *args, "--screenshot", out))
-    assert not out.exists()
-
-
-def test_a_picture_is_png_and_is_kept_without_force(folder, tmp_path):
-    file = folder / "a.vtkhdf"
-    assert "are PNG" in failed_line(
-        run("view", file, "--screenshot", tmp_path / "out.jpg")
-    )
-    out = tmp_path / "out.png"
-    out.write_text("mine")
-    assert "exists" in failed_line(run("view", file, "--screenshot", out))
-    assert out.read_text() == "mine"
-
-
-def test_a_page_without_its_packages_is_refused_in_one_line(folder, monkeypatch):
-    monkeypatch.setitem(sys.modules, "trame.app", None)
-    monkeypatch.delitem(sys.modules, "fftmech.viewer.app", raising=False)
-    monkeypatch.setitem(sys.modules, "vtkmodules.util.numpy_support", None)
-    monkeypatch.delitem(sys.modules, "fftmech.viewer.stage", raising=False)
-    outcome = run("view", folder / "a.vtkhdf", "--no-browser")
-    assert "fftmech[view]" in failed_line(outcome)
-
-
-def test_a_screenshot_needs_neither_vtk_nor_trame(folder, tmp_path):
-    code = (
-        "import sys; sys.modules['vtkmodules'] = sys.modules['trame'] = None\n"
-        "from fftmech_cli.fftmech_main import main\n"
-        f"main(['view', {str(folder / 'a.vtkhdf')!r}, '--screenshot', "
-        f"{str(tmp_path / 'out.png')!r}])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out.png").exists()

@@ -1,36 +1,22 @@
-"""The viewer in a real browser: Chromium, driven by playwright; skipped without them.
+"""The viewer in a real browser."""
 
-Pictures of the page are kept in the folder that the environment variable SCREENSHOTS
-names: docs/img holds some of them.
-"""
-
-import io
-import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
+from browsing import Look, chromium
 
 import fftmech
 from fftmech import Load
 from fftmech.io import write_result
 from fftmech.microstructure import polycrystal
 
-sync_api = pytest.importorskip("playwright.sync_api")
 for name in ("trame.app", "trame_vtk", "trame_vuetify", "vtkmodules"):
     pytest.importorskip(name)
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-if CHROMIUM is None:
-    pytest.skip("no chromium", allow_module_level=True)
-
-SOFTWARE = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader")
-SOFTWARE += ("--enable-unsafe-swiftshader",)
-"""WebGL without a GPU, and no sandbox, which containers do not allow."""
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -46,31 +32,22 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=list(SOFTWARE)
-        )
-        yield browser
-        browser.close()
+def browser():
+    with chromium() as started:
+        yield started
 
 
-class Look:
-    """A page of the viewer, and what was asked of which address."""
+class Viewer(Look):
+    """A page of the viewer."""
 
     def __init__(self, browser, address):
-        self.page = browser.new_page(viewport={"width": 1280, "height": 800})
-        self.requests, self.errors = [], []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.goto(address)
+        super().__init__(browser, address)
         self.page.wait_for_selector(".bar img", timeout=30_000)
         self.until(lambda: self.colored(0) > 0.02)
 
     def pixels(self, number=0):
         """RGB of one of the scenes."""
-        picture = self.page.locator(".scene").nth(number).screenshot()
-        return matplotlib.image.imread(io.BytesIO(picture))[..., :3]
+        return self.picture(".scene", number)
 
     def colored(self, number):
         """Share of its pixels that are neither white nor grey."""
@@ -80,34 +57,17 @@ class Look:
         """The colour bar."""
         return self.page.locator(".bar img").nth(number).get_attribute("src")
 
-    def until(self, holds, seconds=15):
-        """Wait until something holds."""
-        for _ in range(seconds * 5):
-            if holds():
-                return
-            self.page.wait_for_timeout(200)
-        raise AssertionError(f"not within {seconds} s")
-
-    def changed(self, before, number=0):
+    def moved(self, before, number=0):
         """Wait until a scene has changed."""
-        self.until(lambda: not np.array_equal(self.pixels(number), before))
+        self.changed(before, ".scene", number)
 
-    def text(self, name):
-        """Of a table, its rows by their first cells."""
-        rows = self.page.locator(f"#{name} tr").all()
-        cells = [row.locator("td").all_inner_texts() for row in rows]
-        return {first: rest for first, *rest in cells}
-
-    def keep(self, name):
-        """Keep a picture of the page for the docs."""
-        if "SCREENSHOTS" in os.environ:
-            self.page.mouse.move(5, 795)
-            self.page.wait_for_timeout(500)
-            self.page.screenshot(path=Path(os.environ["SCREENSHOTS"]) / name)
+    def chosen(self):
+        """Buttons that are pressed."""
+        return self.page.locator(".v-btn--active").all_inner_texts()
 
 
 @pytest.fixture
-def open_page(chromium, folder):
+def open_page(browser, folder):
     """Open files in a viewer of their own."""
     started, looks = [], []
 
@@ -120,7 +80,7 @@ def open_page(chromium, folder):
         started.append(process)
         assert process.stdout is not None
         address = process.stdout.readline().split()[0]
-        looks.append(Look(chromium, address))
+        looks.append(Viewer(browser, address))
         return looks[-1]
 
     yield open_
@@ -140,21 +100,19 @@ def test_the_stress_of_a_polycrystal_is_seen_and_slider_and_component_change_it(
     look.keep("view_slices.png")
 
     before = look.pixels()
-    slider = look.page.get_by_role("slider").nth(0)
-    slider.focus()
+    look.page.get_by_role("slider", name="slice x").focus()
     for _ in range(5):
         look.page.keyboard.press("ArrowRight")
-    look.changed(before)
+    look.moved(before)
 
     before, bar = look.pixels(), look.bar()
     look.page.get_by_role("button", name="xy", exact=True).click()
-    look.changed(before)
+    look.moved(before)
     look.until(lambda: look.bar() != bar)
 
     assert "box" in look.text("runs")
     assert "relative error" in look.text("runs")["certificate"][0]
-    hosts = {url.split("/")[2].split(":")[0] for url in look.requests if "//" in url}
-    assert hosts == {"127.0.0.1"}
+    assert look.hosts == {"127.0.0.1"}
 
 
 def test_a_click_probes_a_voxel_and_a_drag_turns_the_body_only(open_page, folder):
@@ -167,7 +125,7 @@ def test_a_click_probes_a_voxel_and_a_drag_turns_the_body_only(open_page, folder
     look.page.mouse.down()
     look.page.mouse.move(x + 40, y + 30, steps=6)
     look.page.mouse.up()
-    look.changed(before)
+    look.moved(before)
     look.page.wait_for_timeout(1000)
     assert look.text("probed") == probed
 
@@ -196,8 +154,41 @@ def test_two_files_and_their_difference_turn_together(open_page):
     look.page.mouse.move(x + 60, y + 20, steps=6)
     look.page.mouse.up()
     for number in range(3):
-        look.changed(before[number], number)
+        look.moved(before[number], number)
     assert look.text("runs")["scheme"] == ["rotated", "fourier"]
+    assert look.page.locator("#runs th").all_inner_texts() == ["", "A", "B"]
+
+
+def test_lists_switches_and_sliders_leave_keys_to_the_page_and_text_does_not(open_page):
+    look = open_page("rotated.vtkhdf")
+    page = look.page
+
+    page.get_by_label("Field").first.click(force=True)
+    page.get_by_role("option", name="strain", exact=True).click()
+    look.until(lambda: "strain" in page.locator(".v-select").first.inner_text())
+    page.keyboard.press("c")
+    look.until(lambda: "yy" in look.chosen())
+    page.get_by_label("show x").click()
+    page.keyboard.press("c")
+    look.until(lambda: "zz" in look.chosen())
+    page.get_by_role("slider", name="slice y").focus()
+    page.keyboard.press("c")
+    look.until(lambda: "yz" in look.chosen())
+
+    factor = page.get_by_label("displacement times")
+    factor.click()
+    page.keyboard.type("c")
+    page.wait_for_timeout(500)
+    assert "yz" in look.chosen()
+    page.keyboard.press("Escape")
+    page.keyboard.press("c")
+    look.until(lambda: "xz" in look.chosen())
+
+
+def test_phases_have_no_colour_scale_to_choose(open_page):
+    look = open_page("rotated.vtkhdf", field="phase", component="")
+    assert look.page.get_by_label("Map").count() == 0
+    assert look.page.locator(".bar img").count() == 1
 
 
 def test_keys_choose_mode_and_component_and_a_picture_is_saved(open_page, tmp_path):
@@ -205,7 +196,7 @@ def test_keys_choose_mode_and_component_and_a_picture_is_saved(open_page, tmp_pa
     before, bar = look.pixels(), look.bar()
     look.page.locator("body").click(position={"x": 1270, "y": 790})
     look.page.keyboard.press("m")
-    look.changed(before)
+    look.moved(before)
     look.page.keyboard.press("c")
     look.until(lambda: look.bar() != bar)
     look.page.get_by_role("button", name="visible").click()

@@ -51,7 +51,9 @@ def test_sliders_and_switches_of_the_page_are_the_views(exhibit):
 
 def test_a_threshold_is_a_part_of_the_range_of_values(exhibit):
     values = exhibit.scalars()[0].values
-    low, high = shown_view(first_state(exhibit) | {"keep": [25, 100]}, exhibit).keep
+    keep = shown_view(first_state(exhibit) | {"keep": [25, 100]}, exhibit).keep
+    assert keep is not None
+    low, high = keep
     assert low == pytest.approx(values.min() + 0.25 * np.ptp(values))
     assert high == values.max()
 

@@ -8,6 +8,7 @@ import io
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from fftmech.viewer.page_state import (
 from fftmech.viewer.picture import Projection
 from fftmech.viewer.stage import LOOKS, Stage
 from fftmech.viewer.state import MODES, probe_rows, with_field
-from fftmech.viewer.subject import describe
+from fftmech.viewer.summary import describe
 
 try:
     from trame.app import get_server
@@ -46,7 +47,9 @@ class App:
     def __init__(self, exhibit: Exhibit) -> None:
         self.exhibit = exhibit
         self.server: Any = get_server(f"fftmech-view-{id(self)}", client_type="vue3")
-        self.stages = [Stage(p.subject.body.grid) for p in exhibit.panels()]
+        panels = exhibit.panels()
+        # along the edges of several small boxes numbers would overlap
+        self.stages = [Stage(p.subject.body.grid, len(panels) == 1) for p in panels]
         state, controller = self.server.state, self.server.controller
         state.update(first_state(exhibit))
         state.change("field", "component")(self._on_field)
@@ -75,8 +78,10 @@ class App:
         state, keep = self.server.state, self.exhibit.view.keep
         state.keep_text = "all voxels"
         if keep is not None:
-            unit = shown[0][0].scalar.unit
-            state.keep_text = f"{keep[0]:.4g} to {keep[1]:.4g} {unit}"
+            low, high, unit = *keep, shown[0][0].scalar.unit
+            if self.exhibit.view.field == "phase":
+                low, high = ceil(low), floor(high)
+            state.keep_text = f"{low:.4g} to {high:.4g} {unit}"
         for view in self.views:
             view.update()
 
@@ -119,7 +124,7 @@ class App:
         elif key in "cC" and state.components:
             state.component = _next(state.components, state.component, key == "c")
         elif key in "fF":
-            state.field = _next(state.fields, state.field, key == "f")
+            state.field = _next(list(self.exhibit.fields), state.field, key == "f")
         elif key == "m":
             state.mode = _next(list(MODES), state.mode)
 
@@ -142,7 +147,8 @@ class App:
             component = known[0] if known else ""
         self.exhibit.view = with_field(view, self.exhibit.subjects[0], field, component)
         state.components, state.component = list(known), component
-        state.keep = [0, 100]
+        state.keep, state.ends = [0, 100], self.exhibit.view.ends
+        state.titles = titles(self.exhibit)
         self.show()
 
     def _on_view(self, **_: Any) -> None:
@@ -169,6 +175,8 @@ class App:
     def _on_time(self, time: float, **_: Any) -> None:
         if self.exhibit.subjects[0].times:
             self.exhibit.at(int(time))
+            # the threshold is a part of the range of values, which is another now
+            self.exhibit.view = shown_view(self.server.state, self.exhibit)
             self.server.state.titles = titles(self.exhibit)
             self._show_runs()
             self._show_probe()
@@ -178,7 +186,11 @@ class App:
         rows = [describe(subject) for subject in self.exhibit.subjects]
         names = list(dict.fromkeys(name for row in rows for name in row))
         state = self.server.state
-        state.runs = [[name, *(row.get(name, "") for row in rows)] for name in names]
+        state.runs = [
+            # an equation stays on one line
+            [name, *(row.get(name, "").replace(" = ", "\u00a0=\u00a0") for row in rows)]
+            for name in names
+        ]
         state.time_text = rows[0].get("time", "")
 
     def _show_probe(self) -> None:
@@ -195,7 +207,7 @@ class App:
 
     def _show_bars(self) -> None:
         self.server.state.bars = [
-            "" if panel.scalar.symbol == "phase" else bar_chart(panel.scalar, view)
+            bar_chart(panel.scalar, panel.subject.body, view)
             for panel, view in self.exhibit.colored_panels()
         ]
 
@@ -205,7 +217,7 @@ class App:
             state.histogram = state.spectrum = ""
             return
         scalars = exhibit.scalars()[: len(exhibit.subjects)]
-        names = [subject.path.name for subject in exhibit.subjects]
+        names = ("A", "B")[: len(scalars)]
         if state.tab == "histogram":
             state.histogram = histogram_chart(scalars, names)
         elif state.tab == "spectrum":

@@ -11,8 +11,9 @@ import numpy as np
 from fftmech.fields import ScalarField
 from fftmech.figures import new_figure
 from fftmech.grid import Grid
+from fftmech.microstructure.base import Microstructure
 from fftmech.spectrum import power_spectrum
-from fftmech.viewer.picture import color_bar
+from fftmech.viewer.legend import draw_colors
 from fftmech.viewer.state import View
 
 if TYPE_CHECKING:
@@ -23,10 +24,11 @@ _LINES = ("#0072b2", "#d55e00")
 _SIZE = (3.1, 2.5)  # inches
 
 
-def bar_chart(scalar: ScalarField, view: View) -> str:
-    """The colour bar of values, lying, with label and unit."""
+def bar_chart(scalar: ScalarField, body: Microstructure, view: View) -> str:
+    """The colour bar of values, lying, with label and unit, or the legend of phases."""
     figure = new_figure((3.6, 0.72))
-    color_bar(figure.add_axes((0.06, 0.74, 0.88, 0.22)), scalar, view, "horizontal")
+    ax = figure.add_axes((0.06, 0.74, 0.88, 0.22))
+    draw_colors(ax, scalar, body, view, "horizontal")
     return _image(figure)
 
 
@@ -45,8 +47,8 @@ def histogram_chart(scalars: Sequence[ScalarField], names: Sequence[str]) -> str
             histtype="step",
             lw=1.4,
             color=color,
-            label=name,
         )
+        ax.plot([], [], lw=1.4, color=color, label=name)
     ax.set_xlabel(scalars[0].label)
     ax.set_ylabel("probability density")
     _finish(ax, names)

@@ -26,8 +26,8 @@ def build_controls(server: Any, exhibit: Exhibit) -> None:
         mandatory=True,
         density="compact",
         divided=True,
-        classes="mt-2",
-        style="height: 30px; flex-wrap: wrap",
+        classes=("`mt-2 ${components.length === 9 ? 'nine' : ''}`",),
+        style="height: auto",
         color="primary",
     ):
         v3.VBtn(
@@ -36,7 +36,7 @@ def build_controls(server: Any, exhibit: Exhibit) -> None:
             key="name",
             value=("name",),
             size="small",
-            style="min-width: 0; padding: 0 7px; text-transform: none",
+            style="min-width: 0; padding: 0 7px; height: 28px; text-transform: none",
         )
     html.Div("Show", classes="head")
     with v3.VBtnToggle(
@@ -48,34 +48,13 @@ def build_controls(server: Any, exhibit: Exhibit) -> None:
     ):
         for mode in MODES:
             v3.VBtn(mode, value=mode, size="small", style="text-transform: none")
-    html.Div("Slices (voxel)", classes="head")
-    shape = exhibit.subjects[0].body.grid.shape
-    for name, n, color in zip("xyz", shape, AXES, strict=True):
-        with html.Div(classes="row"):
-            v3.VCheckboxBtn(
-                v_model="planes",
-                value=name,
-                density="compact",
-                aria_label=f"show {name}",
-            )
-            html.B(
-                name,
-                style=f"color: rgb{tuple(int(255 * c) for c in color)}",
-                classes=(f"axis === '{name}' ? 'chosen' : ''",),
-            )
-            v3.VSlider(
-                v_model=f"slice_{name}",
-                min=0,
-                max=max(n - 1, 1),
-                step=1,
-                disabled=n == 1,
-                thumb_size=14,
-                track_size=3,
-                aria_label=f"slice {name}",
-                id=f"slice-{name}",
-                **small,
-            )
-            html.Span(f"{{{{ slice_{name} }}}}", classes="value")
+    with html.Div(v_if="mode !== 'body'"):
+        html.Div(
+            "{{ mode === 'corner' ? 'Corner' : 'Slices' }} (voxel)", classes="head"
+        )
+        shape = exhibit.subjects[0].body.grid.shape
+        for name, n, color in zip("xyz", shape, AXES, strict=True):
+            _slice(name, n, color, small)
     if exhibit.subjects[0].times:
         html.Div("Time {{ time_text }}", classes="head")
         v3.VSlider(
@@ -85,22 +64,22 @@ def build_controls(server: Any, exhibit: Exhibit) -> None:
             step=1,
             thumb_size=14,
             track_size=3,
-            aria_label="time",
+            raw_attrs=['aria-label="time"'],
             id="time",
             **small,
         )
-    with html.Div(v_if="mode !== 'slices'"):
-        html.Div("Threshold: {{ keep_text }}", classes="head")
-        v3.VRangeSlider(
-            v_model="keep",
-            min=0,
-            max=100,
-            step=1,
-            thumb_size=14,
-            track_size=3,
-            strict=True,
-            **small,
-        )
+    html.Div("Threshold: {{ keep_text }}", classes="head")
+    v3.VRangeSlider(
+        v_model="keep",
+        min=0,
+        max=100,
+        step=1,
+        thumb_size=14,
+        track_size=3,
+        strict=True,
+        raw_attrs=['aria-label="threshold"'],
+        **small,
+    )
     if "displacement" in exhibit.fields:
         html.Div("Deformed shape", classes="head")
         with html.Div(classes="row"):
@@ -112,28 +91,7 @@ def build_controls(server: Any, exhibit: Exhibit) -> None:
                 variant="tonal",
                 style="text-transform: none",
             )
-    html.Div("Colours", classes="head")
-    v3.VSelect(v_model="colors", items=("maps", list(MAPS)), label="Map", **small)
-    with v3.VBtnToggle(
-        v_model="ends",
-        mandatory=True,
-        divided=True,
-        classes="mt-2",
-        style="height: 30px",
-        color="primary",
-        density="compact",
-    ):
-        for end in ENDS:
-            v3.VBtn(
-                end,
-                value=end,
-                size="small",
-                style="text-transform: none",
-                title=ROBUST_TEXT if end == "robust" else "",
-            )
-    with html.Div(v_if="ends === 'own'", classes="row mt-2"):
-        v3.VTextField(v_model="low", label="from", **small)
-        v3.VTextField(v_model="high", label="to", **small)
+    _colors(small)
     html.Div("Look from", classes="head")
     with html.Div(classes="row"):
         for name in LOOKS:
@@ -156,3 +114,68 @@ def build_controls(server: Any, exhibit: Exhibit) -> None:
         style="text-transform: none",
     )
     html.Div(_HELP, classes="keys")
+
+
+def _slice(
+    name: str, count: int, color: tuple[float, float, float], small: dict[str, Any]
+) -> None:
+    """A switch and a slider for the plane across an axis."""
+    from trame.widgets import html
+    from trame.widgets import vuetify3 as v3
+
+    with html.Div(classes="row"):
+        v3.VCheckboxBtn(
+            v_if="mode === 'slices'",
+            v_model="planes",
+            value=name,
+            density="compact",
+            raw_attrs=[f'aria-label="show {name}"'],
+        )
+        html.B(
+            name,
+            style=f"color: rgb{tuple(int(255 * c) for c in color)}",
+            classes=(f"axis === '{name}' ? 'chosen' : ''",),
+        )
+        v3.VSlider(
+            v_model=f"slice_{name}",
+            min=0,
+            max=max(count - 1, 1),
+            step=1,
+            disabled=count == 1,
+            thumb_size=14,
+            track_size=3,
+            raw_attrs=[f'aria-label="slice {name}"'],
+            id=f"slice-{name}",
+            **small,
+        )
+        html.Span(f"{{{{ slice_{name} }}}}", classes="value")
+
+
+def _colors(small: dict[str, Any]) -> None:
+    """Colour map and ends of its scale, which phases do not have."""
+    from trame.widgets import html
+    from trame.widgets import vuetify3 as v3
+
+    with html.Div(v_if="field !== 'phase'"):
+        html.Div("Colours", classes="head")
+        v3.VSelect(v_model="colors", items=("maps", list(MAPS)), label="Map", **small)
+        with v3.VBtnToggle(
+            v_model="ends",
+            mandatory=True,
+            divided=True,
+            classes="mt-2",
+            style="height: 30px",
+            color="primary",
+            density="compact",
+        ):
+            for end in ENDS:
+                v3.VBtn(
+                    end,
+                    value=end,
+                    size="small",
+                    style="text-transform: none",
+                    title=ROBUST_TEXT if end == "robust" else "",
+                )
+        with html.Div(v_if="ends === 'own'", classes="row mt-2"):
+            v3.VTextField(v_model="low", label="from", **small)
+            v3.VTextField(v_model="high", label="to", **small)

@@ -12,6 +12,7 @@ from fftmech.fields import ScalarField
 from fftmech.viewer.picture import Panel, Projection, draw
 from fftmech.viewer.scene import nodes
 from fftmech.viewer.state import (
+    DIFFERENT_PHASES,
     View,
     color_scale,
     difference,
@@ -19,7 +20,8 @@ from fftmech.viewer.state import (
     scalar_of,
     with_field,
 )
-from fftmech.viewer.subject import Subject, headline, open_subject
+from fftmech.viewer.subject import Subject, open_subject
+from fftmech.viewer.summary import headline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -106,15 +108,20 @@ class Exhibit:
         a, *others = self.subjects
         if not others:
             return [Panel(a, self.scalars()[0], headline(a))]
-        names = (f"A: {a.path.name}", f"B: {others[0].path.name}", "A − B")
+        scalars = self.scalars()
+        names = (
+            f"A: {a.path.name}",
+            f"B: {others[0].path.name}",
+            f"A − B: {_size(scalars[2], scalars[1])}",
+        )
         bodies = (a, others[0], a)
-        return [Panel(*row) for row in zip(bodies, self.scalars(), names, strict=True)]
+        return [Panel(*row) for row in zip(bodies, scalars, names, strict=True)]
 
     def colored_panels(self) -> list[tuple[Panel, View]]:
         """Panels, each with a view whose colour scale is fixed.
 
         A and B share that of A. Ends of the user's own are theirs: the difference has
-        robust ones.
+        robust ones. Its scale is centred on zero.
         """
         scales: dict[str, tuple[float, float, str]] = {}
         shown = []
@@ -125,15 +132,20 @@ class Exhibit:
             if label not in scales:
                 scales[label] = color_scale(view, panel.scalar)
             low, high, name = scales[label]
+            if number == 2:
+                high = max(-low, high)
+                low = -high
+                name = "RdBu_r" if self.view.colors == "automatic" else name
             view = replace(self.view, ends="own", limits=(low, high), colors=name)
             shown.append((panel, view))
         return shown
 
     def visible_warp(self) -> float:
         """Factor that makes the largest displacement a tenth of the longest edge."""
-        source = self.subjects[0].source
-        moved = nodes(source, 1.0) - nodes(source)
-        largest = float(np.linalg.norm(moved, axis=-1).max())
+        largest = max(
+            float(np.linalg.norm(nodes(s.source, 1) - nodes(s.source), axis=-1).max())
+            for s in self.subjects
+        )
         longest = max(self.subjects[0].body.grid.size)
         return 0.1 * longest / largest if largest else 1.0
 
@@ -148,3 +160,15 @@ class Exhibit:
     ) -> "Figure":
         """Draw what is shown."""
         return draw(self.colored_panels(), size, projection)
+
+
+def _size(difference: ScalarField, reference: ScalarField) -> str:
+    """How large a difference is, in words."""
+    if difference.symbol == DIFFERENT_PHASES:
+        return f"{np.count_nonzero(difference.values)} voxels differ"
+    values, whole = (s.values[difference.solid] for s in (difference, reference))
+    if not values.size:
+        return "no voxel to compare"
+    rms, scale = (float((x.astype(float) ** 2).mean() ** 0.5) for x in (values, whole))
+    text = f"rms {rms:.3g} {difference.unit}".strip()
+    return f"{text}, {100 * rms / scale:.3g} % of B" if scale else text

@@ -12,7 +12,7 @@ from fftmech.io.vtkhdf import read_microstructure
 from fftmech.io.vtkhdf_fields import VTK_ORDER, check_shape
 from fftmech.load import Load
 from fftmech.result import FiniteFields, Result
-from fftmech.tensors import FACTORS, matrix_from_mandel
+from fftmech.tensors import FACTORS, mandel_from_matrix, matrix_from_mandel
 
 _KNOWN = ("phase", "strain", "stress", "energy_density", "displacement", "F", "P")
 
@@ -50,7 +50,11 @@ def read_moment(path: str | PathLike, number: int) -> Result:
         )
         gradient = matrix_from_mandel(mean_strain)
         if finite is not None:
-            gradient = finite.mean_F - np.eye(3)
+            F, P = finite.mean_F, finite.mean_P
+            gradient = F - np.eye(3)
+            mean_strain = mandel_from_matrix((F.T @ F - np.eye(3)) / 2)
+            cauchy = P @ F.T / np.linalg.det(F)
+            mean_stress = mandel_from_matrix((cauchy + cauchy.T) / 2)
         energy_density = _read(cells, "energy_density", number, grid)[0]
         return Result(
             body,

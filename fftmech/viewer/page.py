@@ -19,6 +19,8 @@ html { overflow: hidden !important; }
   background: #fff; }
 .title { text-align: center; font-size: 13px; padding: 8px 10px 2px; }
 .scene { flex: 1; min-height: 0; position: relative; }
+.unit { position: absolute; left: 10px; bottom: 4px; font-size: 12px;
+  color: #55616d; pointer-events: none; }
 .bar { height: 86px; text-align: center; padding: 2px 8px 6px; }
 .bar img { height: 100%; max-width: 100%; }
 .row { display: flex; align-items: center; gap: 6px; }
@@ -27,23 +29,37 @@ html { overflow: hidden !important; }
 .row b.chosen { text-decoration: underline; text-underline-offset: 3px; }
 .row .value { width: 34px; text-align: right; font-variant-numeric: tabular-nums; }
 table.facts { border-collapse: collapse; width: 100%; font-size: 12.5px; }
-table.facts td { padding: 2px 4px; vertical-align: top;
+table.facts { line-height: 1.3; }
+table.facts th { text-align: left; padding: 0 4px; color: #55616d; }
+table.facts td { padding: 1px 4px; vertical-align: top;
   border-bottom: 1px solid #e4e7ea; overflow-wrap: anywhere; }
-table.facts td:first-child { color: #55616d; white-space: nowrap; }
+table.facts td:first-child { color: #55616d; white-space: nowrap;
+  width: 1%; }
 #probed td { white-space: nowrap; }
 .keys { color: #55616d; font-size: 11.5px; line-height: 1.45; margin-top: 10px; }
+.nine { display: grid; grid-template-columns: repeat(3, 1fr); width: 150px; }
 .chart { width: 100%; margin-top: 8px; }
 """
 
-# vtk.js has keys of its own, r s v w: these are others
+# vtk.js has keys of its own, r s v w: these are others. A list that is closed, a switch
+# and a slider keep the focus after a click, and leave these keys to the page.
 _KEYS = """
 window.addEventListener('keydown', (event) => {
-  const name = event.target.tagName;
-  const typed = name === 'INPUT' || name === 'TEXTAREA' || event.target.role;
-  if (typed || event.ctrlKey || event.metaKey || event.altKey) return;
-  if ('xyzXYZHcCfFm'.includes(event.key) || /^Arrow(Left|Right)$/.test(event.key))
-    window.trame.trigger('key', [event.key]);
-});
+  const at = event.target;
+  const list = at.closest('.v-select');
+  const text = at.tagName === 'INPUT' && !['checkbox', 'radio'].includes(at.type);
+  if (list ? list.classList.contains('v-select--active-menu') : text) {
+    if (text && !list && ['Enter', 'Escape'].includes(event.key)) at.blur();
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const arrow = ['ArrowLeft', 'ArrowRight'].includes(event.key);
+  if (arrow && ['slider', 'tab'].includes(at.getAttribute('role'))) return;
+  if (!arrow && !'xyzXYZHcCfFm'.includes(event.key)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  window.trame.trigger('key', [event.key]);
+}, true);
 """
 
 
@@ -64,19 +80,20 @@ def build_page(server: Any, stages: Sequence[Stage], exhibit: Exhibit) -> list[A
                 classes="views",
                 style=f"grid-template-columns: {columns}; grid-template-rows: {rows}",
             ):
-                views = [_view(server, stages, n) for n in range(len(stages))]
+                unit = exhibit.subjects[0].body.units.get("length", "")
+                views = [_view(server, stages, n, unit) for n in range(len(stages))]
                 if len(stages) > 1:
                     with html.Div(
                         classes="view", style="padding: 12px; overflow: auto"
                     ):
-                        _facts("runs")
+                        _facts("runs", ("", "A", "B"))
             with html.Div(classes="side", style="width: 318px"):
-                _findings(len(stages) == 1)
+                _findings(alone=len(stages) == 1)
     layout.flush_content()
     return views
 
 
-def _view(server: Any, stages: Sequence[Stage], number: int) -> Any:
+def _view(server: Any, stages: Sequence[Stage], number: int, unit: str) -> Any:
     from trame.widgets import html, vtk
 
     linked = "".join(
@@ -103,6 +120,8 @@ def _view(server: Any, stages: Sequence[Stage], number: int) -> Any:
                     f"[{number}, $event, trame.pressed]",
                 ),
             )
+            if unit and len(stages) == 1:
+                html.Div(f"unit of length: {unit}", classes="unit")
         with html.Div(classes="bar"):
             html.Img(v_if=f"bars[{number}]", src=(f"bars[{number}]",), alt="colour bar")
     return view
@@ -132,7 +151,7 @@ def _findings(alone: bool) -> None:
                     hide_details=True,
                     min=0,
                 )
-        _facts("probed")
+        _facts("probed", () if alone else ("", "A", "B", ""))
     for name in tabs[1:]:
         with html.Div(v_if=f"tab === '{name}'"):
             html.Img(v_if=name, src=(name,), classes="chart", alt=name)
@@ -146,12 +165,14 @@ def _findings(alone: bool) -> None:
         _facts("runs")
 
 
-def _facts(rows: str) -> None:
+def _facts(rows: str, heads: Sequence[str] = ()) -> None:
+    """A table of the page's variable `rows`."""
     from trame.widgets import html
 
-    with (
-        html.Table(classes="facts", id=rows),
-        html.Tbody(),
-        html.Tr(v_for=f"(row, n) in {rows}", key="n"),
-    ):
-        html.Td("{{ cell }}", v_for="(cell, m) in row", key="m")
+    with html.Table(classes="facts", id=rows):
+        if heads:
+            with html.Thead(), html.Tr():
+                for head in heads:
+                    html.Th(head)
+        with html.Tbody(), html.Tr(v_for=f"(row, n) in {rows}", key="n"):
+            html.Td("{{ cell }}", v_for="(cell, m) in row", key="m")

@@ -24,7 +24,7 @@ def first_state(exhibit: Exhibit) -> dict[str, Any]:
     view, a = exhibit.view, exhibit.subjects[0]
     return {
         "trame__title": f"{a.path.name} · fftmech view",
-        "fields": list(exhibit.fields),
+        "fields": [{"title": a.titles[name], "value": name} for name in exhibit.fields],
         "field": view.field,
         "components": list(exhibit.fields[view.field]),
         "component": view.component,
@@ -54,7 +54,7 @@ def first_state(exhibit: Exhibit) -> dict[str, Any]:
 
 def titles(exhibit: Exhibit) -> list[str]:
     """What is above each scene."""
-    length = 120 if len(exhibit.subjects) == 1 else 44
+    length = 170 if len(exhibit.subjects) == 1 else 52
     return [shortened(panel.title, length) for panel in exhibit.panels()]
 
 

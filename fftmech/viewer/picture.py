@@ -18,8 +18,9 @@ from fftmech.figures import matplotlib_module, new_figure
 from fftmech.grid import Grid
 from fftmech.io.atomic import whole_file
 from fftmech.microstructure.base import Microstructure
+from fftmech.viewer.legend import draw_colors
 from fftmech.viewer.scene import colors, shade, surface
-from fftmech.viewer.state import View, color_scale
+from fftmech.viewer.state import View
 from fftmech.viewer.subject import Subject
 
 if TYPE_CHECKING:
@@ -101,9 +102,11 @@ def draw(
         left = number * share
         place, bar = _places(left, share, size, several)
         _paint(figure.add_axes(place), panel, view, projection, named=several)
-        if panel.scalar.symbol != "phase":
-            side = "horizontal" if several else "vertical"
-            color_bar(figure.add_axes(bar), panel.scalar, view, side)
+        draw_colors(
+            figure.add_axes(bar),
+            *(panel.scalar, panel.subject.body, view),
+            "horizontal" if several else "vertical",
+        )
         figure.text(
             left + 0.5 * share,
             0.955,
@@ -137,24 +140,6 @@ def first_projection(grid: Grid) -> Projection:
         return Projection.towards(DIRECTION)
     direction = ((1, 0, 0), (0, -1, 0), (0, 0, 1))[flat[-1]]
     return Projection.towards(direction, (0, 1, 0) if flat[-1] == 2 else (0, 0, 1))
-
-
-def color_bar(
-    ax: Any, scalar: ScalarField, view: View, orientation: str = "vertical"
-) -> None:
-    """Draw the colour scale of values on axes of its own, with label and unit."""
-    low, high, name = color_scale(view, scalar)
-    norm = matplotlib_module("colors").Normalize(low, high)
-    inside = scalar.values[scalar.solid]
-    below, above = (inside < low).any(), (inside > high).any()
-    extend = ("neither", "max", "min", "both")[2 * below + above]
-    mappable = matplotlib_module("cm").ScalarMappable(norm, name)
-    bar = ax.figure.colorbar(mappable, cax=ax, extend=extend, orientation=orientation)
-    bar.set_label(scalar.label, fontsize=11)
-    bar.formatter.set_powerlimits((-2, 4))
-    bar.formatter.set_useMathText(True)
-    if orientation == "vertical":
-        bar.ax.yaxis.set_offset_position("left")
 
 
 def save(figure: "Figure", path: str | PathLike) -> None:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fftmech.colors import phase_colors
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.fields import ScalarField, microstructure_of
@@ -18,6 +17,7 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.planes import in_plane
 from fftmech.result import Result
 from fftmech.tensors import matrix_from_mandel
+from fftmech.viewer.legend import entries
 from fftmech.viewer.state import View, color_scale
 
 PORE = (0.8, 0.8, 0.8)
@@ -74,21 +74,27 @@ def nodes(source: Microstructure | Result, factor: float = 0.0) -> np.ndarray:
 
 
 def surface(
-    source: Microstructure | Result, scalar: ScalarField, view: View
+    source: Microstructure | Result,
+    scalar: ScalarField,
+    view: View,
+    corners: np.ndarray | None = None,
 ) -> Surface:
-    """What a view shows of a body."""
-    corners = nodes(source, view.warp)
+    """What a view shows of a body; `corners` are its `nodes`, where they are known."""
+    if corners is None:
+        corners = nodes(source, view.warp)
     if view.mode == "slices":
-        return joined(
+        shown = joined(
             [
                 plane(corners, axis, view.slices[axis])
                 for axis in range(3)
                 if view.planes[axis]
             ]
         )
-    kept = scalar.solid.copy()
-    if view.keep is not None:
-        kept &= (view.keep[0] <= scalar.values) & (scalar.values <= view.keep[1])
+        if view.keep is None:
+            return shown
+        seen = _kept(scalar, view.keep).ravel()[shown.voxels]
+        return Surface(shown.points, shown.quads[seen], shown.voxels[seen])
+    kept = scalar.solid.copy() if view.keep is None else _kept(scalar, view.keep)
     if view.mode == "corner":
         # the camera looks from +x, -y, +z
         i, j, k = view.slices
@@ -173,8 +179,10 @@ def colors(
         Matplotlib is not installed.
     """
     values = scalar.values.ravel()[voxels]
-    if scalar.symbol == "phase":
-        return np.array(phase_colors(body))[np.searchsorted(body.phases, values)]
+    named = entries(scalar, body)
+    if named:
+        rank = np.searchsorted([entry.value for entry in named], values)
+        return np.array([entry.color for entry in named])[rank]
     low, high, name = color_scale(view, scalar)
     try:
         colormaps = importlib.import_module("matplotlib").colormaps
@@ -185,6 +193,10 @@ def colors(
         ) from None
     rgb = colormaps[name]((values - low) / (high - low))[:, :3]
     return np.where(scalar.solid.ravel()[voxels, None], rgb, PORE)
+
+
+def _kept(scalar: ScalarField, keep: tuple[float, float]) -> np.ndarray:
+    return scalar.solid & (keep[0] <= scalar.values) & (scalar.values <= keep[1])
 
 
 def _corners(grid: Grid) -> np.ndarray:

@@ -18,6 +18,7 @@ try:
     from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
     from vtkmodules.vtkCommonCore import vtkPoints
     from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
+    from vtkmodules.vtkRenderingAnnotation import vtkCubeAxesActor
     from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper, vtkRenderer
     from vtkmodules.vtkRenderingOpenGL2 import vtkGenericOpenGLRenderWindow
 except ImportError:
@@ -43,6 +44,14 @@ _CORNERS = np.array([(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)])
 class Stage:
     """One body in a window of its own: its cells, the box, and the probed voxel.
 
+    Parameters
+    ----------
+    grid
+        Of the body.
+    lengths
+        Whether they are written along the edges of the box, unless the body is
+        deformed.
+
     Attributes
     ----------
     window
@@ -51,7 +60,7 @@ class Stage:
         The surface that is on stage.
     """
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: Grid, lengths: bool = True) -> None:
         self._grid = grid
         # one without a context of its own: nothing is rendered here
         self.window = vtkGenericOpenGLRenderWindow()
@@ -75,6 +84,10 @@ class Stage:
         probe = self._add(self._probe)
         probe.SetColor(0.85, 0.0, 0.55)
         probe.SetLineWidth(4)
+        self._known: tuple[Any, float, np.ndarray] | None = None
+        self._axes = self._new_axes()
+        self._lengths = lengths
+        self._renderer.AddActor(self._axes)
         flat = grid.shape[2] == 1
         self.look(*LOOKS["z" if flat else "corner"])
 
@@ -83,14 +96,23 @@ class Stage:
     ) -> None:
         """Put on stage what a view shows of a body."""
         body = microstructure_of(source)
-        self.shown = surface(source, scalar, view)
+        corners = self._nodes(source, view.warp)
+        self.shown = surface(source, scalar, view, corners)
         rgb = colors(scalar, body, view, self.shown.voxels)
         if view.mode != "slices":
             rgb = rgb * shade(self.shown)
         _set_cells(self._cells, self.shown, rgb)
+        self._axes.SetVisibility(self._lengths and not view.warp)
         i, j, k = view.probe
-        corners = nodes(source, view.warp)[i : i + 2, j : j + 2, k : k + 2]
-        _set_box(self._probe, corners.reshape(8, 3))
+        around = corners[i : i + 2, j : j + 2, k : k + 2]
+        _set_box(self._probe, around.reshape(8, 3))
+
+    def _nodes(self, source: Microstructure | Result, factor: float) -> np.ndarray:
+        # a slider asks for the same ones again and again
+        last = self._known
+        if last is None or last[0] is not source or last[1] != factor:
+            self._known = last = (source, factor, nodes(source, factor))
+        return last[2]
 
     @property
     def centre(self) -> list[float]:
@@ -115,6 +137,19 @@ class Stage:
         nearest = ((middles - np.asarray(place, float)) ** 2).sum(axis=1).argmin()
         i, j, k = np.unravel_index(self.shown.voxels[nearest], self._grid.shape)
         return int(i), int(j), int(k)
+
+    def _new_axes(self) -> vtkCubeAxesActor:
+        """Lengths along the edges of the box, which the browser writes."""
+        axes = vtkCubeAxesActor()
+        axes.SetCamera(self._renderer.GetActiveCamera())
+        low, size = self._grid.origin, self._grid.size
+        axes.SetBounds(
+            [end for a, s in zip(low, size, strict=True) for end in (a, a + s)]
+        )
+        for name in "XYZ":
+            getattr(axes, f"Set{name}Title")(name.lower())
+        axes.GetXAxesGridlinesProperty().SetColor(0.3, 0.3, 0.3)
+        return axes
 
     def _add(self, data: vtkPolyData) -> Any:
         """Add an actor; return how it looks."""

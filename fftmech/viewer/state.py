@@ -20,6 +20,9 @@ MAPS = ("automatic", "viridis", "cividis", "magma", "gray", "RdBu_r", "PuOr_r")
 ENDS = ("robust", "full", "own")
 """Ends of the colour scale: percentiles `colors.ROBUST`, extremes, `View.limits`."""
 
+DIFFERENT_PHASES = "phases differ"
+"""Symbol of the difference of two phase maps."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -36,7 +39,7 @@ class View:
     mode
         One of `MODES`.
     keep
-        Least and largest value of voxels that the modes with a body show, or None.
+        Least and largest value of voxels that are shown, or None for all.
     warp
         Factor on the displacement, 0 for the undeformed body.
     colors, ends, limits
@@ -75,6 +78,9 @@ def first_view(subject: Subject) -> View:
 def with_field(view: View, subject: Subject, field: str, component: str = "") -> View:
     """The same view of another field, of its first component unless one is named.
 
+    A threshold, and ends of the colour scale that are the user's own, were the other
+    field's.
+
     Raises
     ------
     InputError
@@ -82,7 +88,10 @@ def with_field(view: View, subject: Subject, field: str, component: str = "") ->
     """
     known = subject.fields.get(field, ())
     component = component or (known[0] if known else "")
-    shown = replace(view, field=field, component=component, keep=None)
+    ends = view.ends
+    if ends == "own" and field != view.field:
+        ends = "robust"
+    shown = replace(view, field=field, component=component, keep=None, ends=ends)
     scalar_of(shown, subject)
     return shown
 
@@ -127,7 +136,7 @@ def difference(view: View, a: Subject, b: Subject) -> ScalarField:
         )
     if view.field == "phase":
         values = (first.values != second.values).astype(int)
-        return ScalarField(values, "phases differ", "", first.solid, 1.0)
+        return ScalarField(values, DIFFERENT_PHASES, "", first.solid, 1.0)
     values = first.values.astype(float) - second.values
     solid = first.solid & second.solid
     magnitude = max(first.magnitude, second.magnitude)
@@ -164,13 +173,15 @@ def probe_rows(
             components or ("",), scalar_fields(subject.source, field), strict=True
         ):
             value = scalar.values[view.probe]
-            name = f"{field.replace('_', ' ')} {component}".strip()
+            name = f"{_ROWS.get(field, field.replace('_', ' '))} {component}".strip()
             text = str(value) if field == "phase" else f"{value:.{digits}g}"
             if not scalar.solid[view.probe]:
                 text = "pore"
             rows.append((name, text, scalar.unit))
     return rows
 
+
+_ROWS = {"displacement": "fluctuation"}  # what displacement is in `fields`
 
 ROBUST_TEXT = " to ".join(f"{p:g}" for p in ROBUST) + " %"
 """The percentiles of a robust colour scale, as the page says it."""

@@ -1,0 +1,29 @@
+"""Files for tests of the viewer."""
+
+from conftest import EMPTY, SOFT, STIFF, grains, sphere
+
+import fftmech
+from fftmech import Load, io
+from fftmech.result import Result
+
+TENSION = Load.uniaxial("xx", 1e-3)
+
+
+def write_files(where):
+    """A result, another one, a body with a pore, its result, and a smaller one."""
+    body = grains((6, 5, 4)).with_changes(units={"stress": "GPa", "length": "um"})
+    io.write_result(where / "a.vtkhdf", fftmech.solve(body, TENSION))
+    io.write_result(where / "b.vtkhdf", fftmech.solve(body, Load({"xy": 1e-3})))
+    io.write(where / "grains.h5", body)
+    io.write_result(
+        where / "pore.vtkhdf", fftmech.solve(sphere(6, STIFF, EMPTY), TENSION)
+    )
+    io.write_result(
+        where / "small.vtkhdf", fftmech.solve(sphere(4, STIFF, SOFT), TENSION)
+    )
+
+
+def solved(subject) -> Result:
+    """The result that a subject holds."""
+    assert isinstance(subject.source, Result)
+    return subject.source
