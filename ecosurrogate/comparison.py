@@ -18,8 +18,10 @@ import torch
 
 from ecosurrogate.checkpoint import load_model
 from ecosurrogate.devices import choose
-from ecosurrogate.opponents import MOST, Measure, TimedModel, TimedSolver
+from ecosurrogate.measure import Measure
 from ecosurrogate.predict import BYTES, choose_load, predict
+from ecosurrogate.timed_model import TimedModel
+from ecosurrogate.timed_solver import MOST, TimedSolver
 from ecosurrogate.work import medians
 from fftmech.backend import get_backend, threads_for
 from fftmech.errors import InputError, NotConverged

@@ -1,6 +1,7 @@
-"""Predict the fields of one body, and say how wrong they are."""
+"""Predict the fields of bodies, and say how wrong they are."""
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from ecosurrogate.checkpoint import RunCard
 from ecosurrogate.config import ADMISSIBLE, SEE_LOAD
 from ecosurrogate.devices import choose
 from ecosurrogate.losses import apply, energy
+from ecosurrogate.models import Prediction
 from fftmech.certificate import Certificate
 from fftmech.datasets.loading import Loading
 from fftmech.errors import InputError
@@ -58,17 +60,43 @@ def predict(
     InputError
         A body or a load that the model cannot take, too little memory.
     """
+    return predict_many(model, card, [body], [load], device)[0]
+
+
+def predict_many(
+    model: nn.Module,
+    card: RunCard,
+    bodies: Sequence[Microstructure],
+    loads: Sequence[Load],
+    device: str = "cpu",
+) -> list[Result]:
+    """Predict bodies of one shape in one pass of the network.
+
+    Parameters
+    ----------
+    model, card, device
+        As in `predict`.
+    bodies, loads
+        As many of each, as in `predict`.
+
+    Returns
+    -------
+    list
+        Equal to single predictions but for rounding in single precision; times are
+        those of the pass, shared equally.
+
+    Raises
+    ------
+    InputError
+        As `predict`, for any of them; shapes that differ.
+    """
     place = choose(device)
     started = time.perf_counter()
-    body.check().check_linear("a surrogate")
-    check_load(body, load)
-    if body.eigenstrain is not None and body.eigenstrain[body.phases].any():
-        raise InputError(
-            "the body has eigenstrain, which models do not see; use fftmech solve"
-        )
-    shape = body.grid.shape
-    check_bytes(body.grid.voxels * BYTES, f"a prediction on {size_text(shape)} voxels")
-    made = card.encoder.bodies([body], [load]).to(place)
+    for body, load in zip(bodies, loads, strict=True):
+        _check(body, load)
+    voxels = len(bodies) * bodies[0].grid.voxels
+    check_bytes(voxels * BYTES, _what(bodies))
+    made = card.encoder.bodies(bodies, loads).to(place)
     model = model.to(place)
     ready = time.perf_counter()
     with torch.inference_mode():
@@ -76,25 +104,64 @@ def predict(
         u = displacement_of(prediction.strain, made)
     if device == "cuda":
         torch.cuda.synchronize()
-    seconds = time.perf_counter() - ready
-    pairs = [*prediction.path, (prediction.strain, prediction.stress)]
+    ended = time.perf_counter()
+    times = {
+        "setup": (ready - started) / len(bodies),
+        "compile": 0.0,
+        "solve": (ended - ready) / len(bodies),
+    }
+    return [
+        _result(card, body, load, made, prediction, u, i, {**times})
+        for i, (body, load) in enumerate(zip(bodies, loads, strict=True))
+    ]
+
+
+def _check(body: Microstructure, load: Load) -> None:
+    """Refuse what models do not see."""
+    body.check().check_linear("a surrogate")
+    check_load(body, load)
+    if body.eigenstrain is not None and body.eigenstrain[body.phases].any():
+        raise InputError(
+            "the body has eigenstrain, which models do not see; use fftmech solve"
+        )
+
+
+def _what(bodies: Sequence[Microstructure]) -> str:
+    size = size_text(bodies[0].grid.shape)
+    if len(bodies) == 1:
+        return f"a prediction on {size} voxels"
+    return f"{len(bodies)} predictions on {size} voxels each"
+
+
+def _result(
+    card: RunCard,
+    body: Microstructure,
+    load: Load,
+    made: Bodies,
+    prediction: Prediction,
+    u: Tensor,
+    i: int,
+    times: dict[str, float],
+) -> Result:
+    """Fields of body i of a batch in its own units, and their certificates."""
+    strain_unit, stress_unit = float(made.strain_unit[i]), float(made.stress_unit[i])
+    strain = _numpy(prediction.strain[i]) * strain_unit
+    stress = _numpy(prediction.stress[i]) * stress_unit
+    density = np.einsum("cxyz,cxyz->xyz", strain, stress) / 2
     if card.config.model not in ADMISSIBLE:
         certified = [Certificate(None, None, None, None, NO_CERTIFICATE)]
-    elif not bool(made.solid.all()):
+    elif not bool(made.without_pores[i]):
         certified = [Certificate(None, None, None, None, PORES)]
     else:
-        certified = [certify(made, *pair) for pair in pairs]
-    strain_unit, stress_unit = float(made.strain_unit[0]), float(made.stress_unit[0])
-    strain = _numpy(prediction.strain) * strain_unit
-    stress = _numpy(prediction.stress) * stress_unit
-    density = np.einsum("cxyz,cxyz->xyz", strain, stress) / 2
+        pairs = [*prediction.path, (prediction.strain, prediction.stress)]
+        certified = certificates(made, pairs, i)
     return Result(
         microstructure=body,
         load=load,
         scheme=card.encoder.scheme,
         solver=card.config.model,
         tolerance=0.0,
-        displacement=_numpy(u) * strain_unit * body.grid.h[0],
+        displacement=_numpy(u[i]) * strain_unit * body.grid.h[0],
         strain=strain,
         stress=stress,
         energy_density=density,
@@ -105,11 +172,7 @@ def predict(
         advice="",
         iterations=len(prediction.path),
         residuals=[c.relative for c in certified if c.relative is not None],
-        times={
-            "setup": ready - started,
-            "compile": 0.0,
-            "solve": seconds,
-        },
+        times=times,
         certificate=certified[-1].as_dict(),
         precision="single",
     )
@@ -140,6 +203,11 @@ def choose_load(card: RunCard, asked: Load | None) -> Load:
     return asked
 
 
+def trained_load(card: RunCard) -> Load | None:
+    """The load of the training set; None where it has several."""
+    return Loading.from_dict(card.dataset["loads"]).load
+
+
 def _proportional(a: Load, b: Load | None) -> bool:
     """Whether one load is a positive multiple of the other."""
     if b is None or (a.free != b.free).any():
@@ -149,31 +217,58 @@ def _proportional(a: Load, b: Load | None) -> bool:
     return bool(size > 0 and x @ y > (1 - 1e-9) * size)
 
 
-def certify(made: Bodies, strain: Tensor, stress: Tensor) -> Certificate:
-    """Certificate of the first body of a batch, in double precision.
+def certificates(
+    made: Bodies, pairs: Sequence[tuple[Tensor, Tensor]], body: int
+) -> list[Certificate]:
+    """Certificates of one body of a batch, in double precision.
 
     As `fftmech.certificate.certify`, in the dataset's units. What rounding leaves of
     the divergence and of the incompatibility is not looked at: its part in the energy
     error is of the order of single precision.
+
+    Parameters
+    ----------
+    made
+        The batch.
+    pairs
+        Strains and stresses of the batch in its units, (B, 6, X, Y, Z) each.
+    body
+        Which one, without pores.
     """
-    C, e, s = (part[:1].double() for part in (made.stiffness, strain, stress))
-    C_e = apply(C, e)
-    gap = s - C_e
-    S = C[0].permute(2, 3, 4, 0, 1)
-    both = torch.stack([gap[0], s[0]], dim=-1).permute(1, 2, 3, 0, 4)
-    S_both = torch.linalg.solve(S, both).permute(3, 0, 1, 2, 4)
-    unit = float(made.strain_unit[0] * made.stress_unit[0])
-    w = float(energy(e, C_e)) / 2 * unit
-    w_star = float(energy(s, S_both[None, ..., 1])) / 2 * unit
-    half = float(energy(gap, S_both[None, ..., 0])) / 2 * unit
-    work = (s.mean(dim=(0, 2, 3, 4)) * e.mean(dim=(0, 2, 3, 4))) * unit
-    free = made.load.free[0]
-    return Certificate(
-        half,
-        float(np.sqrt(half / (w + w_star))),
-        w - float(work[free].sum()),
-        float(work[~free].sum()) - w_star,
-    )
+    C = made.stiffness[body : body + 1].double()
+    S = _compliance(made, body)
+    unit = float(made.strain_unit[body] * made.stress_unit[body])
+    free = made.load.free[body]
+    found = []
+    for strain, stress in pairs:
+        e, s = (part[body : body + 1].double() for part in (strain, stress))
+        C_e = apply(C, e)
+        gap = s - C_e
+        w = float(energy(e, C_e)) / 2 * unit
+        half = float(energy(gap, apply(S, gap))) / 2 * unit
+        # s = C e + gap
+        w_star = w + float(energy(gap, e)) * unit + half
+        work = (s.mean(dim=(0, 2, 3, 4)) * e.mean(dim=(0, 2, 3, 4))) * unit
+        found.append(
+            Certificate(
+                half,
+                float(np.sqrt(half / (w + w_star))),
+                w - float(work[free].sum()),
+                float(work[~free].sum()) - w_star,
+            )
+        )
+    return found
+
+
+def _compliance(made: Bodies, body: int) -> Tensor:
+    """Inverse of the stiffness at each voxel, double precision, (1, 6, 6, X, Y, Z)."""
+    phase = made.phase[body]
+    # the rows of a body follow each other; those of others may be pores
+    first, last = (int(row) for row in phase.aminmax())
+    C = made.tables[0, ..., first : last + 1].double()
+    S = torch.linalg.inv(C.permute(2, 0, 1)).permute(1, 2, 0).flatten(0, 1)
+    values = S.index_select(1, phase.flatten() - first)
+    return values.reshape(1, 6, 6, *phase.shape)
 
 
 def displacement_of(strain: Tensor, made: Bodies) -> Tensor:
@@ -187,4 +282,4 @@ def displacement_of(strain: Tensor, made: Bodies) -> Tensor:
 
 
 def _numpy(field: Tensor) -> np.ndarray:
-    return field[0].cpu().numpy()
+    return field.cpu().numpy()

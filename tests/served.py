@@ -6,8 +6,12 @@ import time
 from http.client import HTTPConnection
 from socket import create_server
 
+from small_runs import as_options, run, tiny
+
 from ecosurrogate.server.service import Service, Settings
 from ecosurrogate.server.serving import Server
+from fftmech import io
+from fftmech.microstructure import polycrystal
 
 HDF5 = {"Content-Type": "application/x-hdf5"}
 JSON = {"Accept": "application/json"}
@@ -78,3 +82,14 @@ def form(name, content, **fields):
     parts.append(head.encode() + content)
     body = b"".join(b"--EDGE\r\n" + part + b"\r\n" for part in parts) + b"--EDGE--\r\n"
     return body, {"Content-Type": "multipart/form-data; boundary=EDGE"}
+
+
+def trained(tmp_path_factory, dataset):
+    """A folder with two trained models and two bodies."""
+    folder = tmp_path_factory.mktemp("served")
+    for model in ("p-eco-iterated", "s-eco"):
+        settings = tiny(model=model, steps=2, validate_every=2)
+        run(f"fit {dataset} -o {folder / model} {as_options(settings)}")
+    io.write(folder / "micro.h5", polycrystal(8, 4, seed=5))
+    io.write(folder / "large.h5", polycrystal(48, 9, seed=5))
+    return folder

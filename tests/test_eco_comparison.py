@@ -9,12 +9,14 @@ torch = pytest.importorskip("torch")
 
 from small_runs import as_options, make_grains, run, tiny  # noqa: E402
 
-from ecosurrogate import comparison, comparison_figure, opponents, work  # noqa: E402
+from ecosurrogate import comparison, comparison_figure, timed_solver, work  # noqa: E402
 from ecosurrogate.checkpoint import load_model  # noqa: E402
 from ecosurrogate.comparison import Comparison, Point, ReferenceNotConverged, compare  # noqa: E402
+from ecosurrogate.measure import Measure  # noqa: E402
 from ecosurrogate.operators import Operators  # noqa: E402
-from ecosurrogate.opponents import Measure, TimedModel, TimedSolver  # noqa: E402
 from ecosurrogate.predict import predict  # noqa: E402
+from ecosurrogate.timed_model import TimedModel  # noqa: E402
+from ecosurrogate.timed_solver import TimedSolver  # noqa: E402
 from ecosurrogate.verdict import headline, verdict  # noqa: E402
 from ecosurrogate.work import counted_green, medians  # noqa: E402
 from fftmech import Grid, InputError, Load, Microstructure, solve  # noqa: E402
@@ -113,10 +115,10 @@ def test_components_that_do_not_vary_do_not_count():
 def test_the_solver_is_stopped_at_its_iterations_and_at_its_tolerance(measure):
     method = {"scheme": "rotated", "tolerance": 1e-6}
     found, full = TimedSolver(measure, method), solve(composite(100.0), LOAD)
-    assert full.iterations > opponents.DENSE
+    assert full.iterations > timed_solver.DENSE
     counts = list(found.points)
     assert counts[:10] == list(range(1, 11)) and counts[-1] == full.iterations
-    assert len(counts) <= opponents.DENSE + opponents.SPARSE
+    assert len(counts) <= timed_solver.DENSE + timed_solver.SPARSE
     third = solve(composite(100.0), LOAD, max_iterations=3)
     assert found.points[3]["strain"] == measure("strain", third.strain)
     assert found.points[3]["certificate"] == third.certificate["relative"]

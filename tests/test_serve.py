@@ -1,10 +1,6 @@
 """A served model: equal to the command line, together as alone, jobs, a soft end."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 
 import numpy as np
@@ -17,18 +13,17 @@ pytest.importorskip("python_multipart")
 
 from click.testing import CliRunner  # noqa: E402
 from doomed_tasks import dies, sleeps, takes  # noqa: E402
-from served import HDF5, JSON, Served, form, until  # noqa: E402
-from small_runs import as_options, refused, run, tiny  # noqa: E402
+from served import HDF5, JSON, Served, form, trained, until  # noqa: E402
+from small_runs import run  # noqa: E402
 
-from ecosurrogate.checkpoint import load_model  # noqa: E402
 from ecosurrogate.client import Client, Refused  # noqa: E402
-from ecosurrogate.predict import predict  # noqa: E402
+from ecosurrogate.predict import predict_many  # noqa: E402
 from ecosurrogate.server import predictor  # noqa: E402
 from ecosurrogate.server.gate import Limits  # noqa: E402
 from ecosurrogate.server.helper import Broken, Cancelled, Helper  # noqa: E402
-from ecosurrogate.server.predictor import Full, Predictor, predict_together  # noqa: E402
+from ecosurrogate.server.predictor import Full, Predictor  # noqa: E402
 from ecosurrogate.server.refusal import Refusal  # noqa: E402
-from fftmech import Load, io, read_result  # noqa: E402
+from fftmech import Load, read_result  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
 from fftmech_cli import fftmech_main  # noqa: E402
 
@@ -38,14 +33,7 @@ FAST = Limits(rate=1e6)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, grains8, one_thread):
-    """Two trained models and two bodies."""
-    folder = tmp_path_factory.mktemp("served")
-    for model in ("p-eco-iterated", "s-eco"):
-        settings = tiny(model=model, steps=2, validate_every=2)
-        run(f"fit {grains8} -o {folder / model} {as_options(settings)}")
-    io.write(folder / "micro.h5", polycrystal(8, 4, seed=5))
-    io.write(folder / "large.h5", polycrystal(48, 9, seed=5))
-    return folder
+    return trained(tmp_path_factory, grains8)
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +56,9 @@ def held(monkeypatch):
     def waiting(model, card, bodies, loads, device):
         sizes.append(len(bodies))
         assert go.wait(20)
-        return predict_together(model, card, bodies, loads, device)
+        return predict_many(model, card, bodies, loads, device)
 
-    monkeypatch.setattr(predictor, "predict_together", waiting)
+    monkeypatch.setattr(predictor, "predict_many", waiting)
     yield go, sizes
     go.set()
 
@@ -105,22 +93,6 @@ def test_a_prediction_is_that_of_the_command_line_bit_for_bit(folder, served, bo
             assert getattr(got, field).tobytes() == getattr(expected, field).tobytes()
         assert got.certificate == expected.certificate
         assert got.residuals == expected.residuals
-
-
-def test_bodies_together_are_predicted_as_each_alone_but_for_rounding(folder):
-    for name in ("p-eco-iterated", "s-eco"):
-        model, card = load_model(folder / name)
-        bodies = [polycrystal(8, 4, seed=k) for k in range(3)]
-        loads = [Load.uniaxial("xx", (k + 1) * 1e-3) for k in range(3)]
-        together = predict_together(model, card, bodies, loads)
-        for got, one, load in zip(together, bodies, loads, strict=True):
-            expected = predict(model, card, one, load)
-            for field in FIELDS:
-                a, b = getattr(got, field), getattr(expected, field)
-                assert abs(a - b).max() < 1e-4 * abs(b).max() > 0
-            np.testing.assert_allclose(
-                got.certificate["relative"], expected.certificate["relative"], rtol=1e-3
-            )
 
 
 def test_what_waits_is_answered_together(served, body, held):
@@ -322,71 +294,3 @@ def test_a_process_that_is_lost_late_or_greedy_is_refused_and_replaced():
         assert helper.call(takes, 2**20, seconds=60) == 2**20
     finally:
         helper.end()
-
-
-def test_other_addresses_need_a_token_and_runs_have_to_be_there(folder, tmp_path):
-    assert "--token" in refused(f"serve {folder}/s-eco --host 0.0.0.0")
-    assert "characters" in refused(f"serve {folder}/s-eco --token abc")
-    assert "no run there" in refused(f"serve {tmp_path}/none --port 0")
-    assert "one name" in refused(f"serve {folder}/s-eco {folder}/s-eco")
-
-
-@pytest.fixture
-def process(folder, tmp_path):
-    """The command in a process of its own, and its port."""
-    command = [sys.executable, "-m", "fftmech_cli.ecosr_main", "serve"]
-    with subprocess.Popen(
-        [*command, str(folder / "p-eco-iterated"), "--port", "0"],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path)},
-    ) as process:
-        line = process.stderr.readline()
-        assert line.startswith("serving p-eco-iterated at http://127.0.0.1:"), line
-        yield process, Client(line.split()[-1])
-        process.kill()
-
-
-def test_sigterm_finishes_what_was_begun_and_takes_no_more(
-    folder, process, body, tmp_path
-):
-    server, client = process
-    large = (folder / "large.h5").read_bytes()
-    job = json.loads(client.ask("POST", "/solve?wait=0&tolerance=1e-9", large))
-    server.send_signal(signal.SIGTERM)
-    until(lambda: json.loads(client.ask("GET", "/health"))["status"] == "stopping")
-    with pytest.raises(Refused) as refusal:
-        client.predict(body)
-    assert refusal.value.status == 503
-
-    def ended():
-        nonlocal job
-        job = json.loads(client.ask("GET", job["href"]))
-        return job["state"] == "done"
-
-    until(ended, 60)
-    assert client.ask("GET", job["result"]).startswith(b"\x89HDF")
-    assert server.wait(20) == 0 and server.stderr.read() == ""
-    assert not list(tmp_path.glob("ecosr-serve-*"))
-
-
-def test_a_server_that_is_killed_leaves_no_process_and_no_file(
-    folder, process, tmp_path
-):
-    import psutil
-
-    server, client = process
-    children = psutil.Process(server.pid).children(recursive=True)
-    assert children
-    large = (folder / "large.h5").read_bytes()
-    client.ask("POST", "/solve?wait=0&tolerance=1e-9", large)
-    server.kill()
-    server.wait()
-    until(lambda: not any(child.is_running() for child in children), 60)
-    (left,) = tmp_path.glob("ecosr-serve-*")
-    assert not list(left.rglob("*.vtkhdf"))
-    # the next one removes it
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    program = "from ecosurrogate.server.scratch import own_folder as f; f().rmdir()"
-    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
-    assert not left.exists()

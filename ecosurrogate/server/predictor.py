@@ -1,28 +1,23 @@
 """The thread that owns the models: a bounded queue, and equal questions together.
 
-A question that waits alone is answered at once, by `ecosurrogate.predict.predict`.
-While it is, others arrive; those of one model, one shape and one kind of load are then
-answered in one pass of the network.
+A question that waits alone is answered at once. While it is, others arrive; those of
+one model and one shape are then answered in one pass of the network.
 """
 
 import threading
-import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from ecosurrogate.checkpoint import RunCard, load_model
 from ecosurrogate.devices import choose
-from ecosurrogate.models import Prediction
-from ecosurrogate.predict import choose_load, predict
-from fftmech.errors import InputError
+from ecosurrogate.predict import predict_many, trained_load
 from fftmech.load import Load
 from fftmech.microstructure import polycrystal
 from fftmech.microstructure.base import Microstructure
@@ -30,6 +25,11 @@ from fftmech.result import Result
 
 TOGETHER = 8
 """Questions that are answered at once at most."""
+
+CACHED = 2**17
+"""Voxels that are answered at once on a processor, at most: four bodies of 32^3. The
+network gains nothing by more, and its arrays would be returned to the system and taken
+anew in every layer, which costs more than half as much again."""
 
 WARM_UP = 8
 """Voxels along each axis of the body that models are warmed up with."""
@@ -61,7 +61,7 @@ class Question:
     @property
     def kind(self) -> tuple[Any, ...]:
         """What questions have in common that are answered together."""
-        return self.model, self.body.grid.shape, self.load.free.tobytes()
+        return self.model, self.body.grid.shape
 
 
 class Predictor:
@@ -92,7 +92,8 @@ class Predictor:
         voxels: int = 2**24,
     ) -> None:
         choose(device)
-        self.device, self.queue, self.voxels = device, queue, voxels
+        self.device, self.queue = device, queue
+        self.voxels = voxels if device == "cuda" else min(voxels, CACHED)
         self.models: dict[str, tuple[nn.Module, RunCard]] = {
             name: load_model(folder) for name, folder in runs.items()
         }
@@ -113,12 +114,9 @@ class Predictor:
         """
         for model, card in self.models.values():
             body = polycrystal(WARM_UP, 2)
-            try:
-                load = choose_load(card, None)
-            except InputError:
-                load = Load({"xx": 1e-3})
-            predict_together(model, card, [body], [load], self.device)
-            predict_together(model, card, [body] * 2, [load] * 2, self.device)
+            load = trained_load(card) or Load({"xx": 1e-3})
+            predict_many(model, card, [body], [load], self.device)
+            predict_many(model, card, [body] * 2, [load] * 2, self.device)
         self._thread.start()
 
     def ask(self, model: str, body: Microstructure, load: Load) -> Future[Result]:
@@ -141,6 +139,10 @@ class Predictor:
     def waiting(self) -> int:
         """Questions in the queue."""
         return sum(not question.answer.cancelled() for question in [*self._waiting])
+
+    def most(self, body: Microstructure) -> int:
+        """Questions about bodies of this size that are answered at once."""
+        return max(1, min(TOGETHER, self.voxels // body.grid.voxels))
 
     def end(self) -> None:
         """Answer what is being answered, and nothing more."""
@@ -172,20 +174,17 @@ class Predictor:
                         rest.append(question)
                     elif question.answer.set_running_or_notify_cancel():
                         kind = question.kind
-                        most = self._most(question.body)
+                        most = self.most(question.body)
                         taken.append(question)
                 self._waiting = rest
                 if taken:
                     return taken
 
-    def _most(self, body: Microstructure) -> int:
-        return max(1, min(TOGETHER, self.voxels // body.grid.voxels))
-
     def _answer(self, batch: Sequence[Question]) -> None:
         model, card = self.models[batch[0].model]
         bodies, loads = [q.body for q in batch], [q.load for q in batch]
         try:
-            results = predict_together(model, card, bodies, loads, self.device)
+            results = predict_many(model, card, bodies, loads, self.device)
         except Exception as error:
             if len(batch) == 1:
                 batch[0].answer.set_exception(error)
@@ -196,71 +195,3 @@ class Predictor:
             return
         for question, result in zip(batch, results, strict=True):
             question.answer.set_result(result)
-
-
-def predict_together(
-    model: nn.Module,
-    card: RunCard,
-    bodies: Sequence[Microstructure],
-    loads: Sequence[Load],
-    device: str = "cpu",
-) -> list[Result]:
-    """Predict bodies of one shape under loads of one kind in one pass.
-
-    Parameters
-    ----------
-    model, card, device
-        As in `ecosurrogate.predict.predict`, which one body alone is left to.
-    bodies, loads
-        As many of each.
-
-    Returns
-    -------
-    list
-        Equal to single predictions but for rounding in single precision; the time of
-        the pass is shared among them.
-
-    Raises
-    ------
-    InputError
-        As `predict`, for any of them.
-    """
-    if len(bodies) == 1:
-        return [predict(model, card, bodies[0], loads[0], device)]
-    for body in bodies:
-        body.check().check_linear("a surrogate")
-    place = choose(device)
-    made = card.encoder.bodies(bodies, loads).to(place)
-    started = time.perf_counter()
-    with torch.inference_mode():
-        whole = model.to(place)(made)
-    if device == "cuda":
-        torch.cuda.synchronize()
-    seconds = (time.perf_counter() - started) / len(bodies)
-    results = []
-    for i, (body, load) in enumerate(zip(bodies, loads, strict=True)):
-        result = predict(_Answered(_part(whole, i)), card, body, load, device)
-        times = {**result.times}
-        times["solve"] += seconds
-        results.append(replace(result, times=times))
-    return results
-
-
-class _Answered(nn.Module):
-    """A model that has answered already."""
-
-    def __init__(self, answer: Prediction) -> None:
-        super().__init__()
-        self.answer = answer
-
-    def forward(self, bodies: Any) -> Prediction:
-        """What it answered."""
-        return self.answer
-
-
-def _part(whole: Prediction, i: int) -> Prediction:
-    return whole._replace(
-        strain=whole.strain[i : i + 1],
-        stress=whole.stress[i : i + 1],
-        path=tuple((e[i : i + 1], s[i : i + 1]) for e, s in whole.path),
-    )

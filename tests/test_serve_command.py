@@ -1,0 +1,136 @@
+"""The command `ecosr serve`: what it refuses, says of its models, and how it ends."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("fastapi")
+pytest.importorskip("uvicorn")
+pytest.importorskip("python_multipart")
+
+from served import trained, until  # noqa: E402
+from small_runs import as_options, refused, run, tiny  # noqa: E402
+
+from ecosurrogate.checkpoint import load_model  # noqa: E402
+from ecosurrogate.client import Client, Refused  # noqa: E402
+from ecosurrogate.server.description import describe  # noqa: E402
+from fftmech import read_result  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, grains8, one_thread):
+    return trained(tmp_path_factory, grains8)
+
+
+@pytest.fixture(scope="module")
+def body(folder):
+    return (folder / "micro.h5").read_bytes()
+
+
+def test_errors_on_the_test_set_are_told_only_of_the_weights_that_were_evaluated(
+    folder, grains8, tmp_path
+):
+    evaluated = tmp_path / "s-eco"
+    shutil.copytree(folder / "s-eco", evaluated)
+    card = load_model(evaluated)
+    assert describe(*card, evaluated)["test"] is None
+    run(f"evaluate {evaluated} {grains8} -o {evaluated}/evaluation")
+    found = describe(*card, evaluated)
+    assert found["test"]["samples"] == 1 and found["test"]["stress"] > 0
+    assert found["resolution"] == 8 and found["trained_on"]["labels"] == 4
+    settings = tiny(model="s-eco", steps=1, validate_every=1)
+    run(f"fit {grains8} -o {evaluated} --force {as_options(settings)}")
+    assert (evaluated / "evaluation").is_dir()
+    assert describe(*card, evaluated)["test"] is None
+
+
+def test_other_addresses_need_a_token_and_runs_have_to_be_there(folder, tmp_path):
+    assert "--token" in refused(f"serve {folder}/s-eco --host 0.0.0.0")
+    assert "characters" in refused(f"serve {folder}/s-eco --token abc")
+    assert "no run there" in refused(f"serve {tmp_path}/none --port 0")
+    assert "one name" in refused(f"serve {folder}/s-eco {folder}/s-eco")
+
+
+@pytest.fixture
+def start(folder, tmp_path):
+    """Start the command in a process of its own; return it, and a client."""
+    command = [sys.executable, "-m", "fftmech_cli.ecosr_main", "serve"]
+    with ExitStack() as running:
+
+        def start():
+            process = subprocess.Popen(
+                [*command, str(folder / "p-eco-iterated"), "--port", "0"],
+                stderr=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path)},
+            )
+            running.enter_context(process)
+            running.callback(process.kill)
+            line = process.stderr.readline()
+            assert line.startswith("serving p-eco-iterated at http://127.0.0.1:"), line
+            return process, Client(line.split()[-1])
+
+        yield start
+
+
+def test_sigterm_finishes_what_was_begun_and_takes_no_more(
+    folder, start, body, tmp_path
+):
+    server, client = start()
+    large = (folder / "large.h5").read_bytes()
+    job = json.loads(client.ask("POST", "/solve?wait=0&tolerance=1e-9", large))
+    server.send_signal(signal.SIGTERM)
+    until(lambda: json.loads(client.ask("GET", "/health"))["status"] == "stopping")
+    with pytest.raises(Refused) as refusal:
+        client.predict(body)
+    assert refusal.value.status == 503
+
+    def ended():
+        nonlocal job
+        job = json.loads(client.ask("GET", job["href"]))
+        return job["state"] == "done"
+
+    until(ended, 60)
+    assert client.ask("GET", job["result"]).startswith(b"\x89HDF")
+    assert server.wait(20) == 0 and server.stderr.read() == ""
+    assert not list(tmp_path.glob("ecosr-serve-*"))
+
+
+def test_a_server_that_is_killed_leaves_no_process_and_the_next_one_is_right(
+    folder, start, body, tmp_path
+):
+    import psutil
+
+    server, client = start()
+    expected = json.loads(client.ask("GET", "/models"))
+    right = client.predict(body)
+    children = psutil.Process(server.pid).children(recursive=True)
+    assert children
+    large = (folder / "large.h5").read_bytes()
+    client.ask("POST", "/solve?wait=0&tolerance=1e-9", large)
+    client.ask("POST", "/predict?wait=0", large)
+    server.kill()
+    server.wait()
+    until(lambda: not any(child.is_running() for child in children), 60)
+    (left,) = tmp_path.glob("ecosr-serve-*")
+    for file in left.rglob("*.vtkhdf"):
+        # what had its name already is whole
+        assert read_result(file).microstructure.grid.shape == (48, 48, 48)
+    _, client = start()
+    assert not left.exists()
+    assert json.loads(client.ask("GET", "/health"))["jobs"] == 0
+    assert json.loads(client.ask("GET", "/models")) == expected
+    for name, content in (
+        ("before.vtkhdf", right),
+        ("after.vtkhdf", client.predict(body)),
+    ):
+        (tmp_path / name).write_bytes(content)
+    before, after = (read_result(tmp_path / f"{n}.vtkhdf") for n in ("before", "after"))
+    assert after.stress.tobytes() == before.stress.tobytes()
