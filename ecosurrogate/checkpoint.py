@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from hashlib import file_digest
 from math import isfinite
 from os import PathLike
 from pathlib import Path
@@ -40,9 +41,9 @@ CARD = "config.json"
 WEIGHTS = "weights.safetensors"
 STATE = "state.safetensors"
 
-DATASET = ("kind", "sha256", "loads", "train", "val")
-"""What is said of the training set: kind, sha256 of its card, loads, and numbers of
-examples."""
+DATASET = ("kind", "sha256", "loads", "res", "labels", "train", "val")
+"""What is said of the training set: kind, sha256 of its card, loads, resolutions of
+bodies and of labels, and numbers of examples."""
 
 LARGEST_CARD = 2**18
 """Bytes of config.json; it has some thousands."""
@@ -208,6 +209,12 @@ def load_model(run: str | PathLike) -> tuple[nn.Module, RunCard]:
         model = make_model(card.config)
     model.load_state_dict(weights)
     return model.eval(), card
+
+
+def digest_of_weights(run: str | PathLike) -> str:
+    """SHA-256 of the weights, by which an evaluation knows whose errors it has."""
+    with open(Path(run) / WEIGHTS, "rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def versions() -> dict[str, str]:

@@ -199,6 +199,8 @@ def _describe(
         "kind": train.card.kind,
         "sha256": json.loads(text)["sha256"],
         "loads": train.card.loading.as_dict(),
+        "res": train.res,
+        "labels": train.card.levels[-1],
         "train": len(train),
         "val": len(val),
     }

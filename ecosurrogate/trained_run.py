@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ecosurrogate.cases import Answer, Case, Cases, Contender
-from ecosurrogate.checkpoint import RunCard, load_model
+from ecosurrogate.checkpoint import RunCard, digest_of_weights, load_model
 from ecosurrogate.config import ADMISSIBLE, SEE_LOAD
 from ecosurrogate.devices import choose
 from ecosurrogate.losses import hypercircle
@@ -64,6 +64,7 @@ class TrainedRun(Contender):
         return {
             "kind": "run",
             "run": str(self.folder),
+            "weights": digest_of_weights(self.folder),
             "model": config.model,
             "backbone": config.backbone,
             "preset": config.preset,

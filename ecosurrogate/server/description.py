@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from ecosurrogate.checkpoint import RunCard
+from ecosurrogate.checkpoint import RunCard, digest_of_weights
 from ecosurrogate.config import ADMISSIBLE, SEE_LOAD
 from ecosurrogate.evaluation_folder import NUMBERS
 from ecosurrogate.log import read_log
@@ -23,8 +23,8 @@ def describe(model: nn.Module, card: RunCard, folder: str | PathLike) -> dict[st
     """Model, scheme, resolution, training data and errors of a run, JSON-ready.
 
     `validation` are the errors of the last validation in training. `test` are mean
-    errors on the test set, from RUN/evaluation if `ecosr evaluate` wrote it there.
-    Either is None where it is not known.
+    errors on the test set, from RUN/evaluation if `ecosr evaluate` wrote it there, of
+    these very weights. Either is None where it is not known.
     """
     config = card.config
     return {
@@ -34,7 +34,7 @@ def describe(model: nn.Module, card: RunCard, folder: str | PathLike) -> dict[st
         "parameters": sum(p.numel() for p in model.parameters()),
         "scheme": card.encoder.scheme,
         "representation": config.representation,
-        "resolution": config.res,
+        "resolution": card.dataset["res"],
         "sees_load": config.model in SEE_LOAD,
         "admissible": config.model in ADMISSIBLE,
         "trained_on": dict(card.dataset),
@@ -54,7 +54,7 @@ def _validation(folder: str | PathLike) -> dict[str, Any] | None:
 
 
 def _test(folder: Path) -> dict[str, Any] | None:
-    """Mean errors of this run's contender."""
+    """Mean errors of the contender with this run's weights."""
     try:
         text = (folder / EVALUATION / NUMBERS).read_text(encoding="utf-8")
         found = json.loads(text)
@@ -62,7 +62,7 @@ def _test(folder: Path) -> dict[str, Any] | None:
         own = next(
             c
             for c in found["contenders"]
-            if c["kind"] == "run" and Path(c["run"]).name == folder.resolve().name
+            if c["kind"] == "run" and c["weights"] == digest_of_weights(folder)
         )
         return {
             "samples": len(own["samples"]),
