@@ -167,6 +167,7 @@ generate polycrystal -o o.h5 --res 0 -> resolution 0: .* at least 1
 generate polycrystal -o o.h5 --res 100000 -> a grid of 100000 x .*; lower --res
 generate polycrystal -o o.h5 --res 8 --sizes 999,1 -> mu = 999.*; lower mu
 generate inclusions -o o.h5 --res 16 --fraction 2 -> fraction 2.* between 0 and 1
+generate pores -o o.h5 --res 8 --count 9999999999999999999999 -> at most 512
 generate pores -o o.h5 --kind crack -> 'crack' is not one of 'gas'
 """
 """Command line -> what the message says; a line without an arrow is a heading."""

@@ -111,6 +111,10 @@ def pores(
     if count < 1:
         raise InputError(f"{count} pores: expected at least 1")
     grid = unit_grid(res)
+    if count > grid.voxels:
+        raise InputError(
+            f"{count} pores: expected at most {grid.voxels}, one a voxel; lower count"
+        )
     random = Generator(PCG64(seed))
     volumes = np.exp(0.5 * random.standard_normal(count))
     volumes *= fraction * grid.voxels / volumes.sum()
