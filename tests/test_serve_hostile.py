@@ -114,6 +114,15 @@ def test_a_hostile_query_is_refused_in_one_line(served, whole, refused, name):
         ("GET", "/health", {"Host": "evil.example"}, 403),
         ("GET", "/models", {"Origin": "https://evil.example"}, 403),
         ("POST", "/predict", {**HDF5, "Content-Length": "99999999999999"}, 413),
+        ("GET", "/generate?kind=pores", {}, 405),
+        ("POST", "/generate?kind=pores", {"Origin": "https://evil.example"}, 403),
+        ("GET", "/jobs/nothing/fields", {}, 404),
+        ("GET", "/jobs/..%2f..%2fetc/fields", {}, 404),
+        ("GET", "/jobs/nothing/fields/..%2f..%2fetc%2fpasswd", {}, 404),
+        ("GET", "/jobs/nothing/fields/stress?output=/etc/passwd", {}, 422),
+        ("POST", "/jobs/nothing/solve", {}, 404),
+        ("POST", "/jobs/..%2f..%2fetc/solve", {}, 404),
+        ("POST", "/jobs/nothing/solve", {"Accept": "image/png"}, 406),
     ],
 )
 def test_a_request_that_does_not_fit_is_refused(
@@ -122,6 +131,105 @@ def test_a_request_that_does_not_fit_is_refused(
     got, answered, text = served.ask(method, path, None, headers)
     assert got == status and refused(got, text)
     assert not any(name.lower().startswith("access-control") for name in answered)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 422),
+        ("kind=", 422),
+        ("kind=laminate", 422),
+        ("kind=../../etc/passwd", 422),
+        ("kind=pores&kind=pores", 422),
+        ("kind=pores&output=/etc/passwd", 422),
+        ("kind=pores&grains=4", 422),
+        ('kind=pores&options={"count":2}', 422),
+        ("kind=polycrystal&res=17", 413),
+        ("kind=polycrystal&res=99999999999999999999", 413),
+        ("kind=polycrystal&res=1,1,999999", 413),
+        ("kind=polycrystal&res=0", 422),
+        ("kind=polycrystal&res=-8", 422),
+        ("kind=polycrystal&res=8,8", 422),
+        ("kind=polycrystal&res=1e9", 422),
+        ("kind=polycrystal&res=8&grains=0", 422),
+        ("kind=polycrystal&res=8&grains=-1", 422),
+        ("kind=polycrystal&res=8&grains=1.5", 422),
+        ("kind=polycrystal&res=8&grains=999999999999", 422),
+        ("kind=polycrystal&res=8&seed=-1", 422),
+        ("kind=polycrystal&res=8&seed=" + "9" * 5000, 422),
+        ("kind=inclusions&res=16&fraction=nan", 422),
+        ("kind=inclusions&res=16&fraction=0.99", 422),
+        ("kind=inclusions&res=16&fraction=1e-300", 422),
+        ("kind=inclusions&res=16&contrast=0", 422),
+        ("kind=inclusions&res=16&contrast=-1", 422),
+        ("kind=inclusions&res=16&contrast=1e300", 422),
+        ("kind=pores&res=16&fraction=-0.1", 422),
+        ("kind=pores&res=16&fraction=1e300", 422),
+        ("kind=pores&res=16&count=0", 422),
+        ("kind=pores&res=16&count=2000000000", 422),
+        ("kind=pores&res=16&count=9999999999999999999999", 422),
+        ("kind=pores&res=1&fraction=0.5", 422),
+    ],
+)
+def test_a_hostile_microstructure_is_refused_in_one_line(
+    served, refused, query, status
+):
+    got, _, text = served.ask("POST", f"/generate?{query}")
+    assert got == status, text
+    refused(got, text)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("nothing?component=xx", 404),
+        ("stress", 422),
+        ("stress?component=", 422),
+        ("stress?component=qq", 422),
+        ("stress?component=../../etc", 422),
+        ("stress?component=xx&component=xx", 422),
+        ("stress?component=xx&slice=3", 422),
+        ("von_mises?component=xx", 422),
+        ("..%2f..%2fresult.vtkhdf", 404),
+    ],
+)
+def test_a_hostile_field_of_a_job_is_refused_in_one_line(
+    served, whole, refused, query, status
+):
+    place = served.post("/predict?wait=0", whole)[1]["Location"]
+    until(lambda: served.json("GET", place)[1]["state"] == "done")
+    got, _, text = served.ask("GET", f"{place}/fields/{query}")
+    served.ask("DELETE", place)
+    assert got == status, text
+    refused(got, text)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "scheme=fourier",
+        "solver=basic",
+        "model=run",
+        "res=4",
+        "strain=xx=1e-3",
+        'options={"tolerance":1e-3}',
+        "tolerance=nan",
+        "tolerance=-1",
+        "tolerance=1e-3&tolerance=1e-3",
+        "max_iterations=0",
+        "max_iterations=1e99",
+        "precision=half",
+        "wait=-1",
+        "wait=inf",
+    ],
+)
+def test_a_hostile_solve_of_a_job_is_refused_in_one_line(served, whole, refused, query):
+    place = served.post("/predict?wait=0", whole)[1]["Location"]
+    until(lambda: served.json("GET", place)[1]["state"] == "done")
+    got, _, text = served.ask("POST", f"{place}/solve?{query}")
+    served.ask("DELETE", place)
+    assert got == 422, text
+    refused(got, text)
 
 
 def test_more_bytes_than_allowed_are_not_kept(served, refused):

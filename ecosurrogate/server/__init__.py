@@ -5,12 +5,16 @@
     options.py      what is asked for, from the query and from JSON
     guard.py        the structure of an HDF5 file, before anything in it is decoded
     helper.py       processes beside the server, which may be lost
-    tasks.py        what they do: read a body, solve
+    tasks.py        what they do: read or make a body, solve
+    generation.py   the bodies that are made
+    assessment.py   how wrong a prediction is, and when the solver is as good
     predictor.py    the thread that owns the models, and its queue
     jobs.py         work under way, and its files
+    job_fields.py   the fields in them, as the page draws them
     scratch.py      the folder of their files
+    settings.py     how a server is to be
     service.py      all of these together
-    app.py          routes, which openapi.py describes
+    app.py          routes, which openapi.py describes; those of the page: page.py
     description.py  what a model is, for clients
     serving.py      the server itself: its port, its signals
 

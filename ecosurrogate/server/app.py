@@ -1,4 +1,4 @@
-"""Routes of the server: health, models, predictions, solves and jobs.
+"""Routes of the server: health, models, microstructures, predictions, solves, jobs.
 
 Every answer that is no file is one JSON object; one that says no has `error`,
 `expected` and `mend`. There are no CORS headers: pages of other sites cannot read.
@@ -9,7 +9,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,16 @@ from starlette.responses import FileResponse, JSONResponse, Response
 import fftmech
 from ecosurrogate.server import openapi
 from ecosurrogate.server.gate import Gate
+from ecosurrogate.server.generation import parse_generate
+from ecosurrogate.server.job_fields import draw_field, list_fields
 from ecosurrogate.server.jobs import ENDED, Job, mistake
-from ecosurrogate.server.options import Options, parse_options
+from ecosurrogate.server.options import (
+    Options,
+    parse_options,
+    parse_solve,
+    parse_values,
+)
+from ecosurrogate.server.page import add_page
 from ecosurrogate.server.refusal import Refusal
 from ecosurrogate.server.service import Service
 from ecosurrogate.server.upload import receive
@@ -62,6 +70,18 @@ def make_app(service: Service) -> FastAPI:
     def models() -> dict[str, Any]:
         return {"models": service.describe()}
 
+    @app.post("/generate", **openapi.GENERATE)
+    async def generate(request: Request) -> Response:
+        options = parse_generate(request.query_params.multi_items())
+        service.check_place()
+        with ExitStack() as stack:
+            path = stack.enter_context(_folder(service)) / "body.h5"
+            await service.generate(options, path)
+            # until the file is sent
+            remove = BackgroundTask(stack.pop_all().close)
+        name = f"{options['kind']}.h5"
+        return FileResponse(path, media_type=FILE, filename=name, background=remove)
+
     @app.post("/predict", **openapi.PREDICT)
     async def predict(request: Request) -> Response:
         as_json = _wants_json(request)
@@ -83,15 +103,33 @@ def make_app(service: Service) -> FastAPI:
     @app.get("/jobs/{name}/result", **openapi.RESULT)
     async def result(name: str) -> Response:
         job = service.jobs.get(name)
-        if job.state != "done":
-            raise Refusal(
-                409,
-                f"the job is {job.state}",
-                "a job that is done",
-                "look at GET /jobs/{id}, which says how far it is",
-            )
+        job.check_done()
         job.fetched = True
         return _file(job.path, job)
+
+    @app.get("/jobs/{name}/fields", **openapi.FIELDS)
+    async def fields(request: Request, name: str) -> dict[str, Any]:
+        parse_values(request.query_params.multi_items(), {})
+        return await service.look(service.jobs.get(name), list_fields)
+
+    @app.get("/jobs/{name}/fields/{field}", **openapi.FIELD)
+    async def field(request: Request, name: str, field: str) -> Response:
+        given = parse_values(request.query_params.multi_items(), {"component": str})
+        job = service.jobs.get(name)
+        drawn = await service.look(job, draw_field, field, given.get("component"))
+        return Response(
+            drawn.content,
+            media_type="application/octet-stream",
+            headers={"X-Field": drawn.header},
+        )
+
+    @app.post("/jobs/{name}/solve", **openapi.SOLVE_PREDICTION)
+    async def solve_prediction(request: Request, name: str) -> Response:
+        as_json = _wants_json(request)
+        options = parse_solve(request.query_params.multi_items())
+        service.check_place()
+        job = service.solve_prediction(service.jobs.get(name), options)
+        return await _outcome(request, service, as_json, job, options.wait)
 
     @app.delete("/jobs/{name}", **openapi.CANCEL)
     async def cancel(name: str) -> dict[str, Any]:
@@ -102,6 +140,7 @@ def make_app(service: Service) -> FastAPI:
             service.jobs.cancel(job)
         return job.as_dict()
 
+    add_page(app)
     return app
 
 
@@ -111,7 +150,7 @@ async def _answered(
     as_json: bool,
     begin: Callable[[Microstructure, Options], Job],
 ) -> Response:
-    """Read a request, begin its job, and wait for it as long as it says."""
+    """Read a request, begin its job, and answer as `_outcome`."""
     query = request.query_params.multi_items()
     parse_options(query)
     service.check_place()
@@ -123,10 +162,18 @@ async def _answered(
     job = begin(body, options)
     # the arrays are the job's
     del body
-    if not await _waited(request, job, options.wait):
+    return await _outcome(request, service, as_json, job, options.wait)
+
+
+async def _outcome(
+    request: Request, service: Service, as_json: bool, job: Job, wait: float
+) -> Response:
+    """Wait for a job, and answer with its result or with where it will be."""
+    if not await _waited(request, job, wait):
+        # before anything else runs, so that its result becomes a file
+        job.detached = True
         if await request.is_disconnected():
             service.jobs.remove(job)
-        job.detached = True
         place = f"/jobs/{job.id}"
         return JSONResponse(job.as_dict(), 202, {"Location": place, "Retry-After": "1"})
     remove = BackgroundTask(service.jobs.remove, job)
@@ -158,10 +205,16 @@ async def _waited(request: Request, job: Job, seconds: float) -> bool:
     return job.task.done()
 
 
+class _File(FileResponse):
+    """A file in few parts: each is read in a thread that the models' may wait for."""
+
+    chunk_size = 2**22
+
+
 def _file(path: Path, job: Job, after: BackgroundTask | None = None) -> FileResponse:
     # the summary's numbers for those who take the file
     headers = {"X-Summary": json.dumps(job.summary, allow_nan=False)}
-    return FileResponse(
+    return _File(
         path,
         media_type=FILE,
         filename=f"{job.kind}.vtkhdf",

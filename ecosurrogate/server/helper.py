@@ -165,10 +165,10 @@ class Helpers:
             self._threads, partial(self._call, task, *given, **how)
         )
 
-    def start(self) -> None:
-        """Start all, one after the other."""
+    def start(self, task: Callable[..., Any], *given: Any) -> None:
+        """Start all, one after the other, with a first task for each."""
         for helper in self.all:
-            helper.start()
+            helper.call(task, *given, seconds=STARTS)
 
     def end(self) -> None:
         """End all, whatever they do."""

@@ -68,6 +68,22 @@ class Job:
         self.task: asyncio.Task[None]
         self.folder.mkdir()
 
+    def check_done(self) -> None:
+        """Refuse to give what there is only when it is done.
+
+        Raises
+        ------
+        Refusal
+            409.
+        """
+        if self.state != "done":
+            raise Refusal(
+                409,
+                f"the job is {self.state}",
+                "a job that is done",
+                "look at GET /jobs/{id}, which says how far it is",
+            )
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         place = f"/jobs/{self.id}"

@@ -1,6 +1,11 @@
 """What /openapi.json says of each route, with examples."""
 
+import json
 from typing import Any
+
+from starlette.responses import Response
+
+from ecosurrogate.server.generation import GENERATORS, RES
 
 _REFUSAL = {
     "error": "the body is no HDF5 file",
@@ -36,8 +41,39 @@ _JOB = {
     "progress": {"iteration": 7, "residual": 3.1e-4},
     "href": "/jobs/2rO0vJpLxq1nW5kT0a6p3Q",
 }
+_MEASURED = {
+    "id": "Wn3nJ8a0Uo7cS1qf5Y2lEw",
+    "strain": 0.061,
+    "stress": 0.034,
+    "energy": 0.007,
+    "iterations": {"strain": 4, "stress": 3},
+    "seconds": {"strain": 0.09, "stress": 0.07},
+}
+_FIELDS = {
+    "shape": [32, 32, 32],
+    "size": [1.0, 1.0, 1.0],
+    "units": {"stress": "GPa", "length": "box edge"},
+    "fields": {
+        "phase": [],
+        "strain": ["xx", "yy", "zz", "yz", "xz", "xy"],
+        "stress": ["xx", "yy", "zz", "yz", "xz", "xy"],
+        "displacement": ["x", "y", "z"],
+        "von_mises": [],
+        "hydrostatic": [],
+        "energy_density": [],
+    },
+}
+_FIELD = {
+    "shape": [32, 32, 32],
+    "symbol": "$\\sigma_{xx}$",
+    "unit": "GPa",
+    "low": 0.21,
+    "high": 0.33,
+    "diverging": False,
+}
 _JSON = "application/json"
 _FILE = "application/x-hdf5"
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
 def _content(example: Any, text: str) -> dict[str, Any]:
@@ -68,13 +104,14 @@ def _query(name: str, kind: str, text: str, example: Any) -> dict[str, Any]:
     }
 
 
+_WAIT = _query("wait", "number", "Seconds before it becomes a job, 0 to 60", 5)
 _ASKED = [
     _query("model", "string", "Name of the model; the first one if left out", "run"),
     _query("strain", "string", "Mean strain, IJ=VALUE; may be repeated", "xx=1e-3"),
     _query("stress", "string", "Mean stress, IJ=VALUE; may be repeated", "yy=0"),
     _query("uniaxial", "string", "This strain, other mean stresses zero", "zz=1e-3"),
     _query("res", "string", "Resample the body to N voxels, or NX,NY,NZ", "32"),
-    _query("wait", "number", "Seconds to wait before it becomes a job, 0 to 60", 5),
+    _WAIT,
     _query("options", "string", "All of these as JSON", '{"strain": {"xx": 1e-3}}'),
 ]
 _METHOD = [
@@ -89,7 +126,7 @@ _BODY = {
     "convert` reads as the field `file` of a form, with `materials` (TOML) and "
     "`options` (JSON) where they are needed.",
     "content": {
-        _FILE: {"schema": {"type": "string", "format": "binary"}},
+        _FILE: _BINARY,
         "multipart/form-data": {
             "schema": {
                 "type": "object",
@@ -106,11 +143,13 @@ _BODY = {
 }
 
 
-def _work(summary: str, example: Any, more: list[dict[str, Any]]) -> dict[str, Any]:
+def _work(
+    summary: str, example: Any, parameters: list[dict[str, Any]], body: bool = True
+) -> dict[str, Any]:
     done = {
         "description": "VTKHDF, or with Accept: application/json its summary",
         "content": {
-            _FILE: {"schema": {"type": "string", "format": "binary"}},
+            _FILE: _BINARY,
             _JSON: {"example": example},
         },
     }
@@ -121,7 +160,10 @@ def _work(summary: str, example: Any, more: list[dict[str, Any]]) -> dict[str, A
             202: _content(_JOB, "Not done in `wait` seconds: a job"),
             **_ERRORS,
         },
-        "openapi_extra": {"requestBody": _BODY, "parameters": [*_ASKED, *more]},
+        "openapi_extra": {
+            "parameters": parameters,
+            **({"requestBody": _BODY} if body else {}),
+        },
     }
 
 
@@ -137,18 +179,81 @@ MODELS: dict[str, Any] = {
         )
     },
 }
-PREDICT = _work("Predict the fields of a body", _PREDICTED, [])
-SOLVE = _work("Solve the same with the solver", _SOLVED, _METHOD)
+GENERATE: dict[str, Any] = {
+    "response_class": Response,
+    "summary": "Make a microstructure, to be sent to /predict or /solve",
+    "responses": {
+        200: {"description": "VTKHDF", "content": {_FILE: _BINARY}},
+        **{status: _ERRORS[status] for status in (401, 413, 422, 429, 503)},
+    },
+    "openapi_extra": {
+        "parameters": [
+            _query("kind", "string", f"One of {', '.join(GENERATORS)}", "polycrystal"),
+            _query("res", "string", f"{RES} voxels, or NX,NY,NZ", "32"),
+            _query("seed", "integer", "Of the random numbers", 0),
+            _query("grains", "integer", "Of a polycrystal", 20),
+            _query("fraction", "number", "Of inclusions or pores, by volume", 0.2),
+            _query("contrast", "number", "Stiffness of inclusions to matrix", 10),
+            _query("count", "integer", "Number of pores", 1),
+        ]
+    },
+}
+PREDICT = _work("Predict the fields of a body", _PREDICTED, _ASKED)
+SOLVE = _work("Solve the same with the solver", _SOLVED, [*_ASKED, *_METHOD])
+SOLVE_PREDICTION = _work(
+    "Solve what was predicted, and measure the prediction: nRMSE, relative energy "
+    "error, and when the solver is first as good (null where a field is uniform)",
+    {**_SOLVED, "prediction": _MEASURED},
+    [_WAIT, *_METHOD[1:]],
+    body=False,
+)
+SOLVE_PREDICTION["responses"][409] = _content(_REFUSAL, "It is not done")
 JOB: dict[str, Any] = {
     "summary": "How far a job is",
     "responses": {200: _content(_JOB, "Its state and progress"), 404: _ERRORS[404]},
 }
 RESULT: dict[str, Any] = {
+    "response_class": Response,
     "summary": "The result of a job that is done, VTKHDF",
     "responses": {
-        200: {"description": "VTKHDF", "content": {_FILE: {}}},
+        200: {"description": "VTKHDF", "content": {_FILE: _BINARY}},
         404: _ERRORS[404],
         409: _content(_REFUSAL, "It is not done"),
+    },
+}
+FIELDS: dict[str, Any] = {
+    "summary": "The fields of a job that is done, with their components",
+    "responses": {
+        200: _content(_FIELDS, "Names of fields and components, and the grid"),
+        404: _ERRORS[404],
+        409: _content(_REFUSAL, "It is not done"),
+        422: _ERRORS[422],
+    },
+}
+FIELD: dict[str, Any] = {
+    "response_class": Response,
+    "summary": "One of them by voxel: float32, little-endian, C order (x, y, z)",
+    "responses": {
+        200: {
+            "description": "NaN in pores; X-Field says what it is and the ends of its "
+            "colour scale",
+            "headers": {
+                "X-Field": {
+                    "description": "JSON",
+                    "schema": {"type": "string"},
+                    "example": json.dumps(_FIELD),
+                }
+            },
+            "content": {"application/octet-stream": _BINARY},
+        },
+        404: _content(_REFUSAL, "No such job or field"),
+        409: _content(_REFUSAL, "It is not done"),
+        422: _content(_REFUSAL, "A component that the field does not have"),
+    },
+    "openapi_extra": {
+        "parameters": [
+            _query("component", "string", "Of a field that has some", "xx"),
+        ]
     },
 }
 CANCEL: dict[str, Any] = {

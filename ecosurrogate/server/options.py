@@ -6,7 +6,7 @@ as objects: {"model": "steel", "strain": {"xx": 1e-3}}.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
@@ -94,26 +94,64 @@ def parse_options(
     for text in texts:
         for name, value in _object(text).items():
             _put(given, name, value)
-    unknown = sorted({*given} - {*LOADS, *SINGLE})
-    if unknown:
-        raise _refusal(
-            f"option {unknown[0]!r}", f"some of {', '.join([*LOADS, *SINGLE])}"
-        )
-    values = {n: _value(n, given[n]) for n in SINGLE if n in given}
+    _check_known(given, [*LOADS, *SINGLE])
+    values = {n: _value(n, given[n], kind) for n, kind in SINGLE.items() if n in given}
     method = {n: values[n] for n in METHOD if n in values}
     if method.get("scheme", "rotated") not in SCHEMES:
         raise _refusal(f"scheme {method['scheme']!r}", f"one of {', '.join(SCHEMES)}")
-    wait = values.get("wait", WAIT[0])
-    if not 0 <= wait <= WAIT[1]:
-        raise _refusal(f"wait {wait:g}", f"0 to {WAIT[1]:g} seconds")
     return Options(
         values.get("model"),
         _load({name: given[name] for name in LOADS if name in given}),
         values.get("res"),
-        wait,
+        _wait(values),
         {n: values[n] for n in READING if n in values},
         method,
     )
+
+
+def parse_solve(query: Iterable[tuple[str, str]]) -> Options:
+    """Return the options of a solve whose body, load and scheme are known.
+
+    Raises
+    ------
+    Refusal
+        As `parse_options`.
+    """
+    known = {name: kind for name, kind in METHOD.items() if name != "scheme"}
+    values = parse_values(query, {**known, "wait": float})
+    method = {name: values[name] for name in known if name in values}
+    return Options(wait=_wait(values), method=method)
+
+
+def parse_values(
+    query: Iterable[tuple[str, str]], known: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the values of a query by name; `known` are types by name.
+
+    Raises
+    ------
+    Refusal
+        As `parse_options`.
+    """
+    given: dict[str, Any] = {}
+    for name, text in query:
+        _put(given, name, text)
+    _check_known(given, known)
+    return {name: _value(name, text, known[name]) for name, text in given.items()}
+
+
+def _check_known(given: Iterable[str], known: Collection[str]) -> None:
+    unknown = sorted({*given} - {*known})
+    if unknown:
+        some = f"some of {', '.join(known)}" if known else "none"
+        raise _refusal(f"option {unknown[0]!r}", some)
+
+
+def _wait(values: Mapping[str, Any]) -> float:
+    wait = values.get("wait", WAIT[0])
+    if not 0 <= wait <= WAIT[1]:
+        raise _refusal(f"wait {wait:g}", f"0 to {WAIT[1]:g} seconds")
+    return wait
 
 
 def _put(into: dict[str, Any], name: str, value: Any, option: str = "") -> None:
@@ -138,8 +176,7 @@ def _constant(text: str) -> float:
     raise ValueError(text)
 
 
-def _value(name: str, given: Any) -> Any:
-    kind = SINGLE[name]
+def _value(name: str, given: Any, kind: Any) -> Any:
     if isinstance(kind, tuple):
         kind, count = kind
         parts = given.split(",") if isinstance(given, str) else given

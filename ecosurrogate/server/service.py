@@ -2,26 +2,27 @@
 
 import asyncio
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import fftmech
-from ecosurrogate.checkpoint import RunCard
-from ecosurrogate.predict import BYTES, choose_load
+from ecosurrogate.predict import choose_load, trained_load
+from ecosurrogate.server.assessment import solve_prediction, warm_up
 from ecosurrogate.server.description import describe
-from ecosurrogate.server.gate import Limits, busy
+from ecosurrogate.server.gate import busy
+from ecosurrogate.server.generation import RES
 from ecosurrogate.server.helper import Helpers
 from ecosurrogate.server.jobs import Job, Jobs
 from ecosurrogate.server.options import Options
 from ecosurrogate.server.predictor import Full, Predictor
-from ecosurrogate.server.refusal import Refusal
+from ecosurrogate.server.refusal import UNREADABLE, Refusal
 from ecosurrogate.server.scratch import own_folder
-from ecosurrogate.server.tasks import means_of, read_body, solve_body
+from ecosurrogate.server.settings import Settings, affordable
+from ecosurrogate.server.tasks import make_body, means_of, read_body, solve_body
 from ecosurrogate.server.upload import Upload
 from fftmech.errors import InputError
 from fftmech.io import write_result
@@ -30,50 +31,13 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result
 
 READING = 30.0
-"""Seconds that a body may take to be read."""
+"""Seconds that a body may take to be read, or made."""
 
 READER = 2**30
 """Bytes that reading may take in any case, beside some times the largest body."""
 
 SOLVE = Load({"xx": 1e-3})
 """The load of a solve that names none, as on the command line."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a server is to be.
-
-    Attributes
-    ----------
-    runs
-        Folders of trained runs by the names that clients use.
-    device
-        "cpu" or "cuda", of the models.
-    workers
-        Processes that read bodies, and as many that solve.
-    token
-        That clients have to show; None for no token.
-    local
-        Whether it is for this machine only.
-    queue
-        Predictions that may wait, and jobs.
-    voxels
-        Of a body at most; what half of the free memory takes if None.
-    seconds
-        That one piece of work may take.
-    limits
-        Of a request.
-    """
-
-    runs: Mapping[str, str | PathLike]
-    device: str = "cpu"
-    workers: int = 1
-    token: str | None = None
-    local: bool = True
-    queue: int = 64
-    voxels: int | None = None
-    seconds: float = 600.0
-    limits: Limits = field(default_factory=Limits)
 
 
 class Service:
@@ -93,7 +57,7 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stopping = False
-        self.voxels = settings.voxels or _affordable()
+        self.voxels = settings.voxels or affordable()
         self.predictor = Predictor(
             settings.runs, settings.device, settings.queue, self.voxels
         )
@@ -101,6 +65,8 @@ class Service:
         self.solvers = Helpers(settings.workers)
         self.folder = own_folder()
         self.jobs = Jobs(self.folder, settings.queue, settings.seconds)
+        # one result at a time is in memory to be looked at
+        self._looking = asyncio.Lock()
 
     def start(self) -> None:
         """Warm the models up and start all processes.
@@ -111,8 +77,9 @@ class Service:
             A model that cannot predict.
         """
         self.predictor.start()
-        self.readers.start()
-        self.solvers.start()
+        cards = [card for _, card in self.predictor.models.values()]
+        self.readers.start(warm_up)
+        self.solvers.start(warm_up, sorted({card.encoder.scheme for card in cards}))
 
     def end(self) -> None:
         """End all that is under way and remove the folder."""
@@ -155,6 +122,20 @@ class Service:
             options.res,
             self.voxels,
             seconds=READING,
+        )
+
+    async def generate(self, options: Mapping[str, Any], output: Path) -> None:
+        """Write a microstructure; `options` are kind, res and those of the generator.
+
+        Raises
+        ------
+        Refusal
+            What cannot be made.
+        """
+        given = {"res": RES, **options}
+        kind, res = given.pop("kind"), given.pop("res")
+        await self.readers.call(
+            make_body, kind, res, given, self.voxels, output, seconds=READING
         )
 
     def predict(self, body: Microstructure, options: Options, file: bool) -> Job:
@@ -205,17 +186,53 @@ class Service:
         """
         card = self.predictor.models[self.model(options)][1]
         method = {"scheme": card.encoder.scheme, **options.method}
-        load = options.load or _trained_load(card) or SOLVE
+        load = options.load or trained_load(card) or SOLVE
+        return self._solve(solve_body, body, load, method)
 
+    def solve_prediction(self, prediction: Job, options: Options) -> Job:
+        """Begin a solve of what was predicted, which measures the prediction.
+
+        Raises
+        ------
+        Refusal
+            Another job, one that is not done, too many jobs.
+        """
+        if prediction.kind != "predict":
+            raise Refusal(
+                UNREADABLE,
+                f"the job is a {prediction.kind}",
+                "a prediction",
+                "send its body to POST /solve",
+            )
+        prediction.check_done()
+        return self._solve(
+            solve_prediction, prediction.id, prediction.path, dict(options.method)
+        )
+
+    async def look(self, job: Job, task: Callable[..., Any], *given: Any) -> Any:
+        """Return what `task(path, *given)` tells of the result of a job.
+
+        Raises
+        ------
+        Refusal
+            A job that is not done, or was removed meanwhile; what the task refuses.
+        """
+        job.check_done()
+        async with self._looking:
+            try:
+                return await asyncio.to_thread(task, job.path, *given)
+            except (InputError, OSError):
+                self.jobs.get(job.id)
+                raise
+
+    def _solve(self, task: Callable[..., Any], *given: Any) -> Job:
         async def work(job: Job) -> dict[str, Any]:
             def report(progress: dict[str, Any]) -> None:
                 job.state, job.progress = "running", progress
 
             return await self.solvers.call(
-                solve_body,
-                body,
-                load,
-                method,
+                task,
+                *given,
                 job.path,
                 seconds=self.settings.seconds,
                 report=report,
@@ -273,20 +290,6 @@ async def _answer(job: Job, answer: Future[Result]) -> Result:
     finally:
         # one that is cancelled leaves the queue
         answer.cancel()
-
-
-def _trained_load(card: RunCard) -> Load | None:
-    try:
-        return choose_load(card, None)
-    except InputError:
-        return None
-
-
-def _affordable() -> int:
-    """Voxels of a prediction that half of the free memory takes."""
-    import psutil
-
-    return max(1, psutil.virtual_memory().available // 2 // BYTES)
 
 
 def _finite(field: np.ndarray) -> bool:

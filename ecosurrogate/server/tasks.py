@@ -1,11 +1,13 @@
-"""What processes beside the server do: read the body of a stranger, solve."""
+"""What processes beside the server do: read, make or solve a body."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from math import prod
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ecosurrogate.server.generation import make
 from ecosurrogate.server.guard import check_hdf5
 from ecosurrogate.server.refusal import UNREADABLE, Refusal, refusal_of
 from fftmech.errors import InputError
@@ -77,6 +79,49 @@ def read_body(
         ) from error
 
 
+def make_body(
+    report: Report,
+    kind: str,
+    res: str,
+    options: Mapping[str, Any],
+    voxels: int,
+    output: str | PathLike,
+) -> None:
+    """Write a microstructure to `output` as `fftmech generate` does.
+
+    Parameters
+    ----------
+    report
+        Not called.
+    kind, res, options
+        Of `ecosurrogate.server.generation.make`.
+    voxels
+        At most so many.
+
+    Raises
+    ------
+    Refusal
+        What cannot be made.
+    """
+    from fftmech import io
+    from fftmech.grid import Grid
+    from fftmech.microstructure.resolution import parse_resolution, shape_for
+
+    try:
+        shape = shape_for(Grid((1, 1, 1)), parse_resolution(res))
+        _check_voxels(prod(shape), voxels)
+        io.write(output, make(kind, shape, options))
+    except InputError as error:
+        raise refusal_of(error) from error
+    except MemoryError as error:
+        raise Refusal(
+            413,
+            "making the body takes more memory than a request may",
+            f"at most {voxels} voxels",
+            "lower res, or ask for less in it",
+        ) from error
+
+
 def solve_body(
     report: Report,
     body: Microstructure,
@@ -92,6 +137,22 @@ def solve_body(
         What cannot be solved, or did not converge.
     """
     from fftmech.io import write_result
+
+    result = solved(report, body, load, method)
+    write_result(output, result)
+    return summary_of(result)
+
+
+def solved(
+    report: Report, body: Microstructure, load: Load, method: dict[str, Any]
+) -> Result:
+    """Solve, and report the iterations.
+
+    Raises
+    ------
+    Refusal
+        What cannot be solved, or did not converge.
+    """
     from fftmech.solve import solve
 
     last = 0.0
@@ -114,7 +175,11 @@ def solve_body(
             f"a residual of {result.tolerance:g}",
             result.advice or "raise max_iterations",
         )
-    write_result(output, result)
+    return result
+
+
+def summary_of(result: Result) -> dict[str, Any]:
+    """What `fftmech solve --json` prints."""
     return {
         "status": result.status,
         "iterations": result.iterations,

@@ -1,0 +1,123 @@
+"""How wrong a prediction is, and when the solver is as good: needs no network."""
+
+from collections.abc import Sequence
+from math import isfinite, nan
+from os import PathLike
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from ecosurrogate.measure import Measure
+from ecosurrogate.server.refusal import Refusal, refusal_of
+from ecosurrogate.server.tasks import Report, solved, summary_of
+from ecosurrogate.timed_solver import TimedSolver
+from fftmech.certificate import energy_error
+from fftmech.errors import InputError
+from fftmech.io import read_result, write_result
+from fftmech.load import Load
+from fftmech.microstructure import polycrystal
+from fftmech.result import Result
+
+TIMED = 3
+"""Solves that a time is the median of."""
+
+FIELDS = ("strain", "stress")
+
+WARM_UP = 8
+"""Voxels along each axis of the body that is solved first."""
+
+
+def warm_up(report: Report, schemes: Sequence[str] = ()) -> None:
+    """Load what tasks need, and the compiled code of solves in some schemes.
+
+    Their first body would else pay for it, and its solve seem slow.
+    """
+    body, load = polycrystal(WARM_UP, 2), Load({"xx": 1e-3})
+    for scheme in schemes:
+        solved(report, body, load, {"scheme": scheme})
+
+
+def solve_prediction(
+    report: Report,
+    name: str,
+    path: str | PathLike,
+    method: dict[str, Any],
+    output: str | PathLike,
+) -> dict[str, Any]:
+    """Solve what was predicted, in its scheme, and measure the prediction against that.
+
+    Parameters
+    ----------
+    report
+        Called with the iterations, then with {"phase": "errors"}.
+    name, path
+        Id of the prediction, and our file of it.
+    method
+        Options of `fftmech.solve` beside the scheme.
+    output
+        Where the result is written.
+
+    Returns
+    -------
+    dict
+        As `solve_body`, and "prediction": its "id", nRMSE of "strain" and "stress"
+        (`ecosurrogate.measure.Measure`), "energy", the relative energy error or None,
+        and for strain and stress the "iterations" after which the solver is first as
+        good and the "seconds" it takes when it is stopped there; None where the field
+        is uniform.
+
+    Raises
+    ------
+    Refusal
+        A prediction that is gone, what cannot be solved, uniform fields.
+    """
+    try:
+        prediction = read_result(path)
+    except (InputError, OSError) as error:
+        if Path(path).exists():
+            raise
+        raise Refusal(
+            404, "the prediction was removed", "one that is there", "predict again"
+        ) from error
+    body, load = prediction.microstructure, prediction.load
+    assert isinstance(load, Load)
+    method = {**method, "scheme": prediction.scheme}
+    result = solved(report, body, load, method)
+    report({"phase": "errors"})
+    try:
+        errors = _errors(prediction, Measure(result), method)
+    except InputError as error:
+        raise refusal_of(error) from error
+    write_result(output, result)
+    return {**summary_of(result), "prediction": {"id": name, **errors}}
+
+
+def _errors(
+    prediction: Result, measure: Measure, method: dict[str, Any]
+) -> dict[str, Any]:
+    stopped = {n: x for n, x in method.items() if n != "max_iterations"}
+    solver = TimedSolver(measure, stopped, drawn=False)
+    found = {name: measure(name, getattr(prediction, name)) for name in FIELDS}
+    first: dict[str, int | None] = {
+        name: solver.first(name, found[name]) if measure.varies(name) else None
+        for name in FIELDS
+    }
+    seconds: dict[int | None, float] = {
+        k: median(solver.seconds(k) for _ in range(TIMED))
+        for k in {*first.values()}
+        if k is not None
+    }
+    exact, energy = measure.reference, nan
+    if not len(exact.microstructure.pores):
+        pairs = [(fields.strain, fields.stress) for fields in (prediction, exact)]
+        energy = energy_error(exact.microstructure, *pairs)
+    return {
+        **{name: _number(error) for name, error in found.items()},
+        "energy": _number(energy),
+        "iterations": first,
+        "seconds": {name: seconds.get(k) for name, k in first.items()},
+    }
+
+
+def _number(value: float) -> float | None:
+    return value if isfinite(value) else None

@@ -1,0 +1,179 @@
+// The page: asks for a prediction, then for the solver's answer, and shows both.
+
+import * as form from "./form.js";
+import { compare, short } from "./numbers.js";
+import { ask, Cancelled, drop, json, save, work } from "./server.js";
+import { Slices } from "./slices.js";
+
+const get = (id) => document.getElementById(id);
+const slices = new Slices(get("grid"), showProbe);
+let prediction = null;
+let solution = null;
+let fields = null; // what GET /jobs/{id}/fields says of the prediction
+let kept = new Map(); // fields that were fetched
+let running = null;
+let shown = 0; // number of the last picture asked for
+
+async function start() {
+  const { models } = await json("models");
+  form.setUp(models);
+  const health = await json("health");
+  get("health").textContent = `${health.version}, ${models[0].device}`;
+}
+
+async function predict() {
+  const request = await form.request();
+  const job = await work("predict?wait=0", request, (now) => progress("Predicting", now));
+  forget();
+  prediction = job;
+  fields = await json(`jobs/${job.id}/fields`);
+  listFields();
+  slices.open(fields);
+  showNumbers();
+  await showFields();
+}
+
+async function solve() {
+  solution = await work(`jobs/${prediction.id}/solve?wait=0`, { method: "POST" },
+    (now) => progress("Solving", now));
+  showNumbers();
+  await showFields();
+}
+
+// Do something; what goes wrong is said in one line.
+async function careful(task) {
+  get("error").hidden = true;
+  try {
+    await task();
+  } catch (error) {
+    if (error instanceof Cancelled) return;
+    get("error").textContent = error.message;
+    get("error").hidden = false;
+  }
+}
+
+// Do something that takes a while, one at a time.
+async function busy(task) {
+  for (const id of ["predict", "solve"]) get(id).disabled = true;
+  await careful(task);
+  running = null;
+  get("progress").hidden = true;
+  get("predict").disabled = false;
+  get("solve").disabled = Boolean(solution);
+}
+
+function progress(what, job) {
+  running = job;
+  const { iteration, residual, phase } = job.progress;
+  const parts = [what, job.state === "queued" && "waiting for its turn", phase];
+  if (iteration && !phase) parts.push(`iteration ${iteration}, residual ${short(residual)}`);
+  const [text, bar] = get("progress").children;
+  text.textContent = parts.filter(Boolean).join(": ");
+  // residuals fall from 1 to 1e-6
+  if (residual && !phase) bar.value = Math.min(1, Math.max(0, -Math.log10(residual) / 6));
+  else bar.removeAttribute("value");
+  get("progress").hidden = false;
+}
+
+function showNumbers() {
+  get("outcome").hidden = false;
+  get("save-solution").disabled = !solution;
+  compare(prediction, solution, fields.units);
+}
+
+function listFields() {
+  const { value } = get("field");
+  const names = Object.keys(fields.fields);
+  get("field").replaceChildren(...names.map((n) => new Option(n.replace("_", " "), n)));
+  get("field").value = names.includes(value) ? value : "stress";
+  get("field").disabled = false;
+  listComponents();
+}
+
+function listComponents() {
+  const { value } = get("component");
+  const names = fields.fields[get("field").value];
+  get("component").replaceChildren(...names.map((n) => new Option(n)));
+  get("component").disabled = !names.length;
+  if (names.includes(value)) get("component").value = value;
+}
+
+async function showFields() {
+  const mine = ++shown;
+  const name = get("field").value;
+  const component = get("component").value;
+  const a = await fetched(prediction, name, component);
+  const b = solution && await fetched(solution, name, component);
+  if (mine !== shown) return; // another one was chosen meanwhile
+  const { unit } = a;
+  if (name === "phase") {
+    slices.show([{ title: "phase", values: a.values, scale: null, unit }]);
+    return;
+  }
+  const scale = b ? union(a.scale, b.scale) : a.scale;
+  const rows = [{ title: "surrogate", values: a.values, scale, unit }];
+  if (b) {
+    const difference = a.values.map((x, i) => x - b.values[i]);
+    rows.push({ title: "solver", values: b.values, scale, unit });
+    rows.push({ title: "difference", values: difference, scale: centred(difference), unit });
+  }
+  slices.show(rows);
+}
+
+async function fetched(job, name, component) {
+  const path = `jobs/${job.id}/fields/${name}` + (component && `?component=${component}`);
+  if (!kept.has(path)) {
+    const answer = await ask(path);
+    const { low, high, diverging, unit } = JSON.parse(answer.headers.get("X-Field"));
+    const values = new Float32Array(await answer.arrayBuffer());
+    kept.set(path, { values, unit, scale: { low, high, diverging } });
+  }
+  return kept.get(path);
+}
+
+function union(a, b) {
+  const ends = { low: Math.min(a.low, b.low), high: Math.max(a.high, b.high) };
+  if (!a.diverging && !b.diverging) return { ...ends, diverging: false };
+  const end = Math.max(-ends.low, ends.high);
+  return { low: -end, high: end, diverging: true };
+}
+
+// A scale for both signs that leaves out the largest half per cent.
+function centred(values) {
+  const sizes = values.filter((x) => !Number.isNaN(x)).map(Math.abs).sort();
+  const end = sizes[Math.floor(0.995 * (sizes.length - 1))] || 1e-12;
+  return { low: -end, high: end, diverging: true };
+}
+
+function showProbe(found) {
+  get("probe").value = found
+    ? [`voxel ${found.at.join(" ")}`,
+      ...found.values.map(([title, x]) => `${title} ${Number.isNaN(x) ? "pore" : short(x)}`),
+    ].join("   ")
+    : "";
+}
+
+// Have the server forget what is no longer shown.
+function forget() {
+  for (const job of [prediction, solution]) if (job) drop(job);
+  [prediction, solution, kept] = [null, null, new Map()];
+}
+
+get("ask").addEventListener("submit", (event) => {
+  event.preventDefault();
+  busy(predict);
+});
+get("solve").addEventListener("click", () => busy(solve));
+get("cancel").addEventListener("click", () => running && drop(running));
+get("save-prediction").addEventListener("click",
+  () => careful(() => save(prediction, "prediction.vtkhdf")));
+get("save-solution").addEventListener("click",
+  () => careful(() => save(solution, "solution.vtkhdf")));
+get("field").addEventListener("change", () => {
+  listComponents();
+  careful(showFields);
+});
+get("component").addEventListener("change", () => careful(showFields));
+window.addEventListener("pagehide", (event) => event.persisted || forget());
+
+busy(start);

@@ -1,0 +1,89 @@
+// Requests to the server: what it refuses becomes an error of one line, work a job.
+
+export class Refused extends Error {
+  constructor(said) {
+    super([said.error, said.expected && `expected ${said.expected}`, said.mend]
+      .filter(Boolean).join("; "));
+  }
+}
+
+export class Cancelled extends Error {}
+
+const PATIENCE = 5; // times that a busy server is asked again
+const POLL = [100, 1000]; // ms between two looks at a job, at first and at most
+
+let token = sessionStorage.getItem("token") ?? "";
+
+// The answer to a request, if it is a good one.
+export async function ask(path, how = {}) {
+  for (let times = 0; ; times++) {
+    const headers = { ...how.headers };
+    if (token) headers.Authorization = `Bearer ${token}`;
+    let answer;
+    try {
+      answer = await fetch(path, { ...how, headers });
+    } catch {
+      throw new Refused({ error: "the server does not answer", mend: "is it running?" });
+    }
+    if (answer.ok) return answer;
+    if (answer.status === 401) {
+      await askForToken();
+      continue;
+    }
+    const later = answer.headers.get("Retry-After");
+    if (later && times < PATIENCE) {
+      await sleep(1000 * Number(later));
+      continue;
+    }
+    throw new Refused(await answer.json().catch(() => ({ error: answer.statusText })));
+  }
+}
+
+export async function json(path, how) {
+  return (await ask(path, how)).json();
+}
+
+// Begin work, call `report` with its job now and then, return the job when it is done.
+export async function work(path, how, report) {
+  let job = await json(path, how);
+  let pause = POLL[0];
+  while (job.state === "queued" || job.state === "running") {
+    report(job);
+    await sleep(pause);
+    pause = Math.min(1.3 * pause, POLL[1]);
+    job = await json(`jobs/${job.id}`);
+  }
+  if (job.state === "cancelled") throw new Cancelled();
+  if (job.state === "failed") throw new Refused(job);
+  return job;
+}
+
+// Cancel a job, or have the server forget it.
+export function drop(job) {
+  return ask(`jobs/${job.id}`, { method: "DELETE", keepalive: true }).catch(() => {});
+}
+
+export async function save(job, name) {
+  const blob = await (await ask(`jobs/${job.id}/result`)).blob();
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+function askForToken() {
+  const dialog = document.getElementById("token");
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      token = dialog.querySelector("input").value.trim();
+      sessionStorage.setItem("token", token);
+      resolve();
+    }, { once: true });
+    if (!dialog.open) dialog.showModal();
+  });
+}
+
+function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

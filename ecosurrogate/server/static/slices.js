@@ -1,0 +1,176 @@
+// Three slices of a few fields, one row each, on canvases: one pixel is one voxel.
+
+import { painter, phasePainter, table } from "./colors.js";
+import { short } from "./numbers.js";
+
+const AXES = ["x", "y", "z"];
+const LEAST = 110; // pixels of a slice's longer edge
+
+export class Slices {
+  // `probe` is told the voxel under the mouse, or null.
+  constructor(place, probe) {
+    this.place = place;
+    this.probe = probe;
+    this.rows = [];
+    this.index = null;
+    new ResizeObserver(() => this.fit()).observe(place.parentElement);
+    window.addEventListener("resize", () => this.fit());
+  }
+
+  // Of fields {shape, size} of a body: other slices than before if the shape differs.
+  open({ shape, size }) {
+    this.size = size;
+    if (String(shape) === String(this.shape)) return;
+    this.shape = shape;
+    this.index = shape.map((n) => Math.floor(n / 2));
+    this.normals = [0, 1, 2].filter((a) => plane(a).every((b) => shape[b] > 1));
+    if (!this.normals.length) this.normals = [2];
+  }
+
+  // Show rows {title, values, scale, unit}; scale is null of phases.
+  show(rows) {
+    this.rows = rows;
+    this.place.style.gridTemplateColumns =
+      `1.2rem repeat(${this.normals.length}, minmax(0, 1fr)) 5.2rem`;
+    this.place.replaceChildren(
+      document.createElement("span"),
+      ...this.normals.map((a) => this.slider(a)),
+      document.createElement("span"),
+      ...rows.flatMap((row) => this.line(row)),
+    );
+    this.fit();
+    this.paint();
+  }
+
+  slider(axis) {
+    const label = document.createElement("label");
+    const input = document.createElement("input");
+    const output = document.createElement("output");
+    Object.assign(input, { type: "range", min: 0, max: this.shape[axis] - 1 });
+    input.setAttribute("aria-label", `slice across ${AXES[axis]}`);
+    input.value = this.index[axis];
+    output.value = this.index[axis];
+    input.addEventListener("input", () => {
+      this.index[axis] = Number(input.value);
+      output.value = input.value;
+      this.paint();
+    });
+    label.append(AXES[axis], input, output);
+    return label;
+  }
+
+  line(row) {
+    const title = document.createElement("h3");
+    title.textContent = row.title;
+    row.canvases = new Map();
+    const figures = this.normals.map((axis) => {
+      const [h, v] = plane(axis);
+      const figure = document.createElement("figure");
+      const canvas = document.createElement("canvas");
+      figure.className = "slice";
+      Object.assign(canvas, { width: this.shape[h], height: this.shape[v] });
+      canvas.setAttribute("aria-label", `${row.title}, slice across ${AXES[axis]}`);
+      canvas.addEventListener("mousemove", (e) => this.point(e, canvas, axis));
+      canvas.addEventListener("mouseleave", () => this.probe(null));
+      const caption = document.createElement("figcaption");
+      caption.textContent = `${AXES[h]} →  ${AXES[v]} ↑`;
+      figure.append(canvas, caption);
+      row.canvases.set(axis, canvas);
+      return figure;
+    });
+    return [title, ...figures, scaleOf(row)];
+  }
+
+  paint() {
+    for (const { canvases, values, scale } of this.rows) {
+      const color = scale ? painter(scale) : phasePainter(values);
+      for (const [axis, canvas] of canvases) this.paintOne(canvas, axis, values, color);
+    }
+  }
+
+  paintOne(canvas, axis, values, color) {
+    const [h, v] = plane(axis);
+    const { width, height } = canvas;
+    const context = canvas.getContext("2d");
+    const image = context.createImageData(width, height);
+    const at = [...this.index];
+    let byte = 0;
+    for (let j = height - 1; j >= 0; j--) {
+      at[v] = j;
+      for (let i = 0; i < width; i++) {
+        at[h] = i;
+        image.data.set(color(values[this.offset(at)]), byte);
+        image.data[byte + 3] = 255;
+        byte += 4;
+      }
+    }
+    context.putImageData(image, 0, 0);
+  }
+
+  // All slices to one scale, so large that all rows are seen if the window allows it.
+  fit() {
+    if (!this.rows.length) return;
+    const columns = this.normals.length;
+    const wide = (this.place.clientWidth - 110) / columns - 12;
+    const top = this.place.getBoundingClientRect().top + window.scrollY;
+    const high = (window.innerHeight - top - 55) / this.rows.length - 26;
+    const longest = (k) => Math.max(...this.normals.map((a) => this.size[plane(a)[k]]));
+    const [width, height] = [longest(0), longest(1)];
+    const least = LEAST / Math.max(width, height);
+    const factor = Math.max(least, Math.min(wide / width, high / height));
+    for (const { canvases } of this.rows) {
+      for (const [axis, canvas] of canvases) {
+        const [h, v] = plane(axis);
+        canvas.style.width = `${factor * this.size[h]}px`;
+        canvas.style.height = `${factor * this.size[v]}px`;
+      }
+    }
+    for (const scale of this.place.querySelectorAll(".scale")) {
+      scale.style.height = `${Math.max(LEAST, factor * height)}px`;
+    }
+  }
+
+  point(event, canvas, axis) {
+    const [h, v] = plane(axis);
+    const box = canvas.getBoundingClientRect();
+    const inside = (share, n) => Math.max(0, Math.min(n - 1, Math.floor(share * n)));
+    const at = [...this.index];
+    at[h] = inside((event.clientX - box.left) / box.width, this.shape[h]);
+    at[v] = inside((box.bottom - event.clientY) / box.height, this.shape[v]);
+    this.probe({ at, values: this.rows.map(({ title, values }) => [title, values[this.offset(at)]]) });
+  }
+
+  offset([i, j, k]) {
+    return (i * this.shape[1] + j) * this.shape[2] + k;
+  }
+}
+
+// Horizontal and vertical axis of a slice.
+function plane(axis) {
+  return [0, 1, 2].filter((a) => a !== axis);
+}
+
+function scaleOf({ scale, unit, values }) {
+  const place = document.createElement("div");
+  if (!scale) {
+    place.textContent = `${new Set(values).size} phases`;
+    return place;
+  }
+  const canvas = document.createElement("canvas");
+  const colors = table(scale.diverging ? "diverging" : "sequential");
+  Object.assign(canvas, { width: 1, height: colors.length });
+  const context = canvas.getContext("2d");
+  colors.forEach((rgb, i) => {
+    context.fillStyle = `rgb(${rgb.map(Math.round)})`;
+    context.fillRect(0, colors.length - 1 - i, 1, 1);
+  });
+  place.className = "scale";
+  const texts = [short(scale.high), "", short(scale.low), unit].map((text) => {
+    const span = document.createElement("span");
+    span.textContent = text;
+    return span;
+  });
+  texts[3].className = "unit";
+  place.append(canvas, ...texts);
+  return place;
+}

@@ -1,0 +1,295 @@
+"""What the page asks for: microstructures, fields of jobs, what a prediction is off."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("fastapi")
+pytest.importorskip("uvicorn")
+pytest.importorskip("python_multipart")
+
+from click.testing import CliRunner  # noqa: E402
+from served import HDF5, JSON, Served, until  # noqa: E402
+from small_runs import as_options, run, tiny  # noqa: E402
+
+from ecosurrogate.measure import Measure  # noqa: E402
+from ecosurrogate.server.assessment import solve_prediction  # noqa: E402
+from ecosurrogate.server.gate import Limits  # noqa: E402
+from ecosurrogate.server.refusal import Refusal  # noqa: E402
+from fftmech import Grid, Load, Microstructure, io, read_result, solve  # noqa: E402
+from fftmech.certificate import energy_error  # noqa: E402
+from fftmech.colors import color_range  # noqa: E402
+from fftmech.fields import known_fields, scalar_fields  # noqa: E402
+from fftmech.materials.elastic import PORE, isotropic  # noqa: E402
+from fftmech.microstructure import polycrystal, single_pore  # noqa: E402
+from fftmech_cli import fftmech_main  # noqa: E402
+
+LOAD = Load({"xx": 1e-3})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, grains8, one_thread):
+    """A trained model and two bodies."""
+    folder = tmp_path_factory.mktemp("jobs")
+    settings = tiny(steps=2, validate_every=2)
+    run(f"fit {grains8} -o {folder}/run {as_options(settings)}")
+    io.write(folder / "grains.h5", polycrystal((8, 6, 10), 4, seed=5))
+    io.write(folder / "pore.h5", single_pore(12, fraction=0.05))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(folder):
+    with Served({"run": folder / "run"}, limits=Limits(rate=1e6)) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def predict(served, folder):
+    """Begin a prediction and return where it is, once it is done."""
+
+    def predict(name="grains.h5"):
+        body = (folder / name).read_bytes()
+        status, headers, _ = served.post("/predict?wait=0&strain=xx=1e-3", body)
+        place = headers["Location"]
+        assert status == 202
+        until(lambda: served.json("GET", place)[1]["state"] == "done")
+        return place
+
+    return predict
+
+
+def composite(contrast):
+    """Random voxels, half of them `contrast` times as stiff; 0 makes them pores."""
+    phase = (np.random.default_rng(3).random((8, 8, 8)) < 0.5).astype(int)
+    stiff = isotropic(E=contrast, nu=0.3) if contrast else PORE
+    return Microstructure(
+        Grid((8, 8, 8)), phase, np.stack([isotropic(E=1, nu=0.3), stiff])
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "polycrystal --res 12",
+        "polycrystal --grains 5 --seed 3 --res 12,10,8",
+        "inclusions --res 32",
+        "inclusions --fraction 0.1 --contrast 0.5 --seed 1 --res 16",
+        "pores --res 16",
+        "pores --fraction 0.1 --count 3 --seed 2 --res 16",
+    ],
+)
+def test_a_microstructure_is_that_of_the_command_line(folder, served, line):
+    kind, *options = line.split()
+    done = CliRunner().invoke(
+        fftmech_main.main,
+        ["generate", *line.split(), "-o", f"{folder}/m.h5", "--force"],
+    )
+    assert done.exit_code == 0, done.output
+    query = "&".join(
+        f"{name.removeprefix('--')}={value}"
+        for name, value in zip(options[::2], options[1::2], strict=True)
+    )
+    status, headers, content = served.ask("POST", f"/generate?kind={kind}&{query}")
+    assert status == 200 and headers["Content-Type"] == "application/x-hdf5"
+    (folder / "got.h5").write_bytes(content)
+    expected, got = io.read(folder / "m.h5"), io.read(folder / "got.h5")
+    assert len(expected.phases) > 1
+    assert got.phase.tobytes() == expected.phase.tobytes()
+    assert got.stiffness.tobytes() == expected.stiffness.tobytes()
+    assert got.grid == expected.grid and got.units == expected.units
+
+
+def test_a_microstructure_has_32_voxels_along_each_axis_and_can_be_predicted(served):
+    body = served.ask("POST", "/generate?kind=polycrystal")[2]
+    status, said = served.json(
+        "POST", "/predict?strain=xx=1e-3", body, {**HDF5, **JSON}
+    )
+    assert status == 200 and said["voxels"] == 32**3
+    until(lambda: not list(served.service.folder.iterdir()))
+
+
+@pytest.mark.parametrize("body", ["grains.h5", "pore.h5"])
+def test_fields_are_those_of_the_file_with_their_colour_scales(
+    served, folder, predict, body
+):
+    place = predict(body)
+    (folder / "p.vtkhdf").write_bytes(served.ask("GET", f"{place}/result")[2])
+    result = read_result(folder / "p.vtkhdf")
+    solid = ~np.isin(result.microstructure.phase, result.microstructure.pores)
+    status, listed = served.json("GET", f"{place}/fields")
+    known = known_fields(result)
+    assert status == 200
+    assert listed["fields"] == {name: [*parts] for name, parts in known.items()}
+    assert listed["shape"] == [*result.microstructure.grid.shape]
+    assert listed["size"] == pytest.approx(result.microstructure.grid.size)
+    assert listed["units"] == result.microstructure.units
+    for name, component in (("stress", "xy"), ("displacement", "z"), ("phase", "")):
+        query = f"?component={component}" if component else ""
+        status, headers, content = served.ask("GET", f"{place}/fields/{name}{query}")
+        assert status == 200
+        told = json.loads(headers["X-Field"])
+        got = np.frombuffer(content, "<f4").reshape(told["shape"])
+        (exact,) = scalar_fields(result, name, (component,) if component else ())
+        assert (told["symbol"], told["unit"]) == (exact.symbol, exact.unit)
+        assert (told["low"], told["high"], told["diverging"]) == color_range(exact)
+        inside = solid | (name == "phase")
+        np.testing.assert_array_equal(got[inside], exact.values[inside].astype("f4"))
+        assert np.isnan(got[~inside]).all() and np.ptp(got[inside]) > 0
+    served.ask("DELETE", place)
+
+
+@pytest.mark.parametrize("contrast", [30.0, 0.0])
+def test_the_solver_is_first_as_good_where_solving_again_and_again_finds_it(
+    tmp_path, contrast
+):
+    body = composite(contrast)
+    if not contrast:
+        # voxels at random would not hang together
+        body = body.with_changes(phase=(np.indices((8, 8, 8)) < 3).all(axis=0) * 1)
+    exact = solve(body, LOAD, tolerance=1e-7)
+    measure, last = Measure(exact), exact.iterations
+    stopped = [
+        solve(body, LOAD, tolerance=1e-7, max_iterations=k) for k in range(1, last + 1)
+    ]
+    assert last > 9
+    # a little worse than seven iterations in strain, than four in stress
+    strain = 1.01 * stopped[6].strain - 0.01 * exact.strain
+    stress = 1.01 * stopped[3].stress - 0.01 * exact.stress
+    made = replace(stopped[6], strain=strain, stress=stress, status="predicted")
+    io.write_result(tmp_path / "made.vtkhdf", made)
+    reports = []
+    summary = solve_prediction(
+        reports.append,
+        "name",
+        tmp_path / "made.vtkhdf",
+        {"tolerance": 1e-7, "max_iterations": 99},
+        tmp_path / "solved.vtkhdf",
+    )
+    assert reports[0]["iteration"] >= 1 and reports[-1] == {"phase": "errors"}
+    assert summary["iterations"] == last and summary["status"] == "converged"
+    found = summary["prediction"]
+    made = read_result(tmp_path / "made.vtkhdf")
+    for name in ("strain", "stress"):
+        errors = [measure(name, getattr(one, name)) for one in stopped]
+        error = measure(name, getattr(made, name))
+        first = next(k for k, e in enumerate(errors, 1) if e <= error)
+        assert found[name] == pytest.approx(error) and error > 0
+        assert found["iterations"][name] == first
+        assert found["seconds"][name] > 0
+    assert found["iterations"] == {"strain": 7, "stress": 4}
+    fields = (made.strain, made.stress)
+    if contrast:
+        true = energy_error(body, fields, (exact.strain, exact.stress))
+        assert found["energy"] == pytest.approx(true)
+    else:
+        assert found["energy"] is None
+    assert read_result(tmp_path / "solved.vtkhdf").converged
+
+
+def test_a_prediction_is_solved_in_its_scheme_and_measured(served, folder, predict):
+    place = predict()
+    name = place.rpartition("/")[2]
+    status, headers, text = served.ask("POST", f"{place}/solve?wait=0&tolerance=1e-8")
+    job, solved = json.loads(text), headers["Location"]
+    assert status == 202 and job["kind"] == "solve"
+    until(lambda: served.json("GET", solved)[1]["state"] == "done")
+    summary = served.json("GET", solved)[1]["summary"]
+    for file, where in (("p.vtkhdf", place), ("s.vtkhdf", solved)):
+        (folder / file).write_bytes(served.ask("GET", f"{where}/result")[2])
+    predicted, exact = (
+        read_result(folder / "p.vtkhdf"),
+        read_result(folder / "s.vtkhdf"),
+    )
+    assert exact.converged and exact.tolerance == 1e-8 and exact.load == predicted.load
+    body = (folder / "grains.h5").read_bytes()
+    plain = served.json(
+        "POST", "/solve?strain=xx=1e-3&tolerance=1e-8", body, {**HDF5, **JSON}
+    )[1]
+    assert {*summary} - {*plain} == {"prediction"}
+    assert summary["iterations"] == plain["iterations"]
+    assert summary["scheme"] == predicted.scheme
+    measure, found = Measure(exact), summary["prediction"]
+    assert found["id"] == name
+    for field in ("strain", "stress"):
+        assert found[field] == pytest.approx(measure(field, getattr(predicted, field)))
+        assert 1 <= found["iterations"][field] < summary["iterations"]
+    # hypercircle: what the prediction says of itself
+    assert found["energy"] == pytest.approx(predicted.certificate["relative"], rel=1e-3)
+    refused = {
+        f"{solved}/solve": 422,
+        f"{place}/solve?scheme=hex8": 422,
+        f"{place}/solve?strain=xx=1": 422,
+        f"{place}/solve?max_iterations=1": 422,
+        f"{place}/solve?max_iterations=x": 422,
+        "/jobs/nothing/solve": 404,
+    }
+    for path, expected in refused.items():
+        status, said = served.json("POST", path)
+        assert status == expected and [*said] == ["error", "expected", "mend"], path
+    for where in (place, solved):
+        served.ask("DELETE", where)
+    assert served.ask("POST", f"{place}/solve")[0] == 404
+
+
+def test_fields_and_solves_of_a_job_that_is_not_done_are_409(served, folder):
+    large = polycrystal(32, 9)
+    io.write(folder / "large.h5", large)
+    body = (folder / "large.h5").read_bytes()
+    query = "wait=0&tolerance=1e-12&scheme=fourier&max_iterations=100000"
+    place = served.post(f"/solve?{query}", body)[1]["Location"]
+    assert served.ask("GET", f"{place}/fields")[0] == 409
+    assert served.ask("GET", f"{place}/fields/phase")[0] == 409
+    served.ask("DELETE", place)
+    assert served.ask("GET", f"{place}/fields/phase")[0] == 409
+    assert served.ask("POST", f"{place}/solve")[0] == 422
+    served.ask("DELETE", place)
+
+
+def test_uniform_fields_have_nothing_to_measure(tmp_path):
+    body = composite(1.0)
+    io.write_result(tmp_path / "made.vtkhdf", solve(body, LOAD))
+    given = ("name", tmp_path / "made.vtkhdf", {}, tmp_path / "solved.vtkhdf")
+    with pytest.raises(Refusal, match="uniform") as refusal:
+        solve_prediction(lambda progress: None, *given)
+    assert refusal.value.status == 422 and not (tmp_path / "solved.vtkhdf").exists()
+    (tmp_path / "made.vtkhdf").unlink()
+    with pytest.raises(Refusal, match="removed") as refusal:
+        solve_prediction(lambda progress: None, *given)
+    assert refusal.value.status == 404
+
+
+def test_processes_that_solve_do_not_import_torch():
+    program = (
+        "import sys, ecosurrogate.server.assessment, ecosurrogate.server.tasks;"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_every_route_has_a_summary_an_example_and_its_refusals(served):
+    paths = served.json("GET", "/openapi.json")[1]["paths"]
+    job = "/jobs/{name}"
+    assert {*paths} == {
+        *("/health", "/models", "/generate", "/predict", "/solve"),
+        *(job, f"{job}/result", f"{job}/fields", f"{job}/fields/{{field}}"),
+        f"{job}/solve",
+    }
+    for path, methods in paths.items():
+        for described in methods.values():
+            assert described["summary"]
+            answers = described["responses"]
+            good = answers["200"]
+            for kind, content in good["content"].items():
+                assert content["example" if kind == JSON["Accept"] else "schema"], path
+            if path not in ("/health", "/models"):
+                assert "404" in answers or "413" in answers
+    names = {p["name"] for p in paths[f"{job}/solve"]["post"]["parameters"]}
+    assert names == {"name", "wait", "tolerance", "max_iterations", "precision"}
+    drawn = paths[f"{job}/fields/{{field}}"]["get"]
+    assert {p["name"] for p in drawn["parameters"]} == {"name", "field", "component"}
