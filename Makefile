@@ -1,8 +1,10 @@
 # make demo   a polycrystal: generated, solved, drawn, in demo/
 # make demo-eco   a surrogate: data, training, prediction, comparison, in demo/
+# make demo-serve   that surrogate behind a page, at http://127.0.0.1:8000
 # make test   the tests, on an installed copy of the package
 # make lint   format, style and types
 # make slow   the tests that take minutes
+# make browser   the tests of the pages in Chromium, which has to be there
 
 # the first Python on the path that is new enough, unless PYTHON is given
 PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,\
@@ -10,13 +12,13 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,
 	2>/dev/null && echo $(python))))
 
 BIN := .venv/bin
-SOURCES := $(shell find fftmech ecosurrogate cli -name '*.py')
+SOURCES := $(shell find fftmech ecosurrogate cli -type f -not -name '*.pyc')
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # test processes share the processors: one thread each
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 DUCC0_NUM_THREADS=1
 
-.PHONY: demo demo-eco test lint slow clean
+.PHONY: demo demo-eco demo-serve test lint slow browser clean
 
 demo: .venv/demo
 	@mkdir -p demo
@@ -35,17 +37,21 @@ demo-eco: .venv/eco
 		--splits 32,4,4
 	$(BIN)/ecosr fit demo/grains -o demo/run --preset smoke --force
 	$(BIN)/ecosr evaluate demo/run demo/grains --baseline cg:3 --baseline cg:6 \
-		-o demo/evaluation --force
+		-o demo/run/evaluation --force
 	$(BIN)/fftmech generate polycrystal --res 32 --grains 24 --seed 99 \
 		-o demo/unseen.h5 --force
 	$(BIN)/ecosr predict demo/run demo/unseen.h5 -o demo/prediction.vtkhdf --force
 	$(BIN)/ecosr compare demo/run demo/unseen.h5 -o demo/comparison --force
 	@echo
-	@echo "Pictures: demo/run, demo/evaluation and demo/comparison"
+	@echo "Pictures: demo/run, demo/run/evaluation and demo/comparison"
 	@echo "All fields, for ParaView: demo/prediction.vtkhdf"
 
+demo-serve: .venv/serve
+	@test -e demo/run/evaluation || $(MAKE) demo-eco
+	$(BIN)/ecosr serve demo/run
+
 test: .venv/test
-	$(THREADS) $(BIN)/pytest -n auto --maxprocesses 4 -m "not slow"
+	$(THREADS) $(BIN)/pytest -n auto --maxprocesses 4 -m "not slow and not browser"
 
 lint: .venv/test
 	$(BIN)/ruff format --check .
@@ -54,6 +60,9 @@ lint: .venv/test
 
 slow: .venv/test
 	$(BIN)/pytest -m slow
+
+browser: .venv/browser
+	$(BIN)/pytest -m browser
 
 clean:
 	rm -rf .venv build demo *.egg-info
@@ -72,12 +81,26 @@ clean:
 .venv/eco: .venv/eco-needs .venv/demo
 	@touch $@
 
+.venv/serve: .venv/serve-needs .venv/demo
+	@touch $@
+
+.venv/browser: .venv/browser-needs .venv/test
+	@touch $@
+
 .venv/eco-needs: .venv/demo-needs
 	$(PIP) --constraint constraints.txt ".[fast,viz,surrogate]"
 	@touch $@
 
 .venv/demo-needs: .venv/python pyproject.toml constraints.txt
 	$(PIP) --constraint constraints.txt ".[fast,viz]"
+	@touch $@
+
+.venv/serve-needs: .venv/eco-needs
+	$(PIP) --constraint constraints.txt ".[fast,viz,serve]"
+	@touch $@
+
+.venv/browser-needs: .venv/test-needs
+	$(PIP) --constraint constraints.txt ".[browser]"
 	@touch $@
 
 .venv/test-needs: .venv/demo-needs

@@ -1,0 +1,56 @@
+"""The page's files: no token, nothing from a network, nothing beside them."""
+
+import json
+import re
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("fastapi")
+pytest.importorskip("uvicorn")
+pytest.importorskip("python_multipart")
+
+from served import Served  # noqa: E402
+from small_runs import as_options, run, tiny  # noqa: E402
+
+from ecosurrogate.server.page import FOLDER  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory, grains8, one_thread):
+    folder = tmp_path_factory.mktemp("page") / "run"
+    settings = tiny(steps=1, validate_every=1)
+    run(f"fit {grains8} -o {folder} {as_options(settings)}")
+    with Served({"run": folder}, token="t" * 20) as served:
+        yield served
+
+
+def test_the_page_needs_no_token_and_loads_only_files_of_this_server(served):
+    status, headers, page = served.ask("GET", "/")
+    assert status == 200 and headers["Content-Type"].startswith("text/html")
+    assert "default-src 'self'" in headers["Content-Security-Policy"]
+    waiting = re.findall(r'(?:src|href)="(?!data:)([^"]+)"', page.decode())
+    loaded = {}
+    while waiting:
+        path = waiting.pop()
+        status, headers, content = served.ask("GET", f"/{path}")
+        assert status == 200, path
+        assert headers["Cache-Control"] == "no-cache"
+        loaded[path] = content
+        for name in re.findall(rb'from "\./([^"]+)"', content):
+            if (other := f"static/{name.decode()}") not in loaded:
+                waiting.append(other)
+    files = {f"static/{file.name}" for file in FOLDER.iterdir()}
+    assert {*loaded} == files - {"static/index.html"}
+    for content in (page, *loaded.values()):
+        assert b"//" not in re.sub(rb"(?m)//( .*)$", b"", content)
+
+
+def test_other_routes_need_the_token_and_other_files_are_not_there(served):
+    status, answer = served.json("GET", "/models")
+    assert status == 401 and "token" in answer["error"]
+    paths = ("../page.py", "%2e%2e/page.py", "..%2fpage.py", "none.js", "", "%00")
+    for path in paths:
+        status, _, content = served.ask("GET", f"/static/{path}")
+        assert status in (401, 404), path
+        assert {"error", "expected", "mend"} <= {*json.loads(content)}, path
