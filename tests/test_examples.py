@@ -20,6 +20,8 @@ from fftmech.materials import isotropic
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SERVED = "serve-a-model"
+"""The page whose code asks a server; see test_serve_page."""
 CT, LAMINATE = "ct_to_stiffness", "laminate_by_hand"
 PLASTIC = """
 [default]
@@ -87,7 +89,9 @@ def blocks(page, language):
 
 
 @pytest.mark.parametrize(
-    "page", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.stem
+    "page",
+    [p for p in PAGES if blocks(p, "python") and p.stem != SERVED],
+    ids=lambda p: p.stem,
 )
 def test_python_in_the_documentation_runs(page, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")

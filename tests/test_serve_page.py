@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,11 @@ from served import Served  # noqa: E402
 from small_runs import as_options, run, tiny  # noqa: E402
 
 from ecosurrogate.server.page import FOLDER  # noqa: E402
+from fftmech.io import write  # noqa: E402
+from fftmech.microstructure import polycrystal  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+TOKEN = "t" * 20
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +27,7 @@ def served(tmp_path_factory, grains8, one_thread):
     folder = tmp_path_factory.mktemp("page") / "run"
     settings = tiny(steps=1, validate_every=1)
     run(f"fit {grains8} -o {folder} {as_options(settings)}")
-    with Served({"run": folder}, token="t" * 20) as served:
+    with Served({"run": folder}, token=TOKEN) as served:
         yield served
 
 
@@ -44,6 +50,19 @@ def test_the_page_needs_no_token_and_loads_only_files_of_this_server(served):
     assert {*loaded} == files - {"static/index.html"}
     for content in (page, *loaded.values()):
         assert b"//" not in re.sub(rb"(?m)//( .*)$", b"", content)
+
+
+def test_python_in_the_documentation_asks_the_server(served, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write("micro.h5", polycrystal(8, 4, seed=5))
+    page = ROOT / "docs" / "serve-a-model.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    assert "127.0.0.1:8000" in code
+    code = code.replace("127.0.0.1:8000", f"127.0.0.1:{served.port}")
+    code = code.replace('")', f'", "{TOKEN}")', 1)
+    found = {}
+    exec(compile(code, str(page), "exec"), found)
+    assert found["result"].startswith(b"\x89HDF")
 
 
 def test_other_routes_need_the_token_and_other_files_are_not_there(served):
