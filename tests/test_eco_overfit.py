@@ -1,7 +1,6 @@
 """Every model can learn: one sample's loss falls a hundredfold."""
 
 import math
-import time
 
 import pytest
 
@@ -14,6 +13,8 @@ from ecosurrogate.objective import Objective, certificate  # noqa: E402
 from ecosurrogate.settings import resolve  # noqa: E402
 from fftmech import Load, solve  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
+
+STEPS = 4000
 
 MODELS = {
     "unet": {},
@@ -34,12 +35,13 @@ def sample(res):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(MODELS))
-def test_one_sample_is_learned_a_hundredfold_in_two_minutes(name):
+def test_one_sample_is_learned_a_hundredfold_in_four_thousand_steps(name, one_thread):
     # odd: on even grids some stresses are out of reach of stress functions
     example = sample(9)
     config = resolve({"model": name, "preset": "small", **MODELS[name]})
     encoder = Encoder.fit([example], "rotated", config.representation)
-    batch = encoder.batch([example])
+    # twice, for torch's gradients of one small body take three times as long
+    batch = encoder.batch([example] * 2)
     torch.manual_seed(0)
     model = make_model(config)
     objective = Objective(config, pores=False, labels=True)
@@ -48,13 +50,13 @@ def test_one_sample_is_learned_a_hundredfold_in_two_minutes(name):
     def size(prediction, loss):
         # the loss of iterated models is a logarithm
         iterated = name == "p-eco-iterated"
-        return certificate(prediction, batch).item() ** 2 if iterated else loss.item()
+        found = certificate(prediction, batch).mean() ** 2 if iterated else loss
+        return found.item()
 
-    first, least, start = None, math.inf, time.monotonic()
-    step = 0
-    while (part := (time.monotonic() - start) / 120) < 1:
+    first, least = None, math.inf
+    for step in range(STEPS):
         for group in optimizer.param_groups:
-            group["lr"] = 1e-5 + 3e-3 * (1 + math.cos(math.pi * part)) / 2
+            group["lr"] = 1e-5 + 3e-3 * (1 + math.cos(math.pi * step / STEPS)) / 2
         prediction = model(batch.bodies)
         loss, _ = objective(prediction, batch)
         optimizer.zero_grad()
@@ -62,7 +64,7 @@ def test_one_sample_is_learned_a_hundredfold_in_two_minutes(name):
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         value = size(prediction, loss)
-        first, least, step = first or value, min(least, value), step + 1
+        first, least = first or value, min(least, value)
         if least < first / 100:
             break
-    assert least < first / 100, (step, first, least)
+    assert least < first / 100, (first, least)
