@@ -95,7 +95,7 @@ def served(server):
 
 
 @pytest.mark.parametrize(
-    ("jobs", "times"), [(1, 20), (2, 4), pytest.param(2, 20, marks=pytest.mark.slow)]
+    ("jobs", "times"), [(1, 20), (2, 2), pytest.param(2, 20, marks=pytest.mark.slow)]
 )
 def test_killed_at_random_times_the_same_command_ends_with_the_same_bytes(
     jobs, times, tmp_path, server, whole

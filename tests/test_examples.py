@@ -23,6 +23,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SERVED = "serve-a-model"
 """The page whose code asks a server; see test_serve_page."""
 CT, LAMINATE = "ct_to_stiffness", "laminate_by_hand"
+LONG = ("identify_moduli", "pore_in_a_plastic_matrix", "train_a_surrogate")
 PLASTIC = """
 [default]
 isotropic = { E = 70.0, nu = 0.3 }
@@ -52,8 +53,11 @@ def check_picture(path):
 
 @pytest.mark.parametrize(
     "example",
-    [e for e in EXAMPLES if e.stem not in (CT, LAMINATE)],
-    ids=lambda e: e.stem,
+    [
+        pytest.param(e, id=e.stem, marks=[pytest.mark.slow] * (e.stem in LONG))
+        for e in EXAMPLES
+        if e.stem not in (CT, LAMINATE)
+    ],
 )
 def test_example_converges_and_draws_the_picture_it_is_told_to(example, tmp_path):
     pytest.importorskip("matplotlib")
