@@ -203,13 +203,17 @@ def _work(pipe: Connection, memory: int | None) -> None:
 
 
 def _outcome(pipe: Connection, task: Callable[..., Any], given: Any) -> tuple[str, Any]:
+    def report(progress: dict[str, Any]) -> None:
+        try:
+            pipe.send(("progress", progress))
+        except OSError:
+            # the server is gone
+            sys.exit()
+
     try:
-        return "done", task(lambda progress: pipe.send(("progress", progress)), *given)
+        return "done", task(report, *given)
     except Refusal as error:
         return "refused", error
-    except OSError:
-        # of the pipe, for the server is gone, or of a disk: both end the process
-        raise
     except Exception as error:
         return "broken", f"{type(error).__name__}: {error}"
 

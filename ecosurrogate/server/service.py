@@ -22,10 +22,15 @@ from ecosurrogate.server.predictor import Full, Predictor
 from ecosurrogate.server.refusal import UNREADABLE, Refusal
 from ecosurrogate.server.scratch import own_folder
 from ecosurrogate.server.settings import Settings, affordable
-from ecosurrogate.server.tasks import make_body, means_of, read_body, solve_body
+from ecosurrogate.server.tasks import (
+    make_body,
+    means_of,
+    read_body,
+    solve_body,
+    write_prediction,
+)
 from ecosurrogate.server.upload import Upload
 from fftmech.errors import InputError
-from fftmech.io import write_result
 from fftmech.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result
@@ -163,7 +168,10 @@ class Service:
                     "check the size of the stiffness and of the load",
                 )
             if file or job.detached:
-                await asyncio.to_thread(write_result, job.path, result)
+                # in another process, for here the models would wait for it
+                await self.readers.call(
+                    write_prediction, result, job.path, seconds=self.settings.seconds
+                )
             return {
                 "model": name,
                 **means_of(result),

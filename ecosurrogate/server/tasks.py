@@ -122,6 +122,15 @@ def make_body(
         ) from error
 
 
+def write_prediction(
+    report: Report, prediction: Result, output: str | PathLike
+) -> None:
+    """Write a prediction to `output`; `report` is not called."""
+    from fftmech.io import write_result
+
+    write_result(output, prediction)
+
+
 def solve_body(
     report: Report,
     body: Microstructure,
