@@ -56,10 +56,12 @@ def own(run: str, bodies: list[str], folder: str, turns: int) -> dict:
     import torch
 
     from ecosurrogate.predict import choose_load, predict_many
+    from ecosurrogate.server.memory import keep_freed_memory
     from ecosurrogate.server.predictor import Predictor
     from fftmech import Load, io
     from fftmech.errors import InputError
 
+    keep_freed_memory()
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     predictor = Predictor({"run": run})
     model, card = predictor.models["run"]

@@ -4,12 +4,11 @@ import json
 import threading
 import time
 from http.client import HTTPConnection
-from socket import create_server
 
 from small_runs import as_options, run, tiny
 
 from ecosurrogate.server.service import Service, Settings
-from ecosurrogate.server.serving import Server
+from ecosurrogate.server.serving import Server, listen
 from fftmech import io
 from fftmech.microstructure import polycrystal
 
@@ -23,7 +22,7 @@ class Served:
     def __init__(self, runs, grace=5.0, **settings):
         self.service = Service(Settings(runs, **settings))
         self.service.start()
-        self.socket = create_server(("127.0.0.1", 0))
+        self.socket = listen("127.0.0.1", 0)
         self.port = self.socket.getsockname()[1]
         ready = threading.Event()
         self.server = Server(self.service, grace, ready.set)

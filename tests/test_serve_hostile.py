@@ -4,6 +4,7 @@ import json
 import socket
 import tempfile
 import time
+from http.client import HTTPConnection
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,11 @@ from small_runs import as_options, run, tiny  # noqa: E402
 
 from ecosurrogate.server.gate import Limits  # noqa: E402
 from ecosurrogate.server.guard import check_hdf5  # noqa: E402
-from fftmech import Load, read, solve, write_result  # noqa: E402
+from fftmech import Load, read, solve, write, write_result  # noqa: E402
+from fftmech.microstructure import polycrystal  # noqa: E402
 
 VOXELS = 4096
-LIMITS = Limits(body=2**21, upload=0.6, rate=1e6)
+LIMITS = Limits(body=2**21, upload=0.6, silence=1.0, rate=1e6)
 
 
 @pytest.fixture(scope="module")
@@ -261,6 +263,46 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing(served, whole, energy
     until(lambda: not list(served.service.folder.iterdir()))
     right = served.json("POST", "/predict", whole, {**HDF5, **JSON})
     assert right[1]["energy"] == energy
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /predict HTTP/1.1\r\nHost: 127.0"])
+def test_a_client_that_does_not_ask_is_not_waited_for(served, whole, energy, sent):
+    with socket.create_connection(("127.0.0.1", served.port), 10) as client:
+        client.sendall(sent)
+        assert client.recv(1000) == b""
+    right = served.json("POST", "/predict", whole, {**HDF5, **JSON})
+    assert right[1]["energy"] == energy
+
+
+def test_a_client_that_takes_no_answer_is_not_waited_for(served, folder, energy, whole):
+    write(folder / "large.h5", polycrystal(16, 4, seed=5))
+    body = (folder / "large.h5").read_bytes()
+    head = (
+        f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n"
+        f"Content-Type: application/x-hdf5\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    connections = served.server.server_state.connections
+    with socket.socket() as client:
+        # else the system takes all of it
+        served.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", served.port))
+        client.sendall(head.encode() + body)
+        until(lambda: any(c.transport.get_write_buffer_size() for c in connections))
+        until(lambda: not connections)
+    until(lambda: not list(served.service.folder.iterdir()))
+    right = served.json("POST", "/predict", whole, {**HDF5, **JSON})
+    assert right[1]["energy"] == energy
+
+
+def test_a_client_that_asks_again_and_again_is_not_taken_for_silent(served):
+    connection = HTTPConnection("127.0.0.1", served.port, timeout=10)
+    ended = time.monotonic() + 2 * LIMITS.silence
+    while time.monotonic() < ended:
+        connection.request("GET", "/health")
+        assert connection.getresponse().read()
+        time.sleep(0.11)
+    connection.close()
 
 
 @pytest.mark.parametrize("seed", range(24))

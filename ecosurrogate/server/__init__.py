@@ -12,6 +12,8 @@
     jobs.py         work under way, and its files
     job_fields.py   the fields in them, as the page draws them
     scratch.py      the folder of their files
+    silence.py      connections on which nothing happens
+    memory.py       the memory of freed arrays
     settings.py     how a server is to be
     service.py      all of these together
     app.py          routes, which openapi.py describes; those of the page: page.py

@@ -37,6 +37,9 @@ class Limits:
         Bytes.
     upload
         Seconds for the body.
+    silence
+        Seconds in which a client that is connected has to ask, and to take some of what
+        it is sent.
     rate
         Requests a second and address, on average; twice as many in one second.
     open
@@ -45,6 +48,7 @@ class Limits:
 
     body: int = 2**28
     upload: float = 60.0
+    silence: float = 20.0
     rate: float = 50.0
     open: int = 128
 

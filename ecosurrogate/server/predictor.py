@@ -28,8 +28,7 @@ TOGETHER = 8
 
 CACHED = 2**17
 """Voxels that are answered at once on a processor, at most: four bodies of 32^3. The
-network gains nothing by more, and its arrays would be returned to the system and taken
-anew in every layer, which costs more than half as much again."""
+network gains nothing by more, and what it frees can be kept (`memory.py`)."""
 
 WARM_UP = 8
 """Voxels along each axis of the body that models are warmed up with."""

@@ -10,7 +10,9 @@ from typing import Any
 import uvicorn
 
 from ecosurrogate.server.app import make_app
+from ecosurrogate.server.memory import keep_freed_memory
 from ecosurrogate.server.service import Service, Settings
+from ecosurrogate.server.silence import Silence
 from fftmech.errors import InputError
 
 GRACE = 60.0
@@ -39,12 +41,14 @@ class Server(uvicorn.Server):
     ) -> None:
         self.service, self.grace, self.ready = service, grace, ready
         self._until: float | None = None
+        self._silence = Silence(service.settings.limits.silence)
         self.left: list[dict[str, Any]] = []
         super().__init__(
             uvicorn.Config(
                 make_app(service),
                 log_level="warning",
                 server_header=False,
+                ws="none",
                 # jobs that a client waits for are done by then
                 timeout_graceful_shutdown=5,
             )
@@ -66,6 +70,7 @@ class Server(uvicorn.Server):
         """Whether to stop now."""
         if await super().on_tick(counter):
             return True
+        self._silence.end(self.server_state.connections, time.monotonic())
         if self._until is None:
             return False
         left = self.service.jobs.unfinished
@@ -109,8 +114,9 @@ def serve(
     InputError
         A run that cannot be served, an address that cannot be listened on.
     """
-    # first of all, for models take time to load
-    with _listening(host, port) as place:
+    keep_freed_memory()
+    # before models are loaded, which takes time
+    with listen(host, port) as place:
         service = Service(settings)
         try:
             service.start()
@@ -121,13 +127,24 @@ def serve(
             service.end()
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 is any that is free.
+
+    Raises
+    ------
+    InputError
+        An address that cannot be listened on.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        place = socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(
             f"{host}:{port}: cannot listen there ({reason}); choose another --port or "
             "--host"
         ) from error
+    # its connections inherit this; else the second part of an answer waits until the
+    # client confirms the first, 40 ms
+    place.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return place
