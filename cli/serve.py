@@ -11,6 +11,7 @@ from fftmech_cli.surrogate import surrogate_packages
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 SHORTEST = 16
+PACKAGES = ("fastapi", "fastapi_offline", "starlette", "uvicorn", "python_multipart")
 
 
 @click.command()
@@ -93,7 +94,7 @@ def _modules() -> tuple[Any, Any]:
         from ecosurrogate.server.service import Settings
         from ecosurrogate.server.serving import serve as serve_until_stopped
     except ModuleNotFoundError as error:
-        if error.name not in ("fastapi", "starlette", "uvicorn", "python_multipart"):
+        if error.name not in PACKAGES:
             raise
         raise InputError(
             f"ecosr serve needs {error.name}, which is not installed; "

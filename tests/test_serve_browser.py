@@ -152,6 +152,16 @@ def test_an_own_load_is_what_is_predicted(look, tmp_path):
     assert dict(load.strain)["xy"] == 2e-3 and not dict(load.stress)
 
 
+def test_a_route_is_tried_on_the_page_for_programs(look):
+    look.page.get_by_role("link", name="for programs").click()
+    look.page.get_by_role("button", name="GET /models The models").click()
+    press(look, "Try it out")
+    press(look, "Execute")
+    answer = look.page.locator(".live-responses-table .response").first
+    sync_api.expect(answer).to_contain_text("p-eco-iterated")
+    look.keep("serve_routes.png")
+
+
 def shown(x):
     """As the page writes an error."""
     return f"{float(f'{100 * x:.2g}'):g} %"

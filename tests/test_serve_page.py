@@ -35,7 +35,7 @@ def test_the_page_needs_no_token_and_loads_only_files_of_this_server(served):
     status, headers, page = served.ask("GET", "/")
     assert status == 200 and headers["Content-Type"].startswith("text/html")
     assert "default-src 'self'" in headers["Content-Security-Policy"]
-    waiting = re.findall(r'(?:src|href)="(?!data:)([^"]+)"', page.decode())
+    waiting = re.findall(r'(?:src|href)="(static/[^"]+)"', page.decode())
     loaded = {}
     while waiting:
         path = waiting.pop()
@@ -50,6 +50,19 @@ def test_the_page_needs_no_token_and_loads_only_files_of_this_server(served):
     assert {*loaded} == files - {"static/index.html"}
     for content in (page, *loaded.values()):
         assert b"//" not in re.sub(rb"(?m)//( .*)$", b"", content)
+
+
+def test_routes_are_described_on_a_page_that_loads_only_files_of_this_server(served):
+    status, headers, page = served.ask("GET", "/docs")
+    assert status == 200 and headers["X-Frame-Options"] == "DENY"
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.decode())
+    assert len(loaded) == 3
+    for path in [*loaded, *re.findall(r"url: '([^']+)'", page.decode())]:
+        status, _, content = served.ask("GET", path)
+        assert status == 200 and content, path
+    document = json.loads(content)
+    assert "/predict" in document["paths"] and document["security"] == [{"token": []}]
+    assert b"://" not in page
 
 
 def test_python_in_the_documentation_asks_the_server(served, tmp_path, monkeypatch):

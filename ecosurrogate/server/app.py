@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi_offline import FastAPIOffline
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -45,16 +46,19 @@ TICK = 0.5
 
 def make_app(service: Service) -> FastAPI:
     """Return the application of a service that has been started."""
-    app = FastAPI(
+    settings = service.settings
+    # FastAPI's own pages of routes load programs from a network
+    app = FastAPIOffline(
         title="ecosr serve",
         version=fftmech.__version__,
         summary="Stress and strain fields of microstructures, by surrogate and solver",
-        # their pages load programs from a network
-        docs_url=None,
         redoc_url=None,
+        static_url="/static/docs",
+        swagger_ui_parameters=openapi.PAGE,
     )
+    if settings.token is not None:
+        openapi.ask_for_token(app)
     app.state.service = service
-    settings = service.settings
     app.add_middleware(
         Gate, limits=settings.limits, token=settings.token, local=settings.local
     )

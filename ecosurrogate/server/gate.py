@@ -16,8 +16,11 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-PUBLIC = ("/", "/health")
+PUBLIC = ("/", "/docs", "/health", "/openapi.json")
 """Paths that need no token; also all below /static/."""
+
+SAFE = [(b"x-frame-options", b"DENY"), (b"x-content-type-options", b"nosniff")]
+"""Headers of all answers: no page of others frames them, no browser guesses types."""
 
 CLIENTS = 1024
 """Addresses whose rate is remembered."""
@@ -88,6 +91,7 @@ class Gate:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                message = {**message, "headers": [*message["headers"], *SAFE]}
                 if message["status"] >= 400:
                     await upload.discard()
             await send(message)

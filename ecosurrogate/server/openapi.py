@@ -1,11 +1,15 @@
-"""What /openapi.json says of each route, with examples."""
+"""What /openapi.json, and the page /docs of it, say of each route, with examples."""
 
 import json
 from typing import Any
 
+from fastapi import FastAPI
 from starlette.responses import Response
 
 from ecosurrogate.server.generation import GENERATORS, RES
+
+PAGE = {"validatorUrl": None, "defaultModelsExpandDepth": -1}
+"""Of Swagger UI: nobody else is asked whether the description is valid."""
 
 _REFUSAL = {
     "error": "the body is no HDF5 file",
@@ -263,3 +267,17 @@ CANCEL: dict[str, Any] = {
         404: _ERRORS[404],
     },
 }
+
+
+def ask_for_token(app: FastAPI) -> None:
+    """Have the description say that requests need the token, and /docs ask for it."""
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        document = describe()
+        parts = document.setdefault("components", {})
+        parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"token": []}]
+        return document
+
+    app.openapi = described

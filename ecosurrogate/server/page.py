@@ -9,10 +9,10 @@ from starlette.staticfiles import StaticFiles
 
 FOLDER = Path(__file__).with_name("static")
 
-POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
-"""What the page may load: this server's files alone; no other page may frame it."""
+POLICY = "default-src 'self'; img-src 'self' data:"
+"""What the page may load: this server's files alone."""
 
-FRESH = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+FRESH = {"Cache-Control": "no-cache"}
 """Files are asked for again, so that those of two versions are never mixed."""
 
 
