@@ -38,6 +38,9 @@ LOOKS = {
 AXES = ((0.80, 0.15, 0.12), (0.10, 0.55, 0.20), (0.10, 0.35, 0.80))
 """Colours (RGB) of the edges along x, y and z from the corner of the box."""
 
+WITHIN = 1e-6
+"""Distance of the first and the last number along an edge from its ends, by length."""
+
 _CORNERS = np.array([(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)])
 
 
@@ -142,10 +145,13 @@ class Stage:
         """Lengths along the edges of the box, which the browser writes."""
         axes = vtkCubeAxesActor()
         axes.SetCamera(self._renderer.GetActiveCamera())
-        low, size = self._grid.origin, self._grid.size
-        axes.SetBounds(
-            [end for a, s in zip(low, size, strict=True) for end in (a, a + s)]
-        )
+        low, size = np.array(self._grid.origin), np.array(self._grid.size)
+        # numbers at the corners, where two axes meet, would overlap; the browser writes
+        # none along an axis without length, and its lines are behind a flat body
+        flat = np.array(self._grid.shape) == 1
+        first = low + np.where(flat, 0, WITHIN * size)
+        last = low + np.where(flat, 0, (1 - WITHIN) * size)
+        axes.SetBounds(np.stack([first, last], axis=1).ravel().tolist())
         for name in "XYZ":
             getattr(axes, f"Set{name}Title")(name.lower())
         axes.GetXAxesGridlinesProperty().SetColor(0.3, 0.3, 0.3)
