@@ -64,7 +64,7 @@ def refusal_of(error: InputError, path: str | PathLike | None = None) -> Refusal
     return Refusal(
         UNREADABLE,
         what,
-        expected or "a microstructure and options that the command line takes too",
+        expected or "a microstructure, a load and options that can be solved",
         mend or "look at the file with fftmech info",
     )
 
