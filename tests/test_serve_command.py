@@ -59,6 +59,10 @@ def test_other_addresses_need_a_token_and_runs_have_to_be_there(folder, tmp_path
     assert "characters" in refused(f"serve {folder}/s-eco --token abc")
     assert "no run there" in refused(f"serve {tmp_path}/none --port 0")
     assert "one name" in refused(f"serve {folder}/s-eco {folder}/s-eco")
+    with listen("127.0.0.1", 0) as place:
+        port = place.getsockname()[1]
+        said = refused(f"serve {folder}/s-eco --port {port}")
+    assert f"127.0.0.1:{port}: cannot listen there (Address already in use);" in said
 
 
 @pytest.mark.skipif(

@@ -139,7 +139,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         place = socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+        # without what socket adds: "(while attempting to bind on address ..."
+        reason = str(getattr(error, "strerror", None) or error).partition(" (")[0]
         raise InputError(
             f"{host}:{port}: cannot listen there ({reason}); choose another --port or "
             "--host"
