@@ -152,14 +152,20 @@ def test_an_own_load_is_what_is_predicted(look, tmp_path):
     assert dict(load.strain)["xy"] == 2e-3 and not dict(load.stress)
 
 
-def test_a_route_is_tried_on_the_page_for_programs(look):
+def test_routes_are_tried_on_the_page_for_programs(look, tmp_path):
     look.page.get_by_role("link", name="for programs").click()
-    look.page.get_by_role("button", name="GET /models The models").click()
-    press(look, "Try it out")
-    press(look, "Execute")
-    answer = look.page.locator(".live-responses-table .response").first
-    sync_api.expect(answer).to_contain_text("p-eco-iterated")
-    look.keep("serve_routes.png")
+    answer = look.page.locator(".live-responses-table .response")
+    for route in ("GET /models The models", "POST /generate Make"):
+        look.page.get_by_role("button", name=route).click()
+        press(look, "Try it out")
+        press(look, "Execute")
+        sync_api.expect(answer.locator(".response-col_status").first).to_have_text("200")
+        look.page.get_by_role("button", name=route).click()
+    look.page.get_by_role("button", name="POST /generate Make").click()
+    with look.page.expect_download() as given:
+        look.page.get_by_role("link", name="Download file").click()
+    given.value.save_as(tmp_path / "made.h5")
+    assert io.read(tmp_path / "made.h5").grid.shape == (32, 32, 32)
 
 
 def shown(x):

@@ -20,6 +20,8 @@ from small_runs import as_options, run, tiny  # noqa: E402
 from ecosurrogate.measure import Measure  # noqa: E402
 from ecosurrogate.server.assessment import solve_prediction  # noqa: E402
 from ecosurrogate.server.gate import Limits  # noqa: E402
+from ecosurrogate.server.generation import COMMON, GENERATORS  # noqa: E402
+from ecosurrogate.server.options import LOADS, METHOD, SINGLE  # noqa: E402
 from ecosurrogate.server.refusal import Refusal  # noqa: E402
 from fftmech import Grid, Load, Microstructure, io, read_result, solve  # noqa: E402
 from fftmech.certificate import energy_error  # noqa: E402
@@ -291,5 +293,12 @@ def test_every_route_has_a_summary_an_example_and_its_refusals(served):
                 assert "404" in answers or "413" in answers
     names = {p["name"] for p in paths[f"{job}/solve"]["post"]["parameters"]}
     assert names == {"name", "wait", "tolerance", "max_iterations", "precision"}
+    for path, options in (
+        ("/predict", {*LOADS, *SINGLE} - {*METHOD}),
+        ("/solve", {*LOADS, *SINGLE}),
+        ("/generate", {*COMMON}.union(*(g.options for g in GENERATORS.values()))),
+    ):
+        described = {p["name"] for p in paths[path]["post"]["parameters"]}
+        assert described - {"options"} == options
     drawn = paths[f"{job}/fields/{{field}}"]["get"]
     assert {p["name"] for p in drawn["parameters"]} == {"name", "field", "component"}

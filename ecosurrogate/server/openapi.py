@@ -99,12 +99,12 @@ _ERRORS = {
 
 
 def _query(name: str, kind: str, text: str, example: Any) -> dict[str, Any]:
+    # in words, for Swagger UI would send all examples with every request
     return {
         "name": name,
         "in": "query",
         "schema": {"type": kind},
-        "description": text,
-        "example": example,
+        "description": f"{text}, for instance `{example}`",
     }
 
 
@@ -117,6 +117,12 @@ _ASKED = [
     _query("res", "string", "Resample the body to N voxels, or NX,NY,NZ", "32"),
     _WAIT,
     _query("options", "string", "All of these as JSON", '{"strain": {"xx": 1e-3}}'),
+    _query("dataset", "string", "Array in the file", "/data/phase"),
+    _query("axes", "string", "Order of its axes, xyz or zyx", "zyx"),
+    _query("shape", "string", "Voxels of .raw along x, y, z", "128,128,128"),
+    _query("dtype", "string", "Type of .raw", "uint8"),
+    _query("spacing", "string", "Edges of a voxel", "1,1,1"),
+    _query("threshold", "number", "Grey image: above is phase 1, the rest 0", 0),
 ]
 _METHOD = [
     _query("scheme", "string", "Discretization; the model's if left out", "rotated"),
@@ -192,7 +198,12 @@ GENERATE: dict[str, Any] = {
     },
     "openapi_extra": {
         "parameters": [
-            _query("kind", "string", f"One of {', '.join(GENERATORS)}", "polycrystal"),
+            {
+                "name": "kind",
+                "in": "query",
+                "required": True,
+                "schema": {"type": "string", "enum": [*GENERATORS]},
+            },
             _query("res", "string", f"{RES} voxels, or NX,NY,NZ", "32"),
             _query("seed", "integer", "Of the random numbers", 0),
             _query("grains", "integer", "Of a polycrystal", 20),
