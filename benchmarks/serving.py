@@ -20,8 +20,9 @@ neither reading nor writing. The whole chain reads every body and writes every r
 well, one after the other. Both are measured by turns in a process of its own while the
 server is idle, before the loads and after them; the medians of all turns count. That
 process and the server have --threads each for the network, and both keep freed memory;
-other processors are left to reading, to writing and to the clients. A server refuses more than 50 requests a second
-of one address: a model that answers more needs larger bodies.
+other processors are left to reading, to writing and to the clients. A server refuses
+more than 50 requests a second of one address: a model that answers more needs larger
+bodies.
 """
 
 import argparse

@@ -159,7 +159,9 @@ def test_routes_are_tried_on_the_page_for_programs(look, tmp_path):
         look.page.get_by_role("button", name=route).click()
         press(look, "Try it out")
         press(look, "Execute")
-        sync_api.expect(answer.locator(".response-col_status").first).to_have_text("200")
+        sync_api.expect(answer.locator(".response-col_status").first).to_have_text(
+            "200"
+        )
         look.page.get_by_role("button", name=route).click()
     look.page.get_by_role("button", name="POST /generate Make").click()
     with look.page.expect_download() as given:

@@ -11,6 +11,7 @@ import numpy as np
 
 import fftmech
 from ecosurrogate.predict import choose_load, trained_load
+from ecosurrogate.server import tasks
 from ecosurrogate.server.assessment import solve_prediction, warm_up
 from ecosurrogate.server.description import describe
 from ecosurrogate.server.gate import busy
@@ -22,13 +23,6 @@ from ecosurrogate.server.predictor import Full, Predictor
 from ecosurrogate.server.refusal import UNREADABLE, Refusal
 from ecosurrogate.server.scratch import own_folder
 from ecosurrogate.server.settings import Settings, affordable
-from ecosurrogate.server.tasks import (
-    make_body,
-    means_of,
-    read_body,
-    solve_body,
-    write_prediction,
-)
 from ecosurrogate.server.upload import Upload
 from fftmech.errors import InputError
 from fftmech.load import Load
@@ -120,7 +114,7 @@ class Service:
             What cannot be read.
         """
         return await self.readers.call(
-            read_body,
+            tasks.read_body,
             upload.body,
             upload.materials,
             dict(options.reading),
@@ -140,7 +134,7 @@ class Service:
         given = {"res": RES, **options}
         kind, res = given.pop("kind"), given.pop("res")
         await self.readers.call(
-            make_body, kind, res, given, self.voxels, output, seconds=READING
+            tasks.make_body, kind, res, given, self.voxels, output, seconds=READING
         )
 
     def predict(self, body: Microstructure, options: Options, file: bool) -> Job:
@@ -169,12 +163,13 @@ class Service:
                 )
             if file or job.detached:
                 # in another process, for here the models would wait for it
+                seconds = self.settings.seconds
                 await self.readers.call(
-                    write_prediction, result, job.path, seconds=self.settings.seconds
+                    tasks.write_prediction, result, job.path, seconds=seconds
                 )
             return {
                 "model": name,
-                **means_of(result),
+                **tasks.means_of(result),
                 "certificates": result.residuals,
             }
 
@@ -195,7 +190,7 @@ class Service:
         card = self.predictor.models[self.model(options)][1]
         method = {"scheme": card.encoder.scheme, **options.method}
         load = options.load or trained_load(card) or SOLVE
-        return self._solve(solve_body, body, load, method)
+        return self._solve(tasks.solve_body, body, load, method)
 
     def solve_prediction(self, prediction: Job, options: Options) -> Job:
         """Begin a solve of what was predicted, which measures the prediction.
