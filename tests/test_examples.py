@@ -23,7 +23,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SERVED = "serve-a-model"
 """The page whose code asks a server; see test_serve_page."""
 CT, LAMINATE = "ct_to_stiffness", "laminate_by_hand"
-LONG = ("identify_moduli", "pore_in_a_plastic_matrix", "train_a_surrogate")
+LONG = (
+    *("ask_a_server", "identify_moduli"),
+    *("pore_in_a_plastic_matrix", "train_a_surrogate"),
+)
 PLASTIC = """
 [default]
 isotropic = { E = 70.0, nu = 0.3 }
