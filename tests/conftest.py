@@ -1,5 +1,6 @@
 """Lists that every law is tested over, and small bodies to test it on."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,15 @@ ONE_POINT = [name for name, scheme in SCHEMES.items() if scheme.points == 1]
 
 SHAPES = [(4, 6, 8), (5, 3, 7), (4, 5, 1), (1, 6, 1)]
 """Even, odd, 2-D and 1-D grids."""
+
+
+def pytest_configure():
+    """Let programs that tests begin be interrupted.
+
+    Shells have what runs in their background ignore SIGINT, which children inherit.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_generate_tests(metafunc):
