@@ -63,9 +63,11 @@ def served(run: Path) -> Iterator[str]:
         [*command, "--port", "0"], stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        # serving run at http://127.0.0.1:35413
-        yield process.stderr.readline().split()[-1]
-        process.terminate()
+        try:
+            # serving run at http://127.0.0.1:35413
+            yield process.stderr.readline().split()[-1]
+        finally:
+            process.terminate()
 
 
 def ask(client: Client, folder: Path) -> list[tuple[Result, Result]]:

@@ -24,8 +24,10 @@ SERVED = "serve-a-model"
 """The page whose code asks a server; see test_serve_page."""
 CT, LAMINATE = "ct_to_stiffness", "laminate_by_hand"
 LONG = (
-    *("ask_a_server", "identify_moduli"),
-    *("pore_in_a_plastic_matrix", "train_a_surrogate"),
+    "ask_a_server",
+    "identify_moduli",
+    "pore_in_a_plastic_matrix",
+    "train_a_surrogate",
 )
 PLASTIC = """
 [default]
