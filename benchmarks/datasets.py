@@ -25,7 +25,7 @@ import h5py
 import numpy as np
 from machine import fill, table, write_json
 
-from fftmech.backend import processors
+from fftmech.arrays.threads import processors
 from fftmech.datasets.card import Card, card_text
 from fftmech.datasets.draft import new_card
 from fftmech.datasets.make import make

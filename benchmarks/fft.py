@@ -17,7 +17,8 @@ import numpy as np
 from machine import fill, table, write_json
 from pair import LIBRARIES, Arrays, arrays, fftw_estimated, transforms
 
-from fftmech.backend import FFT_LIBRARIES, cpu_backend, parallel, processors
+from fftmech.arrays.backend import FFT_LIBRARIES, cpu_backend
+from fftmech.arrays.threads import parallel, processors
 from fftmech.kernels.cpu import BLOCK_BYTES
 
 PRECISIONS = {"float64": np.float64, "float32": np.float32}

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fftmech.backend import processors
+from fftmech.arrays.threads import processors
 
 AXES = (-3, -2, -1)
 

@@ -30,7 +30,7 @@ from machine import fill, table, write_json
 from measures import call
 from picture import draw
 
-from fftmech.backend import parallel, processors
+from fftmech.arrays.threads import parallel, processors
 
 
 class Pass(NamedTuple):

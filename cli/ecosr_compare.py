@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fftmech.memory import size_text
+from fftmech.arrays.memory import size_text
 from fftmech_cli.load import load_options, parse_load
 from fftmech_cli.method import device_option
 from fftmech_cli.rim import (

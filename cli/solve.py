@@ -8,8 +8,8 @@ import click
 
 import fftmech
 from fftmech import InputError, Load, Result
+from fftmech.arrays.memory import size_text
 from fftmech.io import check_writable
-from fftmech.memory import size_text
 from fftmech_cli.boundary import boundary_option, parse_boundary
 from fftmech_cli.load import load_options
 from fftmech_cli.means import means_of, show_certificate, show_means

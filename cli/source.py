@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from fftmech import Grid, InputError, Microstructure, read
+from fftmech.arrays.memory import size_text
 from fftmech.io.materials import read_materials
-from fftmech.memory import size_text
 from fftmech.microstructure.resample import RULES, resample
 from fftmech.microstructure.resolution import parse_resolution, shape_for
 from fftmech_cli.rim import Finite

@@ -23,10 +23,11 @@ from ecosurrogate.predict import BYTES, choose_load, predict
 from ecosurrogate.timed_model import TimedModel
 from ecosurrogate.timed_solver import MOST, TimedSolver
 from ecosurrogate.work import medians
-from fftmech.backend import get_backend, threads_for
+from fftmech.arrays.backend import get_backend
+from fftmech.arrays.memory import check_bytes, size_text
+from fftmech.arrays.threads import threads_for
 from fftmech.errors import InputError, NotConverged
 from fftmech.load import Load
-from fftmech.memory import check_bytes, size_text
 from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result
 from fftmech.solve import solve

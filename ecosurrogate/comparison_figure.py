@@ -10,10 +10,10 @@ import numpy as np
 
 from ecosurrogate.comparison import Comparison, Point
 from ecosurrogate.verdict import headline, verdict
+from fftmech.arrays.memory import size_text
 from fftmech.errors import InputError
 from fftmech.figures import FORMATS, matplotlib_module, new_figure, save_figure
 from fftmech.io.atomic import whole_file
-from fftmech.memory import size_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from fftmech.admissible import admissible_stress
-from fftmech.backend import cpu_backend
+from fftmech.arrays.backend import cpu_backend
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.load import Load

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import is_tensor
+from fftmech.arrays.backend import is_tensor
 from fftmech.errors import InputError
 
 KINDS = ("whiten", "minmax")

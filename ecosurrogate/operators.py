@@ -15,7 +15,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from fftmech.backend import cpu_backend, torch_backend
+from fftmech.arrays.backend import cpu_backend, torch_backend
 from fftmech.discretization import Discretization, discretization
 from fftmech.errors import InputError
 from fftmech.green import Green

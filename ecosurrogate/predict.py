@@ -13,11 +13,11 @@ from ecosurrogate.config import ADMISSIBLE, SEE_LOAD
 from ecosurrogate.devices import choose
 from ecosurrogate.losses import apply, energy
 from ecosurrogate.models import Prediction
+from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.certificate import Certificate
 from fftmech.datasets.loading import Loading
 from fftmech.errors import InputError
 from fftmech.load import Load
-from fftmech.memory import check_bytes, size_text
 from fftmech.microstructure.base import Microstructure
 from fftmech.percolation import check_load
 from fftmech.result import Result

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import is_tensor, namespace
+from fftmech.arrays.backend import is_tensor, namespace
 from fftmech.discretization import discretization
 from fftmech.grid import Grid
 from fftmech.load import Load

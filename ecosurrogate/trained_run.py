@@ -17,8 +17,8 @@ from ecosurrogate.devices import choose
 from ecosurrogate.losses import hypercircle
 from ecosurrogate.predict import BYTES, choose_load
 from ecosurrogate.work import counted_green
+from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.errors import InputError
-from fftmech.memory import check_bytes, size_text
 
 
 class TrainedRun(Contender):

@@ -1,22 +1,14 @@
 """Many solves at once: one on each thread, where one grid is too small for all."""
 
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, ThreadPoolExecutor
-from itertools import islice
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from fftmech.backend import processors
+from fftmech.arrays.threads import processors, run_together
 from fftmech.errors import InputError
 from fftmech.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result
 from fftmech.solve import solve
-
-T = TypeVar("T")
-Check = Callable[..., None]
-"""Called every iteration with any arguments; raises once the batch is over."""
 
 
 def solve_many(
@@ -58,32 +50,3 @@ def solve_many(
         for case in cases
     )
     return run_together(tasks, jobs or processors())
-
-
-def run_together(tasks: Iterable[Callable[[Check], T]], threads: int) -> Iterator[T]:
-    """Yield what tasks return, in their order, with `threads` of them at work.
-
-    A task that raises, or Ctrl-C, ends the others at their next call of `check`.
-    """
-    over = threading.Event()
-
-    def check(*_: Any) -> None:
-        if over.is_set():
-            raise CancelledError
-
-    tasks = iter(tasks)
-    if threads == 1:
-        for task in tasks:
-            yield task(check)
-        return
-    with ThreadPoolExecutor(threads, "fftmech-batch") as pool:
-        try:
-            first = islice(tasks, 2 * threads)
-            running = deque(pool.submit(task, check) for task in first)
-            while running:
-                result = running.popleft().result()
-                running.extend(pool.submit(task, check) for task in islice(tasks, 1))
-                yield result
-        finally:
-            over.set()
-            pool.shutdown(cancel_futures=True)

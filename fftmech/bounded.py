@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import Backend, to_numpy
+from fftmech.arrays.backend import Backend, to_numpy
 from fftmech.boundary import Boundary
 from fftmech.discretization.base import Discretization
 from fftmech.equilibrium import Equilibrium

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fftmech.admissible import admissible_stress, check_admissible
-from fftmech.backend import to_numpy
+from fftmech.arrays.backend import to_numpy
 from fftmech.green import mean
 from fftmech.increment import Increment
 from fftmech.materials.field_potential import FieldPotential

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fftmech.backend import Backend, to_numpy
+from fftmech.arrays.backend import Backend, to_numpy
 from fftmech.discretization.base import Discretization
 from fftmech.green import Green
 from fftmech.grid import Grid

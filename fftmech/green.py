@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import Backend
+from fftmech.arrays.backend import Backend
 from fftmech.discretization.base import Discretization
 from fftmech.grid import Grid
 from fftmech.reference import reference_stiffness

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fftmech.advice import advice_for
-from fftmech.backend import get_backend, threads_for
-from fftmech.batch import Check, run_together
+from fftmech.arrays.backend import get_backend
+from fftmech.arrays.threads import Check, run_together, threads_for
 from fftmech.bounds import bounds
 from fftmech.discretization import discretization
 from fftmech.engineering import engineering_constants, symmetry_distances

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fftmech.backend import Backend, threads_for, to_numpy
+from fftmech.arrays.backend import Backend, to_numpy
+from fftmech.arrays.threads import threads_for
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.equilibrium import Equilibrium, Means

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import to_numpy
+from fftmech.arrays.backend import to_numpy
 from fftmech.equilibrium import Equilibrium
 from fftmech.green import mean
 from fftmech.increment import Evaluation, Increment

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import get_backend, to_numpy
+from fftmech.arrays.backend import get_backend, to_numpy
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.increment import Evaluation, Increment, Moment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from fftmech.backend import to_numpy
+from fftmech.arrays.backend import to_numpy
 from fftmech.certificate import certify_increment
 from fftmech.finite_load import FiniteLoad
 from fftmech.increment import Increment

@@ -1,9 +1,7 @@
 """Refuse what this machine's memory cannot hold, before it is taken."""
 
-from collections.abc import Sequence
-
+from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.discretization.base import Discretization
-from fftmech.errors import InputError
 from fftmech.grid import Grid
 from fftmech.kernels import has_kernels
 
@@ -65,34 +63,3 @@ def check_march_memory(grid: Grid, scheme: Discretization, device: str = "cpu") 
     if device == "cpu":
         needed = grid.voxels * (700 + 950 * scheme.points)
         check_bytes(needed, f"a nonlinear solve on {size_text(grid.shape)} voxels")
-
-
-def check_bytes(needed: int, what: str, remedy: str = "lower --res") -> None:
-    """Refuse work that takes more memory than is free.
-
-    Parameters
-    ----------
-    needed
-        Estimate in bytes.
-    what, remedy
-        How the message names the work, and what to do about it.
-
-    Raises
-    ------
-    InputError
-        With the estimate and what is free.
-    """
-    # here, because most of what imports this module asks for no memory
-    import psutil
-
-    free = psutil.virtual_memory().available
-    if needed > free:
-        raise InputError(
-            f"{what} needs about {needed / 2**30:.3g} GiB and {free / 2**30:.3g} GiB "
-            f"are free; {remedy}"
-        )
-
-
-def size_text(shape: Sequence[int]) -> str:
-    """Shape of a grid or array as messages write it: "64 x 64 x 1"."""
-    return " x ".join(map(str, shape))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fftmech.backend import namespace
+from fftmech.arrays.backend import namespace
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.grid import Grid

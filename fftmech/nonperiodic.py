@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from fftmech.advice import advice_for
-from fftmech.backend import get_backend
+from fftmech.arrays.backend import get_backend
+from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.boundary import AXES, Boundary
 from fftmech.bounded import Bounded
 from fftmech.certificate import Certificate
@@ -17,7 +18,6 @@ from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.errors import InputError
 from fftmech.iterate import iterate
 from fftmech.load import Load
-from fftmech.memory import check_bytes, size_text
 from fftmech.microstructure.base import Microstructure
 from fftmech.options import PRECISIONS, check_temperature
 from fftmech.percolation import connected_axes

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fftmech.advice import advice_for
-from fftmech.backend import get_backend, to_numpy
+from fftmech.arrays.backend import get_backend, to_numpy
 from fftmech.boundary import Boundary
 from fftmech.certificate import certify_solution
 from fftmech.discretization import discretization

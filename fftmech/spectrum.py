@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import cpu_backend, gpu_backend, namespace, to_numpy
+from fftmech.arrays.backend import cpu_backend, gpu_backend, namespace, to_numpy
 from fftmech.grid import Grid
 
 

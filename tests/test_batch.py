@@ -9,7 +9,8 @@ import pytest
 from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
 from fftmech import InputError, Load, Microstructure, homogenize, solve
-from fftmech.batch import run_together, solve_many
+from fftmech.arrays.threads import run_together
+from fftmech.batch import solve_many
 
 LOAD = Load(strain={"xx": 1e-3})
 TENSION = Load.uniaxial("zz", 1e-3)

@@ -19,7 +19,7 @@ from fftmech import (
     solve,
     write_result,
 )
-from fftmech.backend import cpu_backend
+from fftmech.arrays.backend import cpu_backend
 from fftmech.boundary import KINDS
 from fftmech.bounded import Bounded
 from fftmech.half_range import HalfRange

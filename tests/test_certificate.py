@@ -6,7 +6,7 @@ from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
 from fftmech import InputError, Load, discretization, solve
 from fftmech.admissible import admissible_stress
-from fftmech.backend import cpu_backend
+from fftmech.arrays.backend import cpu_backend
 from fftmech.certificate import certify, certify_solution
 from fftmech.green import mean
 from fftmech.iterate import iterate

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 import pytest
 
-from fftmech.backend import parallel
+from fftmech.arrays.threads import parallel
 from fftmech.kernels.compiled import compiled
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="limits, forks of POSIX")
@@ -45,7 +45,7 @@ assert (first.stress == second.stress).all()
 
 FORK = """
 import os, signal, threading, time
-from fftmech.backend import parallel
+from fftmech.arrays.backend import parallel
 def sum_of_parts():
     parts, barrier = [], threading.Barrier(4)
     def part(first, last):

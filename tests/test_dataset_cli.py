@@ -306,7 +306,7 @@ def test_a_device_that_is_not_there_makes_no_dataset(tmp_path):
 
 
 def io_has_gpu():
-    from fftmech.backend import get_backend
+    from fftmech.arrays.backend import get_backend
 
     try:
         get_backend("cuda")

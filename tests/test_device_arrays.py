@@ -19,7 +19,7 @@ from fftmech import (
     homogenize,
     solve,
 )
-from fftmech.backend import get_backend
+from fftmech.arrays.backend import get_backend
 
 RATES = ("norton", "crystal_creep")
 

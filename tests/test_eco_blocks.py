@@ -5,7 +5,7 @@ import pytest
 from conftest import grains
 
 from fftmech import Grid, InputError, Load, discretization, solve
-from fftmech.backend import cpu_backend
+from fftmech.arrays.backend import cpu_backend
 from fftmech.certificate import certify
 from fftmech.metrics import divergence_norm, incompatibility_norm
 from fftmech.problem import Problem

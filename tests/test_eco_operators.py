@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fftmech import Grid, InputError, discretization
-from fftmech.backend import cpu_backend, namespace
+from fftmech.arrays.backend import cpu_backend, namespace
 from fftmech.green import Green, multiply
 from fftmech.tensors import J, K
 

@@ -17,7 +17,7 @@ from fftmech import (
     solve,
     write_result,
 )
-from fftmech.backend import cpu_backend
+from fftmech.arrays.backend import cpu_backend
 from fftmech.discretization import discretization
 from fftmech.increment import Increment
 from fftmech.kinematics import FINITE

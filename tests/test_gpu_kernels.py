@@ -12,7 +12,7 @@ from conftest import grains
 from cuda_on_host import COMPILER, RawModule, install, to_device
 
 from fftmech import SCHEMES, Load
-from fftmech.backend import cpu_backend
+from fftmech.arrays.backend import cpu_backend
 from fftmech.grid import Grid
 from fftmech.kernels.gpu import GpuKernels
 from fftmech.kernels.tables import Frame

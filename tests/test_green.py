@@ -5,7 +5,7 @@ import pytest
 from conftest import grains
 
 from fftmech import Grid, Load, Microstructure, discretization
-from fftmech.backend import FFT_LIBRARIES, cpu_backend, get_backend
+from fftmech.arrays.backend import FFT_LIBRARIES, cpu_backend, get_backend
 from fftmech.errors import InputError
 from fftmech.green import Green, mean, multiply
 from fftmech.materials import isotropic

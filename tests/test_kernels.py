@@ -7,7 +7,7 @@ import pytest
 from conftest import grains
 
 from fftmech import SCHEMES, Load
-from fftmech.backend import cpu_backend
+from fftmech.arrays.backend import cpu_backend
 from fftmech.green import Green
 from fftmech.grid import Grid
 from fftmech.kernels import cpu, has_kernels

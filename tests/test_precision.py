@@ -5,7 +5,7 @@ import pytest
 from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
 from fftmech import SCHEMES, Grid, Load, Microstructure, solve
-from fftmech.backend import cpu_backend
+from fftmech.arrays.backend import cpu_backend
 from fftmech.iterate import iterate
 from fftmech.materials import cubic, isotropic
 from fftmech.microstructure import polycrystal

@@ -14,7 +14,7 @@ from ecosurrogate.predict import PORES, predict, predict_many  # noqa: E402
 from ecosurrogate.server import predictor  # noqa: E402
 from ecosurrogate.server.predictor import CACHED, TOGETHER, Predictor  # noqa: E402
 from fftmech import Load, discretization  # noqa: E402
-from fftmech.backend import cpu_backend  # noqa: E402
+from fftmech.arrays.backend import cpu_backend
 from fftmech.certificate import certify  # noqa: E402
 from fftmech.errors import InputError  # noqa: E402
 from fftmech.materials import PORE, isotropic  # noqa: E402

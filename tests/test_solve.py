@@ -5,7 +5,7 @@ import pytest
 from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
 from fftmech import Grid, InputError, Load, Microstructure, discretization, solve
-from fftmech.backend import cpu_backend
+from fftmech.arrays.backend import cpu_backend
 from fftmech.iterate import iterate
 from fftmech.materials import isotropic
 from fftmech.problem import Problem

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 import fftmech
+from fftmech.arrays.memory import check_bytes
 from fftmech.datasets import RECIPES
 from fftmech.datasets.card import METHOD, Card
 from fftmech.datasets.loading import Loading
@@ -11,7 +12,7 @@ from fftmech.datasets.recipe import UNITS, Recipe
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.grid import Grid
-from fftmech.memory import check_bytes, solve_bytes
+from fftmech.memory import solve_bytes
 from fftmech.microstructure.resample import resample
 from fftmech.options import check_options, default_tolerance
 from fftmech.percolation import check_load

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
+from fftmech.arrays.memory import size_text
 from fftmech.datasets.drawing import first_sound
 from fftmech.datasets.fingerprint import File, check_same, fingerprint, images_in
 from fftmech.datasets.pores import shape_statistics, solid_and_pore
@@ -19,7 +20,6 @@ from fftmech.grid import Grid
 from fftmech.io import read
 from fftmech.io.materials import read_materials
 from fftmech.load import Load
-from fftmech.memory import size_text
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.components import (
     NEIGHBOURS,

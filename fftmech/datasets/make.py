@@ -10,7 +10,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fftmech.backend import get_backend, processors
+from fftmech.arrays.backend import get_backend
+from fftmech.arrays.threads import processors
 from fftmech.datasets.card import Card, card_text
 from fftmech.datasets.directory import (
     begin,

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fftmech.backend import is_tensor, namespace
+from fftmech.arrays.backend import is_tensor, namespace
 from fftmech.errors import InputError
 from fftmech.grid import Grid
 from fftmech.tensors import PAIRS

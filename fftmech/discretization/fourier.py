@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import backend_of, is_tensor, namespace, torch_backend
+from fftmech.arrays.backend import backend_of, is_tensor, namespace, torch_backend
 from fftmech.discretization.base import Discretization, full, inc
 from fftmech.grid import Grid
 from fftmech.tensors import PAIRS

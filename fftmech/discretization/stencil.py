@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fftmech.backend import is_tensor, namespace
+from fftmech.arrays.backend import is_tensor, namespace
 from fftmech.discretization.base import Discretization, inc
 from fftmech.grid import Grid
 

@@ -17,7 +17,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fftmech.backend import to_numpy
+from fftmech.arrays.backend import to_numpy
 from fftmech.errors import InputError
 from fftmech.increment import Moment
 from fftmech.io import container

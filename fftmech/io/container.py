@@ -7,8 +7,8 @@ from os import PathLike, fspath
 import h5py
 import numpy as np
 
+from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.errors import InputError
-from fftmech.memory import check_bytes, size_text
 
 LISTED = 8
 

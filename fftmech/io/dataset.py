@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fftmech.backend import processors
+from fftmech.arrays.threads import processors
 from fftmech.datasets.card import Card, read_card
 from fftmech.datasets.directory import SAMPLES, sample_path
 from fftmech.datasets.manifest import Record, read_manifest

@@ -16,9 +16,9 @@ from os import PathLike, fspath
 import h5py
 import numpy as np
 
+from fftmech.arrays.memory import check_bytes
 from fftmech.errors import InputError
 from fftmech.io import container, image
-from fftmech.memory import check_bytes
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import quaternion_from_bunge, quaternion_from_xyzw
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.errors import InputError
 from fftmech.grid import Grid
-from fftmech.memory import check_bytes, size_text
 from fftmech.microstructure.base import Microstructure
 
 AXES = ("xyz", "zyx")

@@ -31,10 +31,10 @@ from typing import Any
 
 import numpy as np
 
+from fftmech.arrays.memory import check_bytes
 from fftmech.errors import InputError
 from fftmech.io import materials_table as table
 from fftmech.io.materials_table import Grey, Phase
-from fftmech.memory import check_bytes
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.texture import orientations
 from fftmech.tensors import (

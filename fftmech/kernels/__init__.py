@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fftmech.backend import Backend, threads_for
+from fftmech.arrays.backend import Backend
+from fftmech.arrays.threads import threads_for
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.grid import Grid

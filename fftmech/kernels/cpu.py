@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import THREADED, BlockTransform, parallel
+from fftmech.arrays.backend import BlockTransform
+from fftmech.arrays.threads import THREADED, parallel
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.grid import Grid
 from fftmech.kernels import central, hexahedron, hexahedron_fields, spectral, vectors

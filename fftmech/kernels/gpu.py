@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import to_numpy
+from fftmech.arrays.backend import to_numpy
 from fftmech.discretization.hexahedral import HEX8
 from fftmech.discretization.rotated import ROTATED
 from fftmech.grid import Grid

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import parallel
+from fftmech.arrays.threads import parallel
 from fftmech.kernels import crystal_lanes as row
 from fftmech.kernels import crystal_newton as newton
 from fftmech.kernels import tile

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import parallel
+from fftmech.arrays.threads import parallel
 from fftmech.kernels.compiled import compiled, inlined
 from fftmech.materials.base import Response
 from fftmech.materials.plasticity import ITERATIONS, PlasticityMaterial

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import parallel
+from fftmech.arrays.threads import parallel
 from fftmech.kernels import tile
 from fftmech.kernels.compiled import U, compiled, inlined
 from fftmech.kernels.partwise import PartwiseTangent

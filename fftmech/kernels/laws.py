@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 
-from fftmech.backend import Backend
+from fftmech.arrays.backend import Backend
 from fftmech.materials.base import Material, Response
 
 KERNELS: dict[str, str] = {

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from fftmech.backend import parallel
+from fftmech.arrays.threads import parallel
 
 
 class PartwiseTangent(ABC):

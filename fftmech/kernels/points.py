@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fftmech.backend import parallel
+from fftmech.arrays.threads import parallel
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.grid import Grid
 from fftmech.kernels import derivatives

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import namespace
+from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
 from fftmech.materials.base import Material, MatrixTangent, Response
 from fftmech.materials.slip import SlipLaw, constants, schmid_tensors

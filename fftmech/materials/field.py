@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fftmech.backend import Backend, namespace
+from fftmech.arrays.backend import Backend, namespace
 from fftmech.errors import InputError
 from fftmech.kernels.laws import responder
 from fftmech.materials.base import Law, Material, Tangent

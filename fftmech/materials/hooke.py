@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import namespace
+from fftmech.arrays.backend import namespace
 from fftmech.materials.base import Law, Material, MatrixTangent, Response
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import namespace
+from fftmech.arrays.backend import namespace
 from fftmech.bounds import is_isotropic
 from fftmech.engineering import isotropic_moduli
 from fftmech.errors import InputError

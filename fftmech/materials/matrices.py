@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fftmech.backend import namespace
+from fftmech.arrays.backend import namespace
 from fftmech.tensors import PAIRS
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import namespace
+from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
 from fftmech.materials.base import Law, positive, table
 from fftmech.tensors import mandel_from_matrix, mandel_rotation

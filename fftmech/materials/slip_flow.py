@@ -20,7 +20,7 @@ at the stress along a guess that flows at about the rate it should.
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from fftmech.backend import namespace
+from fftmech.arrays.backend import namespace
 from fftmech.materials.isotropy import nonzero
 from fftmech.materials.slip import resistance
 from fftmech.tensors import K

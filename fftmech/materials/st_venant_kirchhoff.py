@@ -7,7 +7,7 @@ compression, and w, which is not convex, stays finite as det F -> 0.
 from dataclasses import dataclass
 from typing import Any
 
-from fftmech.backend import namespace
+from fftmech.arrays.backend import namespace
 from fftmech.materials.base import Law, Material, Response
 from fftmech.materials.matrices import full, product, symmetric, transpose
 

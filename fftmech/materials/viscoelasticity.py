@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.backend import namespace
+from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
 from fftmech.materials.base import Law, Material, Response
 from fftmech.materials.isotropy import RadialTangent, join, moduli, pick, split

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.random import PCG64, Generator
 
+from fftmech.arrays.memory import check_bytes
 from fftmech.errors import InputError
 from fftmech.materials.elastic import PORE, isotropic
-from fftmech.memory import check_bytes
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.packing import Packing
 from fftmech.microstructure.pore_surface import KINDS, PoreShape, Surface

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.errors import InputError
-from fftmech.memory import check_bytes, size_text
 from fftmech.microstructure.base import MOST_PHASES, Microstructure
 from fftmech.microstructure.composite import Phases, laminate_pairs, reuss, voigt
 from fftmech.microstructure.overlap import Votes, slabs

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fftmech.backend import cpu_backend, torch_backend
+from fftmech.arrays.backend import cpu_backend, torch_backend
 from fftmech.discretization import discretization
 from fftmech.green import Green
 from fftmech.grid import Grid

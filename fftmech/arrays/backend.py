@@ -1,23 +1,18 @@
 """Array libraries and their FFTs: the only file that knows which one is in use."""
 
 import importlib
-import os
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
 
+from fftmech.arrays.threads import THREADED, processors
 from fftmech.errors import InputError
 
 AXES = (-3, -2, -1)
-
-# Numbers in a field from which threads pay in an FFT (3 x 48^3 does, 3 x 32^3 not).
-THREADED = 2**18
 
 
 def namespace(array: Any) -> ModuleType:
@@ -174,45 +169,8 @@ def get_backend(device: str = "cpu", threads: int | None = None) -> Backend:
     raise InputError(f"device {device!r}: expected cpu or cuda")
 
 
-def processors() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def threads_for(voxels: int, threads: int | None = None) -> int:
-    """Threads that pay on a grid: one where starting more costs more than it saves."""
-    return (threads or processors()) if 3 * voxels >= THREADED else 1
-
-
 def _workers(field: np.ndarray, threads: int) -> int:
     return threads if field.size >= THREADED else 1
-
-
-def parallel(function: Callable[[int, int], None], count: int, threads: int) -> None:
-    """Call function(first, last) on as many parts of range(count) as there are threads.
-
-    The threads are Python's: `function` should spend its time where the interpreter is
-    not needed. They sleep while they wait.
-    """
-    parts = max(1, min(threads, count))
-    edges = [count * i // parts for i in range(parts + 1)]
-    if parts == 1:
-        return function(0, count)
-    pool = _pool(parts - 1, os.getpid())
-    others = [pool.submit(function, edges[i], edges[i + 1]) for i in range(1, parts)]
-    try:
-        function(edges[0], edges[1])
-    finally:
-        for other in others:
-            other.result()
-
-
-@cache
-def _pool(workers: int, process: int) -> ThreadPoolExecutor:
-    """One pool of a size in each process: threads do not outlive a fork."""
-    return ThreadPoolExecutor(workers, "fftmech")
 
 
 def _ducc(threads: int):

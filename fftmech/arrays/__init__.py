@@ -1,0 +1,1 @@
+"""NumPy, CuPy and torch arrays, FFTs, threads and memory of this machine."""

@@ -1,0 +1,36 @@
+"""Refuse what this machine's memory cannot hold, before it is taken."""
+
+from collections.abc import Sequence
+
+from fftmech.errors import InputError
+
+
+def check_bytes(needed: int, what: str, remedy: str = "lower --res") -> None:
+    """Refuse work that takes more memory than is free.
+
+    Parameters
+    ----------
+    needed
+        Estimate in bytes.
+    what, remedy
+        How the message names the work, and what to do about it.
+
+    Raises
+    ------
+    InputError
+        With the estimate and what is free.
+    """
+    # here, because most of what imports this module asks for no memory
+    import psutil
+
+    free = psutil.virtual_memory().available
+    if needed > free:
+        raise InputError(
+            f"{what} needs about {needed / 2**30:.3g} GiB and {free / 2**30:.3g} GiB "
+            f"are free; {remedy}"
+        )
+
+
+def size_text(shape: Sequence[int]) -> str:
+    """Shape of a grid or array as messages write it: "64 x 64 x 1"."""
+    return " x ".join(map(str, shape))
