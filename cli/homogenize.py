@@ -7,8 +7,8 @@ import numpy as np
 
 import fftmech
 from fftmech import Effective
-from fftmech.engineering import isotropic_moduli
 from fftmech.tensors import COMPONENTS, voigt_from_mandel
+from fftmech.tensors.stiffness import isotropic_moduli
 from fftmech_cli.method import (
     device_option,
     memory_check,

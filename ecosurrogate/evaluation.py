@@ -17,7 +17,6 @@ from fftmech.grid import Grid
 from fftmech.metrics import (
     QUANTILES,
     divergence_norm,
-    energy_density,
     histogram,
     nrmse,
     tail,
@@ -25,6 +24,7 @@ from fftmech.metrics import (
 )
 from fftmech.spectrum import power_spectrum
 from fftmech.tensors import COMPONENTS
+from fftmech.tensors.fields import energy_density
 
 EDGES = np.geomspace(1e-10, 1e2, 121)
 """Bins of the local divergence."""

@@ -10,9 +10,9 @@ from ecosurrogate.evaluation_slices import SYMBOLS, Shown, caption, slices
 from ecosurrogate.evaluation_table import SCALES
 from fftmech.figures import matplotlib_module, new_figure
 from fftmech.grid import Grid
-from fftmech.metrics import energy_density
 from fftmech.spectrum import power_spectrum
 from fftmech.tensors import COMPONENTS
+from fftmech.tensors.fields import energy_density
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fftmech.discretization.base import full, symmetrize
 from fftmech.errors import InputError
+from fftmech.tensors.fields import full, symmetrize
 
 
 def window_average(field: Tensor, shape: tuple[int, int, int]) -> Tensor:

@@ -18,9 +18,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from fftmech import homogenize, read
-from fftmech.engineering import isotropic_moduli
 from fftmech.io.materials import parse_materials
 from fftmech.microstructure import resample
+from fftmech.tensors.stiffness import isotropic_moduli
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared/data/grosmont_128.raw.gz"
 CALCITE = {"K": 70.2, "G": 29.0}  # GPa

@@ -15,7 +15,7 @@ import numpy as np
 
 from fftmech import FiniteLoad, Grid, March, Microstructure, Path
 from fftmech.materials.neo_hooke import NeoHooke
-from fftmech.metrics import von_mises
+from fftmech.tensors.fields import von_mises
 
 N = 96
 grid = Grid((N, N, 1))

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from fftmech.errors import InputError
-from fftmech.green import mean
 from fftmech.increment import Increment
 from fftmech.problem import Problem
+from fftmech.tensors.fields import mean
 
 
 def admissible_stress(problem: Problem | Increment, stress: Any) -> Any:

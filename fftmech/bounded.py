@@ -20,8 +20,9 @@ from fftmech.half_range import HalfRange
 from fftmech.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.problem import Problem
-from fftmech.reference import reference_medium, reference_stiffness
+from fftmech.reference import reference_medium
 from fftmech.tensors import matrix_from_mandel
+from fftmech.tensors.stiffness import reference_stiffness
 
 
 class Bounded(Equilibrium):

@@ -22,12 +22,11 @@ import numpy as np
 
 from fftmech.admissible import admissible_stress, check_admissible
 from fftmech.arrays.backend import to_numpy
-from fftmech.green import mean
 from fftmech.increment import Increment
 from fftmech.materials.field_potential import FieldPotential
-from fftmech.materials.linear import dot
 from fftmech.microstructure.base import Microstructure
 from fftmech.problem import Problem
+from fftmech.tensors.fields import dot, mean
 
 
 class Potential(Protocol):

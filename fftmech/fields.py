@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fftmech.errors import InputError
-from fftmech.metrics import hydrostatic, von_mises
 from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result
 from fftmech.tensors import COMPONENTS, FACTORS
+from fftmech.tensors.fields import hydrostatic, von_mises
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "phase": (),

@@ -7,8 +7,9 @@ import numpy as np
 from fftmech.arrays.backend import Backend
 from fftmech.discretization.base import Discretization
 from fftmech.grid import Grid
-from fftmech.reference import reference_stiffness
 from fftmech.tensors import J, K
+from fftmech.tensors.fields import mean, multiply
+from fftmech.tensors.stiffness import reference_stiffness
 
 
 class Green:
@@ -100,17 +101,6 @@ class Green:
 
     def _multiply(self, matrix: np.ndarray, field: Any) -> Any:
         return multiply(self.backend.xp.asarray(matrix, dtype=field.dtype), field)
-
-
-def multiply(matrix: Any, field: Any) -> Any:
-    """One 6x6 matrix times a field of Mandel vectors (..., 6, x, y, z)."""
-    flat = field.reshape(*field.shape[:-3], -1)
-    return (matrix @ flat).reshape(field.shape)
-
-
-def mean(field: Any) -> Any:
-    """Volume average over points and voxels: (*batch, q, c, x, y, z) -> (*batch, c)."""
-    return field.mean(axis=(-5, -3, -2, -1))
 
 
 def _acoustic_tensor(

@@ -11,9 +11,7 @@ import numpy as np
 from fftmech.advice import advice_for
 from fftmech.arrays.backend import get_backend
 from fftmech.arrays.threads import Check, run_together, threads_for
-from fftmech.bounds import bounds
 from fftmech.discretization import discretization
-from fftmech.engineering import engineering_constants, symmetry_distances
 from fftmech.iterate import Outcome, iterate
 from fftmech.load import Load
 from fftmech.memory import check_memory
@@ -21,6 +19,8 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.options import PRECISIONS, check_options
 from fftmech.problem import Problem
 from fftmech.solvers import get_solver
+from fftmech.tensors.bounds import bounds
+from fftmech.tensors.stiffness import engineering_constants, symmetry_distances
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,12 @@ class Effective:
     stiffness
         Mandel (stress units), (6, 6), symmetric.
     engineering
-        `fftmech.engineering.engineering_constants`.
+        `fftmech.tensors.engineering_constants`.
     symmetry
-        `fftmech.engineering.symmetry_distances`.
+        `fftmech.tensors.symmetry_distances`.
     bounds
-        `fftmech.bounds.bounds`: Voigt, Reuss, Hashin-Shtrikman where it applies.
+        `fftmech.tensors.bounds.bounds`: Voigt, Reuss and, where it applies,
+        Hashin-Shtrikman.
     iterations, residuals
         Of each load, in the order xx yy zz yz xz xy.
     status, advice

@@ -16,12 +16,12 @@ from fftmech.arrays.threads import threads_for
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.equilibrium import Equilibrium, Means
-from fftmech.green import mean
 from fftmech.kernels import get_kernels, has_kernels
 from fftmech.kinematics import Kinematics
 from fftmech.materials.field import FieldTangent, MaterialField, State
 from fftmech.microstructure.base import Microstructure
 from fftmech.reference import reference_medium
+from fftmech.tensors.fields import mean
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ import numpy as np
 from fftmech.discretization.base import Discretization
 from fftmech.errors import InputError
 from fftmech.grid import Grid
-from fftmech.reference import reference_stiffness
-from fftmech.tensors import PAIRS
+from fftmech.tensors.stiffness import reference_stiffness
 
 
 @dataclass(frozen=True)
@@ -77,40 +76,6 @@ class Kinematics:
             return reference_stiffness(bulk, shear)
         J = np.outer(self.rest, self.rest) / 3
         return 3 * bulk * J + 2 * shear * (np.eye(9) - J)
-
-
-def green_lagrange(F: Any, xp: Any = np) -> Any:
-    """1/2 (F^T F - 1), (..., 3, 3, x, y, z) -> Mandel (..., 6, x, y, z)."""
-    parts = []
-    for i, j in PAIRS:
-        product = (F[..., :, i, :, :, :] * F[..., :, j, :, :, :]).sum(axis=-4)
-        parts.append(0.5 * (product - 1) if i == j else 0.5**0.5 * product)
-    return xp.stack(parts, -4)
-
-
-def cauchy(F: Any, P: Any, xp: Any = np) -> Any:
-    """P F^T / det F, (..., 3, 3, x, y, z) -> Mandel (..., 6, x, y, z)."""
-    J = determinant(F)
-    parts = []
-    for i, j in PAIRS:
-        one = (P[..., i, :, :, :, :] * F[..., j, :, :, :, :]).sum(axis=-4)
-        other = (P[..., j, :, :, :, :] * F[..., i, :, :, :, :]).sum(axis=-4)
-        # symmetric but for rounding
-        parts.append((one + other) * ((0.5 if i == j else 0.5**0.5) / J))
-    return xp.stack(parts, -4)
-
-
-def determinant(F: Any) -> Any:
-    """det F, (..., 3, 3, x, y, z) -> (..., x, y, z)."""
-
-    def f(i: int, j: int) -> Any:
-        return F[..., i, j, :, :, :]
-
-    return (
-        f(0, 0) * (f(1, 1) * f(2, 2) - f(1, 2) * f(2, 1))
-        - f(0, 1) * (f(1, 0) * f(2, 2) - f(1, 2) * f(2, 0))
-        + f(0, 2) * (f(1, 0) * f(2, 1) - f(1, 1) * f(2, 0))
-    )
 
 
 SMALL = Kinematics(finite=False)

@@ -6,8 +6,8 @@ import numpy as np
 
 from fftmech.arrays.backend import to_numpy
 from fftmech.equilibrium import Equilibrium
-from fftmech.green import mean
 from fftmech.increment import Evaluation, Increment
+from fftmech.tensors.fields import mean
 
 
 class Linearized(Equilibrium):

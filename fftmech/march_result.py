@@ -9,13 +9,13 @@ from fftmech.arrays.backend import to_numpy
 from fftmech.certificate import certify_increment
 from fftmech.finite_load import FiniteLoad
 from fftmech.increment import Increment
-from fftmech.kinematics import cauchy, green_lagrange
 from fftmech.load import Load
 from fftmech.materials.field_potential import FieldPotential
 from fftmech.path import Step
 from fftmech.result import FiniteFields, Result
 from fftmech.stand import Stand
 from fftmech.tensors import COMPONENTS, components_from_mandel
+from fftmech.tensors.fields import cauchy, green_lagrange
 
 if TYPE_CHECKING:
     from fftmech.march import March

@@ -173,26 +173,6 @@ def incompatibility_norm(strain: Any, grid: Grid, scheme: str) -> Norm:
     return _norm(absolute, square**0.5, floor)
 
 
-def energy_density(strain: Any, stress: Any) -> Any:
-    """Elastic energy density 1/2 s : e, Mandel (..., 6, x, y, z) -> (..., x, y, z).
-
-    With eigenstrain, `strain` is the elastic part, total minus eigenstrain.
-    """
-    return (strain * stress).sum(axis=-4) / 2
-
-
-def hydrostatic(stress: Any) -> Any:
-    """Mean normal stress tr(s)/3, Mandel (..., 6, x, y, z) -> (..., x, y, z)."""
-    return stress[..., :3, :, :, :].mean(axis=-4)
-
-
-def von_mises(stress: Any) -> Any:
-    """Von Mises stress sqrt(3/2 dev s : dev s), (..., 6, x, y, z) -> (..., x, y, z)."""
-    normal, shear = stress[..., :3, :, :, :], stress[..., 3:, :, :, :]
-    deviator = normal - normal.mean(axis=-4, keepdims=True)
-    return (1.5 * ((deviator**2).sum(axis=-4) + (shear**2).sum(axis=-4))) ** 0.5
-
-
 def tail(density: Any, quantiles: Sequence[float] = QUANTILES) -> Any:
     """Quantiles of a field over its voxels, shape (len(quantiles),)."""
     xp = namespace(density)

@@ -22,10 +22,11 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.options import PRECISIONS, check_temperature
 from fftmech.percolation import connected_axes
 from fftmech.problem import total_eigenstrain
-from fftmech.reference import reference_medium, reference_stiffness
+from fftmech.reference import reference_medium
 from fftmech.result import Result
 from fftmech.solvers import get_solver
 from fftmech.tensors import COMPONENTS, PAIRS
+from fftmech.tensors.stiffness import reference_stiffness
 
 SOLVERS = ("cg", "minres")
 """Solvers that ask for nothing but products and M: no bounds, no local stiffness."""

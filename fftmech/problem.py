@@ -17,12 +17,14 @@ import numpy as np
 from fftmech.arrays.backend import Backend, to_numpy
 from fftmech.discretization.base import Discretization
 from fftmech.equilibrium import Equilibrium
-from fftmech.green import Green, mean
+from fftmech.green import Green
 from fftmech.kernels import get_kernels
 from fftmech.load import Load
 from fftmech.materials.linear import LinearElastic
 from fftmech.microstructure.base import Microstructure
-from fftmech.reference import reference_medium, reference_stiffness
+from fftmech.reference import reference_medium
+from fftmech.tensors.fields import mean
+from fftmech.tensors.stiffness import reference_stiffness
 
 
 class Problem(Equilibrium):

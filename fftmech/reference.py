@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from fftmech.engineering import isotropic_moduli
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import J, K
+from fftmech.tensors.stiffness import isotropic_moduli
 
 # On compatible fields a soft phase follows its surroundings, so that the spectrum of
 # the operator hardly reaches down to the least stiffness (0 for a pore). Polarization
@@ -12,11 +12,6 @@ from fftmech.tensors import J, K
 # floor, 262, 478 and 523 with 1e-3. With 0, the step 2 / (0 + high) of the basic
 # scheme would not contract on strains that vanish in the pores.
 LEAST_CONTRAST = 0.03
-
-
-def reference_stiffness(bulk: float, shear: float) -> np.ndarray:
-    """Mandel 6x6 of an isotropic medium, 3 K J + 2 G K (stress units)."""
-    return 3 * bulk * J + 2 * shear * K
 
 
 def reference_medium(microstructure: Microstructure) -> tuple[float, float]:

@@ -19,9 +19,10 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.options import PRECISIONS, check_options, check_temperature
 from fftmech.percolation import check_load
 from fftmech.problem import Problem, total_eigenstrain
-from fftmech.reference import reference_medium, reference_stiffness
+from fftmech.reference import reference_medium
 from fftmech.result import Result
 from fftmech.solvers import get_solver
+from fftmech.tensors.stiffness import reference_stiffness
 
 # Loads of other sizes are scaled: single precision has a limited range, and the squares
 # of residuals have twice the exponent.

@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
-from fftmech.bounds import (
+from fftmech.errors import InputError
+from fftmech.materials.elastic import PORE, cubic, isotropic
+from fftmech.tensors import matrix_from_quaternion, rotate_stiffness
+from fftmech.tensors.bounds import (
     bounds,
     cubic_polycrystal,
     hashin_shtrikman,
@@ -9,9 +12,6 @@ from fftmech.bounds import (
     reuss,
     voigt,
 )
-from fftmech.errors import InputError
-from fftmech.materials.elastic import PORE, cubic, isotropic
-from fftmech.tensors import matrix_from_quaternion, rotate_stiffness
 
 
 def moduli(C):

@@ -8,11 +8,10 @@ from fftmech import InputError, Load, discretization, solve
 from fftmech.admissible import admissible_stress
 from fftmech.arrays.backend import cpu_backend
 from fftmech.certificate import certify, certify_solution
-from fftmech.green import mean
 from fftmech.iterate import iterate
-from fftmech.materials.linear import dot
 from fftmech.problem import Problem
 from fftmech.solvers import get_solver
+from fftmech.tensors.fields import dot, mean
 
 pytestmark = pytest.mark.usefixtures("kernels")
 

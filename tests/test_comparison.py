@@ -12,9 +12,9 @@ from fftmech.errors import InputError
 from fftmech.grid import Grid
 from fftmech.load import Load
 from fftmech.materials.elastic import PORE, isotropic
-from fftmech.metrics import energy_density
 from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result
+from fftmech.tensors.fields import energy_density
 
 
 def noise(*shape, seed=0):

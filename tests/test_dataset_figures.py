@@ -17,7 +17,7 @@ from fftmech.datasets.polycrystal import PolycrystalRecipe, size_target
 from fftmech.datasets.pores import PoresRecipe
 from fftmech.errors import InputError
 from fftmech.io import Dataset
-from fftmech.metrics import hydrostatic, von_mises
+from fftmech.tensors.fields import hydrostatic, von_mises
 from fftmech_cli.fftmech_main import main
 
 

@@ -7,8 +7,8 @@ torch = pytest.importorskip("torch")
 
 from ecosurrogate import losses  # noqa: E402
 from fftmech import InputError  # noqa: E402
-from fftmech.discretization.base import full  # noqa: E402
 from fftmech.materials import cubic  # noqa: E402
+from fftmech.tensors.fields import full  # noqa: E402
 
 SHAPE = (4, 2, 6)
 C = torch.as_tensor(cubic(C11=204.6, C12=137.7, C44=126.2))

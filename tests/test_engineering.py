@@ -4,20 +4,20 @@ import warnings
 import numpy as np
 import pytest
 
-from fftmech.engineering import (
-    engineering_constants,
-    isotropic_moduli,
-    symmetry_distances,
-    universal_anisotropy,
-    youngs_modulus,
-    zener_ratio,
-)
 from fftmech.errors import InputError
 from fftmech.materials.elastic import PORE, cubic, hexagonal, isotropic, orthotropic
 from fftmech.tensors import (
     matrix_from_quaternion,
     quaternion_from_bunge,
     rotate_stiffness,
+)
+from fftmech.tensors.stiffness import (
+    engineering_constants,
+    isotropic_moduli,
+    symmetry_distances,
+    universal_anisotropy,
+    youngs_modulus,
+    zener_ratio,
 )
 
 COPPER = cubic(170, 122.5, 75.8)

@@ -20,12 +20,12 @@ from fftmech.figures import (
 from fftmech.grid import Grid
 from fftmech.load import Load
 from fftmech.materials.elastic import PORE, isotropic
-from fftmech.metrics import energy_density, von_mises
 from fftmech.microstructure.base import Microstructure
 from fftmech.planes import middle_slices, parse_slice
 from fftmech.result import Result
 from fftmech.spectrum import power_spectrum
 from fftmech.tensors import components_from_mandel
+from fftmech.tensors.fields import energy_density, von_mises
 from fftmech_cli.fftmech_main import main
 
 GRID = Grid((6, 5, 4), (0.5, 1.0, 2.0), (10.0, 20.0, 30.0))

@@ -7,9 +7,10 @@ from conftest import grains
 from fftmech import Grid, Load, Microstructure, discretization
 from fftmech.arrays.backend import FFT_LIBRARIES, cpu_backend, get_backend
 from fftmech.errors import InputError
-from fftmech.green import Green, mean, multiply
+from fftmech.green import Green
 from fftmech.materials import isotropic
 from fftmech.problem import Problem
+from fftmech.tensors.fields import mean, multiply
 
 SPACING = (0.1, 0.25, 0.4)
 

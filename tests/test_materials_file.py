@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from fftmech import Grid, InputError, Microstructure
-from fftmech.bounds import hashin_shtrikman
-from fftmech.engineering import isotropic_moduli, youngs_modulus
 from fftmech.io.materials import read_materials
 from fftmech.materials import elastic
 from fftmech.tensors import (
@@ -20,6 +18,8 @@ from fftmech.tensors import (
     rotate_stiffness,
     voigt_from_mandel,
 )
+from fftmech.tensors.bounds import hashin_shtrikman
+from fftmech.tensors.stiffness import isotropic_moduli, youngs_modulus
 
 
 @pytest.fixture

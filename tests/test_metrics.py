@@ -7,15 +7,13 @@ from fftmech.grid import Grid
 from fftmech.metrics import (
     NORMALISATIONS,
     divergence_norm,
-    energy_density,
     histogram,
-    hydrostatic,
     incompatibility_norm,
     nrmse,
     tail,
     tensor_nrmse,
-    von_mises,
 )
+from fftmech.tensors.fields import energy_density, hydrostatic, von_mises
 
 GRID = Grid((8, 9, 5), (0.5, 1.0, 2.0))
 ONE_POINT = [name for name, scheme in SCHEMES.items() if scheme.points == 1]

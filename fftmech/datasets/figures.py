@@ -13,9 +13,9 @@ from fftmech.errors import InputError
 from fftmech.fields import ScalarField
 from fftmech.figures import matplotlib_module, new_figure
 from fftmech.io.dataset import Dataset
-from fftmech.metrics import hydrostatic, von_mises
 from fftmech.microstructure.base import Microstructure
 from fftmech.planes import in_plane
+from fftmech.tensors.fields import hydrostatic, von_mises
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

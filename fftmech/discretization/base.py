@@ -17,6 +17,7 @@ from fftmech.arrays.backend import is_tensor, namespace
 from fftmech.errors import InputError
 from fftmech.grid import Grid
 from fftmech.tensors import PAIRS
+from fftmech.tensors.fields import full, symmetrize
 
 LEVI_CIVITA = (
     (0, 1, 2, 1.0),
@@ -152,46 +153,6 @@ class Discretization(ABC):
                 f"{what} with scheme {self.name} ({self.points} integration points): "
                 "expected a scheme with one, for instance rotated"
             )
-
-
-def symmetrize(gradient: Any) -> Any:
-    """Mandel strain (..., 6, x, y, z) of a gradient (..., 3, 3, x, y, z)."""
-    xp = namespace(gradient)
-    g = gradient
-    if is_tensor(g):
-        rows = [row.unbind(-4) for row in g.unbind(-5)]
-        parts = [
-            rows[i][i] if i == j else (rows[i][j] + rows[j][i]) * 0.5**0.5
-            for i, j in PAIRS
-        ]
-        return xp.stack(parts, -4)
-    strain = xp.empty((*g.shape[:-5], 6, *g.shape[-3:]), g.dtype)
-    for m, (i, j) in enumerate(PAIRS):
-        if i == j:
-            strain[..., m, :, :, :] = g[..., i, i, :, :, :]
-        else:
-            out = strain[..., m, :, :, :]
-            xp.add(g[..., i, j, :, :, :], g[..., j, i, :, :, :], out=out)
-            out *= 0.5**0.5
-    return strain
-
-
-def full(stress: Any) -> Any:
-    """Symmetric tensors (..., 3, 3, x, y, z) of Mandel vectors (..., 6, x, y, z)."""
-    xp = namespace(stress)
-    if is_tensor(stress):
-        s = stress.unbind(-4)
-        off = {m: s[m] * 0.5**0.5 for m in range(3, 6)}
-        parts = [off.get(m, s[m]) for m in (0, 5, 4, 5, 1, 3, 4, 3, 2)]
-        return xp.stack(parts, -4).unflatten(-4, (3, 3))
-    t = xp.empty((*stress.shape[:-4], 3, 3, *stress.shape[-3:]), stress.dtype)
-    for m, (i, j) in enumerate(PAIRS):
-        component = stress[..., m, :, :, :]
-        if i != j:
-            component = component * 0.5**0.5
-            t[..., j, i, :, :, :] = component
-        t[..., i, j, :, :, :] = component
-    return t
 
 
 def inc(second: Callable[[Any, int, int], Any], field: Any) -> Any:

@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 
 from fftmech.arrays.backend import backend_of, is_tensor, namespace, torch_backend
-from fftmech.discretization.base import Discretization, full, inc
+from fftmech.discretization.base import Discretization, inc
 from fftmech.grid import Grid
 from fftmech.tensors import PAIRS
+from fftmech.tensors.fields import full
 
 
 class Fourier(Discretization):

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.bounds import hashin_shtrikman, is_isotropic
-from fftmech.engineering import isotropic_moduli
 from fftmech.errors import InputError
 from fftmech.materials import elastic
 from fftmech.materials.base import Law
@@ -20,6 +18,8 @@ from fftmech.tensors import (
     mandel_from_components,
     quaternion_from_bunge,
 )
+from fftmech.tensors.bounds import hashin_shtrikman, is_isotropic
+from fftmech.tensors.stiffness import isotropic_moduli
 
 CONSTANTS: dict[str, tuple[Callable[..., np.ndarray], tuple[str, ...]]] = {
     "cubic": (elastic.cubic, ("C11", "C12", "C44")),
@@ -70,8 +70,9 @@ class Grey:
     full
         Grey value of a voxel full of solid.
     rule
-        "voigt": the fraction times the solid's stiffness. "hashin-shtrikman": the upper
-        bound for an isotropic solid with pores, `fftmech.bounds.hashin_shtrikman`.
+        "voigt": the fraction times the stiffness of the solid. "hashin-shtrikman":
+        `fftmech.tensors.bounds.hashin_shtrikman`, the upper bound for an isotropic
+        solid with pores.
     """
 
     solid: np.ndarray

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from fftmech import io
-from fftmech.bounds import is_isotropic
-from fftmech.engineering import isotropic_moduli
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import bunge_from_quaternion, voigt_from_mandel
+from fftmech.tensors.bounds import is_isotropic
+from fftmech.tensors.stiffness import isotropic_moduli
 
 
 def summarize_microstructure(body: Microstructure) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fftmech.materials.field import MaterialField, State, flatten
-from fftmech.materials.linear import dot
+from fftmech.tensors.fields import dot
 
 
 class FieldPotential:

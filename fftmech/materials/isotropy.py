@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from fftmech.arrays.backend import namespace
-from fftmech.bounds import is_isotropic
-from fftmech.engineering import isotropic_moduli
 from fftmech.errors import InputError
+from fftmech.tensors.bounds import is_isotropic
+from fftmech.tensors.stiffness import isotropic_moduli
 
 
 def moduli(stiffness: np.ndarray, law: str) -> np.ndarray:

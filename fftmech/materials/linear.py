@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.green import multiply
+from fftmech.tensors.fields import dot, multiply
 
 # Past this many phases a loop over phases is slower than one matrix for each voxel.
 MANY_PHASES = 2048
@@ -156,8 +156,3 @@ class LinearElastic:
         loaded = self._pore & (dot(stress, stress) > 0)
         energy[loaded] = np.inf
         return energy
-
-
-def dot(a: Any, b: Any) -> Any:
-    """Double contraction of Mandel fields, (..., 6, x, y, z) -> (..., x, y, z)."""
-    return (a * b).sum(axis=-4)

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.green import Green, multiply
+from fftmech.green import Green
 from fftmech.problem import Problem
 from fftmech.reference import stiffness_bounds
 from fftmech.solvers.base import Solver, State
+from fftmech.tensors.fields import multiply
 
 
 class Polarization(Solver):

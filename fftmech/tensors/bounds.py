@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.engineering import isotropic_moduli
 from fftmech.errors import InputError
-from fftmech.tensors import J, K
+from fftmech.tensors.mandel import J, K
+from fftmech.tensors.stiffness import isotropic_moduli
 
 
 def bounds(stiffness: np.ndarray, fractions: np.ndarray) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 
 from fftmech.errors import InputError
-from fftmech.tensors import PAIRS, J, K, mandel_from_matrix, mandel_rotation
+from fftmech.tensors.mandel import PAIRS, J, K, mandel_from_matrix, mandel_rotation
 
 SINGULAR = 1e-8
 """Eigenvalues below this part of the largest one count as zero."""
@@ -225,3 +225,8 @@ def _compliance(C: np.ndarray):
 def _lost(C: np.ndarray, S: np.ndarray, stress: np.ndarray) -> bool:
     """Whether part of a unit stress lies in the null space of C."""
     return bool(np.linalg.norm(C @ (S @ stress) - stress) > np.sqrt(SINGULAR))
+
+
+def reference_stiffness(bulk: float, shear: float) -> np.ndarray:
+    """Mandel 6x6 of an isotropic medium, 3 K J + 2 G K (stress units)."""
+    return 3 * bulk * J + 2 * shear * K
