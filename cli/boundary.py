@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from fftmech import Boundary, InputError
-from fftmech.boundary import KINDS
+from fftmech.loads.boundary import KINDS
 from fftmech.tensors import COMPONENTS
 
 boundary_option = click.option(

@@ -6,7 +6,7 @@ from math import isfinite, nan
 import click
 
 from fftmech import FiniteLoad, InputError, Load
-from fftmech.finite_load import NAMES
+from fftmech.loads.finite_load import NAMES
 from fftmech.tensors import COMPONENTS
 
 DEFAULT = Load(strain={"xx": 1e-3})

@@ -7,7 +7,7 @@ import click
 import numpy as np
 
 from fftmech import Boundary, FiniteLoad, Load, Result
-from fftmech.finite_load import NAMES
+from fftmech.loads.finite_load import NAMES
 from fftmech.tensors import COMPONENTS, components_from_mandel
 from fftmech_cli.boundary import released
 from fftmech_cli.load import prescribed

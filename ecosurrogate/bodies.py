@@ -15,9 +15,9 @@ from torch import Tensor
 
 from ecosurrogate.mean_field import MeanLoad
 from ecosurrogate.operators import Operators
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.reference import reference_medium
 

@@ -13,7 +13,7 @@ import numpy as np
 from fftmech.datasets.card import NAME
 from fftmech.errors import InputError
 from fftmech.io.dataset import Dataset
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.sample import Level, Sample
 

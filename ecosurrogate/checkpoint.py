@@ -32,8 +32,8 @@ from ecosurrogate.networks import make_network
 from ecosurrogate.normalize import Normalization
 from ecosurrogate.operators import Operators
 from ecosurrogate.tensor_file import read_tensors, short
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
 from fftmech.io.atomic import whole_file
 
 FORMAT_VERSION = 1

@@ -27,7 +27,7 @@ from fftmech.arrays.backend import get_backend
 from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.arrays.threads import threads_for
 from fftmech.errors import InputError, NotConverged
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result
 from fftmech.solve import solve

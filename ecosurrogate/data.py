@@ -20,7 +20,7 @@ from ecosurrogate.config import SEE_LOAD, Config
 from ecosurrogate.symmetry import Symmetry, symmetries
 from fftmech.errors import InputError
 from fftmech.io.dataset import Dataset
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.sample import Sample
 

@@ -11,7 +11,7 @@ from ecosurrogate.bodies import Bodies, bodies
 from ecosurrogate.data import Batch, Example
 from ecosurrogate.inputs import inputs
 from ecosurrogate.normalize import Normalization
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.reference import reference_medium
 

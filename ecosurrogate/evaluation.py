@@ -13,7 +13,7 @@ import numpy as np
 from ecosurrogate.cases import Answer, Case, Cases, Contender
 from fftmech.certificate import energy_error
 from fftmech.discretization import discretization
-from fftmech.grid import Grid
+from fftmech.discretization.grid import Grid
 from fftmech.metrics import (
     QUANTILES,
     divergence_norm,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ecosurrogate.fields import average, full_precision, one_of, single, uniform
 from fftmech.errors import InputError
-from fftmech.load import Load
+from fftmech.loads.load import Load
 
 Conjugate = Literal["strain", "stress"]
 Means = Literal["predicted", "solved"]

@@ -8,7 +8,7 @@ from fftmech.admissible import admissible_stress
 from fftmech.arrays.backend import cpu_backend
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.metrics import nrmse
 from fftmech.problem import Problem
 from fftmech.result import Result

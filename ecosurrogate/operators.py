@@ -17,9 +17,9 @@ from torch import Tensor
 
 from fftmech.arrays.backend import cpu_backend, torch_backend
 from fftmech.discretization import Discretization, discretization
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.green import Green
-from fftmech.grid import Grid
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.certificate import Certificate
 from fftmech.datasets.loading import Loading
 from fftmech.errors import InputError
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.percolation import check_load
 from fftmech.result import Result

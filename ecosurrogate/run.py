@@ -18,8 +18,8 @@ from ecosurrogate.objective import Objective
 from ecosurrogate.operators import Operators
 from ecosurrogate.settings import resolve
 from fftmech.datasets import card as dataset_card
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
 
 
 @dataclass(frozen=True)

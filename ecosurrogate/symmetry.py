@@ -23,8 +23,8 @@ import numpy as np
 
 from fftmech.arrays.backend import is_tensor, namespace
 from fftmech.discretization import discretization
-from fftmech.grid import Grid
-from fftmech.load import Load
+from fftmech.discretization.grid import Grid
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import (
     COMPONENTS,

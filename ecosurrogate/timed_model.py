@@ -18,7 +18,7 @@ from ecosurrogate.measure import Measure
 from ecosurrogate.models import IteratedPECO
 from ecosurrogate.predict import certificates, displacement_of
 from ecosurrogate.work import counted_green
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 
 

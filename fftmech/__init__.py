@@ -20,17 +20,17 @@ sqrt(<r, M r> / <r0, M r0>).
 """
 
 from fftmech.batch import solve_many
-from fftmech.boundary import Boundary
 from fftmech.discretization import SCHEMES, discretization
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError, NotConverged
-from fftmech.finite_load import FiniteLoad
-from fftmech.grid import Grid
 from fftmech.homogenize import Effective, homogenize
 from fftmech.io import read, read_result, write, write_result
-from fftmech.load import Load
+from fftmech.loads.boundary import Boundary
+from fftmech.loads.finite_load import FiniteLoad
+from fftmech.loads.load import Load
+from fftmech.loads.path import Path, Step
 from fftmech.march import March
 from fftmech.microstructure import Microstructure
-from fftmech.path import Path, Step
 from fftmech.result import Result
 from fftmech.solve import solve
 from fftmech.solvers import SOLVERS

@@ -5,7 +5,7 @@ from typing import Any
 
 from fftmech.arrays.threads import processors, run_together
 from fftmech.errors import InputError
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result
 from fftmech.solve import solve

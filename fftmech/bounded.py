@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from fftmech.arrays.backend import Backend, to_numpy
-from fftmech.boundary import Boundary
 from fftmech.discretization.base import Discretization
+from fftmech.discretization.grid import Grid
 from fftmech.equilibrium import Equilibrium
-from fftmech.grid import Grid
 from fftmech.half_range import HalfRange
-from fftmech.load import Load
+from fftmech.loads.boundary import Boundary
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.problem import Problem
 from fftmech.reference import reference_medium

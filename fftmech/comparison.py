@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from fftmech.discretization import discretization
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
 from fftmech.metrics import (
     NORMALISATIONS,
     QUANTILES,

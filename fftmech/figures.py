@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fftmech.colors import color_range, phase_colors
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.fields import ScalarField, microstructure_of, scalar_fields
-from fftmech.grid import Grid
 from fftmech.io.atomic import whole_file
 from fftmech.microstructure.base import Microstructure
 from fftmech.planes import in_plane, parse_slice

@@ -6,7 +6,7 @@ import numpy as np
 
 from fftmech.arrays.backend import Backend
 from fftmech.discretization.base import Discretization
-from fftmech.grid import Grid
+from fftmech.discretization.grid import Grid
 from fftmech.tensors import J, K
 from fftmech.tensors.fields import mean, multiply
 from fftmech.tensors.stiffness import reference_stiffness

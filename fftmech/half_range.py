@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from scipy import fft
 
-from fftmech.boundary import Boundary
 from fftmech.discretization.base import Discretization
-from fftmech.grid import Grid
+from fftmech.discretization.grid import Grid
+from fftmech.loads.boundary import Boundary
 
 
 @dataclass(frozen=True)

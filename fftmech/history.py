@@ -16,8 +16,8 @@ import numpy as np
 
 from fftmech.errors import InputError
 from fftmech.figures import new_figure
-from fftmech.finite_load import NAMES
 from fftmech.io.atomic import whole_file
+from fftmech.loads.finite_load import NAMES
 from fftmech.stand import Point
 from fftmech.tensors import COMPONENTS, components_from_mandel
 

@@ -13,7 +13,7 @@ from fftmech.arrays.backend import get_backend
 from fftmech.arrays.threads import Check, run_together, threads_for
 from fftmech.discretization import discretization
 from fftmech.iterate import Outcome, iterate
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.memory import check_memory
 from fftmech.microstructure.base import Microstructure
 from fftmech.options import PRECISIONS, check_options

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from fftmech.discretization.base import Discretization
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
 from fftmech.tensors.stiffness import reference_stiffness
 
 

@@ -12,12 +12,13 @@ from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.increment import Evaluation, Increment, Moment
 from fftmech.iterate import run
-from fftmech.load import Load
+from fftmech.kinematics import FINITE, SMALL
+from fftmech.loads.load import Load
+from fftmech.loads.path import Path, Step, Target
 from fftmech.march_result import result_of
 from fftmech.memory import check_march_memory
 from fftmech.microstructure.base import Microstructure
 from fftmech.options import PRECISIONS, check_options, check_temperature
-from fftmech.path import Path, Step, Target
 from fftmech.percolation import check_load
 from fftmech.problem import total_eigenstrain
 from fftmech.result import Result
@@ -104,7 +105,8 @@ class March:
         self._most = max_iterations
         if solver == "newton":
             self._most = min(max_iterations, MOST_NEWTON)
-        discretized, kinematics = discretization(scheme), path.kinematics
+        discretized = discretization(scheme)
+        kinematics = FINITE if path.finite else SMALL
         kinematics.check(discretized, microstructure.grid)
         check_march_memory(microstructure.grid, discretized, device)
         self.problem = problem = Increment(

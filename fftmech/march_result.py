@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from fftmech.arrays.backend import to_numpy
 from fftmech.certificate import certify_increment
-from fftmech.finite_load import FiniteLoad
 from fftmech.increment import Increment
-from fftmech.load import Load
+from fftmech.loads.finite_load import FiniteLoad
+from fftmech.loads.load import Load
+from fftmech.loads.path import Step
 from fftmech.materials.field_potential import FieldPotential
-from fftmech.path import Step
 from fftmech.result import FiniteFields, Result
 from fftmech.stand import Stand
 from fftmech.tensors import COMPONENTS, components_from_mandel

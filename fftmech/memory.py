@@ -2,7 +2,7 @@
 
 from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.discretization.base import Discretization
-from fftmech.grid import Grid
+from fftmech.discretization.grid import Grid
 from fftmech.kernels import has_kernels
 
 

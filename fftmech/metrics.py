@@ -10,8 +10,8 @@ import numpy as np
 
 from fftmech.arrays.backend import namespace
 from fftmech.discretization import discretization
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
 
 NORMALISATIONS = ("std", "range", "norm")
 """Denominators of the nRMSE; see `nrmse`."""

@@ -3,11 +3,11 @@
 from typing import Any
 
 from fftmech.errors import InputError
-from fftmech.finite_load import FiniteLoad
-from fftmech.load import Load
+from fftmech.loads.finite_load import FiniteLoad
+from fftmech.loads.load import Load
+from fftmech.loads.path import Path, Step
 from fftmech.march import March
 from fftmech.microstructure.base import Microstructure
-from fftmech.path import Path, Step
 from fftmech.result import Result
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from fftmech.advice import advice_for
 from fftmech.arrays.backend import get_backend
 from fftmech.arrays.memory import check_bytes, size_text
-from fftmech.boundary import AXES, Boundary
 from fftmech.bounded import Bounded
 from fftmech.certificate import Certificate
 from fftmech.discretization import discretization
@@ -17,7 +16,8 @@ from fftmech.discretization.base import Discretization
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.errors import InputError
 from fftmech.iterate import iterate
-from fftmech.load import Load
+from fftmech.loads.boundary import AXES, Boundary
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.options import PRECISIONS, check_temperature
 from fftmech.percolation import connected_axes

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
 from fftmech.microstructure.base import Microstructure
 
 PRECISIONS = {"double": np.float64, "single": np.float32}

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fftmech.errors import InputError
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import COMPONENTS, PAIRS
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
 
 
 def parse_slice(text: str, grid: Grid) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from fftmech.discretization.base import Discretization
 from fftmech.equilibrium import Equilibrium
 from fftmech.green import Green
 from fftmech.kernels import get_kernels
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.materials.linear import LinearElastic
 from fftmech.microstructure.base import Microstructure
 from fftmech.reference import reference_medium

@@ -176,5 +176,5 @@ class Record:
         return solved // self.every + last
 
     def _history(self, points: tuple[Point, ...]) -> History:
-        finite = self.march.path.kinematics.finite
+        finite = self.march.path.finite
         return History(points, finite, self.march.microstructure.units)

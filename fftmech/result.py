@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.boundary import Boundary
-from fftmech.finite_load import FiniteLoad
-from fftmech.load import Load
+from fftmech.loads.boundary import Boundary
+from fftmech.loads.finite_load import FiniteLoad
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 
 

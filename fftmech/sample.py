@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fftmech.errors import InputError
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result
 

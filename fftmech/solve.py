@@ -7,13 +7,13 @@ import numpy as np
 
 from fftmech.advice import advice_for
 from fftmech.arrays.backend import get_backend, to_numpy
-from fftmech.boundary import Boundary
 from fftmech.certificate import certify_solution
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
-from fftmech.finite_load import FiniteLoad
 from fftmech.iterate import Progress, iterate
-from fftmech.load import Load
+from fftmech.loads.boundary import Boundary
+from fftmech.loads.finite_load import FiniteLoad
+from fftmech.loads.load import Load
 from fftmech.memory import check_memory
 from fftmech.microstructure.base import Microstructure
 from fftmech.options import PRECISIONS, check_options, check_temperature

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fftmech.arrays.backend import cpu_backend, gpu_backend, namespace, to_numpy
-from fftmech.grid import Grid
+from fftmech.discretization.grid import Grid
 
 
 @dataclass(frozen=True)

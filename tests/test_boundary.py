@@ -20,9 +20,9 @@ from fftmech import (
     write_result,
 )
 from fftmech.arrays.backend import cpu_backend
-from fftmech.boundary import KINDS
 from fftmech.bounded import Bounded
 from fftmech.half_range import HalfRange
+from fftmech.loads.boundary import KINDS
 from fftmech.materials import isotropic
 from fftmech.nonperiodic import SOLVERS as OURS
 from fftmech.tensors import COMPONENTS, mandel_from_components

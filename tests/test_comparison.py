@@ -8,9 +8,9 @@ from conftest import SOFT, STIFF, sphere
 from fftmech import Boundary, FiniteLoad, solve
 from fftmech.comparison import compare
 from fftmech.discretization import SCHEMES
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.materials.elastic import PORE, isotropic
 from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from fftmech import io
 from fftmech.colors import ROBUST, color_range, phase_colors
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.fields import FIELDS, scalar_fields
 from fftmech.figures import (
@@ -17,8 +18,7 @@ from fftmech.figures import (
     slices_figure,
     spectrum_figure,
 )
-from fftmech.grid import Grid
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.materials.elastic import PORE, isotropic
 from fftmech.microstructure.base import Microstructure
 from fftmech.planes import middle_slices, parse_slice

@@ -13,7 +13,7 @@ from cuda_on_host import COMPILER, RawModule, install, to_device
 
 from fftmech import SCHEMES, Load
 from fftmech.arrays.backend import cpu_backend
-from fftmech.grid import Grid
+from fftmech.discretization.grid import Grid
 from fftmech.kernels.gpu import GpuKernels
 from fftmech.kernels.tables import Frame
 from fftmech.problem import Problem

@@ -8,8 +8,8 @@ from conftest import grains
 
 from fftmech import SCHEMES, Load
 from fftmech.arrays.backend import cpu_backend
+from fftmech.discretization.grid import Grid
 from fftmech.green import Green
-from fftmech.grid import Grid
 from fftmech.kernels import cpu, has_kernels
 from fftmech.kernels.cpu import CpuKernels
 from fftmech.kernels.hexahedron import BLOCK, CHUNK

@@ -7,7 +7,7 @@ from laminate_reference import LaminateReference
 from scipy.spatial.transform import Rotation
 
 from fftmech import Grid, Load, Microstructure, solve
-from fftmech.finite_load import FiniteLoad
+from fftmech.loads.finite_load import FiniteLoad
 from fftmech.materials import cubic, isotropic
 from fftmech.materials.hooke import Hooke
 from fftmech.materials.norton import Norton

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from fftmech.discretization import SCHEMES
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
 from fftmech.metrics import (
     NORMALISATIONS,
     divergence_norm,

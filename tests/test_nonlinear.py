@@ -18,6 +18,7 @@ from fftmech import (
     Step,
     solve,
 )
+from fftmech.loads.path import Target
 from fftmech.materials.creep import Creep
 from fftmech.materials.crystal_creep import CrystalCreep
 from fftmech.materials.crystal_plasticity import CrystalPlasticity
@@ -26,7 +27,6 @@ from fftmech.materials.neo_hooke import NeoHooke
 from fftmech.materials.norton import Norton
 from fftmech.materials.plasticity import Plasticity
 from fftmech.materials.viscoelasticity import Viscoelasticity
-from fftmech.path import Target
 from fftmech.solvers import NONLINEAR_SOLVERS
 
 SHEAR = Load(strain={"xx": 2e-3, "xy": -1e-3})

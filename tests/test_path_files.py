@@ -13,9 +13,9 @@ from fftmech.history import History
 from fftmech.io.checkpoint import identity, read_checkpoint, write_checkpoint
 from fftmech.io.path import read_path
 from fftmech.io.series import append_result, cut_series, read_times, write_series
+from fftmech.loads.path import Path, Step
 from fftmech.materials import isotropic
 from fftmech.materials.plasticity import Plasticity
-from fftmech.path import Path, Step
 from fftmech.tensors import COMPONENTS, components_from_mandel
 
 SHEAR = FiniteLoad(F={"xx": 1.1, "xy": 0.3}, P={"yy": 0.0})
@@ -72,7 +72,7 @@ def test_a_file_says_loads_times_and_increments_of_its_steps(read):
 )
 def test_F_and_P_or_the_word_finite_make_a_path_of_finite_strain(read, text, load):
     path = read(text)
-    assert path.kinematics.finite
+    assert path.finite
     assert path.steps[0].load == (load or FiniteLoad.uniaxial("yy", 1.2))
 
 

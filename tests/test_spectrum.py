@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fftmech.grid import Grid
+from fftmech.discretization.grid import Grid
 from fftmech.spectrum import octave_bands, power_spectrum
 
 

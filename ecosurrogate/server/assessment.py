@@ -14,7 +14,7 @@ from ecosurrogate.timed_solver import TimedSolver
 from fftmech.certificate import energy_error
 from fftmech.errors import InputError
 from fftmech.io import read_result, write_result
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.microstructure import polycrystal
 from fftmech.result import Result
 

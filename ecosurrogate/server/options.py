@@ -14,7 +14,7 @@ from typing import Any
 from ecosurrogate.server.refusal import Refusal
 from fftmech import SCHEMES
 from fftmech.errors import InputError
-from fftmech.load import Load
+from fftmech.loads.load import Load
 
 LOADS = ("strain", "stress", "uniaxial")
 READING = {

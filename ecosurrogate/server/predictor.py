@@ -18,7 +18,7 @@ from torch import nn
 from ecosurrogate.checkpoint import RunCard, load_model
 from ecosurrogate.devices import choose
 from ecosurrogate.predict import predict_many, trained_load
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.microstructure import polycrystal
 from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result

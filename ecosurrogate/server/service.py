@@ -25,7 +25,7 @@ from ecosurrogate.server.scratch import own_folder
 from ecosurrogate.server.settings import Settings, affordable
 from ecosurrogate.server.upload import Upload
 from fftmech.errors import InputError
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result
 

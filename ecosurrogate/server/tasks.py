@@ -11,7 +11,7 @@ from ecosurrogate.server.generation import make
 from ecosurrogate.server.guard import check_hdf5
 from ecosurrogate.server.refusal import UNREADABLE, Refusal, refusal_of
 from fftmech.errors import InputError
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result
 from fftmech.tensors import COMPONENTS, components_from_mandel
@@ -104,7 +104,7 @@ def make_body(
         What cannot be made.
     """
     from fftmech import io
-    from fftmech.grid import Grid
+    from fftmech.discretization.grid import Grid
     from fftmech.microstructure.resolution import parse_resolution, shape_for
 
     try:

@@ -10,9 +10,9 @@ from numpy.random import PCG64, Generator, SeedSequence
 from fftmech.datasets.drawing import balanced, first_sound
 from fftmech.datasets.parameters import interval, numbers
 from fftmech.datasets.recipe import UNITS, Draw
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.materials.elastic import isotropic
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.inclusions import inclusions

@@ -10,8 +10,8 @@ from fftmech.datasets.card import METHOD, Card
 from fftmech.datasets.loading import Loading
 from fftmech.datasets.recipe import UNITS, Recipe
 from fftmech.discretization import discretization
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
 from fftmech.memory import solve_bytes
 from fftmech.microstructure.resample import resample
 from fftmech.options import check_options, default_tolerance

@@ -15,11 +15,11 @@ from fftmech.datasets.drawing import first_sound
 from fftmech.datasets.fingerprint import File, check_same, fingerprint, images_in
 from fftmech.datasets.pores import shape_statistics, solid_and_pore
 from fftmech.datasets.recipe import UNITS, Draw
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
 from fftmech.io import read
 from fftmech.io.materials import read_materials
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.components import (
     NEIGHBOURS,

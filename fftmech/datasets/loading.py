@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
 from fftmech.errors import InputError
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.tensors import COMPONENTS, components_from_mandel
 
 MODES = ("fixed", "random", "six")

@@ -10,7 +10,7 @@ from fftmech.datasets.drawing import first_sound
 from fftmech.datasets.parameters import numbers
 from fftmech.datasets.recipe import UNITS, Draw, body_seed
 from fftmech.errors import InputError
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.materials import elastic
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.polycrystal import polycrystal, target_fractions

@@ -10,7 +10,7 @@ from numpy.random import PCG64, Generator
 from fftmech.datasets.drawing import balanced, first_sound
 from fftmech.datasets.recipe import UNITS, Draw
 from fftmech.errors import InputError
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.materials.elastic import PORE, isotropic
 from fftmech.microstructure.pores import KINDS, single_pore
 from fftmech.microstructure.shape import BodyShape, centred

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 from numpy.random import SeedSequence
 
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 
 UNITS = {"stress": "GPa", "length": "box edge"}

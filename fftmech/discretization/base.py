@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 
 from fftmech.arrays.backend import is_tensor, namespace
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
 from fftmech.tensors import PAIRS
 from fftmech.tensors.fields import full, symmetrize
 

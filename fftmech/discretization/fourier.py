@@ -23,7 +23,7 @@ import numpy as np
 
 from fftmech.arrays.backend import backend_of, is_tensor, namespace, torch_backend
 from fftmech.discretization.base import Discretization, inc
-from fftmech.grid import Grid
+from fftmech.discretization.grid import Grid
 from fftmech.tensors import PAIRS
 from fftmech.tensors.fields import full
 

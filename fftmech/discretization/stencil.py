@@ -7,7 +7,7 @@ import numpy as np
 
 from fftmech.arrays.backend import is_tensor, namespace
 from fftmech.discretization.base import Discretization, inc
-from fftmech.grid import Grid
+from fftmech.discretization.grid import Grid
 
 Factor = tuple[tuple[int, float], ...]
 """A one-dimensional stencil: pairs (offset in voxels, weight)."""

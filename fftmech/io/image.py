@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from fftmech.arrays.memory import check_bytes, size_text
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
 from fftmech.microstructure.base import Microstructure
 
 AXES = ("xyz", "zyx")

@@ -28,9 +28,9 @@ from os import PathLike, fspath
 from typing import Any
 
 from fftmech.errors import InputError
-from fftmech.finite_load import NAMES, FiniteLoad
-from fftmech.load import Load
-from fftmech.path import Path, Step
+from fftmech.loads.finite_load import NAMES, FiniteLoad
+from fftmech.loads.load import Load
+from fftmech.loads.path import Path, Step
 from fftmech.tensors import COMPONENTS
 
 SMALL = ("strain", "rate", "stress", "uniaxial")

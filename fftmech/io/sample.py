@@ -32,7 +32,7 @@ from fftmech.io.vtkhdf_fields import (
     write_displacement,
     write_tensor,
 )
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result
 from fftmech.sample import FIELDS, Level, Sample

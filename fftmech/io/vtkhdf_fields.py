@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from fftmech.discretization import discretization
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
 from fftmech.io import container, image
 from fftmech.tensors import FACTORS
 

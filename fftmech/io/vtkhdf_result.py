@@ -13,10 +13,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fftmech.boundary import Boundary
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.finite_load import FiniteLoad
-from fftmech.grid import Grid
 from fftmech.io import container
 from fftmech.io.atomic import whole_hdf5
 from fftmech.io.vtkhdf import read_microstructure, write_microstructure
@@ -30,7 +28,9 @@ from fftmech.io.vtkhdf_fields import (
     write_scalar,
     write_tensor,
 )
-from fftmech.load import Load
+from fftmech.loads.boundary import Boundary
+from fftmech.loads.finite_load import FiniteLoad
+from fftmech.loads.load import Load
 from fftmech.result import FiniteFields, Result
 from fftmech.tensors import (
     COMPONENTS,

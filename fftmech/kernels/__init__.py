@@ -11,8 +11,8 @@ import numpy as np
 from fftmech.arrays.backend import Backend
 from fftmech.arrays.threads import threads_for
 from fftmech.discretization.base import Discretization
+from fftmech.discretization.grid import Grid
 from fftmech.discretization.stencil import StencilDiscretization
-from fftmech.grid import Grid
 from fftmech.kernels.tables import Frame, supports
 
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from fftmech.arrays.backend import BlockTransform
 from fftmech.arrays.threads import THREADED, parallel
+from fftmech.discretization.grid import Grid
 from fftmech.discretization.stencil import StencilDiscretization
-from fftmech.grid import Grid
 from fftmech.kernels import central, hexahedron, hexahedron_fields, spectral, vectors
 from fftmech.kernels.compiled import forget_disk
 from fftmech.kernels.tables import Frame

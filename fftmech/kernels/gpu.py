@@ -33,9 +33,9 @@ from typing import Any
 import numpy as np
 
 from fftmech.arrays.backend import to_numpy
+from fftmech.discretization.grid import Grid
 from fftmech.discretization.hexahedral import HEX8
 from fftmech.discretization.rotated import ROTATED
-from fftmech.grid import Grid
 from fftmech.kernels import cuda
 from fftmech.kernels.tables import Frame
 

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from fftmech.arrays.threads import parallel
+from fftmech.discretization.grid import Grid
 from fftmech.discretization.stencil import StencilDiscretization
-from fftmech.grid import Grid
 from fftmech.kernels import derivatives
 from fftmech.kernels.compiled import forget_disk
 from fftmech.kernels.tables import Frame

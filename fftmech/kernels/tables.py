@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fftmech.discretization.finite_difference import CENTRAL
+from fftmech.discretization.grid import Grid
 from fftmech.discretization.hexahedral import HEX8
 from fftmech.discretization.stencil import (
     DIFFERENCE,
@@ -13,7 +14,6 @@ from fftmech.discretization.stencil import (
     Factor,
     StencilDiscretization,
 )
-from fftmech.grid import Grid
 from fftmech.tensors import FACTORS, voigt_from_mandel
 
 UPPER = np.triu_indices(6)

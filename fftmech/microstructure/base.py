@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
 from fftmech.materials.base import Law
 from fftmech.materials.elastic import check_stiffness
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fftmech.grid import Grid
+from fftmech.discretization.grid import Grid
 from fftmech.microstructure.base import Microstructure
 
 NEIGHBOURS = {6: 1, 18: 2, 26: 3}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fftmech.grid import Grid
+from fftmech.discretization.grid import Grid
 
 TOUCHING = np.ones((3, 3, 3), dtype=bool)
 """A voxel touches those that share a face, an edge or a corner with it."""

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
 from fftmech.materials.elastic import cubic
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.laguerre import UNIT, Laguerre

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from math import prod
 
 from fftmech.arrays.memory import check_bytes, size_text
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
 
 Resolution = int | Sequence[int]
 """Voxels of the longest axis, or voxels along x, y, z."""

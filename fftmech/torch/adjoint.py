@@ -32,8 +32,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from fftmech.discretization.grid import Grid
 from fftmech.errors import NotConverged
-from fftmech.grid import Grid
 from fftmech.torch.system import LinearSystem, multiply
 
 

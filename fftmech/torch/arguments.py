@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fftmech.errors import InputError
-from fftmech.load import Load
+from fftmech.loads.load import Load
 
 PRECISIONS = {torch.float64: "double", torch.float32: "single"}
 

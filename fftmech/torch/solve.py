@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from fftmech.discretization import discretization
-from fftmech.grid import Grid
-from fftmech.load import Load
+from fftmech.discretization.grid import Grid
+from fftmech.loads.load import Load
 from fftmech.options import check_options
 from fftmech.torch.adjoint import Settings, Solve
 from fftmech.torch.arguments import PRECISIONS, Given, check_arguments

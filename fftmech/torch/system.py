@@ -19,8 +19,8 @@ from torch import Tensor
 
 from fftmech.arrays.backend import cpu_backend, torch_backend
 from fftmech.discretization import discretization
+from fftmech.discretization.grid import Grid
 from fftmech.green import Green
-from fftmech.grid import Grid
 from fftmech.tensors import J, K
 from fftmech.torch.conjugate_gradient import Solution, conjugate_gradient
 

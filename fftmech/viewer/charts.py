@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fftmech.discretization.grid import Grid
 from fftmech.fields import ScalarField
 from fftmech.figures import new_figure
-from fftmech.grid import Grid
 from fftmech.microstructure.base import Microstructure
 from fftmech.spectrum import power_spectrum
 from fftmech.viewer.legend import draw_colors

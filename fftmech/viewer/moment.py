@@ -6,11 +6,11 @@ from os import PathLike
 import h5py
 import numpy as np
 
-from fftmech.grid import Grid
+from fftmech.discretization.grid import Grid
 from fftmech.io import container
 from fftmech.io.vtkhdf import read_microstructure
 from fftmech.io.vtkhdf_fields import VTK_ORDER, check_shape
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.result import FiniteFields, Result
 from fftmech.tensors import FACTORS, mandel_from_matrix, matrix_from_mandel
 

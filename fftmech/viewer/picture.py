@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.fields import ScalarField
 from fftmech.figures import matplotlib_module, new_figure
-from fftmech.grid import Grid
 from fftmech.io.atomic import whole_file
 from fftmech.microstructure.base import Microstructure
 from fftmech.viewer.legend import draw_colors

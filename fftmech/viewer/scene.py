@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fftmech.discretization import discretization
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.fields import ScalarField, microstructure_of
-from fftmech.grid import Grid
 from fftmech.microstructure.base import Microstructure
 from fftmech.planes import in_plane
 from fftmech.result import Result

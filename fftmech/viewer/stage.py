@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.fields import ScalarField, microstructure_of
-from fftmech.grid import Grid
 from fftmech.microstructure.base import Microstructure
 from fftmech.result import Result
 from fftmech.viewer.picture import DIRECTION

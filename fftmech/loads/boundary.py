@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.tensors import COMPONENTS, PAIRS
 
 KINDS = ("periodic", "uniaxial", "displacement", "free")

@@ -12,9 +12,8 @@ from math import isfinite
 import numpy as np
 
 from fftmech.errors import InputError
-from fftmech.finite_load import FiniteLoad
-from fftmech.kinematics import FINITE, SMALL, Kinematics
-from fftmech.load import Load
+from fftmech.loads.finite_load import FiniteLoad
+from fftmech.loads.load import Load
 
 
 @dataclass(frozen=True)
@@ -89,9 +88,9 @@ class Path:
         return cls(tuple(Step(load, increments=increments) for load in loads))
 
     @property
-    def kinematics(self) -> Kinematics:
-        """Small or finite strain."""
-        return FINITE if isinstance(self.steps[0].load, FiniteLoad) else SMALL
+    def finite(self) -> bool:
+        """Whether the loads prescribe F and P."""
+        return isinstance(self.steps[0].load, FiniteLoad)
 
     @property
     def increments(self) -> int:

@@ -1,0 +1,1 @@
+"""What is prescribed: means, faces of the box, paths of either."""
