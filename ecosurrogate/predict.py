@@ -19,7 +19,7 @@ from fftmech.datasets.loading import Loading
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.percolation import check_load
+from fftmech.microstructure.percolation import check_load
 from fftmech.result import Result
 
 BYTES = 4 * (6 * 36 + 12 * 32)

@@ -17,10 +17,13 @@ from fftmech.loads.load import Load
 from fftmech.loads.path import Path, Step, Target
 from fftmech.march_result import result_of
 from fftmech.memory import check_march_memory
-from fftmech.microstructure.base import Microstructure
-from fftmech.options import PRECISIONS, check_options, check_temperature
-from fftmech.percolation import check_load
-from fftmech.problem import total_eigenstrain
+from fftmech.microstructure.base import (
+    Microstructure,
+    check_temperature,
+    total_eigenstrain,
+)
+from fftmech.microstructure.percolation import check_load
+from fftmech.options import PRECISIONS, check_options
 from fftmech.result import Result
 from fftmech.solvers import Solver, State, get_solver
 from fftmech.stand import Point, Stand

@@ -18,10 +18,13 @@ from fftmech.errors import InputError
 from fftmech.iterate import iterate
 from fftmech.loads.boundary import AXES, Boundary
 from fftmech.loads.load import Load
-from fftmech.microstructure.base import Microstructure
-from fftmech.options import PRECISIONS, check_temperature
-from fftmech.percolation import connected_axes
-from fftmech.problem import total_eigenstrain
+from fftmech.microstructure.base import (
+    Microstructure,
+    check_temperature,
+    total_eigenstrain,
+)
+from fftmech.microstructure.percolation import connected_axes
+from fftmech.options import PRECISIONS
 from fftmech.reference import reference_medium
 from fftmech.result import Result
 from fftmech.solvers import get_solver

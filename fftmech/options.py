@@ -4,7 +4,6 @@ import numpy as np
 
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.microstructure.base import Microstructure
 
 PRECISIONS = {"double": np.float64, "single": np.float32}
 
@@ -50,20 +49,3 @@ def check_options(
     if reference is not None and not all(np.isfinite(m) and m > 0 for m in reference):
         raise InputError(f"reference {reference}: expected two positive moduli (K, G)")
     return tolerance
-
-
-def check_temperature(microstructure: Microstructure, temperature: float) -> None:
-    """Refuse a temperature change that is no number, or that nothing feels.
-
-    Raises
-    ------
-    InputError
-        Saying which.
-    """
-    if not np.isfinite(temperature):
-        raise InputError(f"temperature change {temperature}: expected a finite number")
-    if temperature and microstructure.thermal_expansion is None:
-        raise InputError(
-            f"temperature change {temperature:g}: no phase expands; add "
-            "thermal_expansion to the materials file"
-        )

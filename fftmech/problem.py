@@ -21,7 +21,7 @@ from fftmech.green import Green
 from fftmech.kernels import get_kernels
 from fftmech.loads.load import Load
 from fftmech.materials.linear import LinearElastic
-from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.base import Microstructure, total_eigenstrain
 from fftmech.reference import reference_medium
 from fftmech.tensors.fields import mean
 from fftmech.tensors.stiffness import reference_stiffness
@@ -201,16 +201,3 @@ class Problem(Equilibrium):
     def _shift(field: Any, constant: Any) -> Any:
         field += constant[:, None, None, None]
         return field
-
-
-def total_eigenstrain(
-    microstructure: Microstructure, temperature: float
-) -> np.ndarray | None:
-    """Eigenstrain by phase, thermal expansion included, Mandel (P, 6), or None."""
-    total = microstructure.eigenstrain
-    if temperature and microstructure.thermal_expansion is not None:
-        thermal = temperature * microstructure.thermal_expansion
-        total = thermal if total is None else total + thermal
-    if total is None or not total[microstructure.phases].any():
-        return None
-    return total

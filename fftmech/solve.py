@@ -15,10 +15,14 @@ from fftmech.loads.boundary import Boundary
 from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
 from fftmech.memory import check_memory
-from fftmech.microstructure.base import Microstructure
-from fftmech.options import PRECISIONS, check_options, check_temperature
-from fftmech.percolation import check_load
-from fftmech.problem import Problem, total_eigenstrain
+from fftmech.microstructure.base import (
+    Microstructure,
+    check_temperature,
+    total_eigenstrain,
+)
+from fftmech.microstructure.percolation import check_load
+from fftmech.options import PRECISIONS, check_options
+from fftmech.problem import Problem
 from fftmech.reference import reference_medium
 from fftmech.result import Result
 from fftmech.solvers import get_solver

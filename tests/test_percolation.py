@@ -5,7 +5,7 @@ import pytest
 from conftest import EMPTY, SOFT
 
 from fftmech import Grid, InputError, Load, Microstructure
-from fftmech.percolation import check_load, connected_axes
+from fftmech.microstructure.percolation import check_load, connected_axes
 from fftmech.tensors import COMPONENTS, PAIRS
 
 

@@ -13,9 +13,9 @@ from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.memory import solve_bytes
+from fftmech.microstructure.percolation import check_load
 from fftmech.microstructure.resample import resample
 from fftmech.options import check_options, default_tolerance
-from fftmech.percolation import check_load
 from fftmech.solvers import get_solver
 
 CITATION = (

@@ -27,9 +27,9 @@ from fftmech.microstructure.components import (
     components,
     embedded,
 )
+from fftmech.microstructure.percolation import connected_axes
 from fftmech.microstructure.resample import resample
 from fftmech.microstructure.shape import BodyShape
-from fftmech.percolation import connected_axes
 
 
 @dataclass(frozen=True)

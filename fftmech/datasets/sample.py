@@ -14,8 +14,8 @@ from fftmech.datasets.manifest import Record
 from fftmech.errors import InputError
 from fftmech.io.atomic import whole_file
 from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.percolation import check_load
 from fftmech.microstructure.resample import resample
-from fftmech.percolation import check_load
 from fftmech.result import Result
 from fftmech.solve import solve
 

@@ -247,3 +247,33 @@ def _check_rows(stiffness: np.ndarray, phases: np.ndarray) -> None:
             return
     for p in phases:
         check_stiffness(stiffness[p], f"stiffness of phase {p}")
+
+
+def check_temperature(microstructure: Microstructure, temperature: float) -> None:
+    """Refuse a temperature change that is no number, or that nothing feels.
+
+    Raises
+    ------
+    InputError
+        Saying which.
+    """
+    if not np.isfinite(temperature):
+        raise InputError(f"temperature change {temperature}: expected a finite number")
+    if temperature and microstructure.thermal_expansion is None:
+        raise InputError(
+            f"temperature change {temperature:g}: no phase expands; add "
+            "thermal_expansion to the materials file"
+        )
+
+
+def total_eigenstrain(
+    microstructure: Microstructure, temperature: float
+) -> np.ndarray | None:
+    """Eigenstrain by phase, thermal expansion included, Mandel (P, 6), or None."""
+    total = microstructure.eigenstrain
+    if temperature and microstructure.thermal_expansion is not None:
+        thermal = temperature * microstructure.thermal_expansion
+        total = thermal if total is None else total + thermal
+    if total is None or not total[microstructure.phases].any():
+        return None
+    return total
