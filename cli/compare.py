@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fftmech import io
-from fftmech.comparison import compare as compare_results
-from fftmech.metrics import NORMALISATIONS
+from fftmech.results.comparison import compare as compare_results
+from fftmech.results.metrics import NORMALISATIONS
 from fftmech_cli.rim import print_json, show, table
 
 if TYPE_CHECKING:

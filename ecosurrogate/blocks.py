@@ -9,7 +9,7 @@ it, or double where their field is double. `Equilibrium` computes in double alwa
 a null mode of `rotated`, potentials are so much larger than their stress that single
 precision left a relative divergence of 7e-6 at 64^3. Relative divergence is the root
 mean square of div s over that of grad s in the same scheme,
-`fftmech.metrics.divergence_norm`, to be measured in double precision:
+`fftmech.results.metrics.divergence_norm`, to be measured in double precision:
 
                      single          double          grids of 8^3 to 33^3
     Equilibrium      1e-8 to 7e-8    7e-17 to 6e-16

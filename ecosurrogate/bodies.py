@@ -19,7 +19,7 @@ from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.reference import reference_medium
+from fftmech.operators.reference_medium import reference_medium
 
 
 @dataclass(frozen=True)

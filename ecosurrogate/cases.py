@@ -15,7 +15,7 @@ from fftmech.errors import InputError
 from fftmech.io.dataset import Dataset
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.sample import Level, Sample
+from fftmech.results.sample import Level, Sample
 
 
 class Case(NamedTuple):

@@ -29,7 +29,7 @@ from fftmech.arrays.threads import threads_for
 from fftmech.errors import InputError, NotConverged
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.result import Result
+from fftmech.results.result import Result
 from fftmech.solve import solve
 
 REFERENCE = 1e-10

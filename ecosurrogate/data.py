@@ -22,7 +22,7 @@ from fftmech.errors import InputError
 from fftmech.io.dataset import Dataset
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.sample import Sample
+from fftmech.results.sample import Sample
 
 
 class Example(NamedTuple):

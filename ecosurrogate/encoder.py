@@ -13,7 +13,7 @@ from ecosurrogate.inputs import inputs
 from ecosurrogate.normalize import Normalization
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.reference import reference_medium
+from fftmech.operators.reference_medium import reference_medium
 
 
 @dataclass(frozen=True)

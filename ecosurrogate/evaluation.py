@@ -14,7 +14,7 @@ from ecosurrogate.cases import Answer, Case, Cases, Contender
 from fftmech.certificate import energy_error
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
-from fftmech.metrics import (
+from fftmech.results.metrics import (
     QUANTILES,
     divergence_norm,
     histogram,
@@ -22,7 +22,7 @@ from fftmech.metrics import (
     tail,
     tensor_nrmse,
 )
-from fftmech.spectrum import power_spectrum
+from fftmech.results.spectrum import power_spectrum
 from fftmech.tensors import COMPONENTS
 from fftmech.tensors.fields import energy_density
 
@@ -52,7 +52,7 @@ def evaluate(
     dict
         dataset, split, resolution, low_resolution, scheme, units, notes.
         normalisation: that of `nrmse` in tables, "range" if any body has pores, else
-        "std" (`fftmech.metrics.nrmse`).
+        "std" (`fftmech.results.metrics.nrmse`).
         reference: divergence, iterations (statistics) and local_divergence.
         local_divergence: edges, of the histograms of |div s| h / std(s), with s of the
         reference below and h a voxel's edge; each has fraction, of all nodes.

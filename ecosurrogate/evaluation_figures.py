@@ -10,7 +10,7 @@ from ecosurrogate.evaluation_slices import SYMBOLS, Shown, caption, slices
 from ecosurrogate.evaluation_table import SCALES
 from fftmech.discretization.grid import Grid
 from fftmech.figures import matplotlib_module, new_figure
-from fftmech.spectrum import power_spectrum
+from fftmech.results.spectrum import power_spectrum
 from fftmech.tensors import COMPONENTS
 from fftmech.tensors.fields import energy_density
 

@@ -8,10 +8,10 @@ import numpy as np
 from ecosurrogate.cases import Answer, Case, Cases, Contender
 from fftmech.colors import color_range
 from fftmech.errors import InputError
-from fftmech.fields import ScalarField
 from fftmech.figures import new_figure
-from fftmech.metrics import nrmse
 from fftmech.planes import in_plane, parse_slice
+from fftmech.results.metrics import nrmse
+from fftmech.results.scalar_fields import ScalarField
 from fftmech.tensors import COMPONENTS, FACTORS
 
 if TYPE_CHECKING:

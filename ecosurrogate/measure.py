@@ -9,9 +9,9 @@ from fftmech.arrays.backend import cpu_backend
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
-from fftmech.metrics import nrmse
 from fftmech.problem import Problem
-from fftmech.result import Result
+from fftmech.results.metrics import nrmse
+from fftmech.results.result import Result
 
 VARIES = 1e-6
 """Deviation of a component, relative to the largest one's size, that is no rounding."""

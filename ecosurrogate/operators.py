@@ -1,9 +1,9 @@
 """The solver's derivative and Green operator, on torch tensors.
 
 Nothing is defined here: the derivative is `fftmech.discretization`'s, the inverse of
-the reference problem is `fftmech.green.Green`'s, computed in double precision on the
-host and kept as tensors. Everything is linear, differentiable, batched, and runs where
-its argument is.
+the reference problem is `fftmech.operators.green.Green`'s, computed in double precision
+on the host and kept as tensors. Everything is linear, differentiable, batched, and runs
+where its argument is.
 
 Fields are (B, C, X, Y, Z) and Mandel: xx, yy, zz, yz, xz, xy, shear times sqrt(2).
 There are no matrix products, so that neither autocast nor TF32 lowers the precision.
@@ -19,7 +19,7 @@ from fftmech.arrays.backend import cpu_backend, torch_backend
 from fftmech.discretization import Discretization, discretization
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.green import Green
+from fftmech.operators.green import Green
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.percolation import check_load
-from fftmech.result import Result
+from fftmech.results.result import Result
 
 BYTES = 4 * (6 * 36 + 12 * 32)
 """Memory by voxel, roughly: stiffness, compliance and their copies, hidden channels."""

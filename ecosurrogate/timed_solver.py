@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ecosurrogate.measure import Measure
-from fftmech.result import Result
+from fftmech.results.result import Result
 from fftmech.solve import solve
 
 MOST = 10_000

@@ -13,7 +13,7 @@ from ecosurrogate.encoder import Encoder
 from ecosurrogate.losses import window_average
 from ecosurrogate.models import Prediction
 from ecosurrogate.objective import Objective, certificate
-from fftmech.metrics import nrmse
+from fftmech.results.metrics import nrmse
 
 _NAMES = ("loss", "strain", "stress", "certificate")
 

@@ -24,8 +24,8 @@ from fftmech import Result, figures, read_result, write
 from fftmech.datasets.draft import new_card
 from fftmech.datasets.make import make
 from fftmech.datasets.polycrystal import PolycrystalRecipe
-from fftmech.fields import scalar_fields
 from fftmech.microstructure import polycrystal
+from fftmech.results.scalar_fields import scalar_fields
 
 BODIES, TOGETHER = 16, 4
 

@@ -22,8 +22,8 @@ from fftmech.certificate import energy_error
 from fftmech.datasets.draft import new_card
 from fftmech.datasets.make import make
 from fftmech.datasets.polycrystal import PolycrystalRecipe
-from fftmech.metrics import nrmse
 from fftmech.microstructure import polycrystal
+from fftmech.results.metrics import nrmse
 
 
 def main(picture: str) -> None:

@@ -31,7 +31,7 @@ from fftmech.loads.load import Load
 from fftmech.loads.path import Path, Step
 from fftmech.march import March
 from fftmech.microstructure import Microstructure
-from fftmech.result import Result
+from fftmech.results.result import Result
 from fftmech.solve import solve
 from fftmech.solvers import SOLVERS
 from fftmech.tensors import (

@@ -7,7 +7,7 @@ from fftmech.arrays.threads import processors, run_together
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.result import Result
+from fftmech.results.result import Result
 from fftmech.solve import solve
 
 

@@ -4,8 +4,8 @@ import colorsys
 
 import numpy as np
 
-from fftmech.fields import ScalarField
 from fftmech.microstructure.base import Microstructure
+from fftmech.results.scalar_fields import ScalarField
 
 ROBUST = (0.5, 99.5)
 """Percentiles of the whole field (pores left out) at the ends of a colour scale."""

@@ -16,8 +16,8 @@ import numpy as np
 from fftmech.arrays.backend import Backend, to_numpy
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.grid import Grid
-from fftmech.green import Green
 from fftmech.kernels import Kernels
+from fftmech.operators.green import Green
 
 
 class Means(Protocol):

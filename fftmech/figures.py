@@ -14,12 +14,12 @@ import numpy as np
 from fftmech.colors import color_range, phase_colors
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.fields import ScalarField, microstructure_of, scalar_fields
 from fftmech.io.atomic import whole_file
 from fftmech.microstructure.base import Microstructure
 from fftmech.planes import in_plane, parse_slice
-from fftmech.result import Result
-from fftmech.spectrum import power_spectrum
+from fftmech.results.result import Result
+from fftmech.results.scalar_fields import ScalarField, microstructure_of, scalar_fields
+from fftmech.results.spectrum import power_spectrum
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -20,7 +20,7 @@ from fftmech.kernels import get_kernels, has_kernels
 from fftmech.kinematics import Kinematics
 from fftmech.materials.field import FieldTangent, MaterialField, State
 from fftmech.microstructure.base import Microstructure
-from fftmech.reference import reference_medium
+from fftmech.operators.reference_medium import reference_medium
 from fftmech.tensors.fields import mean
 
 

@@ -24,7 +24,7 @@ from fftmech.microstructure.base import (
 )
 from fftmech.microstructure.percolation import check_load
 from fftmech.options import PRECISIONS, check_options
-from fftmech.result import Result
+from fftmech.results.result import Result
 from fftmech.solvers import Solver, State, get_solver
 from fftmech.stand import Point, Stand
 

@@ -12,7 +12,7 @@ from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
 from fftmech.loads.path import Step
 from fftmech.materials.field_potential import FieldPotential
-from fftmech.result import FiniteFields, Result
+from fftmech.results.result import FiniteFields, Result
 from fftmech.stand import Stand
 from fftmech.tensors import COMPONENTS, components_from_mandel
 from fftmech.tensors.fields import cauchy, green_lagrange

@@ -8,7 +8,7 @@ from fftmech.loads.load import Load
 from fftmech.loads.path import Path, Step
 from fftmech.march import March
 from fftmech.microstructure.base import Microstructure
-from fftmech.result import Result
+from fftmech.results.result import Result
 
 
 def solve_nonlinear(

@@ -24,9 +24,9 @@ from fftmech.microstructure.base import (
     total_eigenstrain,
 )
 from fftmech.microstructure.percolation import connected_axes
+from fftmech.operators.reference_medium import reference_medium
 from fftmech.options import PRECISIONS
-from fftmech.reference import reference_medium
-from fftmech.result import Result
+from fftmech.results.result import Result
 from fftmech.solvers import get_solver
 from fftmech.tensors import COMPONENTS, PAIRS
 from fftmech.tensors.stiffness import reference_stiffness

@@ -17,12 +17,12 @@ import numpy as np
 from fftmech.arrays.backend import Backend, to_numpy
 from fftmech.discretization.base import Discretization
 from fftmech.equilibrium import Equilibrium
-from fftmech.green import Green
 from fftmech.kernels import get_kernels
 from fftmech.loads.load import Load
 from fftmech.materials.linear import LinearElastic
 from fftmech.microstructure.base import Microstructure, total_eigenstrain
-from fftmech.reference import reference_medium
+from fftmech.operators.green import Green
+from fftmech.operators.reference_medium import reference_medium
 from fftmech.tensors.fields import mean
 from fftmech.tensors.stiffness import reference_stiffness
 

@@ -14,7 +14,7 @@ from fftmech.io import write_result
 from fftmech.io.checkpoint import identity, read_checkpoint, write_checkpoint
 from fftmech.io.series import append_result, check_series, cut_series, write_series
 from fftmech.march import March
-from fftmech.result import Result
+from fftmech.results.result import Result
 from fftmech.stand import Point
 
 

@@ -21,10 +21,10 @@ from fftmech.microstructure.base import (
     total_eigenstrain,
 )
 from fftmech.microstructure.percolation import check_load
+from fftmech.operators.reference_medium import reference_medium
 from fftmech.options import PRECISIONS, check_options
 from fftmech.problem import Problem
-from fftmech.reference import reference_medium
-from fftmech.result import Result
+from fftmech.results.result import Result
 from fftmech.solvers import get_solver
 from fftmech.tensors.stiffness import reference_stiffness
 

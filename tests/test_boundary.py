@@ -21,10 +21,10 @@ from fftmech import (
 )
 from fftmech.arrays.backend import cpu_backend
 from fftmech.bounded import Bounded
-from fftmech.half_range import HalfRange
 from fftmech.loads.boundary import KINDS
 from fftmech.materials import isotropic
 from fftmech.nonperiodic import SOLVERS as OURS
+from fftmech.operators.green_nonperiodic import HalfRange
 from fftmech.tensors import COMPONENTS, mandel_from_components
 
 CORNERS = ["rotated", "hex8", "forward"]

@@ -6,14 +6,14 @@ import pytest
 from conftest import SOFT, STIFF, sphere
 
 from fftmech import Boundary, FiniteLoad, solve
-from fftmech.comparison import compare
 from fftmech.discretization import SCHEMES
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.materials.elastic import PORE, isotropic
 from fftmech.microstructure.base import Microstructure
-from fftmech.result import Result
+from fftmech.results.comparison import compare
+from fftmech.results.result import Result
 from fftmech.tensors.fields import energy_density
 
 

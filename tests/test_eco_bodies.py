@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fftmech import Grid, Load, Microstructure
-from fftmech.reference import reference_medium
+from fftmech.operators.reference_medium import reference_medium
 
 torch = pytest.importorskip("torch")
 

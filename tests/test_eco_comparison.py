@@ -20,8 +20,8 @@ from ecosurrogate.timed_solver import TimedSolver  # noqa: E402
 from ecosurrogate.verdict import headline, verdict  # noqa: E402
 from ecosurrogate.work import counted_green, medians  # noqa: E402
 from fftmech import Grid, InputError, Load, Microstructure, solve  # noqa: E402
-from fftmech.metrics import nrmse  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
+from fftmech.results.metrics import nrmse  # noqa: E402
 
 LOAD = Load({"xx": 1e-3})
 ISOTROPIC = np.diag([2.0, 2, 2, 1, 1, 1]) + np.pad(np.ones((3, 3)), (0, 3))

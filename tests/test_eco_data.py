@@ -17,7 +17,7 @@ from ecosurrogate.settings import resolve  # noqa: E402
 from ecosurrogate.symmetry import SYMMETRIES  # noqa: E402
 from fftmech import InputError  # noqa: E402
 from fftmech.datasets.card import read_card  # noqa: E402
-from fftmech.reference import reference_medium  # noqa: E402
+from fftmech.operators.reference_medium import reference_medium  # noqa: E402
 
 
 def encoder_of(examples, representation="stiffness"):

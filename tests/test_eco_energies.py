@@ -15,7 +15,7 @@ from ecosurrogate.objective import TERMS  # noqa: E402
 from fftmech import Load, solve  # noqa: E402
 from fftmech.materials.elastic import isotropic  # noqa: E402
 from fftmech.microstructure import inclusions, polycrystal  # noqa: E402
-from fftmech.reference import reference_medium  # noqa: E402
+from fftmech.operators.reference_medium import reference_medium  # noqa: E402
 
 LOADS = [Load({"xx": 1e-3}), Load.uniaxial("xx", 1e-3), Load({"xy": 1e-3})]
 

@@ -12,13 +12,13 @@ from ecosurrogate.models import MODELS, IteratedPECO, Prediction  # noqa: E402
 from ecosurrogate.networks import make_network  # noqa: E402
 from fftmech import Load, solve  # noqa: E402
 from fftmech.materials.elastic import isotropic  # noqa: E402
-from fftmech.metrics import divergence_norm  # noqa: E402
 from fftmech.microstructure import (  # noqa: E402
     inclusions,
     polycrystal,
     single_pore,
 )
-from fftmech.reference import reference_medium  # noqa: E402
+from fftmech.operators.reference_medium import reference_medium  # noqa: E402
+from fftmech.results.metrics import divergence_norm  # noqa: E402
 
 ADMISSIBLE = ["s-eco", "p-eco", "p-eco-stepped", "p-eco-iterated"]
 LOADS = [Load({"xx": 8e-5}), Load.uniaxial("xx", 8e-5), Load({"xy": 1e-3})]

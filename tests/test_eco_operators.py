@@ -5,7 +5,7 @@ import pytest
 
 from fftmech import Grid, InputError, discretization
 from fftmech.arrays.backend import cpu_backend, namespace
-from fftmech.green import Green
+from fftmech.operators.green import Green
 from fftmech.tensors import J, K
 from fftmech.tensors.fields import multiply
 

@@ -29,7 +29,7 @@ from ecosurrogate.state import State, parameter_groups  # noqa: E402
 from ecosurrogate.train import fit, learning_rate  # noqa: E402
 from ecosurrogate.validation import validate  # noqa: E402
 from fftmech import InputError  # noqa: E402
-from fftmech.metrics import divergence_norm  # noqa: E402
+from fftmech.results.metrics import divergence_norm  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

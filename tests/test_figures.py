@@ -12,7 +12,6 @@ from fftmech import io
 from fftmech.colors import ROBUST, color_range, phase_colors
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.fields import FIELDS, scalar_fields
 from fftmech.figures import (
     save_figure,
     slices_figure,
@@ -22,8 +21,9 @@ from fftmech.loads.load import Load
 from fftmech.materials.elastic import PORE, isotropic
 from fftmech.microstructure.base import Microstructure
 from fftmech.planes import middle_slices, parse_slice
-from fftmech.result import Result
-from fftmech.spectrum import power_spectrum
+from fftmech.results.result import Result
+from fftmech.results.scalar_fields import FIELDS, scalar_fields
+from fftmech.results.spectrum import power_spectrum
 from fftmech.tensors import components_from_mandel
 from fftmech.tensors.fields import energy_density, von_mises
 from fftmech_cli.fftmech_main import main

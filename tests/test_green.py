@@ -7,8 +7,8 @@ from conftest import grains
 from fftmech import Grid, Load, Microstructure, discretization
 from fftmech.arrays.backend import FFT_LIBRARIES, cpu_backend, get_backend
 from fftmech.errors import InputError
-from fftmech.green import Green
 from fftmech.materials import isotropic
+from fftmech.operators.green import Green
 from fftmech.problem import Problem
 from fftmech.tensors.fields import mean, multiply
 

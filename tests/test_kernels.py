@@ -9,11 +9,11 @@ from conftest import grains
 from fftmech import SCHEMES, Load
 from fftmech.arrays.backend import cpu_backend
 from fftmech.discretization.grid import Grid
-from fftmech.green import Green
 from fftmech.kernels import cpu, has_kernels
 from fftmech.kernels.cpu import CpuKernels
 from fftmech.kernels.hexahedron import BLOCK, CHUNK
 from fftmech.kernels.tables import Frame
+from fftmech.operators.green import Green
 from fftmech.problem import Problem
 
 SERVED = [name for name, scheme in SCHEMES.items() if has_kernels(scheme)]

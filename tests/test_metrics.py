@@ -4,7 +4,7 @@ import pytest
 from fftmech.discretization import SCHEMES
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.metrics import (
+from fftmech.results.metrics import (
     NORMALISATIONS,
     divergence_norm,
     histogram,

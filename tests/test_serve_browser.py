@@ -11,8 +11,9 @@ from click.testing import CliRunner  # noqa: E402
 from served import Served  # noqa: E402
 from small_runs import run  # noqa: E402
 
-from fftmech import io, metrics, read_result  # noqa: E402
+from fftmech import io, read_result  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
+from fftmech.results import metrics  # noqa: E402
 from fftmech_cli import fftmech_main  # noqa: E402
 
 pytestmark = pytest.mark.browser

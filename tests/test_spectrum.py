@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fftmech.discretization.grid import Grid
-from fftmech.spectrum import octave_bands, power_spectrum
+from fftmech.results.spectrum import octave_bands, power_spectrum
 
 
 def noise(*shape, seed=0):

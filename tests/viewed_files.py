@@ -4,7 +4,7 @@ from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
 import fftmech
 from fftmech import Load, io
-from fftmech.result import Result
+from fftmech.results.result import Result
 
 TENSION = Load.uniaxial("xx", 1e-3)
 

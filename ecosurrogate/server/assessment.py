@@ -16,7 +16,7 @@ from fftmech.errors import InputError
 from fftmech.io import read_result, write_result
 from fftmech.loads.load import Load
 from fftmech.microstructure import polycrystal
-from fftmech.result import Result
+from fftmech.results.result import Result
 
 TIMED = 3
 """Solves that a time is the median of."""

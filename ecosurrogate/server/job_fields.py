@@ -11,8 +11,8 @@ import numpy as np
 from ecosurrogate.server.refusal import UNREADABLE, Refusal, refusal_of
 from fftmech.colors import color_range
 from fftmech.errors import InputError
-from fftmech.fields import known_fields, scalar_fields
 from fftmech.io import read_result
+from fftmech.results.scalar_fields import known_fields, scalar_fields
 
 LONGEST = 40
 """Characters of a unit that are told: it comes from a stranger's file."""

@@ -21,7 +21,7 @@ from ecosurrogate.predict import predict_many, trained_load
 from fftmech.loads.load import Load
 from fftmech.microstructure import polycrystal
 from fftmech.microstructure.base import Microstructure
-from fftmech.result import Result
+from fftmech.results.result import Result
 
 TOGETHER = 8
 """Questions that are answered at once at most."""

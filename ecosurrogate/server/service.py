@@ -27,7 +27,7 @@ from ecosurrogate.server.upload import Upload
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.result import Result
+from fftmech.results.result import Result
 
 READING = 30.0
 """Seconds that a body may take to be read, or made."""

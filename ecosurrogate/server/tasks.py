@@ -13,7 +13,7 @@ from ecosurrogate.server.refusal import UNREADABLE, Refusal, refusal_of
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.result import Result
+from fftmech.results.result import Result
 from fftmech.tensors import COMPONENTS, components_from_mandel
 
 PAUSE = 0.1

@@ -16,7 +16,7 @@ from fftmech.io.atomic import whole_file
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.percolation import check_load
 from fftmech.microstructure.resample import resample
-from fftmech.result import Result
+from fftmech.results.result import Result
 from fftmech.solve import solve
 
 

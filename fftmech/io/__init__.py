@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from fftmech.errors import InputError
 from fftmech.microstructure.base import Microstructure
-from fftmech.result import Result
+from fftmech.results.result import Result
 
 if TYPE_CHECKING:
     from fftmech.io.dataset import Dataset

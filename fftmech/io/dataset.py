@@ -13,7 +13,7 @@ from fftmech.datasets.manifest import Record, read_manifest
 from fftmech.datasets.splits import SPLITS
 from fftmech.errors import InputError
 from fftmech.io.sample import check_fields, read_sample
-from fftmech.sample import FIELDS, Sample
+from fftmech.results.sample import FIELDS, Sample
 
 
 class Fault(NamedTuple):

@@ -34,8 +34,8 @@ from fftmech.io.vtkhdf_fields import (
 )
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.result import Result
-from fftmech.sample import FIELDS, Level, Sample
+from fftmech.results.result import Result
+from fftmech.results.sample import FIELDS, Level, Sample
 from fftmech.tensors import (
     COMPONENTS,
     FACTORS,

@@ -30,7 +30,7 @@ from fftmech.io import container
 from fftmech.io.atomic import changed_hdf5, whole_hdf5
 from fftmech.io.vtkhdf import write_image, write_tables
 from fftmech.io.vtkhdf_result import write_fields
-from fftmech.result import Result
+from fftmech.results.result import Result
 
 
 def write_series(

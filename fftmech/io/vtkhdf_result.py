@@ -31,7 +31,7 @@ from fftmech.io.vtkhdf_fields import (
 from fftmech.loads.boundary import Boundary
 from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
-from fftmech.result import FiniteFields, Result
+from fftmech.results.result import FiniteFields, Result
 from fftmech.tensors import (
     COMPONENTS,
     FACTORS,

@@ -14,8 +14,8 @@ too long for the tangent there, and the next ones are half as long.
 
 from typing import Any
 
+from fftmech.operators.reference_medium import stiffness_bounds
 from fftmech.problem import Problem
-from fftmech.reference import stiffness_bounds
 from fftmech.solvers.base import Solver, State
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.green import Green
+from fftmech.operators.green import Green
+from fftmech.operators.reference_medium import stiffness_bounds
 from fftmech.problem import Problem
-from fftmech.reference import stiffness_bounds
 from fftmech.solvers.base import Solver, State
 from fftmech.tensors.fields import multiply
 

@@ -7,7 +7,8 @@ polarization t, a stress at the voxels, and mean stresses S load it:
     K v = -(D* t, <t> - S),      K v = (D* C e, <C e>),      e = E + sym(D u),
 
 with the mean stresses on the free components only. The derivative is
-`fftmech.discretization`'s, the inverse of the reference medium `fftmech.green`'s.
+`fftmech.discretization`'s, the inverse of the reference medium
+`fftmech.operators.green`'s.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from torch import Tensor
 from fftmech.arrays.backend import cpu_backend, torch_backend
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
-from fftmech.green import Green
+from fftmech.operators.green import Green
 from fftmech.tensors import J, K
 from fftmech.torch.conjugate_gradient import Solution, conjugate_gradient
 

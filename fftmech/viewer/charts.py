@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fftmech.discretization.grid import Grid
-from fftmech.fields import ScalarField
 from fftmech.figures import new_figure
 from fftmech.microstructure.base import Microstructure
-from fftmech.spectrum import power_spectrum
+from fftmech.results.scalar_fields import ScalarField
+from fftmech.results.spectrum import power_spectrum
 from fftmech.viewer.legend import draw_colors
 from fftmech.viewer.state import View
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fftmech.errors import InputError
-from fftmech.fields import ScalarField
+from fftmech.results.scalar_fields import ScalarField
 from fftmech.viewer.picture import Panel, Projection, draw
 from fftmech.viewer.scene import nodes
 from fftmech.viewer.state import (

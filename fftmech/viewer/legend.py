@@ -6,9 +6,9 @@ Phase ids are names: they have colours of their own and no scale.
 from typing import Any, NamedTuple
 
 from fftmech.colors import phase_colors
-from fftmech.fields import ScalarField
 from fftmech.figures import matplotlib_module
 from fftmech.microstructure.base import Microstructure
+from fftmech.results.scalar_fields import ScalarField
 from fftmech.viewer.state import DIFFERENT_PHASES, View, color_scale
 
 _NAMED = 12  # of more phases a legend would be a table

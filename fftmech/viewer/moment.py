@@ -11,7 +11,7 @@ from fftmech.io import container
 from fftmech.io.vtkhdf import read_microstructure
 from fftmech.io.vtkhdf_fields import VTK_ORDER, check_shape
 from fftmech.loads.load import Load
-from fftmech.result import FiniteFields, Result
+from fftmech.results.result import FiniteFields, Result
 from fftmech.tensors import FACTORS, mandel_from_matrix, matrix_from_mandel
 
 _KNOWN = ("phase", "strain", "stress", "energy_density", "displacement", "F", "P")

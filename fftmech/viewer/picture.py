@@ -14,10 +14,10 @@ import numpy as np
 
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.fields import ScalarField
 from fftmech.figures import matplotlib_module, new_figure
 from fftmech.io.atomic import whole_file
 from fftmech.microstructure.base import Microstructure
+from fftmech.results.scalar_fields import ScalarField
 from fftmech.viewer.legend import draw_colors
 from fftmech.viewer.scene import colors, shade, surface
 from fftmech.viewer.state import View

@@ -7,9 +7,9 @@ import numpy as np
 
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.fields import ScalarField, microstructure_of
 from fftmech.microstructure.base import Microstructure
-from fftmech.result import Result
+from fftmech.results.result import Result
+from fftmech.results.scalar_fields import ScalarField, microstructure_of
 from fftmech.viewer.picture import DIRECTION
 from fftmech.viewer.scene import Surface, colors, nodes, shade, surface
 from fftmech.viewer.state import View

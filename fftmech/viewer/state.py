@@ -7,8 +7,8 @@ import numpy as np
 
 from fftmech.colors import ROBUST, color_range
 from fftmech.errors import InputError
-from fftmech.fields import ScalarField, default_field, scalar_fields
 from fftmech.planes import middle_slices, parse_slice
+from fftmech.results.scalar_fields import ScalarField, default_field, scalar_fields
 from fftmech.viewer.subject import Subject
 
 MODES = ("slices", "corner", "body")

@@ -5,9 +5,9 @@ from os import PathLike
 from pathlib import Path
 
 from fftmech import io
-from fftmech.fields import known_fields, microstructure_of
 from fftmech.microstructure.base import Microstructure
-from fftmech.result import Result
+from fftmech.results.result import Result
+from fftmech.results.scalar_fields import known_fields, microstructure_of
 
 _TITLES = {
     "displacement": "displacement fluctuation",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fftmech.loads.finite_load import NAMES, FiniteLoad
-from fftmech.result import Result
+from fftmech.results.result import Result
 from fftmech.tensors import COMPONENTS, components_from_mandel
 from fftmech.viewer.subject import Subject
 

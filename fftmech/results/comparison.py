@@ -7,7 +7,7 @@ import numpy as np
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.metrics import (
+from fftmech.results.metrics import (
     NORMALISATIONS,
     QUANTILES,
     divergence_norm,
@@ -16,8 +16,8 @@ from fftmech.metrics import (
     tail,
     tensor_nrmse,
 )
-from fftmech.result import Result
-from fftmech.spectrum import octave_bands, power_spectrum
+from fftmech.results.result import Result
+from fftmech.results.spectrum import octave_bands, power_spectrum
 from fftmech.tensors import COMPONENTS, components_from_mandel
 
 

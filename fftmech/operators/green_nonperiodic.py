@@ -70,11 +70,11 @@ class Frequencies:
 class HalfRange:
     """Inverse of the reference medium's operator in a box with faces, or nearly.
 
-    Of the acoustic tensor A of `fftmech.green.Green`, at the angles above, M = A^-1
-    couples the components i and j where the axes i and j are "periodic" or "uniaxial";
-    where all are, it is exact. Free faces and prescribed displacements couple all
-    modes: there M takes the diagonal of A, which is spectrally equivalent whatever the
-    resolution, by Korn's inequality.
+    Of the acoustic tensor A of `fftmech.operators.green.Green`, at the angles above, M
+    = A^-1 couples the components i and j where the axes i and j are "periodic" or
+    "uniaxial"; where all are, it is exact. Free faces and prescribed displacements
+    couple all modes: there M takes the diagonal of A, which is spectrally equivalent
+    whatever the resolution, by Korn's inequality.
 
     Parameters
     ----------

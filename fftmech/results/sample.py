@@ -9,7 +9,7 @@ import numpy as np
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.result import Result
+from fftmech.results.result import Result
 
 FIELDS = ("strain", "stress", "displacement")
 """Fields that a sample holds, where it was solved."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from fftmech.errors import InputError
 from fftmech.microstructure.base import Microstructure
-from fftmech.result import Result
+from fftmech.results.result import Result
 from fftmech.tensors import COMPONENTS, FACTORS
 from fftmech.tensors.fields import hydrostatic, von_mises
 

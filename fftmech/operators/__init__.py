@@ -1,0 +1,1 @@
+"""Green operators and the homogeneous reference medium they belong to."""

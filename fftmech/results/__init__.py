@@ -1,0 +1,1 @@
+"""Results, and what is said of their fields: metrics, spectra, comparisons."""
