@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ecosurrogate.cases import Answer, Case, Cases, Contender
-from fftmech.certificate import energy_error
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
+from fftmech.problems.certificate import energy_error
 from fftmech.results.metrics import (
     QUANTILES,
     divergence_norm,

@@ -57,9 +57,9 @@ class MeanField(nn.Module):
 
     in W over the components of E whose mean stress S is prescribed, in W* over those of
     S whose mean strain E is prescribed. The energies are quadratic: it takes one 6 x 6
-    system a sample. W + W* is the hypercircle's gap (`fftmech.certificate`), in which
-    no free component of one occurs together with one of the other; so the two minima
-    make the certificate as small as these fluctuations allow.
+    system a sample. W + W* is the hypercircle's gap (`fftmech.problems.certificate`),
+    in which no free component of one occurs together with one of the other; so the two
+    minima make the certificate as small as these fluctuations allow.
 
     Parameters
     ----------

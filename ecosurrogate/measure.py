@@ -4,12 +4,12 @@ from functools import cached_property
 
 import numpy as np
 
-from fftmech.admissible import admissible_stress
 from fftmech.arrays.backend import cpu_backend
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
-from fftmech.problem import Problem
+from fftmech.problems.admissible_fields import admissible_stress
+from fftmech.problems.linear import Problem
 from fftmech.results.metrics import nrmse
 from fftmech.results.result import Result
 

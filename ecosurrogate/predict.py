@@ -14,12 +14,12 @@ from ecosurrogate.devices import choose
 from ecosurrogate.losses import apply, energy
 from ecosurrogate.models import Prediction
 from fftmech.arrays.memory import check_bytes, size_text
-from fftmech.certificate import Certificate
 from fftmech.datasets.loading import Loading
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.percolation import check_load
+from fftmech.problems.certificate import Certificate
 from fftmech.results.result import Result
 
 BYTES = 4 * (6 * 36 + 12 * 32)
@@ -222,9 +222,9 @@ def certificates(
 ) -> list[Certificate]:
     """Certificates of one body of a batch, in double precision.
 
-    As `fftmech.certificate.certify`, in the dataset's units. What rounding leaves of
-    the divergence and of the incompatibility is not looked at: its part in the energy
-    error is of the order of single precision.
+    As `fftmech.problems.certificate.certify`, in the dataset's units. What rounding
+    leaves of the divergence and of the incompatibility is not looked at: its part in
+    the energy error is of the order of single precision.
 
     Parameters
     ----------

@@ -18,11 +18,11 @@ from ecosurrogate.predict import choose_load, predict
 from ecosurrogate.run import prepare
 from ecosurrogate.train import fit
 from fftmech import figures, solve
-from fftmech.certificate import energy_error
 from fftmech.datasets.draft import new_card
 from fftmech.datasets.make import make
 from fftmech.datasets.polycrystal import PolycrystalRecipe
 from fftmech.microstructure import polycrystal
+from fftmech.problems.certificate import energy_error
 from fftmech.results.metrics import nrmse
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fftmech.problem import Problem
+from fftmech.problems.linear import Problem
 
 
 def advice_for(

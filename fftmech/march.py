@@ -10,9 +10,6 @@ import numpy as np
 from fftmech.arrays.backend import get_backend, to_numpy
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
-from fftmech.increment import Evaluation, Increment, Moment
-from fftmech.iterate import run
-from fftmech.kinematics import FINITE, SMALL
 from fftmech.loads.load import Load
 from fftmech.loads.path import Path, Step, Target
 from fftmech.march_result import result_of
@@ -24,8 +21,11 @@ from fftmech.microstructure.base import (
 )
 from fftmech.microstructure.percolation import check_load
 from fftmech.options import PRECISIONS, check_options
+from fftmech.problems.kinematics import FINITE, SMALL
+from fftmech.problems.nonlinear import Evaluation, Increment, Moment
 from fftmech.results.result import Result
 from fftmech.solvers import Solver, State, get_solver
+from fftmech.solvers.iteration import run
 from fftmech.stand import Point, Stand
 
 MOST_NEWTON = 50

@@ -6,12 +6,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from fftmech.arrays.backend import to_numpy
-from fftmech.certificate import certify_increment
-from fftmech.increment import Increment
 from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
 from fftmech.loads.path import Step
-from fftmech.materials.field_potential import FieldPotential
+from fftmech.problems.certificate import certify_increment
+from fftmech.problems.nonlinear import Increment
+from fftmech.problems.potential import FieldPotential
 from fftmech.results.result import FiniteFields, Result
 from fftmech.stand import Stand
 from fftmech.tensors import COMPONENTS, components_from_mandel

@@ -9,13 +9,10 @@ import numpy as np
 from fftmech.advice import advice_for
 from fftmech.arrays.backend import get_backend
 from fftmech.arrays.memory import check_bytes, size_text
-from fftmech.bounded import Bounded
-from fftmech.certificate import Certificate
 from fftmech.discretization import discretization
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.errors import InputError
-from fftmech.iterate import iterate
 from fftmech.loads.boundary import AXES, Boundary
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import (
@@ -26,8 +23,11 @@ from fftmech.microstructure.base import (
 from fftmech.microstructure.percolation import connected_axes
 from fftmech.operators.reference_medium import reference_medium
 from fftmech.options import PRECISIONS
+from fftmech.problems.certificate import Certificate
+from fftmech.problems.nonperiodic import Bounded
 from fftmech.results.result import Result
 from fftmech.solvers import get_solver
+from fftmech.solvers.iteration import iterate
 from fftmech.tensors import COMPONENTS, PAIRS
 from fftmech.tensors.stiffness import reference_stiffness
 

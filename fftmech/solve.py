@@ -7,10 +7,8 @@ import numpy as np
 
 from fftmech.advice import advice_for
 from fftmech.arrays.backend import get_backend, to_numpy
-from fftmech.certificate import certify_solution
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
-from fftmech.iterate import Progress, iterate
 from fftmech.loads.boundary import Boundary
 from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
@@ -23,9 +21,11 @@ from fftmech.microstructure.base import (
 from fftmech.microstructure.percolation import check_load
 from fftmech.operators.reference_medium import reference_medium
 from fftmech.options import PRECISIONS, check_options
-from fftmech.problem import Problem
+from fftmech.problems.certificate import certify_solution
+from fftmech.problems.linear import Problem
 from fftmech.results.result import Result
 from fftmech.solvers import get_solver
+from fftmech.solvers.iteration import Progress, iterate
 from fftmech.tensors.stiffness import reference_stiffness
 
 # Loads of other sizes are scaled: single precision has a limited range, and the squares
@@ -85,7 +85,8 @@ def solve(
         Bulk and shear modulus of the reference medium (stress units); the result does
         not depend on it, the number of iterations may.
     certificate
-        Whether to bound the error (`fftmech.certificate`); costs about one iteration.
+        Whether to bound the error (`fftmech.problems.certificate`); costs about one
+        iteration.
     progress
         Called after every iteration.
     boundary

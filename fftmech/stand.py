@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.increment import Moment
+from fftmech.problems.nonlinear import Moment
 
 
 @dataclass(frozen=True)

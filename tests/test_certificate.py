@@ -5,12 +5,12 @@ import pytest
 from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
 from fftmech import InputError, Load, discretization, solve
-from fftmech.admissible import admissible_stress
 from fftmech.arrays.backend import cpu_backend
-from fftmech.certificate import certify, certify_solution
-from fftmech.iterate import iterate
-from fftmech.problem import Problem
+from fftmech.problems.admissible_fields import admissible_stress
+from fftmech.problems.certificate import certify, certify_solution
+from fftmech.problems.linear import Problem
 from fftmech.solvers import get_solver
+from fftmech.solvers.iteration import iterate
 from fftmech.tensors.fields import dot, mean
 
 pytestmark = pytest.mark.usefixtures("kernels")

@@ -14,11 +14,11 @@ from fftmech import (
     Step,
     solve,
 )
-from fftmech.certificate import certify, certify_increment
 from fftmech.materials.crystal_creep import CrystalCreep
-from fftmech.materials.field_potential import FieldPotential
 from fftmech.materials.norton import Norton
 from fftmech.materials.plasticity import Plasticity
+from fftmech.problems.certificate import certify, certify_increment
+from fftmech.problems.potential import FieldPotential
 
 LOADS = {
     "strain": Load(strain={"xx": 2e-3, "xy": -1e-3}),

@@ -6,8 +6,8 @@ from conftest import grains
 
 from fftmech import Grid, InputError, Load, discretization, solve
 from fftmech.arrays.backend import cpu_backend
-from fftmech.certificate import certify
-from fftmech.problem import Problem
+from fftmech.problems.certificate import certify
+from fftmech.problems.linear import Problem
 from fftmech.results.metrics import divergence_norm, incompatibility_norm
 
 torch = pytest.importorskip("torch")

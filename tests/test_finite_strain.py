@@ -19,10 +19,10 @@ from fftmech import (
 )
 from fftmech.arrays.backend import cpu_backend
 from fftmech.discretization import discretization
-from fftmech.increment import Increment
-from fftmech.kinematics import FINITE
 from fftmech.materials import isotropic
 from fftmech.materials.neo_hooke import NeoHooke
+from fftmech.problems.kinematics import FINITE
+from fftmech.problems.nonlinear import Increment
 from fftmech.solvers.newton_krylov import NewtonKrylov
 from fftmech.tensors import matrix_from_mandel
 
@@ -173,8 +173,8 @@ def test_compiled_kernels_find_what_the_reference_code_finds(scheme, monkeypatch
     body = grains((5, 3, 7))
     load = FiniteLoad(F={"xx": 1.2, "zy": 0.3}, P={"yy": 0.1})
     fast = _solve(body, load, scheme=scheme)
-    monkeypatch.setattr("fftmech.increment.get_kernels", lambda *body: None)
-    monkeypatch.setattr("fftmech.increment._point_kernels", lambda *body: None)
+    monkeypatch.setattr("fftmech.problems.nonlinear.get_kernels", lambda *body: None)
+    monkeypatch.setattr("fftmech.problems.nonlinear._point_kernels", lambda *body: None)
     slow = _solve(body, load, scheme=scheme)
     size = abs(slow.finite.P).max()
     np.testing.assert_allclose(fast.finite.P, slow.finite.P, atol=1e-6 * size)

@@ -16,7 +16,7 @@ from fftmech.arrays.backend import cpu_backend
 from fftmech.discretization.grid import Grid
 from fftmech.kernels.gpu import GpuKernels
 from fftmech.kernels.tables import Frame
-from fftmech.problem import Problem
+from fftmech.problems.linear import Problem
 
 NVCC = shutil.which("nvcc")
 TYPES = [np.float64, np.float32]

@@ -9,7 +9,7 @@ from fftmech.arrays.backend import FFT_LIBRARIES, cpu_backend, get_backend
 from fftmech.errors import InputError
 from fftmech.materials import isotropic
 from fftmech.operators.green import Green
-from fftmech.problem import Problem
+from fftmech.problems.linear import Problem
 from fftmech.tensors.fields import mean, multiply
 
 SPACING = (0.1, 0.25, 0.4)

@@ -75,8 +75,8 @@ def end(process, number):
 @pytest.mark.parametrize(
     ("line", "place"),
     [
-        (f"solve {ENDLESS} -o s.vtkhdf", "fftmech.problem:Problem:balance"),
-        (f"homogenize {ENDLESS} --json", "fftmech.problem:Problem:balance"),
+        (f"solve {ENDLESS} -o s.vtkhdf", "fftmech.problems.linear:Problem:balance"),
+        (f"homogenize {ENDLESS} --json", "fftmech.problems.linear:Problem:balance"),
     ],
     ids=["solve", "homogenize"],
 )

@@ -14,7 +14,7 @@ from fftmech.kernels.cpu import CpuKernels
 from fftmech.kernels.hexahedron import BLOCK, CHUNK
 from fftmech.kernels.tables import Frame
 from fftmech.operators.green import Green
-from fftmech.problem import Problem
+from fftmech.problems.linear import Problem
 
 SERVED = [name for name, scheme in SCHEMES.items() if has_kernels(scheme)]
 TYPES = [np.float64, np.float32]

@@ -194,7 +194,7 @@ def test_a_polycrystals_curve_lies_between_one_stress_and_one_strain_in_all_grai
 def test_two_threads_end_and_find_what_one_finds(law, monkeypatch):
     # so small a grid would have one
     monkeypatch.setattr(
-        "fftmech.increment.threads_for", lambda voxels, threads: threads
+        "fftmech.problems.nonlinear.threads_for", lambda voxels, threads: threads
     )
     body, load = grains((6, 5, 4)), SHEAR
     if law in CRYSTALS:

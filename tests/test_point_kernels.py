@@ -7,11 +7,11 @@ from fftmech import SCHEMES, Grid
 from fftmech.kernels import has_kernels, law_st_venant_kirchhoff, points
 from fftmech.kernels.derivatives import CHUNK
 from fftmech.kernels.points import PointKernels
-from fftmech.kinematics import FINITE, SMALL
 from fftmech.materials.st_venant_kirchhoff import (
     StVenantKirchhoff,
     StVenantKirchhoffMaterial,
 )
+from fftmech.problems.kinematics import FINITE, SMALL
 
 SERVED = [name for name, scheme in SCHEMES.items() if has_kernels(scheme)]
 TOLERANCE = {"float64": 2e-14, "float32": 2e-6}

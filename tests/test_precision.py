@@ -6,12 +6,12 @@ from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
 from fftmech import SCHEMES, Grid, Load, Microstructure, solve
 from fftmech.arrays.backend import cpu_backend
-from fftmech.iterate import iterate
 from fftmech.materials import cubic, isotropic
 from fftmech.microstructure import polycrystal
 from fftmech.options import default_tolerance
-from fftmech.problem import Problem
+from fftmech.problems.linear import Problem
 from fftmech.solvers import get_solver
+from fftmech.solvers.iteration import iterate
 
 STEEL = cubic(C11=204.6, C12=137.7, C44=126.2)
 MATRIX = isotropic(E=1, nu=0.3)

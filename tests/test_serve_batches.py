@@ -15,12 +15,12 @@ from ecosurrogate.server import predictor  # noqa: E402
 from ecosurrogate.server.predictor import CACHED, TOGETHER, Predictor  # noqa: E402
 from fftmech import Load, discretization  # noqa: E402
 from fftmech.arrays.backend import cpu_backend
-from fftmech.certificate import certify  # noqa: E402
 from fftmech.errors import InputError  # noqa: E402
 from fftmech.materials import PORE, isotropic  # noqa: E402
 from fftmech.microstructure import polycrystal, sphere  # noqa: E402
 from fftmech.microstructure.polycrystal import AUSTENITIC_STEEL  # noqa: E402
-from fftmech.problem import Problem  # noqa: E402
+from fftmech.problems.certificate import certify  # noqa: E402
+from fftmech.problems.linear import Problem  # noqa: E402
 
 FIELDS = ("strain", "stress", "displacement", "energy_density")
 MODELS = ("p-eco-iterated", "s-eco", "unet")

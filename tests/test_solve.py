@@ -6,10 +6,10 @@ from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
 from fftmech import Grid, InputError, Load, Microstructure, discretization, solve
 from fftmech.arrays.backend import cpu_backend
-from fftmech.iterate import iterate
 from fftmech.materials import isotropic
-from fftmech.problem import Problem
+from fftmech.problems.linear import Problem
 from fftmech.solvers import get_solver
+from fftmech.solvers.iteration import iterate
 from fftmech.tensors import J, K, mandel_from_components
 
 pytestmark = pytest.mark.usefixtures("kernels")

@@ -11,11 +11,11 @@ from ecosurrogate.measure import Measure
 from ecosurrogate.server.refusal import Refusal, refusal_of
 from ecosurrogate.server.tasks import Report, solved, summary_of
 from ecosurrogate.timed_solver import TimedSolver
-from fftmech.certificate import energy_error
 from fftmech.errors import InputError
 from fftmech.io import read_result, write_result
 from fftmech.loads.load import Load
 from fftmech.microstructure import polycrystal
+from fftmech.problems.certificate import energy_error
 from fftmech.results.result import Result
 
 TIMED = 3

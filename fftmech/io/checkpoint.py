@@ -19,12 +19,12 @@ import numpy as np
 
 from fftmech.arrays.backend import to_numpy
 from fftmech.errors import InputError
-from fftmech.increment import Moment
 from fftmech.io import container
 from fftmech.io.atomic import whole_hdf5
 from fftmech.loads.path import Path
 from fftmech.march import March
 from fftmech.microstructure.base import Microstructure
+from fftmech.problems.nonlinear import Moment
 from fftmech.stand import Point, Stand
 
 FORMAT_VERSION = 1

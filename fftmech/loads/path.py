@@ -105,7 +105,7 @@ class Target:
     Attributes
     ----------
     free, mean_strain, mean_stress
-        As `fftmech.equilibrium.Means`, (c,).
+        As `fftmech.problems.equilibrium.Means`, (c,).
     """
 
     free: np.ndarray

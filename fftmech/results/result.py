@@ -70,7 +70,7 @@ class Result:
         Seconds: "setup", of which "compile" is spent on kernels (once for a machine),
         and "solve".
     certificate
-        What `fftmech.certificate.certify` returned, or {} (JSON-ready).
+        What `fftmech.problems.certificate.certify` returned, or {} (JSON-ready).
     variables
         Internal variables of laws by name, voxel averages, (k, nx, ny, nz), zero where
         a phase has none; symmetric tensors are Mandel.

@@ -7,7 +7,7 @@ step is <s, M^-1 s> / <s, y>. The residual is not monotone.
 from typing import Any
 
 from fftmech.operators.reference_medium import stiffness_bounds
-from fftmech.problem import Problem
+from fftmech.problems.linear import Problem
 from fftmech.solvers.base import Solver, State
 
 

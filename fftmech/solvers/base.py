@@ -1,9 +1,9 @@
-"""What a solver is: a state and a step. `fftmech.iterate` counts, stops and reports."""
+"""What a solver is: a state and a step; `fftmech.solvers.iteration` is the loop."""
 
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
-from fftmech.equilibrium import Equilibrium
+from fftmech.problems.equilibrium import Equilibrium
 
 
 class State(NamedTuple):

@@ -15,7 +15,7 @@ too long for the tangent there, and the next ones are half as long.
 from typing import Any
 
 from fftmech.operators.reference_medium import stiffness_bounds
-from fftmech.problem import Problem
+from fftmech.problems.linear import Problem
 from fftmech.solvers.base import Solver, State
 
 

@@ -16,8 +16,8 @@ and 33, 84 and 17.
 from typing import Any
 
 from fftmech.discretization.stencil import nodal_mean
-from fftmech.equilibrium import Equilibrium
-from fftmech.problem import Problem
+from fftmech.problems.equilibrium import Equilibrium
+from fftmech.problems.linear import Problem
 from fftmech.solvers.base import Solver, State
 
 # Nodes inside pores bear no load: they need a finite scale, and any will do.

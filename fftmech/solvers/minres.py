@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.problem import Problem
+from fftmech.problems.linear import Problem
 from fftmech.solvers.base import Solver, State
 
 

@@ -9,8 +9,8 @@ not positive along a direction, the steps up to it are taken.
 
 from typing import Any
 
-from fftmech.increment import Increment
-from fftmech.linearized import Linearized
+from fftmech.problems.nonlinear import Increment
+from fftmech.problems.tangent import Linearized
 from fftmech.solvers.base import Solver, State
 from fftmech.solvers.conjugate_gradient import ConjugateGradient
 

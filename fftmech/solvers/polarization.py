@@ -18,7 +18,7 @@ import numpy as np
 
 from fftmech.operators.green import Green
 from fftmech.operators.reference_medium import stiffness_bounds
-from fftmech.problem import Problem
+from fftmech.problems.linear import Problem
 from fftmech.solvers.base import Solver, State
 from fftmech.tensors.fields import multiply
 

@@ -1,4 +1,4 @@
-"""The discrete problem on a batch of tensors: K, M and loads of `fftmech.problem`.
+"""The discrete problem on a batch of tensors, as `fftmech.problems.linear` has it.
 
 The unknown v = (u, E) of a sample is flat: the displacement fluctuation u at the nodes,
 then six mean strains E, of which those count whose mean stress is prescribed. A

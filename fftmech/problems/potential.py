@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from fftmech.materials.field import MaterialField, State, flatten
+from fftmech.problems.material_field import MaterialField, State, flatten
 from fftmech.tensors.fields import dot
 
 
 class FieldPotential:
-    """w and w* of a field of laws: `fftmech.certificate.Potential`.
+    """w and w* of a field of laws: `fftmech.problems.certificate.Potential`.
 
     Parameters
     ----------

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from fftmech.arrays.backend import to_numpy
-from fftmech.equilibrium import Equilibrium
-from fftmech.increment import Evaluation, Increment
+from fftmech.problems.equilibrium import Equilibrium
+from fftmech.problems.nonlinear import Evaluation, Increment
 from fftmech.tensors.fields import mean
 
 

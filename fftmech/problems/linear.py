@@ -1,6 +1,6 @@
 """The discrete problem of small-strain linear elasticity: K v = b.
 
-With e = E + sym(D u) and the unknown v = (u, E) of `fftmech.equilibrium`,
+With e = E + sym(D u) and the unknown v = (u, E) of `fftmech.problems.equilibrium`,
 
     K v = (D* C e, <C e> on the free components)
     b   = -(D* s0, <s0> - S on the free components),     s0 = C (E_prescribed - e0),
@@ -16,13 +16,13 @@ import numpy as np
 
 from fftmech.arrays.backend import Backend, to_numpy
 from fftmech.discretization.base import Discretization
-from fftmech.equilibrium import Equilibrium
 from fftmech.kernels import get_kernels
 from fftmech.loads.load import Load
-from fftmech.materials.linear import LinearElastic
 from fftmech.microstructure.base import Microstructure, total_eigenstrain
 from fftmech.operators.green import Green
 from fftmech.operators.reference_medium import reference_medium
+from fftmech.problems.elastic_field import LinearElastic
+from fftmech.problems.equilibrium import Equilibrium
 from fftmech.tensors.fields import mean
 from fftmech.tensors.stiffness import reference_stiffness
 

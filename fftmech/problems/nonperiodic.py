@@ -14,13 +14,13 @@ import numpy as np
 from fftmech.arrays.backend import Backend, to_numpy
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.grid import Grid
-from fftmech.equilibrium import Equilibrium
 from fftmech.loads.boundary import Boundary
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.operators.green_nonperiodic import HalfRange
 from fftmech.operators.reference_medium import reference_medium
-from fftmech.problem import Problem
+from fftmech.problems.equilibrium import Equilibrium
+from fftmech.problems.linear import Problem
 from fftmech.tensors import matrix_from_mandel
 from fftmech.tensors.stiffness import reference_stiffness
 

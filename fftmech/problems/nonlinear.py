@@ -15,12 +15,12 @@ from fftmech.arrays.backend import Backend, to_numpy
 from fftmech.arrays.threads import threads_for
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.stencil import StencilDiscretization
-from fftmech.equilibrium import Equilibrium, Means
 from fftmech.kernels import get_kernels, has_kernels
-from fftmech.kinematics import Kinematics
-from fftmech.materials.field import FieldTangent, MaterialField, State
 from fftmech.microstructure.base import Microstructure
 from fftmech.operators.reference_medium import reference_medium
+from fftmech.problems.equilibrium import Equilibrium, Means
+from fftmech.problems.kinematics import Kinematics
+from fftmech.problems.material_field import FieldTangent, MaterialField, State
 from fftmech.tensors.fields import mean
 
 

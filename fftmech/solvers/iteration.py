@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fftmech.equilibrium import Equilibrium
+from fftmech.problems.equilibrium import Equilibrium
 from fftmech.solvers import Solver, State
 
 # A residual that has grown by this factor will not come back.

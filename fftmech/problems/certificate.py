@@ -20,12 +20,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fftmech.admissible import admissible_stress, check_admissible
 from fftmech.arrays.backend import to_numpy
-from fftmech.increment import Increment
-from fftmech.materials.field_potential import FieldPotential
 from fftmech.microstructure.base import Microstructure
-from fftmech.problem import Problem
+from fftmech.problems.admissible_fields import admissible_stress, check_admissible
+from fftmech.problems.linear import Problem
+from fftmech.problems.nonlinear import Increment
+from fftmech.problems.potential import FieldPotential
 from fftmech.tensors.fields import dot, mean
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from fftmech.errors import InputError
-from fftmech.increment import Increment
-from fftmech.problem import Problem
+from fftmech.problems.linear import Problem
+from fftmech.problems.nonlinear import Increment
 from fftmech.tensors.fields import mean
 
 

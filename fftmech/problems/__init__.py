@@ -1,0 +1,1 @@
+"""Discrete problems, their material fields and their certificates."""
