@@ -18,7 +18,7 @@ from fftmech import (
     write_result,
 )
 from fftmech.io import check_writable
-from fftmech.io.path import MOST_INCREMENTS, read_path
+from fftmech.io.load_path import MOST_INCREMENTS, read_path
 from fftmech_cli.load import parse_finite_load, parse_load
 from fftmech_cli.means import means_of, show_certificate, show_means
 from fftmech_cli.method import note_speed

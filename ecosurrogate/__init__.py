@@ -1,7 +1,8 @@
 """Equilibrium Conserving Operator networks (Oommen, Robertson et al.).
 
 Networks whose blocks enforce equilibrium and compatibility exactly, with the stencils
-of `fftmech`. This release holds the name and the version; the networks are to come.
+of `fftmech`; their training, predictions, evaluation and server. `ecosr` is the command
+line.
 """
 
-__version__ = "0.1.0"
+from fftmech.version import __version__ as __version__

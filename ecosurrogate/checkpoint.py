@@ -23,7 +23,6 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-import fftmech
 from ecosurrogate.config import Config
 from ecosurrogate.encoder import Encoder
 from ecosurrogate.inputs import channel_count
@@ -35,6 +34,7 @@ from ecosurrogate.tensor_file import read_tensors, short
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.io.atomic import whole_file
+from fftmech.version import __version__
 
 FORMAT_VERSION = 1
 CARD = "config.json"
@@ -222,7 +222,7 @@ def versions() -> dict[str, str]:
     from importlib.metadata import version
 
     names = ("numpy", "torch", "safetensors")
-    return {"fftmech": fftmech.__version__, **{name: version(name) for name in names}}
+    return {"fftmech": __version__, **{name: version(name) for name in names}}
 
 
 @contextmanager

@@ -40,8 +40,7 @@ from fftmech.tensors import (
     mandel_from_voigt,
     voigt_from_mandel,
 )
-
-__version__ = "0.1.0"
+from fftmech.version import __version__
 
 __all__ = [
     "SCHEMES",
@@ -58,6 +57,7 @@ __all__ = [
     "Path",
     "Result",
     "Step",
+    "__version__",
     "components_from_mandel",
     "discretization",
     "homogenize",

@@ -20,7 +20,7 @@ from fftmech.datasets.polycrystal import PolycrystalRecipe
 from fftmech.datasets.pores import PoresRecipe
 from fftmech.datasets.sample import make_sample
 from fftmech.io import Dataset
-from fftmech.io.sample import read_sample
+from fftmech.io.sample_file import read_sample
 from fftmech.microstructure.resample import resample
 from fftmech.tensors import COMPONENTS, FACTORS
 

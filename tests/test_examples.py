@@ -13,8 +13,8 @@ import pytest
 from ecosurrogate.search_space import read_study_file
 from ecosurrogate.settings import resolve
 from fftmech import Grid, Load, Microstructure, solve, write, write_result
+from fftmech.io.load_path import read_path
 from fftmech.io.materials import parse_materials
-from fftmech.io.path import read_path
 from fftmech.materials import isotropic
 
 ROOT = Path(__file__).resolve().parents[1]

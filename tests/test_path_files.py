@@ -11,7 +11,7 @@ from conftest import EMPTY, SOFT, STIFF, sphere
 from fftmech import FiniteLoad, Grid, InputError, Load, March, Microstructure, io
 from fftmech.history import History
 from fftmech.io.checkpoint import identity, read_checkpoint, write_checkpoint
-from fftmech.io.path import read_path
+from fftmech.io.load_path import read_path
 from fftmech.io.series import append_result, cut_series, read_times, write_series
 from fftmech.loads.path import Path, Step
 from fftmech.materials import isotropic

@@ -11,12 +11,12 @@ from viewed_files import solved, write_files
 from fftmech import FiniteLoad, Grid, Load, March, Microstructure, io
 from fftmech.figures import new_figure
 from fftmech.io.series import write_series
+from fftmech.io.series_moment import read_moment
 from fftmech.loads.path import Path, Step
 from fftmech.materials import isotropic
 from fftmech.materials.plasticity import Plasticity
 from fftmech.results.scalar_fields import scalar_fields
 from fftmech.viewer.legend import draw_colors, entries
-from fftmech.viewer.moment import read_moment
 from fftmech.viewer.scene import colors, nodes
 from fftmech.viewer.state import (
     View,

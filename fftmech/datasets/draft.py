@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from typing import Any
 
-import fftmech
 from fftmech.arrays.memory import check_bytes
 from fftmech.datasets import RECIPES
 from fftmech.datasets.card import METHOD, Card
@@ -17,6 +16,7 @@ from fftmech.microstructure.percolation import check_load
 from fftmech.microstructure.resample import resample
 from fftmech.options import check_options, default_tolerance
 from fftmech.solvers import get_solver
+from fftmech.version import __version__
 
 CITATION = (
     "Made with fftmech {version}. The polycrystals and pores follow the data of "
@@ -90,7 +90,7 @@ def new_card(
         shard=shard,
         units=UNITS,
         licence=licence,
-        citation=citation or CITATION.format(version=fftmech.__version__),
+        citation=citation or CITATION.format(version=__version__),
         versions=_versions(),
     )
 
@@ -183,4 +183,4 @@ def _versions() -> dict[str, str]:
     from importlib.metadata import version
 
     names = ("numpy", "scipy", "h5py", "numba")
-    return {"fftmech": fftmech.__version__, **{name: version(name) for name in names}}
+    return {"fftmech": __version__, **{name: version(name) for name in names}}

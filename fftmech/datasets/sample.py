@@ -35,7 +35,7 @@ def make_sample(
         As in `fftmech.solve`.
     """
     # h5py takes longer to import than --help may
-    from fftmech.io.sample import sample_bytes
+    from fftmech.io.sample_file import sample_bytes
 
     made = _parsed(card)
     split = made.split_of(index)

@@ -21,7 +21,7 @@ from fftmech.results.result import Result
 if TYPE_CHECKING:
     from fftmech.io.dataset import Dataset
 
-HDF5 = ("sample", "vtkhdf", "dream3d", "hdf5", "fans")
+HDF5 = ("sample_file", "vtkhdf", "dream3d", "hdf5", "fans")
 
 FORMATS: dict[str, tuple[str, ...]] = {
     ".h5": HDF5,
@@ -139,7 +139,7 @@ def read_result(path: str | PathLike) -> Result:
     _check_file(path)
     held = kind(path)
     if held == "sample":
-        return _module("sample").read_sample(path).result()
+        return _module("sample_file").read_sample(path).result()
     if held == "series":
         raise InputError(
             f"{fspath(path)} is the time series of a load path: expected a result, "

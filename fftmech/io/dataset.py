@@ -12,7 +12,7 @@ from fftmech.datasets.directory import SAMPLES, sample_path
 from fftmech.datasets.manifest import Record, read_manifest
 from fftmech.datasets.splits import SPLITS
 from fftmech.errors import InputError
-from fftmech.io.sample import check_fields, read_sample
+from fftmech.io.sample_file import check_fields, read_sample
 from fftmech.results.sample import FIELDS, Sample
 
 

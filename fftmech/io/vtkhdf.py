@@ -14,7 +14,6 @@ from typing import Any
 import h5py
 import numpy as np
 
-import fftmech
 from fftmech.errors import InputError
 from fftmech.io import container, hdf5, image
 from fftmech.io.atomic import whole_hdf5
@@ -22,6 +21,7 @@ from fftmech.io.laws import read_laws, write_laws
 from fftmech.io.vtkhdf_fields import check_shape, write_scalar
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import components_from_mandel, voigt_from_mandel
+from fftmech.version import __version__
 
 FORMAT_VERSION = 1
 
@@ -101,7 +101,7 @@ def write_tables(file: h5py.File, body: Microstructure, what: str) -> h5py.Group
     own = file.create_group("fftmech")
     own.attrs["format_version"] = FORMAT_VERSION
     own.attrs["kind"] = what
-    own.attrs["fftmech_version"] = fftmech.__version__
+    own.attrs["fftmech_version"] = __version__
     own.attrs["units"] = json.dumps(body.units)
     own.attrs["axes"] = "zyx"
     for name in hdf5.TABLES:

@@ -1,4 +1,4 @@
-"""Solvers: each an `init` and a `step` for the one loop in `fftmech.solvers.iteration`."""
+"""Solvers: an `init` and a `step` each, for the loop `fftmech.solvers.iteration`."""
 
 from fftmech.errors import InputError
 from fftmech.solvers.barzilai_borwein import BarzilaiBorwein

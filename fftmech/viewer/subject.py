@@ -73,7 +73,7 @@ class Subject:
         if not self.times or number == self.number:
             return self
         # here, as below, because --help reads no file
-        from fftmech.viewer.moment import read_moment
+        from fftmech.io.series_moment import read_moment
 
         return Subject(self.path, read_moment(self.path, number), self.times, number)
 
@@ -91,13 +91,13 @@ def open_subject(path: str | PathLike) -> Subject:
     kind = io.kind(path)
     if kind == "series":
         from fftmech.io.series import read_times
-        from fftmech.viewer.moment import read_moment
+        from fftmech.io.series_moment import read_moment
 
         times = tuple(read_times(path).tolist())
         last = len(times) - 1
         return Subject(Path(path), read_moment(path, last), times, last)
     if kind == "sample":
-        from fftmech.io.sample import read_sample
+        from fftmech.io.sample_file import read_sample
 
         sample = read_sample(path)
         low = next(reversed(sample.levels))
