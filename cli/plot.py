@@ -4,7 +4,7 @@ import click
 
 from fftmech import figures, io
 from fftmech.errors import InputError
-from fftmech.planes import middle_slices
+from fftmech.figures.planes import middle_slices
 from fftmech.results.scalar_fields import FIELDS, default_field, microstructure_of
 from fftmech_cli.rim import check_output
 

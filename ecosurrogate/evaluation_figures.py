@@ -49,8 +49,8 @@ def figures(
     component
         Of strain and stress, in slices and spectra.
     plane
-        As in `fftmech.planes.parse_slice`; one through the middle, or most of the
-        pores, if None.
+        As in `fftmech.figures.planes.parse_slice`; one through the middle, or most of
+        the pores, if None.
 
     Raises
     ------

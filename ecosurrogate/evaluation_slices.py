@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ecosurrogate.cases import Answer, Case, Cases, Contender
-from fftmech.colors import color_range
 from fftmech.errors import InputError
 from fftmech.figures import new_figure
-from fftmech.planes import in_plane, parse_slice
+from fftmech.figures.colors import color_range
+from fftmech.figures.planes import in_plane, parse_slice
 from fftmech.results.metrics import nrmse
 from fftmech.results.scalar_fields import ScalarField
 from fftmech.tensors import COMPONENTS, FACTORS

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.transforms import Affine2D
 
 from fftmech import Load, solve
-from fftmech.colors import phase_colors
+from fftmech.figures.colors import phase_colors
 from fftmech.microstructure import polycrystal
 
 picture = sys.argv[1] if len(sys.argv) > 1 else "polycrystal_stress.png"

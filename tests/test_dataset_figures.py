@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from fftmech.colors import ROBUST
 from fftmech.datasets.composites import CompositesRecipe
 from fftmech.datasets.draft import new_card
 from fftmech.datasets.figures import contact_sheet, statistics_figure
@@ -16,6 +15,7 @@ from fftmech.datasets.make import make
 from fftmech.datasets.polycrystal import PolycrystalRecipe, size_target
 from fftmech.datasets.pores import PoresRecipe
 from fftmech.errors import InputError
+from fftmech.figures.colors import ROBUST
 from fftmech.io import Dataset
 from fftmech.tensors.fields import hydrostatic, von_mises
 from fftmech_cli.fftmech_main import main

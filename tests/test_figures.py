@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner
 
 from fftmech import io
-from fftmech.colors import ROBUST, color_range, phase_colors
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.figures import (
@@ -17,10 +16,11 @@ from fftmech.figures import (
     slices_figure,
     spectrum_figure,
 )
+from fftmech.figures.colors import ROBUST, color_range, phase_colors
+from fftmech.figures.planes import middle_slices, parse_slice
 from fftmech.loads.load import Load
 from fftmech.materials.elastic import PORE, isotropic
 from fftmech.microstructure.base import Microstructure
-from fftmech.planes import middle_slices, parse_slice
 from fftmech.results.result import Result
 from fftmech.results.scalar_fields import FIELDS, scalar_fields
 from fftmech.results.spectrum import power_spectrum

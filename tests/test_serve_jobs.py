@@ -24,7 +24,7 @@ from ecosurrogate.server.generation import COMMON, GENERATORS  # noqa: E402
 from ecosurrogate.server.options import LOADS, METHOD, SINGLE  # noqa: E402
 from ecosurrogate.server.refusal import Refusal  # noqa: E402
 from fftmech import Grid, Load, Microstructure, io, read_result, solve  # noqa: E402
-from fftmech.colors import color_range  # noqa: E402
+from fftmech.figures.colors import color_range  # noqa: E402
 from fftmech.materials.elastic import PORE, isotropic  # noqa: E402
 from fftmech.microstructure import polycrystal, single_pore  # noqa: E402
 from fftmech.problems.certificate import energy_error  # noqa: E402

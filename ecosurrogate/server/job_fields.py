@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ecosurrogate.server.refusal import UNREADABLE, Refusal, refusal_of
-from fftmech.colors import color_range
 from fftmech.errors import InputError
+from fftmech.figures.colors import color_range
 from fftmech.io import read_result
 from fftmech.results.scalar_fields import known_fields, scalar_fields
 

@@ -5,8 +5,8 @@ Phase ids are names: they have colours of their own and no scale.
 
 from typing import Any, NamedTuple
 
-from fftmech.colors import phase_colors
 from fftmech.figures import matplotlib_module
+from fftmech.figures.colors import phase_colors
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.scalar_fields import ScalarField
 from fftmech.viewer.state import DIFFERENT_PHASES, View, color_scale

@@ -12,8 +12,8 @@ import numpy as np
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
+from fftmech.figures.planes import in_plane
 from fftmech.microstructure.base import Microstructure
-from fftmech.planes import in_plane
 from fftmech.results.result import Result
 from fftmech.results.scalar_fields import ScalarField, microstructure_of
 from fftmech.tensors import matrix_from_mandel

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fftmech.colors import ROBUST, color_range
 from fftmech.errors import InputError
-from fftmech.planes import middle_slices, parse_slice
+from fftmech.figures.colors import ROBUST, color_range
+from fftmech.figures.planes import middle_slices, parse_slice
 from fftmech.results.scalar_fields import ScalarField, default_field, scalar_fields
 from fftmech.viewer.subject import Subject
 

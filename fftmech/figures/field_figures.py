@@ -1,22 +1,16 @@
-"""Pictures of fields: slices and spectra, drawn with Matplotlib.
+"""Pictures of fields: slices and spectra."""
 
-Figures are plain `matplotlib.figure.Figure` objects: no window, no global state.
-"""
-
-import importlib
 from collections.abc import Sequence
-from os import PathLike, fspath
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fftmech.colors import color_range, phase_colors
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.io.atomic import whole_file
+from fftmech.figures.colors import color_range, phase_colors
+from fftmech.figures.matplotlib_figure import matplotlib_module, new_figure
+from fftmech.figures.planes import in_plane, parse_slice
 from fftmech.microstructure.base import Microstructure
-from fftmech.planes import in_plane, parse_slice
 from fftmech.results.result import Result
 from fftmech.results.scalar_fields import ScalarField, microstructure_of, scalar_fields
 from fftmech.results.spectrum import power_spectrum
@@ -24,8 +18,6 @@ from fftmech.results.spectrum import power_spectrum
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FORMATS = (".png", ".pdf", ".svg")
-"""Extensions of the pictures that are written."""
 
 _PANEL = 3.4  # inches, the longer edge of a slice
 _MARGINS = (0.75, 1.15, 0.6, 0.4)  # inches, for labels: left, right, bottom, top
@@ -116,52 +108,6 @@ def spectrum_figure(
     ax.grid(which="major", color="0.9")
     ax.legend(frameon=False)
     return figure
-
-
-def check_picture(path: str | PathLike) -> None:
-    """Refuse a name whose extension is not one of `FORMATS` (InputError)."""
-    if Path(path).suffix.lower() not in FORMATS:
-        raise InputError(
-            f"{fspath(path)}: pictures are written as {', '.join(FORMATS)}; end the "
-            "name in one of these"
-        )
-
-
-def save_figure(figure: "Figure", path: str | PathLike, dpi: int = 150) -> None:
-    """Write a figure, in the format of the extension; the file appears whole.
-
-    Raises
-    ------
-    InputError
-        An extension that is not one of `FORMATS`, dpi below 10 or above 2400.
-    """
-    check_picture(path)
-    if not 10 <= dpi <= 2400:
-        raise InputError(f"dpi {dpi}: expected 10 to 2400 dots an inch")
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, dpi=dpi)
-
-
-def new_figure(size: tuple[float, float]) -> "Figure":
-    """Return an empty figure, (width, height) in inches."""
-    return matplotlib_module("figure").Figure(figsize=size)
-
-
-def matplotlib_module(module: str) -> Any:
-    """Import a module of Matplotlib.
-
-    Raises
-    ------
-    InputError
-        It is not installed.
-    """
-    try:
-        return importlib.import_module(f"matplotlib.{module}")
-    except ImportError:
-        raise InputError(
-            "pictures need Matplotlib, which is not installed; "
-            'pip install "fftmech[viz]"'
-        ) from None
 
 
 def _panels(grid: Grid, axes: Sequence[int], columns: int) -> list[Any]:
