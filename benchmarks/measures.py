@@ -136,7 +136,7 @@ def batch(count: int, n: int, unit: int, wisdom: str) -> dict:
     """
     from pair import Pair
 
-    from fftmech.batch import solve_many
+    from fftmech.simulations.batch import solve_many
 
     start = time.perf_counter()
     bodies = [body("polycrystal", n, seed) for seed in range(count)]
@@ -210,7 +210,7 @@ def warm_up(given: Any, **options: Any) -> Any:
 
 def watch(*names: str) -> dict[str, float]:
     """Add up what functions of `fftmech.solve` take from now on."""
-    module = importlib.import_module("fftmech.solve")
+    module = importlib.import_module("fftmech.simulations.solve")
     spent: dict[str, float] = {}
 
     def timed(name: str, function: Any) -> Any:

@@ -7,7 +7,7 @@ import click
 
 from fftmech import SCHEMES, SOLVERS, Grid
 from fftmech.discretization import discretization
-from fftmech.memory import check_memory
+from fftmech.simulations.memory import check_memory
 from fftmech.solvers import NONLINEAR_SOLVERS
 
 _METHOD = (

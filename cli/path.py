@@ -76,7 +76,7 @@ class Course:
             check_output(output, force)
             return
         # here, because --help needs no HDF5
-        from fftmech.record import Files
+        from fftmech.simulations.march_record import Files
 
         check_writable(output)
         files = Files.beside(output)
@@ -181,7 +181,7 @@ def march_along(
     march = March(body, path, **method)
     record = None
     if course.path is not None:
-        from fftmech.record import Record
+        from fftmech.simulations.march_record import Record
 
         record = Record(march, output, course.every or 1)
         if course.restart:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fftmech import Grid, March
-from fftmech.options import default_tolerance
+from fftmech.simulations.method import default_tolerance
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from fftmech.errors import InputError, NotConverged
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
-from fftmech.solve import solve
+from fftmech.simulations.solve import solve
 
 REFERENCE = 1e-10
 """Tolerance of the reference."""

@@ -10,7 +10,7 @@ import numpy as np
 from ecosurrogate.cases import Answer, Case, Cases, Contender
 from ecosurrogate.trained_run import TrainedRun
 from fftmech.errors import InputError
-from fftmech.solve import solve
+from fftmech.simulations.solve import solve
 
 
 class LowResolution(Contender):

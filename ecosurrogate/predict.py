@@ -18,9 +18,9 @@ from fftmech.datasets.loading import Loading
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.microstructure.percolation import check_load
 from fftmech.problems.certificate import Certificate
 from fftmech.results.result import Result
+from fftmech.simulations.mechanisms import check_load
 
 BYTES = 4 * (6 * 36 + 12 * 32)
 """Memory by voxel, roughly: stiffness, compliance and their copies, hidden channels."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from ecosurrogate.measure import Measure
 from fftmech.results.result import Result
-from fftmech.solve import solve
+from fftmech.simulations.solve import solve
 
 MOST = 10_000
 """Iterations of a solve."""

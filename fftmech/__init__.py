@@ -19,20 +19,20 @@ Convergence is the relative equilibrium residual in the dual norm,
 sqrt(<r, M r> / <r0, M r0>).
 """
 
-from fftmech.batch import solve_many
 from fftmech.discretization import SCHEMES, discretization
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError, NotConverged
-from fftmech.homogenize import Effective, homogenize
 from fftmech.io import read, read_result, write, write_result
 from fftmech.loads.boundary import Boundary
 from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
 from fftmech.loads.path import Path, Step
-from fftmech.march import March
 from fftmech.microstructure import Microstructure
 from fftmech.results.result import Result
-from fftmech.solve import solve
+from fftmech.simulations.batch import solve_many
+from fftmech.simulations.homogenize import Effective, homogenize
+from fftmech.simulations.march import March
+from fftmech.simulations.solve import solve
 from fftmech.solvers import SOLVERS
 from fftmech.tensors import (
     components_from_mandel,

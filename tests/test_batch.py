@@ -10,7 +10,7 @@ from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
 from fftmech import InputError, Load, Microstructure, homogenize, solve
 from fftmech.arrays.threads import run_together
-from fftmech.batch import solve_many
+from fftmech.simulations.batch import solve_many
 
 LOAD = Load(strain={"xx": 1e-3})
 TENSION = Load.uniaxial("zz", 1e-3)
@@ -37,7 +37,7 @@ def ends(monkeypatch):
         ends.append(result.status)
         return result
 
-    monkeypatch.setattr("fftmech.batch.solve", told)
+    monkeypatch.setattr("fftmech.simulations.batch.solve", told)
     return ends
 
 

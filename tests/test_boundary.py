@@ -22,9 +22,9 @@ from fftmech import (
 from fftmech.arrays.backend import cpu_backend
 from fftmech.loads.boundary import KINDS
 from fftmech.materials import isotropic
-from fftmech.nonperiodic import SOLVERS as OURS
 from fftmech.operators.green_nonperiodic import HalfRange
 from fftmech.problems.nonperiodic import Bounded
+from fftmech.simulations.nonperiodic import SOLVERS as OURS
 from fftmech.tensors import COMPONENTS, mandel_from_components
 
 CORNERS = ["rotated", "hex8", "forward"]

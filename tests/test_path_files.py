@@ -9,13 +9,17 @@ import pytest
 from conftest import EMPTY, SOFT, STIFF, sphere
 
 from fftmech import FiniteLoad, Grid, InputError, Load, March, Microstructure, io
-from fftmech.history import History
-from fftmech.io.checkpoint import identity, read_checkpoint, write_checkpoint
 from fftmech.io.load_path import read_path
 from fftmech.io.series import append_result, cut_series, read_times, write_series
 from fftmech.loads.path import Path, Step
 from fftmech.materials import isotropic
 from fftmech.materials.plasticity import Plasticity
+from fftmech.simulations.march_checkpoint import (
+    identity,
+    read_checkpoint,
+    write_checkpoint,
+)
+from fftmech.simulations.stress_strain_curve import History
 from fftmech.tensors import COMPONENTS, components_from_mandel
 
 SHEAR = FiniteLoad(F={"xx": 1.1, "xy": 0.3}, P={"yy": 0.0})

@@ -5,7 +5,8 @@ import pytest
 from conftest import EMPTY, SOFT
 
 from fftmech import Grid, InputError, Load, Microstructure
-from fftmech.microstructure.percolation import check_load, connected_axes
+from fftmech.microstructure.percolation import connected_axes
+from fftmech.simulations.mechanisms import check_load
 from fftmech.tensors import COMPONENTS, PAIRS
 
 

@@ -8,8 +8,8 @@ from fftmech import SCHEMES, Grid, Load, Microstructure, solve
 from fftmech.arrays.backend import cpu_backend
 from fftmech.materials import cubic, isotropic
 from fftmech.microstructure import polycrystal
-from fftmech.options import default_tolerance
 from fftmech.problems.linear import Problem
+from fftmech.simulations.method import default_tolerance
 from fftmech.solvers import get_solver
 from fftmech.solvers.iteration import iterate
 

@@ -75,7 +75,8 @@ for number in range(kills):
     def tell(count, path, stand, identity):
         os.write(writer, bytes([len(stand.points)]))
     child = run(
-        "b.vtkhdf", lambda: wrap("fftmech.record:write_checkpoint", tell), "--restart"
+        "b.vtkhdf", lambda: wrap("fftmech.simulations.march_record:write_checkpoint",
+        tell), "--restart"
     )
     os.close(writer)
     # a random moment of an increment, of each of the twenty in turn
@@ -129,21 +130,21 @@ increments = 10
 
 MOMENTS = [
     # fields of no time are whole, nor the series; then its name is not yet there
-    ("fftmech.record:write_series", 1),
+    ("fftmech.simulations.march_record:write_series", 1),
     ("os:replace", 3),
     # fields are not whole, not counted, half counted, or in the series only
     ("fftmech.io.series:write_fields", 3),
     ("fftmech.io.series:changed_hdf5", 3),
     ("h5py:Dataset:resize", 2),
     ("fftmech.io.atomic:_Patch:finish", 2),
-    ("fftmech.history:History:append", 3),
+    ("fftmech.simulations.stress_strain_curve:History:append", 3),
     # there is no checkpoint of what is written, or half of one
-    ("fftmech.record:write_checkpoint", 3),
-    ("fftmech.io.checkpoint:_write_text", 5),
+    ("fftmech.simulations.march_record:write_checkpoint", 3),
+    ("fftmech.simulations.march_checkpoint:_write_text", 5),
     ("os:replace", 4),
     # the path is over, and its files are not complete
-    ("fftmech.record:write_result", 1),
-    ("fftmech.record:save_figure", 1),
+    ("fftmech.simulations.march_record:write_result", 1),
+    ("fftmech.simulations.march_record:save_figure", 1),
     ("pathlib:Path:unlink", 5),
 ]
 """Before which call of what the process is killed."""

@@ -162,7 +162,7 @@ def solved(
     Refusal
         What cannot be solved, or did not converge.
     """
-    from fftmech.solve import solve
+    from fftmech.simulations.solve import solve
 
     last = 0.0
 

@@ -11,10 +11,10 @@ from fftmech.datasets.recipe import UNITS, Recipe
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.memory import solve_bytes
-from fftmech.microstructure.percolation import check_load
 from fftmech.microstructure.resample import resample
-from fftmech.options import check_options, default_tolerance
+from fftmech.simulations.mechanisms import check_load
+from fftmech.simulations.memory import solve_bytes
+from fftmech.simulations.method import check_options, default_tolerance
 from fftmech.solvers import get_solver
 from fftmech.version import __version__
 

@@ -14,10 +14,10 @@ from fftmech.datasets.manifest import Record
 from fftmech.errors import InputError
 from fftmech.io.atomic import whole_file
 from fftmech.microstructure.base import Microstructure
-from fftmech.microstructure.percolation import check_load
 from fftmech.microstructure.resample import resample
 from fftmech.results.result import Result
-from fftmech.solve import solve
+from fftmech.simulations.mechanisms import check_load
+from fftmech.simulations.solve import solve
 
 
 def make_sample(

@@ -8,7 +8,7 @@ from torch import Tensor
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.loads.load import Load
-from fftmech.options import check_options
+from fftmech.simulations.method import check_options
 from fftmech.torch.adjoint import Settings, Solve
 from fftmech.torch.arguments import PRECISIONS, Given, check_arguments
 
@@ -81,7 +81,8 @@ def solve(
         Name in `fftmech.SCHEMES`; pores need `rotated` or `hex8`.
     tolerance
         On the relative equilibrium residual sqrt(<r, M r> / <r0, M r0>) of this solve
-        and of the backward pass; `fftmech.options.default_tolerance` if None.
+        and of the backward pass; `fftmech.simulations.method.default_tolerance` if
+        None.
     max_iterations
         Of each.
 

@@ -9,13 +9,17 @@ from typing import NamedTuple
 
 from fftmech.errors import InputError
 from fftmech.figures import save_figure
-from fftmech.history import History
 from fftmech.io import write_result
-from fftmech.io.checkpoint import identity, read_checkpoint, write_checkpoint
 from fftmech.io.series import append_result, check_series, cut_series, write_series
-from fftmech.march import March
 from fftmech.results.result import Result
-from fftmech.stand import Point
+from fftmech.simulations.march import March
+from fftmech.simulations.march_checkpoint import (
+    identity,
+    read_checkpoint,
+    write_checkpoint,
+)
+from fftmech.simulations.march_state import Point
+from fftmech.simulations.stress_strain_curve import History
 
 
 class Files(NamedTuple):
@@ -26,7 +30,8 @@ class Files(NamedTuple):
     series
         Fields over time (`fftmech.io.series`), from the undeformed body on.
     table, curve
-        Means by increment (`fftmech.history`), and their picture.
+        Means by increment (`fftmech.simulations.stress_strain_curve`), and their
+        picture.
     end
         The last increment, as an ordinary result file.
     checkpoint

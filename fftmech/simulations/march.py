@@ -12,21 +12,21 @@ from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.loads.path import Path, Step, Target
-from fftmech.march_result import result_of
-from fftmech.memory import check_march_memory
 from fftmech.microstructure.base import (
     Microstructure,
     check_temperature,
     total_eigenstrain,
 )
-from fftmech.microstructure.percolation import check_load
-from fftmech.options import PRECISIONS, check_options
 from fftmech.problems.kinematics import FINITE, SMALL
 from fftmech.problems.nonlinear import Evaluation, Increment, Moment
 from fftmech.results.result import Result
+from fftmech.simulations.march_result import result_of
+from fftmech.simulations.march_state import Point, Stand
+from fftmech.simulations.mechanisms import check_load
+from fftmech.simulations.memory import check_march_memory
+from fftmech.simulations.method import PRECISIONS, check_options
 from fftmech.solvers import Solver, State, get_solver
 from fftmech.solvers.iteration import run
-from fftmech.stand import Point, Stand
 
 MOST_NEWTON = 50
 """Newton steps of an increment, before it is cut."""

@@ -13,12 +13,12 @@ from fftmech.problems.certificate import certify_increment
 from fftmech.problems.nonlinear import Increment
 from fftmech.problems.potential import FieldPotential
 from fftmech.results.result import FiniteFields, Result
-from fftmech.stand import Stand
+from fftmech.simulations.march_state import Stand
 from fftmech.tensors import COMPONENTS, components_from_mandel
 from fftmech.tensors.fields import cauchy, green_lagrange
 
 if TYPE_CHECKING:
-    from fftmech.march import March
+    from fftmech.simulations.march import March
 
 
 def result_of(march: March, certificate: bool = True) -> Result:

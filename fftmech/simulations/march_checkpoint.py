@@ -1,10 +1,10 @@
 """Checkpoints: where a march along a load path stands, bit by bit, in HDF5.
 
-Attributes and datasets have the names of the fields of `fftmech.stand.Stand`; internal
-variables are state/POINT/LAW, points/NAME has an entry for each increment, and identity
-(JSON) says what is solved and how. Arrays keep their type and order, (*batch,
-component, x, y, z), on whatever device they are. A checkpoint replaces the one before
-it whole.
+Attributes and datasets have the names of the fields of
+`fftmech.simulations.march_state.Stand`; internal variables are state/POINT/LAW,
+points/NAME has an entry for each increment, and identity (JSON) says what is solved and
+how. Arrays keep their type and order, (*batch, component, x, y, z), on whatever device
+they are. A checkpoint replaces the one before it whole.
 """
 
 import hashlib
@@ -22,10 +22,10 @@ from fftmech.errors import InputError
 from fftmech.io import container
 from fftmech.io.atomic import whole_hdf5
 from fftmech.loads.path import Path
-from fftmech.march import March
 from fftmech.microstructure.base import Microstructure
 from fftmech.problems.nonlinear import Moment
-from fftmech.stand import Point, Stand
+from fftmech.simulations.march import March
+from fftmech.simulations.march_state import Point, Stand
 
 FORMAT_VERSION = 1
 

@@ -8,7 +8,7 @@ from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
-from fftmech.solve import solve
+from fftmech.simulations.solve import solve
 
 
 def solve_many(

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fftmech.advice import advice_for
 from fftmech.arrays.backend import get_backend
 from fftmech.arrays.threads import Check, run_together, threads_for
 from fftmech.discretization import discretization
 from fftmech.loads.load import Load
-from fftmech.memory import check_memory
 from fftmech.microstructure.base import Microstructure
-from fftmech.options import PRECISIONS, check_options
 from fftmech.problems.linear import Problem
+from fftmech.simulations.advice import advice_for
+from fftmech.simulations.memory import check_memory
+from fftmech.simulations.method import PRECISIONS, check_options
 from fftmech.solvers import get_solver
 from fftmech.solvers.iteration import Outcome, iterate
 from fftmech.tensors.bounds import bounds

@@ -6,9 +6,9 @@ from fftmech.errors import InputError
 from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
 from fftmech.loads.path import Path, Step
-from fftmech.march import March
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
+from fftmech.simulations.march import March
 
 
 def solve_nonlinear(

@@ -6,29 +6,28 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.advice import advice_for
 from fftmech.arrays.backend import get_backend
 from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.discretization import discretization
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.errors import InputError
-from fftmech.loads.boundary import AXES, Boundary
+from fftmech.loads.boundary import Boundary
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import (
     Microstructure,
     check_temperature,
     total_eigenstrain,
 )
-from fftmech.microstructure.percolation import connected_axes
 from fftmech.operators.reference_medium import reference_medium
-from fftmech.options import PRECISIONS
 from fftmech.problems.certificate import Certificate
 from fftmech.problems.nonperiodic import Bounded
 from fftmech.results.result import Result
+from fftmech.simulations.advice import advice_for
+from fftmech.simulations.mechanisms import _check_carried
+from fftmech.simulations.method import PRECISIONS
 from fftmech.solvers import get_solver
 from fftmech.solvers.iteration import iterate
-from fftmech.tensors import COMPONENTS, PAIRS
 from fftmech.tensors.stiffness import reference_stiffness
 
 SOLVERS = ("cg", "minres")
@@ -158,28 +157,6 @@ def _check(scheme: Discretization, solver: str, device: str, initial: Any) -> No
         )
     if initial is not None:
         raise InputError("an initial guess with a boundary: expected none; drop it")
-
-
-def _check_carried(
-    microstructure: Microstructure, load: Load, boundary: Boundary
-) -> None:
-    """Refuse a mean stress that pores keep from grip to grip."""
-    pores = microstructure.pores
-    if not len(pores):
-        return
-    solid = ~np.isin(microstructure.phase, pores)
-    layers = [(0, int(not periodic)) for periodic in boundary.periodic]
-    for name in load.stress:
-        for axis in PAIRS[COMPONENTS.index(name)]:
-            # grips that hold the component close the loop through the padded box
-            grips = [(False, boundary.fixed(axis, other)) for other in range(3)]
-            closed = np.pad(solid, layers, constant_values=grips)
-            if not connected_axes(closed)[axis]:
-                raise InputError(
-                    f"stress {name} is prescribed, but pores separate the solid along "
-                    f"{AXES[axis]}, so that it can carry none and the mean strain is "
-                    f"undetermined; prescribe --strain {name}=... instead"
-                )
 
 
 def _unit(

@@ -5,25 +5,25 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.advice import advice_for
 from fftmech.arrays.backend import get_backend, to_numpy
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.loads.boundary import Boundary
 from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
-from fftmech.memory import check_memory
 from fftmech.microstructure.base import (
     Microstructure,
     check_temperature,
     total_eigenstrain,
 )
-from fftmech.microstructure.percolation import check_load
 from fftmech.operators.reference_medium import reference_medium
-from fftmech.options import PRECISIONS, check_options
 from fftmech.problems.certificate import certify_solution
 from fftmech.problems.linear import Problem
 from fftmech.results.result import Result
+from fftmech.simulations.advice import advice_for
+from fftmech.simulations.mechanisms import check_load
+from fftmech.simulations.memory import check_memory
+from fftmech.simulations.method import PRECISIONS, check_options
 from fftmech.solvers import get_solver
 from fftmech.solvers.iteration import Progress, iterate
 from fftmech.tensors.stiffness import reference_stiffness
@@ -115,7 +115,7 @@ def solve(
     bounded = boundary is not None and not all(boundary.periodic)
     laws = microstructure.law and set(microstructure.law) & set(microstructure.phases)
     if isinstance(load, FiniteLoad) or laws:
-        from fftmech.nonlinear import solve_nonlinear
+        from fftmech.simulations.nonlinear import solve_nonlinear
 
         if bounded:
             raise InputError(
@@ -140,7 +140,7 @@ def solve(
         )
     solver = solver or "cg"
     if boundary is not None and bounded:
-        from fftmech.nonperiodic import solve_nonperiodic
+        from fftmech.simulations.nonperiodic import solve_nonperiodic
 
         return solve_nonperiodic(
             microstructure,

@@ -18,7 +18,7 @@ from fftmech.errors import InputError
 from fftmech.figures import new_figure
 from fftmech.io.atomic import whole_file
 from fftmech.loads.finite_load import NAMES
-from fftmech.stand import Point
+from fftmech.simulations.march_state import Point
 from fftmech.tensors import COMPONENTS, components_from_mandel
 
 if TYPE_CHECKING:

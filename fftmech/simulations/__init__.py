@@ -1,0 +1,1 @@
+"""What a user calls: solve, homogenize, march along a load path."""
