@@ -31,7 +31,7 @@ from fftmech.datasets.draft import new_card
 from fftmech.datasets.make import make
 from fftmech.datasets.polycrystal import PolycrystalRecipe
 from fftmech.datasets.pores import PoresRecipe
-from fftmech.datasets.sample import solve_sample
+from fftmech.datasets.sample_task import solve_sample
 from fftmech.io import Dataset
 
 BATCH = 8

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fftmech.datasets.card import NAME
+from fftmech.datasets.dataset import Dataset
 from fftmech.errors import InputError
-from fftmech.io.dataset import Dataset
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.sample import Level, Sample

@@ -18,8 +18,8 @@ from torch import Tensor
 from ecosurrogate.bodies import Bodies
 from ecosurrogate.config import SEE_LOAD, Config
 from ecosurrogate.symmetry import Symmetry, symmetries
+from fftmech.datasets.dataset import Dataset
 from fftmech.errors import InputError
-from fftmech.io.dataset import Dataset
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.sample import Sample

@@ -17,7 +17,7 @@ from fftmech.datasets.loading import Loading
 from fftmech.datasets.make import extend, make
 from fftmech.datasets.manifest import read_manifest
 from fftmech.datasets.pores import PoresRecipe
-from fftmech.datasets.sample import make_sample
+from fftmech.datasets.sample_task import make_sample
 from fftmech.io import Dataset
 
 RECIPE = PoresRecipe(fraction=(0.05, 0.12))

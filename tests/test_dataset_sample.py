@@ -18,7 +18,7 @@ from fftmech.datasets.loading import Loading
 from fftmech.datasets.make import make
 from fftmech.datasets.polycrystal import PolycrystalRecipe
 from fftmech.datasets.pores import PoresRecipe
-from fftmech.datasets.sample import make_sample
+from fftmech.datasets.sample_task import make_sample
 from fftmech.io import Dataset
 from fftmech.io.sample_file import read_sample
 from fftmech.microstructure.resample import resample

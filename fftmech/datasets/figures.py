@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fftmech.datasets.dataset import Dataset
 from fftmech.datasets.histograms import statistics_figure
 from fftmech.datasets.selection import check_samples, class_of, class_statistic, spaced
 from fftmech.errors import InputError
 from fftmech.figures import matplotlib_module, new_figure
 from fftmech.figures.colors import color_range, phase_colors
 from fftmech.figures.planes import in_plane
-from fftmech.io.dataset import Dataset
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.scalar_fields import ScalarField
 from fftmech.tensors.fields import hydrostatic, von_mises

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fftmech.datasets.dataset import Dataset
 from fftmech.datasets.selection import check_samples, class_of, class_statistic, spaced
 from fftmech.datasets.splits import SPLITS
 from fftmech.figures import matplotlib_module, new_figure
-from fftmech.io.dataset import Dataset
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

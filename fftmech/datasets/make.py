@@ -24,7 +24,7 @@ from fftmech.datasets.directory import (
 from fftmech.datasets.draft import check_count, check_feasible, check_memory, recipe_of
 from fftmech.datasets.executor import check_executor, run
 from fftmech.datasets.manifest import append_record, write_manifest
-from fftmech.datasets.sample import make_sample
+from fftmech.datasets.sample_task import make_sample
 from fftmech.errors import InputError
 
 Progress = Callable[[int, int, int], None]

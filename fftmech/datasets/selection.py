@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from fftmech.datasets.dataset import Dataset
 from fftmech.errors import InputError
-from fftmech.io.dataset import Dataset
 
 MOST_CLASSES = 8
 """Names that a statistic may have to sort samples by it."""

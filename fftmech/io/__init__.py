@@ -19,7 +19,7 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
 
 if TYPE_CHECKING:
-    from fftmech.io.dataset import Dataset
+    from fftmech.datasets.dataset import Dataset
 
 HDF5 = ("sample_file", "vtkhdf", "dream3d", "hdf5", "fans")
 
@@ -63,7 +63,7 @@ def __getattr__(name: str) -> Any:
     # the recipes that a dataset is made of are imported with it, not with every file
     if name != "Dataset":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from fftmech.io.dataset import Dataset
+    from fftmech.datasets.dataset import Dataset
 
     return Dataset
 
