@@ -7,8 +7,7 @@ import click
 from fftmech import io
 from fftmech.datasets.card import read_card
 from fftmech.datasets.collect import merge, subset
-from fftmech.datasets.make import extend
-from fftmech.datasets.repair import repair
+from fftmech.datasets.make import extend, repair
 from fftmech.datasets.splits import SPLITS
 from fftmech.datasets.summary import summarize
 from fftmech.errors import InputError

@@ -5,8 +5,8 @@ import pytest
 from scipy import ndimage
 
 from fftmech import InputError
-from fftmech.datasets.drawing import balanced
 from fftmech.datasets.pores import PoresRecipe
+from fftmech.datasets.recipe import balanced
 from fftmech.materials.elastic import isotropic
 from fftmech.microstructure.pore_surface import DIRECTIONS, KINDS, Surface
 from fftmech.microstructure.pores import single_pore

@@ -7,9 +7,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
-from fftmech.datasets.drawing import balanced, first_sound
-from fftmech.datasets.parameters import interval, numbers
-from fftmech.datasets.recipe import UNITS, Draw
+from fftmech.datasets.recipe import (
+    UNITS,
+    Draw,
+    balanced,
+    first_sound,
+    interval,
+    numbers,
+)
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.loads.load import Load

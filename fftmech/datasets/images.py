@@ -11,10 +11,9 @@ import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
 from fftmech.arrays.memory import size_text
-from fftmech.datasets.drawing import first_sound
 from fftmech.datasets.fingerprint import File, check_same, fingerprint, images_in
 from fftmech.datasets.pores import shape_statistics, solid_and_pore
-from fftmech.datasets.recipe import UNITS, Draw
+from fftmech.datasets.recipe import UNITS, Draw, first_sound
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.io import read

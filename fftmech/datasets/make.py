@@ -1,7 +1,7 @@
 """Make the samples of a dataset, or those that it still lacks."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -12,18 +12,19 @@ from typing import Any, NamedTuple
 
 from fftmech.arrays.backend import get_backend
 from fftmech.arrays.threads import processors
-from fftmech.datasets.card import Card, card_text
+from fftmech.datasets.card import Card, card_text, read_card
 from fftmech.datasets.directory import (
     begin,
     check_new,
     check_same,
     exists,
     locked,
+    sample_path,
     write_card,
 )
 from fftmech.datasets.draft import check_count, check_feasible, check_memory, recipe_of
 from fftmech.datasets.executor import check_executor, run
-from fftmech.datasets.manifest import append_record, write_manifest
+from fftmech.datasets.manifest import append_record, read_manifest, write_manifest
 from fftmech.datasets.sample_task import make_sample
 from fftmech.errors import InputError
 
@@ -182,3 +183,52 @@ def _fill(
 def allowed_failures(count: int) -> int:
     """Samples of `count` that may fail: 1 %, rounded up."""
     return ceil(count / 100)
+
+
+class Repair(NamedTuple):
+    """What came of it.
+
+    Attributes
+    ----------
+    made
+        Samples that were made again.
+    changed
+        Those of them whose bytes differ from the old ones: another machine, or other
+        versions of the libraries, solves to the tolerance but not to the last bit.
+    """
+
+    made: int
+    changed: int
+
+
+def repair(
+    directory: str | PathLike, indices: Collection[int], **options: Any
+) -> Repair:
+    """Make samples again, and those that are missing.
+
+    Parameters
+    ----------
+    indices
+        Samples whose files are damaged or gone.
+    options
+        As for `fftmech.datasets.make`.
+
+    Raises
+    ------
+    InputError, OSError
+        As for `fftmech.datasets.make`.
+    """
+    with locked(directory):
+        records = read_manifest(directory).records
+        old = {i: records.pop(i)["sha256"] for i in indices if i in records}
+        for index in old:
+            sample_path(directory, index).unlink(missing_ok=True)
+        write_manifest(directory, records.values())
+    outcome = make(directory, read_card(directory), **options)
+    now = read_manifest(directory).records
+    changed = [
+        i
+        for i, sha256 in old.items()
+        if i in now and now[i].get("sha256") not in (None, sha256)
+    ]
+    return Repair(outcome.made, len(changed))

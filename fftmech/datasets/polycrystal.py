@@ -6,9 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.random import PCG64, Generator
 
-from fftmech.datasets.drawing import first_sound
-from fftmech.datasets.parameters import numbers
-from fftmech.datasets.recipe import UNITS, Draw, body_seed
+from fftmech.datasets.recipe import UNITS, Draw, body_seed, first_sound, numbers
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.materials import elastic

@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.random import PCG64, Generator
 
-from fftmech.datasets.drawing import balanced, first_sound
-from fftmech.datasets.recipe import UNITS, Draw
+from fftmech.datasets.recipe import UNITS, Draw, balanced, first_sound
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.materials.elastic import PORE, isotropic

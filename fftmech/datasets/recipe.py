@@ -1,10 +1,13 @@
 """What a kind of dataset is made of: one random body after the other."""
 
-from typing import Any, ClassVar, NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from math import isfinite
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
-from numpy.random import SeedSequence
+from numpy.random import PCG64, Generator, SeedSequence
 
+from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 
@@ -65,3 +68,86 @@ def body_seed(seed: int, index: int, attempt: int = 0) -> int:
     """Seed of one body, a number below 2^64 that depends on the arguments alone."""
     sequence = SeedSequence(seed, spawn_key=(index, attempt))
     return int(sequence.generate_state(1, np.uint64)[0])
+
+
+def numbers(name: str, value: Any, expected: Sequence[str]) -> tuple[float, ...]:
+    """Return finite numbers as a tuple.
+
+    Parameters
+    ----------
+    name
+        Parameter, for the message.
+    value
+        A list or tuple.
+    expected
+        What each of its numbers is.
+
+    Raises
+    ------
+    InputError
+        Anything but as many finite numbers as expected.
+    """
+    try:
+        given = tuple(float(number) for number in value)
+    except (TypeError, ValueError):
+        given = ()
+    if len(given) != len(expected) or not all(map(isfinite, given)):
+        raise InputError(
+            f"{name} {value!r}: expected finite numbers {', '.join(expected)}"
+        )
+    return given
+
+
+ATTEMPTS = 10
+"""Draws of one body before its refusal is passed on."""
+
+
+Made = TypeVar("Made")
+
+
+def first_sound(make: Callable[[int], Made], seed: int, index: int) -> Made:
+    """Make body `index` with the first of its seeds of which it can be made.
+
+    Parameters
+    ----------
+    make
+        Makes it of a seed, or raises InputError.
+    seed, index
+        Of the dataset, and of the body in it.
+
+    Raises
+    ------
+    InputError
+        The refusal of the last attempt.
+    """
+    for attempt in range(ATTEMPTS - 1):
+        try:
+            return make(body_seed(seed, index, attempt))
+        except InputError:
+            continue
+    return make(body_seed(seed, index, ATTEMPTS - 1))
+
+
+def interval(name: str, value: Any) -> tuple[float, float]:
+    """Return the ends of a range of positive numbers.
+
+    Raises
+    ------
+    InputError
+        Anything but 0 < low <= high.
+    """
+    low, high = numbers(name, value, ("low", "high"))
+    if not 0 < low <= high:
+        raise InputError(f"{name} {low:g} to {high:g}: expected 0 < low <= high")
+    return low, high
+
+
+def balanced(names: Sequence[str], seed: int, index: int) -> str:
+    """Class of body `index`: each block of as many bodies as names has each once.
+
+    Their order within a block is random, for one that is fixed would go in step with
+    splits, which are periodic too.
+    """
+    block, place = divmod(index, len(names))
+    random = Generator(PCG64(SeedSequence(seed, spawn_key=(block,))))
+    return names[int(random.permutation(len(names))[place])]

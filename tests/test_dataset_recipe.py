@@ -5,7 +5,7 @@ import pytest
 
 from fftmech import InputError
 from fftmech.datasets import body_seed
-from fftmech.datasets.drawing import ATTEMPTS, balanced, first_sound
+from fftmech.datasets.recipe import ATTEMPTS, balanced, first_sound
 
 
 def test_a_refused_attempt_is_followed_by_the_next_seed():
