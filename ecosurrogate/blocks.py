@@ -32,7 +32,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ecosurrogate.fields import (
+from ecosurrogate.mechanics.fields import (
     average,
     centred,
     full_precision,
@@ -40,8 +40,8 @@ from ecosurrogate.fields import (
     single,
     uniform,
 )
-from ecosurrogate.mean_field import MeanField, MeanLoad
-from ecosurrogate.operators import Operators
+from ecosurrogate.mechanics.mean_field import MeanField, MeanLoad
+from ecosurrogate.mechanics.operators import Operators
 from fftmech.errors import InputError
 
 __all__ = [

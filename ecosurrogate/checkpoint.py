@@ -24,12 +24,12 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from ecosurrogate.config import Config
-from ecosurrogate.encoder import Encoder
-from ecosurrogate.inputs import channel_count
+from ecosurrogate.data.encoder import Encoder
+from ecosurrogate.data.normalization import Normalization
+from ecosurrogate.data.representation import channel_count
+from ecosurrogate.mechanics.operators import Operators
 from ecosurrogate.models import MODELS
 from ecosurrogate.networks import make_network
-from ecosurrogate.normalize import Normalization
-from ecosurrogate.operators import Operators
 from ecosurrogate.tensor_file import read_tensors, short
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError

@@ -19,10 +19,10 @@ import torch
 from ecosurrogate.checkpoint import load_model
 from ecosurrogate.devices import choose
 from ecosurrogate.measure import Measure
+from ecosurrogate.mechanics.work import medians
 from ecosurrogate.predict import BYTES, choose_load, predict
 from ecosurrogate.timed_model import TimedModel
 from ecosurrogate.timed_solver import MOST, TimedSolver
-from ecosurrogate.work import medians
 from fftmech.arrays.backend import get_backend
 from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.arrays.threads import threads_for

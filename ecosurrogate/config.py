@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ecosurrogate.inputs import channel_count
+from ecosurrogate.data.representation import channel_count
 from fftmech.errors import InputError
 
 Settings = Mapping[str, Any]
@@ -49,7 +49,8 @@ class Config:
         Network (`ecosurrogate.networks.NETWORKS`), its sizes by name, and what differs
         from them.
     representation
-        What the network sees of a body (`ecosurrogate.inputs.REPRESENTATIONS`).
+        What the network sees of a body
+        (`ecosurrogate.data.representation.REPRESENTATIONS`).
     loss, gamma
         Weights by term (`ecosurrogate.objective.TERMS`); emphasis of what is off the
         diagonal in eqs. 17 and 18.

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ecosurrogate.energies import Energy
-from ecosurrogate.losses import apply, energy
+from ecosurrogate.mechanics.fields import apply, energy
 
 
 class Descent:

@@ -17,10 +17,9 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from ecosurrogate.bodies import Bodies
-from ecosurrogate.fields import average
-from ecosurrogate.losses import energy
-from ecosurrogate.mean_field import MeanField, MeanLoad
+from ecosurrogate.data.bodies import Bodies
+from ecosurrogate.mechanics.fields import average, energy
+from ecosurrogate.mechanics.mean_field import MeanField, MeanLoad
 
 Kind = Literal["strain", "stress"]
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ecosurrogate.mechanics.fields import apply, energy
 from fftmech.errors import InputError
 from fftmech.tensors.fields import full, symmetrize
 
@@ -132,13 +133,3 @@ def hypercircle(
     gap = energy(residual, apply(compliance, residual))
     size = energy(strain, C_e) + energy(stress, apply(compliance, stress))
     return gap / size
-
-
-def energy(a: Tensor, b: Tensor) -> Tensor:
-    """<a : b> of each body, (B,)."""
-    return (a * b).sum(dim=1).mean(dim=(-3, -2, -1))
-
-
-def apply(stiffness: Tensor, field: Tensor) -> Tensor:
-    """C e at each voxel: (B, 6, 6, X, Y, Z) times (B, 6, X, Y, Z)."""
-    return (stiffness * field[:, None]).sum(dim=2)

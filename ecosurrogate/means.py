@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from ecosurrogate.bodies import Bodies
-from ecosurrogate.fields import average
-from ecosurrogate.losses import apply
-from ecosurrogate.mean_field import MeanField
+from ecosurrogate.data.bodies import Bodies
+from ecosurrogate.mechanics.fields import apply, average
+from ecosurrogate.mechanics.mean_field import MeanField
 
 
 class Means(nn.Module):

@@ -24,12 +24,11 @@ from ecosurrogate.blocks import (
     Projection,
     StressFunctions,
 )
-from ecosurrogate.bodies import Bodies
+from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.descent import Descent, better, least, size
 from ecosurrogate.energies import ENERGIES, Kind, StrainEnergy, StressEnergy
-from ecosurrogate.fields import one_of, single
-from ecosurrogate.losses import apply
 from ecosurrogate.means import Means
+from ecosurrogate.mechanics.fields import apply, one_of, single
 from ecosurrogate.networks.base import Network
 from fftmech.errors import InputError
 

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from ecosurrogate import losses
 from ecosurrogate.config import ADMISSIBLE, Config
-from ecosurrogate.data import Batch
+from ecosurrogate.data.examples.examples import Batch
 from ecosurrogate.descent import Descent
 from ecosurrogate.energies import ENERGIES
-from ecosurrogate.losses import apply
+from ecosurrogate.mechanics.fields import apply
 from ecosurrogate.models import Prediction
 from fftmech.errors import InputError
 

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ecosurrogate.bodies import Bodies
 from ecosurrogate.checkpoint import RunCard
 from ecosurrogate.config import ADMISSIBLE, SEE_LOAD
+from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.devices import choose
-from ecosurrogate.losses import apply, energy
+from ecosurrogate.mechanics.fields import apply, energy
 from ecosurrogate.models import Prediction
 from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.datasets.loading import Loading

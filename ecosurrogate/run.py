@@ -11,11 +11,11 @@ from torch import nn
 
 from ecosurrogate.checkpoint import CARD, RunCard, make_model, read_run, versions
 from ecosurrogate.config import Settings
-from ecosurrogate.data import Batch, Examples, Sampler, allowed_moves
+from ecosurrogate.data.encoder import Encoder
+from ecosurrogate.data.examples.examples import Batch, Examples, Sampler, allowed_moves
 from ecosurrogate.devices import Devices, choose
-from ecosurrogate.encoder import Encoder
+from ecosurrogate.mechanics.operators import Operators
 from ecosurrogate.objective import Objective
-from ecosurrogate.operators import Operators
 from ecosurrogate.settings import resolve
 from fftmech.datasets import card as dataset_card
 from fftmech.discretization.grid import Grid

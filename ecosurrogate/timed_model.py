@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ecosurrogate.bodies import Bodies
 from ecosurrogate.checkpoint import RunCard
 from ecosurrogate.config import ADMISSIBLE
+from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.measure import Measure
+from ecosurrogate.mechanics.work import counted_green
 from ecosurrogate.models import IteratedPECO
 from ecosurrogate.predict import certificates, displacement_of
-from ecosurrogate.work import counted_green
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 

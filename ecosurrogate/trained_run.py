@@ -15,8 +15,8 @@ from ecosurrogate.checkpoint import RunCard, digest_of_weights, load_model
 from ecosurrogate.config import ADMISSIBLE, SEE_LOAD
 from ecosurrogate.devices import choose
 from ecosurrogate.losses import hypercircle
+from ecosurrogate.mechanics.work import counted_green
 from ecosurrogate.predict import BYTES, choose_load
-from ecosurrogate.work import counted_green
 from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.errors import InputError
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ecosurrogate.data import Batch, Example
+from ecosurrogate.data.encoder import Encoder
+from ecosurrogate.data.examples.examples import Batch, Example
 from ecosurrogate.devices import Devices
-from ecosurrogate.encoder import Encoder
 from ecosurrogate.losses import window_average
 from ecosurrogate.models import Prediction
 from ecosurrogate.objective import Objective, certificate

@@ -19,7 +19,7 @@ from ecosurrogate.blocks import (  # noqa: E402
     MeanLoad,
     Projection,
 )
-from ecosurrogate.operators import Operators  # noqa: E402
+from ecosurrogate.mechanics.operators import Operators  # noqa: E402
 
 SPACING = (1.0, 1.2, 0.8)
 ROOT_2 = 2**0.5

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 from conftest import EMPTY, SOFT, STIFF, grains  # noqa: E402
 
-from ecosurrogate.bodies import bodies  # noqa: E402
+from ecosurrogate.data.bodies import bodies  # noqa: E402
 
 SHAPE = (3, 4, 5)
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 from ecosurrogate.checkpoint import load_model, read_run  # noqa: E402
 from ecosurrogate.config import Config  # noqa: E402
-from ecosurrogate.data import Examples  # noqa: E402
+from ecosurrogate.data.examples.examples import Examples  # noqa: E402
 from ecosurrogate.run import prepare  # noqa: E402
 from ecosurrogate.settings import resolve  # noqa: E402
 from ecosurrogate.state import State  # noqa: E402

@@ -15,9 +15,9 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import load_file  # noqa: E402
 
 from ecosurrogate.checkpoint import locked, make_model  # noqa: E402
-from ecosurrogate.data import Examples  # noqa: E402
+from ecosurrogate.data.encoder import Encoder  # noqa: E402
+from ecosurrogate.data.examples.examples import Examples  # noqa: E402
 from ecosurrogate.devices import Devices, choose, processes  # noqa: E402
-from ecosurrogate.encoder import Encoder  # noqa: E402
 from ecosurrogate.log import read_log  # noqa: E402
 from ecosurrogate.objective import TERMS  # noqa: E402
 from ecosurrogate.run import prepare  # noqa: E402

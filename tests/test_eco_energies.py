@@ -4,12 +4,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from ecosurrogate.bodies import bodies  # noqa: E402
-from ecosurrogate.data import Batch  # noqa: E402
+from ecosurrogate.data.bodies import bodies  # noqa: E402
+from ecosurrogate.data.examples.examples import Batch  # noqa: E402
+from ecosurrogate.data.representation import inputs  # noqa: E402
 from ecosurrogate.descent import Descent, better  # noqa: E402
 from ecosurrogate.energies import ENERGIES, StrainEnergy, StressEnergy  # noqa: E402
-from ecosurrogate.inputs import inputs  # noqa: E402
-from ecosurrogate.losses import apply, hypercircle  # noqa: E402
+from ecosurrogate.losses import hypercircle  # noqa: E402
+from ecosurrogate.mechanics.fields import apply  # noqa: E402
 from ecosurrogate.models import Prediction  # noqa: E402
 from ecosurrogate.objective import TERMS  # noqa: E402
 from fftmech import Load, solve  # noqa: E402

@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 from conftest import SOFT, STIFF, grains
 
-from ecosurrogate.inputs import REPRESENTATIONS, channel_count, inputs, phase_channels
-from ecosurrogate.symmetry import SYMMETRIES
+from ecosurrogate.data.representation import (
+    REPRESENTATIONS,
+    channel_count,
+    inputs,
+    phase_channels,
+)
+from ecosurrogate.data.symmetry import SYMMETRIES
 from fftmech import Grid, InputError, Microstructure
 from fftmech.materials import PORE, cubic, hexagonal
 from fftmech.tensors import (

@@ -5,9 +5,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from ecosurrogate.bodies import bodies  # noqa: E402
-from ecosurrogate.inputs import inputs  # noqa: E402
-from ecosurrogate.losses import energy, hypercircle  # noqa: E402
+from ecosurrogate.data.bodies import bodies  # noqa: E402
+from ecosurrogate.data.representation import inputs  # noqa: E402
+from ecosurrogate.losses import hypercircle  # noqa: E402
+from ecosurrogate.mechanics.fields import energy  # noqa: E402
 from ecosurrogate.models import MODELS, IteratedPECO, Prediction  # noqa: E402
 from ecosurrogate.networks import make_network  # noqa: E402
 from fftmech import Load, solve  # noqa: E402

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ecosurrogate.normalize import Normalization
+from ecosurrogate.data.normalization import Normalization
 from fftmech import Grid, InputError, discretization
 
 

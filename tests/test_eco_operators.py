@@ -11,7 +11,7 @@ from fftmech.tensors.fields import multiply
 
 torch = pytest.importorskip("torch")
 
-from ecosurrogate.operators import Operators  # noqa: E402
+from ecosurrogate.mechanics.operators import Operators  # noqa: E402
 
 SPACING = (0.1, 0.25, 0.4)
 BULK, SHEAR = 2.0, 0.7

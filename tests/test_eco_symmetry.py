@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import SOFT, grains
 
-from ecosurrogate.symmetry import SYMMETRIES, Symmetry, symmetries
+from ecosurrogate.data.symmetry import SYMMETRIES, Symmetry, symmetries
 from fftmech import SCHEMES, Grid, Load, Microstructure, discretization, solve
 from fftmech.materials import cubic, hexagonal
 from fftmech.tensors import (

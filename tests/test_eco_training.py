@@ -16,8 +16,8 @@ torch = pytest.importorskip("torch")
 
 from ecosurrogate.checkpoint import load_model, make_model  # noqa: E402
 from ecosurrogate.config import ADMISSIBLE, MODELS, SEE_LOAD  # noqa: E402
-from ecosurrogate.data import Examples  # noqa: E402
-from ecosurrogate.encoder import Encoder  # noqa: E402
+from ecosurrogate.data.encoder import Encoder  # noqa: E402
+from ecosurrogate.data.examples.examples import Examples  # noqa: E402
 from ecosurrogate.log import read_log  # noqa: E402
 from ecosurrogate.models import MODELS as MODULES  # noqa: E402
 from ecosurrogate.models import Prediction  # noqa: E402

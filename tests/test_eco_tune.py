@@ -222,7 +222,9 @@ def test_a_study_stops_where_nothing_can_be_trained(grains8, tmp_path, monkeypat
 def test_labels_decide_and_without_them_the_certificate(grains8, tmp_path, monkeypatch):
     assert open_study(grains8, tmp_path / "a", TRIED, {}).error == LABELS
     monkeypatch.setattr(
-        "ecosurrogate.data.Examples.__getitem__", _without_labels(), raising=True
+        "ecosurrogate.data.examples.Examples.__getitem__",
+        _without_labels(),
+        raising=True,
     )
     made = open_study(grains8, tmp_path / "b", TRIED, {})
     assert made.error == CERTIFICATE
@@ -235,7 +237,7 @@ def test_labels_decide_and_without_them_the_certificate(grains8, tmp_path, monke
 
 
 def _without_labels():
-    from ecosurrogate.data import Examples
+    from ecosurrogate.data.examples.examples import Examples
 
     get = Examples.__getitem__
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from ecosurrogate.operators import Operators
+from ecosurrogate.mechanics.operators import Operators
 
 ROUNDS = 3, 9
 """Least and largest number of rounds."""

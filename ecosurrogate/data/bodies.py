@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ecosurrogate.mean_field import MeanLoad
-from ecosurrogate.operators import Operators
+from ecosurrogate.mechanics.mean_field import MeanLoad
+from ecosurrogate.mechanics.operators import Operators
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.loads.load import Load

@@ -46,3 +46,13 @@ def one_of(value: Any, choices: Any, what: str) -> Any:
             f"{what} {value!r}: expected one of {', '.join(get_args(choices))}"
         )
     return value
+
+
+def energy(a: Tensor, b: Tensor) -> Tensor:
+    """<a : b> of each body, (B,)."""
+    return (a * b).sum(dim=1).mean(dim=(-3, -2, -1))
+
+
+def apply(stiffness: Tensor, field: Tensor) -> Tensor:
+    """C e at each voxel: (B, 6, 6, X, Y, Z) times (B, 6, X, Y, Z)."""
+    return (stiffness * field[:, None]).sum(dim=2)

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ecosurrogate.bodies import Bodies
 from ecosurrogate.config import SEE_LOAD, Config
-from ecosurrogate.symmetry import Symmetry, symmetries
+from ecosurrogate.data.bodies import Bodies
+from ecosurrogate.data.symmetry import Symmetry, symmetries
 from fftmech.datasets.dataset import Dataset
 from fftmech.errors import InputError
 from fftmech.loads.load import Load

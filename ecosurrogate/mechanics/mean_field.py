@@ -7,7 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ecosurrogate.fields import average, full_precision, one_of, single, uniform
+from ecosurrogate.mechanics.fields import (
+    average,
+    full_precision,
+    one_of,
+    single,
+    uniform,
+)
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 

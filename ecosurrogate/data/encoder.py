@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ecosurrogate.bodies import Bodies, bodies
-from ecosurrogate.data import Batch, Example
-from ecosurrogate.inputs import inputs
-from ecosurrogate.normalize import Normalization
+from ecosurrogate.data.bodies import Bodies, bodies
+from ecosurrogate.data.examples.examples import Batch, Example
+from ecosurrogate.data.normalization import Normalization
+from ecosurrogate.data.representation import inputs
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.operators.reference_medium import reference_medium
@@ -25,7 +25,7 @@ class Encoder:
     scheme
         Discretization, of one integration point.
     representation
-        What is seen of a body (`ecosurrogate.inputs`).
+        What is seen of a body (`ecosurrogate.data.representation`).
     ratio
         Bulk over shear modulus of the reference medium.
     normalization

@@ -1,0 +1,1 @@
+"""What networks are shown: bodies as tensors, normalized, turned, encoded."""
