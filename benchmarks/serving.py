@@ -14,15 +14,15 @@ process is read: its medians over the second tenth of them and over the last ten
 compared. Figures of a load begin three seconds after it. Whatever is not answered with
 200 and what was asked for is an error.
 
-The model's own speed is that of `ecosurrogate.predict.predict_many` on the same bodies,
-in batches of the server's size: encoding, network, displacement and certificates, but
-neither reading nor writing. The whole chain reads every body and writes every result as
-well, one after the other. Both are measured by turns in a process of its own while the
-server is idle, before the loads and after them; the medians of all turns count. That
-process and the server have --threads each for the network, and both keep freed memory;
-other processors are left to reading, to writing and to the clients. A server refuses
-more than 50 requests a second of one address: a model that answers more needs larger
-bodies.
+The model's own speed is that of `ecosurrogate.evaluation.predict.predict_many` on the
+same bodies, in batches of the server's size: encoding, network, displacement and
+certificates, but neither reading nor writing. The whole chain reads every body and
+writes every result as well, one after the other. Both are measured by turns in a
+process of its own while the server is idle, before the loads and after them; the
+medians of all turns count. That process and the server have --threads each for the
+network, and both keep freed memory; other processors are left to reading, to writing
+and to the clients. A server refuses more than 50 requests a second of one address: a
+model that answers more needs larger bodies.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def own(run: str, bodies: list[str], folder: str, turns: int) -> dict:
     """Speeds without a server, bodies a second, and what clients have to ask for."""
     import torch
 
-    from ecosurrogate.predict import choose_load, predict_many
+    from ecosurrogate.evaluation.predict import choose_load, predict_many
     from ecosurrogate.server.memory import keep_freed_memory
     from ecosurrogate.server.predictor import Predictor
     from fftmech import Load, io

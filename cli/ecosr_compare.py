@@ -27,7 +27,7 @@ from fftmech_cli.surrogate import surrogate_packages
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ecosurrogate.comparison import Comparison, Point
+    from ecosurrogate.comparison.compare import Comparison, Point
 
 
 @click.command()
@@ -177,5 +177,6 @@ def _status() -> Iterator[Callable[[str], None]]:
 
 def _modules() -> tuple[Any, Any]:
     with surrogate_packages():
-        from ecosurrogate import comparison, comparison_figure
+        from ecosurrogate.comparison import compare as comparison
+        from ecosurrogate.comparison import figure as comparison_figure
     return comparison, comparison_figure

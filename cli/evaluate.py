@@ -17,7 +17,7 @@ from fftmech_cli.rim import print_json, show, table
 from fftmech_cli.surrogate import surrogate_packages
 
 if TYPE_CHECKING:
-    from ecosurrogate.evaluation import Progress
+    from ecosurrogate.evaluation.evaluate import Progress
 
 _FIRST, _NUMBER = 30, 17  # characters: names of rows and the DNS; mean ± std
 
@@ -170,13 +170,13 @@ class _Library:
     """What the command calls, imported when it is."""
 
     def __init__(self) -> None:
-        from ecosurrogate.cases import Cases
-        from ecosurrogate.contenders import contenders
-        from ecosurrogate.evaluation import evaluate
-        from ecosurrogate.evaluation_figures import figures
-        from ecosurrogate.evaluation_folder import check_folder, write_folder
-        from ecosurrogate.evaluation_slices import check_choice, choose
-        from ecosurrogate.evaluation_table import legend, tables
+        from ecosurrogate.evaluation.cases import Cases
+        from ecosurrogate.evaluation.contenders import contenders
+        from ecosurrogate.evaluation.evaluate import evaluate
+        from ecosurrogate.evaluation.figures import figures
+        from ecosurrogate.evaluation.folder import check_folder, write_folder
+        from ecosurrogate.evaluation.slices import check_choice, choose
+        from ecosurrogate.evaluation.table import legend, tables
 
         self.Cases, self.contenders, self.evaluate = Cases, contenders, evaluate
         self.check_choice, self.choose, self.figures = check_choice, choose, figures

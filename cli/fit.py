@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecosurrogate.settings import join, parse_setting, read_settings
+from ecosurrogate.training.settings import join, parse_setting, read_settings
 from fftmech_cli.method import device_option
 from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, Finite, print_json
 from fftmech_cli.surrogate import model_options, surrogate_packages
 
 if TYPE_CHECKING:
-    from ecosurrogate.run import Run
-    from ecosurrogate.train import Outcome, Progress
+    from ecosurrogate.training.run import Run
+    from ecosurrogate.training.train import Outcome, Progress
 
 
 @click.command()
@@ -119,9 +119,9 @@ def _train(run: "Run", train: Any, as_json: bool) -> int:
 
 def _modules() -> tuple[Any, ...]:
     with surrogate_packages():
-        from ecosurrogate.devices import OtherProcessError, processes
-        from ecosurrogate.run import prepare
-        from ecosurrogate.train import fit
+        from ecosurrogate.training.devices import OtherProcessError, processes
+        from ecosurrogate.training.run import prepare
+        from ecosurrogate.training.train import fit
     return processes, OtherProcessError, prepare, fit
 
 

@@ -93,7 +93,7 @@ def predict(
 
 def _modules() -> tuple[Any, Any, Any]:
     with surrogate_packages():
-        from ecosurrogate.checkpoint import load_model
-        from ecosurrogate.predict import choose_load
-        from ecosurrogate.predict import predict as predict_fields
+        from ecosurrogate.evaluation.predict import choose_load
+        from ecosurrogate.evaluation.predict import predict as predict_fields
+        from ecosurrogate.training.checkpoint import load_model
     return load_model, choose_load, predict_fields

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import click
 
-from ecosurrogate.config import BACKBONES, MODELS, SIZES
+from ecosurrogate.training.config import BACKBONES, MODELS, SIZES
 from fftmech.errors import InputError
 
 Command = TypeVar("Command", bound=Callable)

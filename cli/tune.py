@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecosurrogate.search_space import parse_dimension, read_study_file
-from ecosurrogate.settings import join, parse_setting
+from ecosurrogate.training.settings import join, parse_setting
+from ecosurrogate.tuning.search_space import parse_dimension, read_study_file
 from fftmech_cli.method import device_option
 from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, print_json
 from fftmech_cli.surrogate import model_options, surrogate_packages
 
 if TYPE_CHECKING:
-    from ecosurrogate.journal import Trial
-    from ecosurrogate.study import Study, Watch
+    from ecosurrogate.tuning.journal import Trial
+    from ecosurrogate.tuning.study import Study, Watch
 
 
 @click.command()
@@ -129,8 +129,8 @@ def tune(
 
 def _modules() -> tuple[Any, Any]:
     with surrogate_packages("surrogate,tune"):
-        from ecosurrogate.study import best_of
-        from ecosurrogate.tune import open_study
+        from ecosurrogate.tuning.study import best_of
+        from ecosurrogate.tuning.tune import open_study
     return open_study, best_of
 
 
@@ -164,7 +164,7 @@ def _values(values: Any) -> str:
 
 
 def _summary(study: "Study", done: "list[Trial]", best: "Trial") -> str:
-    from ecosurrogate.study_files import BEST
+    from ecosurrogate.tuning.study_files import BEST
 
     first = done[0]
     against = ""

@@ -18,8 +18,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from ecosurrogate.client import Client
-from ecosurrogate.run import prepare
-from ecosurrogate.train import fit
+from ecosurrogate.training.run import prepare
+from ecosurrogate.training.train import fit
 from fftmech import Result, figures, read_result, write
 from fftmech.datasets.draft import new_card
 from fftmech.datasets.make import make

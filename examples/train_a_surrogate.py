@@ -13,10 +13,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from ecosurrogate.checkpoint import load_model
-from ecosurrogate.predict import choose_load, predict
-from ecosurrogate.run import prepare
-from ecosurrogate.train import fit
+from ecosurrogate.evaluation.predict import choose_load, predict
+from ecosurrogate.training.checkpoint import load_model
+from ecosurrogate.training.run import prepare
+from ecosurrogate.training.train import fit
 from fftmech import figures, solve
 from fftmech.datasets.draft import new_card
 from fftmech.datasets.make import make

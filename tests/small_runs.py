@@ -71,13 +71,13 @@ def one_line(refusal) -> str:
 SERVER = """
 import os, signal, sys
 import torch
-import ecosurrogate.log, ecosurrogate.objective, ecosurrogate.train
-from fftmech_cli.ecosr_main import main
+import ecosurrogate.training.log, ecosurrogate.training.objective,
+ecosurrogate.training.train from fftmech_cli.ecosr_main import main
 
 torch.set_num_threads(1)
 # takes seconds the first time, in each process if not here
 torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))])
-ecosurrogate.log.curves([])
+ecosurrogate.training.log.curves([])
 
 def kill_at_change(number, folder):
     def hook(event, args):
@@ -90,16 +90,16 @@ def kill_at_change(number, folder):
     sys.addaudithook(hook)
 
 def at_step(number, signal_number):
-    step = ecosurrogate.train._step
+    step = ecosurrogate.training.train._step
     def stepping(run, state):
         record = step(run, state)
         if record["step"] == number:
             os.kill(os.getpid(), signal_number)
         return record
-    ecosurrogate.train._step = stepping
+    ecosurrogate.training.train._step = stepping
 
 def nan_at_step(number):
-    objective = ecosurrogate.objective.Objective
+    objective = ecosurrogate.training.objective.Objective
     call = objective.__call__
     def calling(self, *given):
         nonlocal number

@@ -8,7 +8,7 @@ pytest.importorskip("torch")
 
 from small_runs import as_options, make_grains, refused, run, tiny  # noqa: E402
 
-from ecosurrogate import comparison  # noqa: E402
+from ecosurrogate.comparison import compare as comparison  # noqa: E402
 from ecosurrogate.mechanics import work  # noqa: E402
 from fftmech import io  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402

@@ -145,7 +145,7 @@ def test_a_full_disk_leaves_no_folder_behind(place, tmp_path, monkeypatch):
     def full(figure, path, **how):
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr("ecosurrogate.evaluation_folder.save_figure", full)
+    monkeypatch.setattr("ecosurrogate.evaluation.folder.save_figure", full)
     line = f"evaluate {place}/s-eco {place}/grains -o {tmp_path / 'out'}"
     assert "No space left on device" in refused(line)
     assert not (tmp_path / "out").exists()

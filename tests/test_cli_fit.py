@@ -8,7 +8,7 @@ import tomllib
 import pytest
 from small_runs import as_options, make_grains, make_pores, refused, run, tiny
 
-from ecosurrogate.settings import join, parse_setting, read_settings
+from ecosurrogate.training.settings import join, parse_setting, read_settings
 from fftmech import InputError
 
 OPTIONS = as_options(tiny(steps=4))

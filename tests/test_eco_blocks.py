@@ -12,14 +12,14 @@ from fftmech.results.metrics import divergence_norm, incompatibility_norm
 
 torch = pytest.importorskip("torch")
 
-from ecosurrogate.blocks import (  # noqa: E402
+from ecosurrogate.mechanics.operators import Operators  # noqa: E402
+from ecosurrogate.models.admissible_blocks import (  # noqa: E402
     Compatibility,
     Equilibrium,
     MeanField,
     MeanLoad,
     Projection,
 )
-from ecosurrogate.mechanics.operators import Operators  # noqa: E402
 
 SPACING = (1.0, 1.2, 0.8)
 ROOT_2 = 2**0.5

@@ -16,14 +16,14 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file, save_file  # noqa: E402
 
-from ecosurrogate.checkpoint import load_model, read_run  # noqa: E402
-from ecosurrogate.config import Config  # noqa: E402
-from ecosurrogate.data.examples.examples import Examples  # noqa: E402
-from ecosurrogate.run import prepare  # noqa: E402
-from ecosurrogate.settings import resolve  # noqa: E402
-from ecosurrogate.state import State  # noqa: E402
-from ecosurrogate.train import fit  # noqa: E402
-from ecosurrogate.validation import validate  # noqa: E402
+from ecosurrogate.data.examples import Examples  # noqa: E402
+from ecosurrogate.training.checkpoint import load_model, read_run  # noqa: E402
+from ecosurrogate.training.config import Config  # noqa: E402
+from ecosurrogate.training.run import prepare  # noqa: E402
+from ecosurrogate.training.settings import resolve  # noqa: E402
+from ecosurrogate.training.state import State  # noqa: E402
+from ecosurrogate.training.train import fit  # noqa: E402
+from ecosurrogate.training.validation import validate  # noqa: E402
 from fftmech import InputError  # noqa: E402
 
 

@@ -9,17 +9,24 @@ torch = pytest.importorskip("torch")
 
 from small_runs import as_options, make_grains, run, tiny  # noqa: E402
 
-from ecosurrogate import comparison, comparison_figure, timed_solver  # noqa: E402
-from ecosurrogate.checkpoint import load_model  # noqa: E402
-from ecosurrogate.comparison import Comparison, Point, ReferenceNotConverged, compare  # noqa: E402
-from ecosurrogate.measure import Measure  # noqa: E402
+from ecosurrogate.comparison import compare as comparison  # noqa: E402
+from ecosurrogate.comparison import figure as comparison_figure  # noqa: E402
+from ecosurrogate.comparison.compare import (  # noqa: E402
+    Comparison,
+    Point,
+    ReferenceNotConverged,
+    compare,
+    timed_solver,
+)
+from ecosurrogate.comparison.measure import Measure  # noqa: E402
+from ecosurrogate.comparison.timed_model import TimedModel  # noqa: E402
+from ecosurrogate.comparison.timed_solver import TimedSolver  # noqa: E402
+from ecosurrogate.comparison.verdict import headline, verdict  # noqa: E402
+from ecosurrogate.evaluation.predict import predict  # noqa: E402
 from ecosurrogate.mechanics import work  # noqa: E402
 from ecosurrogate.mechanics.operators import Operators  # noqa: E402
 from ecosurrogate.mechanics.work import counted_green, medians  # noqa: E402
-from ecosurrogate.predict import predict  # noqa: E402
-from ecosurrogate.timed_model import TimedModel  # noqa: E402
-from ecosurrogate.timed_solver import TimedSolver  # noqa: E402
-from ecosurrogate.verdict import headline, verdict  # noqa: E402
+from ecosurrogate.training.checkpoint import load_model  # noqa: E402
 from fftmech import Grid, InputError, Load, Microstructure, solve  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
 from fftmech.results.metrics import nrmse  # noqa: E402

@@ -14,15 +14,15 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file  # noqa: E402
 
-from ecosurrogate.checkpoint import locked, make_model  # noqa: E402
 from ecosurrogate.data.encoder import Encoder  # noqa: E402
-from ecosurrogate.data.examples.examples import Examples  # noqa: E402
-from ecosurrogate.devices import Devices, choose, processes  # noqa: E402
-from ecosurrogate.log import read_log  # noqa: E402
-from ecosurrogate.objective import TERMS  # noqa: E402
-from ecosurrogate.run import prepare  # noqa: E402
-from ecosurrogate.settings import LOSSES, resolve  # noqa: E402
-from ecosurrogate.state import seed_step  # noqa: E402
+from ecosurrogate.data.examples import Examples  # noqa: E402
+from ecosurrogate.training.checkpoint import locked, make_model  # noqa: E402
+from ecosurrogate.training.devices import Devices, choose, processes  # noqa: E402
+from ecosurrogate.training.log import read_log  # noqa: E402
+from ecosurrogate.training.objective import TERMS  # noqa: E402
+from ecosurrogate.training.run import prepare  # noqa: E402
+from ecosurrogate.training.settings import LOSSES, resolve  # noqa: E402
+from ecosurrogate.training.state import seed_step  # noqa: E402
 from fftmech import InputError  # noqa: E402
 
 pytestmark = [

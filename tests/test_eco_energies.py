@@ -5,14 +5,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from ecosurrogate.data.bodies import bodies  # noqa: E402
-from ecosurrogate.data.examples.examples import Batch  # noqa: E402
+from ecosurrogate.data.examples import Batch  # noqa: E402
 from ecosurrogate.data.representation import inputs  # noqa: E402
-from ecosurrogate.descent import Descent, better  # noqa: E402
-from ecosurrogate.energies import ENERGIES, StrainEnergy, StressEnergy  # noqa: E402
-from ecosurrogate.losses import hypercircle  # noqa: E402
 from ecosurrogate.mechanics.fields import apply  # noqa: E402
-from ecosurrogate.models import Prediction  # noqa: E402
-from ecosurrogate.objective import TERMS  # noqa: E402
+from ecosurrogate.models.descent import Descent, better  # noqa: E402
+from ecosurrogate.models.eco import Prediction  # noqa: E402
+from ecosurrogate.models.energies import ENERGIES, StrainEnergy, StressEnergy  # noqa: E402
+from ecosurrogate.training.losses import hypercircle  # noqa: E402
+from ecosurrogate.training.objective import TERMS  # noqa: E402
 from fftmech import Load, solve  # noqa: E402
 from fftmech.materials.elastic import isotropic  # noqa: E402
 from fftmech.microstructure import inclusions, polycrystal  # noqa: E402

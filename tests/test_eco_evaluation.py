@@ -9,15 +9,11 @@ pytest.importorskip("torch")
 
 from small_runs import as_options, make_dataset, one_line, run, tiny  # noqa: E402
 
-from ecosurrogate.cases import Answer, Cases, Contender  # noqa: E402
-from ecosurrogate.contenders import (  # noqa: E402
-    LowResolution,
-    StoppedSolver,
-    contenders,
-)
-from ecosurrogate.evaluation import evaluate, statistic  # noqa: E402
-from ecosurrogate.evaluation_table import label, markdown, tables  # noqa: E402
-from ecosurrogate.trained_run import TrainedRun  # noqa: E402
+from ecosurrogate.evaluation.cases import Answer, Cases, Contender  # noqa: E402
+from ecosurrogate.evaluation.contenders import LowResolution, StoppedSolver, contenders  # noqa: E402
+from ecosurrogate.evaluation.evaluate import evaluate, statistic  # noqa: E402
+from ecosurrogate.evaluation.table import label, markdown, tables  # noqa: E402
+from ecosurrogate.evaluation.trained_run import TrainedRun  # noqa: E402
 from fftmech import InputError  # noqa: E402
 
 BODIES = "--res 8 --low-res 4 --count 6 --splits 2,1,3"

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from ecosurrogate import losses  # noqa: E402
+from ecosurrogate.training import losses  # noqa: E402
 from fftmech import InputError  # noqa: E402
 from fftmech.materials import cubic  # noqa: E402
 from fftmech.tensors.fields import full  # noqa: E402

@@ -7,10 +7,10 @@ torch = pytest.importorskip("torch")
 
 from ecosurrogate.data.bodies import bodies  # noqa: E402
 from ecosurrogate.data.representation import inputs  # noqa: E402
-from ecosurrogate.losses import hypercircle  # noqa: E402
 from ecosurrogate.mechanics.fields import energy  # noqa: E402
-from ecosurrogate.models import MODELS, IteratedPECO, Prediction  # noqa: E402
+from ecosurrogate.models.eco import MODELS, IteratedPECO, Prediction  # noqa: E402
 from ecosurrogate.networks import make_network  # noqa: E402
+from ecosurrogate.training.losses import hypercircle  # noqa: E402
 from fftmech import Load, solve  # noqa: E402
 from fftmech.materials.elastic import isotropic  # noqa: E402
 from fftmech.microstructure import (  # noqa: E402

@@ -10,11 +10,11 @@ from small_runs import as_options, refused, run, tiny
 
 torch = pytest.importorskip("torch")
 
-from ecosurrogate.checkpoint import load_model  # noqa: E402
-from ecosurrogate.config import BACKBONES  # noqa: E402
 from ecosurrogate.networks import NETWORKS, make_network  # noqa: E402
-from ecosurrogate.run import prepare  # noqa: E402
-from ecosurrogate.train import fit  # noqa: E402
+from ecosurrogate.training.checkpoint import load_model  # noqa: E402
+from ecosurrogate.training.config import BACKBONES  # noqa: E402
+from ecosurrogate.training.run import prepare  # noqa: E402
+from ecosurrogate.training.train import fit  # noqa: E402
 from fftmech import InputError  # noqa: E402
 from fftmech_cli import fftmech_main  # noqa: E402
 

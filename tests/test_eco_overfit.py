@@ -6,11 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from ecosurrogate.checkpoint import make_model  # noqa: E402
 from ecosurrogate.data.encoder import Encoder  # noqa: E402
-from ecosurrogate.data.examples.examples import Example  # noqa: E402
-from ecosurrogate.objective import Objective, certificate  # noqa: E402
-from ecosurrogate.settings import resolve  # noqa: E402
+from ecosurrogate.data.examples import Example  # noqa: E402
+from ecosurrogate.training.checkpoint import make_model  # noqa: E402
+from ecosurrogate.training.objective import Objective, certificate  # noqa: E402
+from ecosurrogate.training.settings import resolve  # noqa: E402
 from fftmech import Load, solve  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
 

@@ -12,8 +12,8 @@ from click.testing import CliRunner  # noqa: E402
 from small_runs import as_options, make_grains, refused, run, tiny  # noqa: E402
 
 import fftmech  # noqa: E402
-from ecosurrogate.checkpoint import load_model  # noqa: E402
-from ecosurrogate.predict import predict  # noqa: E402
+from ecosurrogate.evaluation.predict import predict  # noqa: E402
+from ecosurrogate.training.checkpoint import load_model  # noqa: E402
 from fftmech import Load, io, solve  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
 from fftmech_cli import fftmech_main  # noqa: E402

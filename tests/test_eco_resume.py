@@ -11,11 +11,11 @@ from small_runs import Server, as_options, one_line, tiny
 
 torch = pytest.importorskip("torch")
 
-from ecosurrogate import train  # noqa: E402
-from ecosurrogate.checkpoint import load_model, locked  # noqa: E402
-from ecosurrogate.log import read_log  # noqa: E402
-from ecosurrogate.run import prepare  # noqa: E402
-from ecosurrogate.train import fit  # noqa: E402
+from ecosurrogate.training import train  # noqa: E402
+from ecosurrogate.training.checkpoint import load_model, locked  # noqa: E402
+from ecosurrogate.training.log import read_log  # noqa: E402
+from ecosurrogate.training.run import prepare  # noqa: E402
+from ecosurrogate.training.train import fit  # noqa: E402
 from fftmech import InputError  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -111,7 +111,7 @@ def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         write(path, *rest)
 
-    monkeypatch.setattr("ecosurrogate.state.write_tensors", full)
+    monkeypatch.setattr("ecosurrogate.training.state.write_tensors", full)
     message = refused_with_text(f"fit {grains8} -o {run} {as_options(tiny())}")
     assert "No space left on device" in message and "state.safetensors" in message
     _, note = state_of(run)

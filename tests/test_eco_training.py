@@ -14,20 +14,20 @@ from small_runs import (
 
 torch = pytest.importorskip("torch")
 
-from ecosurrogate.checkpoint import load_model, make_model  # noqa: E402
-from ecosurrogate.config import ADMISSIBLE, MODELS, SEE_LOAD  # noqa: E402
 from ecosurrogate.data.encoder import Encoder  # noqa: E402
-from ecosurrogate.data.examples.examples import Examples  # noqa: E402
-from ecosurrogate.log import read_log  # noqa: E402
-from ecosurrogate.models import MODELS as MODULES  # noqa: E402
-from ecosurrogate.models import Prediction  # noqa: E402
+from ecosurrogate.data.examples import Examples  # noqa: E402
+from ecosurrogate.models.eco import MODELS as MODULES  # noqa: E402
+from ecosurrogate.models.eco import Prediction  # noqa: E402
 from ecosurrogate.networks import NETWORKS  # noqa: E402
-from ecosurrogate.objective import TERMS, Objective  # noqa: E402
-from ecosurrogate.run import prepare  # noqa: E402
-from ecosurrogate.settings import LOSSES, resolve  # noqa: E402
-from ecosurrogate.state import State, parameter_groups  # noqa: E402
-from ecosurrogate.train import fit, learning_rate  # noqa: E402
-from ecosurrogate.validation import validate  # noqa: E402
+from ecosurrogate.training.checkpoint import load_model, make_model  # noqa: E402
+from ecosurrogate.training.config import ADMISSIBLE, MODELS, SEE_LOAD  # noqa: E402
+from ecosurrogate.training.log import read_log  # noqa: E402
+from ecosurrogate.training.objective import TERMS, Objective  # noqa: E402
+from ecosurrogate.training.run import prepare  # noqa: E402
+from ecosurrogate.training.settings import LOSSES, resolve  # noqa: E402
+from ecosurrogate.training.state import State, parameter_groups  # noqa: E402
+from ecosurrogate.training.train import fit, learning_rate  # noqa: E402
+from ecosurrogate.training.validation import validate  # noqa: E402
 from fftmech import InputError  # noqa: E402
 from fftmech.results.metrics import divergence_norm  # noqa: E402
 

@@ -11,10 +11,12 @@ from small_runs import Server, as_options, one_line, tiny
 torch = pytest.importorskip("torch")
 optuna = pytest.importorskip("optuna")
 
-from ecosurrogate.checkpoint import load_model  # noqa: E402
-from ecosurrogate.journal import Journal, Trial  # noqa: E402
-from ecosurrogate.run import prepare  # noqa: E402
-from ecosurrogate.search_space import (  # noqa: E402
+from ecosurrogate.training.checkpoint import load_model  # noqa: E402
+from ecosurrogate.training.run import prepare  # noqa: E402
+from ecosurrogate.training.settings import parse_setting, read_settings, resolve  # noqa: E402
+from ecosurrogate.training.train import fit  # noqa: E402
+from ecosurrogate.tuning.journal import Journal, Trial  # noqa: E402
+from ecosurrogate.tuning.search_space import (  # noqa: E402
     Choice,
     Range,
     corners,
@@ -22,13 +24,11 @@ from ecosurrogate.search_space import (  # noqa: E402
     parse_dimension,
     read_study_file,
 )
-from ecosurrogate.settings import parse_setting, read_settings, resolve  # noqa: E402
-from ecosurrogate.study import CERTIFICATE, LABELS, best_of  # noqa: E402
-from ecosurrogate.study_figure import study_figure  # noqa: E402
-from ecosurrogate.study_files import as_options as line_of  # noqa: E402
-from ecosurrogate.study_files import as_toml  # noqa: E402
-from ecosurrogate.train import fit  # noqa: E402
-from ecosurrogate.tune import open_study  # noqa: E402
+from ecosurrogate.tuning.study import CERTIFICATE, LABELS, best_of  # noqa: E402
+from ecosurrogate.tuning.study_figure import study_figure  # noqa: E402
+from ecosurrogate.tuning.study_files import as_options as line_of  # noqa: E402
+from ecosurrogate.tuning.study_files import as_toml  # noqa: E402
+from ecosurrogate.tuning.tune import open_study  # noqa: E402
 from fftmech import InputError  # noqa: E402
 
 SPACE = {"lr": Range(1e-4, 1e-2, log=True), "batch": Choice((1, 2))}
@@ -40,7 +40,7 @@ del TRIED["batch"]
 def no_curves():
     """Runs draw no picture, which would take longer than to train them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ecosurrogate.log.Log.draw", lambda *_, **__: None)
+        patch.setattr("ecosurrogate.training.log.Log.draw", lambda *_, **__: None)
         yield
 
 
@@ -211,7 +211,7 @@ def test_a_study_stops_where_nothing_can_be_trained(grains8, tmp_path, monkeypat
     def full(*_):
         raise InputError("out of memory in a step")
 
-    monkeypatch.setattr("ecosurrogate.study.fit", full)
+    monkeypatch.setattr("ecosurrogate.tuning.study.fit", full)
     with pytest.raises(InputError, match="3 trials in a row could not be trained: out"):
         made.run(9)
     document = json.loads((tmp_path / "study" / "study.json").read_text())
@@ -237,7 +237,7 @@ def test_labels_decide_and_without_them_the_certificate(grains8, tmp_path, monke
 
 
 def _without_labels():
-    from ecosurrogate.data.examples.examples import Examples
+    from ecosurrogate.data.examples import Examples
 
     get = Examples.__getitem__
 

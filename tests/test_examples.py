@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecosurrogate.search_space import read_study_file
-from ecosurrogate.settings import resolve
+from ecosurrogate.training.settings import resolve
+from ecosurrogate.tuning.search_space import read_study_file
 from fftmech import Grid, Load, Microstructure, solve, write, write_result
 from fftmech.io.load_path import read_path
 from fftmech.io.materials import parse_materials

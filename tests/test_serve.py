@@ -17,7 +17,7 @@ from served import HDF5, JSON, Served, form, trained, until  # noqa: E402
 from small_runs import run  # noqa: E402
 
 from ecosurrogate.client import Client, Refused  # noqa: E402
-from ecosurrogate.predict import predict_many  # noqa: E402
+from ecosurrogate.evaluation.predict import predict_many  # noqa: E402
 from ecosurrogate.server import predictor  # noqa: E402
 from ecosurrogate.server.gate import Limits  # noqa: E402
 from ecosurrogate.server.helper import Broken, Cancelled, Helper  # noqa: E402

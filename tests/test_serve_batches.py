@@ -9,10 +9,10 @@ pytest.importorskip("torch")
 
 from small_runs import as_options, one_line, run, tiny  # noqa: E402
 
-from ecosurrogate.checkpoint import load_model  # noqa: E402
-from ecosurrogate.predict import PORES, predict, predict_many  # noqa: E402
+from ecosurrogate.evaluation.predict import PORES, predict, predict_many  # noqa: E402
 from ecosurrogate.server import predictor  # noqa: E402
 from ecosurrogate.server.predictor import CACHED, TOGETHER, Predictor  # noqa: E402
+from ecosurrogate.training.checkpoint import load_model  # noqa: E402
 from fftmech import Load, discretization  # noqa: E402
 from fftmech.arrays.backend import cpu_backend
 from fftmech.errors import InputError  # noqa: E402

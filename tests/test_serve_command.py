@@ -20,10 +20,10 @@ pytest.importorskip("python_multipart")
 from served import trained, until  # noqa: E402
 from small_runs import as_options, refused, run, tiny  # noqa: E402
 
-from ecosurrogate.checkpoint import load_model  # noqa: E402
 from ecosurrogate.client import Client, Refused  # noqa: E402
 from ecosurrogate.server.description import describe  # noqa: E402
 from ecosurrogate.server.serving import listen  # noqa: E402
+from ecosurrogate.training.checkpoint import load_model  # noqa: E402
 from fftmech import read_result  # noqa: E402
 
 

@@ -17,7 +17,7 @@ from click.testing import CliRunner  # noqa: E402
 from served import HDF5, JSON, Served, until  # noqa: E402
 from small_runs import as_options, run, tiny  # noqa: E402
 
-from ecosurrogate.measure import Measure  # noqa: E402
+from ecosurrogate.comparison.measure import Measure  # noqa: E402
 from ecosurrogate.server.assessment import solve_prediction  # noqa: E402
 from ecosurrogate.server.gate import Limits  # noqa: E402
 from ecosurrogate.server.generation import COMMON, GENERATORS  # noqa: E402

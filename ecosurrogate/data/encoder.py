@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ecosurrogate.data.bodies import Bodies, bodies
-from ecosurrogate.data.examples.examples import Batch, Example
+from ecosurrogate.data.examples import Batch, Example
 from ecosurrogate.data.normalization import Normalization
 from ecosurrogate.data.representation import inputs
 from fftmech.loads.load import Load

@@ -6,7 +6,6 @@ epoch, place in it).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from typing import Any, NamedTuple
@@ -15,9 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ecosurrogate.config import SEE_LOAD, Config
 from ecosurrogate.data.bodies import Bodies
-from ecosurrogate.data.symmetry import Symmetry, symmetries
+from ecosurrogate.data.symmetry import Symmetry
 from fftmech.datasets.dataset import Dataset
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
@@ -173,65 +171,6 @@ class Examples(Sequence[Example]):
             )
             for k, load in enumerate(sample.loads.values())
         ]
-
-
-@dataclass(frozen=True)
-class Sampler:
-    """Which examples a step takes, and how each is moved.
-
-    Parameters
-    ----------
-    count
-        Number of examples.
-    batch
-        Examples of a step; the last of an epoch may be followed by the next epoch's.
-    seed
-        What all follows from.
-    moves
-        Symmetries to choose from.
-    """
-
-    count: int
-    batch: int
-    seed: int
-    moves: tuple[Symmetry, ...]
-
-    def __call__(self, step: int) -> list[tuple[int, Symmetry]]:
-        """Numbers of the examples of a step, and their symmetries."""
-        places = range(step * self.batch, (step + 1) * self.batch)
-        return [self._draw(*divmod(place, self.count)) for place in places]
-
-    def _draw(self, epoch: int, place: int) -> tuple[int, Symmetry]:
-        order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
-        rng = np.random.default_rng([self.seed, epoch, place])
-        return int(order[place]), self.moves[rng.integers(len(self.moves))]
-
-
-def allowed_moves(
-    config: Config, scheme: str, examples: Examples
-) -> tuple[Symmetry, ...]:
-    """Symmetries under which a model may see the training set.
-
-    Those that the scheme's derivative commutes with; of a model that does not see the
-    load, those that keep it.
-
-    Raises
-    ------
-    InputError
-        Several loads for a model that does not see them.
-    """
-    learned = None
-    if config.model not in SEE_LOAD:
-        mode = examples.card.loading.mode
-        if mode != "fixed":
-            raise InputError(
-                f"{examples.directory} has loads {mode!r}, and model {config.model} "
-                "does not see the load: take a dataset with one load for all, or "
-                f"{' or '.join(SEE_LOAD)}"
-            )
-        learned = examples.card.loading.load
-    found = symmetries(scheme, examples[0].body.grid, learned)
-    return found if config.augment else found[:1]
 
 
 def _size(example: Example) -> int:

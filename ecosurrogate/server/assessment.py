@@ -7,10 +7,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ecosurrogate.measure import Measure
+from ecosurrogate.comparison.measure import Measure
+from ecosurrogate.comparison.timed_solver import TimedSolver
 from ecosurrogate.server.refusal import Refusal, refusal_of
 from ecosurrogate.server.tasks import Report, solved, summary_of
-from ecosurrogate.timed_solver import TimedSolver
 from fftmech.errors import InputError
 from fftmech.io import read_result, write_result
 from fftmech.loads.load import Load
@@ -61,10 +61,10 @@ def solve_prediction(
     -------
     dict
         As `solve_body`, and "prediction": its "id", nRMSE of "strain" and "stress"
-        (`ecosurrogate.measure.Measure`), "energy", the relative energy error or None,
-        and for strain and stress the "iterations" after which the solver is first as
-        good and the "seconds" it takes when it is stopped there; None where the field
-        is uniform.
+        (`ecosurrogate.comparison.measure.Measure`), "energy", the relative energy error
+        or None, and for strain and stress the "iterations" after which the solver is
+        first as good and the "seconds" it takes when it is stopped there; None where
+        the field is uniform.
 
     Raises
     ------

@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import nn
 
-from ecosurrogate.checkpoint import RunCard, digest_of_weights
-from ecosurrogate.config import ADMISSIBLE, SEE_LOAD
-from ecosurrogate.evaluation_folder import NUMBERS
-from ecosurrogate.log import read_log
+from ecosurrogate.evaluation.folder import NUMBERS
+from ecosurrogate.training.checkpoint import RunCard, digest_of_weights
+from ecosurrogate.training.config import ADMISSIBLE, SEE_LOAD
+from ecosurrogate.training.log import read_log
 from fftmech.errors import InputError
 
 EVALUATION = "evaluation"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import fftmech
-from ecosurrogate.predict import choose_load, trained_load
+from ecosurrogate.evaluation.predict import choose_load, trained_load
 from ecosurrogate.server import tasks
 from ecosurrogate.server.assessment import solve_prediction, warm_up
 from ecosurrogate.server.description import describe

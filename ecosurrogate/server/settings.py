@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 
-from ecosurrogate.predict import BYTES
+from ecosurrogate.evaluation.predict import BYTES
 from ecosurrogate.server.gate import Limits
 
 

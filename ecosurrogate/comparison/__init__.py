@@ -1,0 +1,1 @@
+"""A model against the solver, at equal accuracy and in time."""

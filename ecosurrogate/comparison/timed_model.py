@@ -1,0 +1,126 @@
+"""The model's side of a comparison, stopped early, measured and timed."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ecosurrogate.comparison.measure import Measure
+from ecosurrogate.data.bodies import Bodies
+from ecosurrogate.evaluation.predict import certificates, displacement_of
+from ecosurrogate.mechanics.work import counted_green
+from ecosurrogate.models.eco import IteratedPECO
+from ecosurrogate.training.checkpoint import RunCard
+from ecosurrogate.training.config import ADMISSIBLE
+from fftmech.loads.load import Load
+from fftmech.microstructure.base import Microstructure
+
+
+class TimedModel:
+    """A model on one body, or on several copies of it at once.
+
+    Parameters
+    ----------
+    model, card
+        Of a run, on the device.
+    body, load, device
+        What it predicts, and where.
+
+    Attributes
+    ----------
+    counts
+        Numbers of corrections to stop after; None of a model that makes none.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        card: RunCard,
+        body: Microstructure,
+        load: Load,
+        device: str,
+    ) -> None:
+        self.model, self.card, self.device = model, card, device
+        self.body, self.load = body, load
+        self.counts: list[int | None] = [None]
+        if isinstance(model, IteratedPECO):
+            self.counts = [*range(1, model.corrections + 1)]
+        self._made = cache(self._make)
+
+    def errors(self, measure: Measure) -> dict[int | None, dict[str, Any]]:
+        """Errors after each correction, with the names of `TimedSolver.points`."""
+        made = self._made(1)
+        with torch.inference_mode():
+            prediction = self.model(made)
+        pairs = [*prediction.path[1:], (prediction.strain, prediction.stress)]
+        certified: list[float | None] = [None] * len(pairs)
+        if self.card.config.model in ADMISSIBLE and bool(made.solid.all()):
+            certified = [c.relative for c in certificates(made, pairs, 0)]
+        return {
+            j: {
+                "strain": measure("strain", _array(strain, made.strain_unit)),
+                "stress": measure("stress", _array(stress, made.stress_unit)),
+                "equilibrated": None,
+                "certificate": relative,
+            }
+            for j, (strain, stress), relative in zip(
+                self.counts, pairs, certified, strict=True
+            )
+        }
+
+    def green(self, j: int | None) -> int:
+        """Applications of the Green operator in j corrections."""
+        with counted_green() as count:
+            self.seconds(j, 1)
+        return count.green
+
+    def prepare(self) -> float:
+        """Seconds to prepare a body."""
+        started = time.perf_counter()
+        self._make(1)
+        self._wait()
+        return time.perf_counter() - started
+
+    def seconds(self, j: int | None, batch: int, displacement: bool = False) -> float:
+        """Seconds a body from a batch that is prepared to the fields."""
+        # a copy: what a model derives from the stiffness is part of its work
+        made = replace(self._made(batch))
+        self._wait()
+        started = time.perf_counter()
+        with torch.inference_mode(), self._corrections(j):
+            prediction = self.model(made)
+            if displacement:
+                displacement_of(prediction.strain, made)
+        self._wait()
+        return (time.perf_counter() - started) / batch
+
+    def _make(self, batch: int) -> Bodies:
+        bodies = self.card.encoder.bodies([self.body] * batch, [self.load] * batch)
+        return bodies.to(self.device)
+
+    @contextmanager
+    def _corrections(self, j: int | None) -> Iterator[None]:
+        model = self.model
+        if j is None or not isinstance(model, IteratedPECO):
+            yield
+            return
+        before, model.corrections = model.corrections, j
+        try:
+            yield
+        finally:
+            model.corrections = before
+
+    def _wait(self) -> None:
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+
+def _array(field: Tensor, unit: Tensor) -> np.ndarray:
+    """First of a batch, in the units of the solver."""
+    return (field[0].double() * unit[0].double()).cpu().numpy()

@@ -1,0 +1,1 @@
+"""Predictions of a trained model, and how far they are from the solver."""

@@ -1,0 +1,183 @@
+"""Who is compared: trained runs, the low-resolution solution, the solver cut short."""
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ecosurrogate.evaluation.cases import Answer, Case, Cases, Contender
+from ecosurrogate.evaluation.trained_run import TrainedRun
+from fftmech.errors import InputError
+from fftmech.simulations.solve import solve
+
+
+class LowResolution(Contender):
+    """The solution at the lowest resolution, each voxel cut into equal ones.
+
+    Parameters
+    ----------
+    cases
+        What it will be asked.
+
+    Raises
+    ------
+    InputError
+        There is no lower resolution.
+    """
+
+    def __init__(self, cases: Cases) -> None:
+        if cases.low is None:
+            raise InputError(
+                f"baseline low-res: {cases.directory} has no resolution below "
+                f"{cases.res}; make a dataset with a lower --low-res, or leave it out"
+            )
+        self.res = cases.low
+        self.name, self.what = f"DNS {self.res}^3", "upsampled"
+
+    def describe(self) -> dict[str, Any]:
+        """Its resolution."""
+        return {"kind": "low-res", "resolution": self.res}
+
+    def answer(self, cases: Sequence[Case]) -> list[Answer]:
+        """Upsample what was solved."""
+        answers = []
+        for case in cases:
+            assert case.low is not None
+            strain, stress = (_upsample(f, case.body.grid.shape) for f in case.low)
+            answers.append(Answer(strain, stress))
+        return answers
+
+
+class StoppedSolver(Contender):
+    """Conjugate gradients stopped after some iterations, as the dataset was solved.
+
+    They apply the Green operator to the first residual and in each iteration.
+
+    Parameters
+    ----------
+    iterations
+        The most of them.
+    cases
+        What it will be asked.
+    device
+        "cpu" or "cuda".
+
+    Raises
+    ------
+    InputError
+        Less than one iteration.
+    """
+
+    def __init__(self, iterations: int, cases: Cases, device: str = "cpu") -> None:
+        if iterations < 1:
+            raise InputError(f"baseline cg:{iterations}: expected at least 1 iteration")
+        self.iterations, self.device = iterations, device
+        self.name = "CG"
+        self.what = f"{iterations} iteration{'s' * (iterations > 1)}"
+        self.method = cases.card.method
+
+    def describe(self) -> dict[str, Any]:
+        """How it is stopped, and its precision."""
+        return {
+            "kind": "cg",
+            "iterations": self.iterations,
+            "device": self.device,
+            "precision": self.method["precision"],
+        }
+
+    def answer(self, cases: Sequence[Case]) -> list[Answer]:
+        """Solve one after the other."""
+        return [self._answer(case) for case in cases]
+
+    def _answer(self, case: Case) -> Answer:
+        result = solve(
+            case.body,
+            case.load,
+            scheme=self.method["scheme"],
+            tolerance=self.method["tolerance"],
+            precision=self.method["precision"],
+            max_iterations=self.iterations,
+            device=self.device,
+            certificate=False,
+        )
+        times = result.times
+        return Answer(
+            result.strain.astype(float),
+            result.stress.astype(float),
+            times["solve"],
+            times["setup"] - times["compile"],
+            result.iterations + 1,
+        )
+
+
+def contenders(
+    runs: Sequence[str | PathLike],
+    baselines: Sequence[str] | None,
+    cases: Cases,
+    device: str = "cpu",
+) -> list[Contender]:
+    """Return all contenders, runs first.
+
+    Parameters
+    ----------
+    runs
+        Folders.
+    baselines
+        "low-res" or "cg:K"; None is "low-res" where there is a lower resolution.
+    cases, device
+        What they will be asked; "cpu" or "cuda".
+
+    Raises
+    ------
+    InputError
+        Any of them that is not there, cannot answer, or is named twice.
+    """
+    if baselines is None:
+        baselines = ["low-res"] if cases.low else []
+    found: list[Contender] = []
+    for folder, name in zip(runs, _names(runs), strict=True):
+        found.append(TrainedRun(folder, name, cases, device))
+    for text in baselines:
+        found.append(_baseline(text, cases, device))
+    known = [contender.label for contender in found]
+    for i, label in enumerate(known):
+        if label in known[:i]:
+            raise InputError(f"{label} is named twice; leave one out")
+    return found
+
+
+def _names(runs: Sequence[str | PathLike]) -> list[str]:
+    """Names of the folders; whole paths of those whose names are not different."""
+    places = [Path(folder).resolve() for folder in runs]
+    for i, place in enumerate(places):
+        if place in places[:i]:
+            raise InputError(f"run {runs[i]} is named twice; leave one out")
+    short = [place.name for place in places]
+    return [
+        name if short.count(name) == 1 else str(folder)
+        for name, folder in zip(short, runs, strict=True)
+    ]
+
+
+def _baseline(text: str, cases: Cases, device: str) -> Contender:
+    if text == "low-res":
+        return LowResolution(cases)
+    kind, _, number = text.partition(":")
+    try:
+        iterations = int(number)
+    except ValueError:
+        kind, iterations = "", 0
+    if kind != "cg":
+        raise InputError(
+            f"baseline {text!r}: expected low-res, or cg:K for K iterations of "
+            "conjugate gradients"
+        )
+    return StoppedSolver(iterations, cases, device)
+
+
+def _upsample(values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    for axis, n in zip((-3, -2, -1), shape, strict=True):
+        values = values.repeat(n // values.shape[axis], axis)
+    return values.astype(float)

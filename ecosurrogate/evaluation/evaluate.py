@@ -1,0 +1,290 @@
+"""Errors of several contenders on every sample of a split of a dataset.
+
+The reference is the solver's solution in the same scheme; strain, stress, energy and
+spectra are compared in the voxels that are no pore.
+"""
+
+from collections.abc import Callable, Sequence
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from ecosurrogate.evaluation.cases import Answer, Case, Cases, Contender
+from fftmech.discretization import discretization
+from fftmech.discretization.grid import Grid
+from fftmech.problems.certificate import energy_error
+from fftmech.results.metrics import (
+    QUANTILES,
+    divergence_norm,
+    histogram,
+    nrmse,
+    tail,
+    tensor_nrmse,
+)
+from fftmech.results.spectrum import power_spectrum
+from fftmech.tensors import COMPONENTS
+from fftmech.tensors.fields import energy_density
+
+EDGES = np.geomspace(1e-10, 1e2, 121)
+"""Bins of the local divergence."""
+
+FIELDS = ("strain", "stress")
+
+Progress = Callable[[int, int], None]
+"""Called with the cases that are done, and all."""
+
+_NORMALISATIONS = ("std", "range")
+_LEAST = float(np.finfo(np.float32).eps) ** 2
+"""Power of rounding, relative to the whole power."""
+
+
+def evaluate(
+    cases: Cases, contenders: Sequence[Contender], progress: Progress | None = None
+) -> dict[str, Any]:
+    """Return how well all contenders answer all cases; JSON-ready.
+
+    Numbers that do not exist are None. A statistic has mean, std (of the sample, None
+    of one value), min, median, max and count.
+
+    Returns
+    -------
+    dict
+        dataset, split, resolution, low_resolution, scheme, units, notes.
+        normalisation: that of `nrmse` in tables, "range" if any body has pores, else
+        "std" (`fftmech.results.metrics.nrmse`).
+        reference: divergence, iterations (statistics) and local_divergence.
+        local_divergence: edges, of the histograms of |div s| h / std(s), with s of the
+        reference below and h a voxel's edge; each has fraction, of all nodes.
+        contenders: a list; name, what, all that `Contender.describe` returned,
+        applications (of the Green operator, for one case), local_divergence, and
+        statistics of nrmse (by normalisation, field and component; "mean" of the
+        components, "all" for the tensor), divergence (relative, `divergence_norm`),
+        certificate, energy (the energy error that it is a claim of), spectrum (by
+        field: mean |log10 of the ratio of powers| past the Nyquist frequency of the
+        low resolution), tail (by quantile: relative error of that quantile of the
+        energy density), seconds, preparation; and samples: these numbers of each
+        case, with index and load.
+    """
+    found: list[list[dict[str, Any]]] = [[] for _ in contenders]
+    references: list[dict[str, Any]] = []
+    pores = False
+    chunk = max((contender.batch for contender in contenders), default=1)
+    for start in range(0, len(cases), chunk):
+        part = cases[start : start + chunk]
+        scores = [_Reference(case, cases) for case in part]
+        references += [
+            {"index": s.case.index, "load": s.case.name, **s.own()} for s in scores
+        ]
+        pores |= any(not score.solid.all() for score in scores)
+        for records, contender in zip(found, contenders, strict=True):
+            for score, answer in zip(scores, contender.answer(part), strict=True):
+                records.append(score.record(answer))
+        if progress:
+            progress(min(start + chunk, len(cases)), len(cases))
+    return {
+        "dataset": str(cases.directory),
+        "kind": cases.card.kind,
+        "split": cases.split,
+        "cases": len(cases),
+        "samples": len(cases.indices),
+        "resolution": cases.res,
+        "low_resolution": cases.low,
+        "scheme": cases.scheme,
+        "units": dict(cases.card.units),
+        "pores": pores,
+        "normalisation": "range" if pores else "std",
+        "local_divergence": {"edges": EDGES.tolist()},
+        "reference": _summary(references),
+        "contenders": [
+            {
+                "name": contender.name,
+                "what": contender.what,
+                **contender.describe(),
+                **_summary(records),
+            }
+            for contender, records in zip(contenders, found, strict=True)
+        ],
+        "notes": _notes(cases, contenders, found, pores),
+    }
+
+
+class _Reference:
+    """The solution of one case, and what answers are measured by."""
+
+    def __init__(self, case: Case, cases: Cases) -> None:
+        self.case, self.scheme = case, cases.scheme
+        self.grid: Grid = case.body.grid
+        self.solid = case.solid
+        # stored in single precision, which would round in a transform
+        strain, stress = case.strain.astype(float), case.stress.astype(float)
+        self.fields = {"strain": strain, "stress": stress}
+        self.fine = None
+        if cases.low:
+            nyquist = 0.5 / max(self.grid.h)
+            self.fine = nyquist * cases.low / cases.res, nyquist
+        self.power = {name: self._power(f) for name, f in self.fields.items()}
+        self.tail = tail(energy_density(strain, stress)[self.solid])
+        self.deviation = float(np.sqrt(stress.var(axis=(1, 2, 3)).sum()))
+
+    def own(self) -> dict[str, Any]:
+        """Of the reference itself."""
+        return {
+            "divergence": divergence_norm(
+                self.fields["stress"], self.grid, self.scheme
+            ).relative,
+            "iterations": self.case.iterations,
+            "local_divergence": self._local_divergence(self.fields["stress"]),
+        }
+
+    def record(self, answer: Answer) -> dict[str, Any]:
+        """Errors of an answer; those of one that is not finite are None."""
+        record: dict[str, Any] = {
+            "index": self.case.index,
+            "load": self.case.name,
+            "finite": True,
+            "seconds": answer.seconds,
+            "preparation": answer.preparation,
+            "applications": answer.applications,
+        }
+        if not (np.isfinite(answer.strain).all() and np.isfinite(answer.stress).all()):
+            return record | {"finite": False}
+        density = energy_density(answer.strain, answer.stress)[self.solid]
+        return record | {
+            "nrmse": {
+                kind: {name: self._nrmse(answer, name, kind) for name in FIELDS}
+                for kind in _NORMALISATIONS
+            },
+            "divergence": divergence_norm(
+                answer.stress, self.grid, self.scheme
+            ).relative,
+            "certificate": _number(answer.certificate),
+            "energy": self._energy(answer),
+            "spectrum": {name: self._spectrum(answer, name) for name in FIELDS}
+            if self.fine
+            else None,
+            "tail": {
+                f"{q:g}": _number(a / b - 1) if b > 0 else None
+                for q, a, b in zip(QUANTILES, tail(density), self.tail, strict=True)
+            },
+            "local_divergence": self._local_divergence(answer.stress),
+        }
+
+    def _nrmse(self, answer: Answer, name: str, kind: str) -> dict[str, Any]:
+        p, r = getattr(answer, name), self.fields[name]
+        errors = nrmse(p, r, kind, self.solid)
+        return {
+            **{c: _number(e) for c, e in zip(COMPONENTS, errors, strict=True)},
+            "mean": _number(errors.mean()),
+            "all": _number(tensor_nrmse(p, r, kind, self.solid)),
+        }
+
+    def _energy(self, answer: Answer) -> float | None:
+        if not self.solid.all():
+            return None
+        exact = (self.case.strain, self.case.stress)
+        return _number(
+            energy_error(self.case.body, (answer.strain, answer.stress), exact)
+        )
+
+    def _spectrum(self, answer: Answer, name: str) -> float | None:
+        """Mean |log10(P / P*)| over the shells past the low resolution's Nyquist."""
+        assert self.fine
+        wavenumber, reference = self.power[name]
+        low, high = (1 + 1e-9) * np.array(self.fine)
+        shells = (wavenumber > low) & (wavenumber <= high)
+        least = _LEAST * reference.sum()
+        if not shells.any() or not least > 0:
+            return None
+        power = self._power(getattr(answer, name))[1]
+        ratio = np.maximum(power, least)[shells] / np.maximum(reference, least)[shells]
+        return float(abs(np.log10(ratio)).mean())
+
+    def _power(self, field: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Wavenumbers, and the power of the whole tensor, zero in pores."""
+        spectrum = power_spectrum(np.where(self.solid, field, 0.0), self.grid)
+        return spectrum.wavenumber, spectrum.power.sum(axis=0)
+
+    def _local_divergence(self, stress: np.ndarray) -> list[float] | None:
+        if not self.deviation > 0:
+            return None
+        force = discretization(self.scheme).divergence(stress[None], self.grid)
+        local = np.sqrt((force**2).sum(axis=0)) * self.grid.h[0] / self.deviation
+        # what is smaller or larger than all bins belongs to the outermost
+        return histogram(local.clip(EDGES[0], EDGES[-1]), edges=EDGES)[1].tolist()
+
+
+def statistic(values: Sequence[float | None]) -> dict[str, Any] | None:
+    """Mean, std, min, median, max and count of the values that there are."""
+    known = np.array([value for value in values if value is not None])
+    if not known.size:
+        return None
+    return {
+        "mean": float(known.mean()),
+        "std": float(known.std(ddof=1)) if known.size > 1 else None,
+        "min": float(known.min()),
+        "median": float(np.median(known)),
+        "max": float(known.max()),
+        "count": int(known.size),
+    }
+
+
+def _summary(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Statistics of records, which are kept without their histograms."""
+    local = [r["local_divergence"] for r in records if r.get("local_divergence")]
+    samples = [
+        {key: value for key, value in record.items() if key != "local_divergence"}
+        for record in records
+    ]
+    whole = [s for s in samples if s.get("finite", True)]
+    summary = {
+        key: _statistics([sample[key] for sample in whole])
+        for key in (whole[0] if whole else ())
+        if key not in ("index", "load", "finite", "applications")
+    }
+    applications = [n for s in whole if (n := s.get("applications")) is not None]
+    return {
+        **summary,
+        "applications": max(applications, default=None),
+        "local_divergence": np.mean(local, axis=0).tolist() if local else None,
+        "samples": samples,
+    }
+
+
+def _statistics(values: Sequence[Any]) -> Any:
+    """Statistics of numbers, or of each entry of tables."""
+    tables = [value for value in values if isinstance(value, dict)]
+    if not tables:
+        return statistic(values)
+    return {key: _statistics([table[key] for table in tables]) for key in tables[0]}
+
+
+def _notes(
+    cases: Cases,
+    contenders: Sequence[Contender],
+    found: Sequence[Sequence[dict[str, Any]]],
+    pores: bool,
+) -> list[str]:
+    notes = []
+    for contender, records in zip(contenders, found, strict=True):
+        lost = sum(not record["finite"] for record in records)
+        if lost:
+            notes.append(
+                f"{contender.label}: fields that are not finite in {lost} of "
+                f"{len(records)} cases, which are left out"
+            )
+        trained_on = contender.describe().get("trained_on")
+        if trained_on and trained_on.get("sha256") != cases.sha256:
+            notes.append(
+                f"{contender.label}: trained on another dataset, which may hold some "
+                "of these bodies"
+            )
+        elif trained_on and cases.split == "train":
+            notes.append(f"{contender.label}: trained on these very samples")
+    if pores:
+        notes.append("bodies with pores: no certificate, and no energy error")
+    return notes
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if value is not None and isfinite(value) else None

@@ -1,0 +1,93 @@
+"""The folder of an evaluation: tables, numbers and pictures, each file whole."""
+
+import json
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecosurrogate.evaluation.table import markdown
+from fftmech.errors import InputError
+from fftmech.figures import matplotlib_module, save_figure
+from fftmech.io.atomic import whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NUMBERS = "evaluation.json"
+TABLES = "evaluation.md"
+
+
+def check_folder(folder: str | PathLike, force: bool) -> None:
+    """Refuse a folder that cannot be written to, before any work is done.
+
+    Raises
+    ------
+    InputError
+        A file, a folder that holds something else, or an evaluation without `force`;
+        Matplotlib is not installed.
+    """
+    matplotlib_module("figure")
+    place = Path(folder)
+    if place.exists() and not place.is_dir():
+        raise InputError(f"{folder} is a file: give the name of a folder")
+    if (place / NUMBERS).exists() and not force:
+        raise InputError(
+            f"{folder} holds an evaluation: choose another -o, or add --force"
+        )
+    # hidden files do not count: a kill may leave some
+    others = place.is_dir() and any(p.name[0] != "." for p in place.iterdir())
+    if others and not (place / NUMBERS).exists():
+        raise InputError(
+            f"{folder}: the folder is not empty and holds no evaluation (no "
+            f"{NUMBERS}); choose another -o"
+        )
+    above = place.absolute().parent
+    if not above.is_dir():
+        raise InputError(f"{folder}: no folder {above}; create it first")
+    try:
+        tempfile.TemporaryFile(dir=place if place.is_dir() else above).close()
+    except OSError as error:
+        raise InputError(
+            f"{folder}: it cannot be written to ({error.strerror}); choose another -o"
+        ) from error
+
+
+def write_folder(
+    folder: str | PathLike,
+    found: Mapping[str, Any],
+    pictures: Iterable[tuple[str, "Figure"]],
+) -> None:
+    """Write an evaluation; a new folder appears with all its files, or not at all.
+
+    Parameters
+    ----------
+    folder
+        That `check_folder` has let pass.
+    found
+        What `ecosurrogate.evaluation.evaluate` returned.
+    pictures
+        By name.
+    """
+    # all of them first: what cannot be drawn leaves no folder behind
+    drawn = list(pictures)
+    text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False)
+    place = Path(folder)
+    new = not place.exists()
+    place.mkdir(exist_ok=True)
+    try:
+        # the numbers first: with them the folder may be replaced
+        for name, content in ((NUMBERS, text + "\n"), (TABLES, markdown(found))):
+            with whole_file(place / name) as path:
+                path.write_text(content, encoding="utf-8")
+        for name, figure in drawn:
+            save_figure(figure, place / name)
+    except BaseException:
+        if new:
+            for name in (NUMBERS, TABLES, *(name for name, _ in drawn)):
+                (place / name).unlink(missing_ok=True)
+            with suppress(OSError):
+                place.rmdir()
+        raise

@@ -1,0 +1,285 @@
+"""Predict the fields of bodies, and say how wrong they are."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ecosurrogate.data.bodies import Bodies
+from ecosurrogate.mechanics.fields import apply, energy
+from ecosurrogate.models.eco import Prediction
+from ecosurrogate.training.checkpoint import RunCard
+from ecosurrogate.training.config import ADMISSIBLE, SEE_LOAD
+from ecosurrogate.training.devices import choose
+from fftmech.arrays.memory import check_bytes, size_text
+from fftmech.datasets.loading import Loading
+from fftmech.errors import InputError
+from fftmech.loads.load import Load
+from fftmech.microstructure.base import Microstructure
+from fftmech.problems.certificate import Certificate
+from fftmech.results.result import Result
+from fftmech.simulations.mechanisms import check_load
+
+BYTES = 4 * (6 * 36 + 12 * 32)
+"""Memory by voxel, roughly: stiffness, compliance and their copies, hidden channels."""
+
+NO_CERTIFICATE = "the fields of this model are not admissible"
+PORES = "the body has pores, where it needs a stress that vanishes"
+
+
+def predict(
+    model: nn.Module,
+    card: RunCard,
+    body: Microstructure,
+    load: Load,
+    device: str = "cpu",
+) -> Result:
+    """Predict strain, stress and displacement, as `fftmech.solve` returns them.
+
+    Parameters
+    ----------
+    model, card
+        What `ecosurrogate.training.checkpoint.load_model` returned.
+    body, load
+        The body, with cubic voxels and stiffness in any unit, and its load.
+    device
+        "cpu" or "cuda".
+
+    Returns
+    -------
+    Result
+        With `status` "predicted"; `residuals` are the relative energy errors of the
+        first guess and after each correction, where they are known, and `certificate`
+        is that of the fields as they are, computed in double precision. The
+        displacement is that of the strain, of the part that is compatible.
+
+    Raises
+    ------
+    InputError
+        A body or a load that the model cannot take, too little memory.
+    """
+    return predict_many(model, card, [body], [load], device)[0]
+
+
+def predict_many(
+    model: nn.Module,
+    card: RunCard,
+    bodies: Sequence[Microstructure],
+    loads: Sequence[Load],
+    device: str = "cpu",
+) -> list[Result]:
+    """Predict bodies of one shape in one pass of the network.
+
+    Parameters
+    ----------
+    model, card, device
+        As in `predict`.
+    bodies, loads
+        As many of each, as in `predict`.
+
+    Returns
+    -------
+    list
+        Equal to single predictions but for rounding in single precision; times are
+        those of the pass, shared equally.
+
+    Raises
+    ------
+    InputError
+        As `predict`, for any of them; shapes that differ.
+    """
+    place = choose(device)
+    started = time.perf_counter()
+    for body, load in zip(bodies, loads, strict=True):
+        _check(body, load)
+    voxels = len(bodies) * bodies[0].grid.voxels
+    check_bytes(voxels * BYTES, _what(bodies))
+    made = card.encoder.bodies(bodies, loads).to(place)
+    model = model.to(place)
+    ready = time.perf_counter()
+    with torch.inference_mode():
+        prediction = model(made)
+        u = displacement_of(prediction.strain, made)
+    if device == "cuda":
+        torch.cuda.synchronize()
+    ended = time.perf_counter()
+    times = {
+        "setup": (ready - started) / len(bodies),
+        "compile": 0.0,
+        "solve": (ended - ready) / len(bodies),
+    }
+    return [
+        _result(card, body, load, made, prediction, u, i, {**times})
+        for i, (body, load) in enumerate(zip(bodies, loads, strict=True))
+    ]
+
+
+def _check(body: Microstructure, load: Load) -> None:
+    """Refuse what models do not see."""
+    body.check().check_linear("a surrogate")
+    check_load(body, load)
+    if body.eigenstrain is not None and body.eigenstrain[body.phases].any():
+        raise InputError(
+            "the body has eigenstrain, which models do not see; use fftmech solve"
+        )
+
+
+def _what(bodies: Sequence[Microstructure]) -> str:
+    size = size_text(bodies[0].grid.shape)
+    if len(bodies) == 1:
+        return f"a prediction on {size} voxels"
+    return f"{len(bodies)} predictions on {size} voxels each"
+
+
+def _result(
+    card: RunCard,
+    body: Microstructure,
+    load: Load,
+    made: Bodies,
+    prediction: Prediction,
+    u: Tensor,
+    i: int,
+    times: dict[str, float],
+) -> Result:
+    """Fields of body i of a batch in its own units, and their certificates."""
+    strain_unit, stress_unit = float(made.strain_unit[i]), float(made.stress_unit[i])
+    strain = _numpy(prediction.strain[i]) * strain_unit
+    stress = _numpy(prediction.stress[i]) * stress_unit
+    density = np.einsum("cxyz,cxyz->xyz", strain, stress) / 2
+    if card.config.model not in ADMISSIBLE:
+        certified = [Certificate(None, None, None, None, NO_CERTIFICATE)]
+    elif not bool(made.without_pores[i]):
+        certified = [Certificate(None, None, None, None, PORES)]
+    else:
+        pairs = [*prediction.path, (prediction.strain, prediction.stress)]
+        certified = certificates(made, pairs, i)
+    return Result(
+        microstructure=body,
+        load=load,
+        scheme=card.encoder.scheme,
+        solver=card.config.model,
+        tolerance=0.0,
+        displacement=_numpy(u[i]) * strain_unit * body.grid.h[0],
+        strain=strain,
+        stress=stress,
+        energy_density=density,
+        mean_strain=strain.mean(axis=(1, 2, 3), dtype=float),
+        mean_stress=stress.mean(axis=(1, 2, 3), dtype=float),
+        energy=float(density.mean(dtype=float)),
+        status="predicted",
+        advice="",
+        iterations=len(prediction.path),
+        residuals=[c.relative for c in certified if c.relative is not None],
+        times=times,
+        certificate=certified[-1].as_dict(),
+        precision="single",
+    )
+
+
+def choose_load(card: RunCard, asked: Load | None) -> Load:
+    """Return the load to predict: the one asked for, else that of the training set.
+
+    Raises
+    ------
+    InputError
+        None asked for where the training set has several; another one than that of the
+        training set, of a model that does not see the load.
+    """
+    known = Loading.from_dict(card.dataset["loads"])
+    if asked is None:
+        if known.load is None:
+            raise InputError(
+                f"the model was trained on loads {known.mode!r}: name one (--strain, "
+                "--stress or --uniaxial)"
+            )
+        return known.load
+    if card.config.model not in SEE_LOAD and not _proportional(asked, known.load):
+        raise InputError(
+            f"model {card.config.model} does not see the load and has learned another "
+            f"one, {known.as_dict()}; leave the load out"
+        )
+    return asked
+
+
+def trained_load(card: RunCard) -> Load | None:
+    """The load of the training set; None where it has several."""
+    return Loading.from_dict(card.dataset["loads"]).load
+
+
+def _proportional(a: Load, b: Load | None) -> bool:
+    """Whether one load is a positive multiple of the other."""
+    if b is None or (a.free != b.free).any():
+        return False
+    x, y = (np.concatenate([load.mean_strain, load.mean_stress]) for load in (a, b))
+    size = np.linalg.norm(x) * np.linalg.norm(y)
+    return bool(size > 0 and x @ y > (1 - 1e-9) * size)
+
+
+def certificates(
+    made: Bodies, pairs: Sequence[tuple[Tensor, Tensor]], body: int
+) -> list[Certificate]:
+    """Certificates of one body of a batch, in double precision.
+
+    As `fftmech.problems.certificate.certify`, in the dataset's units. What rounding
+    leaves of the divergence and of the incompatibility is not looked at: its part in
+    the energy error is of the order of single precision.
+
+    Parameters
+    ----------
+    made
+        The batch.
+    pairs
+        Strains and stresses of the batch in its units, (B, 6, X, Y, Z) each.
+    body
+        Which one, without pores.
+    """
+    C = made.stiffness[body : body + 1].double()
+    S = _compliance(made, body)
+    unit = float(made.strain_unit[body] * made.stress_unit[body])
+    free = made.load.free[body]
+    found = []
+    for strain, stress in pairs:
+        e, s = (part[body : body + 1].double() for part in (strain, stress))
+        C_e = apply(C, e)
+        gap = s - C_e
+        w = float(energy(e, C_e)) / 2 * unit
+        half = float(energy(gap, apply(S, gap))) / 2 * unit
+        # s = C e + gap
+        w_star = w + float(energy(gap, e)) * unit + half
+        work = (s.mean(dim=(0, 2, 3, 4)) * e.mean(dim=(0, 2, 3, 4))) * unit
+        found.append(
+            Certificate(
+                half,
+                float(np.sqrt(half / (w + w_star))),
+                w - float(work[free].sum()),
+                float(work[~free].sum()) - w_star,
+            )
+        )
+    return found
+
+
+def _compliance(made: Bodies, body: int) -> Tensor:
+    """Inverse of the stiffness at each voxel, double precision, (1, 6, 6, X, Y, Z)."""
+    phase = made.phase[body]
+    # the rows of a body follow each other; those of others may be pores
+    first, last = (int(row) for row in phase.aminmax())
+    C = made.tables[0, ..., first : last + 1].double()
+    S = torch.linalg.inv(C.permute(2, 0, 1)).permute(1, 2, 0).flatten(0, 1)
+    values = S.index_select(1, phase.flatten() - first)
+    return values.reshape(1, 6, 6, *phase.shape)
+
+
+def displacement_of(strain: Tensor, made: Bodies) -> Tensor:
+    """Fluctuation u = M D* C0 e, whose strain is the compatible part of e, (B, 3, ...).
+
+    `strain` is (B, 6, X, Y, Z), in the units of its bodies.
+    """
+    operators = made.operators
+    force = operators.strain_adjoint(operators.stiffness(strain))
+    return operators.green(force)[:, :3]
+
+
+def _numpy(field: Tensor) -> np.ndarray:
+    return field.cpu().numpy()

@@ -1,0 +1,165 @@
+"""A trained run among those who are compared."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ecosurrogate.evaluation.cases import Answer, Case, Cases, Contender
+from ecosurrogate.evaluation.predict import BYTES, choose_load
+from ecosurrogate.mechanics.work import counted_green
+from ecosurrogate.training.checkpoint import RunCard, digest_of_weights, load_model
+from ecosurrogate.training.config import ADMISSIBLE, SEE_LOAD
+from ecosurrogate.training.devices import choose
+from ecosurrogate.training.losses import hypercircle
+from fftmech.arrays.memory import check_bytes, size_text
+from fftmech.errors import InputError
+
+
+class TrainedRun(Contender):
+    """The trained model of a run.
+
+    Parameters
+    ----------
+    folder, name
+        Of the run.
+    cases
+        What it will be asked.
+    device
+        "cpu" or "cuda".
+
+    Raises
+    ------
+    InputError
+        No run there, a damaged one, or one that cannot answer these cases: another
+        scheme, a load that it has not learned and does not see.
+    """
+
+    def __init__(
+        self, folder: str | PathLike, name: str, cases: Cases, device: str = "cpu"
+    ) -> None:
+        self.device = choose(device)
+        self.folder, self.name = folder, name
+        self.model, self.card = load_model(folder)
+        model, backbone = self.card.config.model, self.card.config.backbone
+        self.what = model if model == backbone else f"{model}, {backbone}"
+        _check(folder, self.card, cases)
+        self.model = self.model.to(self.device)
+        self.batch = _affordable(self.card.config.batch, cases.res)
+        self._applications: int | None = None
+
+    @property
+    def parameters(self) -> int:
+        """Number of learned numbers."""
+        return sum(p.numel() for p in self.model.parameters())
+
+    def describe(self) -> dict[str, Any]:
+        """What the run is."""
+        config = self.card.config
+        return {
+            "kind": "run",
+            "run": str(self.folder),
+            "weights": digest_of_weights(self.folder),
+            "model": config.model,
+            "backbone": config.backbone,
+            "preset": config.preset,
+            "parameters": self.parameters,
+            "device": self.device.type,
+            "batch": self.batch,
+            "admissible": config.model in ADMISSIBLE,
+            "trained_on": dict(self.card.dataset),
+        }
+
+    def answer(self, cases: Sequence[Case]) -> list[Answer]:
+        """Predict, `batch` cases at once."""
+        answers = []
+        for start in range(0, len(cases), self.batch):
+            answers += self._answer(cases[start : start + self.batch])
+        return answers
+
+    def _answer(self, cases: Sequence[Case]) -> list[Answer]:
+        started = time.perf_counter()
+        made = self.card.encoder.bodies(
+            [case.body for case in cases], [case.load for case in cases]
+        ).to(self.device)
+        preparation = (time.perf_counter() - started) / len(cases)
+        with torch.inference_mode():
+            if self._applications is None:
+                # the first time, which also takes what is slow only once; on a copy, so
+                # that what the model derives from the stiffness is in its time below
+                with counted_green() as count:
+                    self.model(replace(made))
+                self._applications = count.green
+            self._wait()
+            started = time.perf_counter()
+            strain, stress = self.model(made)[:2]
+            self._wait()
+            seconds = (time.perf_counter() - started) / len(cases)
+            certificates: list[float | None] = [None] * len(cases)
+            if self.card.config.model in ADMISSIBLE and bool(made.solid.all()):
+                C = made.stiffness
+                gap = hypercircle(C, made.compliance, strain, stress)
+                certificates = gap.sqrt().tolist()
+        return [
+            Answer(
+                _field(strain[i], made.strain_unit[i]),
+                _field(stress[i], made.stress_unit[i]),
+                seconds,
+                preparation,
+                self._applications,
+                certificates[i],
+            )
+            for i in range(len(cases))
+        ]
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+
+def _check(folder: str | PathLike, card: RunCard, cases: Cases) -> None:
+    """Refuse a run that cannot answer these cases."""
+    if card.encoder.scheme != cases.scheme:
+        raise InputError(
+            f"{folder} was trained with scheme {card.encoder.scheme}, "
+            f"{cases.directory} was solved with {cases.scheme}; take a dataset made "
+            f"with --scheme {card.encoder.scheme}"
+        )
+    if card.config.model in SEE_LOAD:
+        return
+    learned = card.dataset.get("loads")
+    # those of the first sample: all others have loads of the same kind
+    for load in cases.card.loading.cases(cases.card.seed, 0).values():
+        try:
+            choose_load(card, load)
+        except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"{folder}: model {card.config.model} does not see the load and has "
+                f"learned {learned}, {cases.directory} has "
+                f"{cases.card.loading.as_dict()}; take a dataset with that load"
+            ) from error
+
+
+def _affordable(batch: int, res: int) -> int:
+    """Halve a batch until it fits the memory."""
+    while True:
+        try:
+            check_bytes(
+                batch * res**3 * BYTES, f"predictions on {size_text((res,) * 3)} voxels"
+            )
+        except InputError:
+            if batch == 1:
+                raise
+            batch //= 2
+        else:
+            return batch
+
+
+def _field(values: Tensor, unit: Tensor) -> np.ndarray:
+    # in double precision, or the unit's rounding would break equilibrium a little
+    return values.double().cpu().numpy() * float(unit)

@@ -1,0 +1,1 @@
+"""Models that predict stress and strain: blocks, energies, descent."""

@@ -1,0 +1,268 @@
+"""A run's folder: what its model is, and the weights.
+
+    config.json             configuration, scheme, normalisation, dataset, versions
+    weights.safetensors     averaged weights: the model to use
+    state.safetensors       what training needs to go on (`ecosurrogate.training.state`)
+
+Files are read as data that may be hostile: JSON and safetensors only, sizes checked
+before memory is taken.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from hashlib import file_digest
+from math import isfinite
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from ecosurrogate.data.encoder import Encoder
+from ecosurrogate.data.normalization import Normalization
+from ecosurrogate.data.representation import channel_count
+from ecosurrogate.mechanics.operators import Operators
+from ecosurrogate.models.eco import MODELS
+from ecosurrogate.networks import make_network
+from ecosurrogate.training.config import Config
+from ecosurrogate.training.tensor_file import read_tensors, short
+from fftmech.discretization.grid import Grid
+from fftmech.errors import InputError
+from fftmech.io.atomic import whole_file
+from fftmech.version import __version__
+
+FORMAT_VERSION = 1
+CARD = "config.json"
+WEIGHTS = "weights.safetensors"
+STATE = "state.safetensors"
+
+DATASET = ("kind", "sha256", "loads", "res", "labels", "train", "val")
+"""What is said of the training set: kind, sha256 of its card, loads, resolutions of
+bodies and of labels, and numbers of examples."""
+
+LARGEST_CARD = 2**18
+"""Bytes of config.json; it has some thousands."""
+
+
+@dataclass(frozen=True)
+class RunCard:
+    """What a run is, beside its weights.
+
+    Parameters
+    ----------
+    config
+        What it follows.
+    encoder
+        Scheme, normalisation and reference medium.
+    dataset
+        Of the training set: `DATASET`, what `ecosurrogate.training.run` says of it.
+    units
+        Of the dataset, as text.
+    versions
+        Of the packages that began the run.
+
+    Raises
+    ------
+    InputError
+        Parts that do not fit together.
+    """
+
+    config: Config
+    encoder: Encoder
+    dataset: Mapping[str, Any]
+    units: Mapping[str, str]
+    versions: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        if missing := sorted({*DATASET} - {*self.dataset}):
+            raise InputError(f"nothing said of the dataset's {', '.join(missing)}")
+        encoder = self.encoder
+        channels = channel_count(self.config.representation)
+        if encoder.normalization.channels != channels:
+            raise InputError(
+                f"normalisation of {encoder.normalization.channels} channels for "
+                f"{self.config.representation}: expected {channels}"
+            )
+        if not isfinite(encoder.ratio):
+            raise InputError(f"ratio {encoder.ratio}: expected a finite number")
+        Operators(encoder.scheme, Grid((1, 1, 1)), encoder.ratio, 1.0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON, which `from_dict` takes."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "config": self.config.as_dict(),
+            "scheme": self.encoder.scheme,
+            "ratio": self.encoder.ratio,
+            "normalization": self.encoder.normalization.as_dict(),
+            "dataset": dict(self.dataset),
+            "units": dict(self.units),
+            "versions": dict(self.versions),
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "RunCard":
+        """Of what `as_dict` returned.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError, AttributeError, OverflowError
+            Of anything else.
+        """
+        config = Config.from_dict(document["config"])
+        return cls(
+            config,
+            Encoder(
+                document["scheme"],
+                config.representation,
+                float(document["ratio"]),
+                Normalization.from_dict(document["normalization"]),
+            ),
+            dict(document["dataset"]),
+            dict(document["units"]),
+            dict(document["versions"]),
+        )
+
+
+def read_run(run: str | PathLike) -> RunCard:
+    """Read what a run is.
+
+    Raises
+    ------
+    InputError
+        No run there, or a card that is damaged or newer than this program.
+    """
+    path = Path(run) / CARD
+    if not path.is_file():
+        raise InputError(f"{run}: no run there (no {CARD}); check the name")
+    if path.stat().st_size > LARGEST_CARD:
+        raise InputError(f"{path}: more than {LARGEST_CARD} bytes; restore the file")
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        version = document["format_version"]
+        if version > FORMAT_VERSION:
+            raise InputError(
+                f"format version {version} is newer than this program's "
+                f"{FORMAT_VERSION}; pip install --upgrade fftmech"
+            )
+        return RunCard.from_dict(document)
+    except InputError as error:
+        raise InputError(f"{path}: {short(error, 300)}") from error
+    except (
+        *(KeyError, TypeError, ValueError, AttributeError),
+        *(OverflowError, RecursionError),
+    ) as error:
+        raise InputError(
+            f"{path}: damaged ({type(error).__name__}: {short(error)}); restore the "
+            "file"
+        ) from error
+
+
+def write_run(run: str | PathLike, card: RunCard) -> None:
+    """Write what a run is; the file appears whole or not at all."""
+    text = json.dumps(card.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+    with whole_file(Path(run) / CARD) as path:
+        path.write_text(text + "\n", encoding="utf-8")
+
+
+def make_model(config: Config) -> nn.Module:
+    """Return a model with fresh weights.
+
+    Raises
+    ------
+    InputError
+        Options or sizes that it cannot have.
+    """
+    backbone = partial(_network, config)
+    try:
+        return MODELS[config.model](
+            backbone, channel_count(config.representation), **config.options
+        )
+    except InputError:
+        raise
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise InputError(
+            f"{config.model} with options {short(dict(config.options))}, network "
+            f"{config.backbone} with {short(dict(config.network))}: {short(error)}"
+        ) from error
+
+
+def load_model(run: str | PathLike) -> tuple[nn.Module, RunCard]:
+    """Return the trained model of a run, ready to predict, and what it is.
+
+    Raises
+    ------
+    InputError
+        No run there, or files that are damaged or do not belong together.
+    """
+    card = read_run(run)
+    # sizes alone: a hostile configuration must not take memory
+    with torch.device("meta"), _Uninitialized():
+        expected = make_model(card.config).state_dict()
+    weights, _ = read_tensors(Path(run) / WEIGHTS, expected)
+    with torch.random.fork_rng(devices=[]):
+        model = make_model(card.config)
+    model.load_state_dict(weights)
+    return model.eval(), card
+
+
+def digest_of_weights(run: str | PathLike) -> str:
+    """SHA-256 of the weights, by which an evaluation knows whose errors it has."""
+    with open(Path(run) / WEIGHTS, "rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a run depends on."""
+    from importlib.metadata import version
+
+    names = ("numpy", "torch", "safetensors")
+    return {"fftmech": __version__, **{name: version(name) for name in names}}
+
+
+@contextmanager
+def locked(run: str | PathLike) -> Iterator[None]:
+    """Be the only process that trains in this folder; the lock goes with the process.
+
+    Raises
+    ------
+    InputError
+        Another process has the lock.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(Path(run) / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(
+            f"{run}: another process trains in this folder; wait for it, or choose "
+            "another -o"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class _Uninitialized(TorchFunctionMode):
+    """Leaves weights as they are: random numbers of no size take a second to import."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
+def _network(config: Config, in_channels: int, out_channels: int) -> Any:
+    return make_network(
+        config.backbone, in_channels, out_channels, config.preset, **config.network
+    )

@@ -1,0 +1,256 @@
+"""What a training run follows: a frozen record, checked, JSON-ready."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from ecosurrogate.data.representation import channel_count
+from fftmech.errors import InputError
+
+Settings = Mapping[str, Any]
+"""Fields of a `Config` that were given; those of tables may be given in part."""
+
+MODELS = ("unet", "w-eco", "s-eco", "p-eco", "p-eco-stepped", "p-eco-iterated")
+"""Models by name, those of `ecosurrogate.models.eco`, which needs torch."""
+
+ADMISSIBLE = MODELS[2:]
+"""Models whose strain is compatible and whose stress is equilibrated."""
+
+SEE_LOAD = MODELS[4:]
+"""Models that are shown the load; the others learn one."""
+
+BACKBONES = ("unet", "ddpm-unet", "fno", "tfno")
+"""Networks by name, those of `ecosurrogate.networks`, which needs torch."""
+
+SIZES = ("smoke", "small", "paper")
+"""Presets."""
+
+PRECISIONS = ("fp32", "bf16", "fp16")
+
+_TABLES = ("options", "network", "loss")
+_LEAST = {
+    **{"steps": 1, "batch": 1, "warmup_steps": 0, "seed": 0},
+    **{"validate_every": 1, "save_every": 1, "res": 1, "count": 1},
+}
+_MOST_ENTRIES = 32
+_MOST = 4096
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that a run follows but its data; JSON-ready by `as_dict`.
+
+    Parameters
+    ----------
+    model, options
+        One of `MODELS`; its options: stress_functions and gains (s-eco), corrections
+        (p-eco-iterated).
+    backbone, preset, network
+        Network (`ecosurrogate.networks.NETWORKS`), its sizes by name, and what differs
+        from them.
+    representation
+        What the network sees of a body
+        (`ecosurrogate.data.representation.REPRESENTATIONS`).
+    loss, gamma
+        Weights by term (`ecosurrogate.training.objective.TERMS`); emphasis of what is
+        off the diagonal in eqs. 17 and 18.
+    steps, batch
+        Steps of the optimizer, and samples in each.
+    lr, warmup_steps, weight_decay, betas, clip
+        AdamW: peak of the learning rate, after a linear warm-up and before a cosine to
+        a fiftieth of it; decay; momenta; largest norm of a gradient.
+    ema
+        Decay of the averaged weights, which are the ones to use.
+    seed
+        Of the initial weights, the order of samples, symmetries and dropout.
+    augment
+        Whether a sample is seen under symmetries of the cube.
+    precision
+        Of the network: "fp32", "bf16" or "fp16". Blocks compute in fp32 at least.
+    res, count
+        Resolution of the bodies, and number of training samples: the highest and all
+        if None.
+    validate_every, save_every
+        Steps between validations and between checkpoints.
+
+    Raises
+    ------
+    InputError
+        Values that no run can have.
+    """
+
+    model: str
+    options: Mapping[str, Any]
+    backbone: str
+    preset: str
+    network: Mapping[str, Any]
+    representation: str
+    loss: Mapping[str, float]
+    steps: int
+    batch: int
+    lr: float
+    warmup_steps: int
+    validate_every: int
+    save_every: int
+    gamma: float = 1.7297
+    weight_decay: float = 0.0165
+    betas: tuple[float, float] = (0.9, 0.999)
+    clip: float = 1.0
+    ema: float = 0.999
+    seed: int = 0
+    augment: bool = True
+    precision: str = "fp32"
+    res: int | None = None
+    count: int | None = None
+
+    def __post_init__(self) -> None:
+        one_of("model", self.model, MODELS)
+        one_of("preset", self.preset, SIZES)
+        one_of("precision", self.precision, PRECISIONS)
+        for name in ("backbone", "representation"):
+            if not isinstance(getattr(self, name), str):
+                raise InputError(f"{name} {getattr(self, name)!r}: expected a name")
+        channel_count(self.representation)
+        if not isinstance(self.augment, bool):
+            raise InputError(f"augment {self.augment!r}: expected true or false")
+        for name in _TABLES:
+            if not isinstance(getattr(self, name), Mapping):
+                raise InputError(f"{name} {getattr(self, name)!r}: expected a table")
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is None and name in ("res", "count"):
+                continue
+            if not least <= _number(value) < 2**53 or not _is(int, value):
+                raise InputError(
+                    f"{name} {value!r}: expected a whole number of at least {least}"
+                )
+        for name in ("lr", "gamma", "clip"):
+            if not _number(getattr(self, name)) > 0:
+                raise InputError(
+                    f"{name} {getattr(self, name)!r}: expected a positive number"
+                )
+        if not _number(self.weight_decay) >= 0:
+            raise InputError(f"weight_decay {self.weight_decay!r}: expected at least 0")
+        pair = self.betas if isinstance(self.betas, list | tuple) else ()
+        if len(pair) != 2 or not all(0 <= _number(beta) < 1 for beta in pair):
+            raise InputError(f"betas {self.betas!r}: expected two numbers below 1")
+        object.__setattr__(self, "betas", tuple(pair))
+        if not 0 <= _number(self.ema) < 1:
+            raise InputError(f"ema {self.ema!r}: expected a number from 0 to below 1")
+        for name, weight in self.loss.items():
+            if not _number(weight) >= 0:
+                raise InputError(f"loss.{name} {weight!r}: expected at least 0")
+        if not any(self.loss.values()):
+            raise InputError("loss: every weight is 0; give a term a weight")
+        _check_sizes("network", self.network)
+        _check_sizes("options", self.options)
+
+    @property
+    def terms(self) -> dict[str, float]:
+        """Terms of the loss that count, and their weights."""
+        return {name: weight for name, weight in self.loss.items() if weight}
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON, which `from_dict` takes."""
+        return {**asdict(self), "betas": list(self.betas)}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "Config":
+        """Of what `as_dict` returned.
+
+        Raises
+        ------
+        InputError
+            A field that is missing, unknown or of a wrong value.
+        """
+        check_names(document)
+        try:
+            return cls(**document)
+        except TypeError as error:
+            if not (missing := {f.name for f in fields(cls)} - set(document)):
+                raise InputError(f"configuration: {error}") from error
+            raise InputError(f"configuration without {min(missing)}") from error
+
+    def check_settings(self, settings: Settings) -> None:
+        """Refuse settings that would change this.
+
+        Raises
+        ------
+        InputError
+            Naming what differs.
+        """
+        check_names(settings)
+        mine = _flat(self.as_dict())
+        asked = _flat(merged(self.as_dict(), settings))
+        changed = [
+            f"{name}: {mine.get(name)} there, {value} asked"
+            for name, value in asked.items()
+            if mine.get(name) != value
+        ]
+        if changed:
+            raise InputError(
+                f"the run was begun with another configuration ({'; '.join(changed)}); "
+                "give the same, leave these out, or choose another -o"
+            )
+
+
+def check_names(settings: Settings) -> None:
+    """Refuse settings that are no fields of a `Config` (InputError)."""
+    known = [f.name for f in fields(Config)]
+    for name in settings:
+        if name not in known:
+            raise InputError(f"setting {name!r}: expected one of {', '.join(known)}")
+
+
+def merged(under: Settings, over: Settings) -> dict[str, Any]:
+    """Both, with `over` first; tables are joined entry by entry."""
+    both = {**under, **over}
+    for name in _TABLES:
+        tables = [part[name] for part in (under, over) if name in part]
+        if len(tables) == 2 and all(isinstance(table, Mapping) for table in tables):
+            both[name] = {**tables[0], **tables[1]}
+    return both
+
+
+def _flat(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries of tables by dotted names; lists for tuples."""
+    flat: dict[str, Any] = {}
+    for name, value in document.items():
+        if name in _TABLES and isinstance(value, Mapping):
+            flat |= {f"{name}.{key}": _plain(entry) for key, entry in value.items()}
+        else:
+            flat[name] = _plain(value)
+    return flat
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def one_of(name: str, value: Any, choices: Any) -> None:
+    """Refuse a value that is not among the choices (InputError)."""
+    if not isinstance(value, str) or value not in choices:
+        raise InputError(f"{name} {value!r}: expected one of {', '.join(choices)}")
+
+
+def _is(kind: Any, value: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> float:
+    """A finite number; NaN, which fails every comparison, of anything else."""
+    # a whole number may be too large for a float
+    sound = _is(int | float, value) and abs(value) < 1e300
+    return float(value) if sound else float("nan")
+
+
+def _check_sizes(name: str, table: Mapping[str, Any]) -> None:
+    """Refuse what would make a network without end."""
+    for key, value in table.items():
+        entries = value if isinstance(value, list | tuple) else [value]
+        large = [n for n in entries if _is(int | float, n) and not abs(n) <= _MOST]
+        if large or len(entries) > _MOST_ENTRIES:
+            raise InputError(
+                f"{name}.{key} {str(value)[:60]}: expected numbers up to {_MOST}, at "
+                f"most {_MOST_ENTRIES} of them"
+            )

@@ -1,0 +1,196 @@
+"""The loss of a run: terms by name, weighted.
+
+`strain` and `stress` are the labels of eqs. 17 and 18 of Oommen et al. 2025,
+`masked-labels` those of eqs. 15 and 16; `constitutive` is the last term of eq. 17,
+`constitutive-squared` that of eq. 15, `divergence` that of eqs. 16 and 18;
+`hypercircle` and `energy` need no labels. All fields are in the units of `Bodies`.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ecosurrogate.data.examples import Batch
+from ecosurrogate.mechanics.fields import apply
+from ecosurrogate.models.descent import Descent
+from ecosurrogate.models.eco import Prediction
+from ecosurrogate.models.energies import ENERGIES
+from ecosurrogate.training import losses
+from ecosurrogate.training.config import ADMISSIBLE, Config
+from fftmech.errors import InputError
+
+Term = Callable[[Prediction, Batch, float], Tensor]
+"""A loss of a prediction; the number is gamma of eqs. 17 and 18."""
+
+ITERATED = "p-eco-iterated"
+
+CONTINUED = 8
+"""Iterations after a prediction whose energy is taken for the least one."""
+
+NEED_LABELS = ("strain", "stress", "masked-labels")
+
+
+class Objective:
+    """Weighted sum of the terms of a configuration.
+
+    Parameters
+    ----------
+    config
+        Its `loss`, `gamma` and `model`.
+    pores, labels
+        Whether the data have bodies with pores, and labels for all.
+
+    Raises
+    ------
+    InputError
+        No such term, or one that this model or these data cannot have.
+    """
+
+    def __init__(self, config: Config, pores: bool, labels: bool) -> None:
+        self.terms, self.gamma = config.terms, config.gamma
+        self.admissible = config.model in ADMISSIBLE
+        for name in self.terms:
+            if name not in TERMS:
+                raise InputError(f"loss.{name}: expected one of {', '.join(TERMS)}")
+            if name in NEED_LABELS and not labels:
+                raise InputError(
+                    f"loss.{name} needs labels, and the dataset has samples without "
+                    "strain and stress; solve them, or take a p-eco model with "
+                    "loss.hypercircle"
+                )
+        if pores and config.options.get("energy") == "stress":
+            raise InputError(
+                "options.energy=stress: bodies with pores have no complementary "
+                "energy; take options.energy=strain"
+            )
+        if "energy" in self.terms and config.model != ITERATED:
+            raise InputError(
+                f"loss.energy is that of a descent, which {config.model} is not; take "
+                f"{ITERATED}"
+            )
+        if "hypercircle" not in self.terms:
+            return
+        if config.model not in ADMISSIBLE:
+            raise InputError(
+                f"loss.hypercircle says nothing of {config.model}, whose fields are "
+                f"not admissible; take {', '.join(ADMISSIBLE)}"
+            )
+        if pores:
+            raise InputError(
+                "loss.hypercircle needs a compliance, which pores do not have: take "
+                f"model {ITERATED} with loss.energy, or with labels --set "
+                "loss.hypercircle=0 --set loss.masked-labels=1 "
+                "--set loss.constitutive-squared=1"
+            )
+
+    def __call__(
+        self, prediction: Prediction, batch: Batch
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss and its terms, before weighting."""
+        values = {
+            name: TERMS[name](prediction, batch, self.gamma) for name in self.terms
+        }
+        return sum(self.terms[n] * v for n, v in values.items()), values  # type: ignore
+
+
+def certificate(prediction: Prediction, batch: Batch) -> Tensor:
+    """Energy error of each pair, relative to their energies, (B,).
+
+    sqrt of `losses.hypercircle`; for admissible pairs in bodies without pores.
+    """
+    return _gap(prediction.strain, prediction.stress, batch).sqrt()
+
+
+def _strain(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
+    return _component_error(prediction.strain, batch.strain, gamma)
+
+
+def _stress(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
+    return _component_error(prediction.stress, batch.stress, gamma)
+
+
+def _component_error(field: Tensor, label: Tensor | None, gamma: float) -> Tensor:
+    assert label is not None
+    x, y, z = label.shape[-3:]
+    return losses.component_error(losses.window_average(field, (x, y, z)), label, gamma)
+
+
+def _masked_labels(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
+    assert batch.strain is not None and batch.stress is not None
+    strain = losses.masked_error(prediction.strain, batch.strain, batch.solid)
+    return strain + losses.masked_error(prediction.stress, batch.stress, batch.solid)
+
+
+def _constitutive(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
+    C_e = apply(batch.bodies.stiffness, prediction.strain)
+    return losses.component_error(C_e, prediction.stress, gamma)
+
+
+def _constitutive_squared(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
+    C = batch.bodies.stiffness
+    return losses.constitutive_error(C, prediction.strain, prediction.stress)
+
+
+def _divergence(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
+    return losses.divergence_error(batch.bodies.operators.divergence(prediction.stress))
+
+
+def _hypercircle(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
+    """Mean of the relative gap; of an iterated model, of half its logarithm.
+
+    Every correction counts alike then, however small the gap has become. The first
+    guess is not learned.
+    """
+    if not prediction.path:
+        return _gap(prediction.strain, prediction.stress, batch).mean()
+    pairs = (*prediction.path[1:], (prediction.strain, prediction.stress))
+    # a gap is rounding below this
+    least = torch.finfo(prediction.strain.dtype).eps ** 2
+    logs = [torch.log(_gap(e, s, batch) + least).mean() / 2 for e, s in pairs]
+    return torch.stack(logs).mean()
+
+
+def _energy(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
+    """Mean of half the logarithm of the energy above its minimum, over corrections.
+
+    The minimum is not known; it is that of the same descent, continued by as many
+    conjugate gradient iterations as make what is left small beside what is above it.
+    """
+    kind = prediction.descended
+    assert kind is not None
+    own = ENERGIES[kind](batch.bodies)
+    pairs = (*prediction.path[1:], (prediction.strain, prediction.stress))
+    if kind == "stress":
+        pairs = tuple((stress, strain) for strain, stress in pairs)
+    with torch.no_grad():
+        end = Descent(own, *pairs[-1])
+        for _ in range(CONTINUED):
+            end.advance()
+        scale = losses.energy(end.field, end.answer)
+    logs = []
+    for field, _ in pairs:
+        # admissible anew, or what rounding left in the fields would do work
+        d = own.direction(field - end.field)
+        above = losses.energy(d, apply(own.matrix, d)) + 2 * own.slope(d, end.answer)
+        least = torch.finfo(field.dtype).eps ** 2
+        logs.append(torch.log((above / scale).clamp_min(0) + least).mean() / 2)
+    return torch.stack(logs).mean()
+
+
+def _gap(strain: Tensor, stress: Tensor, batch: Batch) -> Tensor:
+    body = batch.bodies
+    return losses.hypercircle(body.stiffness, body.compliance, strain, stress)
+
+
+TERMS: dict[str, Term] = {
+    "strain": _strain,
+    "stress": _stress,
+    "masked-labels": _masked_labels,
+    "constitutive": _constitutive,
+    "constitutive-squared": _constitutive_squared,
+    "divergence": _divergence,
+    "hypercircle": _hypercircle,
+    "energy": _energy,
+}
+"""Terms by the name in a configuration."""

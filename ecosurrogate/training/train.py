@@ -1,0 +1,271 @@
+"""Train a model on a dataset: a plain loop, which a kill does not harm.
+
+AdamW with the paper's groups, linear warm-up and cosine (Oommen et al. 2025, Methods),
+mixed precision, clipped gradients, averaged weights. A run that was killed and resumed
+ends with the same weights as one that was not: on CPUs, and by as many processes, to
+the last bit.
+"""
+
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from math import cos, isfinite, pi
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from ecosurrogate.training.checkpoint import CARD, STATE, WEIGHTS, locked, write_run
+from ecosurrogate.training.config import Config
+from ecosurrogate.training.interruption import Interruption
+from ecosurrogate.training.log import CURVES, EVENTS, NAME, Log
+from ecosurrogate.training.run import Run
+from ecosurrogate.training.state import State, seed_step
+from ecosurrogate.training.tensor_file import write_tensors
+from ecosurrogate.training.validation import validate
+from fftmech.errors import InputError
+
+PATIENCE = 20
+"""Batches in a row without a finite loss and gradient after which a run is stopped."""
+
+FILES = (STATE, WEIGHTS, NAME, CURVES, CARD)
+"""Files of a run."""
+
+_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+Progress = Callable[[int, int, float | None, dict[str, float]], None]
+"""Called with steps done, all steps, the last loss, and the last validation."""
+
+
+class Outcome(NamedTuple):
+    """What a run ended with.
+
+    Attributes
+    ----------
+    status
+        "done", or "diverged" after too many batches that were not finite.
+    advice
+        What to do then, else "".
+    step
+        Steps done.
+    loss
+        Mean over the last tenth of the steps; None if none was finite.
+    validation
+        Errors of the averaged weights, see `ecosurrogate.training.validation.validate`;
+        empty without a validation set.
+    skipped
+        Batches that were not finite.
+    seconds
+        Time that this call took.
+    """
+
+    status: str
+    advice: str
+    step: int
+    loss: float | None
+    validation: dict[str, float]
+    skipped: int
+    seconds: float
+
+
+def fit(run: Run, progress: Progress | None = None) -> Outcome:
+    """Train to the last step.
+
+    Of several processes (`ecosurrogate.training.devices`) all call this; the first one
+    writes, calls `progress`, and alone knows the losses and errors of the outcome.
+
+    Raises
+    ------
+    InputError
+        A checkpoint that is damaged; another process that trains in the folder.
+    KeyboardInterrupt
+        After Ctrl-C or SIGTERM, with a checkpoint written.
+    OSError
+        The disk is full, for instance; the last checkpoint stays.
+    """
+    start = time.monotonic()
+    folder, config, first = run.folder, run.card.config, run.devices.first
+    # others may still look for a run in the folder
+    run.devices.wait()
+    with ExitStack() as stack:
+        if first:
+            folder.mkdir(exist_ok=True)
+            stack.enter_context(locked(folder))
+            _remove_leftovers(folder)
+            if not run.resume:
+                _clear(folder)
+                write_run(folder, run.card)
+        state = State(config, run.model)
+        if run.resume and (folder / STATE).exists():
+            state.read(folder / STATE)
+        log = stack.enter_context(Log(folder, state.step)) if first else None
+        interruption = stack.enter_context(Interruption())
+        _train(run, state, log, interruption, progress)
+        if log:
+            log.draw(at_once=True)
+            if state.in_row < PATIENCE:
+                # a kill between the two files of the last checkpoint left older weights
+                _save_weights(folder, state)
+    records = log.records if log else []
+    return _outcome(state, records, time.monotonic() - start)
+
+
+def learning_rate(config: Config, step: int) -> float:
+    """Of a step, counted from 0: a linear warm-up, then a cosine to a fiftieth."""
+    if step < config.warmup_steps:
+        return config.lr * (step + 1) / config.warmup_steps
+    rest = max(1, config.steps - config.warmup_steps)
+    wave = (1 + cos(pi * min(1.0, (step - config.warmup_steps) / rest))) / 2
+    return config.lr * (wave + (1 - wave) / 50)
+
+
+def _train(
+    run: Run,
+    state: State,
+    log: Log | None,
+    interruption: Interruption,
+    progress: Progress | None,
+) -> None:
+    """All steps that are left; the one process with a log writes and reports."""
+    config, devices = run.card.config, run.devices
+    errors: dict[str, float] = {}
+    run.model.train()
+    while state.step < config.steps:
+        try:
+            record = _step(run, state)
+        except RuntimeError as error:
+            raise _explained(error, run) from error
+        if log:
+            log.add(record)
+        if state.in_row == PATIENCE:
+            # the last checkpoint is better than these weights
+            return
+        last = state.step == config.steps
+        if len(run.val) and (last or not state.step % config.validate_every):
+            errors = _validate(run, state)
+            if log:
+                log.add({"step": state.step, "validation": errors})
+                log.draw()
+        asked = devices.any(interruption.asked)
+        if log and (last or asked or not state.step % config.save_every):
+            _save(run.folder, state)
+        if log and progress:
+            loss = record["loss"] if isfinite(record["grad_norm"]) else None
+            progress(state.step, config.steps, loss, errors)
+        if asked and not last:
+            # an end with another exit code than 0 would cut the checkpoint short
+            devices.wait()
+            raise KeyboardInterrupt
+
+
+def _step(run: Run, state: State) -> dict[str, Any]:
+    """One step of the optimizer; its record for the log."""
+    start = time.monotonic()
+    config, model, optimizer = run.card.config, state.model, state.optimizer
+    lr = learning_rate(config, state.step)
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    batch = run.batch(state.step)
+    seed_step(config.seed, state.step, run.devices.rank)
+    lower = _TYPES[config.precision]
+    with torch.autocast(run.device.type, lower, config.precision != "fp32"):
+        prediction = model(batch.bodies)
+    loss, terms = run.objective(prediction, batch)
+    # of the whole batch: finite for all processes or for none
+    means = run.devices.mean(torch.stack([loss, *terms.values()]).detach())
+    whole, *values = means.tolist()
+    norm = float("nan")
+    if isfinite(whole):
+        optimizer.zero_grad()
+        state.scaler.scale(loss).backward()
+        run.devices.average_gradients(model.parameters())
+        state.scaler.unscale_(optimizer)
+        norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip).item()
+        if isfinite(norm):
+            state.scaler.step(optimizer)
+        state.scaler.update()
+    skip = not isfinite(norm)
+    state.step += 1
+    state.skipped += skip
+    state.in_row = state.in_row + 1 if skip else 0
+    if not skip:
+        state.update_average(config.ema)
+    return {
+        "step": state.step,
+        "loss": whole,
+        "terms": dict(zip(terms, values, strict=True)),
+        "lr": lr,
+        "grad_norm": norm,
+        "skipped": state.skipped,
+        "seconds": round(time.monotonic() - start, 4),
+    }
+
+
+def _explained(error: RuntimeError, run: Run) -> Exception:
+    """What to do when the memory is full; any other error as it is."""
+    text = str(error)
+    if "out of memory" not in text and "can't allocate memory" not in text:
+        return error
+    count = run.card.config.batch // run.devices.size
+    return InputError(
+        f"out of memory in a step of {count} bodies of {run.train.res}^3 voxels; lower "
+        "batch, or choose a smaller preset or res"
+    )
+
+
+def _validate(run: Run, state: State) -> dict[str, float]:
+    return validate(
+        state.model,
+        state.average,
+        run.val,
+        run.card.encoder,
+        run.objective,
+        run.card.config.batch // run.devices.size,
+        run.devices,
+    )
+
+
+def _save(folder: Path, state: State) -> None:
+    """Write a checkpoint: the state first, from which the weights follow."""
+    state.write(folder / STATE)
+    _save_weights(folder, state)
+
+
+def _save_weights(folder: Path, state: State) -> None:
+    write_tensors(folder / WEIGHTS, state.average, {"step": state.step})
+
+
+def _outcome(state: State, records: list[dict[str, Any]], seconds: float) -> Outcome:
+    losses = [r["loss"] for r in records if "loss" in r]
+    ends = [x for x in losses[-max(1, len(losses) // 10) :] if x is not None]
+    errors = [r["validation"] for r in records if "validation" in r]
+    diverged = state.in_row >= PATIENCE
+    advice = (
+        f"{PATIENCE} batches in a row had no finite loss or gradient: lower lr, take "
+        "precision fp32, or look for such values in the dataset"
+    )
+    return Outcome(
+        "diverged" if diverged else "done",
+        advice if diverged else "",
+        state.step,
+        sum(ends) / len(ends) if ends else None,
+        errors[-1] if errors else {},
+        state.skipped,
+        seconds,
+    )
+
+
+def _clear(folder: Path) -> None:
+    """Remove a run's files; the card last, which makes the folder one of a run."""
+    shutil.rmtree(folder / EVENTS, ignore_errors=True)
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what `whole_file` had not finished when a run was killed."""
+    for name in map(Path, FILES):
+        for leftover in folder.glob(f".{name.stem}-????????{name.suffix}"):
+            leftover.unlink(missing_ok=True)

@@ -1,0 +1,107 @@
+"""Errors on samples that are not trained on."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ecosurrogate.data.encoder import Encoder
+from ecosurrogate.data.examples import Batch, Example
+from ecosurrogate.models.eco import Prediction
+from ecosurrogate.training.devices import Devices
+from ecosurrogate.training.losses import window_average
+from ecosurrogate.training.objective import Objective, certificate
+from fftmech.results.metrics import nrmse
+
+_NAMES = ("loss", "strain", "stress", "certificate")
+
+
+def validate(
+    model: nn.Module,
+    weights: Mapping[str, Tensor],
+    examples: Sequence[Example],
+    encoder: Encoder,
+    objective: Objective,
+    batch: int,
+    devices: Devices | None = None,
+) -> dict[str, float]:
+    """Mean errors of a model with other weights than its own, in single precision.
+
+    Parameters
+    ----------
+    model, weights
+        The model, and its weights by name, on the device to use.
+    examples
+        At least one.
+    encoder, objective
+        Of the run.
+    batch
+        Examples at a time.
+    devices
+        Of this process, one of several that take turns; None of one that is alone. All
+        return the result.
+
+    Returns
+    -------
+    dict
+        loss; strain and stress: nRMSE over the standard deviation, at the resolution of
+        the labels and outside of pores, mean over the components that do not vanish
+        (where there are labels);
+        certificate: relative energy error (of admissible fields in bodies without
+        pores).
+    """
+    device = next(iter(weights.values())).device
+    devices = devices or Devices(device)
+    training = model.training
+    model.eval()
+    # of each example, and whether it is known
+    found = torch.zeros(2, len(_NAMES), len(examples), dtype=torch.float64)
+    try:
+        for start in range(devices.rank * batch, len(examples), devices.size * batch):
+            part = encoder.batch(examples[start : start + batch]).to(device)
+            with torch.no_grad():
+                prediction = functional_call(model, dict(weights), (part.bodies,))
+                for name, values in _errors(prediction, part, objective).items():
+                    place = found[:, _NAMES.index(name), start : start + batch]
+                    place[0], place[1] = torch.tensor(values, dtype=torch.float64), 1
+    finally:
+        model.train(training)
+    errors, known = devices.sum(found).cpu().numpy()
+    return {
+        name: float(errors[k][known[k] > 0].mean())
+        for k, name in enumerate(_NAMES)
+        if known[k].any()
+    }
+
+
+def _errors(
+    prediction: Prediction, batch: Batch, objective: Objective
+) -> dict[str, list[float]]:
+    """Errors of each example; the loss as often as there are examples."""
+    loss, _ = objective(prediction, batch)
+    errors = {"loss": [float(loss)] * len(batch.bodies)}
+    for name in ("strain", "stress"):
+        label = getattr(batch, name)
+        if label is not None:
+            x, y, z = label.shape[-3:]
+            field = window_average(getattr(prediction, name), (x, y, z))
+            errors[name] = [
+                _mean(nrmse(p, r, "std", mask[0]))
+                for p, r, mask in zip(
+                    field.cpu().numpy(),
+                    label.cpu().numpy(),
+                    batch.solid.cpu().numpy(),
+                    strict=True,
+                )
+            ]
+    if objective.admissible and bool(batch.bodies.solid.all()):
+        errors["certificate"] = certificate(prediction, batch).tolist()
+    return errors
+
+
+def _mean(errors: np.ndarray) -> float:
+    """Mean of components; one that vanishes in the label has no scale."""
+    scaled = errors[~np.isinf(errors)]
+    return float(scaled.mean()) if len(scaled) else float("inf")
