@@ -26,8 +26,8 @@ def parse_boundary(items: tuple[str, ...]) -> Boundary | None:
         axis, kind = axis.strip(), kind.strip()
         if axis not in ("x", "y", "z") or kind not in KINDS:
             raise InputError(
-                f"--boundary {item}: expected AXIS=KIND with AXIS of x, y, z and KIND "
-                f"of {', '.join(KINDS)}"
+                f"--boundary {item}",
+                f"AXIS=KIND with AXIS of x, y, z and KIND of {', '.join(KINDS)}",
             )
         if axis in kinds:
             raise InputError(f"--boundary names {axis} twice: give it once")

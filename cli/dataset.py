@@ -223,7 +223,7 @@ def plot(directory: str, statistics: bool, output: str, dpi: int, force: bool) -
     check_output(output, force)
     data = io.Dataset(directory)
     if not len(data):
-        raise InputError(f"{directory}: no sample is done yet; nothing to draw")
+        raise InputError(f"{directory}: no sample is done yet", mend="nothing to draw")
     figure = statistics_figure(data) if statistics else contact_sheet(data)
     figures.save_figure(figure, output, dpi)
     click.echo(f"wrote {output}")

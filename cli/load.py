@@ -53,7 +53,8 @@ def parse_load(
         if strain or stress or len(uniaxial) > 1:
             raise InputError(
                 f"--uniaxial {uniaxial[0]} with another --uniaxial, --strain or "
-                "--stress: --uniaxial sets all six components; give it alone"
+                "--stress: --uniaxial sets all six components",
+                mend="give it alone",
             )
         ((component, value),) = parse_components("--uniaxial", uniaxial).items()
         return Load.uniaxial(component, value)
@@ -72,7 +73,8 @@ def parse_finite_load(
         if F or P or len(uniaxial) > 1:
             raise InputError(
                 f"--uniaxial {uniaxial[0]} with another --uniaxial, --F or --P: "
-                "--uniaxial sets all nine components; give it alone"
+                "--uniaxial sets all nine components",
+                mend="give it alone",
             )
         ((component, value),) = parse_components("--uniaxial", uniaxial, NAMES).items()
         return FiniteLoad.uniaxial(component, value)
@@ -95,7 +97,7 @@ def parse_components(
         component = component.strip()
         if component not in names:
             raise InputError(
-                f"{option} {item}: expected IJ=VALUE with IJ of {', '.join(names)}"
+                f"{option} {item}", f"IJ=VALUE with IJ of {', '.join(names)}"
             )
         if component in values:
             raise InputError(f"{option} names {component} twice: give it once")
@@ -105,8 +107,8 @@ def parse_components(
             value = nan
         if not isfinite(value):
             raise InputError(
-                f"{option} {item}: {text!r} is not a finite number; write for instance "
-                f"{option} {component}=1e-3"
+                f"{option} {item}: {text!r} is not a finite number",
+                mend=f"write for instance {option} {component}=1e-3",
             )
         values[component] = value
     return values

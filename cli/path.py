@@ -83,8 +83,8 @@ class Course:
         begun = files.checkpoint.exists()
         if self.restart and not begun and files.series.exists() and not force:
             raise InputError(
-                f"{output} exists and {files.checkpoint} does not: that path is over; "
-                "leave out --restart, and choose another -o or add --force"
+                f"{output} exists and {files.checkpoint} does not: that path is over",
+                mend="leave out --restart, and choose another -o or add --force",
             )
         if begun and not self.restart and not force:
             raise InputError(

@@ -171,11 +171,11 @@ def check_output(path: str | os.PathLike, force: bool) -> None:
     if os.path.exists(path) and not force:
         raise InputError(f"{path} exists: choose another -o, or add --force")
     if not os.path.isdir(folder):
-        raise InputError(f"{path}: no folder {folder}; create it first")
+        raise InputError(f"{path}: no folder {folder}", mend="create it first")
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise InputError(
-            f"{path}: folder {folder} cannot be written to ({error.strerror}); choose "
-            "another -o"
+            f"{path}: folder {folder} cannot be written to ({error.strerror})",
+            mend="choose another -o",
         ) from error

@@ -56,18 +56,21 @@ def serve(
     local = host in LOCAL
     if token is None and not local:
         raise InputError(
-            f"--host {host} without --token: expected one, for others can ask there; "
-            "set ECOSR_TOKEN or add --token"
+            f"--host {host} without --token",
+            "one, for others can ask there",
+            "set ECOSR_TOKEN or add --token",
         )
     if token is not None and len(token) < SHORTEST:
         raise InputError(
-            f"--token of {len(token)} characters: expected {SHORTEST} or more; make "
-            'one with python -c "import secrets; print(secrets.token_urlsafe())"'
+            f"--token of {len(token)} characters",
+            f'{SHORTEST} or more; make one with python -c "import secrets',
+            'print(secrets.token_urlsafe())"',
         )
     named = {Path(run).resolve().name: run for run in runs}
     if len(named) < len(runs):
         raise InputError(
-            "two RUNs with one name: clients name a model by its folder; rename one"
+            "two RUNs with one name: clients name a model by its folder",
+            mend="rename one",
         )
     settings, serve_until_stopped = _modules()
     address = f"http://{f'[{host}]' if ':' in host else host}"
@@ -97,7 +100,7 @@ def _modules() -> tuple[Any, Any]:
         if error.name not in PACKAGES:
             raise
         raise InputError(
-            f"ecosr serve needs {error.name}, which is not installed; "
-            'pip install "fftmech[surrogate,serve]"'
+            f"ecosr serve needs {error.name}, which is not installed",
+            mend='pip install "fftmech[surrogate,serve]"',
         ) from None
     return Settings, serve_until_stopped

@@ -106,8 +106,9 @@ def solve(
         for name, value in {"--initial": guess, "--boundary": faces}.items():
             if value is not None:
                 raise InputError(
-                    f"{name} with a nonlinear body or a load path: expected a linear "
-                    "elastic body at small strain; leave it out"
+                    f"{name} with a nonlinear body or a load path",
+                    "a linear elastic body at small strain",
+                    "leave it out",
                 )
         return march_along(microstructure, path, method, course, output, as_json)
     assert isinstance(load, Load)
@@ -115,8 +116,9 @@ def solve(
         has, wants = guess.microstructure.grid.shape, microstructure.grid.shape
         if has != wants:
             raise InputError(
-                f"--initial {initial} has {size_text(has)} voxels: expected "
-                f"{size_text(wants)}; solve it again at this --res"
+                f"--initial {initial} has {size_text(has)} voxels",
+                f"{size_text(wants)}",
+                "solve it again at this --res",
             )
     with residual_bar(method, microstructure.grid, "Solving") as progress:
         result = fftmech.solve(

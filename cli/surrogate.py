@@ -21,8 +21,8 @@ def surrogate_packages(extras: str = "surrogate") -> Iterator[None]:
         if error.name not in ("torch", "safetensors"):
             raise
         raise InputError(
-            f"ecosr needs {error.name}, which is not installed; "
-            f'pip install "fftmech[{extras}]"'
+            f"ecosr needs {error.name}, which is not installed",
+            mend=f'pip install "fftmech[{extras}]"',
         ) from None
 
 

@@ -94,7 +94,7 @@ def view(
     from fftmech.viewer.exhibit import Exhibit
 
     if len(files) > 2:
-        raise InputError(f"{len(files)} files: expected one, or two to compare")
+        raise InputError(f"{len(files)} files", "one, or two to compare")
     if screenshot is not None:
         from fftmech.viewer.picture import check_png, check_size, save
 

@@ -259,7 +259,7 @@ def test_kind_of_other_files(tmp_path, bare):
     assert io.kind(bare("b.h5", phase=ONES)) == "microstructure"
     (tmp_path / "a.txt").write_text("x")
     assert io.kind(tmp_path / "a.txt") is None
-    with pytest.raises(InputError, match="unknown extension; expected one of .h5"):
+    with pytest.raises(InputError, match="unknown extension: expected one of .h5"):
         io.read(tmp_path / "a.txt")
     for missing in ("no.h5", "no.vti"):
         with pytest.raises(InputError, match=f"{missing}: no such file"):

@@ -184,7 +184,9 @@ def compare(
     )
     guess = predict(model, card, body, load, device)
     if not all(map(_finite, (guess.strain, guess.stress, guess.displacement))):
-        raise InputError(f"{run}: its prediction is not finite; train another one")
+        raise InputError(
+            f"{run}: its prediction is not finite", mend="train another one"
+        )
 
     method: dict[str, Any] = {"scheme": card.encoder.scheme, "device": device}
     reference = solve(
@@ -287,7 +289,7 @@ def _points(
 def _check(device: str, tolerance: float) -> None:
     low, high = TOLERANCES
     if not low <= tolerance <= high:
-        raise InputError(f"tolerance {tolerance:g}: expected {low:g} to {high:g}")
+        raise InputError(f"tolerance {tolerance:g}", f"{low:g} to {high:g}")
     choose(device)
     get_backend(device)
 

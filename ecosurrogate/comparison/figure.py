@@ -74,8 +74,9 @@ def output_files(output: str | PathLike) -> Files:
     if suffix in FORMATS:
         return Files(path, None)
     raise InputError(
-        f"{fspath(output)}: expected {', '.join(FORMATS)} for the picture, .json for "
-        "the numbers, or a folder, without extension, for both"
+        f"{fspath(output)}",
+        f"{', '.join(FORMATS)} for the picture, .json for the numbers, or a folder, "
+        "without extension, for both",
     )
 
 

@@ -36,8 +36,8 @@ class Measure:
         }
         if not any(varies.any() for varies in self._varies.values()):
             raise InputError(
-                "strain and stress are uniform under this load: nothing to compare; "
-                "take a body of several phases"
+                "strain and stress are uniform under this load: nothing to compare",
+                mend="take a body of several phases",
             )
 
     def __call__(self, name: str, field: np.ndarray) -> float:

@@ -134,12 +134,12 @@ def bodies(
     for body in microstructures:
         if body.grid.shape != shape:
             raise InputError(
-                f"grids of {shape} and {body.grid.shape} voxels in one batch: expected "
-                "equal ones"
+                f"grids of {shape} and {body.grid.shape} voxels in one batch",
+                "equal ones",
             )
         h = body.grid.h
         if max(h) - min(h) > 1e-9 * max(h):
-            raise InputError(f"voxels of edges {h}: expected cubes")
+            raise InputError(f"voxels of edges {h}", "cubes")
     shear = [reference_medium(body)[1] for body in microstructures]
     strain_unit = [_size(load, G) for load, G in zip(loads, shear, strict=True)]
     stress_unit = [2 * G * e for G, e in zip(shear, strain_unit, strict=True)]
@@ -192,5 +192,7 @@ def _size(load: Load, shear: float) -> float:
     stress = np.where(load.free, load.mean_stress, 0) / (2 * shear)
     size = float(np.hypot(np.linalg.norm(strain), np.linalg.norm(stress)))
     if not size > 0:
-        raise InputError("a load of zero: nothing to predict; prescribe a strain")
+        raise InputError(
+            "a load of zero: nothing to predict", mend="prescribe a strain"
+        )
     return size

@@ -56,23 +56,25 @@ class Normalization:
             object.__setattr__(self, name, values)
         if self.kind not in KINDS:
             raise InputError(
-                f"normalisation {self.kind!r}: expected one of {', '.join(KINDS)}"
+                f"normalisation {self.kind!r}", f"one of {', '.join(KINDS)}"
             )
         if len(self.shift) != len(self.scale) or not self.scale:
             raise InputError(
                 f"normalisation with {len(self.shift)} shift(s) and {len(self.scale)} "
-                "scale(s): expected one of each for every channel"
+                "scale(s)",
+                "one of each for every channel",
             )
         for k, (shift, scale) in enumerate(zip(self.shift, self.scale, strict=True)):
             if not (isfinite(shift) and isfinite(scale) and scale > 0):
                 raise InputError(
-                    f"normalisation with shift {shift}, scale {scale} of channel {k}: "
-                    "expected a finite shift and a positive scale"
+                    f"normalisation with shift {shift}, scale {scale} of channel {k}",
+                    "a finite shift and a positive scale",
                 )
         if self.shared and len(set(self.scale)) > 1:
             raise InputError(
                 f"normalisation with scales from {min(self.scale)} to "
-                f"{max(self.scale)}: expected one for all channels"
+                f"{max(self.scale)}",
+                "one for all channels",
             )
 
     @classmethod
@@ -147,8 +149,8 @@ class Normalization:
             if isinstance(error, InputError):
                 raise
             raise InputError(
-                f"normalisation {str(data)[:60]!r}: expected shift, scale, kind and "
-                "shared, with a number for each channel"
+                f"normalisation {str(data)[:60]!r}",
+                "shift, scale, kind and shared, with a number for each channel",
             ) from None
 
 
@@ -175,19 +177,20 @@ def _moments(samples: Iterable[Any]) -> _Moments:
             continue
         if not np.isfinite(x).all():
             raise InputError(
-                f"sample {number}: values that are not finite; remove it from the set"
+                f"sample {number}: values that are not finite",
+                mend="remove it from the set",
             )
         if total is not None and len(x) != len(total.mean):
             raise InputError(
-                f"sample {number} has {len(x)} channels: expected "
-                f"{len(total.mean)} as in those before"
+                f"sample {number} has {len(x)} channels",
+                f"{len(total.mean)} as in those before",
             )
         mean = x.mean(axis=1)
         squares = ((x - mean[:, None]) ** 2).sum(axis=1)
         own = _Moments(x.shape[1], mean, squares, x.min(axis=1), x.max(axis=1))
         total = own if total is None else _joined(total, own)
     if total is None:
-        raise InputError("no sample to normalise by: expected at least one")
+        raise InputError("no sample to normalise by", "at least one")
     return total
 
 

@@ -78,7 +78,7 @@ def phase_channels(
     As `inputs`, before the phase map is applied.
     """
     if not 0 < scale < np.inf:
-        raise InputError(f"stiffness scale {scale}: expected a positive stress")
+        raise InputError(f"stiffness scale {scale}", "a positive stress")
     channels, of_phases = _find(representation)
     table = np.zeros((len(body.counts), channels))
     rows = of_phases(body)
@@ -100,8 +100,7 @@ def channel_count(representation: str) -> int:
 def _find(representation: str) -> tuple[int, Callable[[Microstructure], np.ndarray]]:
     if representation not in REPRESENTATIONS:
         raise InputError(
-            f"representation {representation!r}: expected one of "
-            f"{', '.join(REPRESENTATIONS)}"
+            f"representation {representation!r}", f"one of {', '.join(REPRESENTATIONS)}"
         )
     return REPRESENTATIONS[representation]
 
@@ -118,8 +117,9 @@ def _indicator(body: Microstructure) -> np.ndarray:
         confused = bool((phases > 1).any())
     if confused:
         raise InputError(
-            f"{len(phases)} phases as an indicator: expected {rest}; take "
-            'representation "stiffness"'
+            f"{len(phases)} phases as an indicator",
+            rest,
+            'take representation "stiffness"',
         )
     return is_one[:, None]
 
@@ -208,8 +208,8 @@ def _crystal(body: Microstructure) -> np.ndarray | None:
     crystals = rotate_stiffness(table[body.phases], np.swapaxes(R, -1, -2))
     if abs(crystals - crystals[0]).max() > SAME * abs(crystals[0]).max():
         raise InputError(
-            "crystals of several materials: their orientations do not tell them apart; "
-            'take representation "stiffness"'
+            "crystals of several materials: their orientations do not tell them apart",
+            mend='take representation "stiffness"',
         )
     return crystals[0]
 
@@ -221,8 +221,9 @@ def _check_cubic(body: Microstructure) -> None:
     cube = rotate_stiffness(crystal, matrix_from_quaternion(_cubic_group()))
     if abs(cube - crystal).max() > SAME * abs(crystal).max():
         raise InputError(
-            "a crystal that is not cubic: cubic symmetry would merge orientations that "
-            'differ; take representation "stiffness" or "euler"'
+            "a crystal that is not cubic: cubic symmetry would merge orientations "
+            "that differ",
+            mend='take representation "stiffness" or "euler"',
         )
 
 

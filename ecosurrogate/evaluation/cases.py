@@ -93,7 +93,7 @@ class Cases(Sequence[Case]):
         available = len(found)
         if not available:
             more = "of new ones, all are for the test with --splits 0,0,1"
-            raise InputError(f"{directory}: no sample for {split} is done; {more}")
+            raise InputError(f"{directory}: no sample for {split} is done", mend=more)
         if count is not None and not 1 <= count <= available:
             raise InputError(
                 f"count {count}: {directory} has {available} samples for {split}"
@@ -105,15 +105,17 @@ class Cases(Sequence[Case]):
         if self.res not in self.card.levels:
             listed = ", ".join(map(str, self.card.levels))
             raise InputError(
-                f"resolution {res}: {directory} has {listed}; make a dataset with "
-                f"another --res and --low-res"
+                f"resolution {res}: {directory} has {listed}",
+                mend="make a dataset with another --res and --low-res",
             )
         if self.res not in levels:
             raise InputError(
                 f"{directory}: samples for {split} are solved at "
-                f"{', '.join(map(str, levels))}, not at {res}; those for the test are "
-                "at every resolution: take --split test, or make a dataset with "
-                "--splits 0,0,1"
+                f"{', '.join(map(str, levels))}, not at {res}",
+                mend=(
+                    "those for the test are at every resolution: take --split test, "
+                    "or make a dataset with --splits 0,0,1"
+                ),
             )
         lowest = self.card.levels[-1]
         self.low = None if lowest == self.res else lowest
@@ -225,7 +227,8 @@ def _solution(
 ) -> tuple[np.ndarray, np.ndarray]:
     if level.strain is None or level.stress is None:
         raise InputError(
-            f"sample {sample.index} has no solution at {res}, which its dataset's card "
-            "promises; fftmech dataset verify --repair makes it again"
+            f"sample {sample.index} has no solution at {res}, which its dataset's "
+            "card promises",
+            mend="fftmech dataset verify --repair makes it again",
         )
     return level.strain[k], level.stress[k]

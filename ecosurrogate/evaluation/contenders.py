@@ -31,7 +31,8 @@ class LowResolution(Contender):
         if cases.low is None:
             raise InputError(
                 f"baseline low-res: {cases.directory} has no resolution below "
-                f"{cases.res}; make a dataset with a lower --low-res, or leave it out"
+                f"{cases.res}",
+                mend="make a dataset with a lower --low-res, or leave it out",
             )
         self.res = cases.low
         self.name, self.what = f"DNS {self.res}^3", "upsampled"
@@ -72,7 +73,7 @@ class StoppedSolver(Contender):
 
     def __init__(self, iterations: int, cases: Cases, device: str = "cpu") -> None:
         if iterations < 1:
-            raise InputError(f"baseline cg:{iterations}: expected at least 1 iteration")
+            raise InputError(f"baseline cg:{iterations}", "at least 1 iteration")
         self.iterations, self.device = iterations, device
         self.name = "CG"
         self.what = f"{iterations} iteration{'s' * (iterations > 1)}"
@@ -144,7 +145,7 @@ def contenders(
     known = [contender.label for contender in found]
     for i, label in enumerate(known):
         if label in known[:i]:
-            raise InputError(f"{label} is named twice; leave one out")
+            raise InputError(f"{label} is named twice", mend="leave one out")
     return found
 
 
@@ -153,7 +154,7 @@ def _names(runs: Sequence[str | PathLike]) -> list[str]:
     places = [Path(folder).resolve() for folder in runs]
     for i, place in enumerate(places):
         if place in places[:i]:
-            raise InputError(f"run {runs[i]} is named twice; leave one out")
+            raise InputError(f"run {runs[i]} is named twice", mend="leave one out")
     short = [place.name for place in places]
     return [
         name if short.count(name) == 1 else str(folder)
@@ -171,8 +172,8 @@ def _baseline(text: str, cases: Cases, device: str) -> Contender:
         kind, iterations = "", 0
     if kind != "cg":
         raise InputError(
-            f"baseline {text!r}: expected low-res, or cg:K for K iterations of "
-            "conjugate gradients"
+            f"baseline {text!r}",
+            "low-res, or cg:K for K iterations of conjugate gradients",
         )
     return StoppedSolver(iterations, cases, device)
 

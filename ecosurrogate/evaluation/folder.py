@@ -41,17 +41,18 @@ def check_folder(folder: str | PathLike, force: bool) -> None:
     others = place.is_dir() and any(p.name[0] != "." for p in place.iterdir())
     if others and not (place / NUMBERS).exists():
         raise InputError(
-            f"{folder}: the folder is not empty and holds no evaluation (no "
-            f"{NUMBERS}); choose another -o"
+            f"{folder}: the folder is not empty and holds no evaluation (no {NUMBERS})",
+            mend="choose another -o",
         )
     above = place.absolute().parent
     if not above.is_dir():
-        raise InputError(f"{folder}: no folder {above}; create it first")
+        raise InputError(f"{folder}: no folder {above}", mend="create it first")
     try:
         tempfile.TemporaryFile(dir=place if place.is_dir() else above).close()
     except OSError as error:
         raise InputError(
-            f"{folder}: it cannot be written to ({error.strerror}); choose another -o"
+            f"{folder}: it cannot be written to ({error.strerror})",
+            mend="choose another -o",
         ) from error
 
 

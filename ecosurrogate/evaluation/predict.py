@@ -122,7 +122,8 @@ def _check(body: Microstructure, load: Load) -> None:
     check_load(body, load)
     if body.eigenstrain is not None and body.eigenstrain[body.phases].any():
         raise InputError(
-            "the body has eigenstrain, which models do not see; use fftmech solve"
+            "the body has eigenstrain, which models do not see",
+            mend="use fftmech solve",
         )
 
 
@@ -198,7 +199,8 @@ def choose_load(card: RunCard, asked: Load | None) -> Load:
     if card.config.model not in SEE_LOAD and not _proportional(asked, known.load):
         raise InputError(
             f"model {card.config.model} does not see the load and has learned another "
-            f"one, {known.as_dict()}; leave the load out"
+            f"one, {known.as_dict()}",
+            mend="leave the load out",
         )
     return asked
 

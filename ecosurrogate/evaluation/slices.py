@@ -90,11 +90,12 @@ def check_choice(cases: Cases, sample: int | None, plane: str | None) -> None:
         Saying what is there.
     """
     if sample is not None and sample not in cases.indices:
+        listed = ", ".join(map(str, cases.indices[:8]))
+        listed += ", ..." if len(cases.indices) > 8 else ""
         raise InputError(
             f"sample {sample}: it is not among the {len(cases.indices)} for "
-            f"{cases.split} that are evaluated; take one of "
-            f"{', '.join(map(str, cases.indices[:8]))}"
-            f"{', ...' if len(cases.indices) > 8 else ''}"
+            f"{cases.split} that are evaluated",
+            mend=f"take one of {listed}",
         )
     if plane is not None:
         parse_slice(plane, cases[0].body.grid)

@@ -127,8 +127,8 @@ def _check(folder: str | PathLike, card: RunCard, cases: Cases) -> None:
     if card.encoder.scheme != cases.scheme:
         raise InputError(
             f"{folder} was trained with scheme {card.encoder.scheme}, "
-            f"{cases.directory} was solved with {cases.scheme}; take a dataset made "
-            f"with --scheme {card.encoder.scheme}"
+            f"{cases.directory} was solved with {cases.scheme}",
+            mend=f"take a dataset made with --scheme {card.encoder.scheme}",
         )
     if card.config.model in SEE_LOAD:
         return
@@ -141,7 +141,8 @@ def _check(folder: str | PathLike, card: RunCard, cases: Cases) -> None:
             raise InputError(
                 f"{folder}: model {card.config.model} does not see the load and has "
                 f"learned {learned}, {cases.directory} has "
-                f"{cases.card.loading.as_dict()}; take a dataset with that load"
+                f"{cases.card.loading.as_dict()}",
+                mend="take a dataset with that load",
             ) from error
 
 

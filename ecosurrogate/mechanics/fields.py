@@ -34,7 +34,7 @@ def uniform(mean: Tensor, field: Tensor) -> Tensor:
     components = field.shape[1:-3]
     if mean.shape not in (components, (1, *components), (len(field), *components)):
         raise InputError(
-            f"mean of shape {tuple(mean.shape)}: expected {(len(field), *components)}"
+            f"mean of shape {tuple(mean.shape)}", f"{(len(field), *components)}"
         )
     return mean.to(field.dtype)[..., None, None, None]
 
@@ -42,9 +42,7 @@ def uniform(mean: Tensor, field: Tensor) -> Tensor:
 def one_of(value: Any, choices: Any, what: str) -> Any:
     """Return a value of a `Literal`, refuse any other."""
     if value not in get_args(choices):
-        raise InputError(
-            f"{what} {value!r}: expected one of {', '.join(get_args(choices))}"
-        )
+        raise InputError(f"{what} {value!r}", f"one of {', '.join(get_args(choices))}")
     return value
 
 

@@ -105,8 +105,8 @@ class MeanField(nn.Module):
             expected = (batch, 6, 6, *fluctuation.shape[2:])
         if given.shape != expected:
             raise InputError(
-                f"{self.means} mean {self.field} from shape {tuple(given.shape)}: "
-                f"expected {expected}"
+                f"{self.means} mean {self.field} from shape {tuple(given.shape)}",
+                expected,
             )
         with full_precision(fluctuation):
             field = single(fluctuation)

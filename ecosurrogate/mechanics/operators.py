@@ -67,13 +67,13 @@ class Operators:
         points = discretization(self.scheme).points
         if points != 1:
             raise InputError(
-                f"scheme {self.scheme} ({points} integration points) in a network: "
-                "expected a scheme with one, for instance rotated"
+                f"scheme {self.scheme} ({points} integration points) in a network",
+                "a scheme with one, for instance rotated",
             )
         if not (self.bulk > 0 and self.shear > 0):
             raise InputError(
-                f"reference medium of bulk {self.bulk} and shear {self.shear}: "
-                "expected two positive moduli"
+                f"reference medium of bulk {self.bulk} and shear {self.shear}",
+                "two positive moduli",
             )
 
     @property
@@ -173,8 +173,7 @@ class Operators:
             return
         expected = " or ".join(str(("batch", c, *shape)) for c in sorted({*channels}))
         raise InputError(
-            f"{name} of shape {tuple(field.shape)} on a grid of {shape}: "
-            f"expected {expected}"
+            f"{name} of shape {tuple(field.shape)} on a grid of {shape}", expected
         )
 
 

@@ -172,8 +172,8 @@ class Equilibrium(nn.Module):
         elif gains == "predicted":
             if hidden < 1:
                 raise InputError(
-                    f"predicted gains from a hidden state of {hidden} channels: "
-                    "expected at least one"
+                    f"predicted gains from a hidden state of {hidden} channels",
+                    "at least one",
                 )
             self.gains = GainHead(hidden, self.channels)
 
@@ -210,8 +210,8 @@ class Equilibrium(nn.Module):
         """
         if potential.shape[1] != self.channels:
             raise InputError(
-                f"potentials of shape {tuple(potential.shape)} for {self.kind}: "
-                f"expected {self.channels} channels"
+                f"potentials of shape {tuple(potential.shape)} for {self.kind}",
+                f"{self.channels} channels",
             )
         with full_precision(potential):
             # double: near a null mode potentials are far larger than their stress
@@ -230,13 +230,13 @@ class Equilibrium(nn.Module):
         if not isinstance(self.gains, nn.Module):
             return self.gains
         if hidden is None:
-            raise InputError("predicted gains: expected the network's hidden state")
+            raise InputError("predicted gains", "the network's hidden state")
         gains = self.gains(single(hidden))
         if gains.shape != (batch, self.channels):
             raise InputError(
-                f"gains of shape {tuple(gains.shape)}: expected one number a sample "
-                f"and potential, {(batch, self.channels)}; gains that vary in space "
-                "would break equilibrium"
+                f"gains of shape {tuple(gains.shape)}",
+                f"one number a sample and potential, {(batch, self.channels)}",
+                "gains that vary in space would break equilibrium",
             )
         return gains
 

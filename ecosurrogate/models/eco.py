@@ -216,7 +216,7 @@ class IteratedPECO(nn.Module):
     ) -> None:
         super().__init__()
         if corrections < 1:
-            raise InputError(f"corrections {corrections}: expected at least 1")
+            raise InputError(f"corrections {corrections}", "at least 1")
         self.corrections = corrections
         self.energy: Kind = one_of(energy, Kind, "energy")
         self.network = backbone(channels + 12, 6)
@@ -227,8 +227,11 @@ class IteratedPECO(nn.Module):
         """Predict."""
         if self.energy == "stress" and not bool(bodies.without_pores.all()):
             raise InputError(
-                "a body with pores has no complementary energy; take a model that "
-                "descends the energy of the strain (options.energy=strain)"
+                "a body with pores has no complementary energy",
+                mend=(
+                    "take a model that descends the energy of the strain "
+                    "(options.energy=strain)"
+                ),
             )
         own = ENERGIES[self.energy](bodies)
         descent = Descent(own)

@@ -55,6 +55,6 @@ def make_network(
         No such network, preset or size.
     """
     if name not in NETWORKS:
-        raise InputError(f"network {name!r}: expected one of {', '.join(NETWORKS)}")
+        raise InputError(f"network {name!r}", f"one of {', '.join(NETWORKS)}")
     module, config = NETWORKS[name]
     return module(in_channels, out_channels, config.preset(preset, **changes))

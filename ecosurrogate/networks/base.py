@@ -25,9 +25,7 @@ class Presets:
             No such preset.
         """
         if name not in cls.presets:
-            raise InputError(
-                f"preset {name!r}: expected one of {', '.join(cls.presets)}"
-            )
+            raise InputError(f"preset {name!r}", f"one of {', '.join(cls.presets)}")
         return cls(**{**cls.presets[name], **changes})
 
 
@@ -58,18 +56,19 @@ class NetworkConfig(Presets):
         object.__setattr__(self, "channels", tuple(self.channels))
         if not self.channels or self.groups < 1:
             raise InputError(
-                f"channels {self.channels} in {self.groups} group(s): expected at "
-                "least one of each"
+                f"channels {self.channels} in {self.groups} group(s)",
+                "at least one of each",
             )
         for count in self.channels:
             if count < 1 or count % self.groups:
                 raise InputError(
                     f"channels {self.channels}: {count} is not a multiple of the "
-                    f"{self.groups} groups; change one of them"
+                    f"{self.groups} groups",
+                    mend="change one of them",
                 )
         if self.padding not in PADDINGS:
             raise InputError(
-                f"padding {self.padding!r}: expected one of {', '.join(PADDINGS)}"
+                f"padding {self.padding!r}", f"one of {', '.join(PADDINGS)}"
             )
 
     @property

@@ -62,16 +62,13 @@ class FNOConfig(Presets):
             value = getattr(self, name)
             if type(value) is not int or value < least:
                 raise InputError(
-                    f"network.{name} {value!r}: expected a whole number of at least "
-                    f"{least}"
+                    f"network.{name} {value!r}", f"a whole number of at least {least}"
                 )
         if self.modes > MOST_MODES:
-            raise InputError(
-                f"network.modes {self.modes}: expected at most {MOST_MODES}"
-            )
+            raise InputError(f"network.modes {self.modes}", f"at most {MOST_MODES}")
         if type(self.rank) not in (int, float) or not 0 < self.rank <= 1:
             raise InputError(
-                f"network.rank {self.rank!r}: expected a number above 0 and up to 1"
+                f"network.rank {self.rank!r}", "a number above 0 and up to 1"
             )
 
 
@@ -181,7 +178,7 @@ def _package() -> tuple[Any, Any]:
             spectral = import_module("neuralop.layers.spectral_convolution")
     except ModuleNotFoundError as error:
         raise InputError(
-            f"backbones fno and tfno need {error.name}, which is not installed; "
-            'pip install "fftmech[neuraloperator]"'
+            f"backbones fno and tfno need {error.name}, which is not installed",
+            mend='pip install "fftmech[neuraloperator]"',
         ) from None
     return fno, spectral

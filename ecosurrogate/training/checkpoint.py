@@ -86,10 +86,11 @@ class RunCard:
         if encoder.normalization.channels != channels:
             raise InputError(
                 f"normalisation of {encoder.normalization.channels} channels for "
-                f"{self.config.representation}: expected {channels}"
+                f"{self.config.representation}",
+                channels,
             )
         if not isfinite(encoder.ratio):
-            raise InputError(f"ratio {encoder.ratio}: expected a finite number")
+            raise InputError(f"ratio {encoder.ratio}", "a finite number")
         Operators(encoder.scheme, Grid((1, 1, 1)), encoder.ratio, 1.0)
 
     def as_dict(self) -> dict[str, Any]:
@@ -139,16 +140,19 @@ def read_run(run: str | PathLike) -> RunCard:
     """
     path = Path(run) / CARD
     if not path.is_file():
-        raise InputError(f"{run}: no run there (no {CARD}); check the name")
+        raise InputError(f"{run}: no run there (no {CARD})", mend="check the name")
     if path.stat().st_size > LARGEST_CARD:
-        raise InputError(f"{path}: more than {LARGEST_CARD} bytes; restore the file")
+        raise InputError(
+            f"{path}: more than {LARGEST_CARD} bytes", mend="restore the file"
+        )
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         version = document["format_version"]
         if version > FORMAT_VERSION:
             raise InputError(
                 f"format version {version} is newer than this program's "
-                f"{FORMAT_VERSION}; pip install --upgrade fftmech"
+                f"{FORMAT_VERSION}",
+                mend="pip install --upgrade fftmech",
             )
         return RunCard.from_dict(document)
     except InputError as error:
@@ -158,8 +162,8 @@ def read_run(run: str | PathLike) -> RunCard:
         *(OverflowError, RecursionError),
     ) as error:
         raise InputError(
-            f"{path}: damaged ({type(error).__name__}: {short(error)}); restore the "
-            "file"
+            f"{path}: damaged ({type(error).__name__}: {short(error)})",
+            mend="restore the file",
         ) from error
 
 
@@ -241,8 +245,8 @@ def locked(run: str | PathLike) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise InputError(
-            f"{run}: another process trains in this folder; wait for it, or choose "
-            "another -o"
+            f"{run}: another process trains in this folder",
+            mend="wait for it, or choose another -o",
         ) from error
     try:
         yield

@@ -109,39 +109,37 @@ class Config:
         one_of("precision", self.precision, PRECISIONS)
         for name in ("backbone", "representation"):
             if not isinstance(getattr(self, name), str):
-                raise InputError(f"{name} {getattr(self, name)!r}: expected a name")
+                raise InputError(f"{name} {getattr(self, name)!r}", "a name")
         channel_count(self.representation)
         if not isinstance(self.augment, bool):
-            raise InputError(f"augment {self.augment!r}: expected true or false")
+            raise InputError(f"augment {self.augment!r}", "true or false")
         for name in _TABLES:
             if not isinstance(getattr(self, name), Mapping):
-                raise InputError(f"{name} {getattr(self, name)!r}: expected a table")
+                raise InputError(f"{name} {getattr(self, name)!r}", "a table")
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if value is None and name in ("res", "count"):
                 continue
             if not least <= _number(value) < 2**53 or not _is(int, value):
                 raise InputError(
-                    f"{name} {value!r}: expected a whole number of at least {least}"
+                    f"{name} {value!r}", f"a whole number of at least {least}"
                 )
         for name in ("lr", "gamma", "clip"):
             if not _number(getattr(self, name)) > 0:
-                raise InputError(
-                    f"{name} {getattr(self, name)!r}: expected a positive number"
-                )
+                raise InputError(f"{name} {getattr(self, name)!r}", "a positive number")
         if not _number(self.weight_decay) >= 0:
-            raise InputError(f"weight_decay {self.weight_decay!r}: expected at least 0")
+            raise InputError(f"weight_decay {self.weight_decay!r}", "at least 0")
         pair = self.betas if isinstance(self.betas, list | tuple) else ()
         if len(pair) != 2 or not all(0 <= _number(beta) < 1 for beta in pair):
-            raise InputError(f"betas {self.betas!r}: expected two numbers below 1")
+            raise InputError(f"betas {self.betas!r}", "two numbers below 1")
         object.__setattr__(self, "betas", tuple(pair))
         if not 0 <= _number(self.ema) < 1:
-            raise InputError(f"ema {self.ema!r}: expected a number from 0 to below 1")
+            raise InputError(f"ema {self.ema!r}", "a number from 0 to below 1")
         for name, weight in self.loss.items():
             if not _number(weight) >= 0:
-                raise InputError(f"loss.{name} {weight!r}: expected at least 0")
+                raise InputError(f"loss.{name} {weight!r}", "at least 0")
         if not any(self.loss.values()):
-            raise InputError("loss: every weight is 0; give a term a weight")
+            raise InputError("loss: every weight is 0", mend="give a term a weight")
         _check_sizes("network", self.network)
         _check_sizes("options", self.options)
 
@@ -189,8 +187,8 @@ class Config:
         ]
         if changed:
             raise InputError(
-                f"the run was begun with another configuration ({'; '.join(changed)}); "
-                "give the same, leave these out, or choose another -o"
+                f"the run was begun with another configuration ({'; '.join(changed)})",
+                mend="give the same, leave these out, or choose another -o",
             )
 
 
@@ -199,7 +197,7 @@ def check_names(settings: Settings) -> None:
     known = [f.name for f in fields(Config)]
     for name in settings:
         if name not in known:
-            raise InputError(f"setting {name!r}: expected one of {', '.join(known)}")
+            raise InputError(f"setting {name!r}", f"one of {', '.join(known)}")
 
 
 def merged(under: Settings, over: Settings) -> dict[str, Any]:
@@ -230,7 +228,7 @@ def _plain(value: Any) -> Any:
 def one_of(name: str, value: Any, choices: Any) -> None:
     """Refuse a value that is not among the choices (InputError)."""
     if not isinstance(value, str) or value not in choices:
-        raise InputError(f"{name} {value!r}: expected one of {', '.join(choices)}")
+        raise InputError(f"{name} {value!r}", f"one of {', '.join(choices)}")
 
 
 def _is(kind: Any, value: Any) -> bool:
@@ -251,6 +249,6 @@ def _check_sizes(name: str, table: Mapping[str, Any]) -> None:
         large = [n for n in entries if _is(int | float, n) and not abs(n) <= _MOST]
         if large or len(entries) > _MOST_ENTRIES:
             raise InputError(
-                f"{name}.{key} {str(value)[:60]}: expected numbers up to {_MOST}, at "
-                f"most {_MOST_ENTRIES} of them"
+                f"{name}.{key} {str(value)[:60]}",
+                f"numbers up to {_MOST}, at most {_MOST_ENTRIES} of them",
             )

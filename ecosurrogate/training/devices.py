@@ -76,8 +76,10 @@ class Devices:
             distributed.all_reduce(total)
         except RuntimeError as error:
             raise InputError(
-                "a process of the run was lost; begin again with --resume, which goes "
-                "on from the last checkpoint"
+                "a process of the run was lost",
+                mend=(
+                    "begin again with --resume, which goes on from the last checkpoint"
+                ),
             ) from error
         return total
 
@@ -158,16 +160,16 @@ def choose(name: str, number: int = 0) -> torch.device:
         No such device.
     """
     if name not in ("cpu", "cuda"):
-        raise InputError(f"device {name!r}: expected cpu or cuda")
+        raise InputError(f"device {name!r}", "cpu or cuda")
     if name == "cpu":
         return torch.device(name)
     if not torch.cuda.is_available():
-        raise InputError("device cuda: torch finds no GPU; use --device cpu")
+        raise InputError("device cuda: torch finds no GPU", mend="use --device cpu")
     found = torch.cuda.device_count()
     if number >= found:
         raise InputError(
-            f"{found} GPU(s) for more processes on this machine; torchrun "
-            f"--nproc-per-node {found}"
+            f"{found} GPU(s) for more processes on this machine",
+            mend=f"torchrun --nproc-per-node {found}",
         )
     return torch.device(name, number)
 

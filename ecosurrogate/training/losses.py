@@ -28,7 +28,7 @@ def window_average(field: Tensor, shape: tuple[int, int, int]) -> Tensor:
     window = tuple(n // m for n, m in zip(fine, shape, strict=True))
     if any(n != m * w for n, m, w in zip(fine, shape, window, strict=True)):
         raise InputError(
-            f"labels of {shape} voxels for predictions of {fine}: expected divisors"
+            f"labels of {shape} voxels for predictions of {fine}", "divisors"
         )
     flat = field.reshape(-1, 1, *fine)
     return functional.avg_pool3d(flat, window).reshape(*field.shape[:-3], *shape)

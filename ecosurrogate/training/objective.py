@@ -52,29 +52,30 @@ class Objective:
         self.admissible = config.model in ADMISSIBLE
         for name in self.terms:
             if name not in TERMS:
-                raise InputError(f"loss.{name}: expected one of {', '.join(TERMS)}")
+                raise InputError(f"loss.{name}", f"one of {', '.join(TERMS)}")
             if name in NEED_LABELS and not labels:
                 raise InputError(
                     f"loss.{name} needs labels, and the dataset has samples without "
-                    "strain and stress; solve them, or take a p-eco model with "
-                    "loss.hypercircle"
+                    "strain and stress",
+                    mend="solve them, or take a p-eco model with loss.hypercircle",
                 )
         if pores and config.options.get("energy") == "stress":
             raise InputError(
-                "options.energy=stress: bodies with pores have no complementary "
-                "energy; take options.energy=strain"
+                "options.energy=stress: bodies with pores have no complementary energy",
+                mend="take options.energy=strain",
             )
         if "energy" in self.terms and config.model != ITERATED:
             raise InputError(
-                f"loss.energy is that of a descent, which {config.model} is not; take "
-                f"{ITERATED}"
+                f"loss.energy is that of a descent, which {config.model} is not",
+                mend=f"take {ITERATED}",
             )
         if "hypercircle" not in self.terms:
             return
         if config.model not in ADMISSIBLE:
             raise InputError(
                 f"loss.hypercircle says nothing of {config.model}, whose fields are "
-                f"not admissible; take {', '.join(ADMISSIBLE)}"
+                "not admissible",
+                mend=f"take {', '.join(ADMISSIBLE)}",
             )
         if pores:
             raise InputError(

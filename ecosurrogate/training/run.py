@@ -129,7 +129,7 @@ def prepare(
         for split in ("train", "val")
     )
     if not len(train):
-        raise InputError(f"{dataset}: no sample for training is done; make some")
+        raise InputError(f"{dataset}: no sample for training is done", mend="make some")
     scheme = train.card.method["scheme"]
     Operators(scheme, Grid((1, 1, 1)), 1.0, 1.0)
     pores, labels = _survey(train, val)
@@ -155,8 +155,10 @@ def prepare(
 def _check_batch(batch: int, size: int) -> None:
     if batch % size:
         raise InputError(
-            f"batch {batch} for {size} processes: expected a multiple; take --batch "
-            f"{size * (batch // size + 1)}, or start as many processes as divide it"
+            f"batch {batch} for {size} processes",
+            "a multiple",
+            f"take --batch {size * (batch // size + 1)}, or start as many processes "
+            "as divide it",
         )
 
 
@@ -178,21 +180,21 @@ def _check_folder(folder: Path, resume: bool, force: bool) -> bool:
         raise InputError(f"{folder} is a file: give the name of a folder")
     if not folder.absolute().parent.is_dir():
         raise InputError(
-            f"{folder}: no folder {folder.absolute().parent}; create it first"
+            f"{folder}: no folder {folder.absolute().parent}", mend="create it first"
         )
     if (folder / CARD).exists():
         if not (resume or force):
             raise InputError(
-                f"{folder} holds a run: --resume continues it, --force replaces it; or "
-                "choose another -o"
+                f"{folder} holds a run: --resume continues it, --force replaces it",
+                mend="or choose another -o",
             )
         return resume
     if folder.is_dir() and any(
         not item.name.startswith(".") for item in folder.iterdir()
     ):
         raise InputError(
-            f"{folder}: the folder is not empty and holds no run (no {CARD}); choose "
-            "another -o"
+            f"{folder}: the folder is not empty and holds no run (no {CARD})",
+            mend="choose another -o",
         )
     return False
 
@@ -218,6 +220,6 @@ def _check_data(dataset: str | PathLike, before: RunCard, data: dict[str, Any]) 
         if before.dataset.get(name) != value:
             raise InputError(
                 f"{dataset} is not what the run was begun with ({name}: "
-                f"{before.dataset.get(name)} there, {value} here); give that dataset, "
-                "or choose another -o"
+                f"{before.dataset.get(name)} there, {value} here)",
+                mend="give that dataset, or choose another -o",
             )

@@ -101,7 +101,7 @@ def read_settings(path: str | PathLike) -> dict[str, Any]:
     try:
         check_names(settings)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise error.within(path) from error
     return settings
 
 
@@ -116,7 +116,7 @@ def read_toml(path: str | PathLike) -> dict[str, Any]:
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; check the name") from None
+        raise InputError(f"{path}: no such file", mend="check the name") from None
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
 
@@ -131,7 +131,7 @@ def parse_setting(text: str) -> dict[str, Any]:
     """
     key, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not all(key.split(".")):
-        raise InputError(f"{text!r}: expected key=value, for instance lr=1e-3")
+        raise InputError(f"{text!r}", "key=value, for instance lr=1e-3")
     settings = nested({key: parse_value(value)})
     check_names(settings)
     return settings

@@ -90,12 +90,16 @@ class State:
         found, note = read_tensors(path, tensors)
         counters = [n for n in map(note.get, _COUNTERS) if type(n) is int and n >= 0]
         if len(counters) < len(_COUNTERS):
-            raise InputError(f"{path}: damaged (counters {short(note)}); restore it")
+            raise InputError(
+                f"{path}: damaged (counters {short(note)})", mend="restore it"
+            )
         try:
             if self.scaler.is_enabled():
                 self.scaler.load_state_dict(note["scaler"])
         except (RuntimeError, KeyError, TypeError) as error:
-            raise InputError(f"{path}: damaged ({short(error)}); restore it") from error
+            raise InputError(
+                f"{path}: damaged ({short(error)})", mend="restore it"
+            ) from error
         with torch.no_grad():
             for name, value in found.items():
                 tensors[name].copy_(value)

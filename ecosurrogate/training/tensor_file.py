@@ -66,14 +66,16 @@ def read_tensors(
     except InputError:
         raise
     except (SafetensorError, ValueError, KeyError, RecursionError) as error:
-        raise InputError(f"{path}: damaged ({short(error)}); restore it") from error
+        raise InputError(
+            f"{path}: damaged ({short(error)})", mend="restore it"
+        ) from error
     if not isinstance(note, dict):
-        raise InputError(f"{path}: damaged (its note is no object); restore it")
+        raise InputError(f"{path}: damaged (its note is no object)", mend="restore it")
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise InputError(
-                f"{path}: {name} has values that are not finite; take an earlier copy, "
-                "or train again with a lower lr"
+                f"{path}: {name} has values that are not finite",
+                mend="take an earlier copy, or train again with a lower lr",
             )
     return tensors, note
 
@@ -81,15 +83,15 @@ def read_tensors(
 def _check_header(path: str | PathLike) -> None:
     """Refuse what is no safetensors file before any of it is parsed."""
     if not Path(path).is_file():
-        raise InputError(f"{path}: no such file; restore it, or train again")
+        raise InputError(f"{path}: no such file", mend="restore it, or train again")
     with open(path, "rb") as file:
         start = file.read(9)
         size = file.seek(0, 2)
     length = int.from_bytes(start[:8], "little")
     if start[8:] != b"{" or length > size:
         raise InputError(
-            f"{path}: no safetensors file, or cut off (pickles are never loaded); "
-            "restore it"
+            f"{path}: no safetensors file, or cut off (pickles are never loaded)",
+            mend="restore it",
         )
     if length > LONGEST_HEADER:
         raise InputError(
@@ -105,16 +107,16 @@ def _check_tensors(path: Any, file: Any, expected: Mapping[str, Tensor]) -> None
     ):
         if names:
             raise InputError(
-                f"{path}: {what} {short(repr(names[0]))} ({len(names)} in all); it "
-                "does not belong to this configuration"
+                f"{path}: {what} {short(repr(names[0]))} ({len(names)} in all)",
+                mend="it does not belong to this configuration",
             )
     for name, tensor in expected.items():
         part = file.get_slice(name)
         shape, kind = tuple(part.get_shape()), part.get_dtype()
         if shape != tuple(tensor.shape) or _TYPES.get(kind) != tensor.dtype:
             raise InputError(
-                f"{path}: {name} of shape {short(shape)}, type {kind}: expected "
-                f"{tuple(tensor.shape)}, {tensor.dtype}"
+                f"{path}: {name} of shape {short(shape)}, type {kind}",
+                f"{tuple(tensor.shape)}, {tensor.dtype}",
             )
 
 

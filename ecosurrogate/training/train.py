@@ -210,8 +210,8 @@ def _explained(error: RuntimeError, run: Run) -> Exception:
         return error
     count = run.card.config.batch // run.devices.size
     return InputError(
-        f"out of memory in a step of {count} bodies of {run.train.res}^3 voxels; lower "
-        "batch, or choose a smaller preset or res"
+        f"out of memory in a step of {count} bodies of {run.train.res}^3 voxels",
+        mend="lower batch, or choose a smaller preset or res",
     )
 
 

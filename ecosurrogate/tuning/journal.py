@@ -175,8 +175,8 @@ class Journal:
             *(IndexError, AssertionError, RecursionError),
         ) as error:
             raise InputError(
-                f"{self.path}: damaged ({type(error).__name__}: {error}); restore it, "
-                "or choose another -o"
+                f"{self.path}: damaged ({type(error).__name__}: {error})",
+                mend="restore it, or choose another -o",
             ) from error
 
 
@@ -213,8 +213,8 @@ def optuna_module() -> Any:
         import optuna.storages.journal
     except ModuleNotFoundError as error:
         raise InputError(
-            f"a study needs {error.name}, which is not installed; "
-            'pip install "fftmech[tune]"'
+            f"a study needs {error.name}, which is not installed",
+            mend='pip install "fftmech[tune]"',
         ) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna

@@ -86,8 +86,9 @@ def parse_dimension(text: str) -> dict[str, Range | Choice]:
     key, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not all(key.split(".")):
         raise InputError(
-            f"{text!r}: expected key=low:high, key=low:high:log or key=[value, value], "
-            "for instance lr=1e-4:1e-2:log"
+            f"{text!r}",
+            "key=low:high, key=low:high:log or key=[value, value], for instance "
+            "lr=1e-4:1e-2:log",
         )
     return {key: _dimension(key, parse_value(value))}
 
@@ -105,11 +106,11 @@ def read_study_file(path: str | PathLike) -> tuple[dict[str, Any], Space]:
     try:
         check_names(settings)
         if not isinstance(table, Mapping):
-            raise InputError(f"{TABLE} {table!r}: expected a table")
+            raise InputError(f"{TABLE} {table!r}", "a table")
         flat = _flat(table)
         return settings, {key: _dimension(key, value) for key, value in flat.items()}
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise error.within(path) from error
 
 
 def default_space(config: Config) -> dict[str, Range | Choice]:
@@ -144,7 +145,7 @@ def check_free(space: Space, settings: Settings) -> None:
     for key in space:
         if _given(key, settings):
             raise InputError(
-                f"{key} is both given and to be tried; leave out one of the two"
+                f"{key} is both given and to be tried", mend="leave out one of the two"
             )
 
 
@@ -192,11 +193,11 @@ def _dimension(key: str, value: Any) -> Range | Choice:
     tables = ("options", "network", "loss")
     if (len(rest) == 1) != (name in tables) or len(rest) > 1:
         expected = f"{name}.NAME" if name in tables else name
-        raise InputError(f"{TABLE} {key}: expected {expected}")
+        raise InputError(f"{TABLE} {key}", expected)
     if isinstance(value, list):
         labels = [json.dumps(v) for v in value if _is_json(v)]
         if len(labels) < len(value) or len(set(labels)) < max(2, len(labels)):
-            raise InputError(f"{TABLE} {key}: expected two different values or more")
+            raise InputError(f"{TABLE} {key}", "two different values or more")
         return Choice(tuple(value))
     return _range(key, value)
 
@@ -208,13 +209,14 @@ def _range(key: str, value: Any) -> Range:
     known = all(type(end) in (int, float) and isfinite(end) for end in ends)
     if len(parts) not in (2, 3) or (len(parts) == 3 and not log) or not known:
         raise InputError(
-            f"{TABLE} {key}={value}: expected low:high, low:high:log or [value, value]"
+            f"{TABLE} {key}={value}", "low:high, low:high:log or [value, value]"
         )
     low, high = ends
     if not low < high:
         raise InputError(
-            f"{TABLE} {key}={value}: expected the lower end first; the same value "
-            f"for all is --set {key}={low}"
+            f"{TABLE} {key}={value}",
+            "the lower end first",
+            f"the same value for all is --set {key}={low}",
         )
     if log and low <= 0:
         raise InputError(f"{TABLE} {key}={value}: with log, expected positive ends")

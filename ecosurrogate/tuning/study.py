@@ -110,7 +110,7 @@ class Study:
             After Ctrl-C; the trial goes on when this is called again.
         """
         if trials < 1:
-            raise InputError(f"trials {trials}: expected at least 1")
+            raise InputError(f"trials {trials}", "at least 1")
         self.folder.mkdir(exist_ok=True)
         with locked(self.folder):
             if not (self.folder / STUDY).exists():

@@ -35,13 +35,14 @@ def read_card(path: str | PathLike) -> dict[str, Any]:
         newer = version > FORMAT_VERSION
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
-            f"{path}: damaged ({type(error).__name__}: {short(error)}); restore it, or "
-            "choose another -o"
+            f"{path}: damaged ({type(error).__name__}: {short(error)})",
+            mend="restore it, or choose another -o",
         ) from error
     if newer:
         raise InputError(
             f"{path}: format version {version} is newer than this program's "
-            f"{FORMAT_VERSION}; pip install --upgrade fftmech"
+            f"{FORMAT_VERSION}",
+            mend="pip install --upgrade fftmech",
         )
     return card
 

@@ -58,7 +58,9 @@ def open_study(
         is not installed.
     """
     if os.environ.get("WORLD_SIZE", "1") != "1":
-        raise InputError("a study runs in one process; start it without torchrun")
+        raise InputError(
+            "a study runs in one process", mend="start it without torchrun"
+        )
     optuna_module()
     folder = Path(folder)
     check_free(space, settings)
@@ -107,8 +109,8 @@ def _architecture(config: Config) -> tuple[Any, ...]:
 def _error(run: Run, pores: bool) -> str:
     if not len(run.val):
         raise InputError(
-            "no sample for validation is done, and trials are compared on them; make "
-            "some (fftmech dataset --splits)"
+            "no sample for validation is done, and trials are compared on them",
+            mend="make some (fftmech dataset --splits)",
         )
     if all(e.strain is not None and e.stress is not None for e in run.val):
         return LABELS
@@ -143,6 +145,7 @@ def _check_same(
             there, here = there.get(name), here.get(name)
             part = f"{part} {name}"
         raise InputError(
-            f"{folder}: the study was begun with another {part}: {there} there, {here} "
-            "asked; give the same, or choose another -o"
+            f"{folder}: the study was begun with another {part}: {there} there, "
+            f"{here} asked",
+            mend="give the same, or choose another -o",
         )

@@ -99,7 +99,7 @@ def cpu_backend(threads: int | None = None, fft: str | None = None) -> Backend:
             continue
         return Backend(np, name, rfftn, irfftn, blocks, threads)
     raise InputError(
-        f"FFT library {fft!r}: expected one of {', '.join(FFT_LIBRARIES)}, installed"
+        f"FFT library {fft!r}", f"one of {', '.join(FFT_LIBRARIES)}, installed"
     )
 
 
@@ -115,15 +115,15 @@ def gpu_backend() -> Backend:
         xp = importlib.import_module("cupy")
     except ImportError:
         raise InputError(
-            "device cuda needs CuPy, which is not installed; "
-            'pip install "fftmech[gpu]", or use --device cpu'
+            "device cuda needs CuPy, which is not installed",
+            mend='pip install "fftmech[gpu]", or use --device cpu',
         ) from None
     try:
         count = xp.cuda.runtime.getDeviceCount()
     except Exception as error:
-        raise InputError(f"device cuda: {error}; use --device cpu") from None
+        raise InputError(f"device cuda: {error}", mend="use --device cpu") from None
     if count == 0:
-        raise InputError("device cuda: no GPU found; use --device cpu")
+        raise InputError("device cuda: no GPU found", mend="use --device cpu")
 
     def rfftn(field: Any) -> Any:
         return xp.fft.rfftn(field, axes=AXES)
@@ -166,7 +166,7 @@ def get_backend(device: str = "cpu", threads: int | None = None) -> Backend:
         return cpu_backend(threads)
     if device == "cuda":
         return gpu_backend()
-    raise InputError(f"device {device!r}: expected cpu or cuda")
+    raise InputError(f"device {device!r}", "cpu or cuda")
 
 
 def _workers(field: np.ndarray, threads: int) -> int:

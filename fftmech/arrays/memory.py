@@ -27,7 +27,8 @@ def check_bytes(needed: int, what: str, remedy: str = "lower --res") -> None:
     if needed > free:
         raise InputError(
             f"{what} needs about {needed / 2**30:.3g} GiB and {free / 2**30:.3g} GiB "
-            f"are free; {remedy}"
+            "are free",
+            mend=remedy,
         )
 
 

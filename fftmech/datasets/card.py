@@ -76,29 +76,27 @@ class Card:
 
     def __post_init__(self) -> None:
         if self.count < 1:
-            raise InputError(f"count {self.count}: expected at least 1 sample")
+            raise InputError(f"count {self.count}", "at least 1 sample")
         if self.seed < 0:
-            raise InputError(f"seed {self.seed}: expected at least 0")
+            raise InputError(f"seed {self.seed}", "at least 0")
         high = self.levels[0]
         for low in self.levels[1:]:
             if not 1 <= low < high or high % low:
                 raise InputError(
-                    f"low resolution {low}: expected a divisor of the high one, {high}"
+                    f"low resolution {low}", f"a divisor of the high one, {high}"
                 )
         if list(self.levels) != sorted(set(self.levels), reverse=True):
             raise InputError(
-                f"resolutions {', '.join(map(str, self.levels))}: expected each once, "
-                "from high to low"
+                f"resolutions {', '.join(map(str, self.levels))}",
+                "each once, from high to low",
             )
         check_parts(self.parts)
         if self.split is not None and self.split not in SPLITS:
-            raise InputError(
-                f"split {self.split!r}: expected one of {', '.join(SPLITS)}"
-            )
+            raise InputError(f"split {self.split!r}", f"one of {', '.join(SPLITS)}")
         if self.shard is not None:
             i, n = self.shard
             if not 1 <= i <= n:
-                raise InputError(f"shard {i}/{n}: expected I/N with 1 <= I <= N")
+                raise InputError(f"shard {i}/{n}", "I/N with 1 <= I <= N")
 
     def split_of(self, index: int) -> str:
         """Split of a sample."""
@@ -187,28 +185,30 @@ def read_card(directory: str | PathLike) -> Card:
     """
     path = Path(directory) / NAME
     if not Path(directory).is_dir():
-        raise InputError(f"{directory}: no such folder; expected one with {NAME}")
+        raise InputError(f"{directory}: no such folder", f"one with {NAME}")
     if not path.exists():
-        raise InputError(f"{directory}: no dataset (no {NAME}); check the name")
+        raise InputError(f"{directory}: no dataset (no {NAME})", mend="check the name")
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         version = document["format_version"]
         if version > FORMAT_VERSION:
             raise InputError(
                 f"format version {version} is newer than this program's "
-                f"{FORMAT_VERSION}; pip install --upgrade fftmech"
+                f"{FORMAT_VERSION}",
+                mend="pip install --upgrade fftmech",
             )
         if document.pop("sha256") != _digest(document):
             raise InputError(
-                "an entry was changed or damaged (sha256 does not fit); restore the "
-                f"file. Only {', '.join(NOTES)} may be edited"
+                "an entry was changed or damaged (sha256 does not fit)",
+                mend=f"restore the file. Only {', '.join(NOTES)} may be edited",
             )
         return Card.from_dict(document)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise error.within(path) from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise InputError(
-            f"{path}: damaged card ({type(error).__name__}: {error}); restore the file"
+            f"{path}: damaged card ({type(error).__name__}: {error})",
+            mend="restore the file",
         ) from error
 
 

@@ -47,8 +47,8 @@ def merge(sources: Sequence[str | PathLike], target: str | PathLike) -> int:
         if differences:
             text = "; ".join(differences).replace(" asked", " here")
             raise InputError(
-                f"{source} was made with other parameters than {sources[0]} ({text}); "
-                "only shards of one dataset merge"
+                f"{source} was made with other parameters than {sources[0]} ({text})",
+                mend="only shards of one dataset merge",
             )
         for index, record in read_manifest(source).records.items():
             if index not in found or found[index][1]["status"] == "failed":
@@ -59,7 +59,8 @@ def merge(sources: Sequence[str | PathLike], target: str | PathLike) -> int:
             ):
                 raise InputError(
                     f"sample {index} of {source} differs from that of "
-                    f"{found[index][0]}; leave one of them out"
+                    f"{found[index][0]}",
+                    mend="leave one of them out",
                 )
     with _new(target, first) as folder:
         for index, (source, record) in found.items():
@@ -96,7 +97,7 @@ def _new(target: str | PathLike, card: Card) -> Iterator[Path]:
     check_new(target)
     target = Path(target).absolute()
     if target.is_dir() and any(target.iterdir()):
-        raise InputError(f"{target}: the folder is not empty; choose another -o")
+        raise InputError(f"{target}: the folder is not empty", mend="choose another -o")
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         (folder / SAMPLES).mkdir()
@@ -122,7 +123,8 @@ def _take(source: str | PathLike, folder: Path, index: int, record: Record) -> N
         os.link(there, here)
     except FileNotFoundError as error:
         raise InputError(
-            f"{there}: missing; fftmech dataset verify {source} --repair makes it again"
+            f"{there}: missing",
+            mend=f"fftmech dataset verify {source} --repair makes it again",
         ) from error
     except OSError:
         shutil.copyfile(there, here)

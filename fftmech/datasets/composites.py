@@ -81,14 +81,12 @@ class CompositesRecipe:
     def __post_init__(self) -> None:
         known = isinstance(self.shapes, (list, tuple)) and set(self.shapes) <= set(MOST)
         if not (known and self.shapes):
-            raise InputError(
-                f"shapes {self.shapes!r}: expected some of {', '.join(MOST)}"
-            )
+            raise InputError(f"shapes {self.shapes!r}", f"some of {', '.join(MOST)}")
         object.__setattr__(self, "shapes", tuple(self.shapes))
         for name in ("fraction", "radius", "contrast"):
             object.__setattr__(self, name, interval(name, getattr(self, name)))
         if self.fraction[1] >= 1:
-            raise InputError(f"fraction up to {self.fraction[1]:g}: expected below 1")
+            raise InputError(f"fraction up to {self.fraction[1]:g}", "below 1")
         object.__setattr__(self, "matrix", numbers("matrix", self.matrix, ("E", "nu")))
         object.__setattr__(self, "nu", numbers("nu", [self.nu], ("nu",))[0])
         self._stiffness(1.0)

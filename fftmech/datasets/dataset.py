@@ -78,7 +78,7 @@ class Dataset(Sequence[Sample]):
         self.split, self.fields = split, tuple(fields)
         self.levels = self.card.levels if levels is None else tuple(levels)
         if split not in (None, *SPLITS):
-            raise InputError(f"split {split!r}: expected one of {', '.join(SPLITS)}")
+            raise InputError(f"split {split!r}", f"one of {', '.join(SPLITS)}")
         check_fields(self.fields)
         for level in self.levels:
             if level not in self.card.levels:
@@ -110,8 +110,8 @@ class Dataset(Sequence[Sample]):
         path = sample_path(self.directory, record["index"])
         if not path.exists():
             raise InputError(
-                f"{path}: missing; fftmech dataset verify {self.directory} --repair "
-                "makes it again"
+                f"{path}: missing",
+                mend=f"fftmech dataset verify {self.directory} --repair makes it again",
             )
         return read_sample(path, self.fields, self.levels)
 

@@ -42,8 +42,10 @@ def locked(directory: str | PathLike) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise InputError(
-            f"{directory}: another process is at work on this dataset; wait for it, or "
-            "share the work with --shard and fftmech dataset merge"
+            f"{directory}: another process is at work on this dataset",
+            mend=(
+                "wait for it, or share the work with --shard and fftmech dataset merge"
+            ),
         ) from error
     try:
         yield
@@ -64,16 +66,21 @@ def check_new(directory: str | PathLike) -> None:
     path = Path(directory)
     if path.is_dir():
         if exists(path):
-            raise InputError(f"{path} holds a dataset already; choose another -o")
+            raise InputError(
+                f"{path} holds a dataset already", mend="choose another -o"
+            )
         if any(not item.name.startswith(".") for item in path.iterdir()):
             raise InputError(
                 f"{path}: the folder is not empty and holds no dataset (no "
-                f"{cards.NAME}); choose another -o"
+                f"{cards.NAME})",
+                mend="choose another -o",
             )
     elif path.exists():
         raise InputError(f"{path} is a file: give the name of a folder")
     elif not path.absolute().parent.is_dir():
-        raise InputError(f"{path}: no folder {path.absolute().parent}; create it first")
+        raise InputError(
+            f"{path}: no folder {path.absolute().parent}", mend="create it first"
+        )
 
 
 def exists(directory: str | PathLike) -> bool:
@@ -95,8 +102,8 @@ def check_same(directory: str | PathLike, card: Card) -> Card:
     differences = there.differences(card)
     if differences:
         raise InputError(
-            f"{directory} was made with other parameters ({'; '.join(differences)}); "
-            "choose another -o, or give the same"
+            f"{directory} was made with other parameters ({'; '.join(differences)})",
+            mend="choose another -o, or give the same",
         )
     if there.count != card.count:
         advice = (
@@ -106,7 +113,8 @@ def check_same(directory: str | PathLike, card: Card) -> Card:
         )
         raise InputError(
             f"{directory} was made with another count ({there.count} there, "
-            f"{card.count} asked); {advice}"
+            f"{card.count} asked)",
+            mend=advice,
         )
     return replace(there, parameters=card.parameters)
 

@@ -58,7 +58,7 @@ def new_card(
         Values that no dataset can have.
     """
     if not levels or min(levels) < 1:
-        raise InputError(f"resolutions {levels}: expected whole numbers of at least 1")
+        raise InputError(f"resolutions {levels}", "whole numbers of at least 1")
     grid = Grid((levels[0], levels[0], levels[0]))
     options = {
         "scheme": "rotated",
@@ -150,7 +150,7 @@ def check_count(recipe: Recipe, count: int) -> None:
     available = recipe.available()
     if available is not None and count > available:
         raise InputError(
-            f"count {count}: there are {available} bodies to take; lower --count"
+            f"count {count}: there are {available} bodies to take", mend="lower --count"
         )
 
 

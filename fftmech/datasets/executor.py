@@ -55,9 +55,7 @@ def check_executor(executor: str) -> None:
         An unknown one; MPI without mpi4py, or in processes that do not work together.
     """
     if executor not in EXECUTORS:
-        raise InputError(
-            f"executor {executor!r}: expected one of {', '.join(EXECUTORS)}"
-        )
+        raise InputError(f"executor {executor!r}", f"one of {', '.join(EXECUTORS)}")
     if executor != "mpi":
         return
     try:
@@ -65,7 +63,8 @@ def check_executor(executor: str) -> None:
     except (ImportError, RuntimeError) as error:
         # RuntimeError: no MPI library
         raise InputError(
-            '--executor mpi needs mpi4py and an MPI library; pip install "fftmech[mpi]"'
+            "--executor mpi needs mpi4py and an MPI library",
+            mend='pip install "fftmech[mpi]"',
         ) from error
     processes = MPI.COMM_WORLD.Get_size()
     # one alone would ask MPI to start others, which many systems do not allow; several
@@ -151,8 +150,8 @@ def _local(jobs: int) -> Iterator[Executor]:
         yield pool
     except BrokenProcessPool as error:
         raise InputError(
-            "a working process died, of too little memory perhaps; what is done is "
-            "kept: run again with fewer --jobs"
+            "a working process died, of too little memory perhaps",
+            mend="what is done is kept: run again with fewer --jobs",
         ) from error
     finally:
         over.set()
@@ -190,7 +189,8 @@ def _mpi() -> Iterator[Any]:
         yield pool
     except BrokenExecutor as error:
         raise InputError(
-            f"--executor mpi: a process died ({error}); what is done is kept: run again"
+            f"--executor mpi: a process died ({error})",
+            mend="what is done is kept: run again",
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)

@@ -72,11 +72,9 @@ def contact_sheet(
         No sample, an unknown field, count below 1; Matplotlib is not installed.
     """
     if field not in CONTACT_FIELDS:
-        raise InputError(
-            f"field {field!r}: expected one of {', '.join(CONTACT_FIELDS)}"
-        )
+        raise InputError(f"field {field!r}", f"one of {', '.join(CONTACT_FIELDS)}")
     if count < 1:
-        raise InputError(f"count {count}: expected at least 1 sample")
+        raise InputError(f"count {count}", "at least 1 sample")
     check_samples(dataset)
     fine, coarse = dataset.card.levels[0], dataset.card.levels[-1]
     source = Dataset(

@@ -21,7 +21,7 @@ def images_in(folder: str | PathLike) -> tuple[File, ...]:
     """
     path = Path(folder)
     if not path.is_dir():
-        raise InputError(f"{path}: no such folder; give one that holds images")
+        raise InputError(f"{path}: no such folder", mend="give one that holds images")
     names = sorted(
         file.name
         for file in path.iterdir()
@@ -29,8 +29,7 @@ def images_in(folder: str | PathLike) -> tuple[File, ...]:
     )
     if not names:
         raise InputError(
-            f"{path}: no image in this folder; expected files that end in "
-            f"{' '.join(FORMATS)}"
+            f"{path}: no image in this folder", f"files that end in {' '.join(FORMATS)}"
         )
     return tuple((name, fingerprint(path / name)) for name in names)
 
@@ -47,7 +46,7 @@ def fingerprint(path: str | PathLike) -> str:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; check the name") from None
+        raise InputError(f"{path}: no such file", mend="check the name") from None
 
 
 def check_same(path: str | PathLike, sha256: str) -> None:

@@ -102,22 +102,21 @@ class ImagesRecipe:
                 object.__setattr__(self, name, tuple(value))
         object.__setattr__(self, "images", tuple(tuple(file) for file in self.images))
         if not self.images:
-            raise InputError(f"{self.folder}: no images; name one at least")
+            raise InputError(f"{self.folder}: no images", mend="name one at least")
         if self.connectivity not in NEIGHBOURS:
-            raise InputError(f"connectivity {self.connectivity}: expected 6, 18 or 26")
+            raise InputError(f"connectivity {self.connectivity}", "6, 18 or 26")
         if not (isfinite(self.margin) and 0 <= self.margin < 0.5):
             raise InputError(
-                f"margin {self.margin:g}: expected a part of the edge below 0.5, such "
-                "as 0.25"
+                f"margin {self.margin:g}", "a part of the edge below 0.5, such as 0.25"
             )
         for name in ("smallest", "window"):
             value = getattr(self, name)
             if value is not None and not (value == int(value) and value >= 1):
-                raise InputError(f"{name} {value}: expected voxels, at least 1")
+                raise InputError(f"{name} {value}", "voxels, at least 1")
         if self.materials and self.window is None:
             raise InputError(
-                f"{self.materials[0]}: single pores lie in a solid of one E and nu; "
-                "leave the materials out, or cut windows (give their voxels)"
+                f"{self.materials[0]}: single pores lie in a solid of one E and nu",
+                mend="leave the materials out, or cut windows (give their voxels)",
             )
         solid_and_pore(self.E, self.nu)
 
@@ -180,7 +179,8 @@ class ImagesRecipe:
         if index >= len(pores):
             raise InputError(
                 f"pore {index + 1} of {self.folder}: it has {len(pores)} of at least "
-                f"{self.smallest} voxels; lower --count or that size"
+                f"{self.smallest} voxels",
+                mend="lower --count or that size",
             )
         order = Generator(PCG64(SeedSequence(seed))).permutation(len(pores))
         image, grid, pore = pores[order[index]]
@@ -189,8 +189,9 @@ class ImagesRecipe:
         voxels = int((body.phase == 1).sum())
         if voxels == 0:
             raise InputError(
-                f"pore {pore.label} of {image} is too thin for {res}^3 voxels: none is "
-                "left; raise --res or --smallest"
+                f"pore {pore.label} of {image} is too thin for {res}^3 voxels: none "
+                "is left",
+                mend="raise --res or --smallest",
             )
         # a refined image shows its voxels: the shape is that at the image's own
         own = min(res, round(box.grid.size[0] / max(box.grid.h)))
@@ -217,7 +218,8 @@ class ImagesRecipe:
         if (room < 0).any():
             raise InputError(
                 f"{name}: a window of {size_text(sides)} voxels in an image of "
-                f"{size_text(image.grid.shape)}; lower the window"
+                f"{size_text(image.grid.shape)}",
+                mend="lower the window",
             )
         corner = random.integers(room + 1)
         part = tuple(slice(c, c + n) for c, n in zip(corner, sides, strict=True))
@@ -228,8 +230,8 @@ class ImagesRecipe:
         body = _cube(cut, res).check()
         if not all(connected_axes(~np.isin(body.phase, body.pores))):
             raise InputError(
-                f"{name}: in windows of {self.window} voxels pores separate the solid; "
-                "widen the window"
+                f"{name}: in windows of {self.window} voxels pores separate the solid",
+                mend="widen the window",
             )
         statistics = {
             "image": name,
@@ -260,8 +262,11 @@ def _pores(recipe: ImagesRecipe) -> list[tuple[str, Grid, Component]]:
     if not found:
         raise InputError(
             f"{recipe.folder}: no pore of at least {recipe.smallest} voxels in "
-            f"{len(recipe.images)} image(s); check the phase of the pores (now "
-            f"{', '.join(map(str, recipe.pore))}), or lower that size"
+            f"{len(recipe.images)} image(s)",
+            mend=(
+                "check the phase of the pores (now "
+                f"{', '.join(map(str, recipe.pore))}), or lower that size"
+            ),
         )
     return whole or found
 

@@ -40,7 +40,7 @@ class Loading:
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
-            raise InputError(f"loads {self.mode!r}: expected one of {', '.join(MODES)}")
+            raise InputError(f"loads {self.mode!r}", f"one of {', '.join(MODES)}")
         if (self.load is None) == (self.mode == "fixed"):
             raise InputError(
                 f"loads {self.mode!r}: a load is given with 'fixed', and only with it"

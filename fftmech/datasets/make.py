@@ -92,7 +92,7 @@ def make(
     """
     jobs = processors() if jobs is None else jobs
     if jobs < 1:
-        raise InputError(f"jobs {jobs}: expected at least 1")
+        raise InputError(f"jobs {jobs}", "at least 1")
     check_executor(executor)
     if exists(directory):
         card = check_same(directory, card)
@@ -122,8 +122,8 @@ def extend(
     """
     if count < card.count:
         raise InputError(
-            f"count {count}: {directory} has {card.count} already; a dataset does not "
-            "shrink (fftmech dataset subset takes a part)"
+            f"count {count}: {directory} has {card.count} already",
+            mend="a dataset does not shrink (fftmech dataset subset takes a part)",
         )
     larger = replace(card, count=count)
     check_count(recipe_of(larger), count)

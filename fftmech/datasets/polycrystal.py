@@ -68,8 +68,7 @@ class PolycrystalRecipe:
             least, most = numbers("grains", self.grains, ("least", "most"))
             if not (1 <= least <= most and least == int(least) and most == int(most)):
                 raise InputError(
-                    f"grains {least:g} to {most:g}: expected whole numbers, "
-                    "1 <= least <= most"
+                    f"grains {least:g} to {most:g}", "whole numbers, 1 <= least <= most"
                 )
             object.__setattr__(self, "grains", (int(least), int(most)))
         for name, expected in (
@@ -87,7 +86,7 @@ class PolycrystalRecipe:
         if self.grains is None and self.sizes is None:
             raise InputError("neither grains nor sizes: give one of them")
         if self.sizes is not None and self.sizes[1] < 0:
-            raise InputError(f"sizes with sigma = {self.sizes[1]:g}: expected >= 0")
+            raise InputError(f"sizes with sigma = {self.sizes[1]:g}", ">= 0")
         elastic.cubic(*self.cubic)
         _ = self.texture
 

@@ -52,8 +52,9 @@ class PoresRecipe:
             low = high = 0.0
         if not 0 < low <= high < 1:
             raise InputError(
-                f"pore fraction {self.fraction!r}: expected the least and the largest, "
-                "0 < least <= largest < 1, such as 0.002,0.02"
+                f"pore fraction {self.fraction!r}",
+                "the least and the largest, 0 < least <= largest < 1, such as "
+                "0.002,0.02",
             )
         object.__setattr__(self, "fraction", (low, high))
         solid_and_pore(self.E, self.nu)
@@ -122,6 +123,6 @@ def solid_and_pore(E: float, nu: float) -> np.ndarray:
         E = nu = inf
     if not (isfinite(E) and isfinite(nu)):
         raise InputError(
-            "E and nu of the solid: expected two finite numbers, such as 113.8, 0.342"
+            "E and nu of the solid", "two finite numbers, such as 113.8, 0.342"
         )
     return np.stack([isotropic(E=E, nu=nu), PORE])

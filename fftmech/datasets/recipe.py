@@ -92,9 +92,7 @@ def numbers(name: str, value: Any, expected: Sequence[str]) -> tuple[float, ...]
     except (TypeError, ValueError):
         given = ()
     if len(given) != len(expected) or not all(map(isfinite, given)):
-        raise InputError(
-            f"{name} {value!r}: expected finite numbers {', '.join(expected)}"
-        )
+        raise InputError(f"{name} {value!r}", f"finite numbers {', '.join(expected)}")
     return given
 
 
@@ -138,7 +136,7 @@ def interval(name: str, value: Any) -> tuple[float, float]:
     """
     low, high = numbers(name, value, ("low", "high"))
     if not 0 < low <= high:
-        raise InputError(f"{name} {low:g} to {high:g}: expected 0 < low <= high")
+        raise InputError(f"{name} {low:g} to {high:g}", "0 < low <= high")
     return low, high
 
 

@@ -23,7 +23,7 @@ def check_samples(dataset: Dataset) -> None:
     if not len(dataset):
         split = f" of split {dataset.split}" if dataset.split else ""
         raise InputError(
-            f"{dataset.directory}: no sample{split} is done yet; nothing to draw"
+            f"{dataset.directory}: no sample{split} is done yet", mend="nothing to draw"
         )
 
 

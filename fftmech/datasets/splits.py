@@ -53,8 +53,8 @@ def check_parts(parts: Sequence[int]) -> tuple[int, int, int]:
     sound = len(parts) == len(SPLITS) and all(n == int(n) and n >= 0 for n in parts)
     if not sound or not 0 < sum(parts) <= 10**6:
         raise InputError(
-            f"splits {','.join(map(str, parts))}: expected parts for training, "
-            "validation and test, whole numbers such as 80,10,10"
+            f"splits {','.join(map(str, parts))}",
+            "parts for training, validation and test, whole numbers such as 80,10,10",
         )
     train, val, test = map(int, parts)
     return train, val, test

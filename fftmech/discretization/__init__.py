@@ -31,5 +31,5 @@ def discretization(name: str) -> Discretization:
         No such scheme.
     """
     if name not in SCHEMES:
-        raise InputError(f"scheme {name!r}: expected one of {', '.join(SCHEMES)}")
+        raise InputError(f"scheme {name!r}", f"one of {', '.join(SCHEMES)}")
     return SCHEMES[name]

@@ -150,8 +150,8 @@ class Discretization(ABC):
     def _one_point(self, what: str) -> None:
         if self.points != 1:
             raise InputError(
-                f"{what} with scheme {self.name} ({self.points} integration points): "
-                "expected a scheme with one, for instance rotated"
+                f"{what} with scheme {self.name} ({self.points} integration points)",
+                "a scheme with one, for instance rotated",
             )
 
 

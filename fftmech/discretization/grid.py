@@ -38,15 +38,15 @@ class Grid:
             int(n) != n or n < 1 for n in self.shape
         ):
             raise InputError(
-                f"grid shape {self.shape}: expected three axes of at least one "
-                "voxel each (2-D is one voxel in z)"
+                f"grid shape {self.shape}",
+                "three axes of at least one voxel each (2-D is one voxel in z)",
             )
         shape = tuple(int(n) for n in self.shape)
         spacing = self.spacing or (1.0 / max(shape),) * 3
         if np.shape(spacing) != (3,) or not all(
             np.isfinite(h) and h > 0 for h in spacing
         ):
-            raise InputError(f"grid spacing {spacing}: expected three positive lengths")
+            raise InputError(f"grid spacing {spacing}", "three positive lengths")
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "spacing", tuple(float(h) for h in spacing))
         object.__setattr__(self, "origin", tuple(float(o) for o in self.origin))

@@ -84,7 +84,9 @@ def spectrum_figure(
         Also for `phase`, whose ids are names and not numbers.
     """
     if field == "phase":
-        raise InputError("spectrum of phase: ids are names; choose another --field")
+        raise InputError(
+            "spectrum of phase: ids are names", mend="choose another --field"
+        )
     micro = microstructure_of(source)
     grid = micro.grid
     fields = scalar_fields(source, field, tuple(components))

@@ -19,8 +19,8 @@ def check_picture(path: str | PathLike) -> None:
     """Refuse a name whose extension is not one of `FORMATS` (InputError)."""
     if Path(path).suffix.lower() not in FORMATS:
         raise InputError(
-            f"{fspath(path)}: pictures are written as {', '.join(FORMATS)}; end the "
-            "name in one of these"
+            f"{fspath(path)}: pictures are written as {', '.join(FORMATS)}",
+            mend="end the name in one of these",
         )
 
 
@@ -34,7 +34,7 @@ def save_figure(figure: "Figure", path: str | PathLike, dpi: int = 150) -> None:
     """
     check_picture(path)
     if not 10 <= dpi <= 2400:
-        raise InputError(f"dpi {dpi}: expected 10 to 2400 dots an inch")
+        raise InputError(f"dpi {dpi}", "10 to 2400 dots an inch")
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=dpi)
 
@@ -56,6 +56,6 @@ def matplotlib_module(module: str) -> Any:
         return importlib.import_module(f"matplotlib.{module}")
     except ImportError:
         raise InputError(
-            "pictures need Matplotlib, which is not installed; "
-            'pip install "fftmech[viz]"'
+            "pictures need Matplotlib, which is not installed",
+            mend='pip install "fftmech[viz]"',
         ) from None

@@ -120,8 +120,8 @@ def read(
         if name not in taken:
             listed = " ".join(f"--{option}" for option in taken) or "no options"
             raise InputError(
-                f"{fspath(path)}: this format takes no --{name} (it takes {listed}); "
-                "leave it out"
+                f"{fspath(path)}: this format takes no --{name} (it takes {listed})",
+                mend="leave it out",
             )
     return reader.read(path, **given)
 
@@ -142,13 +142,14 @@ def read_result(path: str | PathLike) -> Result:
         return _module("sample_file").read_sample(path).result()
     if held == "series":
         raise InputError(
-            f"{fspath(path)} is the time series of a load path: expected a result, "
-            f"for instance {Path(path).stem}-end{Path(path).suffix}, where it ended"
+            f"{fspath(path)} is the time series of a load path",
+            f"a result, for instance {Path(path).stem}-end{Path(path).suffix}, where "
+            "it ended",
         )
     if held != "result":
         raise InputError(
-            f"{fspath(path)} holds no result; make one with fftmech solve ... "
-            "-o result.vtkhdf"
+            f"{fspath(path)} holds no result",
+            mend="make one with fftmech solve ... -o result.vtkhdf",
         )
     return _module("vtkhdf_result").read_result(path)
 
@@ -206,9 +207,9 @@ def _check_file(path: str | PathLike) -> None:
     if name.is_dir():
         raise InputError(f"{name} is a folder: give the name of a file")
     if not name.exists():
-        raise InputError(f"{name}: no such file; check the name")
+        raise InputError(f"{name}: no such file", mend="check the name")
     if name.stat().st_size == 0:
-        raise InputError(f"{name} is empty (0 bytes); copy or write it again")
+        raise InputError(f"{name} is empty (0 bytes)", mend="copy or write it again")
 
 
 def _module(name: str) -> ModuleType:
@@ -225,7 +226,7 @@ def _reader(path: str | PathLike, dataset: str | None) -> ModuleType:
     formats = _formats(path)
     if formats is None:
         raise InputError(
-            f"{fspath(path)}: unknown extension; expected one of {' '.join(FORMATS)}"
+            f"{fspath(path)}: unknown extension", f"one of {' '.join(FORMATS)}"
         )
     if len(formats) == 1:
         return _module(formats[0])

@@ -42,7 +42,8 @@ def opened(path: str | PathLike) -> Iterator[h5py.File]:
             # h5py reports metadata that makes no sense as any of these
             reason = error.args[0] if error.args else error
             raise InputError(
-                f"{path}: HDF5 file is damaged ({reason}); copy or write it again"
+                f"{path}: HDF5 file is damaged ({reason})",
+                mend="copy or write it again",
             ) from error
 
 
@@ -105,7 +106,9 @@ def group(file: h5py.Group, name: str) -> h5py.Group:
     item = file.get(name)
     if isinstance(item, h5py.Group):
         return item
-    raise InputError(f"{file.file.filename}: no group {name}; write the file again")
+    raise InputError(
+        f"{file.file.filename}: no group {name}", mend="write the file again"
+    )
 
 
 def where(item: h5py.Dataset) -> str:
@@ -138,11 +141,9 @@ def numbers(
     if not fits:
         expected = ", ".join("P" if n is None else str(n) for n in shape)
         rows = ", one row a phase id" if None in shape else ""
-        raise InputError(
-            f"{where(item)} has shape {item.shape}: expected ({expected}){rows}"
-        )
+        raise InputError(f"{where(item)} has shape {item.shape}", f"({expected}){rows}")
     if item.dtype.kind not in "iuf":
-        raise InputError(f"{where(item)} has type {item.dtype}: expected numbers")
+        raise InputError(f"{where(item)} has type {item.dtype}", "numbers")
     check_bytes(
         (item.dtype.itemsize + 2 * 8) * item.size,
         f"{where(item)}: reading {size_text(item.shape)} numbers",
@@ -155,7 +156,7 @@ def numbers(
     if bad.any():
         index = tuple(int(i) for i in np.argwhere(bad)[0])
         raise InputError(
-            f"{where(item)}: entry {index} is {table[index]}: expected finite numbers"
+            f"{where(item)}: entry {index} is {table[index]}", "finite numbers"
         )
     return table
 

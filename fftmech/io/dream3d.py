@@ -71,14 +71,14 @@ def read(path: str | PathLike, *, dataset: str | None = None) -> Microstructure:
         geometries = _geometries(file)
         if not geometries:
             raise InputError(
-                f"{name}: no image geometry (voxels); it holds "
-                f"{container.listing(container.datasets(file))}"
+                f"{name}: no image geometry (voxels)",
+                mend=f"it holds {container.listing(container.datasets(file))}",
             )
         geometry, item = _feature_ids(file, geometries, dataset)
         where = container.where(item)
         image.check_size(item.shape, item.dtype.itemsize, where)
         if item.dtype.kind not in "iu" or item.shape[3:] not in ((), (1,)):
-            raise InputError(f"{where}: expected one integer a cell, the grain's id")
+            raise InputError(where, "one integer a cell, the grain's id")
         ids = item[()].reshape(item.shape[:3])
         body = image.microstructure_from_image(
             ids,
@@ -111,7 +111,7 @@ def _geometries(file: h5py.File) -> list[_Geometry]:
         file.visititems(visit)
     except KeyError as error:
         raise InputError(
-            f"{file.filename}: image geometry without {error}; save it again"
+            f"{file.filename}: image geometry without {error}", mend="save it again"
         ) from error
     return found
 
@@ -135,16 +135,17 @@ def _feature_ids(
                 return geometry, item
         shapes = ", ".join(str(g.shape[::-1]) for g in geometries)
         raise InputError(
-            f"{container.where(item)} has shape {item.shape}: expected cells of an "
-            f"image geometry, {shapes} (z, y, x)"
+            f"{container.where(item)} has shape {item.shape}",
+            f"cells of an image geometry, {shapes} (z, y, x)",
         )
     arrays = [(g, d) for g in geometries for d in container.datasets(g.group)]
     cells = [(g, d) for g, d in arrays if g.holds(d)]
     if not cells:
         shapes = ", ".join(f"{g.group.name} {g.shape}" for g in geometries)
         raise InputError(
-            f"{file.filename}: image geometry without cells ({shapes}, x y z): "
-            "expected cell arrays of these dimensions; save the cell data too"
+            f"{file.filename}: image geometry without cells ({shapes}, x y z)",
+            "cell arrays of these dimensions",
+            "save the cell data too",
         )
     ids = [(g, d) for g, d in cells if str(d.name).endswith("/FeatureIds")]
     if len(ids) == 1:
@@ -152,12 +153,15 @@ def _feature_ids(
     if ids:
         raise InputError(
             f"{file.filename}: {len(ids)} arrays of FeatureIds "
-            f"({container.listing([d for _, d in ids])}); say which with --dataset"
+            f"({container.listing([d for _, d in ids])})",
+            mend="say which with --dataset",
         )
     raise InputError(
-        f"{file.filename}: cells without FeatureIds (grain ids); segment the grains in "
-        "DREAM.3D first, or name an array with --dataset: it has "
-        f"{container.listing([d for _, d in cells])}"
+        f"{file.filename}: cells without FeatureIds (grain ids)",
+        mend=(
+            "segment the grains in DREAM.3D first, or name an array with --dataset: "
+            f"it has {container.listing([d for _, d in cells])}"
+        ),
     )
 
 
@@ -198,9 +202,7 @@ def _voxel_quaternions(cells: h5py.Group, voxels: int) -> np.ndarray | None:
         euler = item[()].reshape(-1, 3).astype(float)
         largest = np.nanmax(np.abs(euler), initial=0.0)
         if largest > 4 * np.pi:
-            raise InputError(
-                f"{container.where(item)}: angle {largest:g}: expected radians"
-            )
+            raise InputError(f"{container.where(item)}: angle {largest:g}", "radians")
         quaternion = np.full((voxels, 4), np.nan)
         known = np.isfinite(euler).all(axis=1)
         quaternion[known] = quaternion_from_bunge(euler[known])

@@ -62,10 +62,14 @@ def _only(file: h5py.File) -> h5py.Dataset:
     if fitting:
         raise InputError(
             f"{file.filename}: {len(fitting)} 3-D integer datasets "
-            f"({container.listing(fitting)}); say which with --dataset"
+            f"({container.listing(fitting)})",
+            mend="say which with --dataset",
         )
     raise InputError(
         f"{file.filename}: no 3-D integer dataset of phase ids; it has "
-        f"{container.listing(found)}; store the ids as whole numbers on three axes, "
-        "or name a grey image with --dataset and --threshold"
+        f"{container.listing(found)}",
+        mend=(
+            "store the ids as whole numbers on three axes, or name a grey image with "
+            "--dataset and --threshold"
+        ),
     )

@@ -83,8 +83,8 @@ def lengths(item: h5py.Dataset, name: str) -> list[float] | None:
     values = np.asarray(item.attrs[name])
     if values.shape != (3,) or values.dtype.kind not in "iuf":
         raise InputError(
-            f"{container.where(item)}: attribute {name} = {values}: expected three "
-            "lengths, x y z"
+            f"{container.where(item)}: attribute {name} = {values}",
+            "three lengths, x y z",
         )
     return [float(v) for v in values]
 
@@ -103,8 +103,8 @@ def read_tables(group: h5py.Group) -> dict[str, np.ndarray]:
             table = mandel_from_components(table)
         elif (zero := np.flatnonzero(~table.any(axis=1))).size:
             raise InputError(
-                f"{container.where(item)}: row {zero[0]} is zero: expected unit "
-                "quaternions w x y z, or NaN where the orientation is unknown"
+                f"{container.where(item)}: row {zero[0]} is zero",
+                "unit quaternions w x y z, or NaN where the orientation is unknown",
             )
         tables[name] = table
     return tables

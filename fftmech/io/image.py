@@ -21,7 +21,7 @@ WORKING_BYTES = 12
 def check_axes(axes: str, where: str) -> str:
     """Return `axes` if it is "xyz" or "zyx"."""
     if axes not in AXES:
-        raise InputError(f'{where}: axes {axes!r}: expected "xyz" or "zyx"')
+        raise InputError(f"{where}: axes {axes!r}", '"xyz" or "zyx"')
     return axes
 
 
@@ -75,11 +75,12 @@ def microstructure_from_image(
     check_axes(axes, where)
     if values.ndim != 3:
         raise InputError(
-            f"{where} has {values.ndim} axes (shape {values.shape}): expected three; "
-            "2-D is one voxel in z: give it an axis of length 1"
+            f"{where} has {values.ndim} axes (shape {values.shape})",
+            "three",
+            "2-D is one voxel in z: give it an axis of length 1",
         )
     if values.dtype.kind not in "biuf":
-        raise InputError(f"{where} has type {values.dtype}: expected real numbers")
+        raise InputError(f"{where} has type {values.dtype}", "real numbers")
     if values.dtype.kind == "f":
         unknown = int(np.isnan(values).sum())
         if unknown:
@@ -88,7 +89,7 @@ def microstructure_from_image(
             )
     if threshold is not None:
         if not isfinite(threshold):
-            raise InputError(f"threshold {threshold}: expected a finite grey value")
+            raise InputError(f"threshold {threshold}", "a finite grey value")
         values = values > threshold
     if axes == "zyx":
         values = values.transpose(2, 1, 0)
@@ -111,4 +112,4 @@ def build(
         grid = Grid(phase.shape, box, corner)  # type: ignore[arg-type]
         return Microstructure(grid, phase, **tables)
     except InputError as error:
-        raise InputError(f"{where}: {error}") from error
+        raise error.within(where) from error

@@ -46,15 +46,14 @@ def read_laws(group: h5py.Group) -> dict[int, Law]:
         for entry in json.loads(container.text(item[()])):
             name = entry["law"]
             if name not in LAWS:
-                raise InputError(
-                    f"{where}: law {name!r}: expected one of {', '.join(LAWS)}"
-                )
+                raise InputError(f"{where}: law {name!r}", f"one of {', '.join(LAWS)}")
             law = LAWS[name].parse(entry["constants"], f"{where}: {name}")
             laws.update({int(p): law for p in entry["phases"]})
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(
-            f"{where} does not say what the phases obey ({error}); write the file again"
+            f"{where} does not say what the phases obey ({error})",
+            mend="write the file again",
         ) from error
     return laws

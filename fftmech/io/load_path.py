@@ -54,7 +54,7 @@ def read_path(path: str | PathLike) -> Path:
         with open(path, "rb") as file:
             document = tomllib.load(file)
     except FileNotFoundError:
-        raise InputError(f"{name}: no such file; check the name") from None
+        raise InputError(f"{name}: no such file", mend="check the name") from None
     except IsADirectoryError:
         raise InputError(f"{name} is a folder: give the name of a file") from None
     except ValueError as error:
@@ -62,12 +62,12 @@ def read_path(path: str | PathLike) -> Path:
     _check_keys(document, ("finite", "step"), name)
     finite = document.get("finite", False)
     if not isinstance(finite, bool):
-        raise InputError(f"{name}: finite = {finite!r}: expected true or false")
+        raise InputError(f"{name}: finite = {finite!r}", "true or false")
     entries = document.get("step")
     if not isinstance(entries, list) or not entries:
         raise InputError(
-            f"{name}: no steps: expected [[step]] with a load, for instance "
-            "uniaxial = { xx = 0.01 }"
+            f"{name}: no steps",
+            "[[step]] with a load, for instance uniaxial = { xx = 0.01 }",
         )
     reader = _Reader(finite or any(_names(entry, "FP") for entry in entries))
     steps = []
@@ -76,7 +76,7 @@ def read_path(path: str | PathLike) -> Path:
         try:
             steps.append(reader.step(entry))
         except InputError as error:
-            raise InputError(f"{where}: {error}") from error
+            raise error.within(where) from error
     return Path(tuple(steps))
 
 
@@ -89,22 +89,23 @@ class _Reader:
     def step(self, entry: Any) -> Step:
         """A step from its table."""
         if not isinstance(entry, Mapping):
-            raise InputError(f"{entry!r}: expected a table, [[step]]")
+            raise InputError(f"{entry!r}", "a table, [[step]]")
         kinds, others = (FINITE, SMALL) if self.finite else (SMALL, FINITE)
         mixed = [key for key in others if key in entry and key not in kinds]
         if mixed:
             raise InputError(
                 f"{mixed[0]} in a path of {'finite' if self.finite else 'small'} "
-                f"strain: expected {', '.join(kinds)}, in all steps"
+                "strain",
+                f"{', '.join(kinds)}, in all steps",
             )
         _check_keys(entry, (*kinds, "time", "increments"))
         given = [key for key in kinds if key in entry]
         if not given:
-            raise InputError(f"no load: expected one or more of {', '.join(kinds)}")
+            raise InputError("no load", f"one or more of {', '.join(kinds)}")
         values = {key: self._components(key, entry[key]) for key in given}
         time = _number("time", entry.get("time", 1.0))
         if not time > 0:
-            raise InputError(f"time = {time:g}: expected a positive duration")
+            raise InputError(f"time = {time:g}", "a positive duration")
         load = self._load(values, time)
         return Step(load, time, _increments(entry), "rate" in values)
 
@@ -115,8 +116,9 @@ class _Reader:
         if "uniaxial" in values:
             if len(values) > 1 or len(values["uniaxial"]) != 1:
                 raise InputError(
-                    "uniaxial sets all components: expected one, for instance "
-                    f"{{ xx = {1.1 if self.finite else 0.01} }}, and nothing beside it"
+                    "uniaxial sets all components",
+                    f"one, for instance {{ xx = {1.1 if self.finite else 0.01} }}, "
+                    "and nothing beside it",
                 )
             ((component, value),) = values["uniaxial"].items()
             return kind.uniaxial(component, value)
@@ -124,7 +126,7 @@ class _Reader:
             return FiniteLoad(values.get("F", {}), values.get("P", {}))
         if "rate" in values:
             if "strain" in values:
-                raise InputError("strain and rate are both given: expected one of them")
+                raise InputError("strain and rate are both given", "one of them")
             strain = {c: rate * time for c, rate in values["rate"].items()}
         else:
             strain = values.get("strain", {})
@@ -134,13 +136,13 @@ class _Reader:
         names = NAMES if self.finite else COMPONENTS
         if not isinstance(table, Mapping):
             raise InputError(
-                f"{key} = {table!r}: expected values by component, for instance "
-                f"{key} = {{ xx = 0.01 }}"
+                f"{key} = {table!r}",
+                f"values by component, for instance {key} = {{ xx = 0.01 }}",
             )
         for name in table:
             if name not in names:
                 raise InputError(
-                    f"{key} component {name!r}: expected one of {', '.join(names)}"
+                    f"{key} component {name!r}", f"one of {', '.join(names)}"
                 )
         return {name: _number(f"{key} {name}", v) for name, v in table.items()}
 
@@ -150,8 +152,7 @@ def _increments(entry: Mapping[str, Any]) -> int:
     whole = isinstance(count, int) and not isinstance(count, bool)
     if not whole or not 1 <= count <= MOST_INCREMENTS:
         raise InputError(
-            f"increments = {count!r}: expected a whole number from 1 to "
-            f"{MOST_INCREMENTS}"
+            f"increments = {count!r}", f"a whole number from 1 to {MOST_INCREMENTS}"
         )
     return count
 
@@ -162,7 +163,7 @@ def _number(what: str, value: Any) -> float:
         # an integer of TOML may be larger than any float
         number = float(value) if abs(value) < 1e300 else inf
     if not isfinite(number):
-        raise InputError(f"{what} = {value!r}: expected a finite number")
+        raise InputError(f"{what} = {value!r}", "a finite number")
     return number
 
 
@@ -176,6 +177,4 @@ def _check_keys(
     for key in entry:
         if key not in known:
             prefix = f"{where}: " if where else ""
-            raise InputError(
-                f"{prefix}unknown key {key!r}: expected {', '.join(known)}"
-            )
+            raise InputError(f"{prefix}unknown key {key!r}", f"{', '.join(known)}")

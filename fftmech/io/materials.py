@@ -143,8 +143,8 @@ class Materials:
         if np.isnan(known).all():
             raise InputError(
                 f"{self.name}: phase {p} of the microstructure is not listed; add "
-                f"[[phase]] id = {p}, or [default]; of a grey image, [grey] or "
-                "--threshold"
+                f"[[phase]] id = {p}, or [default]",
+                mend="of a grey image, [grey] or --threshold",
             )
         return None
 
@@ -183,9 +183,11 @@ def read_materials(path: str | PathLike) -> Materials:
         with open(path, "rb") as file:
             document = tomllib.load(file)
     except FileNotFoundError as error:
-        raise InputError(f"{name}: no such file; check --materials") from error
+        raise InputError(f"{name}: no such file", mend="check --materials") from error
     except OSError as error:
-        raise InputError(f"{name}: {error.strerror}; check --materials") from error
+        raise InputError(
+            f"{name}: {error.strerror}", mend="check --materials"
+        ) from error
     except ValueError as error:  # TOML or UTF-8 that is none
         raise InputError(f"{name}: not TOML: {error}") from error
     return parse_materials(document, name)
@@ -204,7 +206,7 @@ def parse_materials(document: dict[str, Any], name: str) -> Materials:
         where = f"{name}: [[phase]] number {number}"
         p = table.integer(entry, "id", where)
         if p in phases:
-            raise InputError(f"{name}: phase id {p} is given twice; remove one")
+            raise InputError(f"{name}: phase id {p} is given twice", mend="remove one")
         phases[p] = table.parse_phase(
             {key: value for key, value in entry.items() if key != "id"},
             f"{name}: phase {p}",
@@ -221,7 +223,7 @@ def parse_materials(document: dict[str, Any], name: str) -> Materials:
         entry = table.check_keys(document["random_orientations"], ("seed",), where)
         seed = table.integer(entry, "seed", where)
     if not phases and default is None and grey is None:
-        raise InputError(f"{name}: no phase; add [[phase]], [default] or [grey]")
+        raise InputError(f"{name}: no phase", mend="add [[phase]], [default] or [grey]")
     return Materials(
         name, phases, default, grey, seed, table.parse_units(document, name)
     )

@@ -83,8 +83,8 @@ class Grey:
         """Properties of the phase whose id is a grey value."""
         if grey > self.full:
             raise InputError(
-                f"{name}: grey value {grey} of the image is above full = {self.full}; "
-                "set full to the grey value of solid"
+                f"{name}: grey value {grey} of the image is above full = {self.full}",
+                mend="set full to the grey value of solid",
             )
         fraction = grey / self.full
         if self.rule == "voigt" or grey in (0, self.full):
@@ -98,11 +98,11 @@ class Grey:
 def check_keys(entry: Any, allowed: Sequence[str], where: str) -> dict[str, Any]:
     """Return a table if all its keys are allowed ones."""
     if not isinstance(entry, dict):
-        raise InputError(f"{where}: expected a table with {', '.join(allowed)}")
+        raise InputError(where, f"a table with {', '.join(allowed)}")
     for key in entry:
         if key not in allowed:
             raise InputError(
-                f"{where}: unknown key {key!r}: expected one of {', '.join(allowed)}"
+                f"{where}: unknown key {key!r}", f"one of {', '.join(allowed)}"
             )
     return entry
 
@@ -110,13 +110,13 @@ def check_keys(entry: Any, allowed: Sequence[str], where: str) -> dict[str, Any]
 def number(value: Any, where: str) -> float:
     """Return a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{where} = {value!r}: expected a number")
+        raise InputError(f"{where} = {value!r}", "a number")
     try:
         given = float(value)
     except OverflowError:  # a whole number beyond any float
         given = float("inf")
     if not np.isfinite(given):
-        raise InputError(f"{where} = {given}: expected a finite number")
+        raise InputError(f"{where} = {given}", "a finite number")
     return given
 
 
@@ -126,7 +126,7 @@ def integer(entry: dict[str, Any], key: str, where: str) -> int:
         raise InputError(f"{where} has no {key}: add {key} = 0 (a whole number >= 0)")
     value = entry[key]
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InputError(f"{where}: {key} = {value!r}: expected a whole number >= 0")
+        raise InputError(f"{where}: {key} = {value!r}", "a whole number >= 0")
     return value
 
 
@@ -158,7 +158,7 @@ def parse_law(entry: dict[str, Any], where: str) -> Law | None:
         return None
     if len(names) > 1:
         raise InputError(
-            f"{where}: {' and '.join(names)} are both given: expected one law at most"
+            f"{where}: {' and '.join(names)} are both given", "one law at most"
         )
     (name,) = names
     law = LAWS[name].parse(entry[name], f"{where}: {name}")
@@ -176,7 +176,7 @@ def parse_stiffness(entry: dict[str, Any], where: str) -> np.ndarray:
     if len(kinds) != 1:
         given = f"{' and '.join(kinds)} are both given" if kinds else "has no stiffness"
         raise InputError(
-            f"{where}: {given}: expected exactly one of {', '.join(STIFFNESS_KEYS)}"
+            f"{where}: {given}", f"exactly one of {', '.join(STIFFNESS_KEYS)}"
         )
     (kind,) = kinds
     value = entry[kind]
@@ -184,7 +184,9 @@ def parse_stiffness(entry: dict[str, Any], where: str) -> np.ndarray:
     try:
         if kind == "pore":
             if value is not True:
-                raise InputError("expected true; a phase that is no pore names none")
+                raise InputError(
+                    "expected true", mend="a phase that is no pore names none"
+                )
             return elastic.PORE
         if kind == "stiffness":
             return elastic.anisotropic(_matrix(value))
@@ -195,12 +197,10 @@ def parse_stiffness(entry: dict[str, Any], where: str) -> np.ndarray:
         check_keys(value, names, "constants")
         missing = [name for name in names if name not in value]
         if missing:
-            raise InputError(
-                f"{', '.join(missing)} missing: expected {', '.join(names)}"
-            )
+            raise InputError(f"{', '.join(missing)} missing", f"{', '.join(names)}")
         return function(**{k: number(v, k) for k, v in value.items()})
     except InputError as error:
-        raise InputError(f"{where}: {error}") from error
+        raise error.within(where) from error
 
 
 def parse_grey(entry: Any, where: str) -> Grey:
@@ -219,14 +219,14 @@ def parse_grey(entry: Any, where: str) -> Grey:
         raise InputError(f"{where}: solid is a pore: give it a stiffness")
     full = integer({"full": 255, **entry}, "full", where)
     if full == 0:
-        raise InputError(f"{where}: full = 0: expected the grey value of solid, > 0")
+        raise InputError(f"{where}: full = 0", "the grey value of solid, > 0")
     rule = entry.get("rule", "voigt")
     if rule not in RULES:
-        raise InputError(f"{where}: rule {rule!r}: expected {' or '.join(RULES)}")
+        raise InputError(f"{where}: rule {rule!r}", f"{' or '.join(RULES)}")
     if rule == "hashin-shtrikman" and not is_isotropic(stiffness):
         raise InputError(
-            f"{where}: hashin-shtrikman needs an isotropic solid; give one, or "
-            'rule = "voigt"'
+            f"{where}: hashin-shtrikman needs an isotropic solid",
+            mend='give one, or rule = "voigt"',
         )
     return Grey(stiffness, full, rule)
 
@@ -240,15 +240,15 @@ def parse_units(document: dict[str, Any], name: str) -> dict[str, str]:
         isinstance(u, str) for u in units.values()
     ):
         raise InputError(
-            f'{name}: units = {units!r}: expected text, "GPa", or a table '
-            '{ stress = "GPa", length = "um" }'
+            f"{name}: units = {units!r}",
+            'text, "GPa", or a table { stress = "GPa", length = "um" }',
         )
     return dict(units)
 
 
 def _numbers(value: Any, count: int, where: str, form: str) -> list[float]:
     if not isinstance(value, list) or len(value) != count:
-        raise InputError(f"{where} = {value!r}: expected {count} numbers {form}")
+        raise InputError(f"{where} = {value!r}", f"{count} numbers {form}")
     return [number(v, where) for v in value]
 
 

@@ -31,8 +31,8 @@ def read(
         raise
     except Exception as error:  # what NumPy raises depends on where the damage is
         raise InputError(
-            f"{name}: not a complete .npy array of numbers; write it again with "
-            "numpy.save"
+            f"{name}: not a complete .npy array of numbers",
+            mend="write it again with numpy.save",
         ) from error
     image.check_size(values.shape, values.dtype.itemsize, name)
     return image.microstructure_from_image(

@@ -48,7 +48,7 @@ def read(
     voxel = _voxel_type(name, dtype)
     if len(shape) != 3 or any(int(n) != n or n < 1 for n in shape):
         raise InputError(
-            f"{name}: shape {tuple(shape)}: expected three numbers of voxels >= 1"
+            f"{name}: shape {tuple(shape)}", "three numbers of voxels >= 1"
         )
     nx, ny, nz = (int(n) for n in shape)
     image.check_size((nx, ny, nz), voxel.itemsize, name)
@@ -75,8 +75,9 @@ def _voxel_type(name: str, dtype: str) -> np.dtype:
         voxel = None
     if voxel is None or voxel.kind not in "iuf":
         raise InputError(
-            f"{name}: dtype {dtype!r}: expected the type of a voxel, one of uint8, "
-            "uint16, int32, float32, ... (>u2 is big-endian)"
+            f"{name}: dtype {dtype!r}",
+            "the type of a voxel, one of uint8, uint16, int32, float32, ... (>u2 is "
+            "big-endian)",
         )
     return voxel
 
@@ -91,5 +92,5 @@ def _bytes(name: str, expected: int) -> bytes:
             return file.read(expected + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(
-            f"{name}: gzip data cut short or damaged; copy it again"
+            f"{name}: gzip data cut short or damaged", mend="copy it again"
         ) from error

@@ -228,7 +228,7 @@ def check_fields(fields: Sequence[str]) -> None:
     """
     for field in fields:
         if field not in FIELDS:
-            raise InputError(f"field {field!r}: expected one of {', '.join(FIELDS)}")
+            raise InputError(f"field {field!r}", f"one of {', '.join(FIELDS)}")
 
 
 def _read_level(
@@ -283,7 +283,7 @@ def _blocks(file: h5py.File) -> list[str]:
     """Names of the resolutions, the highest first."""
     if not recognises(file, None):
         raise InputError(
-            f"{file.filename} holds no sample; make some with fftmech dataset"
+            f"{file.filename} holds no sample", mend="make some with fftmech dataset"
         )
     blocks = map(str, container.group(file, "VTKHDF"))
     names = [name for name in blocks if name.startswith("res")]

@@ -124,8 +124,9 @@ def check_series(path: str | PathLike, identity: Mapping[str, Any], count: int) 
         )
     if found < count:
         raise InputError(
-            f"{fspath(path)} has {found} times: expected {count}; begin anew, without "
-            "--restart and with --force"
+            f"{fspath(path)} has {found} times",
+            count,
+            "begin anew, without --restart and with --force",
         )
 
 

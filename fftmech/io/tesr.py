@@ -60,8 +60,8 @@ def read(path: str | PathLike) -> Microstructure:
         raise
     except (KeyError, ValueError, IndexError) as error:
         raise InputError(
-            f"{name}: .tesr section missing, cut short or not numbers ({error}); "
-            "write it again with neper"
+            f"{name}: .tesr section missing, cut short or not numbers ({error})",
+            mend="write it again with neper",
         ) from error
     return image.microstructure_from_image(
         ids[cells].reshape(shape[::-1]),
@@ -118,17 +118,15 @@ def _data(
         cells = np.frombuffer(content[: count * dtype.itemsize], dtype)
     else:
         raise InputError(
-            f"{name}: data format {layout!r}: expected ascii, {', '.join(BINARY)}"
+            f"{name}: data format {layout!r}", f"ascii, {', '.join(BINARY)}"
         )
     if cells.size != count:
         raise InputError(
-            f"{name}: {cells.size} voxels under **data, expected {count}; write it "
-            "again"
+            f"{name}: {cells.size} voxels under **data, expected {count}",
+            mend="write it again",
         )
     if cells.min() < 0:
-        raise InputError(
-            f"{name}: cell {cells.min()} is negative: expected 0 (void) up"
-        )
+        raise InputError(f"{name}: cell {cells.min()} is negative", "0 (void) up")
     return cells
 
 
@@ -159,9 +157,9 @@ def _orientation(
     kind, _, convention = descriptor.partition(":")
     if kind not in PARAMETERS or convention not in ("", "active", "passive"):
         raise InputError(
-            f"{name}: orientation descriptor {descriptor!r}: expected one of "
-            f"{', '.join(PARAMETERS)} with :active or :passive; write it with neper "
-            "-oridescriptor"
+            f"{name}: orientation descriptor {descriptor!r}",
+            f"one of {', '.join(PARAMETERS)} with :active or :passive",
+            "write it with neper -oridescriptor",
         )
     values = np.array(words, dtype=float).reshape(len(ids) - 1, PARAMETERS[kind])
     quaternions = _quaternions(kind, values)

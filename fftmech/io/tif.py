@@ -28,7 +28,8 @@ def read(
         import tifffile
     except ImportError as error:
         raise InputError(
-            f'{name}: reading TIFF needs tifffile; pip install "fftmech[formats]"'
+            f"{name}: reading TIFF needs tifffile",
+            mend='pip install "fftmech[formats]"',
         ) from error
     # the error says it in one line; what tifffile logs on the way is noise
     logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -37,14 +38,15 @@ def read(
             series = file.series[0]
             if "S" in series.axes:
                 raise InputError(
-                    f"{name} is a colour image (shape {series.shape}): expected grey "
-                    "values or ids, one number a voxel; convert it to grey first"
+                    f"{name} is a colour image (shape {series.shape})",
+                    "grey values or ids, one number a voxel",
+                    "convert it to grey first",
                 )
             if len(series.shape) != 3:
                 raise InputError(
-                    f"{name} has {len(series.shape)} axes (shape {series.shape}): "
-                    "expected a stack of at least two pages; save all slices as one "
-                    "multi-page TIFF"
+                    f"{name} has {len(series.shape)} axes (shape {series.shape})",
+                    "a stack of at least two pages",
+                    "save all slices as one multi-page TIFF",
                 )
             image.check_size(series.shape, series.dtype.itemsize, name)
             values = series.asarray()
@@ -52,8 +54,8 @@ def read(
         raise
     except Exception as error:  # what tifffile raises depends on where the damage is
         raise InputError(
-            f"{name}: not a TIFF file that can be read ({error}); save it again, "
-            "uncompressed"
+            f"{name}: not a TIFF file that can be read ({error})",
+            mend="save it again, uncompressed",
         ) from error
     return image.microstructure_from_image(
         values, name, axes=axes or "zyx", spacing=spacing, threshold=threshold

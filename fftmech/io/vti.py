@@ -51,8 +51,8 @@ def read(
     pieces = [] if box is None else box.findall("Piece")
     if box is None or len(pieces) != 1:
         raise InputError(
-            f"{name}: VTK XML of type {root.get('type')} in {len(pieces)} piece(s): "
-            "expected ImageData in one piece"
+            f"{name}: VTK XML of type {root.get('type')} in {len(pieces)} piece(s)",
+            "ImageData in one piece",
         )
     try:
         extent = np.array(box.get("WholeExtent", "").split(), dtype=int)
@@ -64,26 +64,29 @@ def read(
     except ValueError as error:
         raise InputError(
             f"{name}: WholeExtent, Spacing, Origin or Direction is not numbers x y z "
-            f"({error}); write it again"
+            f"({error})",
+            mend="write it again",
         ) from error
     if pieces[0].get("Extent") != box.get("WholeExtent") or min(shape) < 1:
         raise InputError(
             f"{name}: piece {pieces[0].get('Extent')} of WholeExtent "
-            f"{box.get('WholeExtent')}: expected one piece that fills it, with cells"
+            f"{box.get('WholeExtent')}",
+            "one piece that fills it, with cells",
         )
     if not np.array_equal(turn, np.eye(3).ravel()):
-        raise InputError(f"{name}: Direction {turn}: expected axes along x, y, z")
+        raise InputError(f"{name}: Direction {turn}", "axes along x, y, z")
     arrays = {a.get("Name"): a for a in pieces[0].findall("CellData/DataArray")}
     wanted = dataset or "material"
     if wanted not in arrays:
         listed = ", ".join(map(str, arrays)) or "none"
         raise InputError(
-            f"{name}: no cell data {wanted!r}; it has {listed}; name one with --dataset"
+            f"{name}: no cell data {wanted!r}; it has {listed}",
+            mend="name one with --dataset",
         )
     where = f"{name}: cell data {wanted}"
     array = arrays[wanted]
     if array.get("type") not in TYPES or array.get("NumberOfComponents", "1") != "1":
-        raise InputError(f"{where}: expected one number a voxel")
+        raise InputError(where, "one number a voxel")
     dtype = np.dtype(TYPES[str(array.get("type"))])
     if root.get("byte_order") == "BigEndian":
         dtype = dtype.newbyteorder(">")

@@ -155,7 +155,8 @@ def read_tables(file: h5py.File) -> dict[str, Any]:
     if version > FORMAT_VERSION:
         raise InputError(
             f"{file.filename}: format version {version} is newer than this program's "
-            f"{FORMAT_VERSION}; pip install --upgrade fftmech"
+            f"{FORMAT_VERSION}",
+            mend="pip install --upgrade fftmech",
         )
     return {
         **hdf5.read_tables(own),
@@ -169,15 +170,16 @@ def _box(root: h5py.Group) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     path = root.file.filename
     what = container.text(root.attrs.get("Type", ""))
     if what != "ImageData":
-        raise InputError(f"{path}: VTKHDF type {what!r}: expected ImageData (voxels)")
+        raise InputError(f"{path}: VTKHDF type {what!r}", "ImageData (voxels)")
     extent = _attribute(root, "WholeExtent", 6, None).astype(int)
     spacing = _attribute(root, "Spacing", 3, np.ones(3))
     origin = _attribute(root, "Origin", 3, np.zeros(3))
     direction = _attribute(root, "Direction", 9, np.eye(3).ravel())
     if not np.allclose(direction, np.eye(3).ravel()):
         raise InputError(
-            f"{path}: Direction {direction}: expected axes along x, y, z; resample the "
-            "image first"
+            f"{path}: Direction {direction}",
+            "axes along x, y, z",
+            "resample the image first",
         )
     return extent, spacing, origin
 
@@ -188,7 +190,7 @@ def _attribute(
     values = np.asarray(root.attrs.get(name, () if default is None else default))
     if values.shape != (count,) or values.dtype.kind not in "iuf":
         raise InputError(
-            f"{root.file.filename}: attribute {name} of {root.name} is {values}: "
-            f"expected {count} numbers"
+            f"{root.file.filename}: attribute {name} of {root.name} is {values}",
+            f"{count} numbers",
         )
     return values.astype(float)

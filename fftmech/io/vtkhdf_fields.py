@@ -186,6 +186,6 @@ def check_shape(item: h5py.Dataset, shape: tuple[int, ...]) -> None:
     """
     if item.shape != shape:
         raise InputError(
-            f"{container.where(item)} has shape {item.shape}: expected {shape} "
-            "(z, y, x), that of WholeExtent"
+            f"{container.where(item)} has shape {item.shape}",
+            f"{shape} (z, y, x), that of WholeExtent",
         )

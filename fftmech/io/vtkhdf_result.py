@@ -173,8 +173,8 @@ def _gradient(mean_strain: np.ndarray, mean_F: np.ndarray | None) -> np.ndarray:
 def _read_run(file: h5py.File) -> dict[str, Any]:
     if "fftmech/run" not in file:
         raise InputError(
-            f"{file.filename} holds no result; make one with fftmech solve ... "
-            "-o result.vtkhdf"
+            f"{file.filename} holds no result",
+            mend="make one with fftmech solve ... -o result.vtkhdf",
         )
     item = container.dataset(file, "fftmech/run")
     try:
@@ -190,8 +190,8 @@ def _read_run(file: h5py.File) -> dict[str, Any]:
         run["variables"] = {n: int(k) for n, k in run.get("variables", {}).items()}
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{container.where(item)} does not say how this was solved ({error}); "
-            "solve again"
+            f"{container.where(item)} does not say how this was solved ({error})",
+            mend="solve again",
         ) from error
     return run
 

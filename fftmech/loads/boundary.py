@@ -55,12 +55,12 @@ class Boundary:
         for axis, kind in zip(AXES, self.kinds, strict=True):
             if kind not in KINDS:
                 raise InputError(
-                    f"boundary {axis}={kind}: expected one of {', '.join(KINDS)}"
+                    f"boundary {axis}={kind}", f"one of {', '.join(KINDS)}"
                 )
         if self.displacement is not None and "displacement" not in self.kinds:
             raise InputError(
-                "a displacement without faces to prescribe it on: expected an axis of "
-                'kind "displacement"'
+                "a displacement without faces to prescribe it on",
+                'an axis of kind "displacement"',
             )
 
     @property
@@ -158,8 +158,8 @@ class Boundary:
             given = np.asarray(self.displacement, dtype=float)
         if given.shape != (3, *nodes):
             raise InputError(
-                f"boundary displacement of shape {given.shape}: expected values at "
-                f"nodes, {(3, *nodes)}"
+                f"boundary displacement of shape {given.shape}",
+                f"values at nodes, {(3, *nodes)}",
             )
         prescribed = np.zeros(nodes, bool)
         for axis, kind in enumerate(self.kinds):
@@ -182,8 +182,9 @@ class Boundary:
         for axis, kind, n in zip(AXES, self.kinds, grid.shape, strict=True):
             if kind != "periodic" and n < 2:
                 raise InputError(
-                    f"boundary {axis}={kind} across {n} voxel: expected at least 2; "
-                    f"leave {axis} periodic, or raise --res"
+                    f"boundary {axis}={kind} across {n} voxel",
+                    "at least 2",
+                    f"leave {axis} periodic, or raise --res",
                 )
 
     def _vanishes(self, name: str) -> bool:

@@ -45,18 +45,16 @@ class FiniteLoad:
             given = getattr(self, kind)
             if not isinstance(given, Mapping):
                 raise InputError(
-                    f"{kind} {given!r}: expected values by component, for instance "
-                    f'{kind}={{"xx": 1.1}}'
+                    f"{kind} {given!r}",
+                    f'values by component, for instance {kind}={{"xx": 1.1}}',
                 )
             for name, value in given.items():
                 if name not in _INDEX:
                     raise InputError(
-                        f"{kind} component {name!r}: expected one of {', '.join(NAMES)}"
+                        f"{kind} component {name!r}", f"one of {', '.join(NAMES)}"
                     )
                 if not isinstance(value, Real) or not isfinite(value):
-                    raise InputError(
-                        f"{kind} {name}={value!r}: expected a finite number"
-                    )
+                    raise InputError(f"{kind} {name}={value!r}", "a finite number")
             values = {name: float(value) for name, value in given.items()}
             object.__setattr__(self, kind, values)
         both = [name for name in self.F if name in self.P]
@@ -83,9 +81,7 @@ class FiniteLoad:
         the plane of both: F_ia = 0 for i other than the axis a.
         """
         if component not in ("xx", "yy", "zz"):
-            raise InputError(
-                f"uniaxial {component!r} at finite strain: expected xx, yy or zz"
-            )
+            raise InputError(f"uniaxial {component!r} at finite strain", "xx, yy or zz")
         axis = component[0]
         F, P = {component: value}, {}
         for i, j in (("x", "y"), ("x", "z"), ("y", "z")):

@@ -38,19 +38,16 @@ class Load:
             components = getattr(self, kind)
             if not isinstance(components, Mapping):
                 raise InputError(
-                    f"{kind} {components!r}: expected values by component, for "
-                    f'instance {kind}={{"xx": 1e-3}}'
+                    f"{kind} {components!r}",
+                    f'values by component, for instance {kind}={{"xx": 1e-3}}',
                 )
             for name, value in components.items():
                 if name not in COMPONENTS:
                     raise InputError(
-                        f"{kind} component {name!r}: expected one of "
-                        f"{', '.join(COMPONENTS)}"
+                        f"{kind} component {name!r}", f"one of {', '.join(COMPONENTS)}"
                     )
                 if not isinstance(value, Real) or not isfinite(value):
-                    raise InputError(
-                        f"{kind} {name}={value!r}: expected a finite number"
-                    )
+                    raise InputError(f"{kind} {name}={value!r}", "a finite number")
                 given[name] = float(value)
             object.__setattr__(self, kind, given)
         both = [name for name in self.strain if name in self.stress]

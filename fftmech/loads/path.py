@@ -46,17 +46,15 @@ class Step:
     def __post_init__(self) -> None:
         if not isinstance(self.load, Load | FiniteLoad):
             raise InputError(
-                f"load {self.load!r}: expected fftmech.Load or fftmech.FiniteLoad"
+                f"load {self.load!r}", "fftmech.Load or fftmech.FiniteLoad"
             )
         if not (isfinite(self.time) and self.time > 0):
-            raise InputError(f"time {self.time}: expected a positive duration")
+            raise InputError(f"time {self.time}", "a positive duration")
         if int(self.increments) != self.increments or self.increments < 1:
-            raise InputError(
-                f"increments {self.increments}: expected a whole number >= 1"
-            )
+            raise InputError(f"increments {self.increments}", "a whole number >= 1")
         if self.relative and isinstance(self.load, FiniteLoad):
             raise InputError(
-                "a relative step of finite strain: expected F at the end of the step"
+                "a relative step of finite strain", "F at the end of the step"
             )
 
 
@@ -75,11 +73,11 @@ class Path:
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", tuple(self.steps))
         if not self.steps:
-            raise InputError("a load path without a step: expected at least one")
+            raise InputError("a load path without a step", "at least one")
         kinds = {isinstance(step.load, FiniteLoad) for step in self.steps}
         if len(kinds) > 1:
             raise InputError(
-                "a load path of small and finite strain: expected all steps of one kind"
+                "a load path of small and finite strain", "all steps of one kind"
             )
 
     @classmethod

@@ -63,33 +63,31 @@ class Law:
         """
         known = {f.name: f.default is MISSING for f in fields(cls)}
         if not isinstance(entry, Mapping):
-            raise InputError(f"{where}: expected a table with {', '.join(known)}")
+            raise InputError(where, f"a table with {', '.join(known)}")
         for key in entry:
             if key not in known:
-                raise InputError(
-                    f"{where}: unknown key {key!r}: expected {', '.join(known)}"
-                )
+                raise InputError(f"{where}: unknown key {key!r}", f"{', '.join(known)}")
         missing = [key for key, needed in known.items() if needed and key not in entry]
         if missing:
             raise InputError(
-                f"{where}: {', '.join(missing)} missing: expected {', '.join(known)}"
+                f"{where}: {', '.join(missing)} missing", f"{', '.join(known)}"
             )
         lists = {f.name for f in fields(cls) if "tuple" in str(f.type)}
         values = {}
         for key, value in entry.items():
             if key in lists and isinstance(value, list):
                 if not all(_is_number(x) for x in value):
-                    raise InputError(f"{where}: {key} = {value!r}: expected numbers")
+                    raise InputError(f"{where}: {key} = {value!r}", "numbers")
                 value = tuple(value)
             elif key in lists:
-                raise InputError(f"{where}: {key} = {value!r}: expected a list, [...]")
+                raise InputError(f"{where}: {key} = {value!r}", "a list, [...]")
             elif not _is_number(value):
-                raise InputError(f"{where}: {key} = {value!r}: expected a number")
+                raise InputError(f"{where}: {key} = {value!r}", "a number")
             values[key] = value
         try:
             return cls(**values)
         except InputError as error:
-            raise InputError(f"{where}: {error}") from error
+            raise error.within(where) from error
 
     def constants(self) -> dict[str, Any]:
         """The constants by name, JSON-ready: what `parse` makes the law from."""
@@ -259,7 +257,7 @@ def positive(law: Law, *names: str) -> None:
     for name in names:
         value = getattr(law, name)
         if not value > 0:
-            raise InputError(f"{name} = {value!r}: expected a positive number")
+            raise InputError(f"{name} = {value!r}", "a positive number")
 
 
 def _is_number(value: Any) -> bool:

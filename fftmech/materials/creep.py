@@ -117,4 +117,4 @@ class Creep(Law):
     def __post_init__(self) -> None:
         positive(self, "rate0", "stress0")
         if not self.exponent >= 1:
-            raise InputError(f"exponent = {self.exponent!r}: expected 1 or more")
+            raise InputError(f"exponent = {self.exponent!r}", "1 or more")

@@ -157,8 +157,8 @@ class CrystalCreep(SlipLaw):
         positive(self, "bulk")
         if not LEAST <= self.linear_below < 1:
             raise InputError(
-                f"linear_below = {self.linear_below!r}: expected between {LEAST:g} and "
-                "1, a part of rate0"
+                f"linear_below = {self.linear_below!r}",
+                f"between {LEAST:g} and 1, a part of rate0",
             )
 
     @property

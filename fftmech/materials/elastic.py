@@ -28,7 +28,7 @@ def isotropic(**constants: float) -> np.ndarray:
     if names == {"E", "nu"}:
         E, nu = given["E"], given["nu"]
         if not -1 < nu < 0.5:
-            raise InputError(f"isotropic nu = {nu}: expected -1 < nu < 0.5")
+            raise InputError(f"isotropic nu = {nu}", "-1 < nu < 0.5")
         bulk, shear = E / (3 * (1 - 2 * nu)), E / (2 * (1 + nu))
     elif names == {"K", "G"}:
         bulk, shear = given["K"], given["G"]
@@ -36,13 +36,14 @@ def isotropic(**constants: float) -> np.ndarray:
         bulk, shear = given["lambda"] + 2 * given["mu"] / 3, given["mu"]
     else:
         raise InputError(
-            f"isotropic constants {sorted(names)}: expected one pair of "
-            "{E, nu}, {K, G}, {lambda, mu}"
+            f"isotropic constants {sorted(names)}",
+            "one pair of {E, nu}, {K, G}, {lambda, mu}",
         )
     if not (bulk > 0 and shear > 0):
         raise InputError(
             f"isotropic {given}: bulk modulus {bulk:g} and shear modulus {shear:g} "
-            "must be positive; a pore is written pore = true"
+            "must be positive",
+            mend="a pore is written pore = true",
         )
     return 3 * bulk * J + 2 * shear * K
 
@@ -81,7 +82,7 @@ def anisotropic(voigt: np.ndarray) -> np.ndarray:
     """Full anisotropic stiffness from a Voigt 6x6 matrix (engineering shear)."""
     matrix = np.asarray(voigt, dtype=float)
     if matrix.shape != (6, 6):
-        raise InputError(f"stiffness of shape {matrix.shape}: expected Voigt 6x6")
+        raise InputError(f"stiffness of shape {matrix.shape}", "Voigt 6x6")
     return check_stiffness(mandel_from_voigt(matrix))
 
 
@@ -99,7 +100,7 @@ def check_stiffness(C: np.ndarray, name: str = "stiffness") -> np.ndarray:
     """
     if not np.isfinite(C).all():
         m, n = np.argwhere(~np.isfinite(C))[0] + 1
-        raise InputError(f"{name}: C{m}{n} is not finite; give a number")
+        raise InputError(f"{name}: C{m}{n} is not finite", mend="give a number")
     scale = np.abs(C).max()
     if scale == 0:
         return C
@@ -109,13 +110,14 @@ def check_stiffness(C: np.ndarray, name: str = "stiffness") -> np.ndarray:
         m, n = np.unravel_index(skew.argmax(), skew.shape)
         raise InputError(
             f"{name} is not symmetric: C{m + 1}{n + 1} and C{n + 1}{m + 1} differ by "
-            f"{skew.max():.3g}; give a symmetric 6x6 matrix"
+            f"{skew.max():.3g}",
+            mend="give a symmetric 6x6 matrix",
         )
     C = (C + C.T) / 2
     least = np.linalg.eigvalsh(C)[0]
     if least <= 1e-12 * scale:
         raise InputError(
-            f"{name} is not positive definite (least eigenvalue {least:.3g}); check "
-            "the constants, or write pore = true for empty space"
+            f"{name} is not positive definite (least eigenvalue {least:.3g})",
+            mend="check the constants, or write pore = true for empty space",
         )
     return C

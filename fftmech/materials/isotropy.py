@@ -34,8 +34,8 @@ def moduli(stiffness: np.ndarray, law: str) -> np.ndarray:
     """
     if not all(C.any() and is_isotropic(C) for C in stiffness):
         raise InputError(
-            f"{law} with a stiffness that is not isotropic or is zero: expected "
-            "isotropic constants, for instance isotropic = { E = 210.0, nu = 0.3 }"
+            f"{law} with a stiffness that is not isotropic or is zero",
+            "isotropic constants, for instance isotropic = { E = 210.0, nu = 0.3 }",
         )
     return np.array([isotropic_moduli(C) for C in stiffness]).reshape(-1, 2)
 

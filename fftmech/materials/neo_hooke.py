@@ -98,7 +98,7 @@ class NeoHooke(Law):
 
     def __post_init__(self) -> None:
         if (self.K is None) != (self.G is None):
-            raise InputError("neo_hooke: expected both K and G, or neither")
+            raise InputError("neo_hooke", "both K and G, or neither")
         if self.K is not None:
             positive(self, "K", "G")
 

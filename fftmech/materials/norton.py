@@ -129,11 +129,11 @@ class Norton(Law):
     def __post_init__(self) -> None:
         positive(self, "bulk", "stress0", "rate0")
         if not self.exponent >= 1:
-            raise InputError(f"exponent = {self.exponent!r}: expected 1 or more")
+            raise InputError(f"exponent = {self.exponent!r}", "1 or more")
         if not 0 < self.linear_below < 1:
             raise InputError(
-                f"linear_below = {self.linear_below!r}: expected between 0 and 1, a "
-                "part of rate0"
+                f"linear_below = {self.linear_below!r}",
+                "between 0 and 1, a part of rate0",
             )
 
     @property

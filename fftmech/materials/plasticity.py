@@ -156,9 +156,10 @@ class Plasticity(Law):
         for name in CONSTANTS[1:]:
             value = getattr(self, name)
             if not value >= 0:
-                raise InputError(f"{name} = {value!r}: expected zero or more")
+                raise InputError(f"{name} = {value!r}", "zero or more")
         if (self.saturation_stress > 0) != (self.saturation_rate > 0):
             raise InputError(
                 f"saturation_stress = {self.saturation_stress!r} with saturation_rate "
-                f"= {self.saturation_rate!r}: expected both positive, or neither given"
+                f"= {self.saturation_rate!r}",
+                "both positive, or neither given",
             )

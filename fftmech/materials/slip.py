@@ -111,15 +111,16 @@ class SlipLaw(Law):
     def __post_init__(self) -> None:
         positive(self, "tau0", "rate0")
         if not self.exponent >= 1:
-            raise InputError(f"exponent = {self.exponent!r}: expected 1 or more")
+            raise InputError(f"exponent = {self.exponent!r}", "1 or more")
         for name in HARDENING[1:]:
             value = getattr(self, name)
             if not value >= 0:
-                raise InputError(f"{name} = {value!r}: expected no negative number")
+                raise InputError(f"{name} = {value!r}", "no negative number")
         if (self.tau1 > 0) != (self.theta0 > 0):
             raise InputError(
-                f"tau1 = {self.tau1!r}, theta0 = {self.theta0!r}: expected both "
-                "positive, or neither given; theta1 alone is linear hardening"
+                f"tau1 = {self.tau1!r}, theta0 = {self.theta0!r}",
+                "both positive, or neither given",
+                "theta1 alone is linear hardening",
             )
 
 

@@ -130,18 +130,19 @@ class Viscoelasticity(Law):
             object.__setattr__(self, name, values)
         times = self.relaxation_times
         if not times or not all(time > 0 for time in times):
-            raise InputError(f"relaxation_times = {times}: expected positive numbers")
+            raise InputError(f"relaxation_times = {times}", "positive numbers")
         if not self.bulk_fractions:
             object.__setattr__(self, "bulk_fractions", (0.0,) * len(times))
         for name in ("shear_fractions", "bulk_fractions"):
             values = getattr(self, name)
             if len(values) != len(times):
                 raise InputError(
-                    f"{name} = {values}: expected {len(times)} numbers, one for each "
-                    "relaxation time"
+                    f"{name} = {values}",
+                    f"{len(times)} numbers, one for each relaxation time",
                 )
             if min(values) < 0 or sum(values) > 1 + ROUNDING:
                 raise InputError(
-                    f"{name} = {values}: expected shares of the phase's modulus, zero "
-                    "or more, with a sum of at most 1"
+                    f"{name} = {values}",
+                    "shares of the phase's modulus, zero or more, with a sum of at "
+                    "most 1",
                 )

@@ -65,8 +65,8 @@ class Microstructure:
         object.__setattr__(self, "phase", check_phase(self.phase))
         if self.phase.shape != self.grid.shape:
             raise InputError(
-                f"phase map of shape {self.phase.shape} on a grid of "
-                f"{self.grid.shape}: expected equal shapes"
+                f"phase map of shape {self.phase.shape} on a grid of {self.grid.shape}",
+                "equal shapes",
             )
         for name, tail in (
             ("stiffness", (6, 6)),
@@ -82,8 +82,8 @@ class Microstructure:
             if table.shape[1:] != tail or table.ndim != len(tail) + 1:
                 expected = ", ".join(["P", *map(str, tail)])
                 raise InputError(
-                    f"{name} of shape {table.shape}: expected ({expected}), "
-                    "one row a phase id"
+                    f"{name} of shape {table.shape}",
+                    f"({expected}), one row a phase id",
                 )
 
         if self.law:
@@ -134,15 +134,15 @@ class Microstructure:
                 "; of a grey image, cut it with --threshold" if len(phases) > 99 else ""
             )
             raise InputError(
-                f"{len(phases)} phase(s) without stiffness; give them one with "
-                f"--materials materials.toml{grey}"
+                f"{len(phases)} phase(s) without stiffness",
+                mend=f"give them one with --materials materials.toml{grey}",
             )
         stiffness = self.stiffness
         for p in phases:
             if p >= len(stiffness) or np.isnan(stiffness[p]).all():
                 raise InputError(
-                    f"phase {p} without stiffness; add [[phase]] id = {p}, or "
-                    "[default], to the materials file"
+                    f"phase {p} without stiffness",
+                    mend=f"add [[phase]] id = {p}, or [default], to the materials file",
                 )
         _check_rows(stiffness, phases)
         for name in ("eigenstrain", "thermal_expansion"):
@@ -152,12 +152,13 @@ class Microstructure:
             for p in phases:
                 if p >= len(table) or not np.isfinite(table[p]).all():
                     raise InputError(
-                        f"phase {p}: {name} is missing or not finite; give six numbers"
+                        f"phase {p}: {name} is missing or not finite",
+                        mend="give six numbers",
                     )
         if len(self.pores) == len(phases):
             raise InputError(
-                "every voxel is a pore: there is nothing to load; give a phase a "
-                "stiffness"
+                "every voxel is a pore: there is nothing to load",
+                mend="give a phase a stiffness",
             )
         return self
 
@@ -187,8 +188,9 @@ class Microstructure:
         for p in self.phases:
             if p in self.law:
                 raise InputError(
-                    f"phase {p} obeys {self.law[p].name}: expected linear elasticity "
-                    f"for {what}; leave the law out"
+                    f"phase {p} obeys {self.law[p].name}",
+                    f"linear elasticity for {what}",
+                    "leave the law out",
                 )
         return self
 
@@ -208,8 +210,9 @@ def check_phase(phase: np.ndarray) -> np.ndarray:
     phase = np.asarray(phase)
     if phase.ndim != 3:
         raise InputError(
-            f"phase map with {phase.ndim} axes (shape {phase.shape}): expected three; "
-            "2-D is one voxel in z: give it an axis of length 1"
+            f"phase map with {phase.ndim} axes (shape {phase.shape})",
+            "three",
+            "2-D is one voxel in z: give it an axis of length 1",
         )
     if phase.size == 0:
         raise InputError(f"phase map of shape {phase.shape}: an axis has no voxels")
@@ -217,20 +220,18 @@ def check_phase(phase: np.ndarray) -> np.ndarray:
         phase = phase.astype(np.int32)
     if not np.issubdtype(phase.dtype, np.integer):
         if not np.issubdtype(phase.dtype, np.floating):
-            raise InputError(f"phase ids of type {phase.dtype}: expected integers")
+            raise InputError(f"phase ids of type {phase.dtype}", "integers")
         if not np.isfinite(phase).all() or (phase != np.round(phase)).any():
             raise InputError(
-                "phase ids are not whole numbers; segment a grey image first "
-                "(fftmech convert --threshold T)"
+                "phase ids are not whole numbers",
+                mend="segment a grey image first (fftmech convert --threshold T)",
             )
     if phase.min() < 0:
-        raise InputError(
-            f"phase id {phase.min()} is negative: expected ids from 0 upwards"
-        )
+        raise InputError(f"phase id {phase.min()} is negative", "ids from 0 upwards")
     if int(phase.max()) > MOST_PHASES:
         raise InputError(
-            f"phase id {phase.max()} is too large (at most {MOST_PHASES}); renumber "
-            "the ids"
+            f"phase id {phase.max()} is too large (at most {MOST_PHASES})",
+            mend="renumber the ids",
         )
     return np.ascontiguousarray(phase, dtype=np.int32)
 
@@ -258,11 +259,11 @@ def check_temperature(microstructure: Microstructure, temperature: float) -> Non
         Saying which.
     """
     if not np.isfinite(temperature):
-        raise InputError(f"temperature change {temperature}: expected a finite number")
+        raise InputError(f"temperature change {temperature}", "a finite number")
     if temperature and microstructure.thermal_expansion is None:
         raise InputError(
-            f"temperature change {temperature:g}: no phase expands; add "
-            "thermal_expansion to the materials file"
+            f"temperature change {temperature:g}: no phase expands",
+            mend="add thermal_expansion to the materials file",
         )
 
 

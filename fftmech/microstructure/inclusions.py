@@ -50,7 +50,7 @@ def sphere(
     """
     if not 0 < radius <= 0.5:
         raise InputError(
-            f"sphere radius {radius:g}: expected above 0 and at most 0.5 box edges"
+            f"sphere radius {radius:g}", "above 0 and at most 0.5 box edges"
         )
     grid = unit_grid(res)
     # half voxels from the centre are whole numbers
@@ -99,7 +99,7 @@ def inclusions(
         box, a fraction smaller than half an inclusion, or a jammed packing.
     """
     if not 0 < fraction < 1:
-        raise InputError(f"fraction {fraction:g}: expected between 0 and 1")
+        raise InputError(f"fraction {fraction:g}", "between 0 and 1")
     low, high = (radius, radius) if isinstance(radius, (int, float)) else radius
     grid = unit_grid(res)
     shape = np.array(grid.shape)
@@ -107,16 +107,17 @@ def inclusions(
     axes = np.array(aspect, dtype=float) * shape.max()
     if not (0 < low <= high < np.inf and len(axes) == 3 and (axes > 0).all()):
         raise InputError(
-            f"radius {radius}, aspect {aspect}: expected positive numbers, a range "
-            "from low to high"
+            f"radius {radius}, aspect {aspect}",
+            "positive numbers, a range from low to high",
         )
     if flat:
         axes = axes[:2]
     edge = shape[: len(axes)].min()
     if 2 * low * axes.min() < 1:
         raise InputError(
-            f"inclusions {2 * low * axes.min():.2g} voxels thick: expected at least 1; "
-            "raise --res or the radius"
+            f"inclusions {2 * low * axes.min():.2g} voxels thick",
+            "at least 1",
+            "raise --res or the radius",
         )
     if 2 * high * axes.max() > edge - 1:
         raise InputError(
@@ -144,12 +145,13 @@ def inclusions(
         if not _place(packing, size * axes, shape, random, placed):
             raise InputError(
                 f"packing jammed at fraction {packing.voxels / grid.voxels:.3g} of "
-                f"{fraction:g} with {len(placed)} inclusions; lower the fraction, or "
-                "the aspect, or allow smaller radii"
+                f"{fraction:g} with {len(placed)} inclusions",
+                mend="lower the fraction, or the aspect, or allow smaller radii",
             )
     if not placed:
         raise InputError(
-            f"fraction {fraction:g} is less than half an inclusion; lower the radius"
+            f"fraction {fraction:g} is less than half an inclusion",
+            mend="lower the radius",
         )
     return Microstructure(
         grid, packing.filled.astype(np.int32), np.stack([matrix, inclusion])

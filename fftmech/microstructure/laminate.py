@@ -33,7 +33,7 @@ def laminate(
         thinner than a voxel.
     """
     if axis not in ("x", "y", "z"):
-        raise InputError(f"laminate axis {axis!r}: expected x, y or z")
+        raise InputError(f"laminate axis {axis!r}", "x, y or z")
     if not layers:
         raise InputError("laminate without layers: give at least one")
     grid = unit_grid(res)
@@ -59,13 +59,13 @@ def _voxels(thicknesses: list[float], n: int) -> np.ndarray:
         voxels = np.array(thicknesses, dtype=int)
     else:
         raise InputError(
-            f"layer thicknesses {thicknesses}: expected positive fractions that sum "
-            f"to 1, or whole voxels that sum to {n}"
+            f"layer thicknesses {thicknesses}",
+            f"positive fractions that sum to 1, or whole voxels that sum to {n}",
         )
     if voxels.min() < 1:
         p = int(voxels.argmin())
         raise InputError(
-            f"layer {p} of thickness {thicknesses[p]:g} has no voxel among {n}; raise "
-            "--res or thicken the layer"
+            f"layer {p} of thickness {thicknesses[p]:g} has no voxel among {n}",
+            mend="raise --res or thicken the layer",
         )
     return voxels

@@ -76,12 +76,12 @@ def polycrystal(
         grains = len(volumes)
     if grains is None or grains < 1:
         raise InputError(
-            f"{grains} grains: expected at least 1, or sizes (mu, sigma) to follow"
+            f"{grains} grains", "at least 1, or sizes (mu, sigma) to follow"
         )
     if grains > max(1, grid.voxels // 16):
         raise InputError(
-            f"{grains} grains in {grid.voxels} voxels: at most one grain in 16 voxels; "
-            "raise --res or ask for fewer grains"
+            f"{grains} grains in {grid.voxels} voxels: at most one grain in 16 voxels",
+            mend="raise --res or ask for fewer grains",
         )
     seeds = _seeds(grid, grains, place, periodic)
     diagram = Laguerre(grid.shape, seeds, periodic)
@@ -123,7 +123,7 @@ def _volumes(
     mu, sigma = sizes
     if not (np.isfinite(mu) and np.isfinite(sigma) and sigma >= 0):
         raise InputError(
-            f"sizes mu = {mu}, sigma = {sigma}: expected finite numbers, sigma >= 0"
+            f"sizes mu = {mu}, sigma = {sigma}", "finite numbers, sigma >= 0"
         )
     edges = [edge for n, edge in zip(grid.shape, grid.size, strict=True) if n > 1]
     dimension = max(1, len(edges))
@@ -134,12 +134,14 @@ def _volumes(
         if not expected <= grid.voxels:
             raise InputError(
                 f"sizes mu = {mu}: about {expected:.3g} grains for {grid.voxels} "
-                "voxels; raise --res or mu"
+                "voxels",
+                mend="raise --res or mu",
             )
         if expected < 0.5:
             raise InputError(
-                f"sizes mu = {mu}, sigma = {sigma}: a mean grain is {1 / expected:.3g} "
-                "times the box; lower mu (0 is a diameter of one edge) or give grains"
+                f"sizes mu = {mu}, sigma = {sigma}: a mean grain is "
+                f"{1 / expected:.3g} times the box",
+                mend="lower mu (0 is a diameter of one edge) or give grains",
             )
         # enough draws to fill the box, then cut where the sum comes closest to it
         draws = int(4 * expected + 100)
@@ -147,7 +149,7 @@ def _volumes(
         filled = np.cumsum(volumes)
         grains = int(np.abs(filled - np.prod(edges)).argmin()) + 1
     elif grains < 1:
-        raise InputError(f"{grains} grains: expected at least 1")
+        raise InputError(f"{grains} grains", "at least 1")
     else:
         volumes = np.exp(sigma * dimension * random.standard_normal(grains))
     fractions = volumes[:grains] / volumes[:grains].sum()
@@ -155,7 +157,8 @@ def _volumes(
     if least < 8:
         raise InputError(
             f"the smallest of {grains} grains would have {least:.2g} voxels (at least "
-            "8); raise --res, or lower the number of grains or sigma"
+            "8)",
+            mend="raise --res, or lower the number of grains or sigma",
         )
     return fractions
 
@@ -208,6 +211,7 @@ def _sized(diagram: Laguerre, fractions: np.ndarray) -> np.ndarray:
         g = off.argmax()
         raise InputError(
             f"grain {g} has {volumes[g]} voxels and should have {target[g]:.0f}: the "
-            "voxels are too coarse for these sizes; raise --res or lower sigma"
+            "voxels are too coarse for these sizes",
+            mend="raise --res or lower sigma",
         )
     return phase

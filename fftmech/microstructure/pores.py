@@ -59,7 +59,7 @@ def single_pore(
         volume = np.pi * reach**2 if flat else 4 * np.pi / 3 * reach**3
         fraction = volume / grid.voxels
     if not 0 < fraction < 1:
-        raise InputError(f"pore fraction {fraction:g}: expected between 0 and 1")
+        raise InputError(f"pore fraction {fraction:g}", "between 0 and 1")
     body = _body(shape, fraction * grid.voxels, grid.shape, Generator(PCG64(seed)))
     packing = Packing(grid)
     corner = [(n - m) // 2 for n, m in zip(grid.shape, body.shape, strict=True)]
@@ -107,13 +107,13 @@ def pores(
     if kind != "mixed":
         _shape(kind)
     if not 0 < fraction < 1:
-        raise InputError(f"pore fraction {fraction:g}: expected between 0 and 1")
+        raise InputError(f"pore fraction {fraction:g}", "between 0 and 1")
     if count < 1:
-        raise InputError(f"{count} pores: expected at least 1")
+        raise InputError(f"{count} pores", "at least 1")
     grid = unit_grid(res)
     if count > grid.voxels:
         raise InputError(
-            f"{count} pores: expected at most {grid.voxels}, one a voxel; lower count"
+            f"{count} pores", f"at most {grid.voxels}, one a voxel", "lower count"
         )
     random = Generator(PCG64(seed))
     volumes = np.exp(0.5 * random.standard_normal(count))
@@ -130,7 +130,8 @@ def pores(
         else:
             raise InputError(
                 f"packing jammed at fraction {packing.voxels / grid.voxels:.3g} of "
-                f"{fraction:g} with {placed} of {count} pores; lower the fraction"
+                f"{fraction:g} with {placed} of {count} pores",
+                mend="lower the fraction",
             )
     return Microstructure(
         grid, packing.filled.astype(np.int32), np.stack([stiffness, PORE])
@@ -139,14 +140,15 @@ def pores(
 
 def _shape(kind: str) -> PoreShape:
     if kind not in KINDS:
-        raise InputError(f"pore kind {kind!r}: expected one of {', '.join(KINDS)}")
+        raise InputError(f"pore kind {kind!r}", f"one of {', '.join(KINDS)}")
     return KINDS[kind]
 
 
 def _too_large(volume: float, shape: tuple[int, int, int]) -> InputError:
     return InputError(
         f"a pore of {volume:.0f} voxels does not fit a box of "
-        f"{' x '.join(map(str, shape))}; lower its fraction"
+        f"{' x '.join(map(str, shape))}",
+        mend="lower its fraction",
     )
 
 
@@ -156,8 +158,9 @@ def _body(
     """Voxels of a pore of this volume in a small box around it, boolean."""
     if volume < 8:
         raise InputError(
-            f"a pore of {volume:.2g} voxels: expected at least 8; raise --res or the "
-            "fraction"
+            f"a pore of {volume:.2g} voxels",
+            "at least 8",
+            "raise --res or the fraction",
         )
     surface = Surface(kind, random)
     solid = np.array(shape) > 1

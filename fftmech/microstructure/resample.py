@@ -59,7 +59,7 @@ def resample(
         does not fit the memory, or a composite rule without stiffness.
     """
     if rule not in RULES:
-        raise InputError(f"resampling {rule!r}: expected one of {', '.join(RULES)}")
+        raise InputError(f"resampling {rule!r}", f"one of {', '.join(RULES)}")
     box = microstructure.grid
     grid = box.with_shape(shape_for(box, shape))
     check_bytes(32 * grid.voxels, f"a grid of {size_text(grid.shape)}")

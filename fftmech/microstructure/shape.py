@@ -65,7 +65,9 @@ class BodyShape:
         whole = centred(body) if periodic else np.asarray(body, dtype=bool)
         used = np.argwhere(whole)
         if len(used) == 0:
-            raise InputError("a body without voxels has no shape; fill at least one")
+            raise InputError(
+                "a body without voxels has no shape", mend="fill at least one"
+            )
         return cls(len(used), float(_area(whole)), _semi_axes(used))
 
     @property
@@ -114,8 +116,9 @@ def centred(body: np.ndarray) -> np.ndarray:
         n = body.shape[axis]
         if len(taken) == n:
             raise InputError(
-                f"the body takes up every plane of voxels across {'xyz'[axis]}: "
-                "expected one with ends; lower its size"
+                f"the body takes up every plane of voxels across {'xyz'[axis]}",
+                "one with ends",
+                "lower its size",
             )
         if len(taken) == 0:
             continue

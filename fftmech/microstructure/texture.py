@@ -39,12 +39,12 @@ class Fibre:
 
     def __post_init__(self) -> None:
         if self.axis not in ("x", "y", "z"):
-            raise InputError(f"fibre axis {self.axis!r}: expected x, y or z")
+            raise InputError(f"fibre axis {self.axis!r}", "x, y or z")
         _check_spread("fibre", self.spread)
         length = np.linalg.norm(self.direction)
         if len(self.direction) != 3 or not 0 < length < np.inf:
             raise InputError(
-                f"fibre direction {self.direction}: expected three numbers, not all 0"
+                f"fibre direction {self.direction}", "three numbers, not all 0"
             )
 
 
@@ -82,7 +82,7 @@ class Peak:
     def __post_init__(self) -> None:
         if len(self.euler) != 3 or not np.isfinite(self.euler).all():
             raise InputError(
-                f"peak at {self.euler}: expected three finite Bunge angles, degrees"
+                f"peak at {self.euler}", "three finite Bunge angles, degrees"
             )
         _check_spread("peak", self.spread)
 
@@ -204,4 +204,4 @@ def _angles(spread: float, uniform: np.ndarray) -> np.ndarray:
 
 def _check_spread(name: str, spread: float) -> None:
     if not 0 <= spread <= 180:
-        raise InputError(f"{name} spread {spread}: expected 0 to 180 degrees")
+        raise InputError(f"{name} spread {spread}", "0 to 180 degrees")

@@ -48,7 +48,8 @@ def check_admissible(problem: Problem | Increment, strain: Any, stress: Any) -> 
         if error > tolerance * size:
             raise InputError(
                 f"{what} in scheme {scheme.name} (relative {error / size:.1e}): "
-                "certify needs admissible fields; project them first"
+                "certify needs admissible fields",
+                mend="project them first",
             )
 
 

@@ -46,8 +46,9 @@ class Kinematics:
         if self.finite and scheme.unknowns(grid) != 3:
             raise InputError(
                 f"scheme {scheme.name} at finite strain on an even grid "
-                f"({'x'.join(map(str, grid.shape))}): expected odd numbers of voxels; "
-                "use --scheme rotated"
+                f"({'x'.join(map(str, grid.shape))})",
+                "odd numbers of voxels",
+                "use --scheme rotated",
             )
 
     def strain(self, scheme: Discretization, u: Any, mean: Any, grid: Grid) -> Any:

@@ -142,8 +142,9 @@ class MaterialField:
         if eigenstrain is not None:
             if finite:
                 raise InputError(
-                    "eigenstrain and thermal expansion at finite strain: expected "
-                    "none; leave them out, or solve at small strain"
+                    "eigenstrain and thermal expansion at finite strain",
+                    "none",
+                    "leave them out, or solve at small strain",
                 )
             ids = microstructure.phase.ravel()
             self.eigenstrain = xp.asarray(eigenstrain[ids].T.copy())
@@ -156,8 +157,9 @@ class MaterialField:
         rates = {material.rate for material in solid}
         if len(rates) > 1:
             raise InputError(
-                "some phases are elastic and others have rates only: expected all of "
-                "one kind (pores aside); use creep or crystal_plasticity"
+                "some phases are elastic and others have rates only",
+                "all of one kind (pores aside)",
+                "use creep or crystal_plasticity",
             )
         self.rate = rates == {True}
         if self.rate:

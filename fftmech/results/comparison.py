@@ -86,19 +86,21 @@ def _one_grid(a: Result, b: Result) -> Grid:
     first, second = a.microstructure.grid, b.microstructure.grid
     if first.shape != second.shape:
         raise InputError(
-            f"grids of {first.shape} and {second.shape} voxels: expected equal grids; "
-            "solve both at one --res"
+            f"grids of {first.shape} and {second.shape} voxels",
+            "equal grids",
+            "solve both at one --res",
         )
     if not np.allclose(first.size, second.size, rtol=1e-6, atol=0):
         raise InputError(
-            f"boxes of size {first.size} and {second.size}: expected one size; check "
-            "the spacing of both files"
+            f"boxes of size {first.size} and {second.size}",
+            "one size",
+            "check the spacing of both files",
         )
     for kind, unit in a.microstructure.units.items():
         other = b.microstructure.units.get(kind, unit)
         if other != unit:
             raise InputError(
-                f"{kind} in {unit} and in {other}: expected one unit; convert one file"
+                f"{kind} in {unit} and in {other}", "one unit", "convert one file"
             )
     return second
 

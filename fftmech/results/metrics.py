@@ -208,8 +208,8 @@ def histogram(density: Any, bins: int = 64, edges: Any = None) -> tuple[Any, Any
     if edges is None:
         if not positive.size:
             raise InputError(
-                "histogram of a field without a positive voxel: expected an energy "
-                "density of a loaded body"
+                "histogram of a field without a positive voxel",
+                "an energy density of a loaded body",
             )
         low, high = float(positive.min()), float(positive.max())
         if high <= low * (1 + 1e-9):  # a uniform field: one bin on either side
@@ -223,13 +223,14 @@ def histogram(density: Any, bins: int = 64, edges: Any = None) -> tuple[Any, Any
 def _error_and_scale(prediction, reference, normalisation, mask):
     if normalisation not in NORMALISATIONS:
         raise InputError(
-            f"normalisation {normalisation!r}: expected one of "
-            f"{', '.join(NORMALISATIONS)}"
+            f"normalisation {normalisation!r}", f"one of {', '.join(NORMALISATIONS)}"
         )
     if prediction.shape != reference.shape:
         raise InputError(
             f"prediction of shape {prediction.shape} and reference of shape "
-            f"{reference.shape}: expected equal shapes; resample one of them"
+            f"{reference.shape}",
+            "equal shapes",
+            "resample one of them",
         )
     p, r = _voxels(prediction, mask), _voxels(reference, mask)
     mean_square = (r**2).mean(axis=-1)
@@ -253,7 +254,8 @@ def _voxels(field: Any, mask: Any) -> Any:
     if mask.shape != field.shape[-3:] or not mask.any():
         raise InputError(
             f"mask of shape {mask.shape} with {int(mask.sum())} voxels for a field of "
-            f"shape {field.shape}: expected {field.shape[-3:]} and at least one voxel"
+            f"shape {field.shape}",
+            f"{field.shape[-3:]} and at least one voxel",
         )
     return field[..., mask]
 
@@ -283,6 +285,6 @@ def _rounding(dtype: Any) -> float:
 def _check_field(field: Any, grid: Grid, name: str) -> None:
     if field.shape != (6, *grid.shape):
         raise InputError(
-            f"{name} of shape {field.shape} on a grid of {grid.shape}: expected "
-            f"{(6, *grid.shape)}"
+            f"{name} of shape {field.shape} on a grid of {grid.shape}",
+            f"{(6, *grid.shape)}",
         )

@@ -119,7 +119,8 @@ class Sample:
             )
         if level.strain is None or level.stress is None or level.displacement is None:
             raise InputError(
-                f"sample {self.index}: a result has {', '.join(FIELDS)}; read all"
+                f"sample {self.index}: a result has {', '.join(FIELDS)}",
+                mend="read all",
             )
         assert level.mean_strain is not None and level.mean_stress is not None
         k = names.index(load)

@@ -120,12 +120,12 @@ def scalar_fields(
     """
     fields = known_fields(source)
     if field not in fields:
-        raise InputError(f"field {field!r}: expected one of {', '.join(fields)}")
+        raise InputError(f"field {field!r}", f"one of {', '.join(fields)}")
     known = fields[field]
     for component in components:
         if component not in known:
             expected = f"one of {', '.join(known)}" if known else "none: it is a scalar"
-            raise InputError(f"component {component!r} of {field}: expected {expected}")
+            raise InputError(f"component {component!r} of {field}", expected)
     micro = microstructure_of(source)
     unit = micro.units.get(_UNITS.get(field, ""), "")
     symbol = _SYMBOLS.get(field, field.replace("_", " "))
@@ -135,7 +135,8 @@ def scalar_fields(
     if not isinstance(source, Result):
         raise InputError(
             f"field {field}: this file holds a microstructure, which has its phase "
-            "only; solve it first (fftmech solve ... -o result.vtkhdf)"
+            "only",
+            mend="solve it first (fftmech solve ... -o result.vtkhdf)",
         )
     solid = ~np.isin(micro.phase, micro.pores)
     if not known:

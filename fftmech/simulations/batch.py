@@ -42,9 +42,11 @@ def solve_many(
     """
     for name in ("threads", "progress", "initial"):
         if name in options:
-            raise InputError(f"{name}: a batch does not take it; use fftmech.solve")
+            raise InputError(
+                f"{name}: a batch does not take it", mend="use fftmech.solve"
+            )
     if jobs is not None and jobs < 1:
-        raise InputError(f"jobs {jobs}: expected at least 1")
+        raise InputError(f"jobs {jobs}", "at least 1")
     tasks = (
         lambda check, case=case: solve(*case, threads=1, progress=check, **options)
         for case in cases

@@ -90,8 +90,9 @@ class March:
         self._method: Solver = get_solver(solver, nonlinear=True)
         if precision != "double":
             raise InputError(
-                f"precision {precision} for a nonlinear body: expected double; its "
-                "search directions are in single precision anyway"
+                f"precision {precision} for a nonlinear body",
+                "double",
+                "its search directions are in single precision anyway",
             )
         self.tolerance = check_options(
             tolerance, max_iterations, precision, microstructure.grid, reference
@@ -124,8 +125,9 @@ class March:
         )
         if problem.material.rate and solver != "newton":
             raise InputError(
-                f"solver {solver} for a body with rates only: expected newton; the "
-                "reference medium of the others would have to know the duration"
+                f"solver {solver} for a body with rates only",
+                "newton",
+                "the reference medium of the others would have to know the duration",
             )
         compiled = problem.prepare(self._method.mixed) + problem.prepare_laws()
         self.stand = stand or self._start()

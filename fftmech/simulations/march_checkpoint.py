@@ -144,11 +144,12 @@ def _values(file: h5py.File, name: str) -> Any:
 def _check_version(file: h5py.File) -> None:
     version = file.attrs.get("format_version")
     if version is None:
-        raise InputError(f"{file.filename} is no checkpoint; check the name")
+        raise InputError(f"{file.filename} is no checkpoint", mend="check the name")
     if version != FORMAT_VERSION:
         raise InputError(
-            f"{file.filename}: checkpoint of format version {version}: expected "
-            f"{FORMAT_VERSION}; begin anew, without --restart and with --force"
+            f"{file.filename}: checkpoint of format version {version}",
+            FORMAT_VERSION,
+            "begin anew, without --restart and with --force",
         )
 
 

@@ -39,7 +39,8 @@ def check_load(microstructure: Microstructure, load: Load) -> None:
                 raise InputError(
                     f"stress {name} is prescribed, but pores separate the solid along "
                     f"{'xyz'[axis]}, so that it can carry none and the mean strain is "
-                    f"undetermined; prescribe --strain {name}=... instead"
+                    "undetermined",
+                    mend=f"prescribe --strain {name}=... instead",
                 )
 
 
@@ -61,5 +62,6 @@ def _check_carried(
                 raise InputError(
                     f"stress {name} is prescribed, but pores separate the solid along "
                     f"{AXES[axis]}, so that it can carry none and the mean strain is "
-                    f"undetermined; prescribe --strain {name}=... instead"
+                    "undetermined",
+                    mend=f"prescribe --strain {name}=... instead",
                 )

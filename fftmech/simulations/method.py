@@ -33,19 +33,20 @@ def check_options(
         Naming the option.
     """
     if precision not in PRECISIONS:
-        raise InputError(f"precision {precision!r}: expected double or single")
+        raise InputError(f"precision {precision!r}", "double or single")
     least = default_tolerance(precision, grid)
     if tolerance is None:
         tolerance = least
     if not 0 < tolerance < 1:
-        raise InputError(f"tolerance {tolerance}: expected a number in (0, 1)")
+        raise InputError(f"tolerance {tolerance}", "a number in (0, 1)")
     if precision == "single" and tolerance < least:
         raise InputError(
-            f"tolerance {tolerance:g} with precision single: expected at least "
-            f"{least:g}, which rounding allows; use --precision double"
+            f"tolerance {tolerance:g} with precision single",
+            f"at least {least:g}, which rounding allows",
+            "use --precision double",
         )
     if max_iterations < 1:
-        raise InputError(f"max_iterations {max_iterations}: expected at least 1")
+        raise InputError(f"max_iterations {max_iterations}", "at least 1")
     if reference is not None and not all(np.isfinite(m) and m > 0 for m in reference):
-        raise InputError(f"reference {reference}: expected two positive moduli (K, G)")
+        raise InputError(f"reference {reference}", "two positive moduli (K, G)")
     return tolerance

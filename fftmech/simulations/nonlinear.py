@@ -29,8 +29,9 @@ def solve_nonlinear(
     """
     if initial is not None:
         raise InputError(
-            "an initial guess for a nonlinear body: expected none; a load path starts "
-            "each increment from the one before"
+            "an initial guess for a nonlinear body",
+            "none",
+            "a load path starts each increment from the one before",
         )
     march = March(microstructure, Path((Step(load),)), **options)
     for _ in march.points(progress):

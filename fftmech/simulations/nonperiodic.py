@@ -143,20 +143,22 @@ _NO_CERTIFICATE = "the box has faces, and only periodic boxes have a certificate
 def _check(scheme: Discretization, solver: str, device: str, initial: Any) -> None:
     if not isinstance(scheme, StencilDiscretization) or scheme.nodes == "centers":
         raise InputError(
-            f"scheme {scheme.name} with a boundary has nodes at the centres of voxels: "
-            "expected nodes on the faces; use --scheme rotated"
+            f"scheme {scheme.name} with a boundary has nodes at the centres of voxels",
+            "nodes on the faces",
+            "use --scheme rotated",
         )
     if solver not in SOLVERS:
         raise InputError(
-            f"solver {solver} with a boundary: expected one of {', '.join(SOLVERS)}"
+            f"solver {solver} with a boundary", f"one of {', '.join(SOLVERS)}"
         )
     if device != "cpu":
         raise InputError(
-            f"device {device} with a boundary: expected cpu, which has the sine and "
-            "cosine transforms; use --device cpu"
+            f"device {device} with a boundary",
+            "cpu, which has the sine and cosine transforms",
+            "use --device cpu",
         )
     if initial is not None:
-        raise InputError("an initial guess with a boundary: expected none; drop it")
+        raise InputError("an initial guess with a boundary", "none", "drop it")
 
 
 def _unit(

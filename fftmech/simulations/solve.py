@@ -109,8 +109,8 @@ def solve(
     )
     if not isinstance(load, Load | FiniteLoad):
         raise InputError(
-            f"load {load!r}: expected fftmech.Load(strain=..., stress=...), or "
-            "fftmech.FiniteLoad(F=..., P=...)"
+            f"load {load!r}",
+            "fftmech.Load(strain=..., stress=...), or fftmech.FiniteLoad(F=..., P=...)",
         )
     bounded = boundary is not None and not all(boundary.periodic)
     laws = microstructure.law and set(microstructure.law) & set(microstructure.phases)
@@ -119,8 +119,9 @@ def solve(
 
         if bounded:
             raise InputError(
-                "a boundary with finite strain or a nonlinear body: expected linear "
-                "elasticity; drop it, or add layers of pore to the body"
+                "a boundary with finite strain or a nonlinear body",
+                "linear elasticity",
+                "drop it, or add layers of pore to the body",
             )
         return solve_nonlinear(
             microstructure,
@@ -262,8 +263,9 @@ def _initial(problem: Problem, initial: Any, unit: float) -> Any:
     if isinstance(initial, Result):
         if initial.scheme != problem.scheme.name:
             raise InputError(
-                f"initial guess solved with scheme {initial.scheme}: expected "
-                f"{problem.scheme.name}; solve it again or change --scheme"
+                f"initial guess solved with scheme {initial.scheme}",
+                f"{problem.scheme.name}",
+                "solve it again or change --scheme",
             )
         mean_strain = xp.asarray(initial.mean_strain, dtype=problem.precision)
         v[-6:] = xp.where(xp.asarray(problem.load.free), mean_strain, 0)
@@ -271,9 +273,7 @@ def _initial(problem: Problem, initial: Any, unit: float) -> Any:
     u = xp.asarray(initial, dtype=problem.precision)
     expected = (3, *problem.grid.shape)
     if u.shape != expected:
-        raise InputError(
-            f"initial displacement of shape {tuple(u.shape)}: expected {expected}"
-        )
+        raise InputError(f"initial displacement of shape {tuple(u.shape)}", expected)
     if not bool(xp.isfinite(u).all()):
         raise InputError("initial displacement has values that are not finite")
     problem.displacement(v)[:3] = u

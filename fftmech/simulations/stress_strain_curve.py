@@ -113,7 +113,7 @@ class History:
             Matplotlib is not installed, there is no point to draw.
         """
         if not self.points:
-            raise InputError("a history without an increment: expected at least one")
+            raise InputError("a history without an increment", "at least one")
         rest = np.eye(3).ravel() if self.finite else np.zeros(6)
         strain = np.vstack([rest, self.strain])
         stress = np.vstack([np.zeros(len(rest)), self.stress])

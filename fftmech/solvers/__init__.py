@@ -44,5 +44,5 @@ def get_solver(name: str, nonlinear: bool = False) -> Solver:
     elif name in NONLINEAR_SOLVERS:
         body = " for a linear body"
     if name not in known:
-        raise InputError(f"solver {name!r}{body}: expected one of {', '.join(known)}")
+        raise InputError(f"solver {name!r}{body}", f"one of {', '.join(known)}")
     return known[name]

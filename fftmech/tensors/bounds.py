@@ -94,12 +94,13 @@ def hashin_shtrikman(
     if not bulk.shape == shear.shape == f.shape:
         raise InputError(
             f"{bulk.size} bulk moduli, {shear.size} shear moduli and {f.size} volume "
-            "fractions: expected one of each for every phase"
+            "fractions",
+            "one of each for every phase",
         )
     bulk, shear, f = bulk[f > 0], shear[f > 0], f[f > 0]
     if not ((bulk >= 0) & (shear >= 0)).all():
         raise InputError(
-            f"bulk moduli {bulk} and shear moduli {shear}: expected none negative"
+            f"bulk moduli {bulk} and shear moduli {shear}", "none negative"
         )
     lower, upper = (bulk.min(), shear.min()), (bulk.max(), shear.max())
     return {
@@ -152,8 +153,8 @@ def _used(stiffness: np.ndarray, fractions: np.ndarray) -> tuple[Any, Any]:
     f = _checked_fractions(np.asarray(fractions, dtype=float))
     if C.ndim != 3 or C.shape[1:] != (6, 6) or (f[len(C) :] > 0).any():
         raise InputError(
-            f"stiffness of shape {C.shape} for {len(f)} volume fractions: expected "
-            f"({len(f)}, 6, 6)"
+            f"stiffness of shape {C.shape} for {len(f)} volume fractions",
+            f"({len(f)}, 6, 6)",
         )
     f = f[: len(C)]
     C, f = C[: len(f)][f > 0], f[f > 0]
@@ -166,7 +167,5 @@ def _used(stiffness: np.ndarray, fractions: np.ndarray) -> tuple[Any, Any]:
 
 def _checked_fractions(f: np.ndarray) -> np.ndarray:
     if f.ndim != 1 or not (f >= 0).all() or abs(f.sum() - 1) > 1e-6:
-        raise InputError(
-            f"volume fractions sum to {f.sum():g}: expected none negative, sum 1"
-        )
+        raise InputError(f"volume fractions sum to {f.sum():g}", "none negative, sum 1")
     return f

@@ -97,9 +97,7 @@ def youngs_modulus(C: np.ndarray, direction: Sequence[float] | np.ndarray) -> fl
     """
     n = np.asarray(direction, dtype=float)
     if n.shape != (3,) or not np.isfinite(n).all() or not n.any():
-        raise InputError(
-            f"direction {direction}: expected three finite numbers, not all zero"
-        )
+        raise InputError(f"direction {direction}", "three finite numbers, not all zero")
     n = n / np.linalg.norm(n)
     traction = mandel_from_matrix(np.outer(n, n))
     C, (S, _) = _checked(C), _compliance(C)
@@ -194,20 +192,21 @@ def _checked(C: np.ndarray) -> np.ndarray:
     C = np.asarray(C, dtype=float)
     if C.shape != (6, 6) or not np.isfinite(C).all():
         raise InputError(
-            f"stiffness of shape {C.shape}: expected a 6x6 matrix of finite numbers"
+            f"stiffness of shape {C.shape}", "a 6x6 matrix of finite numbers"
         )
     scale = np.abs(C).max()
     if np.abs(C - C.T).max() > 1e-3 * scale:
         raise InputError(
             "stiffness is not symmetric: its entries differ from their transposes by "
-            f"up to {np.abs(C - C.T).max():.3g}; give a symmetric 6x6 matrix"
+            f"up to {np.abs(C - C.T).max():.3g}",
+            mend="give a symmetric 6x6 matrix",
         )
     C = (C + C.T) / 2
     least = np.linalg.eigvalsh(C)[0]
     if least < -1e-3 * scale:
         raise InputError(
-            f"stiffness has the negative eigenvalue {least:.3g}: expected a positive "
-            "semidefinite matrix"
+            f"stiffness has the negative eigenvalue {least:.3g}",
+            "a positive semidefinite matrix",
         )
     return C
 

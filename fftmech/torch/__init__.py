@@ -14,8 +14,8 @@ try:
     import torch as _torch  # noqa: F401
 except ImportError:
     raise InputError(
-        "fftmech.torch needs torch, which is not installed; "
-        'pip install "fftmech[torch]"'
+        "fftmech.torch needs torch, which is not installed",
+        mend='pip install "fftmech[torch]"',
     ) from None
 
 from fftmech.torch.solve import Fields, effective_stiffness, solve

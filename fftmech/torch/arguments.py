@@ -66,7 +66,7 @@ def check_arguments(
     """
     if not isinstance(stiffness, Tensor) or stiffness.dtype not in PRECISIONS:
         kind = stiffness.dtype if isinstance(stiffness, Tensor) else type(stiffness)
-        raise InputError(f"stiffness of {kind}: expected a tensor, float32 or float64")
+        raise InputError(f"stiffness of {kind}", "a tensor, float32 or float64")
     shape = _shape(phase, stiffness)
     sizes: dict[str, int] = {}
 
@@ -77,8 +77,8 @@ def check_arguments(
             value = torch.as_tensor(np.asarray(given), device=stiffness.device)
         if value.device != stiffness.device:
             raise InputError(
-                f"{name} on {value.device}, stiffness on {stiffness.device}: "
-                "expected one device"
+                f"{name} on {value.device}, stiffness on {stiffness.device}",
+                "one device",
             )
         if not (name == "phase" or value.dtype in PRECISIONS):
             value = value.to(stiffness.dtype)
@@ -89,8 +89,8 @@ def check_arguments(
         ):
             expected = ", ".join("P" if n is None else str(n) for n in per)
             raise InputError(
-                f"{name} of shape {tuple(np.shape(given))}: expected ({expected}) or "
-                f"(B, {expected})"
+                f"{name} of shape {tuple(np.shape(given))}",
+                f"({expected}) or (B, {expected})",
             )
         if name == "phase":
             return value
@@ -118,8 +118,8 @@ def check_arguments(
     for name, size in sizes.items():
         if size not in (0, 1, batch):
             raise InputError(
-                f"{name} has a batch of {size}, another argument of {batch}: expected "
-                "batches of one size"
+                f"{name} has a batch of {size}, another argument of {batch}",
+                "batches of one size",
             )
     if ids is not None:
         if e0 is not None and e0.ndim == 3:
@@ -143,8 +143,8 @@ def check_stiffness(C: Tensor, by_phase: bool) -> None:
     size, skew = float(C.abs().max()), float((C - C.transpose(*axes)).abs().max())
     if skew > SKEW * size:
         raise InputError(
-            f"stiffness is not symmetric: entries differ by {skew:.3g}; give symmetric "
-            "Mandel 6x6 matrices"
+            f"stiffness is not symmetric: entries differ by {skew:.3g}",
+            mend="give symmetric Mandel 6x6 matrices",
         )
     if not by_phase:
         return
@@ -154,8 +154,8 @@ def check_stiffness(C: Tensor, by_phase: bool) -> None:
         sample, p = bad.nonzero()[0].tolist()
         raise InputError(
             f"stiffness of phase {p} in sample {sample} is not positive definite "
-            f"(least eigenvalue {float(values[sample, p, 0]):.3g}); check the "
-            "constants, or give a zero matrix for a pore"
+            f"(least eigenvalue {float(values[sample, p, 0]):.3g})",
+            mend="check the constants, or give a zero matrix for a pore",
         )
 
 
@@ -168,12 +168,12 @@ def check_phase(phase: Tensor, count: int) -> None:
         With the ids.
     """
     if phase.is_floating_point() or phase.is_complex():
-        raise InputError(f"phase of {phase.dtype}: expected integers")
+        raise InputError(f"phase of {phase.dtype}", "integers")
     low, high = (int(value) for value in torch.aminmax(phase.long()))
     if low < 0 or high >= count:
         raise InputError(
-            f"phase ids from {low} to {high}: expected 0 to {count - 1}, the rows of "
-            "the stiffness"
+            f"phase ids from {low} to {high}",
+            f"0 to {count - 1}, the rows of the stiffness",
         )
 
 
@@ -181,13 +181,13 @@ def _shape(phase: Any, stiffness: Tensor) -> tuple[int, ...]:
     if phase is None:
         if stiffness.ndim not in (5, 6):
             raise InputError(
-                f"stiffness of shape {tuple(stiffness.shape)} without phases: expected "
-                "a field (6, 6, x, y, z) or (B, 6, 6, x, y, z)"
+                f"stiffness of shape {tuple(stiffness.shape)} without phases",
+                "a field (6, 6, x, y, z) or (B, 6, 6, x, y, z)",
             )
         return tuple(stiffness.shape[-3:])
     if not isinstance(phase, Tensor) or phase.ndim not in (3, 4):
         given = tuple(phase.shape) if hasattr(phase, "shape") else type(phase)
-        raise InputError(f"phase {given}: expected a tensor (x, y, z) or (B, x, y, z)")
+        raise InputError(f"phase {given}", "a tensor (x, y, z) or (B, x, y, z)")
     return tuple(phase.shape[-3:])
 
 

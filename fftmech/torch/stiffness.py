@@ -44,8 +44,7 @@ def isotropic(**constants: Tensor | float) -> Tensor:
         bulk, shear = _together(constants["K"], constants["G"])
     else:
         raise InputError(
-            f"isotropic constants {sorted(names)}: expected one pair of {{E, nu}}, "
-            "{K, G}"
+            f"isotropic constants {sorted(names)}", "one pair of {E, nu}, {K, G}"
         )
     hydrostatic, deviatoric = (bulk.new_tensor(projector) for projector in (J, K))
     bulk, shear = bulk[..., None, None], shear[..., None, None]

@@ -34,7 +34,8 @@ try:
     from trame.app import get_server
 except ImportError:
     raise InputError(
-        'the viewer needs trame, which is not installed; pip install "fftmech[view]"'
+        "the viewer needs trame, which is not installed",
+        mend='pip install "fftmech[view]"',
     ) from None
 
 DRAGGED = 4
@@ -269,8 +270,8 @@ def serve(
         )
     except OSError as error:
         raise InputError(
-            f"cannot serve at {host}, port {port} ({error.strerror or error}); choose "
-            "another --port or --host"
+            f"cannot serve at {host}, port {port} ({error.strerror or error})",
+            mend="choose another --port or --host",
         ) from error
 
 

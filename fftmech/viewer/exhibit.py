@@ -76,8 +76,8 @@ class Exhibit:
                 if "displacement" not in subject.fields:
                     raise InputError(
                         f"warp {view.warp:g}: {subject.path} holds a microstructure, "
-                        "which has no displacement; solve it first (fftmech solve ... "
-                        "-o result.vtkhdf)"
+                        "which has no displacement",
+                        mend="solve it first (fftmech solve ... -o result.vtkhdf)",
                     )
         return cls(subjects, view)
 

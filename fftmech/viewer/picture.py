@@ -165,8 +165,7 @@ def check_size(size: tuple[int, int]) -> None:
     """Refuse a picture of less than 300 or more than 8000 pixels (InputError)."""
     if not all(300 <= n <= 8000 for n in size):
         raise InputError(
-            f"size {size[0]}x{size[1]}: expected 300 to 8000 pixels, for instance "
-            "1280x800"
+            f"size {size[0]}x{size[1]}", "300 to 8000 pixels, for instance 1280x800"
         )
 
 

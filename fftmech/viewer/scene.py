@@ -64,7 +64,8 @@ def nodes(source: Microstructure | Result, factor: float = 0.0) -> np.ndarray:
     if result is None:
         raise InputError(
             f"warp {factor:g}: this file holds a microstructure, which has no "
-            "displacement; solve it first (fftmech solve ... -o result.vtkhdf)"
+            "displacement",
+            mend="solve it first (fftmech solve ... -o result.vtkhdf)",
         )
     gradient = matrix_from_mandel(result.mean_strain)
     if result.finite is not None:
@@ -188,8 +189,8 @@ def colors(
         colormaps = importlib.import_module("matplotlib").colormaps
     except ImportError:
         raise InputError(
-            "the viewer needs Matplotlib, which is not installed; "
-            'pip install "fftmech[view]"'
+            "the viewer needs Matplotlib, which is not installed",
+            mend='pip install "fftmech[view]"',
         ) from None
     rgb = colormaps[name]((values - low) / (high - low))[:, :3]
     return np.where(scalar.solid.ravel()[voxels, None], rgb, PORE)

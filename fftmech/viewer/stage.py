@@ -23,7 +23,8 @@ try:
     from vtkmodules.vtkRenderingOpenGL2 import vtkGenericOpenGLRenderWindow
 except ImportError:
     raise InputError(
-        'the viewer needs VTK, which is not installed; pip install "fftmech[view]"'
+        "the viewer needs VTK, which is not installed",
+        mend='pip install "fftmech[view]"',
     ) from None
 
 LOOKS = {

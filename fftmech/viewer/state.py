@@ -126,13 +126,15 @@ def difference(view: View, a: Subject, b: Subject) -> ScalarField:
     first, second = (scalar_of(view, subject) for subject in (a, b))
     if first.values.shape != second.values.shape:
         raise InputError(
-            f"{a.path} has {first.values.shape} voxels, {b.path} "
-            f"{second.values.shape}: expected equal grids; solve both at one --res"
+            f"{a.path} has {first.values.shape} voxels, {b.path} {second.values.shape}",
+            "equal grids",
+            "solve both at one --res",
         )
     if first.unit != second.unit and first.unit and second.unit:
         raise InputError(
-            f"{a.path} is in {first.unit}, {b.path} in {second.unit}: expected one "
-            "unit; convert one file"
+            f"{a.path} is in {first.unit}, {b.path} in {second.unit}",
+            "one unit",
+            "convert one file",
         )
     if view.field == "phase":
         values = (first.values != second.values).astype(int)
