@@ -71,8 +71,10 @@ def one_line(refusal) -> str:
 SERVER = """
 import os, signal, sys
 import torch
-import ecosurrogate.training.log, ecosurrogate.training.objective,
-ecosurrogate.training.train from fftmech_cli.ecosr_main import main
+import ecosurrogate.training.log
+import ecosurrogate.training.objective
+import ecosurrogate.training.train
+from fftmech_cli.ecosr_main import main
 
 torch.set_num_threads(1)
 # takes seconds the first time, in each process if not here

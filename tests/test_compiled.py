@@ -45,7 +45,7 @@ assert (first.stress == second.stress).all()
 
 FORK = """
 import os, signal, threading, time
-from fftmech.arrays.backend import parallel
+from fftmech.arrays.threads import parallel
 def sum_of_parts():
     parts, barrier = [], threading.Barrier(4)
     def part(first, last):

@@ -9,7 +9,7 @@ from small_datasets import content, pores, refused, run
 
 from fftmech import InputError, Load
 from fftmech.datasets import make as making
-from fftmech.datasets import sample as sampling
+from fftmech.datasets import sample_task as sampling
 from fftmech.datasets.card import card_text, read_card
 from fftmech.datasets.collect import merge, subset
 from fftmech.datasets.draft import new_card

@@ -11,12 +11,12 @@ from small_runs import as_options, make_grains, run, tiny  # noqa: E402
 
 from ecosurrogate.comparison import compare as comparison  # noqa: E402
 from ecosurrogate.comparison import figure as comparison_figure  # noqa: E402
+from ecosurrogate.comparison import timed_solver  # noqa: E402
 from ecosurrogate.comparison.compare import (  # noqa: E402
     Comparison,
     Point,
     ReferenceNotConverged,
     compare,
-    timed_solver,
 )
 from ecosurrogate.comparison.measure import Measure  # noqa: E402
 from ecosurrogate.comparison.timed_model import TimedModel  # noqa: E402
