@@ -4,9 +4,9 @@
     python benchmarks/same_bits.py > after       # with the new one
     diff before after
 
-A dozen commands are run in an empty folder, on one thread, and a hash is printed of each
-array in their files and of what they print, but for times, versions and paths. With the
-folder of a trained run as argument, its predictions are among them.
+A dozen commands are run in an empty folder, on one thread, and a hash is printed of
+each array in their files and of what they print, but for times, versions and paths.
+With the folder of a trained run as argument, its predictions are among them.
 """
 
 import hashlib

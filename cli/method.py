@@ -6,8 +6,7 @@ from typing import Any
 import click
 
 from fftmech import SCHEMES, SOLVERS, Grid
-from fftmech.discretization import discretization
-from fftmech.simulations.memory import check_memory
+from fftmech.simulations.method import Method, check_memory
 from fftmech.solvers import NONLINEAR_SOLVERS
 
 _METHOD = (
@@ -86,13 +85,11 @@ threads_option = click.option(
 """Of commands that solve one body; those that solve many have processes."""
 
 
-def memory_check(
-    scheme: str, solver: str | None, precision: str, device: str, **_: Any
-) -> Callable[[Grid], None]:
+def memory_check(**method: Any) -> Callable[[Grid], None]:
     """Return a function that refuses a grid whose solve does not fit the memory."""
-    discretized = discretization(scheme)
-    solver = solver or "cg"
-    return lambda grid: check_memory(grid, discretized, precision, device, solver)
+    method.pop("temperature", None)
+    asked = Method(**{**method, "solver": method["solver"] or "cg"})
+    return lambda grid: check_memory(asked, grid)
 
 
 def note_speed(grid: Grid, times: dict[str, float]) -> None:

@@ -57,7 +57,7 @@ def increment_bar(march: March) -> Iterator[Callable[[int, float], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    name = "Newton" if march.solver == "newton" else "iteration"
+    name = "Newton" if march.method.solver == "newton" else "iteration"
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -121,7 +121,7 @@ solve ok.h5 --device cuda -> pip install "fftmech\[gpu\]", or use --device cpu
 solve ok.h5 --tol 0 -> tolerance 0.0: expected a number in \(0, 1\)
 homogenize ok.h5 --tol 2 -> tolerance 2.0: expected a number in \(0, 1\)
 solve ok.h5 --tol nan -> tolerance nan: expected a number in \(0, 1\)
-solve ok.h5 --max-iterations 0 -> 0: expected at least 1
+solve ok.h5 --max-iterations 0 -> 0: expected a whole number, at least 1
 solve ok.h5 --threads 0 -> --threads.* 0 is not in the range x>=1
 solve ok.h5 --initial no.h5 -> no\.h5: no such file; check the name
 solve ok.h5 --initial ok.h5 -> ok\.h5 holds no result; make one with fftmech solve

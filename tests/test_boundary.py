@@ -24,7 +24,7 @@ from fftmech.loads.boundary import KINDS
 from fftmech.materials import isotropic
 from fftmech.operators.green_nonperiodic import HalfRange
 from fftmech.problems.nonperiodic import Bounded
-from fftmech.simulations.nonperiodic import SOLVERS as OURS
+from fftmech.simulations.prepare import NONPERIODIC_SOLVERS as OURS
 from fftmech.tensors import COMPONENTS, mandel_from_components
 
 CORNERS = ["rotated", "hex8", "forward"]
@@ -469,3 +469,26 @@ def test_faces_that_make_no_sense_are_refused():
         solve(rubble(), load, boundary=nan)
     with pytest.raises(InputError, match="linear elasticity"):
         solve(rubble(), FiniteLoad(F={"xx": 1.1}), boundary=PAPER)
+
+
+def test_the_void_around_a_box_with_faces_is_no_pore_of_the_body():
+    body = sphere(6, SOFT, STIFF)
+    result = solve(
+        body,
+        Load({"xx": 1e-3}),
+        scheme="forward",
+        boundary=PAPER,
+        max_iterations=1,
+        tolerance=1e-9,
+    )
+    assert result.status == "max_iterations"
+    assert "--max-iterations" in result.advice and "pores" not in result.advice
+
+
+def test_a_box_with_faces_has_a_certificate_that_says_why_not_unless_none_is_wanted():
+    body = sphere(4, SOFT, STIFF)
+    assert (
+        "faces" in solve(body, Load({"xx": 1e-3}), boundary=PAPER).certificate["reason"]
+    )
+    without = solve(body, Load({"xx": 1e-3}), boundary=PAPER, certificate=False)
+    assert without.certificate == {}

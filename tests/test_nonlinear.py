@@ -277,3 +277,15 @@ def test_elastic_phases_beside_rates_only_are_refused():
     body = sphere(8, SOFT, STIFF).with_changes(law={0: PAIRS["norton"][0]})
     with pytest.raises(InputError, match="elastic and others have rates only"):
         solve(body, SHEAR)
+
+
+def test_a_path_has_a_residual_before_its_first_iteration_and_one_after_each():
+    path = Path.of((TENSION, Load({"xx": 0.03})), increments=2)
+    body = sphere(4, SOFT, STIFF).with_changes(law={0: Plasticity(yield_stress=1e-2)})
+    march = March(body, path)
+    for point in march.points():
+        assert point.status == "converged"
+    result = march.result()
+    assert result.iterations == sum(p.iterations for p in march.stand.points) > 4
+    assert len(result.residuals) == result.iterations + 1
+    assert result.residuals[-1] == march.stand.points[-1].residual <= march.tolerance

@@ -362,8 +362,8 @@ def test_files_that_are_no_checkpoint_of_this_format_are_refused(checkpoint, tmp
 
     copy.write_bytes(name.read_bytes())
     with h5py.File(copy, "r+") as file:
-        file.attrs["format_version"] = 2
-    refuse("format version 2: expected 1; begin anew")
+        file.attrs["format_version"] = 1
+    refuse("format version 1: expected 2; begin anew")
     copy.write_bytes(name.read_bytes())
     with h5py.File(copy, "r+") as file:
         del file["state"]

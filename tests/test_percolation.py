@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from conftest import EMPTY, SOFT
 
-from fftmech import Grid, InputError, Load, Microstructure
+from fftmech import (
+    FiniteLoad,
+    Grid,
+    InputError,
+    Load,
+    March,
+    Microstructure,
+    Path,
+    solve,
+)
 from fftmech.microstructure.percolation import connected_axes
 from fftmech.simulations.mechanisms import check_load
 from fftmech.tensors import COMPONENTS, PAIRS
@@ -88,3 +97,14 @@ def test_stress_is_refused_where_the_solid_does_not_connect_along_its_axes(rng, 
                 refused += 1
     assert accepted + refused == 60
     assert accepted if share > 0.1 else refused
+
+
+def test_a_stress_that_pores_cannot_carry_is_refused_at_finite_strain_too():
+    sheet = Microstructure(
+        Grid((4, 4, 4)), _solid((4, 4, 4), (slice(0, 2), ALL, ALL)), [EMPTY, SOFT]
+    )
+    with pytest.raises(InputError, match=r"P xx .* along x, .* --F xx"):
+        solve(sheet, FiniteLoad(F={"yy": 1.01}, P={"xx": 0.0}))
+    with pytest.raises(InputError, match=r"P xy .* along x"):
+        March(sheet, Path.of((FiniteLoad(), FiniteLoad(P={"xy": 0.0}))))
+    assert solve(sheet, FiniteLoad(F={"yy": 1.01}, P={"zz": 0.0})).converged

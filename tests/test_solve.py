@@ -364,7 +364,16 @@ def test_stress_control_of_an_open_foam_is_solved():
     "options, message",
     [
         (dict(tolerance=0.0), r"tolerance 0\.0: expected a number in \(0, 1\)"),
-        (dict(max_iterations=0), "max_iterations 0: expected at least 1"),
+        (
+            dict(max_iterations=0),
+            "max_iterations 0: expected a whole number, at least 1",
+        ),
+        (dict(max_iterations=2.5), "max_iterations 2.5: expected a whole number"),
+        (dict(max_iterations=True), "max_iterations True: expected a whole number"),
+        (dict(tolerance="1e-6"), "tolerance '1e-6': expected a number"),
+        (dict(tolerance=float("nan")), "tolerance nan: expected a number"),
+        (dict(reference=(1.0,)), "expected two positive moduli"),
+        (dict(reference=3.0), "expected two positive moduli"),
         (dict(temperature=5.0), "no phase expands; add thermal_expansion"),
         (dict(temperature=float("nan")), "temperature change nan: expected a finite"),
         (dict(precision="half"), "'half': expected double or single"),

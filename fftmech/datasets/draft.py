@@ -13,8 +13,7 @@ from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.microstructure.resample import resample
 from fftmech.simulations.mechanisms import check_load
-from fftmech.simulations.memory import solve_bytes
-from fftmech.simulations.method import check_options, default_tolerance
+from fftmech.simulations.method import Method
 from fftmech.solvers import get_solver
 from fftmech.version import __version__
 
@@ -73,11 +72,7 @@ def new_card(
             raise InputError(f"{name}: not an option of a dataset's solves")
     discretization(options["scheme"])
     get_solver(options["solver"])
-    if options["tolerance"] is None and options["precision"] in ("double", "single"):
-        options["tolerance"] = default_tolerance(options["precision"], grid)
-    check_options(
-        options["tolerance"], options["max_iterations"], options["precision"], grid
-    )
+    options["tolerance"] = Method(**options).tolerance_on(grid)
     return Card(
         kind=recipe.kind,
         parameters=asdict(recipe),  # pyright: ignore[reportArgumentType]
@@ -165,13 +160,7 @@ def check_memory(card: Card, jobs: int) -> None:
     high = max(
         max(card.solved_levels(i)) for i in range(min(card.count, sum(card.parts)))
     )
-    method = card.method
-    one = solve_bytes(
-        Grid((high, high, high)),
-        discretization(method["scheme"]),
-        method["precision"],
-        method["solver"],
-    )
+    one = Method(**card.method).solve_bytes(Grid((high, high, high)))
     # the phase map is int32, and several are made on the way
     one += 32 * card.levels[0] ** 3
     check_bytes(

@@ -26,7 +26,8 @@ class Grid:
     Raises
     ------
     InputError
-        An axis without voxels, or a spacing that is not positive and finite.
+        An axis without voxels, a spacing that is not positive, what is no three finite
+        numbers.
     """
 
     shape: tuple[int, int, int]
@@ -34,22 +35,23 @@ class Grid:
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
-        if np.shape(self.shape) != (3,) or any(
-            int(n) != n or n < 1 for n in self.shape
-        ):
+        numbers = _three(self.shape)
+        if numbers is None or any(n % 1 or n < 1 for n in numbers):
             raise InputError(
                 f"grid shape {self.shape}",
                 "three axes of at least one voxel each (2-D is one voxel in z)",
             )
         shape = tuple(int(n) for n in self.shape)
-        spacing = self.spacing or (1.0 / max(shape),) * 3
-        if np.shape(spacing) != (3,) or not all(
-            np.isfinite(h) and h > 0 for h in spacing
-        ):
-            raise InputError(f"grid spacing {spacing}", "three positive lengths")
+        given = (1.0 / max(shape),) * 3 if self.spacing is None else self.spacing
+        spacing = _three(given)
+        if spacing is None or min(spacing) <= 0:
+            raise InputError(f"grid spacing {given}", "three positive lengths")
+        origin = _three(self.origin)
+        if origin is None:
+            raise InputError(f"grid origin {self.origin}", "three finite coordinates")
         object.__setattr__(self, "shape", shape)
-        object.__setattr__(self, "spacing", tuple(float(h) for h in spacing))
-        object.__setattr__(self, "origin", tuple(float(o) for o in self.origin))
+        object.__setattr__(self, "spacing", spacing)
+        object.__setattr__(self, "origin", origin)
 
     @property
     def h(self) -> tuple[float, float, float]:
@@ -122,6 +124,15 @@ class Grid:
         """Return the same box cut into another number of voxels."""
         nx, ny, nz = (s / n for s, n in zip(self.size, shape, strict=True))
         return Grid(shape, (nx, ny, nz), self.origin)
+
+
+def _three(values: Any) -> tuple[float, ...] | None:
+    """Three finite numbers, or None if that is not what is given."""
+    try:
+        numbers = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        return None
+    return numbers if len(numbers) == 3 and np.isfinite(numbers).all() else None
 
 
 def _largest_prime(n: int) -> int:

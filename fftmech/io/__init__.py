@@ -12,14 +12,11 @@ from importlib import import_module
 from os import PathLike, fspath
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fftmech.errors import InputError
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
-
-if TYPE_CHECKING:
-    from fftmech.datasets.dataset import Dataset
 
 HDF5 = ("sample_file", "vtkhdf", "dream3d", "hdf5", "fans")
 
@@ -49,7 +46,6 @@ __all__ = [
     "FORMATS",
     "KINDS",
     "WRITTEN",
-    "Dataset",
     "check_writable",
     "kind",
     "read",
@@ -60,12 +56,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # the recipes that a dataset is made of are imported with it, not with every file
+    # datasets stand on simulations, which stand on this package: the name alone is here
     if name != "Dataset":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from fftmech.datasets.dataset import Dataset
-
-    return Dataset
+    return import_module("fftmech.datasets.dataset").Dataset
 
 
 def read(

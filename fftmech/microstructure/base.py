@@ -117,6 +117,11 @@ class Microstructure:
         used = used[used < len(self.stiffness)]
         return used[~self.stiffness[used].any(axis=(1, 2))]
 
+    @property
+    def nonlinear(self) -> bool:
+        """Whether a phase in use obeys a law that is not linear elastic."""
+        return any(self.counts[p : p + 1].any() for p in self.law)
+
     def check(self) -> "Microstructure":
         """Return self if every phase in use has a sound stiffness.
 

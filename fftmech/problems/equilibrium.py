@@ -9,7 +9,7 @@ a homogeneous body.
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -37,6 +37,25 @@ class Means(Protocol):
     def mean_stress(self) -> np.ndarray:
         """Prescribed mean stress, (m,); zero where the strain is prescribed."""
         ...
+
+
+class Solution(NamedTuple):
+    """Fields of a solution on the host, as `fftmech.results.result.Result` has them."""
+
+    displacement: np.ndarray
+    strain: np.ndarray
+    stress: np.ndarray
+    energy_density: np.ndarray
+    mean_strain: np.ndarray
+    mean_stress: np.ndarray
+
+    def divided_by(self, unit: float) -> "Solution":
+        """The solution of 1 / unit of the load, in the same memory."""
+        for field in self:
+            field /= unit
+        energy = self.energy_density
+        energy /= unit
+        return self
 
 
 class Equilibrium(ABC):

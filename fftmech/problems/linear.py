@@ -22,7 +22,7 @@ from fftmech.microstructure.base import Microstructure, total_eigenstrain
 from fftmech.operators.green import Green
 from fftmech.operators.reference_medium import reference_medium
 from fftmech.problems.elastic_field import LinearElastic
-from fftmech.problems.equilibrium import Equilibrium
+from fftmech.problems.equilibrium import Equilibrium, Solution
 from fftmech.tensors.fields import mean
 from fftmech.tensors.stiffness import reference_stiffness
 
@@ -143,6 +143,18 @@ class Problem(Equilibrium):
             return strain.mean(axis=0), stress.mean(axis=0), energy.mean(axis=0)
         E = self.load.mean_strain + self._free_strain(v)
         return self.kernels.fields(v[:-6], E)
+
+    def solution(self, v: Any, mean_stress: np.ndarray) -> Solution:
+        """The fields and means of v, whose mean stress `balance` returned."""
+        strain, stress, energy = self.fields(v)
+        return Solution(
+            to_numpy(self.displacement(v)[:3]),
+            to_numpy(strain),
+            to_numpy(stress),
+            to_numpy(energy),
+            to_numpy(self.mean_strain(v)).astype(float),
+            mean_stress,
+        )
 
     def curvature(self, p: Any, out: Any = None) -> tuple[Any, float]:
         """K p, written to `out` if there is one, and <p, K p>."""

@@ -19,7 +19,7 @@ from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.operators.green_nonperiodic import HalfRange
 from fftmech.operators.reference_medium import reference_medium
-from fftmech.problems.equilibrium import Equilibrium
+from fftmech.problems.equilibrium import Equilibrium, Solution
 from fftmech.problems.linear import Problem
 from fftmech.tensors import matrix_from_mandel
 from fftmech.tensors.stiffness import reference_stiffness
@@ -136,6 +136,13 @@ class Bounded(Equilibrium):
             for _ in range(3)
         )
         return strain, stress, energy
+
+    def solution(self, v: Any, mean_stress: np.ndarray) -> Solution:
+        """The fields and means of v; the mean stress is that of the box, not padded."""
+        strain, stress, energy = self.fields(v)
+        means = [f.mean(axis=(1, 2, 3), dtype=float) for f in (strain, stress)]
+        u = self.fluctuation(v, means[0])
+        return Solution(u, strain, stress, energy, *means)
 
     def fluctuation(self, v: Any, mean_strain: np.ndarray) -> np.ndarray:
         """Displacement at the nodes less that of the mean strain, (3, *nodes).

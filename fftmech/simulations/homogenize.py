@@ -4,20 +4,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Unpack
 
 import numpy as np
 
-from fftmech.arrays.backend import get_backend
 from fftmech.arrays.threads import Check, run_together, threads_for
-from fftmech.discretization import discretization
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.problems.linear import Problem
-from fftmech.simulations.advice import advice_for
-from fftmech.simulations.memory import check_memory
-from fftmech.simulations.method import PRECISIONS, check_options
-from fftmech.solvers import get_solver
+from fftmech.simulations.method import Method, MethodOptions
+from fftmech.simulations.prepare import Prepared, prepare
 from fftmech.solvers.iteration import Outcome, iterate
 from fftmech.tensors.bounds import bounds
 from fftmech.tensors.stiffness import engineering_constants, symmetry_distances
@@ -68,26 +64,15 @@ class Effective:
 # Share of a solution's energy from which another one is worth starting from.
 LEAST_GAIN = 0.01
 
-
-class Solved(NamedTuple):
-    """A unit load's outcome, its force b, and <v_n, b> of the loads before it."""
-
-    outcome: Outcome
-    force: Any
-    work: list[float]
+Report = Callable[[int, int, float], None]
+"""Called with the load (0 to 5), the iterations done and the relative residual."""
 
 
 def homogenize(
     microstructure: Microstructure,
     *,
-    scheme: str = "rotated",
-    solver: str = "cg",
-    tolerance: float | None = None,
-    max_iterations: int = 1000,
-    device: str = "cpu",
-    precision: str = "double",
-    threads: int | None = None,
-    progress: Callable[[int, int, float], None] | None = None,
+    progress: Report | None = None,
+    **method: Unpack[MethodOptions],
 ) -> Effective:
     """Effective stiffness C_ij = <e_i : C : e_j> of the six unit mean strains.
 
@@ -99,10 +84,11 @@ def homogenize(
     ----------
     microstructure
         Phase map and stiffness by phase; eigenstrains play no part.
-    scheme, solver, tolerance, max_iterations, device, precision, threads
-        As in `fftmech.solve`.
     progress
         Called after every iteration with the load (0 to 5), iterations and residual.
+    method
+        scheme, solver, tolerance, max_iterations, device, precision, threads,
+        reference: as in `fftmech.solve`.
 
     Raises
     ------
@@ -110,85 +96,112 @@ def homogenize(
         As `fftmech.solve`, and phases that are not linear elastic.
     """
     started = time.perf_counter()
-    tolerance = check_options(tolerance, max_iterations, precision, microstructure.grid)
-    method, discretized = get_solver(solver), discretization(scheme)
     microstructure.check().check_linear("an effective stiffness")
-    microstructure = microstructure.with_changes(
-        eigenstrain=None, thermal_expansion=None
-    )
-    check_memory(microstructure.grid, discretized, precision, device, solver)
-    backend = get_backend(device, threads)
-    problem = Problem(
-        microstructure, Load(), discretized, backend, PRECISIONS[precision]
-    )
-    compiled = problem.prepare(method.mixed)
-    # a small body: one load a thread; a large one: all threads on one load
-    together = min(backend.threads, 6) if threads_for(problem.grid.voxels) == 1 else 1
-    units = [
-        problem.with_load(Load.from_mandel(row), 1 if together > 1 else None)
-        for row in np.eye(6)
-    ]
+    body = microstructure.with_changes(eigenstrain=None, thermal_expansion=None)
+    asked = Method(**method)
+    prepared = prepare(body, Load(), asked)
     setup = time.perf_counter()
-
-    gram = np.zeros((6, 6))
-    solved: list[Solved] = []
-    solutions: list[Any] = []
-
-    def solve_load(m: int, check: Check) -> Solved:
-        """Solve unit load m, starting from the loads that are solved."""
-
-        def report(count: int, residual: float) -> None:
-            check()
-            if progress:
-                progress(m, count, residual)
-
-        force = units[m].residual(units[m].zeros(), problem.search)
-        work = [problem.dot(v, force) for v in solutions]
-        start = _galerkin_start(units[m], solutions, gram, work)
-        norm = None
-        if start is not None:
-            norm = np.sqrt(max(units[m].descend(force)[1], 0.0))
-        outcome = iterate(
-            units[m], method, start, tolerance, max_iterations, report, norm
-        )
-        return Solved(outcome, force, work)
-
-    for first in range(0, 6, together):
-        wave = range(first, min(first + together, 6))
-        tasks = [partial(solve_load, m) for m in wave]
-        solved += run_together(tasks, together)
-        solutions = [s.outcome.v for s in solved]
-        for m in wave:
-            # K v_m = b_m to the tolerance, so that <v_n, b_m> is <v_n, K v_m>
-            work, force = solved[m].work, solved[m].force
-            work += [problem.dot(v, force) for v in solutions[len(work) : m + 1]]
-            gram[m, : m + 1] = gram[: m + 1, m] = work
-            solved[m] = solved[m]._replace(force=None)
-    C = np.zeros((6, 6))
-    for m in range(6):
-        C[m], r = solved[m].outcome.balance
-        C[m, : m + 1] -= [problem.dot(v, r) for v in solutions[: m + 1]]
-        C[:m, m] = C[m, :m]
-    statuses = [s.outcome.status for s in solved]
+    C, outcomes = UnitLoads(prepared, asked.max_iterations, progress).solve()
+    statuses = [outcome.status for outcome in outcomes]
     worst = next((s for s in statuses if s != "converged"), "converged")
-    assert microstructure.stiffness is not None
-    used = microstructure.phases
+    assert body.stiffness is not None
+    used = body.phases
     return Effective(
         stiffness=C,
         engineering=engineering_constants(C),
         symmetry=symmetry_distances(C),
-        bounds=bounds(microstructure.stiffness[used], microstructure.fractions[used]),
-        iterations=[len(s.outcome.residuals) - 1 for s in solved],
-        residuals=[s.outcome.residuals[-1] for s in solved],
+        bounds=bounds(body.stiffness[used], body.fractions[used]),
+        iterations=[len(outcome.residuals) - 1 for outcome in outcomes],
+        residuals=[outcome.residuals[-1] for outcome in outcomes],
         status=worst,
-        advice=advice_for(worst, problem, solver, max_iterations, precision),
+        advice=asked.advice(worst, body, Load(), prepared.problem.scale),
         times={
             "setup": setup - started,
-            "compile": compiled,
+            "compile": prepared.compile_time,
             "solve": time.perf_counter() - setup,
         },
-        units=microstructure.units,
+        units=body.units,
     )
+
+
+class UnitLoads:
+    """Six unit mean strains on one body, some at the same time on a small one.
+
+    Parameters
+    ----------
+    prepared
+        The body under no load.
+    progress
+        Called after every iteration, or None.
+    """
+
+    def __init__(
+        self, prepared: Prepared, max_iterations: int, progress: Report | None
+    ) -> None:
+        problem = prepared.problem
+        assert isinstance(problem, Problem)
+        self.problem, self.prepared = problem, prepared
+        self.max_iterations = max_iterations
+        self.progress = progress
+        # a small body: one load a thread; a large one: all threads on one load
+        small = threads_for(problem.grid.voxels) == 1
+        self.together = min(problem.backend.threads, 6) if small else 1
+        threads = 1 if self.together > 1 else None
+        self.loads = [
+            problem.with_load(Load.from_mandel(row), threads) for row in np.eye(6)
+        ]
+        self.gram = np.zeros((6, 6))  # <v_i, K v_j> of the solutions
+        self.solutions: list[Any] = []
+
+    def solve(self) -> tuple[np.ndarray, list[Outcome]]:
+        """Return the effective stiffness, Mandel (6, 6), and what came of each load."""
+        outcomes: list[Outcome] = []
+        for first in range(0, 6, self.together):
+            loads = range(first, min(first + self.together, 6))
+            tasks = [partial(self._solve_load, m) for m in loads]
+            solved = list(run_together(tasks, self.together))
+            outcomes += [outcome for outcome, _, _ in solved]
+            self.solutions = [outcome.v for outcome in outcomes]
+            for m, (_, force, work) in zip(loads, solved, strict=True):
+                # K v_m = b_m to the tolerance, so that <v_n, b_m> is <v_n, K v_m>
+                work += self._work(force, self.solutions[len(work) : m + 1])
+                self.gram[m, : m + 1] = self.gram[: m + 1, m] = work
+            del solved, force  # before the next loads take as much memory
+        C = np.zeros((6, 6))
+        for m, outcome in enumerate(outcomes):
+            C[m], r = outcome.balance
+            C[m, : m + 1] -= self._work(r, self.solutions[: m + 1])
+            C[:m, m] = C[m, :m]
+        return C, outcomes
+
+    def _solve_load(self, m: int, check: Check) -> tuple[Outcome, Any, list[float]]:
+        """Solve load m: its outcome, its force b, and <v, b> of the solutions v."""
+
+        def report(count: int, residual: float) -> None:
+            check()
+            if self.progress:
+                self.progress(m, count, residual)
+
+        problem = self.loads[m]
+        force = problem.residual(problem.zeros(), problem.search)
+        work = self._work(force, self.solutions)
+        start = _galerkin_start(problem, self.solutions, self.gram, work)
+        norm = None
+        if start is not None:
+            norm = np.sqrt(max(problem.descend(force)[1], 0.0))
+        outcome = iterate(
+            problem,
+            self.prepared.solver,
+            start,
+            self.prepared.tolerance,
+            self.max_iterations,
+            report,
+            norm,
+        )
+        return outcome, force, work
+
+    def _work(self, force: Any, solutions: list[Any]) -> list[float]:
+        return [self.problem.dot(v, force) for v in solutions]
 
 
 def _galerkin_start(

@@ -1,32 +1,23 @@
 """March along a load path: one increment after the other, each accepted whole."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
-from fftmech.arrays.backend import get_backend, to_numpy
-from fftmech.discretization import discretization
-from fftmech.errors import InputError
-from fftmech.loads.load import Load
+from fftmech.arrays.backend import to_numpy
 from fftmech.loads.path import Path, Step, Target
-from fftmech.microstructure.base import (
-    Microstructure,
-    check_temperature,
-    total_eigenstrain,
-)
-from fftmech.problems.kinematics import FINITE, SMALL
-from fftmech.problems.nonlinear import Evaluation, Increment, Moment
+from fftmech.microstructure.base import Microstructure
+from fftmech.problems.nonlinear import Evaluation, Moment
 from fftmech.results.result import Result
-from fftmech.simulations.march_result import result_of
+from fftmech.simulations.march_result import march_result
 from fftmech.simulations.march_state import Point, Stand
-from fftmech.simulations.mechanisms import check_load
-from fftmech.simulations.memory import check_march_memory
-from fftmech.simulations.method import PRECISIONS, check_options
-from fftmech.solvers import Solver, State, get_solver
-from fftmech.solvers.iteration import run
+from fftmech.simulations.method import Method, MethodOptions
+from fftmech.simulations.prepare import prepare_march
+from fftmech.solvers import State
+from fftmech.solvers.iteration import Progress, run
 
 MOST_NEWTON = 50
 """Newton steps of an increment, before it is cut."""
@@ -42,21 +33,25 @@ LEAST_RATIO = 1e-3
 
 
 class March:
-    """A body on a load path.
+    """A body on a load path, solved increment by increment.
 
     Parameters
     ----------
     microstructure, path
         What is loaded, and how.
-    scheme, solver, tolerance, max_iterations, device, precision, threads, temperature,
-    reference
-        As for `fftmech.solve`; `solver` is one of `NONLINEAR_SOLVERS`, and the
-        temperature change is there from the beginning on.
+    temperature
+        Temperature change, there from the beginning on (degrees).
     stand
         Where to go on, from an earlier march of the same body on the same path.
+    method
+        scheme, solver (one of `NONLINEAR_SOLVERS`, newton if none is named), tolerance,
+        max_iterations (of an increment), device, precision, threads, reference: as in
+        `fftmech.solve`.
 
     Attributes
     ----------
+    method, tolerance
+        How increments are solved.
     stand
         The last increment that was accepted.
     status, advice
@@ -75,67 +70,28 @@ class March:
         microstructure: Microstructure,
         path: Path,
         *,
-        scheme: str = "rotated",
-        solver: str = "newton",
-        tolerance: float | None = None,
-        max_iterations: int = 1000,
-        device: str = "cpu",
-        precision: str = "double",
-        threads: int | None = None,
         temperature: float = 0.0,
-        reference: tuple[float, float] | None = None,
         stand: Stand | None = None,
+        **method: Unpack[MethodOptions],
     ) -> None:
         started = time.perf_counter()
-        self._method: Solver = get_solver(solver, nonlinear=True)
-        if precision != "double":
-            raise InputError(
-                f"precision {precision} for a nonlinear body",
-                "double",
-                "its search directions are in single precision anyway",
-            )
-        self.tolerance = check_options(
-            tolerance, max_iterations, precision, microstructure.grid, reference
-        )
-        microstructure.check()
-        check_temperature(microstructure, temperature)
-        for step in path.steps:
-            if isinstance(step.load, Load):
-                check_load(microstructure, step.load)
         self.microstructure = microstructure
         self.path = path
-        self.scheme, self.solver = scheme, solver
         self.temperature = temperature
-        self._most = max_iterations
-        if solver == "newton":
-            self._most = min(max_iterations, MOST_NEWTON)
-        discretized = discretization(scheme)
-        kinematics = FINITE if path.finite else SMALL
-        kinematics.check(discretized, microstructure.grid)
-        check_march_memory(microstructure.grid, discretized, device)
-        self.problem = problem = Increment(
-            microstructure,
-            kinematics,
-            path.steps[0].load,
-            discretized,
-            get_backend(device, threads),
-            PRECISIONS[precision],
-            total_eigenstrain(microstructure, temperature),
-            reference,
+        self.method = Method(**{"solver": "newton", **method})
+        self.problem, self._solver, self.tolerance, compile_time = prepare_march(
+            microstructure, path, self.method, temperature
         )
-        if problem.material.rate and solver != "newton":
-            raise InputError(
-                f"solver {solver} for a body with rates only",
-                "newton",
-                "the reference medium of the others would have to know the duration",
-            )
-        compiled = problem.prepare(self._method.mixed) + problem.prepare_laws()
+        self._most = self.method.max_iterations
+        if self.method.solver == "newton":
+            self._most = min(self._most, MOST_NEWTON)
         self.stand = stand or self._start()
         self.status, self.advice = "converged", ""
         self.failed: Point | None = None
+        self._failed_residuals: tuple[float, ...] = ()
         self.times = {
             "setup": time.perf_counter() - started,
-            "compile": compiled,
+            "compile": compile_time,
             "solve": 0.0,
         }
 
@@ -162,9 +118,7 @@ class March:
         """Whether all steps are solved."""
         return self.stand.step == len(self.path.steps)
 
-    def points(
-        self, progress: Callable[[int, float], None] | None = None
-    ) -> Iterator[Point]:
+    def points(self, progress: Progress | None = None) -> Iterator[Point]:
         """Solve what is left of the path; the last point may not have converged."""
         while not self.over:
             started = time.perf_counter()
@@ -174,50 +128,53 @@ class March:
             if point.status != "converged":
                 return
 
-    def _increment(self, step: Step, progress: Any) -> Point:
-        """Go one increment on, in as many parts as it needs."""
+    def _increment(self, step: Step, progress: Progress | None) -> Point:
+        """Solve the next increment, in as many parts as it needs."""
         stand = self.stand
         done, end = stand.increment / step.increments, 1 / step.increments
         goal = 1.0 if stand.increment + 1 == step.increments else done + end
         part = end
         iterations = linear = cuts = 0
+        residuals = stand.residuals
         while done < goal:
             part = min(part, goal - done)
-            status, residual, counts, new = self._part(
-                stand, step, done, part, progress
-            )
-            iterations, linear = iterations + counts[0], linear + counts[1]
-            if status == "converged":
-                stand, done = new, goal if done + part >= goal - 1e-12 else done + part
+            tried = self._part(stand, step, done, part, progress)
+            iterations += tried.iterations
+            linear += tried.linear_iterations
+            residuals = (*residuals, *tried.residuals[1:])
+            if tried.iterations == 0:
+                # the unknown has changed all the same, by the prediction
+                residuals = (*residuals[:-1], tried.residuals[0])
+            if tried.status == "converged":
+                stand = tried.stand
+                done = goal if done + part >= goal - 1e-12 else done + part
                 continue
             if part <= LEAST_FRACTION * end:
                 break
             part, cuts = part / 2, cuts + 1
-        else:
-            status = "converged"
-        number = self.stand.increment + 1
         before = sum(s.time for s in self.path.steps[: self.stand.step])
         point = Point(
             step=self.stand.step + 1,
-            increment=number,
+            increment=self.stand.increment + 1,
             time=before + done * step.time,
             mean_strain=stand.mean_strain,
             mean_stress=stand.mean_stress,
-            status=status,
+            status=tried.status,
             iterations=iterations,
             linear_iterations=linear,
             cuts=cuts,
-            residual=residual,
+            residual=tried.residuals[-1],
         )
-        if status != "converged":
-            self.status, self.failed = status, point
-            self.advice = (
-                f"step {point.step}, increment {number} failed after {cuts} cuts; ask "
-                "for more increments, smaller steps or a larger --tol"
-            )
-            return point
-        stand = replace(stand, increment=number, points=(*stand.points, point))
-        if number == step.increments:
+        if point.status == "converged":
+            self._accept(replace(stand, residuals=residuals), point, step)
+        else:
+            self._fail(point, residuals)
+        return point
+
+    def _accept(self, stand: Stand, point: Point, step: Step) -> None:
+        """Go on from the end of an increment, and of a step if it is the last one."""
+        stand = replace(stand, increment=point.increment, points=(*stand.points, point))
+        if point.increment == step.increments:
             stand = replace(
                 stand,
                 step=stand.step + 1,
@@ -226,12 +183,27 @@ class March:
                 begun=(stand.mean_strain, stand.mean_stress),
             )
         self.stand = stand
-        return point
+
+    def _fail(self, point: Point, residuals: tuple[float, ...]) -> None:
+        self.status, self.failed, self._failed_residuals = (
+            point.status,
+            point,
+            residuals,
+        )
+        self.advice = (
+            f"step {point.step}, increment {point.increment} failed after {point.cuts} "
+            "cuts; ask for more increments, smaller steps or a larger --tol"
+        )
 
     def _part(
-        self, stand: Stand, step: Step, done: float, part: float, progress: Any
-    ) -> tuple[str, float, tuple[int, int], Stand]:
-        """Try a part of a step: status, residual, iterations, and where it leads."""
+        self,
+        stand: Stand,
+        step: Step,
+        done: float,
+        part: float,
+        progress: Progress | None,
+    ) -> "_Part":
+        """Try a part of a step."""
         problem = self.problem
         rest = problem.kinematics.rest
         problem.set_load(Target.between(step, done + part, *stand.begun, rest))
@@ -243,16 +215,17 @@ class March:
         v = start.copy()
         if stand.change is not None:
             v += (part / stand.part) * stand.change
-        state = self._method.init(problem, v)
+        state = self._solver.init(problem, v)
         norm, ratio = self._norm(stand, state)
         problem.target = self.tolerance * norm
         outcome = run(
-            problem, self._method, state, norm, self.tolerance, self._most, progress
+            problem, self._solver, state, norm, self.tolerance, self._most, progress
         )
-        counts = len(outcome.residuals) - 1, problem.linear_iterations
-        residual = outcome.residuals[-1]
+        tried = _Part(
+            outcome.status, outcome.residuals, problem.linear_iterations, stand
+        )
         if outcome.status != "converged":
-            return outcome.status, residual, counts, stand
+            return tried
         last = problem.last
         assert last is not None
         after = replace(
@@ -268,11 +241,29 @@ class March:
             norm=norm,
             ratio=ratio,
         )
-        return "converged", residual, counts, after
+        return tried._replace(stand=after)
 
     def result(self, certificate: bool = True) -> Result:
-        """Fields where the march stands, certified if that is possible."""
-        return result_of(self, certificate)
+        """Fields at the last accepted increment, certified if that is possible."""
+        stand, failed = self.stand, self.failed
+        return march_result(
+            self.problem,
+            stand,
+            self.path,
+            failed,
+            certificate,
+            microstructure=self.microstructure,
+            scheme=self.method.scheme,
+            solver=self.method.solver,
+            tolerance=self.tolerance,
+            temperature=self.temperature,
+            status=self.status,
+            advice=self.advice,
+            residuals=list(
+                stand.residuals if failed is None else self._failed_residuals
+            ),
+            times=dict(self.times),
+        )
 
     def _norm(self, stand: Stand, state: State) -> tuple[float, float]:
         """What residuals of this part are relative to, and its ratio to the stress.
@@ -296,6 +287,19 @@ class March:
             ratio = max(residual / max(size, least), LEAST_RATIO)
             return max(residual, LEAST_RATIO * size, least), ratio
         return max(stand.norm, stand.ratio * size), stand.ratio
+
+
+class _Part(NamedTuple):
+    """A part of an increment that was tried, and the state that it leads to."""
+
+    status: str
+    residuals: list[float]
+    linear_iterations: int
+    stand: Stand
+
+    @property
+    def iterations(self) -> int:
+        return len(self.residuals) - 1
 
 
 def _work(stand: Stand, last: Evaluation) -> Any:

@@ -27,7 +27,7 @@ from fftmech.problems.nonlinear import Moment
 from fftmech.simulations.march import March
 from fftmech.simulations.march_state import Point, Stand
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 FIELDS = ("v", "stress", "work")
 MEANS = ("mean_strain", "mean_stress")
@@ -48,8 +48,8 @@ def identity(march: March, **more: Any) -> dict[str, Any]:
     return {
         "microstructure": _digest(march.microstructure),
         "path": _steps(march.path),
-        "scheme": march.scheme,
-        "solver": march.solver,
+        "scheme": march.method.scheme,
+        "solver": march.method.solver,
         "tolerance": march.tolerance,
         "temperature": march.temperature,
         **more,
@@ -68,6 +68,7 @@ def write_checkpoint(
         for name in (*FIELDS, *MEANS):
             file[name] = to_numpy(getattr(stand, name))
         file["strain"] = to_numpy(stand.moment.strain)
+        file["residuals"] = np.array(stand.residuals)
         file["begun/mean_strain"], file["begun/mean_stress"] = stand.begun
         if stand.change is not None:
             file["change"] = to_numpy(stand.change)
@@ -120,6 +121,7 @@ def read_checkpoint(
                 _values(file, "begun/mean_stress"),
             ),
             points=_read_points(file),
+            residuals=tuple(_values(file, "residuals").tolist()),
         )
 
 
@@ -148,7 +150,7 @@ def _check_version(file: h5py.File) -> None:
     if version != FORMAT_VERSION:
         raise InputError(
             f"{file.filename}: checkpoint of format version {version}",
-            FORMAT_VERSION,
+            f"{FORMAT_VERSION}",
             "begin anew, without --restart and with --force",
         )
 

@@ -1,54 +1,62 @@
 """The result of a march: fields where it stands."""
 
-from __future__ import annotations
-
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fftmech.arrays.backend import to_numpy
 from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
-from fftmech.loads.path import Step
+from fftmech.loads.path import Path, Step
 from fftmech.problems.certificate import certify_increment
 from fftmech.problems.nonlinear import Increment
 from fftmech.problems.potential import FieldPotential
 from fftmech.results.result import FiniteFields, Result
-from fftmech.simulations.march_state import Stand
+from fftmech.simulations.march_state import Point, Stand
 from fftmech.tensors import COMPONENTS, components_from_mandel
 from fftmech.tensors.fields import cauchy, green_lagrange
 
-if TYPE_CHECKING:
-    from fftmech.simulations.march import March
 
+def march_result(
+    problem: Increment,
+    stand: Stand,
+    path: Path,
+    failed: Point | None,
+    certificate: bool,
+    **how: Any,
+) -> Result:
+    """Return the fields of the last accepted increment.
 
-def result_of(march: March, certificate: bool = True) -> Result:
-    """Return the fields of a march's last increment, with how it was solved."""
-    problem, stand = march.problem, march.stand
-    points = stand.points if march.failed is None else (*stand.points, march.failed)
+    Parameters
+    ----------
+    problem, stand, path
+        The march.
+    failed
+        The increment after it that did not converge, or None.
+    certificate
+        Whether to bound the error, where that is possible.
+    how
+        What else `Result` says: body, method, status, residuals, times.
+    """
+    points = stand.points if failed is None else (*stand.points, failed)
     point = stand.points[-1] if stand.points else None
-    step = march.path.steps[(point.step if point else 1) - 1]
+    step = path.steps[(point.step if point else 1) - 1]
     energy = to_numpy(_energy(problem, stand).mean(axis=0))
     variables = problem.material.variables(stand.moment.state)
+    certified = {}
+    if certificate and failed is None and problem.last is not None:
+        certified = certify_increment(problem).as_dict()
     return Result(
-        microstructure=march.microstructure,
         load=_load(step, stand),
-        scheme=march.scheme,
-        solver=march.solver,
-        tolerance=march.tolerance,
         displacement=to_numpy(problem.displacement(stand.v)[:3]),
         energy_density=energy,
         energy=float(energy.mean()),
-        status=march.status,
-        advice=march.advice,
         iterations=sum(p.iterations for p in points),
         linear_iterations=sum(p.linear_iterations for p in points),
-        residuals=[1.0, *(p.residual for p in points)],
-        times=dict(march.times),
-        certificate=_certificate(march) if certificate else {},
-        temperature=march.temperature,
+        certificate=certified,
         variables={name: to_numpy(field) for name, field in variables.items()},
         time=point.time if point else 0.0,
         **_fields(problem, stand),
+        **how,
     )
 
 
@@ -60,13 +68,6 @@ def _load(step: Step, stand: Stand) -> Load | FiniteLoad:
     stress = step.load.stress
     strain = zip(COMPONENTS, components_from_mandel(stand.mean_strain), strict=True)
     return Load({c: float(e) for c, e in strain if c not in stress}, stress)
-
-
-def _certificate(march: March) -> dict[str, Any]:
-    """The certificate of the last increment; {} if there is none or it failed."""
-    if march.failed is not None or march.problem.last is None:
-        return {}
-    return certify_increment(march.problem).as_dict()
 
 
 def _energy(problem: Increment, stand: Stand) -> Any:

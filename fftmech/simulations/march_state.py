@@ -67,6 +67,8 @@ class Stand:
         What residuals are relative to, and its ratio to the size of the stress.
     points
         What has been solved so far.
+    residuals
+        Relative residual before the first iteration and after each.
     """
 
     step: int
@@ -83,3 +85,4 @@ class Stand:
     norm: float = 0.0
     ratio: float = 0.0
     points: tuple[Point, ...] = ()
+    residuals: tuple[float, ...] = (1.0,)

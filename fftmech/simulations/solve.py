@@ -3,35 +3,20 @@
 import time
 from typing import Any
 
-import numpy as np
-
-from fftmech.arrays.backend import get_backend, to_numpy
-from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.loads.boundary import Boundary
 from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
-from fftmech.microstructure.base import (
-    Microstructure,
-    check_temperature,
-    total_eigenstrain,
-)
-from fftmech.operators.reference_medium import reference_medium
-from fftmech.problems.certificate import certify_solution
+from fftmech.loads.path import Path, Step
+from fftmech.microstructure.base import Microstructure
+from fftmech.problems.certificate import Certificate, certify_solution
 from fftmech.problems.linear import Problem
+from fftmech.problems.nonperiodic import Bounded
 from fftmech.results.result import Result
-from fftmech.simulations.advice import advice_for
-from fftmech.simulations.mechanisms import check_load
-from fftmech.simulations.memory import check_memory
-from fftmech.simulations.method import PRECISIONS, check_options
-from fftmech.solvers import get_solver
+from fftmech.simulations.march import March
+from fftmech.simulations.method import Method
+from fftmech.simulations.prepare import prepare
 from fftmech.solvers.iteration import Progress, iterate
-from fftmech.tensors.stiffness import reference_stiffness
-
-# Loads of other sizes are scaled: single precision has a limited range, and the squares
-# of residuals have twice the exponent.
-ORDINARY = 1e-9, 1e9
-EXTREME = 1e-150, 1e150
 
 
 def solve(
@@ -90,8 +75,8 @@ def solve(
     progress
         Called after every iteration.
     boundary
-        Conditions on faces of the box that are not periodic; linear elasticity only,
-        without certificate.
+        Conditions on faces of the box that are not periodic; linear elasticity only.
+        Such a box has no certificate.
 
     Returns
     -------
@@ -103,168 +88,140 @@ def solve(
     InputError
         Names, values, shapes or a load that cannot be solved.
     """
-    started = time.perf_counter()
-    tolerance = check_options(
-        tolerance, max_iterations, precision, microstructure.grid, reference
-    )
     if not isinstance(load, Load | FiniteLoad):
         raise InputError(
             f"load {load!r}",
             "fftmech.Load(strain=..., stress=...), or fftmech.FiniteLoad(F=..., P=...)",
         )
-    bounded = boundary is not None and not all(boundary.periodic)
-    laws = microstructure.law and set(microstructure.law) & set(microstructure.phases)
-    if isinstance(load, FiniteLoad) or laws:
-        from fftmech.simulations.nonlinear import solve_nonlinear
-
-        if bounded:
-            raise InputError(
-                "a boundary with finite strain or a nonlinear body",
-                "linear elasticity",
-                "drop it, or add layers of pore to the body",
-            )
-        return solve_nonlinear(
-            microstructure,
-            load,
-            scheme=scheme,
-            solver=solver or "newton",
-            tolerance=tolerance,
-            max_iterations=max_iterations,
-            device=device,
-            precision=precision,
-            threads=threads,
-            temperature=temperature,
-            initial=initial,
-            reference=reference,
-            certificate=certificate,
-            progress=progress,
-        )
-    solver = solver or "cg"
-    if boundary is not None and bounded:
-        from fftmech.simulations.nonperiodic import solve_nonperiodic
-
-        return solve_nonperiodic(
-            microstructure,
-            load,
-            boundary,
-            scheme=scheme,
-            solver=solver,
-            tolerance=tolerance,
-            max_iterations=max_iterations,
-            device=device,
-            precision=precision,
-            threads=threads,
-            temperature=temperature,
-            initial=initial,
-            reference=reference,
-            progress=progress,
-        )
-    method, discretized = get_solver(solver), discretization(scheme)
-    microstructure.check()
-    check_temperature(microstructure, temperature)
-    check_load(microstructure, load)
-    strained = total_eigenstrain(microstructure, temperature) is not None
-    check_memory(
-        microstructure.grid,
-        discretized,
-        precision,
+    nonlinear = isinstance(load, FiniteLoad) or microstructure.nonlinear
+    method = Method(
+        scheme,
+        solver or ("newton" if nonlinear else "cg"),
+        tolerance,
+        max_iterations,
         device,
-        solver,
-        whole_fields=certificate and strained and not len(microstructure.pores),
-    )
-    unit = _unit(microstructure, load, temperature)
-    problem = Problem(
-        _scaled(microstructure, temperature, unit),
-        load.scaled(unit),
-        discretized,
-        get_backend(device, threads),
-        PRECISIONS[precision],
+        precision,
+        threads,
         reference,
-        temperature if unit == 1 else 0.0,
     )
-    v = _initial(problem, initial, unit)
-    compiled = problem.prepare(method.mixed)
-    setup = time.perf_counter()
+    if boundary is not None and all(boundary.periodic):
+        boundary = None
+    if nonlinear:
+        _refuse_for_nonlinear(boundary, initial)
+        path = Path((Step(load),))
+        march = March(microstructure, path, temperature=temperature, **vars(method))
+        for _ in march.points(progress):
+            pass
+        return march.result(certificate)
+    assert isinstance(load, Load)
+    return _solve_linear(
+        microstructure,
+        load,
+        method,
+        temperature=temperature,
+        boundary=boundary,
+        initial=initial,
+        certificate=certificate,
+        progress=progress,
+    )
 
-    v, status, residuals, balance = iterate(
-        problem, method, v, tolerance, max_iterations, progress
+
+def _solve_linear(
+    body: Microstructure,
+    load: Load,
+    method: Method,
+    *,
+    temperature: float,
+    boundary: Boundary | None,
+    initial: Any,
+    certificate: bool,
+    progress: Progress | None,
+) -> Result:
+    started = time.perf_counter()
+    problem, solver, tolerance, unit, compile_time = prepare(
+        body,
+        load,
+        method,
+        temperature=temperature,
+        boundary=boundary,
+        certificate=certificate,
     )
-    certified = certify_solution(problem, v, balance).as_dict() if certificate else {}
+    start = _start(problem, initial, unit)
+    setup = time.perf_counter()
+    v, status, residuals, balance = iterate(
+        problem, solver, start, tolerance, method.max_iterations, progress
+    )
+    certified = _certificate(problem, v, balance) if certificate else {}
     mean_stress = balance[0]
     del balance  # its residual, before the fields take most of what a solve takes
-    strain, stress, energy = problem.fields(v)
-    u = problem.displacement(v)[:3]
-    mean_strain = to_numpy(problem.mean_strain(v)).astype(float)
+    solution = problem.solution(v, mean_stress)
     if unit != 1:
-        for field in (u, strain, stress, mean_strain, mean_stress):
-            field /= unit
-        energy /= unit**2
+        solution = solution.divided_by(unit)
         for name in ("gap", "energy_upper", "energy_lower"):
             if certified.get(name) is not None:
                 certified[name] /= unit**2
     solved = time.perf_counter()
     return Result(
-        microstructure=microstructure,
+        microstructure=body,
         load=load,
-        scheme=scheme,
-        solver=solver,
+        scheme=method.scheme,
+        solver=method.solver,
         tolerance=tolerance,
-        displacement=to_numpy(u),
-        strain=to_numpy(strain),
-        stress=to_numpy(stress),
-        energy_density=to_numpy(energy),
-        mean_strain=mean_strain,
-        mean_stress=mean_stress,
-        energy=float(energy.mean()),
+        precision=method.precision,
         status=status,
-        advice=advice_for(status, problem, solver, max_iterations, precision),
+        advice=method.advice(status, body, load, problem.scale),
         iterations=len(residuals) - 1,
         residuals=residuals,
         times={
             "setup": setup - started,
-            "compile": compiled,
+            "compile": compile_time,
             "solve": solved - setup,
         },
         certificate=certified,
         temperature=temperature,
-        precision=precision,
+        boundary=boundary,
+        energy=float(solution.energy_density.mean()),
+        **solution._asdict(),
     )
 
 
-def _unit(microstructure: Microstructure, load: Load, temperature: float) -> float:
-    """Factor of loads and eigenstrains that brings extreme ones near one."""
-    C0 = reference_stiffness(*reference_medium(microstructure))
-    sizes = [load.mean_strain, np.linalg.solve(C0, load.mean_stress)]
-    eigenstrain = total_eigenstrain(microstructure, temperature)
-    if eigenstrain is not None:
-        sizes.append(eigenstrain[microstructure.phases].ravel())
-    size = float(abs(np.concatenate(sizes)).max())
-    if ORDINARY[0] <= size <= ORDINARY[1] or not EXTREME[0] < size < EXTREME[1]:
-        return 1.0
-    return 2.0 ** -round(np.log2(size))
+def _certificate(
+    problem: Problem | Bounded, v: Any, balance: tuple[Any, Any]
+) -> dict[str, Any]:
+    if isinstance(problem, Bounded):
+        reason = "the box has faces, and only periodic boxes have a certificate"
+        return Certificate(None, None, None, None, reason).as_dict()
+    return certify_solution(problem, v, balance).as_dict()
 
 
-def _scaled(
-    microstructure: Microstructure, temperature: float, unit: float
-) -> Microstructure:
-    """The body with `unit` times its eigenstrain, thermal expansion included."""
-    eigenstrain = total_eigenstrain(microstructure, temperature)
-    if unit == 1 or eigenstrain is None:
-        return microstructure
-    return microstructure.with_changes(eigenstrain=unit * eigenstrain)
+def _refuse_for_nonlinear(boundary: Boundary | None, initial: Any) -> None:
+    if boundary is not None:
+        raise InputError(
+            "a boundary with finite strain or a nonlinear body",
+            "linear elasticity",
+            "drop it, or add layers of pore to the body",
+        )
+    if initial is not None:
+        raise InputError(
+            "an initial guess for a nonlinear body",
+            "none",
+            "a load path starts each increment from the one before",
+        )
 
 
-def _initial(problem: Problem, initial: Any, unit: float) -> Any:
-    """Unknown vector of an initial guess: a displacement fluctuation or a Result."""
+def _start(problem: Problem | Bounded, initial: Any, unit: float) -> Any:
+    """Unknown of an initial guess: a displacement fluctuation or a Result."""
     if initial is None:
         return None
+    if isinstance(problem, Bounded):
+        raise InputError("an initial guess with a boundary", "none", "drop it")
     v = problem.zeros()
     xp = problem.backend.xp
     if isinstance(initial, Result):
         if initial.scheme != problem.scheme.name:
             raise InputError(
                 f"initial guess solved with scheme {initial.scheme}",
-                f"{problem.scheme.name}",
+                problem.scheme.name,
                 "solve it again or change --scheme",
             )
         mean_strain = xp.asarray(initial.mean_strain, dtype=problem.precision)
@@ -273,7 +230,9 @@ def _initial(problem: Problem, initial: Any, unit: float) -> Any:
     u = xp.asarray(initial, dtype=problem.precision)
     expected = (3, *problem.grid.shape)
     if u.shape != expected:
-        raise InputError(f"initial displacement of shape {tuple(u.shape)}", expected)
+        raise InputError(
+            f"initial displacement of shape {tuple(u.shape)}", f"{expected}"
+        )
     if not bool(xp.isfinite(u).all()):
         raise InputError("initial displacement has values that are not finite")
     problem.displacement(v)[:3] = u

@@ -8,7 +8,7 @@ from torch import Tensor
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.loads.load import Load
-from fftmech.simulations.method import check_options
+from fftmech.simulations.method import Method
 from fftmech.torch.adjoint import Settings, Solve
 from fftmech.torch.arguments import PRECISIONS, Given, check_arguments
 
@@ -98,13 +98,14 @@ def solve(
     # strains do not depend on the unit of length, but squares should be ordinary
     spacing = Grid(shape, spacing).h
     grid = Grid(shape, cast(tuple, tuple(h / min(spacing) for h in spacing)))
-    precision = PRECISIONS[checked.stiffness.dtype]
-    settings = Settings(
-        discretization(scheme).name,
-        grid,
-        check_options(tolerance, max_iterations, precision, grid),
-        max_iterations,
+    method = Method(
+        scheme=discretization(scheme).name,
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+        precision=PRECISIONS[checked.stiffness.dtype],
     )
+    tolerance = method.tolerance_on(grid)
+    settings = Settings(method.scheme, grid, tolerance, max_iterations)
     strain, stress, iterations, residual = cast(
         tuple[Tensor, Tensor, Tensor, Tensor],
         Solve.apply(

@@ -1,0 +1,205 @@
+"""What stands before the first iteration of every solve: checks, scale, problem."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fftmech.arrays.memory import check_bytes, size_text
+from fftmech.discretization.stencil import StencilDiscretization
+from fftmech.errors import InputError
+from fftmech.loads.boundary import Boundary
+from fftmech.loads.load import Load
+from fftmech.loads.path import Path
+from fftmech.microstructure.base import (
+    Microstructure,
+    check_temperature,
+    total_eigenstrain,
+)
+from fftmech.operators.reference_medium import reference_medium
+from fftmech.problems.kinematics import FINITE, SMALL
+from fftmech.problems.linear import Problem
+from fftmech.problems.nonlinear import Increment
+from fftmech.problems.nonperiodic import Bounded
+from fftmech.simulations.mechanisms import check_load
+from fftmech.simulations.method import Method, check_memory
+from fftmech.solvers import Solver, get_solver
+from fftmech.tensors.stiffness import reference_stiffness
+
+NONPERIODIC_SOLVERS = ("cg", "minres")
+"""Solvers that ask for nothing but products and M: no bounds, no local stiffness."""
+
+# Loads of other sizes are scaled: single precision has a limited range, and the squares
+# of residuals have twice the exponent.
+ORDINARY = 1e-9, 1e9
+EXTREME = 1e-150, 1e150
+
+
+class Prepared(NamedTuple):
+    """A linear problem, ready for its first iteration.
+
+    Attributes
+    ----------
+    problem, solver, tolerance
+        What is solved and how.
+    unit
+        Power of two that loads and eigenstrains are multiplied by: fields are too.
+    compile_time
+        Seconds spent on compiling kernels.
+    """
+
+    problem: Problem | Bounded
+    solver: Solver
+    tolerance: float
+    unit: float
+    compile_time: float
+
+
+def prepare(
+    body: Microstructure,
+    load: Load,
+    method: Method,
+    *,
+    temperature: float = 0.0,
+    boundary: Boundary | None = None,
+    certificate: bool = False,
+) -> Prepared:
+    """Check a linear problem and make it.
+
+    Parameters
+    ----------
+    body, load, method, temperature, boundary
+        As in `fftmech.solve`; no boundary where all faces are periodic.
+    certificate
+        Whether the error is to be bounded, which takes memory.
+
+    Raises
+    ------
+    InputError
+        Names, values, shapes, a load that cannot be carried, too little memory.
+    """
+    tolerance, solver = method.tolerance_on(body.grid), get_solver(method.solver)
+    _check_body(body, temperature)
+    eigenstrain = total_eigenstrain(body, temperature)
+    if boundary is not None:
+        _check_boundary(body, boundary, method)
+        load = boundary.affine(load)
+    check_load(body, load, boundary)
+    if boundary is None:
+        # the certificate of a body with eigenstrain needs whole fields
+        whole = certificate and eigenstrain is not None and not len(body.pores)
+        check_memory(method, body.grid, whole)
+    unit = _unit(body, load, eigenstrain, boundary)
+    if eigenstrain is not None:
+        body = body.with_changes(eigenstrain=unit * eigenstrain, thermal_expansion=None)
+    load = load.scaled(unit)
+    scheme, backend = method.discretization, method.backend()
+    if boundary is None:
+        problem = Problem(body, load, scheme, backend, method.dtype, method.reference)
+    else:
+        problem = Bounded(
+            body, load, boundary, scheme, backend, method.dtype, method.reference, unit
+        )
+    compile_time = problem.prepare(solver.mixed)
+    return Prepared(problem, solver, tolerance, unit, compile_time)
+
+
+def prepare_march(
+    body: Microstructure, path: Path, method: Method, temperature: float = 0.0
+) -> tuple[Increment, Solver, float, float]:
+    """Check a body and its load path, and make the problem of the first increment.
+
+    Returns
+    -------
+    tuple
+        The problem, the solver, the tolerance, and the seconds spent on compiling
+        kernels.
+
+    Raises
+    ------
+    InputError
+        Names, values, shapes, a load that cannot be carried, too little memory.
+    """
+    solver = get_solver(method.solver, nonlinear=True)
+    if method.precision != "double":
+        raise InputError(
+            f"precision {method.precision} for a nonlinear body",
+            "double",
+            "its search directions are in single precision anyway",
+        )
+    tolerance = method.tolerance_on(body.grid)
+    _check_body(body, temperature)
+    for step in path.steps:
+        check_load(body, step.load)
+    kinematics = FINITE if path.finite else SMALL
+    kinematics.check(method.discretization, body.grid)
+    if method.device == "cpu":
+        what = f"a nonlinear solve on {size_text(body.grid.shape)} voxels"
+        check_bytes(method.march_bytes(body.grid), what)
+    problem = Increment(
+        body,
+        kinematics,
+        path.steps[0].load,
+        method.discretization,
+        method.backend(),
+        method.dtype,
+        total_eigenstrain(body, temperature),
+        method.reference,
+    )
+    if problem.material.rate and method.solver != "newton":
+        raise InputError(
+            f"solver {method.solver} for a body with rates only",
+            "newton",
+            "the reference medium of the others would have to know the duration",
+        )
+    compiled = problem.prepare(solver.mixed) + problem.prepare_laws()
+    return problem, solver, tolerance, compiled
+
+
+def _check_body(body: Microstructure, temperature: float) -> None:
+    body.check()
+    check_temperature(body, temperature)
+
+
+def _check_boundary(body: Microstructure, boundary: Boundary, method: Method) -> None:
+    scheme = method.discretization
+    if not isinstance(scheme, StencilDiscretization) or scheme.nodes == "centers":
+        raise InputError(
+            f"scheme {scheme.name} with a boundary has nodes at the centres of voxels",
+            "nodes on the faces",
+            "use --scheme rotated",
+        )
+    if method.solver not in NONPERIODIC_SOLVERS:
+        raise InputError(
+            f"solver {method.solver} with a boundary",
+            f"one of {', '.join(NONPERIODIC_SOLVERS)}",
+        )
+    if method.device != "cpu":
+        raise InputError(
+            f"device {method.device} with a boundary",
+            "cpu, which has the sine and cosine transforms",
+            "use --device cpu",
+        )
+    boundary.check(body.grid)
+    nodes = boundary.nodes(body.grid)
+    needed = method.nonperiodic_bytes(nodes)
+    check_bytes(needed, f"a solve on {size_text(nodes)} nodes")
+
+
+def _unit(
+    body: Microstructure,
+    load: Load,
+    eigenstrain: np.ndarray | None,
+    boundary: Boundary | None,
+) -> float:
+    """Factor of loads and eigenstrains that brings extreme ones near one."""
+    C0 = reference_stiffness(*reference_medium(body))
+    sizes = [load.mean_strain, np.linalg.solve(C0, load.mean_stress)]
+    if eigenstrain is not None:
+        sizes.append(eigenstrain[body.phases].ravel())
+    values = None if boundary is None else boundary.values(body.grid)
+    if values is not None:
+        sizes.append(values.ravel() / min(body.grid.size))
+    size = float(abs(np.concatenate(sizes)).max())
+    if ORDINARY[0] <= size <= ORDINARY[1] or not EXTREME[0] < size < EXTREME[1]:
+        return 1.0
+    return 2.0 ** -round(np.log2(size))
