@@ -1,4 +1,4 @@
-"""Files: one format a module, found by extension and, within HDF5, by content.
+"""Files: a module a format, found by extension and, within HDF5, by content.
 
 A format is a module with `read(path, *, options...) -> Microstructure`; its keyword
 arguments are the options that it takes. HDF5 formats also have

@@ -1,4 +1,4 @@
-"""Fused operators that shadow the reference code of `fftmech.problems.linear`.
+"""Compiled operators that shadow the reference code of `fftmech.problems`.
 
 A body has kernels where one exists for its scheme and its arrays; everything that they
 compute, `Problem` computes without them too, and tests compare the two.
