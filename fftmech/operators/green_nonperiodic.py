@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import fft
 
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.grid import Grid
@@ -98,6 +97,10 @@ class HalfRange:
         precision: Any,
         threads: int = 1,
     ) -> None:
+        # here, because to import it takes as long as a small solve
+        from scipy import fft
+
+        self._fft = fft
         self.boundary = boundary
         self.threads = threads
         self.nodes = boundary.nodes(grid)
@@ -138,16 +141,16 @@ class HalfRange:
         for axis in cosines:
             ends = np.moveaxis(f, axis, 0)
             ends[[0, -1]] *= 2
-        f = _half_range(fft.dstn, f, sines, self.threads)
-        f = _half_range(fft.dctn, f, cosines, self.threads)
-        return _waves(fft.rfftn, f, None, waves, self.threads)
+        f = _half_range(self._fft.dstn, f, sines, self.threads)
+        f = _half_range(self._fft.dctn, f, cosines, self.threads)
+        return _waves(self._fft.rfftn, f, None, waves, self.threads)
 
     def _backward(self, f: np.ndarray, component: int) -> np.ndarray:
         sines, cosines, waves = self._axes(component)
         shape = [self.nodes[axis] for axis in waves]
-        f = _waves(fft.irfftn, f, shape, waves, self.threads)
-        f = _half_range(fft.idctn, f, cosines, self.threads)
-        return _half_range(fft.idstn, f, sines, self.threads)
+        f = _waves(self._fft.irfftn, f, shape, waves, self.threads)
+        f = _half_range(self._fft.idctn, f, cosines, self.threads)
+        return _half_range(self._fft.idstn, f, sines, self.threads)
 
     def _axes(self, component: int) -> tuple[list[int], list[int], list[int]]:
         """Axes of sines, of cosines and of Fourier modes."""
