@@ -273,7 +273,7 @@ def check_temperature(microstructure: Microstructure, temperature: float) -> Non
 
 
 def total_eigenstrain(
-    microstructure: Microstructure, temperature: float
+    microstructure: Microstructure, temperature: float = 0.0
 ) -> np.ndarray | None:
     """Eigenstrain by phase, thermal expansion included, Mandel (P, 6), or None."""
     total = microstructure.eigenstrain

@@ -1,4 +1,4 @@
-"""The homogeneous isotropic reference medium: which one, and what bounds it."""
+"""The homogeneous isotropic reference medium, and its contrast to a body."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What solvers ask of a problem: unknowns, their products and their preconditioner.
+"""A discrete problem as solvers see it: unknowns, products, a preconditioner.
 
 The unknown v = (u, E) is one flat array: the displacement fluctuation u at the nodes
 (n components a node, see `Discretization.unknowns`), then the m components of the mean
@@ -21,7 +21,7 @@ from fftmech.operators.green import Green
 
 
 class Means(Protocol):
-    """What a load says of the m components of the mean strain or of F."""
+    """What a load prescribes of the m components of the mean strain or of F."""
 
     @property
     def free(self) -> np.ndarray:
@@ -30,7 +30,7 @@ class Means(Protocol):
 
     @property
     def mean_strain(self) -> np.ndarray:
-        """Prescribed means, (m,); of free components, what v = 0 stands for."""
+        """Prescribed means, (m,); of free components, the mean where v is zero."""
         ...
 
     @property
@@ -59,20 +59,25 @@ class Solution(NamedTuple):
 
 
 class Equilibrium(ABC):
-    """A problem D* s(v) = 0 under a load, and the space of its unknowns.
+    """A problem D* s(v) = 0 under a load, and the vectors v of its unknowns.
 
     Parameters
     ----------
     grid, scheme, backend, precision
-        Where the unknowns live, and the real dtype of a solution.
+        Voxels, discretization, arrays, and the real dtype of a solution.
     load
         Means that are prescribed.
     reference
         Bulk and shear modulus of the reference medium (stress units).
     mean_stiffness
-        What it answers to means with, (m, m), positive definite.
+        Stiffness of the reference medium acting on the mean strain, (m, m), positive
+        definite (stress units).
     kernels
-        Compiled vector operations, or None for the reference code.
+        Compiled vector operations, or None for the reference code. With kernels,
+        residuals and search directions are in single precision.
+
+    Attributes
+    ----------
     search
         Real dtype of residuals and search directions.
     """
@@ -87,7 +92,6 @@ class Equilibrium(ABC):
         reference: tuple[float, float],
         mean_stiffness: np.ndarray,
         kernels: Kernels | None,
-        search: Any,
     ) -> None:
         self.grid = grid
         self.scheme = scheme
@@ -96,7 +100,7 @@ class Equilibrium(ABC):
         self.reference = reference
         self.reference_stiffness = mean_stiffness
         self.kernels = kernels
-        self.search = np.dtype(search)
+        self.search = np.dtype(np.float32 if kernels else precision)
         self.nodes = (scheme.unknowns(grid), *grid.shape)
         self.means = len(mean_stiffness)
         self._set_load(load)
@@ -129,7 +133,7 @@ class Equilibrium(ABC):
         self._free_compliance = self._inverse_on_free(self.reference_stiffness)
 
     def _inverse_on_free(self, stiffness: np.ndarray) -> np.ndarray:
-        """The answer to mean stresses on the free components, (m, m)."""
+        """Mean strain for a mean stress on the free components, zero else, (m, m)."""
         free = np.ix_(self.load.free, self.load.free)
         inverse = np.zeros_like(stiffness)
         inverse[free] = np.linalg.inv(stiffness[free])
@@ -141,7 +145,7 @@ class Equilibrium(ABC):
         return self.backend.xp.zeros(size, self.precision)
 
     def uniform(self) -> Any:
-        """The uniform strain whose mean stresses the reference medium finds right."""
+        """A uniform strain: a step on the mean stresses, with the reference medium."""
         v = self.zeros()
         missing = self.load.mean_stress - self.balance(v, self.search)[0]
         v[-self.means :] = self.asarray(self._free_compliance @ missing)

@@ -86,7 +86,6 @@ class Problem(Equilibrium):
             reference,
             reference_stiffness(*reference),
             compiled,
-            np.float32 if compiled else precision,
         )
 
     @cached_property

@@ -16,7 +16,7 @@ from fftmech.arrays.threads import threads_for
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.kernels import get_kernels, has_kernels
-from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.base import Microstructure, total_eigenstrain
 from fftmech.operators.reference_medium import reference_medium
 from fftmech.problems.equilibrium import Equilibrium, Means
 from fftmech.problems.kinematics import Kinematics
@@ -26,7 +26,7 @@ from fftmech.tensors.fields import mean
 
 @dataclass(frozen=True)
 class Moment:
-    """What a body was at the beginning of a step.
+    """State of a body at the beginning of a time step.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Moment:
 
 
 class Evaluation(NamedTuple):
-    """All that follows from an unknown v.
+    """Strain, stress and residual of an unknown v.
 
     Attributes
     ----------
@@ -71,15 +71,13 @@ class Increment(Equilibrium):
     Parameters
     ----------
     microstructure
-        Checked.
+        Checked; its eigenstrain includes thermal expansion.
     kinematics
         Small or finite strain.
     load
         Means at the end of the step.
     scheme, backend, precision
         Discretization, arrays, and real dtype of the unknown.
-    eigenstrain
-        By phase, Mandel (P, 6), or None.
     reference
         Moduli of the reference medium; those of the stiffnesses' mean if None.
     kernels
@@ -103,7 +101,6 @@ class Increment(Equilibrium):
         scheme: Discretization,
         backend: Backend,
         precision: Any = np.float64,
-        eigenstrain: np.ndarray | None = None,
         reference: tuple[float, float] | None = None,
         kernels: bool = True,
     ) -> None:
@@ -111,7 +108,10 @@ class Increment(Equilibrium):
         self.microstructure = microstructure
         self.kinematics = kinematics
         self.material = MaterialField(
-            microstructure, kinematics.finite, eigenstrain, backend
+            microstructure,
+            kinematics.finite,
+            total_eigenstrain(microstructure),
+            backend,
         )
         self.points = None
         reference = reference or reference_medium(microstructure)
@@ -136,13 +136,12 @@ class Increment(Equilibrium):
             reference,
             kinematics.reference(*reference),
             compiled,
-            np.float32 if compiled else precision,
         )
         rest = self._uniform_strain(kinematics.rest)
         self.begin(Moment(rest, self.material.start(scheme.points)), 1.0)
 
     def begin(self, moment: Moment, dt: float) -> None:
-        """Set what the body was, and the duration of the step that leads from there."""
+        """Set the state at the beginning of the time step, and its duration."""
         self.moment, self.dt = moment, dt
         self.last: Evaluation | None = None
         self._at: Any = None

@@ -79,8 +79,8 @@ class Bounded(Equilibrium):
             reference,
             self.part * reference_stiffness(*reference),
             None,
-            self.body.search,
         )
+        self.search = self.body.search
         values = boundary.values(self.box)
         self.lift = None if values is None else self.asarray(unit * values)
         self.inverse = HalfRange(

@@ -27,7 +27,6 @@ class Linearized(Equilibrium):
             increment.reference,
             increment.reference_stiffness,
             increment.kernels,
-            increment.search,
         )
         if increment.kernels is None:
             self.green = increment.green

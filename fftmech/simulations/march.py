@@ -1,4 +1,4 @@
-"""March along a load path: one increment after the other, each accepted whole."""
+"""Solve a load path, one increment after the other."""
 
 import time
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ MOST_NEWTON = 50
 """Newton steps of an increment, before it is cut."""
 
 LEAST_FRACTION = 2.0**-8
-"""Smallest part of an increment that is tried."""
+"""Smallest part of an increment that is tried: it is halved eight times at most."""
 
 LEAST_STRAIN = 1e-12
-"""Mean strain below which there is no load to speak of."""
+"""Mean strain that counts as none."""
 
 LEAST_RATIO = 1e-3
-"""Of the residual of a homogeneous strain to the stress, for bodies nearly uniform."""
+"""Least ratio of that norm to the stress, for bodies that are nearly homogeneous."""
 
 
 class March:
@@ -266,10 +266,10 @@ class March:
         )
 
     def _norm(self, stand: Stand, state: State) -> tuple[float, float]:
-        """What residuals of this part are relative to, and its ratio to the stress.
+        """The norm that residuals of this part are relative to, and norm / stress.
 
-        In the first increment that is the residual of a homogeneous strain; later ones
-        are as much larger as the stress is, and never smaller.
+        In the first increment it is the residual of a homogeneous strain; later it
+        grows with the norm of the stress, and never shrinks.
         """
         problem = self.problem
         assert problem.last is not None

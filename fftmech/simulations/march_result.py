@@ -1,4 +1,4 @@
-"""The result of a march: fields where it stands."""
+"""The result of a load path: fields at its last accepted increment."""
 
 from contextlib import suppress
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a march along a load path has reached, and by which increments."""
+"""State of a load path after an accepted increment, and the increments so far."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -44,17 +44,17 @@ class Point:
 
 @dataclass(frozen=True)
 class Stand:
-    """Where a march stands after an increment: all that the next one needs.
+    """State after an accepted increment: all that the next one needs.
 
     Attributes
     ----------
     step, increment
-        Numbers of whole steps that are over, and of increments of the one that is on.
+        Steps that are done, and increments of the current one that are.
     v
         The unknown.
     change, part
-        What v changed by in the last part of an increment, and which part of the step
-        that was: the next change is foretold from it. None at the beginning of a step.
+        Change of v in the last part of an increment, and that part as a fraction of the
+        step: the next change is extrapolated from it. None at the beginning of a step.
     moment, stress
         Strain, internal variables and stress at integration points.
     work
@@ -64,9 +64,9 @@ class Stand:
     begun
         The two at the beginning of the step.
     norm, ratio
-        What residuals are relative to, and its ratio to the size of the stress.
+        The norm that residuals are relative to, and its ratio to that of the stress.
     points
-        What has been solved so far.
+        The increments so far.
     residuals
         Relative residual before the first iteration and after each.
     """

@@ -135,14 +135,17 @@ def prepare_march(
     if method.device == "cpu":
         what = f"a nonlinear solve on {size_text(body.grid.shape)} voxels"
         check_bytes(method.march_bytes(body.grid), what)
+    strained = body
+    if temperature:
+        eigenstrain = total_eigenstrain(body, temperature)
+        strained = body.with_changes(eigenstrain=eigenstrain, thermal_expansion=None)
     problem = Increment(
-        body,
+        strained,
         kinematics,
         path.steps[0].load,
         method.discretization,
         method.backend(),
         method.dtype,
-        total_eigenstrain(body, temperature),
         method.reference,
     )
     if problem.material.rate and method.solver != "newton":

@@ -8,11 +8,11 @@ import numpy as np
 from fftmech.problems.equilibrium import Equilibrium
 from fftmech.solvers import Solver, State
 
-# A residual that has grown by this factor will not come back.
+# A residual that has grown by this factor: the iteration diverges.
 DIVERGED = 1e6
 
-# A recursive residual may drift from the true one, which is checked at the end: the
-# solver is restarted from where it stands this many times.
+# The residual that a solver updates may drift from the true one, which is checked at
+# the end: where it has, the solver is restarted from its last v, this many times.
 RESTARTS = 3
 
 Progress = Callable[[int, float], None]
@@ -20,7 +20,7 @@ Progress = Callable[[int, float], None]
 
 
 class Outcome(NamedTuple):
-    """What `iterate` returns.
+    """Where an iteration ended, and why.
 
     Attributes
     ----------
@@ -49,10 +49,10 @@ def iterate(
     progress: Progress | None = None,
     norm: float | None = None,
 ) -> Outcome:
-    """Step from v, or from zero, until the true residual is as small as it can be.
+    """Step from v, or from zero, until the true residual is below the tolerance.
 
-    That is below the tolerance, or where the status says why not. `norm` is the dual
-    norm of the residual of a homogeneous strain, computed here if it is not given.
+    Else the status says why not. `norm` is the dual norm of the residual of a
+    homogeneous strain, computed here if it is not given.
     """
     zero = problem.zeros()
     if v is None and not problem.load.free.any():
