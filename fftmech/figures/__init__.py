@@ -4,17 +4,21 @@ from fftmech.figures.field_figures import slices_figure, spectrum_figure
 from fftmech.figures.matplotlib_figure import (
     FORMATS,
     check_picture,
+    color_bar,
     matplotlib_module,
     new_figure,
     save_figure,
+    with_unit,
 )
 
 __all__ = [
     "FORMATS",
     "check_picture",
+    "color_bar",
     "matplotlib_module",
     "new_figure",
     "save_figure",
     "slices_figure",
     "spectrum_figure",
+    "with_unit",
 ]

@@ -10,6 +10,12 @@ from fftmech.results.scalar_fields import ScalarField
 ROBUST = (0.5, 99.5)
 """Percentiles of the whole field (pores left out) at the ends of a colour scale."""
 
+SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
+"""Matplotlib's colour maps of fields of one sign, and of fields centred on zero."""
+
+MOST_NAMED_PHASES = 12
+"""Of more phases a legend would be a table."""
+
 # Okabe & Ito's colours, which people of any colour vision tell apart, after a grey for
 # the matrix
 _FEW = tuple(
@@ -37,6 +43,12 @@ def color_range(scalar: ScalarField) -> tuple[float, float, bool]:
     if low < 0 < high and min(-low, high) > 0.1 * largest:
         return -largest, largest, True
     return low, high, False
+
+
+def phase_labels(micro: Microstructure) -> list[str]:
+    """Id of each phase in use as text, in the order of `micro.phases`; pores say so."""
+    pores = set(micro.pores)
+    return [f"{p} (pore)" if p in pores else str(p) for p in micro.phases]
 
 
 def phase_colors(micro: Microstructure) -> list[tuple[float, float, float]]:

@@ -7,8 +7,20 @@ import numpy as np
 
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.figures.colors import color_range, phase_colors
-from fftmech.figures.matplotlib_figure import matplotlib_module, new_figure
+from fftmech.figures.colors import (
+    DIVERGING,
+    MOST_NAMED_PHASES,
+    SEQUENTIAL,
+    color_range,
+    phase_colors,
+    phase_labels,
+)
+from fftmech.figures.matplotlib_figure import (
+    color_bar,
+    matplotlib_module,
+    new_figure,
+    with_unit,
+)
 from fftmech.figures.planes import in_plane, parse_slice
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
@@ -23,7 +35,6 @@ _PANEL = 3.4  # inches, the longer edge of a slice
 _MARGINS = (0.75, 1.15, 0.6, 0.4)  # inches, for labels: left, right, bottom, top
 _BAR = 1.1  # inches, the least height of a colour bar
 _SLENDER = 8.0  # slices more slender than this are drawn wider than to scale
-_NAMED_PHASES = 12
 _ROUNDING = 1e-12  # of the largest power: below it a spectrum is noise
 _PORE = "0.8"  # a grey that neither colour map has
 
@@ -92,24 +103,32 @@ def spectrum_figure(
     fields = scalar_fields(source, field, tuple(components))
     figure = new_figure((6.4, 4.6))
     ax = figure.add_axes((0.14, 0.13, 0.82, 0.83))
-    for scalar in fields:
-        spectrum = power_spectrum(np.where(scalar.solid, scalar.values, 0.0), grid)
+    draw_spectra(ax, fields, [scalar.symbol for scalar in fields], micro)
+    spacings = [h for h, n in zip(grid.h, grid.shape, strict=True) if n > 1]
+    if spacings:
+        ax.axvline(0.5 / max(spacings), color="0.5", ls="--", lw=1, label="Nyquist")
+    name = fields[0].symbol if len(fields) == 1 else field.replace("_", " ")
+    unit = fields[0].unit
+    ax.set_ylabel(with_unit(f"power of {name} a mode", unit and f"{unit}$^2$"))
+    ax.grid(which="major", color="0.9")
+    ax.legend(frameon=False)
+    return figure
+
+
+def draw_spectra(
+    ax: Any, fields: Sequence[ScalarField], labels: Sequence[str], micro: Microstructure
+) -> None:
+    """Draw radially averaged power spectra, a curve a field; pores count as zero."""
+    for scalar, label in zip(fields, labels, strict=True):
+        solid = np.where(scalar.solid, scalar.values, 0.0)
+        spectrum = power_spectrum(solid, micro.grid)
         # what lies below rounding would stretch the axis over dozens of decades
         power = np.ma.masked_less_equal(
             spectrum.power, _ROUNDING * spectrum.power.max(initial=0.0)
         )
-        ax.loglog(spectrum.wavenumber, power, lw=1.4, label=scalar.symbol)
-    spacings = [h for h, n in zip(grid.h, grid.shape, strict=True) if n > 1]
-    if spacings:
-        ax.axvline(0.5 / max(spacings), color="0.5", ls="--", lw=1, label="Nyquist")
-    length = micro.units.get("length", "")
-    ax.set_xlabel(f"wavenumber (cycles/{length})" if length else "wavenumber (cycles)")
-    name = fields[0].symbol if len(fields) == 1 else field.replace("_", " ")
-    square = rf" ({fields[0].unit}$^2$)" if fields[0].unit else ""
-    ax.set_ylabel(f"power of {name} a mode{square}")
-    ax.grid(which="major", color="0.9")
-    ax.legend(frameon=False)
-    return figure
+        ax.loglog(spectrum.wavenumber, power, lw=1.4, label=label)
+    length = micro.units.get("length")
+    ax.set_xlabel(with_unit("wavenumber", f"cycles/{length}" if length else "cycles"))
 
 
 def _panels(grid: Grid, axes: Sequence[int], columns: int) -> list[Any]:
@@ -153,15 +172,11 @@ def _show(ax: Any, values: Any, grid: Grid, axis: int, **how: Any) -> Any:
     )
 
 
-def _bar(ax: Any, image: Any, **how: Any) -> Any:
-    """A colour bar of the height of its slice, but not of a slender one's."""
+def _bar_axes(ax: Any) -> Any:
+    """Axes for a colour bar of the height of its slice, or more of a slender one."""
     inches = ax.get_position().height * ax.figure.get_figheight()
     height = max(1.0, _BAR / inches)
-    return ax.figure.colorbar(
-        image,
-        cax=ax.inset_axes((1.04, 0.5 - height / 2, 0.05, height)),
-        **how,
-    )
+    return ax.inset_axes((1.04, 0.5 - height / 2, 0.05, height))
 
 
 def _draw_values(
@@ -175,18 +190,13 @@ def _draw_values(
         masked.take(index, axis),
         micro.grid,
         axis,
-        cmap="RdBu_r" if diverging else "viridis",
+        cmap=DIVERGING if diverging else SEQUENTIAL,
         vmin=low,
         vmax=high,
     )
-    inside = scalar.values[scalar.solid]
-    below, above = (inside < low).any(), (inside > high).any()
-    extend = ("neither", "max", "min", "both")[2 * below + above]
     ax.set_facecolor(_PORE)
-    bar = _bar(ax, image, extend=extend, label=scalar.label)
-    bar.formatter.set_powerlimits((-2, 4))
-    bar.formatter.set_useMathText(True)
-    bar.ax.yaxis.set_offset_position("left")
+    inside = scalar.values[scalar.solid]
+    color_bar(ax.figure, image, scalar.label, inside, cax=_bar_axes(ax))
 
 
 def _draw_phases(ax: Any, micro: Microstructure, plane: tuple[int, int]) -> None:
@@ -199,13 +209,12 @@ def _draw_phases(ax: Any, micro: Microstructure, plane: tuple[int, int]) -> None
     image = _show(
         ax, rank, micro.grid, axis, cmap=colors.ListedColormap(palette), norm=norm
     )
-    if len(phases) > _NAMED_PHASES:
+    if len(phases) > MOST_NAMED_PHASES:
         text = f"{len(phases)} phases"
         ax.text(1.02, 0.5, text, rotation=90, va="center", transform=ax.transAxes)
         return
-    bar = _bar(ax, image, ticks=np.arange(len(phases)))
-    pores = set(micro.pores)
-    bar.set_ticklabels([f"{p} (pore)" if p in pores else str(p) for p in phases])
+    bar = ax.figure.colorbar(image, cax=_bar_axes(ax), ticks=np.arange(len(phases)))
+    bar.set_ticklabels(phase_labels(micro))
     bar.ax.tick_params(length=0)
 
 
@@ -215,7 +224,7 @@ def _describe(
     axis, index = plane
     grid, unit = micro.grid, micro.units.get("length", "")
     for a, label in zip(in_plane(axis), (ax.set_xlabel, ax.set_ylabel), strict=True):
-        label(f"{'xyz'[a]} ({unit})" if unit else "xyz"[a])
+        label(with_unit("xyz"[a], unit))
     position = grid.origin[axis] + (index + 0.5) * grid.h[axis]
-    place = f"{'xyz'[axis]} = {position:.4g}{' ' + unit if unit else ''}"
+    place = f"{'xyz'[axis]} = {position:.4g} {unit}".strip()
     ax.set_title(f"{scalar.symbol}, {place} (voxel {index})", fontsize=10)

@@ -5,6 +5,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fftmech.errors import InputError
 from fftmech.io.atomic import whole_file
 
@@ -59,3 +61,34 @@ def matplotlib_module(module: str) -> Any:
             "pictures need Matplotlib, which is not installed",
             mend='pip install "fftmech[viz]"',
         ) from None
+
+
+def with_unit(text: str, unit: str) -> str:
+    """Return a label with its unit in parentheses, where there is one."""
+    return f"{text} ({unit})" if unit else text
+
+
+def color_bar(
+    figure: "Figure", image: Any, label: str, values: np.ndarray, **where: Any
+) -> Any:
+    """Draw the colour bar of an image, pointed where values lie beyond its ends.
+
+    Parameters
+    ----------
+    figure, image
+        Of Matplotlib.
+    label
+        Text beside the bar.
+    values
+        All values that have colours, any shape.
+    where
+        As in `Figure.colorbar`, for instance `cax`.
+    """
+    low, high = image.get_clim()
+    below, above = (values < low).any(), (values > high).any()
+    extend = ("neither", "max", "min", "both")[2 * below + above]
+    bar: Any = figure.colorbar(image, extend=extend, label=label, **where)
+    bar.formatter.set_powerlimits((-2, 4))
+    bar.formatter.set_useMathText(True)
+    bar.ax.yaxis.set_offset_position("left")
+    return bar
