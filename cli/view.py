@@ -5,7 +5,7 @@ import re
 import click
 
 from fftmech.errors import InputError
-from fftmech.viewer.state import MODES
+from fftmech.viewer.view import MODES
 from fftmech_cli.rim import Finite, check_output
 
 
@@ -91,21 +91,21 @@ def view(
     fftmech view prediction.vtkhdf solution.vtkhdf --field stress --component xx
     fftmech view result.vtkhdf --warp 100 --screenshot body.png
     """
-    from fftmech.viewer.exhibit import Exhibit
+    from fftmech.figures import save_figure
+    from fftmech.viewer.picture import DPI, check_png, check_size
+    from fftmech.viewer.viewer import Viewer
 
     if len(files) > 2:
         raise InputError(f"{len(files)} files", "one, or two to compare")
     if screenshot is not None:
-        from fftmech.viewer.picture import check_png, check_size, save
-
         check_png(screenshot)
         check_size(size)
         check_output(screenshot, force)
-    exhibit = Exhibit.open(files, field, component, mode=mode, warp=warp)
+    viewer = Viewer.open(files, field, component, mode=mode, warp=warp)
     if screenshot is not None:
-        save(exhibit.picture(size), screenshot)
+        save_figure(viewer.picture(size), screenshot, DPI)
         click.echo(f"wrote {screenshot}")
         return
     from fftmech.viewer.app import serve
 
-    serve(exhibit, host, port, open_browser=not no_browser, say=click.echo)
+    serve(viewer, host, port, open_browser=not no_browser, say=click.echo)

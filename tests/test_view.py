@@ -10,17 +10,11 @@ from viewed_files import TENSION, solved, write_files
 
 import fftmech
 from fftmech import Grid, InputError, Microstructure, io
-from fftmech.viewer.exhibit import Exhibit
-from fftmech.viewer.scene import colors, nodes, plane, skin, surface
-from fftmech.viewer.state import (
-    color_scale,
-    difference,
-    first_view,
-    scalar_of,
-    with_field,
-    with_slice,
-)
-from fftmech.viewer.subject import open_subject
+from fftmech.viewer.coloring import ColorScale, colors
+from fftmech.viewer.opened_file import open_file
+from fftmech.viewer.surface import nodes, plane, skin, surface
+from fftmech.viewer.view import View
+from fftmech.viewer.viewer import Viewer, difference, with_field
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +26,11 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def a(folder):
-    return open_subject(folder / "a.vtkhdf")
+    return open_file(folder / "a.vtkhdf")
 
 
 def test_a_result_is_first_shown_by_the_middle_slices_of_its_von_mises_stress(a):
-    view = first_view(a)
+    view = View.first(a)
     assert (view.field, view.component) == ("von_mises", "")
     assert view.slices == (3, 2, 2)
     assert view.planes == (True, True, True)
@@ -44,30 +38,24 @@ def test_a_result_is_first_shown_by_the_middle_slices_of_its_von_mises_stress(a)
 
 def test_a_flat_body_is_first_shown_by_the_one_plane_that_it_has(tmp_path):
     io.write(tmp_path / "flat.h5", grains((5, 4, 1)))
-    assert first_view(open_subject(tmp_path / "flat.h5")).planes == (False, False, True)
+    assert View.first(open_file(tmp_path / "flat.h5")).planes == (False, False, True)
 
 
 def test_a_slider_changes_which_voxels_a_slice_shows(a):
-    view = replace(first_view(a), planes=(False, False, True))
-    scalar = scalar_of(view, a)
+    view = replace(View.first(a), planes=(False, False, True))
+    scalar = a.scalar(view.field, view.component)
     seen = {}
     for index in (0, 3):
-        moved = with_slice(view, a, 2, index)
-        shown = surface(a.source, scalar, moved)
+        moved = replace(view, slices=(3, 2, index))
+        shown = surface(nodes(a.source), scalar, moved)
         seen[index] = scalar.values.ravel()[shown.voxels].reshape(6, 5)
         assert shown.points[:, 2] == pytest.approx((index + 0.5) * a.body.grid.h[2])
         np.testing.assert_array_equal(seen[index], scalar.values[:, :, index])
     assert not np.allclose(seen[0], seen[3])
 
 
-def test_a_slider_beyond_the_grid_is_the_last_voxel(a):
-    assert with_slice(first_view(a), a, 0, 99).slices[0] == 5
-
-
 def test_another_component_has_another_label_and_other_values(a):
-    xx, yz = (
-        scalar_of(with_field(first_view(a), a, "stress", c), a) for c in ("xx", "yz")
-    )
+    xx, yz = (a.scalar("stress", c) for c in ("xx", "yz"))
     assert xx.label != yz.label
     assert "GPa" in xx.label
     assert "xx" in xx.label
@@ -75,55 +63,56 @@ def test_another_component_has_another_label_and_other_values(a):
 
 
 def test_a_tensor_without_component_is_shown_by_its_first(a):
-    assert with_field(first_view(a), a, "strain").component == "xx"
+    assert with_field(View.first(a), a, "strain").component == "xx"
 
 
 def test_the_difference_of_two_files_is_that_of_their_values(folder, a):
-    b = open_subject(folder / "b.vtkhdf")
-    view = with_field(first_view(a), a, "stress", "xy")
-    shown = difference(view, a, b)
+    b = open_file(folder / "b.vtkhdf")
+    shown = difference(a, b, "stress", "xy")
     expected = (solved(a).stress[5] - solved(b).stress[5]) / np.sqrt(2)
     np.testing.assert_allclose(shown.values, expected, rtol=1e-12, atol=1e-15)
     assert abs(expected).max() > 1e-3
-    assert not difference(view, a, a).values.any()
+    assert not difference(a, a, "stress", "xy").values.any()
 
 
 def test_files_of_different_grids_are_not_compared(folder, a):
-    small = open_subject(folder / "small.vtkhdf")
+    small = open_file(folder / "small.vtkhdf")
     with pytest.raises(InputError, match="expected equal grids"):
-        difference(first_view(a), a, small)
+        difference(a, small, "von_mises")
 
 
 def test_own_ends_of_the_colour_scale_are_kept_and_full_ones_are_extremes(a):
-    view = with_field(first_view(a), a, "stress", "xx")
-    scalar = scalar_of(view, a)
+    view = with_field(View.first(a), a, "stress", "xx")
+    scalar = a.scalar(view.field, view.component)
     own = replace(view, ends="own", limits=(0.1, 0.2), colors="cividis")
-    assert color_scale(own, scalar) == (0.1, 0.2, "cividis")
-    low, high, _ = color_scale(replace(view, ends="full"), scalar)
+    assert own.color_scale(scalar) == (0.1, 0.2, "cividis")
+    low, high, _ = replace(view, ends="full").color_scale(scalar)
     assert (low, high) == (scalar.values.min(), scalar.values.max())
-    robust = color_scale(view, scalar)
+    robust = view.color_scale(scalar)
     assert low < robust[0] < robust[1] < high
 
 
 def test_cells_have_the_colours_of_the_colour_bar(a):
-    view = with_field(first_view(a), a, "stress", "xx")
-    scalar = scalar_of(view, a)
-    low, high, name = color_scale(view, scalar)
+    view = with_field(View.first(a), a, "stress", "xx")
+    scalar = a.scalar(view.field, view.component)
+    low, high, name = view.color_scale(scalar)
     voxels = np.arange(20)
     expected = matplotlib.colormaps[name](
         (scalar.values.ravel()[:20] - low) / (high - low)
     )
-    np.testing.assert_array_equal(colors(scalar, a.body, view, voxels), expected[:, :3])
+    np.testing.assert_array_equal(
+        colors(scalar, a.body, ColorScale(low, high, name), voxels), expected[:, :3]
+    )
 
 
 def test_pores_are_grey_in_slices_and_absent_from_skins(folder):
-    pore = open_subject(folder / "pore.vtkhdf")
-    view = first_view(pore)
-    scalar = scalar_of(view, pore)
+    pore = open_file(folder / "pore.vtkhdf")
+    view = View.first(pore)
+    scalar = pore.scalar(view.field, view.component)
     empty = np.flatnonzero(pore.body.phase.ravel() == 1)
     assert len(empty)
-    assert np.ptp(colors(scalar, pore.body, view, empty)) == 0
-    shown = surface(pore.source, scalar, replace(view, mode="body"))
+    assert np.ptp(colors(scalar, pore.body, view.color_scale(scalar), empty)) == 0
+    shown = surface(nodes(pore.source), scalar, replace(view, mode="body"))
     assert not np.isin(shown.voxels, empty).any()
 
 
@@ -151,38 +140,38 @@ def test_the_area_of_a_skin_is_that_of_its_faces():
 
 
 def test_the_corner_that_is_cut_off_and_the_threshold_hide_voxels(a):
-    view = replace(first_view(a), mode="body")
-    scalar = scalar_of(view, a)
-    cut = surface(a.source, scalar, replace(view, mode="corner"))
+    view = replace(View.first(a), mode="body")
+    scalar = a.scalar(view.field, view.component)
+    cut = surface(nodes(a.source), scalar, replace(view, mode="corner"))
     i, j, k = np.unravel_index(cut.voxels, a.body.grid.shape)
     assert not ((i >= 3) & (j <= 2) & (k >= 2)).any()
     middle = float(np.median(scalar.values))
-    kept = surface(a.source, scalar, replace(view, keep=(middle, np.inf)))
+    kept = surface(nodes(a.source), scalar, replace(view, keep=(middle, np.inf)))
     assert scalar.values.ravel()[kept.voxels].min() >= middle
     assert len(kept.voxels)
 
 
 def test_a_threshold_hides_cells_of_slices(a):
-    view = replace(first_view(a), planes=(False, False, True))
-    scalar = scalar_of(view, a)
+    view = replace(View.first(a), planes=(False, False, True))
+    scalar = a.scalar(view.field, view.component)
     middle = float(np.median(scalar.values[:, :, 2]))
-    shown = surface(a.source, scalar, replace(view, keep=(middle, np.inf)))
+    shown = surface(nodes(a.source), scalar, replace(view, keep=(middle, np.inf)))
     assert len(shown.quads) == np.count_nonzero(scalar.values[:, :, 2] >= middle)
     assert 0 < len(shown.quads) < 30
 
 
 def test_own_ends_of_the_colour_scale_are_those_of_one_field(a):
-    view = replace(with_field(first_view(a), a, "stress", "xx"), ends="own")
+    view = replace(with_field(View.first(a), a, "stress", "xx"), ends="own")
     assert with_field(view, a, "stress", "yy").ends == "own"
     assert with_field(view, a, "strain", "xx").ends == "robust"
 
 
 def test_the_scale_of_a_difference_is_centred_on_zero_and_its_size_is_said(folder):
-    exhibit = Exhibit.open([folder / "a.vtkhdf", folder / "b.vtkhdf"], "stress", "xx")
-    _, _, (panel, view) = exhibit.colored_panels()
-    assert view.limits[0] == -view.limits[1] < 0
-    assert view.colors == "RdBu_r"
-    first, second = (scalar.values for scalar in exhibit.scalars()[:2])
+    viewer = Viewer.open([folder / "a.vtkhdf", folder / "b.vtkhdf"], "stress", "xx")
+    _, _, panel = viewer.panels()
+    assert panel.scale.low == -panel.scale.high < 0
+    assert panel.scale.name == "RdBu_r"
+    first, second = (scalar.values for scalar in viewer.scalars()[:2])
     assert panel.title.startswith("A − B: rms ")
     rms = float(panel.title.split()[4])
     assert rms == pytest.approx(np.sqrt(((first - second) ** 2).mean()), rel=1e-2)
@@ -217,7 +206,7 @@ def test_a_plane_lies_between_the_two_layers_of_nodes_of_its_voxels(a):
 
 
 def test_files_that_share_a_phase_map_only_are_compared_by_it(folder):
-    exhibit = Exhibit.open([folder / "a.vtkhdf", folder / "grains.h5"])
-    assert exhibit.view.field == "phase"
-    assert list(exhibit.fields) == ["phase"]
-    assert not exhibit.scalars()[2].values.any()
+    viewer = Viewer.open([folder / "a.vtkhdf", folder / "grains.h5"])
+    assert viewer.view.field == "phase"
+    assert list(viewer.fields) == ["phase"]
+    assert not viewer.scalars()[2].values.any()

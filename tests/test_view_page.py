@@ -9,9 +9,9 @@ from conftest import grains
 
 import fftmech
 from fftmech import Load, io
-from fftmech.viewer.exhibit import Exhibit
 from fftmech.viewer.page_state import first_state, probed_voxel, shown_view
-from fftmech.viewer.scene import nodes
+from fftmech.viewer.surface import nodes
+from fftmech.viewer.viewer import Viewer
 from fftmech_cli.fftmech_main import main
 
 
@@ -24,69 +24,69 @@ def file(tmp_path_factory):
 
 
 @pytest.fixture
-def exhibit(file):
-    return Exhibit.open([file], "stress", "xy", mode="corner", warp=12.5)
+def viewer(file):
+    return Viewer.open([file], "stress", "xy", mode="corner", warp=12.5)
 
 
 @pytest.fixture
-def app(exhibit):
+def app(viewer):
     for name in ("trame.app", "trame_vtk", "trame_vuetify", "vtkmodules"):
         pytest.importorskip(name)
     from fftmech.viewer.app import App
 
-    return App(exhibit)
+    return App(viewer)
 
 
-def test_the_page_at_first_says_what_the_view_shows(exhibit):
-    assert shown_view(first_state(exhibit), exhibit) == exhibit.view
+def test_the_page_at_first_says_what_the_view_shows(viewer):
+    assert shown_view(first_state(viewer), viewer) == viewer.view
 
 
-def test_sliders_and_switches_of_the_page_are_the_views(exhibit):
-    state = first_state(exhibit) | {"slice_y": 4, "planes": ["z"], "mode": "body"}
-    view = shown_view(state, exhibit)
+def test_sliders_and_switches_of_the_page_are_the_views(viewer):
+    state = first_state(viewer) | {"slice_y": 4, "planes": ["z"], "mode": "body"}
+    view = shown_view(state, viewer)
     assert view.slices == (3, 4, 2)
     assert view.planes == (False, False, True)
     assert view.mode == "body"
 
 
-def test_a_threshold_is_a_part_of_the_range_of_values(exhibit):
-    values = exhibit.scalars()[0].values
-    keep = shown_view(first_state(exhibit) | {"keep": [25, 100]}, exhibit).keep
+def test_a_threshold_is_a_part_of_the_range_of_values(viewer):
+    values = viewer.scalars()[0].values
+    keep = shown_view(first_state(viewer) | {"keep": [25, 100]}, viewer).keep
     assert keep is not None
     low, high = keep
     assert low == pytest.approx(values.min() + 0.25 * np.ptp(values))
     assert high == values.max()
 
 
-def test_ones_own_colour_scale_begins_with_the_ends_that_it_had(exhibit):
-    ((panel, view),) = exhibit.colored_panels()
-    own = shown_view(first_state(exhibit) | {"ends": "own"}, exhibit)
-    assert own.limits == view.limits
+def test_ones_own_colour_scale_begins_with_the_ends_that_it_had(viewer):
+    (panel,) = viewer.panels()
+    own = shown_view(first_state(viewer) | {"ends": "own"}, viewer)
+    assert own.limits == (panel.scale.low, panel.scale.high)
     assert own.limits[0] < own.limits[1]
 
 
 def test_two_files_share_a_colour_scale_that_the_difference_does_not_have(file):
-    exhibit = Exhibit.open([file, file], "stress", "xx", ends="own", limits=(0.1, 0.2))
-    (_, a), (_, b), (_, difference) = exhibit.colored_panels()
-    assert a.limits == b.limits == (0.1, 0.2)
-    assert difference.limits[0] < 0 < difference.limits[1]
+    viewer = Viewer.open([file, file], "stress", "xx", ends="own", limits=(0.1, 0.2))
+    a, b, difference = (panel.scale for panel in viewer.panels())
+    assert a[:2] == b[:2] == (0.1, 0.2)
+    assert difference.low < 0 < difference.high
 
 
-def test_text_that_is_no_number_changes_nothing(exhibit):
-    state = first_state(exhibit)
-    assert shown_view(state | {"warp": "1e", "low": "-"}, exhibit) == exhibit.view
-    assert probed_voxel(state | {"probe_x": ""}, exhibit) is None
+def test_text_that_is_no_number_changes_nothing(viewer):
+    state = first_state(viewer)
+    assert shown_view(state | {"warp": "1e", "low": "-"}, viewer) == viewer.view
+    assert probed_voxel(state | {"probe_x": ""}, viewer) is None
 
 
-def test_a_probe_beyond_the_grid_is_its_last_voxel(exhibit):
-    state = first_state(exhibit) | {"probe_x": "99", "probe_z": -3}
-    assert probed_voxel(state, exhibit) == (5, 2, 0)
+def test_a_probe_beyond_the_grid_is_its_last_voxel(viewer):
+    state = first_state(viewer) | {"probe_x": "99", "probe_z": -3}
+    assert probed_voxel(state, viewer) == (5, 2, 0)
 
 
-def test_the_visible_factor_moves_a_node_by_a_tenth_of_the_box(exhibit):
-    source = exhibit.subjects[0].source
-    moved = nodes(source, exhibit.visible_warp()) - nodes(source)
-    longest = max(exhibit.subjects[0].body.grid.size)
+def test_the_visible_factor_moves_a_node_by_a_tenth_of_the_box(viewer):
+    source = viewer.files[0].source
+    moved = nodes(source, viewer.visible_warp()) - nodes(source)
+    longest = max(viewer.files[0].body.grid.size)
     assert np.linalg.norm(moved, axis=-1).max() == pytest.approx(0.1 * longest)
 
 
@@ -109,16 +109,16 @@ def test_keys_change_slices_component_field_and_mode(app):
 
 
 def test_a_place_on_a_cell_is_found_to_be_in_its_voxel(app):
-    (stage,) = app.stages
-    corners = stage.shown.points[stage.shown.quads]
+    (window,) = app.windows
+    corners = window.shown.points[window.shown.quads]
     for number in (0, len(corners) // 2, len(corners) - 1):
-        found = stage.voxel_at(corners[number].mean(axis=0))
+        found = window.voxel_at(corners[number].mean(axis=0))
         flat = np.ravel_multi_index(found, (6, 5, 4))
-        assert flat == stage.shown.voxels[number]
+        assert flat == window.shown.voxels[number]
 
 
 def test_a_press_far_from_the_release_probes_nothing(app):
-    place = app.stages[0].shown.points[app.stages[0].shown.quads[0]].mean(axis=0)
+    place = app.windows[0].shown.points[app.windows[0].shown.quads[0]].mean(axis=0)
     event = {"worldPosition": place.tolist(), "displayPosition": [50, 50, 0]}
     before = app.server.state.probe_x, app.server.state.probe_y
     app.pick(0, event, {"x": 90, "y": 50})

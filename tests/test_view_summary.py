@@ -16,17 +16,12 @@ from fftmech.loads.path import Path, Step
 from fftmech.materials import isotropic
 from fftmech.materials.plasticity import Plasticity
 from fftmech.results.scalar_fields import scalar_fields
-from fftmech.viewer.legend import draw_colors, entries
-from fftmech.viewer.scene import colors, nodes
-from fftmech.viewer.state import (
-    View,
-    difference,
-    first_view,
-    probe_rows,
-    scalar_of,
-)
-from fftmech.viewer.subject import open_subject
-from fftmech.viewer.summary import describe, headline
+from fftmech.viewer.coloring import colors, draw_colors, named_values
+from fftmech.viewer.opened_file import open_file
+from fftmech.viewer.summary import describe, headline, probe
+from fftmech.viewer.surface import nodes
+from fftmech.viewer.view import View
+from fftmech.viewer.viewer import difference
 
 
 @pytest.fixture(scope="module")
@@ -38,21 +33,22 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def a(folder):
-    return open_subject(folder / "a.vtkhdf")
+    return open_file(folder / "a.vtkhdf")
 
 
 def test_few_phases_have_a_legend_that_names_pores_and_has_their_colours(folder):
-    pore = open_subject(folder / "pore.vtkhdf")
-    phase = scalar_of(replace(first_view(pore), field="phase"), pore)
-    named = entries(phase, pore.body)
+    pore = open_file(folder / "pore.vtkhdf")
+    phase = pore.scalar("phase")
+    scale = View.first(pore).color_scale(phase)
+    named = named_values(phase, pore.body)
     assert [entry.text for entry in named] == ["0", "1 (pore)"]
     for entry in named:
         voxels = np.flatnonzero(pore.body.phase == entry.value)[:1]
-        shown = colors(phase, pore.body, first_view(pore), voxels)
+        shown = colors(phase, pore.body, scale, voxels)
         assert tuple(shown[0]) == entry.color
-    assert not entries(scalar_of(first_view(pore), pore), pore.body)
+    assert not named_values(pore.scalar("von_mises"), pore.body)
     figure = new_figure((4, 1))
-    draw_colors(figure.add_axes((0, 0, 1, 1)), phase, pore.body, first_view(pore))
+    draw_colors(figure.add_axes((0, 0, 1, 1)), phase, pore.body, scale)
     legend = figure.axes[0].get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["0", "1 (pore)"]
@@ -61,30 +57,33 @@ def test_few_phases_have_a_legend_that_names_pores_and_has_their_colours(folder)
 def test_many_phases_have_no_scale_and_neighbouring_numbers_differ():
     body = Microstructure(Grid((40, 1, 1)), np.arange(40).reshape(40, 1, 1))
     phase = scalar_fields(body, "phase")[0]
-    rgb = np.array([entry.color for entry in entries(phase, body)])
+    rgb = np.array([entry.color for entry in named_values(phase, body)])
     assert np.linalg.norm(np.diff(rgb, axis=0), axis=1).min() > 0.2
     figure = new_figure((4, 1))
-    draw_colors(figure.add_axes((0, 0, 1, 1)), phase, body, View("phase"))
+    draw_colors(
+        figure.add_axes((0, 0, 1, 1)), phase, body, View("phase").color_scale(phase)
+    )
     (text,) = figure.axes[0].texts
     assert "40 phases" in text.get_text()
     assert figure.axes[0].get_legend() is None
 
 
 def test_voxels_of_other_phases_are_named_as_different(folder):
-    grains_, result = (open_subject(folder / n) for n in ("grains.h5", "a.vtkhdf"))
+    grains_, result = (open_file(folder / n) for n in ("grains.h5", "a.vtkhdf"))
     changed = grains_.body.phase.copy()
     changed[0, 0, 0] += 1 if changed[0, 0, 0] == 0 else -1
     other = replace(grains_, source=grains_.body.with_changes(phase=changed))
-    shown = difference(first_view(grains_), other, result)
+    shown = difference(other, result, "phase")
     assert np.count_nonzero(shown.values) == 1
-    assert [e.text for e in entries(shown, result.body)] == ["equal", "different"]
-    rgb = colors(shown, result.body, first_view(result), np.arange(2))
+    assert [e.text for e in named_values(shown, result.body)] == ["equal", "different"]
+    rgb = colors(
+        shown, result.body, View.first(result).color_scale(shown), np.arange(2)
+    )
     assert not np.allclose(*rgb)
 
 
 def test_the_probe_lists_what_is_in_its_voxel(a):
-    view = replace(first_view(a), probe=(1, 2, 3))
-    rows = {name: (text, unit) for name, text, unit in probe_rows(view, a, a.fields)}
+    rows = {row[0]: row[1:] for row in probe(a, (1, 2, 3), a.fields)}
     stress = solved(a).stress[4, 1, 2, 3] / np.sqrt(2)
     assert float(rows["stress xz"][0]) == pytest.approx(stress, rel=1e-4)
     assert rows["stress xz"][1] == "GPa"
@@ -109,7 +108,7 @@ def test_a_time_of_a_series_is_the_result_that_was_written(tmp_path):
         results.append(march.result())
     run_ = {"scheme": "rotated", "solver": "cg", "tolerance": 1e-6}
     write_series(tmp_path / "path.vtkhdf", results, 2, run_)
-    series = open_subject(tmp_path / "path.vtkhdf")
+    series = open_file(tmp_path / "path.vtkhdf")
     assert series.times == (0.5, 1.0)
     for number, result in enumerate(results):
         moment = solved(series.at(number))
@@ -142,7 +141,7 @@ def test_means_of_a_finite_series_are_those_of_its_results(tmp_path):
         np.testing.assert_allclose(
             getattr(moment, name), getattr(results[1], name), rtol=1e-10, atol=1e-12
         )
-    rows = describe(open_subject(tmp_path / "path.vtkhdf"))
+    rows = describe(open_file(tmp_path / "path.vtkhdf"))
     assert rows["mean F"] == "xx\u00a01.1, xy\u00a00.2"
 
 
@@ -152,6 +151,6 @@ def test_a_sample_says_which_of_its_solutions_is_shown(tmp_path):
         "--count 1 --splits 1,0,0"
     )
     (sample,) = (tmp_path / "ds").glob("samples/*.h5")
-    rows = describe(open_subject(sample))
+    rows = describe(open_file(sample))
     assert rows["sample"] == "resolution 2 of 4, 2; load 1 of 1"
     assert rows["voxels"] == "2 x 2 x 2"

@@ -23,7 +23,7 @@ def write_files(where):
     )
 
 
-def solved(subject) -> Result:
-    """The result that a subject holds."""
-    assert isinstance(subject.source, Result)
-    return subject.source
+def solved(file) -> Result:
+    """The result that an opened file holds."""
+    assert isinstance(file.source, Result)
+    return file.source

@@ -1,7 +1,6 @@
 """The viewer: fields of files in a browser, or as one picture of the body.
 
-`state` is what is shown, `subject` a file, `summary` what is said of it, `scene` the
-surfaces and their colours, all without any graphics library; `legend` says what
-colours stand for, `picture` draws a scene with Matplotlib, `app` serves it to a
-browser.
+`viewer` holds the opened files and the view of them, `surface` the cells that are seen
+and `coloring` their colours, all without any graphics library. `picture` draws them
+with Matplotlib; `app`, `page` and `render_window` serve them to a browser.
 """

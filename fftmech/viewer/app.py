@@ -15,8 +15,6 @@ import numpy as np
 
 from fftmech.errors import InputError
 from fftmech.viewer.charts import bar_chart, histogram_chart, spectrum_chart
-from fftmech.viewer.exhibit import Exhibit
-from fftmech.viewer.page import build_page
 from fftmech.viewer.page_state import (
     PROBED,
     SHOWN,
@@ -26,15 +24,18 @@ from fftmech.viewer.page_state import (
     titles,
 )
 from fftmech.viewer.picture import Projection
-from fftmech.viewer.stage import LOOKS, Stage
-from fftmech.viewer.state import MODES, probe_rows, with_field
-from fftmech.viewer.summary import describe
+from fftmech.viewer.summary import describe, probe
+from fftmech.viewer.view import MODES
+from fftmech.viewer.viewer import Viewer, with_field
 
 try:
     from trame.app import get_server
-except ImportError:
+
+    from fftmech.viewer.page import build_page
+    from fftmech.viewer.render_window import LOOKS, RenderWindow
+except ImportError as error:
     raise InputError(
-        "the viewer needs trame, which is not installed",
+        f"the viewer needs trame and VTK, of which {error.name} is not installed",
         mend='pip install "fftmech[view]"',
     ) from None
 
@@ -43,16 +44,17 @@ DRAGGED = 4
 
 
 class App:
-    """The page of a exhibit, and what happens when something on it is changed."""
+    """The page of a viewer, and what happens when something on it is changed."""
 
-    def __init__(self, exhibit: Exhibit) -> None:
-        self.exhibit = exhibit
+    def __init__(self, viewer: Viewer) -> None:
+        self.viewer = viewer
         self.server: Any = get_server(f"fftmech-view-{id(self)}", client_type="vue3")
-        panels = exhibit.panels()
+        self.state = state = self.server.state
+        panels = viewer.panels()
         # along the edges of several small boxes numbers would overlap
-        self.stages = [Stage(p.subject.body.grid, len(panels) == 1) for p in panels]
-        state, controller = self.server.state, self.server.controller
-        state.update(first_state(exhibit))
+        alone = len(panels) == 1
+        self.windows = [RenderWindow(panel.file.body.grid, alone) for panel in panels]
+        state.update(first_state(viewer))
         state.change("field", "component")(self._on_field)
         state.change(*SHOWN)(self._on_view)
         state.change(*PROBED)(self._on_probe)
@@ -60,37 +62,33 @@ class App:
         state.change("tab")(self._show_chart)
         self.server.trigger("picture")(self.picture)
         self.server.trigger("key")(self.on_key)
-        controller.look, controller.pick = self.look, self.pick
-        controller.deform = self.deform
         self.views: list[Any] = []
-        self._show_runs()
-        self._show_probe()
+        self._show_texts()
         self.show()
-        self.views = build_page(self.server, self.stages, exhibit)
+        self.views = build_page(self)
 
     def show(self, values: bool = True) -> None:
         """Put on the page what the view shows; `values`: also colour bars, charts."""
-        shown = self.exhibit.colored_panels()
-        for stage, (panel, view) in zip(self.stages, shown, strict=True):
-            stage.show(panel.subject.source, panel.scalar, view)
+        state, view, panels = self.state, self.viewer.view, self.viewer.panels()
+        for window, panel in zip(self.windows, panels, strict=True):
+            window.show(panel, view)
         if values:
-            self._show_bars()
+            state.bars = [bar_chart(panel) for panel in panels]
             self._show_chart()
-        state, keep = self.server.state, self.exhibit.view.keep
         state.keep_text = "all voxels"
-        if keep is not None:
-            low, high, unit = *keep, shown[0][0].scalar.unit
-            if self.exhibit.view.field == "phase":
+        if view.keep is not None:
+            low, high = view.keep
+            if view.field == "phase":
                 low, high = ceil(low), floor(high)
-            state.keep_text = f"{low:.4g} to {high:.4g} {unit}"
-        for view in self.views:
-            view.update()
+            state.keep_text = f"{low:.4g} to {high:.4g} {panels[0].scalar.unit}"
+        for shown in self.views:
+            shown.update()
 
     def look(self, name: str) -> None:
         """Look from one of `LOOKS`."""
-        for stage, view in zip(self.stages, self.views, strict=True):
-            stage.look(*LOOKS[name])
-            view.push_camera(center_of_rotation=stage.centre)
+        for window, view in zip(self.windows, self.views, strict=True):
+            window.look(*LOOKS[name])
+            view.push_camera(center_of_rotation=window.centre)
 
     def pick(self, number: int, event: Any, pressed: Any) -> None:
         """Probe the voxel that was clicked on, unless the mouse was dragged."""
@@ -99,17 +97,17 @@ class App:
         x, y = event["displayPosition"][:2]
         if abs(x - pressed["x"]) + abs(y - pressed["y"]) > DRAGGED:
             return
-        voxel = self.stages[number].voxel_at(event["worldPosition"])
+        voxel = self.windows[number].voxel_at(event["worldPosition"])
         if voxel is not None:
-            self.server.state.update(dict(zip(PROBED, voxel, strict=True)))
+            self.state.update(dict(zip(PROBED, voxel, strict=True)))
 
     def deform(self) -> None:
         """Choose the factor that makes the largest displacement a tenth of the box."""
-        self.server.state.warp = f"{self.exhibit.visible_warp():.3g}"
+        self.state.warp = f"{self.viewer.visible_warp():.3g}"
 
     def on_key(self, key: str) -> None:
         """Do what a key stands for (docs/look-at-a-result.md)."""
-        state = self.server.state
+        state = self.state
         if key in "xyz":
             state.axis = key
         elif key in "XYZ":
@@ -118,14 +116,14 @@ class App:
             self.look("corner")
         elif key in ("ArrowLeft", "ArrowRight"):
             name = f"slice_{state.axis}"
-            shape = self.exhibit.subjects[0].body.grid.shape
+            shape = self.viewer.files[0].body.grid.shape
             last = shape["xyz".index(state.axis)] - 1
             step = 1 if key == "ArrowRight" else -1
             state[name] = min(max(int(state[name]) + step, 0), last)
         elif key in "cC" and state.components:
             state.component = _next(state.components, state.component, key == "c")
         elif key in "fF":
-            state.field = _next(list(self.exhibit.fields), state.field, key == "f")
+            state.field = _next(list(self.viewer.fields), state.field, key == "f")
         elif key == "m":
             state.mode = _next(list(MODES), state.mode)
 
@@ -136,109 +134,93 @@ class App:
             near = np.subtract(camera["position"], camera["focalPoint"])
             projection = Projection.towards(near, camera["viewUp"])
         written = io.BytesIO()
-        self.exhibit.picture(projection=projection).savefig(written, format="png")
+        self.viewer.picture(projection=projection).savefig(written, format="png")
         return written.getvalue()
 
     def _on_field(self, field: str, component: str, **_: Any) -> None:
-        view, state = self.exhibit.view, self.server.state
-        if (field, component) == (view.field, view.component):
+        viewer, state = self.viewer, self.state
+        if (field, component) == (viewer.view.field, viewer.view.component):
             return
-        known = self.exhibit.fields.get(field, ())
+        known = viewer.fields.get(field, ())
         if component not in known:
             component = known[0] if known else ""
-        self.exhibit.view = with_field(view, self.exhibit.subjects[0], field, component)
+        viewer.view = with_field(viewer.view, viewer.files[0], field, component)
         state.components, state.component = list(known), component
-        state.keep, state.ends = [0, 100], self.exhibit.view.ends
-        state.titles = titles(self.exhibit)
+        state.keep, state.ends = [0, 100], viewer.view.ends
+        state.titles = titles(viewer)
         self.show()
 
     def _on_view(self, **_: Any) -> None:
-        state, before = self.server.state, self.exhibit.view
-        view = shown_view(state, self.exhibit)
+        before, view = self.viewer.view, shown_view(self.state, self.viewer)
         if view == before:
             return
         if view.ends == "own" and before.ends != "own":
-            state.low, state.high = (f"{end:.6g}" for end in view.limits)
-        self.exhibit.view = view
-        recolored = any(
-            getattr(view, name) != getattr(before, name)
-            for name in ("colors", "ends", "limits")
-        )
-        self.show(values=recolored)
+            self.state.low, self.state.high = (f"{end:.6g}" for end in view.limits)
+        self.viewer.view = view
+        colors = ((v.colors, v.ends, v.limits) for v in (view, before))
+        self.show(values=next(colors) != next(colors))
 
     def _on_probe(self, **_: Any) -> None:
-        voxel = probed_voxel(self.server.state, self.exhibit)
-        if voxel is not None and voxel != self.exhibit.view.probe:
-            self.exhibit.view = replace(self.exhibit.view, probe=voxel)
+        voxel = probed_voxel(self.state, self.viewer)
+        if voxel is not None and voxel != self.viewer.view.probe:
+            self.viewer.view = replace(self.viewer.view, probe=voxel)
             self.show(values=False)
-            self._show_probe()
+            self._show_texts()
 
     def _on_time(self, time: float, **_: Any) -> None:
-        if self.exhibit.subjects[0].times:
-            self.exhibit.at(int(time))
+        if self.viewer.files[0].times:
+            self.viewer.at(int(time))
             # the threshold is a part of the range of values, which is another now
-            self.exhibit.view = shown_view(self.server.state, self.exhibit)
-            self.server.state.titles = titles(self.exhibit)
-            self._show_runs()
-            self._show_probe()
+            self.viewer.view = shown_view(self.state, self.viewer)
+            self.state.titles = titles(self.viewer)
+            self._show_texts()
             self.show()
 
-    def _show_runs(self) -> None:
-        rows = [describe(subject) for subject in self.exhibit.subjects]
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        state = self.server.state
+    def _show_texts(self) -> None:
+        """Fill the tables of the runs and of the probed voxel."""
+        viewer, state = self.viewer, self.state
+        runs = [describe(file) for file in viewer.files]
         state.runs = [
             # an equation stays on one line
-            [name, *(row.get(name, "").replace(" = ", "\u00a0=\u00a0") for row in rows)]
-            for name in names
+            [name, *(run.get(name, "").replace(" = ", "\u00a0=\u00a0") for run in runs)]
+            for name in dict.fromkeys(name for run in runs for name in run)
         ]
-        state.time_text = rows[0].get("time", "")
-
-    def _show_probe(self) -> None:
-        exhibit = self.exhibit
-        digits = 5 if len(exhibit.subjects) == 1 else 4
+        state.time_text = runs[0].get("time", "")
+        digits = 5 if len(viewer.files) == 1 else 4
         tables = [
-            probe_rows(exhibit.view, subject, exhibit.fields, digits)
-            for subject in exhibit.subjects
+            probe(file, viewer.view.probe, viewer.fields, digits)
+            for file in viewer.files
         ]
-        self.server.state.probed = [
+        state.probed = [
             [row[0][0], *(values[1] for values in row), row[0][2]]
             for row in zip(*tables, strict=True)
         ]
 
-    def _show_bars(self) -> None:
-        self.server.state.bars = [
-            bar_chart(panel.scalar, panel.subject.body, view)
-            for panel, view in self.exhibit.colored_panels()
-        ]
-
     def _show_chart(self, **_: Any) -> None:
-        exhibit, state = self.exhibit, self.server.state
-        if exhibit.view.field == "phase":
+        viewer, state = self.viewer, self.state
+        if viewer.view.field == "phase":
             state.histogram = state.spectrum = ""
             return
-        scalars = exhibit.scalars()[: len(exhibit.subjects)]
+        scalars = viewer.scalars()[: len(viewer.files)]
         names = ("A", "B")[: len(scalars)]
         if state.tab == "histogram":
             state.histogram = histogram_chart(scalars, names)
         elif state.tab == "spectrum":
-            body = exhibit.subjects[0].body
-            length = body.units.get("length", "")
-            state.spectrum = spectrum_chart(scalars, names, body.grid, length)
+            state.spectrum = spectrum_chart(scalars, names, viewer.files[0].body)
 
 
 def serve(
-    exhibit: Exhibit,
+    viewer: Viewer,
     host: str,
     port: int,
     open_browser: bool,
     say: Callable[[str], Any],
 ) -> None:
-    """Serve the page of a exhibit until it is interrupted.
+    """Serve the page of a viewer until it is interrupted.
 
     Parameters
     ----------
-    exhibit
+    viewer
         What is shown.
     host, port
         Address of the page; port 0 is any free one.
@@ -252,15 +234,15 @@ def serve(
     InputError
         An address that is not this machine's, or a port that is taken.
     """
-    app = App(exhibit)
+    server = App(viewer).server
     logging.getLogger("wslink").setLevel(logging.ERROR)
 
     def ready(**_: Any) -> None:
-        say(f"http://{host}:{app.server.port}/  (Ctrl-C ends)")
+        say(f"http://{host}:{server.port}/  (Ctrl-C ends)")
 
-    app.server.controller.on_server_ready.add(ready)
+    server.controller.on_server_ready.add(ready)
     try:
-        app.server.start(
+        server.start(
             port=port,
             host=host,
             open_browser=open_browser,

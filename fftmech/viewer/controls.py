@@ -2,9 +2,12 @@
 
 from typing import Any
 
-from fftmech.viewer.exhibit import Exhibit
-from fftmech.viewer.stage import AXES, LOOKS
-from fftmech.viewer.state import ENDS, MAPS, MODES, ROBUST_TEXT
+from trame.widgets import html
+from trame.widgets import vuetify3 as v3
+
+from fftmech.viewer.render_window import AXES, LOOKS
+from fftmech.viewer.view import ENDS, MAPS, MODES
+from fftmech.viewer.viewer import Viewer
 
 _HELP = (
     "Red, green and blue are the edges along x, y and z from the corner of the box. "
@@ -13,169 +16,116 @@ _HELP = (
 )
 
 
-def build_controls(server: Any, exhibit: Exhibit) -> None:
-    """Lay out what chooses the view."""
-    from trame.widgets import html
-    from trame.widgets import vuetify3 as v3
-
-    small: dict[str, Any] = {"density": "compact", "hide_details": True}
-    v3.VSelect(v_model="field", items=("fields",), label="Field", **small)
-    with v3.VBtnToggle(
-        v_if="components.length",
-        v_model="component",
-        mandatory=True,
-        density="compact",
-        divided=True,
-        classes=("`mt-2 ${components.length === 9 ? 'nine' : ''}`",),
-        style="height: auto",
-        color="primary",
-    ):
-        v3.VBtn(
-            "{{ name }}",
-            v_for="name in components",
-            key="name",
-            value=("name",),
-            size="small",
-            style="min-width: 0; padding: 0 7px; height: 28px; text-transform: none",
-        )
-    html.Div("Show", classes="head")
-    with v3.VBtnToggle(
-        v_model="mode",
-        mandatory=True,
-        divided=True,
-        style="height: 30px",
-        **{"color": "primary", "density": "compact"},
-    ):
-        for mode in MODES:
-            v3.VBtn(mode, value=mode, size="small", style="text-transform: none")
+def build_controls(app: Any, viewer: Viewer) -> None:
+    """Lay out what chooses the view; buttons call methods of the app."""
+    v3.VSelect(v_model="field", items=("fields",), label="Field")
+    _build_components()
+    _head("Show")
+    _build_toggle("mode", dict.fromkeys(MODES, ""))
     with html.Div(v_if="mode !== 'body'"):
-        html.Div(
-            "{{ mode === 'corner' ? 'Corner' : 'Slices' }} (voxel)", classes="head"
-        )
-        shape = exhibit.subjects[0].body.grid.shape
-        for name, n, color in zip("xyz", shape, AXES, strict=True):
-            _slice(name, n, color, small)
-    if exhibit.subjects[0].times:
-        html.Div("Time {{ time_text }}", classes="head")
-        v3.VSlider(
-            v_model="time",
-            min=0,
-            max=len(exhibit.subjects[0].times) - 1,
-            step=1,
-            thumb_size=14,
-            track_size=3,
-            raw_attrs=['aria-label="time"'],
-            id="time",
-            **small,
-        )
-    html.Div("Threshold: {{ keep_text }}", classes="head")
-    v3.VRangeSlider(
-        v_model="keep",
-        min=0,
-        max=100,
-        step=1,
-        thumb_size=14,
-        track_size=3,
-        strict=True,
-        raw_attrs=['aria-label="threshold"'],
-        **small,
-    )
-    if "displacement" in exhibit.fields:
-        html.Div("Deformed shape", classes="head")
+        _head("{{ mode === 'corner' ? 'Corner' : 'Slices' }} (voxel)")
+        for axis in range(3):
+            _build_slice(axis, viewer.files[0].body.grid.shape[axis])
+    times = viewer.files[0].times
+    if times:
+        _head("Time {{ time_text }}")
+        _build_slider("time", "time", len(times) - 1, id="time")
+    _head("Threshold: {{ keep_text }}")
+    _build_slider("keep", "threshold", 100, v3.VRangeSlider, strict=True)
+    if "displacement" in viewer.fields:
+        _head("Deformed shape")
         with html.Div(classes="row"):
-            v3.VTextField(v_model="warp", label="displacement times", **small)
-            v3.VBtn(
-                "visible",
-                click=server.controller.deform,
-                size="small",
-                variant="tonal",
-                style="text-transform: none",
-            )
-    _colors(small)
-    html.Div("Look from", classes="head")
+            v3.VTextField(v_model="warp", label="displacement times")
+            v3.VBtn("visible", click=app.deform, variant="tonal")
+    _build_colors()
+    _head("Look from")
     with html.Div(classes="row"):
         for name in LOOKS:
             v3.VBtn(
                 name,
-                click=(server.controller.look, f"['{name}']"),
-                size="small",
+                click=(app.look, f"['{name}']"),
                 variant="tonal",
-                style="text-transform: none; min-width: 0",
+                classes="narrow",
             )
     v3.VBtn(
         "Save a picture",
         click="utils.download('fftmech.png', "
         "trigger('picture', [trame.refs.view0.getCamera()]), 'image/png')",
         block=True,
-        size="small",
         color="primary",
         classes="mt-4",
         id="save-picture",
-        style="text-transform: none",
     )
     html.Div(_HELP, classes="keys")
 
 
-def _slice(
-    name: str, count: int, color: tuple[float, float, float], small: dict[str, Any]
-) -> None:
-    """A switch and a slider for the plane across an axis."""
-    from trame.widgets import html
-    from trame.widgets import vuetify3 as v3
+def _head(text: str) -> None:
+    html.Div(text, classes="head")
 
+
+def _build_toggle(variable: str, titles: dict[str, str], classes: str = "") -> None:
+    """Buttons of which one is chosen: values of a variable and their tooltips."""
+    with v3.VBtnToggle(v_model=variable, classes=classes, style="height: 30px"):
+        for value, title in titles.items():
+            v3.VBtn(value, value=value, title=title)
+
+
+def _build_components() -> None:
+    with v3.VBtnToggle(
+        v_if="components.length",
+        v_model="component",
+        classes=("`mt-2 ${components.length === 9 ? 'nine' : ''}`",),
+        style="height: auto",
+    ):
+        v3.VBtn(
+            "{{ name }}",
+            v_for="name in components",
+            key="name",
+            value=("name",),
+            classes="narrow component",
+        )
+
+
+def _build_slider(
+    variable: str, label: str, last: int, kind: Any = v3.VSlider, **more: Any
+) -> None:
+    kind(
+        v_model=variable,
+        min=0,
+        max=max(last, 1),
+        step=1,
+        raw_attrs=[f'aria-label="{label}"'],
+        **more,
+    )
+
+
+def _build_slice(axis: int, count: int) -> None:
+    """A switch and a slider for the plane across an axis."""
+    name = "xyz"[axis]
     with html.Div(classes="row"):
         v3.VCheckboxBtn(
             v_if="mode === 'slices'",
             v_model="planes",
             value=name,
-            density="compact",
             raw_attrs=[f'aria-label="show {name}"'],
         )
         html.B(
             name,
-            style=f"color: rgb{tuple(int(255 * c) for c in color)}",
+            style=f"color: rgb{tuple(int(255 * c) for c in AXES[axis])}",
             classes=(f"axis === '{name}' ? 'chosen' : ''",),
         )
-        v3.VSlider(
-            v_model=f"slice_{name}",
-            min=0,
-            max=max(count - 1, 1),
-            step=1,
-            disabled=count == 1,
-            thumb_size=14,
-            track_size=3,
-            raw_attrs=[f'aria-label="slice {name}"'],
-            id=f"slice-{name}",
-            **small,
-        )
+        variable, label = f"slice_{name}", f"slice {name}"
+        more = {"disabled": count == 1, "id": f"slice-{name}"}
+        _build_slider(variable, label, count - 1, **more)
         html.Span(f"{{{{ slice_{name} }}}}", classes="value")
 
 
-def _colors(small: dict[str, Any]) -> None:
+def _build_colors() -> None:
     """Colour map and ends of its scale, which phases do not have."""
-    from trame.widgets import html
-    from trame.widgets import vuetify3 as v3
-
     with html.Div(v_if="field !== 'phase'"):
-        html.Div("Colours", classes="head")
-        v3.VSelect(v_model="colors", items=("maps", list(MAPS)), label="Map", **small)
-        with v3.VBtnToggle(
-            v_model="ends",
-            mandatory=True,
-            divided=True,
-            classes="mt-2",
-            style="height: 30px",
-            color="primary",
-            density="compact",
-        ):
-            for end in ENDS:
-                v3.VBtn(
-                    end,
-                    value=end,
-                    size="small",
-                    style="text-transform: none",
-                    title=ROBUST_TEXT if end == "robust" else "",
-                )
+        _head("Colours")
+        v3.VSelect(v_model="colors", items=("maps", list(MAPS)), label="Map")
+        _build_toggle("ends", ENDS, "mt-2")
         with html.Div(v_if="ends === 'own'", classes="row mt-2"):
-            v3.VTextField(v_model="low", label="from", **small)
-            v3.VTextField(v_model="high", label="to", **small)
+            v3.VTextField(v_model="low", label="from")
+            v3.VTextField(v_model="high", label="to")

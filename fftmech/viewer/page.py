@@ -3,9 +3,29 @@
 from collections.abc import Sequence
 from typing import Any
 
+from trame.ui.vuetify3 import VAppLayout
+from trame.widgets import client, html, vtk
+from trame.widgets import vuetify3 as v3
+
 from fftmech.viewer.controls import build_controls
-from fftmech.viewer.exhibit import Exhibit
-from fftmech.viewer.stage import Stage
+
+_SMALL = {"density": "compact", "hideDetails": True}
+_SLIDER = _SMALL | {"thumbSize": 14, "trackSize": 3}
+_DEFAULTS = {
+    "VSelect": _SMALL,
+    "VTextField": _SMALL,
+    "VSlider": _SLIDER,
+    "VRangeSlider": _SLIDER,
+    "VCheckboxBtn": {"density": "compact"},
+    "VBtn": {"size": "small"},
+    "VBtnToggle": {
+        "mandatory": True,
+        "divided": True,
+        "color": "primary",
+        "density": "compact",
+    },
+}
+"""Properties of Vuetify's components that have no others."""
 
 _STYLE = """
 html { overflow: hidden !important; }
@@ -36,6 +56,10 @@ table.facts td { padding: 1px 4px; vertical-align: top;
 table.facts td:first-child { color: #55616d; white-space: nowrap;
   width: 1%; }
 #probed td { white-space: nowrap; }
+.v-btn { text-transform: none !important; }
+.v-btn.narrow { min-width: 0 !important; }
+.v-btn.component { padding: 0 7px; height: 28px !important; }
+.v-tab.v-tab { padding: 0 6px; }
 .keys { color: #55616d; font-size: 11.5px; line-height: 1.45; margin-top: 10px; }
 .nine { display: grid; grid-template-columns: repeat(3, 1fr); width: 150px; }
 .chart { width: 100%; margin-top: 8px; }
@@ -63,49 +87,46 @@ window.addEventListener('keydown', (event) => {
 """
 
 
-def build_page(server: Any, stages: Sequence[Stage], exhibit: Exhibit) -> list[Any]:
-    """Lay out the page; return the views, one for each stage."""
-    from trame.ui.vuetify3 import VAppLayout
-    from trame.widgets import client, html
-
-    with VAppLayout(server) as layout:
+def build_page(app: Any) -> list[Any]:
+    """Lay out the page of an `App`; return trame's views, one for each window."""
+    count = len(app.windows)
+    with VAppLayout(app.server, vuetify_config={"defaults": _DEFAULTS}) as layout:
         client.Style(_STYLE)
         client.Script(_KEYS)
         with html.Div(classes="page"):
             with html.Div(classes="side", style="width: 262px"):
-                build_controls(server, exhibit)
-            columns = "1fr" if len(stages) == 1 else "1fr 1fr"
-            rows = "1fr" if len(stages) == 1 else "1fr 1fr"
+                build_controls(app, app.viewer)
+            tracks = "1fr" if count == 1 else "1fr 1fr"
             with html.Div(
                 classes="views",
-                style=f"grid-template-columns: {columns}; grid-template-rows: {rows}",
+                style=f"grid-template-columns: {tracks}; grid-template-rows: {tracks}",
             ):
-                unit = exhibit.subjects[0].body.units.get("length", "")
-                views = [_view(server, stages, n, unit) for n in range(len(stages))]
-                if len(stages) > 1:
+                views = [_build_view(app, number) for number in range(count)]
+                if count > 1:
                     with html.Div(
                         classes="view", style="padding: 12px; overflow: auto"
                     ):
-                        _facts("runs", ("", "A", "B"))
+                        _build_table("runs", ("", "A", "B"))
             with html.Div(classes="side", style="width: 318px"):
-                _findings(alone=len(stages) == 1)
+                _build_findings(alone=count == 1)
     layout.flush_content()
     return views
 
 
-def _view(server: Any, stages: Sequence[Stage], number: int, unit: str) -> Any:
-    from trame.widgets import html, vtk
-
+def _build_view(app: Any, number: int) -> Any:
+    """One body with its title and its colour bar; bodies turn together."""
+    count = len(app.windows)
+    unit = app.viewer.files[0].body.units.get("length", "")
     linked = "".join(
         f"trame.refs.view{other}.setCamera(trame.refs.view{number}.getCamera());"
-        for other in range(len(stages))
+        for other in range(count)
         if other != number
     )
     with html.Div(classes="view"):
         html.Div(f"{{{{ titles[{number}] }}}}", classes="title")
         with html.Div(classes="scene"):
             view = vtk.VtkLocalView(
-                stages[number].window,
+                app.windows[number].window,
                 ref=f"view{number}",
                 interactor_events=(
                     "moved",
@@ -115,43 +136,27 @@ def _view(server: Any, stages: Sequence[Stage], number: int, unit: str) -> Any:
                 Animation=linked,
                 EndAnimation=linked,
                 LeftButtonPress="trame.pressed = $event.position",
-                click=(
-                    server.controller.pick,
-                    f"[{number}, $event, trame.pressed]",
-                ),
+                click=(app.pick, f"[{number}, $event, trame.pressed]"),
             )
-            if unit and len(stages) == 1:
+            if unit and count == 1:
                 html.Div(f"unit of length: {unit}", classes="unit")
         with html.Div(classes="bar"):
             html.Img(v_if=f"bars[{number}]", src=(f"bars[{number}]",), alt="colour bar")
     return view
 
 
-def _findings(alone: bool) -> None:
-    from trame.widgets import html
-    from trame.widgets import vuetify3 as v3
-
+def _build_findings(alone: bool) -> None:
+    """The right column: the probed voxel, the charts, and of one file its run."""
     tabs = ("probe", "histogram", "spectrum")
     with v3.VTabs(v_model="tab", density="compact", grow=True, color="primary"):
         for name in tabs:
-            v3.VTab(
-                name,
-                value=name,
-                style="text-transform: none; min-width: 0; padding: 0 6px",
-            )
+            v3.VTab(name, value=name, classes="narrow")
     with html.Div(v_if="tab === 'probe'", classes="mt-2"):
         with html.Div(classes="row mb-2"):
             html.Span("voxel")
             for name in "xyz":
-                v3.VTextField(
-                    v_model=f"probe_{name}",
-                    label=name,
-                    type="number",
-                    density="compact",
-                    hide_details=True,
-                    min=0,
-                )
-        _facts("probed", () if alone else ("", "A", "B", ""))
+                v3.VTextField(v_model=f"probe_{name}", label=name, type="number", min=0)
+        _build_table("probed", () if alone else ("", "A", "B", ""))
     for name in tabs[1:]:
         with html.Div(v_if=f"tab === '{name}'"):
             html.Img(v_if=name, src=(name,), classes="chart", alt=name)
@@ -162,13 +167,11 @@ def _findings(alone: bool) -> None:
             )
     if alone:
         html.Div("Run", classes="head mt-4")
-        _facts("runs")
+        _build_table("runs")
 
 
-def _facts(rows: str, heads: Sequence[str] = ()) -> None:
+def _build_table(rows: str, heads: Sequence[str] = ()) -> None:
     """A table of the page's variable `rows`."""
-    from trame.widgets import html
-
     with html.Table(classes="facts", id=rows):
         if heads:
             with html.Thead(), html.Tr():

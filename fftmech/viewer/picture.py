@@ -15,13 +15,10 @@ import numpy as np
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.figures import matplotlib_module, new_figure
-from fftmech.io.atomic import whole_file
 from fftmech.microstructure.base import Microstructure
-from fftmech.results.scalar_fields import ScalarField
-from fftmech.viewer.legend import draw_colors
-from fftmech.viewer.scene import colors, shade, surface
-from fftmech.viewer.state import View
-from fftmech.viewer.subject import Subject
+from fftmech.viewer.coloring import draw_colors
+from fftmech.viewer.surface import Panel
+from fftmech.viewer.view import View
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,10 +26,11 @@ if TYPE_CHECKING:
 DIRECTION = (1.0, -1.35, 0.85)
 """From the body to the eye."""
 
-_DPI = 100
+DPI = 100
+"""Pixels an inch of a picture."""
+
 _BAR = 1.35  # inches at the right, for the colour bar
 _EDGE = "0.35"
-
 
 Place = tuple[float, float, float, float]
 """Left, bottom, width and height on the picture, parts of it."""
@@ -62,16 +60,9 @@ class Projection(NamedTuple):
         return np.stack([points @ self.right, points @ self.up], axis=-1)
 
 
-class Panel(NamedTuple):
-    """A body to draw: the file, the values on it, what is written above."""
-
-    subject: Subject
-    scalar: ScalarField
-    title: str
-
-
 def draw(
-    panels: Sequence[tuple[Panel, View]],
+    panels: Sequence[Panel],
+    view: View,
     size: tuple[int, int] = (1280, 800),
     projection: Projection | None = None,
 ) -> "Figure":
@@ -79,8 +70,8 @@ def draw(
 
     Parameters
     ----------
-    panels
-        One or more, and what is shown of each.
+    panels, view
+        One or more, and what is shown of them.
     size
         Width and height in pixels.
     projection
@@ -94,17 +85,17 @@ def draw(
     """
     check_size(size)
     if projection is None:
-        projection = first_projection(panels[0][0].subject.body.grid)
-    figure = new_figure((size[0] / _DPI, size[1] / _DPI))
-    figure.set_dpi(_DPI)
+        projection = first_projection(panels[0].file.body.grid)
+    figure = new_figure((size[0] / DPI, size[1] / DPI))
+    figure.set_dpi(DPI)
     share, several = 1 / len(panels), len(panels) > 1
-    for number, (panel, view) in enumerate(panels):
+    for number, panel in enumerate(panels):
         left = number * share
         place, bar = _places(left, share, size, several)
         _paint(figure.add_axes(place), panel, view, projection, named=several)
         draw_colors(
             figure.add_axes(bar),
-            *(panel.scalar, panel.subject.body, view),
+            *(panel.scalar, panel.file.body, panel.scale),
             "horizontal" if several else "vertical",
         )
         figure.text(
@@ -122,7 +113,7 @@ def _places(
     left: float, share: float, size: tuple[int, int], several: bool
 ) -> tuple[Place, Place]:
     """Where a body and its colour bar are: at the right of one, below several."""
-    width, height = (n / _DPI for n in size)
+    width, height = (n / DPI for n in size)
     if several:
         scene = (left + 0.1 * share, 1.1 / height, 0.8 * share, 0.9 - 1.1 / height)
         return scene, (left + 0.12 * share, 0.75 / height, 0.76 * share, 0.16 / height)
@@ -140,19 +131,6 @@ def first_projection(grid: Grid) -> Projection:
         return Projection.towards(DIRECTION)
     direction = ((1, 0, 0), (0, -1, 0), (0, 0, 1))[flat[-1]]
     return Projection.towards(direction, (0, 1, 0) if flat[-1] == 2 else (0, 0, 1))
-
-
-def save(figure: "Figure", path: str | PathLike) -> None:
-    """Write a picture; the file appears whole.
-
-    Raises
-    ------
-    InputError
-        A name that does not end in .png.
-    """
-    check_png(path)
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, dpi=_DPI, format="png")
 
 
 def check_png(path: str | PathLike) -> None:
@@ -177,12 +155,8 @@ def shortened(text: str, length: int) -> str:
 def _paint(
     ax: Any, panel: Panel, view: View, projection: Projection, named: bool
 ) -> None:
-    body, source = panel.subject.body, panel.subject.source
-    shown = surface(source, panel.scalar, view)
-    rgb = colors(panel.scalar, body, view, shown.voxels)
+    shown, rgb = panel.cells(view)
     corners = shown.points[shown.quads]
-    if view.mode != "slices":
-        rgb = rgb * shade(shown)
     order = np.argsort(corners.mean(axis=1) @ projection.near, kind="stable")
     cells = matplotlib_module("collections").PolyCollection(
         projection.flat(corners[order]),
@@ -194,7 +168,7 @@ def _paint(
         zorder=2,
     )
     ax.add_collection(cells)
-    _draw_box(ax, body, projection, named)
+    _draw_box(ax, panel.file.body, projection, named)
     ax.set_aspect("equal")
     ax.autoscale_view()
     ax.margins(0.02)
@@ -208,42 +182,31 @@ def _draw_box(
 
     They are named, or their lengths are written.
     """
-    grid = body.grid
-    size, origin = np.array(grid.size), np.array(grid.origin)
+    size, origin = np.array(body.grid.size), np.array(body.grid.origin)
     sides = projection.near > 0
     for axis in range(3):
-        for first in (0, 1):
-            for second in (0, 1):
-                start = np.zeros(3)
-                others = [a for a in range(3) if a != axis]
-                start[others] = first, second
-                end = start.copy()
-                end[axis] = 1
-                a, b = (projection.flat(origin + c * size) for c in (start, end))
-                behind = any(start[o] != sides[o] for o in others)
-                ax.plot(
-                    *np.transpose([a, b]),
-                    color=_EDGE,
-                    lw=0.8,
-                    alpha=0.9 if behind else 0.35,
-                    zorder=1 if behind else 3,
-                )
+        for start in _edges(axis):
+            ends = projection.flat(origin + [start, start + np.eye(3)[axis]] * size)
+            behind = (np.delete(start, axis) != np.delete(sides, axis)).any()
+            ax.plot(
+                *ends.T,
+                color=_EDGE,
+                lw=0.8,
+                alpha=0.9 if behind else 0.35,
+                zorder=1 if behind else 3,
+            )
     unit = body.units.get("length", "")
     halo = matplotlib_module("patheffects").withStroke(linewidth=3, foreground="white")
     for axis in range(3):
-        edge = _outer_edge(axis, projection)
-        if edge is None:
+        start = _outer_edge(axis, projection)
+        if start is None:
             continue
-        start = np.array(edge, float)
-        end = start.copy()
-        end[axis] = 1
-        middle = projection.flat(origin + (start + end) / 2 * size)
+        middle = projection.flat(origin + (start + np.eye(3)[axis] / 2) * size)
         centre = projection.flat(origin + size / 2)
         away = (middle - centre) / max(float(np.linalg.norm(middle - centre)), 1e-300)
         length = f"{size[axis]:.4g} {unit}".strip()
-        text = "xyz"[axis] if named else f"{'xyz'[axis]}: {length}"
         ax.annotate(
-            text,
+            "xyz"[axis] if named else f"{'xyz'[axis]}: {length}",
             middle,
             xytext=away * (12 if named else 22),
             textcoords="offset points",
@@ -256,7 +219,13 @@ def _draw_box(
         )
 
 
-def _outer_edge(axis: int, projection: Projection) -> list[float] | None:
+def _edges(axis: int) -> list[np.ndarray]:
+    """Beginnings of the unit cube's four edges along an axis."""
+    starts = ((first, second) for first in (0.0, 1.0) for second in (0.0, 1.0))
+    return [np.insert(start, axis, 0.0) for start in starts]
+
+
+def _outer_edge(axis: int, projection: Projection) -> np.ndarray | None:
     """Beginning of the edge along an axis that is lowest, or leftmost, on the picture.
 
     It is on the outline of the box: one of its two faces is seen, the other not. None
@@ -265,15 +234,8 @@ def _outer_edge(axis: int, projection: Projection) -> list[float] | None:
     unit = np.eye(3)[axis]
     if np.linalg.norm(projection.flat(unit)) < 1e-6:
         return None
-    others = [a for a in range(3) if a != axis]
-    near = projection.near > 1e-6
-    outline = []
-    for first in (0.0, 1.0):
-        for second in (0.0, 1.0):
-            if (first == near[others[0]]) == (second == near[others[1]]):
-                continue
-            start = np.zeros(3)
-            start[others] = first, second
-            middle = projection.flat(start + unit / 2)
-            outline.append((middle[0] if axis == 2 else middle[1], start.tolist()))
-    return min(outline)[1]
+    near = np.delete(projection.near > 1e-6, axis)
+    seen = [(np.delete(start, axis) == near).sum() for start in _edges(axis)]
+    outline = [s for s, n in zip(_edges(axis), seen, strict=True) if n == 1]
+    across = 0 if axis == 2 else 1
+    return min(outline, key=lambda start: projection.flat(start + unit / 2)[across])

@@ -1,27 +1,27 @@
-"""What a summary and a title say of a file, as text."""
+"""What a summary, a title and the list of probed values say of a file, as text."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
 from fftmech.loads.finite_load import NAMES, FiniteLoad
 from fftmech.results.result import Result
+from fftmech.results.scalar_fields import scalar_fields
 from fftmech.tensors import COMPONENTS, components_from_mandel
-from fftmech.viewer.subject import Subject
+from fftmech.viewer.opened_file import OpenedFile
 
 _IN_TITLE = 3  # components of a mean
-_SHOWN = 5e-5
+_SHOWN = 5e-5  # of the largest component: what four digits show
 
 
-def describe(subject: Subject) -> dict[str, str]:
+def describe(file: OpenedFile) -> dict[str, str]:
     """What a summary says of a file: names and text; tensors by components."""
-    body, result = subject.body, subject.source
-    rows = {"file": subject.path.name}
-    if subject.shown:
-        rows["sample"] = subject.shown
+    body, result = file.body, file.source
+    rows = {"file": file.path.name}
+    if file.note:
+        rows["sample"] = file.note
     if isinstance(result, Result):
-        rows |= _describe_run(subject, result)
+        rows |= _describe_run(file, result)
     grid, length = body.grid, body.units.get("length", "")
     box = " x ".join(f"{s:.4g}" for s in grid.size)
     pores = len(body.pores)
@@ -32,36 +32,54 @@ def describe(subject: Subject) -> dict[str, str]:
     }
 
 
-def headline(subject: Subject) -> str:
+def headline(file: OpenedFile) -> str:
     """One line for a picture: file, load or time with its means, certificate."""
-    rows, result = describe(subject), subject.source
+    rows, result = describe(file), file.source
     parts = [rows["file"]]
-    if isinstance(result, Result):
-        if subject.times:
-            parts.append(f"time {rows['time']}")
-            for name, (values, unit) in _means(result).items():
-                parts.append(f"{name} {_listed(values, _IN_TITLE)} {unit}".strip())
-        else:
-            parts.append(rows["load"])
-            known = result.certificate.get("relative") is not None
-            text = rows["certificate"]
-            parts.append(f"certificate {text}" if known else "no certificate")
+    if isinstance(result, Result) and file.times:
+        parts.append(f"time {rows['time']}")
+        for name, (values, unit) in _means(result).items():
+            parts.append(f"{name} {_listed(values, _IN_TITLE)} {unit}".strip())
+    elif isinstance(result, Result):
+        known = result.certificate.get("relative") is not None
+        text = f"certificate {rows['certificate']}" if known else "no certificate"
+        parts += [rows["load"], text]
     return "  ·  ".join(parts)
 
 
-def _describe_run(subject: Subject, result: Result) -> dict[str, str]:
+def probe(
+    file: OpenedFile,
+    voxel: tuple[int, int, int],
+    fields: Mapping[str, tuple[str, ...]],
+    digits: int = 5,
+) -> list[tuple[str, str, str]]:
+    """Name, value and unit of fields in a voxel, tensors by component."""
+    rows = []
+    for field, components in fields.items():
+        scalars = scalar_fields(file.source, field)
+        name = "fluctuation" if field == "displacement" else field.replace("_", " ")
+        for component, scalar in zip(components or ("",), scalars, strict=True):
+            value = scalar.values[voxel]
+            text = str(value) if field == "phase" else f"{value:.{digits}g}"
+            if not scalar.solid[voxel]:
+                text = "pore"
+            rows.append((f"{name} {component}".strip(), text, scalar.unit))
+    return rows
+
+
+def _describe_run(file: OpenedFile, result: Result) -> dict[str, str]:
     """The state first, then how it was found."""
     rows = {}
-    if subject.times:
-        rows["time"] = f"{result.time:.5g} ({subject.number + 1}/{len(subject.times)})"
+    if file.times:
+        rows["time"] = f"{result.time:.5g} ({file.number + 1}/{len(file.times)})"
     else:
         rows["load"] = _load(result)
-    rows["certificate"] = _certificate(subject, result)
+    rows["certificate"] = _certificate(file, result)
     for name, (values, unit) in _means(result).items():
         rows[name] = f"{_listed(values)} {unit}".strip()
     unit = result.microstructure.units.get("stress", "")
     rows["energy density"] = f"{result.energy:.5g} {unit}".strip()
-    if not subject.times:
+    if not file.times:
         rows["status"] = f"{result.status}, {result.iterations} iterations"
     if result.residuals and np.isfinite(result.residual):
         asked = f" (asked {_number(result.tolerance)})" if result.tolerance else ""
@@ -78,34 +96,22 @@ def _means(result: Result) -> dict[str, tuple[dict[str, float], str]]:
     Components that are rounding in four digits of the largest, or within the solver's
     tolerance, are left out, and so are those of F that are the identity's.
     """
-    unit = result.microstructure.units.get("stress", "")
+    names, strain, stress = COMPONENTS, "mean strain", "mean stress"
     if result.finite is None:
-        names: Sequence[str] = COMPONENTS
-        tensors: Any = {
-            "mean strain": components_from_mandel(result.mean_strain),
-            "mean stress": components_from_mandel(result.mean_stress),
-        }
-        rest = np.zeros(6)
+        unloaded = np.zeros(6)
+        tensors = map(components_from_mandel, (result.mean_strain, result.mean_stress))
     else:
-        names = NAMES
-        tensors = {
-            "mean F": result.finite.mean_F.ravel(),
-            "mean P": result.finite.mean_P.ravel(),
-        }
-        rest = np.eye(3).ravel()
+        names, strain, stress = NAMES, "mean F", "mean P"
+        unloaded = np.eye(3).ravel()
+        tensors = (result.finite.mean_F.ravel(), result.finite.mean_P.ravel())
+    units = "", result.microstructure.units.get("stress", "")
     means = {}
-    for (name, values), plain, unit_ in zip(
-        tensors.items(), (rest, 0 * rest), ("", unit), strict=True
+    for name, values, rest, unit in zip(
+        (strain, stress), tensors, (unloaded, 0 * unloaded), units, strict=True
     ):
         least = max(result.tolerance, _SHOWN) * abs(values).max()
-        means[name] = (
-            {
-                component: float(value)
-                for component, value, base in zip(names, values, plain, strict=True)
-                if abs(value - base) > least
-            },
-            unit_,
-        )
+        shown = np.flatnonzero(abs(values - rest) > least)
+        means[name] = {names[k]: float(values[k]) for k in shown}, unit
     return means
 
 
@@ -148,12 +154,12 @@ def _load(result: Result) -> str:
     return ", ".join(parts) or "none"
 
 
-def _certificate(subject: Subject, result: Result) -> str:
+def _certificate(file: OpenedFile, result: Result) -> str:
     relative = result.certificate.get("relative")
     if relative is not None:
         return f"{_number(relative, '.1e')} relative error"
-    if subject.times:
-        end = subject.path.with_name(f"{subject.path.stem}-end{subject.path.suffix}")
+    if file.times:
+        end = file.path.with_name(f"{file.path.stem}-end{file.path.suffix}")
         text = "none: a series stores the fields of its times alone"
         if end.exists():
             text += f"; {end.name} has that of the last time"

@@ -1,27 +1,22 @@
-"""Surfaces that are drawn of a body, voxel by voxel, and their colours.
+"""Cells that are drawn of a body, voxel by voxel.
 
 A surface is quadrilaterals, each the face or the middle of one voxel, so that one cell
 has one colour, that of its voxel: nothing is interpolated but the displacement.
 """
 
-import importlib
 from typing import NamedTuple
 
 import numpy as np
 
 from fftmech.discretization import discretization
-from fftmech.discretization.grid import Grid
-from fftmech.errors import InputError
 from fftmech.figures.planes import in_plane
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
 from fftmech.results.scalar_fields import ScalarField, microstructure_of
 from fftmech.tensors import matrix_from_mandel
-from fftmech.viewer.legend import entries
-from fftmech.viewer.state import View, color_scale
-
-PORE = (0.8, 0.8, 0.8)
-"""Grey of pores, which no colour map has."""
+from fftmech.viewer.coloring import ColorScale, colors
+from fftmech.viewer.opened_file import OpenedFile
+from fftmech.viewer.view import View
 
 SHADES = np.array([0.74, 0.87, 1.0])
 """Brightness of faces across x, y and z."""
@@ -45,56 +40,60 @@ class Surface(NamedTuple):
     voxels: np.ndarray
 
 
+EMPTY = Surface(np.zeros((0, 3)), np.zeros((0, 4), int), np.zeros(0, int))
+"""A surface without cells."""
+
+
+class Panel(NamedTuple):
+    """A body to draw: its file, the values on it, what is written above, colours."""
+
+    file: OpenedFile
+    scalar: ScalarField
+    title: str
+    scale: ColorScale
+
+    def cells(
+        self, view: View, corners: np.ndarray | None = None
+    ) -> tuple[Surface, np.ndarray]:
+        """Cells that a view shows, and their colours (RGB, 0 to 1), (M, 3).
+
+        `corners` are the body's `nodes`, where they are known.
+        """
+        if corners is None:
+            corners = nodes(self.file.source, view.warp)
+        shown = surface(corners, self.scalar, view)
+        rgb = colors(self.scalar, self.file.body, self.scale, shown.voxels)
+        return shown, rgb if view.mode == "slices" else rgb * shade(shown)
+
+
 def nodes(source: Microstructure | Result, factor: float = 0.0) -> np.ndarray:
     """Corners of the voxels of a deformed body, x + factor u, (nx+1, ny+1, nz+1, 3).
 
     u is the total displacement; of schemes whose nodes are voxel centres it is
-    averaged onto corners.
-
-    Raises
-    ------
-    InputError
-        A microstructure that is to be deformed.
+    averaged onto corners. Of a microstructure the factor is 0.
     """
-    result = source if isinstance(source, Result) else None
     grid = microstructure_of(source).grid
-    reference = _corners(grid)
+    axes = (np.arange(n + 1) * h for n, h in zip(grid.shape, grid.h, strict=True))
+    reference = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     if not factor:
         return reference + grid.origin
-    if result is None:
-        raise InputError(
-            f"warp {factor:g}: this file holds a microstructure, which has no "
-            "displacement",
-            mend="solve it first (fftmech solve ... -o result.vtkhdf)",
-        )
-    gradient = matrix_from_mandel(result.mean_strain)
-    if result.finite is not None:
-        gradient = result.finite.mean_F - np.eye(3)
-    total = reference @ gradient.T + np.moveaxis(_fluctuation(result), 0, -1)
+    assert isinstance(source, Result)
+    gradient = matrix_from_mandel(source.mean_strain)
+    if source.finite is not None:
+        gradient = source.finite.mean_F - np.eye(3)
+    total = reference @ gradient.T + np.moveaxis(_fluctuation(source), 0, -1)
     return reference + grid.origin + factor * total
 
 
-def surface(
-    source: Microstructure | Result,
-    scalar: ScalarField,
-    view: View,
-    corners: np.ndarray | None = None,
-) -> Surface:
-    """What a view shows of a body; `corners` are its `nodes`, where they are known."""
-    if corners is None:
-        corners = nodes(source, view.warp)
+def surface(corners: np.ndarray, scalar: ScalarField, view: View) -> Surface:
+    """Cells that a view shows of a body, whose `nodes` are `corners`."""
     if view.mode == "slices":
-        shown = joined(
-            [
-                plane(corners, axis, view.slices[axis])
-                for axis in range(3)
-                if view.planes[axis]
-            ]
-        )
+        axes = [axis for axis in range(3) if view.planes[axis]]
+        shown = joined([plane(corners, axis, view.slices[axis]) for axis in axes])
         if view.keep is None:
             return shown
         seen = _kept(scalar, view.keep).ravel()[shown.voxels]
-        return Surface(shown.points, shown.quads[seen], shown.voxels[seen])
+        return shown._replace(quads=shown.quads[seen], voxels=shown.voxels[seen])
     kept = scalar.solid.copy() if view.keep is None else _kept(scalar, view.keep)
     if view.mode == "corner":
         # the camera looks from +x, -y, +z
@@ -146,8 +145,7 @@ def skin(corners: np.ndarray, kept: np.ndarray) -> Surface:
 
 def joined(parts: list[Surface]) -> Surface:
     """Several surfaces as one."""
-    if not parts:
-        return Surface(np.zeros((0, 3)), np.zeros((0, 4), int), np.zeros(0, int))
+    parts = [EMPTY, *parts]
     starts = np.cumsum([0, *(len(part.points) for part in parts[:-1])])
     return Surface(
         np.concatenate([part.points for part in parts]),
@@ -169,41 +167,8 @@ def shade(shown: Surface) -> np.ndarray:
     return (square @ SHADES)[:, None]
 
 
-def colors(
-    scalar: ScalarField, body: Microstructure, view: View, voxels: np.ndarray
-) -> np.ndarray:
-    """RGB of voxels, 0 to 1, shape (M, 3).
-
-    Raises
-    ------
-    InputError
-        Matplotlib is not installed.
-    """
-    values = scalar.values.ravel()[voxels]
-    named = entries(scalar, body)
-    if named:
-        rank = np.searchsorted([entry.value for entry in named], values)
-        return np.array([entry.color for entry in named])[rank]
-    low, high, name = color_scale(view, scalar)
-    try:
-        colormaps = importlib.import_module("matplotlib").colormaps
-    except ImportError:
-        raise InputError(
-            "the viewer needs Matplotlib, which is not installed",
-            mend='pip install "fftmech[view]"',
-        ) from None
-    rgb = colormaps[name]((values - low) / (high - low))[:, :3]
-    return np.where(scalar.solid.ravel()[voxels, None], rgb, PORE)
-
-
 def _kept(scalar: ScalarField, keep: tuple[float, float]) -> np.ndarray:
     return scalar.solid & (keep[0] <= scalar.values) & (scalar.values <= keep[1])
-
-
-def _corners(grid: Grid) -> np.ndarray:
-    """Corners of voxels from that of the box, (nx+1, ny+1, nz+1, 3)."""
-    axes = (np.arange(n + 1) * h for n, h in zip(grid.shape, grid.h, strict=True))
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
 
 
 def _fluctuation(result: Result) -> np.ndarray:

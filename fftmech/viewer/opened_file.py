@@ -1,4 +1,4 @@
-"""What a file holds that can be looked at: a body, its fields, and their times."""
+"""A file that is looked at: a body, its fields, and their times."""
 
 from dataclasses import dataclass
 from os import PathLike
@@ -7,7 +7,12 @@ from pathlib import Path
 from fftmech import io
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
-from fftmech.results.scalar_fields import known_fields, microstructure_of
+from fftmech.results.scalar_fields import (
+    ScalarField,
+    known_fields,
+    microstructure_of,
+    scalar_fields,
+)
 
 _TITLES = {
     "displacement": "displacement fluctuation",
@@ -16,15 +21,12 @@ _TITLES = {
     "F": "F, deformation gradient",
     "P": "P, first Piola-Kirchhoff stress",
 }
-_FINITE_TITLES = {
-    "strain": "Green-Lagrange strain",
-    "stress": "Cauchy stress",
-}
+_FINITE_TITLES = {"strain": "Green-Lagrange strain", "stress": "Cauchy stress"}
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A file at one of its times.
+class OpenedFile:
+    """What a file holds; of a time series one of its times.
 
     Parameters
     ----------
@@ -36,15 +38,15 @@ class Subject:
         Those of a series, else empty.
     number
         Of the time, from 0.
-    shown
-        What of a dataset's sample is shown, else "".
+    note
+        Which of the solutions of a dataset's sample this is, else "".
     """
 
     path: Path
     source: Microstructure | Result
     times: tuple[float, ...] = ()
     number: int = 0
-    shown: str = ""
+    note: str = ""
 
     @property
     def body(self) -> Microstructure:
@@ -61,24 +63,23 @@ class Subject:
     def titles(self) -> dict[str, str]:
         """Field names in words."""
         finite = isinstance(self.source, Result) and self.source.finite is not None
-        return {
-            name: (_FINITE_TITLES if finite else {}).get(name)
-            or _TITLES.get(name, name.replace("_", " "))
-            for name in self.fields
-        }
+        titles = _TITLES | _FINITE_TITLES if finite else _TITLES
+        return {n: titles.get(n, n.replace("_", " ")) for n in self.fields}
 
-    def at(self, number: int) -> "Subject":
+    def scalar(self, field: str, component: str = "") -> ScalarField:
+        """A field's component, "" of a scalar (InputError if there is none)."""
+        components = (component,) if component else ()
+        return scalar_fields(self.source, field, components)[0]
+
+    def at(self, number: int) -> "OpenedFile":
         """The same file at another time; beyond the last it is the last."""
         number = min(number, len(self.times) - 1)
         if not self.times or number == self.number:
             return self
-        # here, as below, because --help reads no file
-        from fftmech.io.series_moment import read_moment
-
-        return Subject(self.path, read_moment(self.path, number), self.times, number)
+        return _open_series(self.path, self.times, number)
 
 
-def open_subject(path: str | PathLike) -> Subject:
+def open_file(path: str | PathLike) -> OpenedFile:
     """Open a result, a microstructure of any format, a sample or a time series.
 
     A sample is its first load at the lowest resolution, a series its last time.
@@ -88,25 +89,24 @@ def open_subject(path: str | PathLike) -> Subject:
     InputError
         As in `io.read` and `io.read_result`.
     """
-    kind = io.kind(path)
+    path, kind = Path(path), io.kind(path)
     if kind == "series":
+        # here, as below, because --help needs no HDF5
         from fftmech.io.series import read_times
-        from fftmech.io.series_moment import read_moment
 
         times = tuple(read_times(path).tolist())
-        last = len(times) - 1
-        return Subject(Path(path), read_moment(path, last), times, last)
+        return _open_series(path, times, len(times) - 1)
     if kind == "sample":
         from fftmech.io.sample_file import read_sample
 
         sample = read_sample(path)
-        low = next(reversed(sample.levels))
-        held = ", ".join(map(str, sample.levels))
-        return Subject(
-            Path(path),
-            sample.result(),
-            shown=f"resolution {low} of {held}; load 1 of {len(sample.loads)}",
-        )
-    if kind == "result":
-        return Subject(Path(path), io.read_result(path))
-    return Subject(Path(path), io.read(path))
+        *_, low = levels = list(map(str, sample.levels))
+        note = f"resolution {low} of {', '.join(levels)}; load 1 of {len(sample.loads)}"
+        return OpenedFile(path, sample.result(), note=note)
+    return OpenedFile(path, (io.read_result if kind == "result" else io.read)(path))
+
+
+def _open_series(path: Path, times: tuple[float, ...], number: int) -> OpenedFile:
+    from fftmech.io.series_moment import read_moment
+
+    return OpenedFile(path, read_moment(path, number), times, number)
