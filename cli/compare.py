@@ -9,6 +9,7 @@ import click
 from fftmech import io
 from fftmech.results.comparison import compare as compare_results
 from fftmech.results.metrics import NORMALISATIONS
+from fftmech_cli.options import json_option
 from fftmech_cli.rim import print_json, show, table
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("a", type=click.Path())
 @click.argument("reference", type=click.Path(), metavar="B")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@json_option
 def compare(a: str, reference: str, as_json: bool) -> None:
     """Compare the fields of result A with the reference B.
 

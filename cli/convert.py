@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from fftmech.io import check_writable, write
+from fftmech_cli.options import force_option
 from fftmech_cli.rim import check_output
 from fftmech_cli.source import load_microstructure, source_options
 
@@ -14,7 +15,7 @@ from fftmech_cli.source import load_microstructure, source_options
 @click.option(
     "-o", "--output", type=click.Path(), required=True, help="File to write (.h5)."
 )
-@click.option("--force", is_flag=True, help="Overwrite the output.")
+@force_option
 def convert(source: str, output: str, force: bool, **options: Any) -> None:
     """Turn SOURCE into a VTKHDF microstructure.
 

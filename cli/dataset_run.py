@@ -1,8 +1,8 @@
 """What commands share that make samples: options, a progress bar, the end of a run."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import perf_counter
 from typing import Any
 
 import click
@@ -11,38 +11,35 @@ from fftmech.datasets.executor import EXECUTORS
 from fftmech.datasets.make import Outcome, Progress, allowed_failures
 from fftmech.datasets.summary import summarize
 from fftmech_cli.method import device_option
+from fftmech_cli.options import options
+from fftmech_cli.progress import progress_bar
 from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, print_json
 
 _RUN = ("jobs", "executor", "device")
 """Names in `fftmech.datasets.make` of what `run_options` adds."""
 
 
-def run_options(command: Callable) -> Callable:
-    """Add --jobs, --executor and --device."""
-    for option in reversed(
-        (
-            click.option(
-                "--jobs",
-                type=click.IntRange(min=1),
-                help="Processes.  [default: as many as processors]",
-            ),
-            click.option(
-                "--executor",
-                type=click.Choice(EXECUTORS),
-                default="local",
-                show_default=True,
-                help="This machine's processors, or MPI (see the page on datasets).",
-            ),
-            device_option,
-        )
-    ):
-        command = option(command)
-    return command
+run_options = options(
+    click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        help="Processes.  [default: as many as processors]",
+    ),
+    click.option(
+        "--executor",
+        type=click.Choice(EXECUTORS),
+        default="local",
+        show_default=True,
+        help="This machine's processors, or MPI (see the page on datasets).",
+    ),
+    device_option,
+)
+"""--jobs, --executor and --device."""
 
 
-def take_run(options: dict[str, Any]) -> dict[str, Any]:
-    """Take what `run_options` added."""
-    return {name: options.pop(name) for name in _RUN}
+def take_run(given: dict[str, Any]) -> dict[str, Any]:
+    """Take the values of `run_options` out of all that were given."""
+    return {name: given.pop(name) for name in _RUN}
 
 
 def finish(directory: str, as_json: bool, work: Callable[[Progress], Outcome]) -> int:
@@ -83,40 +80,19 @@ def finish(directory: str, as_json: bool, work: Callable[[Progress], Outcome]) -
 
 @contextmanager
 def sample_bar(title: str) -> Iterator[Progress]:
-    """Show samples done, their rate, the time left and failures, on a terminal only."""
-    if not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    """Show samples done, the time left, their rate and failures, on a terminal only."""
+    with progress_bar(title, counted=True) as report:
+        started: tuple[float, int] | None = None
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TextColumn("{task.fields[rate]}"),
-        TextColumn("failed {task.fields[failed]}"),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=1, failed=0, rate="")
-        first: int | None = None
+        def report_samples(done: int, failed: int, total: int) -> None:
+            nonlocal started
+            # what an earlier run made says nothing of this one's rate
+            started = started or (perf_counter(), done + failed)
+            seconds, made = perf_counter() - started[0], done + failed - started[1]
+            rate = f"{made / seconds:.3g}/s, " if made and seconds else ""
+            report(done + failed, total, f"{rate}failed {failed}")
 
-        def report(done: int, failed: int, total: int) -> None:
-            nonlocal first
-            if first is None:
-                # what an earlier run made says nothing of this one's rate
-                first = done + failed
-                bar.reset(task, total=total, completed=first)
-            seconds = bar.tasks[0].elapsed or 0.0
-            made = done + failed - first
-            rate = f"{made / seconds:.3g}/s" if made and seconds else ""
-            bar.update(
-                task, total=total, completed=done + failed, failed=failed, rate=rate
-            )
-
-        yield report
+        yield report_samples
 
 
 def size(count: float) -> str:

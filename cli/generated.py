@@ -1,11 +1,10 @@
 """The file that a generator makes: its options, its check and its summary."""
 
-from collections.abc import Callable
-
 import click
 
 from fftmech import Microstructure
 from fftmech.io import check_writable, write
+from fftmech_cli.options import force_option, json_option, options
 from fftmech_cli.rim import check_output, print_json
 
 UNITS = {"stress": "GPa", "length": "box edge"}
@@ -15,38 +14,33 @@ LISTED = 4
 """Phases whose fractions the summary lists one by one."""
 
 
-def common_options(command: Callable) -> Callable:
-    """Add -o, --res, --seed, --force and --json."""
-    for option in reversed(
-        (
-            click.option(
-                "-o",
-                "--output",
-                required=True,
-                type=click.Path(),
-                metavar="FILE",
-                help="File to write (.h5 or .vtkhdf).",
-            ),
-            click.option(
-                "--res",
-                default="64",
-                show_default=True,
-                metavar="N|NX,NY,NZ",
-                help="Voxels along each axis; one voxel in z is 2-D.",
-            ),
-            click.option(
-                "--seed",
-                default=0,
-                show_default=True,
-                type=click.IntRange(min=0),
-                help="Seed of the random numbers; the same seed, the same file.",
-            ),
-            click.option("--force", is_flag=True, help="Replace an existing FILE."),
-            click.option("--json", "as_json", is_flag=True, help="Summary as JSON."),
-        )
-    ):
-        command = option(command)
-    return command
+common_options = options(
+    click.option(
+        "-o",
+        "--output",
+        required=True,
+        type=click.Path(),
+        metavar="FILE",
+        help="File to write (.h5 or .vtkhdf).",
+    ),
+    click.option(
+        "--res",
+        default="64",
+        show_default=True,
+        metavar="N|NX,NY,NZ",
+        help="Voxels along each axis; one voxel in z is 2-D.",
+    ),
+    click.option(
+        "--seed",
+        default=0,
+        show_default=True,
+        type=click.IntRange(min=0),
+        help="Seed of the random numbers; the same seed, the same file.",
+    ),
+    force_option,
+    json_option,
+)
+"""-o, --res, --seed, --force and --json."""
 
 
 def check(output: str, force: bool) -> None:

@@ -17,6 +17,7 @@ from fftmech_cli.method import (
     take_method,
     threads_option,
 )
+from fftmech_cli.options import json_option
 from fftmech_cli.progress import residual_bar
 from fftmech_cli.rim import exit_code, print_json, show, table
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
@@ -28,7 +29,7 @@ from fftmech_cli.source import load_microstructure, resolution_options, source_o
 @method_options
 @device_option
 @threads_option
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@json_option
 def homogenize(
     source: str, res: str | None, composite: str | None, as_json: bool, **options: Any
 ) -> int:
@@ -47,11 +48,11 @@ def homogenize(
         check=memory_check(**method),
         **options,
     )
-    with residual_bar(method, microstructure.grid, "Load 1 of 6") as report:
+    with residual_bar(method, microstructure.grid, "Solving") as report:
         effective = fftmech.homogenize(
             microstructure,
             progress=lambda load, count, residual: report(
-                count, residual, f"Load {load + 1} of 6"
+                count, residual, f"load {load + 1} of 6, "
             ),
             **method,
         )

@@ -8,6 +8,7 @@ from fftmech import Boundary, FiniteLoad, Load
 from fftmech.io.summary import summarize_microstructure, summarize_run
 from fftmech.tensors import COMPONENTS
 from fftmech_cli.means import show_averages
+from fftmech_cli.options import json_option
 from fftmech_cli.rim import print_json, show, table
 from fftmech_cli.source import load_microstructure, source_options
 
@@ -20,7 +21,7 @@ MATRICES = 4
 
 @click.command()
 @source_options
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@json_option
 def info(source: str, as_json: bool, **options: Any) -> None:
     """Show what SOURCE holds and how it was solved."""
     document = summarize_microstructure(load_microstructure(source, **options))

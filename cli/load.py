@@ -8,6 +8,7 @@ import click
 from fftmech import FiniteLoad, InputError, Load
 from fftmech.loads.finite_load import NAMES
 from fftmech.tensors import COMPONENTS
+from fftmech_cli.options import options
 
 DEFAULT = Load(strain={"xx": 1e-3})
 """The load of a command line that names none."""
@@ -15,7 +16,7 @@ DEFAULT = Load(strain={"xx": 1e-3})
 
 def load_options(default: str) -> Callable[[Callable], Callable]:
     """Add --strain, --stress and --uniaxial; `default` says the load without them."""
-    options = (
+    return options(
         click.option(
             "--strain",
             multiple=True,
@@ -37,27 +38,14 @@ def load_options(default: str) -> Callable[[Callable], Callable]:
         ),
     )
 
-    def add(command: Callable) -> Callable:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
-
 
 def parse_load(
     strain: tuple[str, ...], stress: tuple[str, ...], uniaxial: tuple[str, ...]
 ) -> Load:
     """Return the load that the options of `load_options` describe."""
     if uniaxial:
-        if strain or stress or len(uniaxial) > 1:
-            raise InputError(
-                f"--uniaxial {uniaxial[0]} with another --uniaxial, --strain or "
-                "--stress: --uniaxial sets all six components",
-                mend="give it alone",
-            )
-        ((component, value),) = parse_components("--uniaxial", uniaxial).items()
-        return Load.uniaxial(component, value)
+        mixed = "--strain or --stress: --uniaxial sets all six components"
+        return Load.uniaxial(*_parse_uniaxial(uniaxial, bool(strain or stress), mixed))
     if not strain and not stress:
         return DEFAULT
     return Load(
@@ -70,14 +58,10 @@ def parse_finite_load(
 ) -> FiniteLoad:
     """Return the load that --F, --P and --uniaxial describe."""
     if uniaxial:
-        if F or P or len(uniaxial) > 1:
-            raise InputError(
-                f"--uniaxial {uniaxial[0]} with another --uniaxial, --F or --P: "
-                "--uniaxial sets all nine components",
-                mend="give it alone",
-            )
-        ((component, value),) = parse_components("--uniaxial", uniaxial, NAMES).items()
-        return FiniteLoad.uniaxial(component, value)
+        mixed = "--F or --P: --uniaxial sets all nine components"
+        return FiniteLoad.uniaxial(
+            *_parse_uniaxial(uniaxial, bool(F or P), mixed, NAMES)
+        )
     if not F and not P:
         raise InputError(
             "--finite without a load: add --F xx=1.1, --P yy=0, or --uniaxial xx=1.1"
@@ -85,6 +69,22 @@ def parse_finite_load(
     return FiniteLoad(
         parse_components("--F", F, NAMES), parse_components("--P", P, NAMES)
     )
+
+
+def _parse_uniaxial(
+    items: tuple[str, ...],
+    others: bool,
+    mixed: str,
+    names: Sequence[str] = COMPONENTS,
+) -> tuple[str, float]:
+    """Return component and value of the one --uniaxial, which has no others beside."""
+    if others or len(items) > 1:
+        raise InputError(
+            f"--uniaxial {items[0]} with another --uniaxial, {mixed}",
+            mend="give it alone",
+        )
+    ((component, value),) = parse_components("--uniaxial", items, names).items()
+    return component, value
 
 
 def parse_components(

@@ -1,4 +1,4 @@
-"""Options that say how a problem is solved, and the progress that is shown."""
+"""Options that say how a problem is solved, and notes on memory and speed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +8,7 @@ import click
 from fftmech import SCHEMES, SOLVERS, Grid
 from fftmech.simulations.method import Method, check_memory
 from fftmech.solvers import NONLINEAR_SOLVERS
+from fftmech_cli.options import options
 
 _METHOD = (
     "scheme",
@@ -20,13 +21,12 @@ _METHOD = (
 )
 """Names in `fftmech.solve` of what `method_options` and single options add."""
 
-
 _SOLVERS = "  [default: cg; newton where the body is nonlinear or has a load path]"
 
 
-def take_method(options: dict[str, Any]) -> dict[str, Any]:
-    """Take what `method_options` added."""
-    return {key: options.pop(key) for key in _METHOD if key in options}
+def take_method(given: dict[str, Any]) -> dict[str, Any]:
+    """Take the values of `method_options` and of single options out of all given."""
+    return {key: given.pop(key) for key in _METHOD if key in given}
 
 
 def method_options(command: Callable, nonlinear: bool = False) -> Callable:
@@ -34,43 +34,40 @@ def method_options(command: Callable, nonlinear: bool = False) -> Callable:
 
     The solver is None where it is not named and bodies may be `nonlinear`.
     """
-    solvers = [*SOLVERS]
+    solvers = list(SOLVERS)
     if nonlinear:
-        solvers += [name for name in NONLINEAR_SOLVERS if name not in SOLVERS]
-    for option in reversed(
-        (
-            click.option(
-                "--scheme",
-                type=click.Choice(list(SCHEMES)),
-                default="rotated",
-                show_default=True,
-                help="Discretization of the derivative.",
-            ),
-            click.option(
-                "--solver",
-                type=click.Choice(solvers),
-                default=None if nonlinear else "cg",
-                show_default=not nonlinear,
-                help="Iterative method." + _SOLVERS * nonlinear,
-            ),
-            click.option(
-                "--tol",
-                "tolerance",
-                type=float,
-                help="Relative equilibrium residual to reach.  [default: 1e-6; in "
-                "single precision 1e-5, more on axes of over 500 voxels]",
-            ),
-            click.option("--max-iterations", type=int, default=1000, show_default=True),
-            click.option(
-                "--precision",
-                type=click.Choice(["double", "single"]),
-                default="double",
-                show_default=True,
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+        solvers = list(dict.fromkeys((*SOLVERS, *NONLINEAR_SOLVERS)))
+    add = options(
+        click.option(
+            "--scheme",
+            type=click.Choice(list(SCHEMES)),
+            default="rotated",
+            show_default=True,
+            help="Discretization of the derivative.",
+        ),
+        click.option(
+            "--solver",
+            type=click.Choice(solvers),
+            default=None if nonlinear else "cg",
+            show_default=not nonlinear,
+            help="Iterative method." + _SOLVERS * nonlinear,
+        ),
+        click.option(
+            "--tol",
+            "tolerance",
+            type=float,
+            help="Relative equilibrium residual to reach.  [default: 1e-6; in "
+            "single precision 1e-5, more on axes of over 500 voxels]",
+        ),
+        click.option("--max-iterations", type=int, default=1000, show_default=True),
+        click.option(
+            "--precision",
+            type=click.Choice(["double", "single"]),
+            default="double",
+            show_default=True,
+        ),
+    )
+    return add(command)
 
 
 device_option = click.option(

@@ -1,11 +1,9 @@
 """`fftmech solve` of nonlinear bodies: at finite strain, and along load paths."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import click
-import numpy as np
 
 from fftmech import (
     FiniteLoad,
@@ -22,25 +20,26 @@ from fftmech.io.load_path import MOST_INCREMENTS, read_path
 from fftmech_cli.load import parse_finite_load, parse_load
 from fftmech_cli.means import means_of, show_certificate, show_means
 from fftmech_cli.method import note_speed
+from fftmech_cli.options import options
 from fftmech_cli.progress import increment_bar
 from fftmech_cli.rim import check_output, exit_code, print_json
 
 
 @dataclass(frozen=True)
-class Course:
-    """What the options of `path_options` say.
+class PathOptions:
+    """Values of `path_options`.
 
     Attributes
     ----------
-    path
-        File of a load path, or None.
+    file
+        Of a load path, or None.
     finite, F, P
         Whether strains are finite, and the load then.
     increments, every, restart
         As given; None where not.
     """
 
-    path: str | None
+    file: str | None
     finite: bool
     F: tuple[str, ...]
     P: tuple[str, ...]
@@ -57,11 +56,11 @@ class Course:
         """The load path of the file, or the load of the options."""
         small = {"--strain": strain, "--stress": stress}
         finite = {"--F": self.F, "--P": self.P}
-        if self.path is not None:
+        if self.file is not None:
             loads = {**small, "--uniaxial": uniaxial, **finite}
             others = {"--finite": self.finite, "--increments": self.increments}
-            _refuse({**loads, **others}, f"with --path {self.path}, which says it all")
-            return read_path(self.path)
+            _refuse({**loads, **others}, f"with --path {self.file}, which says it all")
+            return read_path(self.file)
         recorded = {"--every": self.every, "--restart": self.restart}
         _refuse(recorded, "without --path", "add --path FILE")
         if self.finite:
@@ -72,7 +71,7 @@ class Course:
 
     def check_files(self, output: str, force: bool) -> None:
         """Refuse files that exist, before any work is done."""
-        if self.path is None:
+        if self.file is None:
             check_output(output, force)
             return
         # here, because --help needs no HDF5
@@ -94,85 +93,80 @@ class Course:
         for file in files:
             check_output(file, force or (self.restart and begun))
 
-    def marches(
-        self, load: Path | Load | FiniteLoad, body: Microstructure
-    ) -> Path | None:
+    def path(self, load: Path | Load | FiniteLoad, body: Microstructure) -> Path | None:
         """The load path of a nonlinear solve; None where one linear solve will do."""
         if isinstance(load, Path):
             return load
-        obeyed = any(p in body.law for p in body.phases)
-        if isinstance(load, FiniteLoad) or obeyed:
+        nonlinear = any(p in body.law for p in body.phases)
+        if isinstance(load, FiniteLoad) or nonlinear:
             return Path.of((load,), self.increments or 1)
         _refuse({"--increments": self.increments}, "of a linear elastic body")
         return None
 
 
-def path_options(command: Callable) -> Callable:
-    """Add --finite, --F, --P, --path, --increments, --every, --restart."""
-    for option in reversed(
-        (
-            click.option(
-                "--finite",
-                is_flag=True,
-                help="Finite strain: load by --F and --P, or --uniaxial xx=1.1, a "
-                "stretch. Phases without a law are St. Venant-Kirchhoff.",
-            ),
-            click.option(
-                "--F",
-                "F",
-                multiple=True,
-                metavar="IJ=VALUE",
-                help="Prescribed mean deformation gradient, xy is row x, column y; may "
-                "be repeated.  [default: the identity]",
-            ),
-            click.option(
-                "--P",
-                "P",
-                multiple=True,
-                metavar="IJ=VALUE",
-                help="Prescribed mean first Piola-Kirchhoff stress; may be repeated.",
-            ),
-            click.option(
-                "--increments",
-                type=click.IntRange(1, MOST_INCREMENTS),
-                metavar="N",
-                help="Equal parts of the load of a nonlinear body.  [default: 1]",
-            ),
-            click.option(
-                "--path",
-                type=click.Path(),
-                metavar="FILE",
-                help="Load path (TOML). The output is a time series; a table (.csv), "
-                "its curve (.png) and the last increment (-end) are beside it.",
-            ),
-            click.option(
-                "--every",
-                type=click.IntRange(min=1),
-                metavar="N",
-                help="Write the fields of every Nth increment of --path.  [default: 1]",
-            ),
-            click.option(
-                "--restart",
-                is_flag=True,
-                help="Go on from OUTPUT.checkpoint, which a path that was cut off has "
-                "left behind.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+path_options = options(
+    click.option(
+        "--finite",
+        is_flag=True,
+        help="Finite strain: load by --F and --P, or --uniaxial xx=1.1, a "
+        "stretch. Phases without a law are St. Venant-Kirchhoff.",
+    ),
+    click.option(
+        "--F",
+        "F",
+        multiple=True,
+        metavar="IJ=VALUE",
+        help="Prescribed mean deformation gradient, xy is row x, column y; may "
+        "be repeated.  [default: the identity]",
+    ),
+    click.option(
+        "--P",
+        "P",
+        multiple=True,
+        metavar="IJ=VALUE",
+        help="Prescribed mean first Piola-Kirchhoff stress; may be repeated.",
+    ),
+    click.option(
+        "--increments",
+        type=click.IntRange(1, MOST_INCREMENTS),
+        metavar="N",
+        help="Equal parts of the load of a nonlinear body.  [default: 1]",
+    ),
+    click.option(
+        "--path",
+        "file",
+        type=click.Path(),
+        metavar="FILE",
+        help="Load path (TOML). The output is a time series; a table (.csv), "
+        "its curve (.png) and the last increment (-end) are beside it.",
+    ),
+    click.option(
+        "--every",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Write the fields of every Nth increment of --path.  [default: 1]",
+    ),
+    click.option(
+        "--restart",
+        is_flag=True,
+        help="Go on from OUTPUT.checkpoint, which a path that was cut off has "
+        "left behind.",
+    ),
+)
+"""--finite, --F, --P, --path, --increments, --every, --restart."""
 
 
-def take_course(options: dict[str, Any]) -> Course:
-    """Take what `path_options` added."""
-    return Course(**{name: options.pop(name) for name in Course.__annotations__})
+def take_path_options(given: dict[str, Any]) -> PathOptions:
+    """Take the values of `path_options` out of all that were given."""
+    names = [field.name for field in fields(PathOptions)]
+    return PathOptions(**{name: given.pop(name) for name in names})
 
 
 def march_along(
     body: Microstructure,
     path: Path,
     method: dict[str, Any],
-    course: Course,
+    given: PathOptions,
     output: str,
     as_json: bool,
 ) -> int:
@@ -180,11 +174,11 @@ def march_along(
     method = {**method, "solver": method["solver"] or "newton"}
     march = March(body, path, **method)
     record = None
-    if course.path is not None:
+    if given.file is not None:
         from fftmech.simulations.march_record import Record
 
-        record = Record(march, output, course.every or 1)
-        if course.restart:
+        record = Record(march, output, given.every or 1)
+        if given.restart:
             record.restart()
     with increment_bar(march) as progress:
         for _ in (record or march).points(progress):
@@ -216,8 +210,7 @@ def _document(march: March, result: Result, written: dict[str, str]) -> dict[str
         "iterations": result.iterations,
         "linear_iterations": result.linear_iterations,
         "cuts": _cuts(march),
-        # JSON knows no NaN
-        "residual": result.residual if np.isfinite(result.residual) else None,
+        "residual": result.residual,
         **means_of(result),
         "energy": result.energy,
         "certificate": result.certificate,

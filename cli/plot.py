@@ -6,6 +6,7 @@ from fftmech import figures, io
 from fftmech.errors import InputError
 from fftmech.figures.planes import middle_slices
 from fftmech.results.scalar_fields import FIELDS, default_field, microstructure_of
+from fftmech_cli.options import force_option
 from fftmech_cli.rim import check_output
 
 
@@ -43,7 +44,7 @@ from fftmech_cli.rim import check_output
     help=f"Picture: {', '.join(figures.FORMATS)}.",
 )
 @click.option("--dpi", type=click.IntRange(10, 2400), default=150, show_default=True)
-@click.option("--force", is_flag=True, help="Overwrite the output.")
+@force_option
 def plot(
     file: str,
     field: str | None,

@@ -1,4 +1,4 @@
-"""Progress of a solve and of a load path, on a terminal only."""
+"""Progress bars, on a terminal only."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -10,79 +10,87 @@ import numpy as np
 from fftmech import Grid, March
 from fftmech.simulations.method import default_tolerance
 
+ProgressReport = Callable[[float, float | None, str], None]
+"""Called with how much is done, of how much (None if not known), and a text."""
+
+
+@contextmanager
+def progress_bar(title: str, counted: bool = False) -> Iterator[ProgressReport]:
+    """Show a bar and a text; of what is `counted` also the numbers and the time left.
+
+    Where there is no terminal, reports do nothing.
+    """
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich import progress
+    from rich.console import Console
+
+    text = progress.TextColumn("{task.description}")
+    columns = (text, progress.TimeElapsedColumn())
+    if counted:
+        columns = (progress.MofNCompleteColumn(), text, progress.TimeRemainingColumn())
+    with progress.Progress(
+        *(progress.TextColumn(title), progress.BarColumn(), *columns),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        task = bar.add_task("", total=None)
+        begun = False
+
+        def report(done: float, total: float | None, text: str) -> None:
+            nonlocal begun
+            if not begun:
+                # what an earlier run did says nothing of this one's speed
+                bar.reset(task, total=total, completed=int(done))
+                begun = True
+            bar.update(task, completed=done, total=total, description=text)
+
+        yield report
+
 
 @contextmanager
 def residual_bar(
     method: dict[str, Any], grid: Grid, title: str
 ) -> Iterator[Callable[..., None]]:
-    """Show the residual's way to the tolerance, on a terminal only."""
+    """Show the residual's way to the tolerance.
+
+    Yields a function of iteration and residual, and of a text before them.
+    """
     tolerance = method["tolerance"] or default_tolerance(method["precision"], grid)
-    if not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("iteration {task.fields[iteration]}"),
-        TextColumn("residual {task.fields[residual]:.1e}"),
-        TimeElapsedColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(title, total=1.0, iteration=0, residual=1.0)
-
-        def report(iteration: int, residual: float, title: str = title) -> None:
-            # the residual falls by a constant factor: its logarithm is the progress
-            done = np.log(min(max(residual, tolerance), 1.0)) / np.log(tolerance)
-            bar.update(
-                task,
-                completed=done,
-                description=title,
-                iteration=iteration,
-                residual=residual,
-            )
-
-        yield report
+    with progress_bar(title) as report:
+        yield lambda iteration, residual, before="": report(
+            _share(residual, tolerance),
+            1.0,
+            f"{before}iteration {iteration}, residual {residual:.1e}",
+        )
 
 
 @contextmanager
 def increment_bar(march: March) -> Iterator[Callable[[int, float], None]]:
-    """Show increments, and the solver's way to the tolerance, on a terminal only."""
-    if not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    """Show increments, and the solver's way to the tolerance in each.
 
+    Yields a function of iteration and residual.
+    """
     name = "Newton" if march.method.solver == "newton" else "iteration"
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn(f"{name} {{task.fields[iteration]}}"),
-        TextColumn("residual {task.fields[residual]:.1e}"),
-        TimeElapsedColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True) as bar:
-        total = march.path.increments
-        task = bar.add_task("Solving", total=total, iteration=0, residual=1.0)
+    with progress_bar("Solving") as report:
 
-        def report(iteration: int, residual: float) -> None:
+        def report_iteration(iteration: int, residual: float) -> None:
             stand = march.stand
             count = march.path.steps[stand.step].increments
-            # the residual falls by factors; that of a failure is no number
-            least = march.tolerance
-            part = np.log(min(max(least, residual), 1.0)) / np.log(least)
-            bar.update(
-                task,
-                completed=len(stand.points) + part,
-                description=f"step {stand.step + 1}, increment {stand.increment + 1} "
-                f"of {count}",
-                iteration=iteration,
-                residual=residual,
+            report(
+                len(stand.points) + _share(residual, march.tolerance),
+                march.path.increments,
+                f"step {stand.step + 1}, increment {stand.increment + 1} of {count}, "
+                f"{name} {iteration}, residual {residual:.1e}",
             )
 
-        yield report
+        yield report_iteration
+
+
+def _share(residual: float, tolerance: float) -> float:
+    """Part of the way from 1 to the tolerance, which falls by factors.
+
+    A residual that is no number counts as the tolerance.
+    """
+    return float(np.log(min(max(tolerance, residual), 1.0)) / np.log(tolerance))

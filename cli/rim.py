@@ -123,8 +123,17 @@ def fail(message: str) -> None:
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """Print one JSON document on standard output."""
-    click.echo(json.dumps(document, indent=2))
+    """Print one JSON document on standard output, with null for NaN and infinity."""
+    click.echo(json.dumps(_finite(document), indent=2, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    """The same data with None for NaN and infinity, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def exit_code(status: str, residual: float, advice: str) -> int:

@@ -21,13 +21,10 @@ from fftmech_cli.method import (
     take_method,
     threads_option,
 )
-from fftmech_cli.path import march_along, path_options, take_course
+from fftmech_cli.options import force_option, json_option
+from fftmech_cli.path import march_along, path_options, take_path_options
 from fftmech_cli.progress import residual_bar
-from fftmech_cli.rim import (
-    Finite,
-    exit_code,
-    print_json,
-)
+from fftmech_cli.rim import Finite, exit_code, print_json
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
 
 
@@ -57,8 +54,8 @@ from fftmech_cli.source import load_microstructure, resolution_options, source_o
     type=click.Path(),
     help="Result file.  [default: SOURCE-result.vtkhdf in this folder]",
 )
-@click.option("--force", is_flag=True, help="Overwrite the output.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@force_option
+@json_option
 def solve(
     source: str,
     res: str | None,
@@ -86,12 +83,12 @@ def solve(
     """
     method = take_method(options)
     method["temperature"] = options.pop("temperature")
-    course = take_course(options)
-    load = course.load(strain, stress, uniaxial)
+    given = take_path_options(options)
+    load = given.load(strain, stress, uniaxial)
     faces = parse_boundary(boundary)
     if output is None:
         output = f"{Path(source).name.split('.')[0]}-result.vtkhdf"
-    course.check_files(output, force)
+    given.check_files(output, force)
     check_writable(output)
     guess = None if initial is None else fftmech.read_result(initial)
     microstructure = load_microstructure(
@@ -101,7 +98,7 @@ def solve(
         check=memory_check(**method),
         **options,
     )
-    path = course.marches(load, microstructure)
+    path = given.path(load, microstructure)
     if path is not None:
         for name, value in {"--initial": guess, "--boundary": faces}.items():
             if value is not None:
@@ -110,7 +107,7 @@ def solve(
                     "a linear elastic body at small strain",
                     "leave it out",
                 )
-        return march_along(microstructure, path, method, course, output, as_json)
+        return march_along(microstructure, path, method, given, output, as_json)
     assert isinstance(load, Load)
     if guess:
         has, wants = guess.microstructure.grid.shape, microstructure.grid.shape

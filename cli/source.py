@@ -10,6 +10,7 @@ from fftmech.arrays.memory import size_text
 from fftmech.io.materials import read_materials
 from fftmech.microstructure.resample import RULES, resample
 from fftmech.microstructure.resolution import parse_resolution, shape_for
+from fftmech_cli.options import options
 from fftmech_cli.rim import Finite
 
 
@@ -36,78 +37,65 @@ class Triple(click.ParamType):
         return numbers
 
 
-def source_options(command: Callable) -> Callable:
-    """Add the argument SOURCE and the options that say how to read it."""
-    return click.argument("source", type=click.Path())(reading_options(command))
+reading_options = options(
+    click.option(
+        "--materials",
+        type=click.Path(),
+        metavar="FILE",
+        help="Materials file (TOML): the stiffness of each phase.",
+    ),
+    click.option(
+        "--dataset",
+        metavar="PATH",
+        help="Path inside SOURCE of the phase ids, where it holds several.",
+    ),
+    click.option(
+        "--axes",
+        type=click.Choice(["xyz", "zyx"]),
+        help="Order of a bare array's indices; zyx has x running fastest.",
+    ),
+    click.option(
+        "--threshold",
+        type=Finite(),
+        metavar="T",
+        help="Grey image: value > T is phase 1, the rest phase 0.",
+    ),
+    click.option(
+        "--shape",
+        type=Triple(int, "NX,NY,NZ"),
+        help="Voxels of a headerless image.",
+    ),
+    click.option(
+        "--dtype",
+        metavar="TYPE",
+        help="Voxel type of a headerless image: uint8, uint16, float32, ...",
+    ),
+    click.option(
+        "--spacing",
+        type=Triple(float, "HX,HY,HZ"),
+        help="Edges of a voxel, of an image that does not hold them.",
+    ),
+)
+"""--materials and the options that say how to read an image."""
 
 
-def reading_options(command: Callable) -> Callable:
-    """Add --materials and the options that say how to read an image."""
-    for option in reversed(
-        (
-            click.option(
-                "--materials",
-                type=click.Path(),
-                metavar="FILE",
-                help="Materials file (TOML): the stiffness of each phase.",
-            ),
-            click.option(
-                "--dataset",
-                metavar="PATH",
-                help="Path inside SOURCE of the phase ids, where it holds several.",
-            ),
-            click.option(
-                "--axes",
-                type=click.Choice(["xyz", "zyx"]),
-                help="Order of a bare array's indices; zyx has x running fastest.",
-            ),
-            click.option(
-                "--threshold",
-                type=Finite(),
-                metavar="T",
-                help="Grey image: value > T is phase 1, the rest phase 0.",
-            ),
-            click.option(
-                "--shape",
-                type=Triple(int, "NX,NY,NZ"),
-                help="Voxels of a headerless image.",
-            ),
-            click.option(
-                "--dtype",
-                metavar="TYPE",
-                help="Voxel type of a headerless image: uint8, uint16, float32, ...",
-            ),
-            click.option(
-                "--spacing",
-                type=Triple(float, "HX,HY,HZ"),
-                help="Edges of a voxel, of an image that does not hold them.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+source_options = options(click.argument("source", type=click.Path()), reading_options)
+"""The argument SOURCE and the options that say how to read it."""
 
-
-def resolution_options(command: Callable) -> Callable:
-    """Add --res and --composite."""
-    for option in reversed(
-        (
-            click.option(
-                "--res",
-                metavar="N|NX,NY,NZ",
-                help="Resample to N voxels along the longest axis.  [default: as in "
-                "SOURCE]",
-            ),
-            click.option(
-                "--composite",
-                type=click.Choice([rule for rule in RULES if rule != "majority"]),
-                help="Average the stiffness in voxels that phases share.  [default: "
-                "the phase with the largest share]",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+resolution_options = options(
+    click.option(
+        "--res",
+        metavar="N|NX,NY,NZ",
+        help="Resample to N voxels along the longest axis.  [default: as in SOURCE]",
+    ),
+    click.option(
+        "--composite",
+        type=click.Choice([rule for rule in RULES if rule != "majority"]),
+        help="Average the stiffness in voxels that phases share.  [default: "
+        "the phase with the largest share]",
+    ),
+)
+"""--res and --composite."""
 
 
 def load_microstructure(
@@ -116,18 +104,18 @@ def load_microstructure(
     res: str | None = None,
     composite: str | None = None,
     check: Callable[[Grid], None] = lambda grid: None,
-    **options: Any,
+    **reading: Any,
 ) -> Microstructure:
     """Read SOURCE as its options say, give its phases their materials, resample it.
 
-    `check` is called with the grid that is to be made, before it is made. `options` are
-    those of `fftmech.io.read`.
+    `check` is called with the grid that is to be made, before it is made. `reading` are
+    the options of `fftmech.io.read`.
     """
     if composite and res is None:
         raise InputError(f"--composite {composite} without --res: add --res N")
     resolution = None if res is None else parse_resolution(res)
     listed = None if materials is None else read_materials(materials)
-    body = read(source, **options)
+    body = read(source, **reading)
     if listed:
         body = listed.apply(body)
     if resolution is None:

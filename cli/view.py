@@ -6,6 +6,7 @@ import click
 
 from fftmech.errors import InputError
 from fftmech.viewer.view import MODES
+from fftmech_cli.options import force_option
 from fftmech_cli.rim import Finite, check_output
 
 
@@ -58,7 +59,7 @@ class Size(click.ParamType):
     show_default=True,
     help="Pixels of the picture.",
 )
-@click.option("--force", is_flag=True, help="Overwrite the picture.")
+@force_option
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
