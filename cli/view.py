@@ -93,18 +93,17 @@ def view(
     fftmech view result.vtkhdf --warp 100 --screenshot body.png
     """
     from fftmech.figures import save_figure
-    from fftmech.viewer.picture import DPI, check_png, check_size
+    from fftmech.viewer.picture import DPI, check_picture, draw
     from fftmech.viewer.viewer import Viewer
 
     if len(files) > 2:
         raise InputError(f"{len(files)} files", "one, or two to compare")
     if screenshot is not None:
-        check_png(screenshot)
-        check_size(size)
+        check_picture(screenshot, size)
         check_output(screenshot, force)
     viewer = Viewer.open(files, field, component, mode=mode, warp=warp)
     if screenshot is not None:
-        save_figure(viewer.picture(size), screenshot, DPI)
+        save_figure(draw(viewer.panels(), viewer.view, size), screenshot, DPI)
         click.echo(f"wrote {screenshot}")
         return
     from fftmech.viewer.app import serve

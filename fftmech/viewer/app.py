@@ -21,9 +21,8 @@ from fftmech.viewer.page_state import (
     first_state,
     probed_voxel,
     shown_view,
-    titles,
 )
-from fftmech.viewer.picture import Projection
+from fftmech.viewer.picture import Projection, draw, shortened
 from fftmech.viewer.summary import describe, probe
 from fftmech.viewer.view import MODES
 from fftmech.viewer.viewer import Viewer, with_field
@@ -72,6 +71,8 @@ class App:
         state, view, panels = self.state, self.viewer.view, self.viewer.panels()
         for window, panel in zip(self.windows, panels, strict=True):
             window.show(panel, view)
+        length = 170 if len(panels) == 1 else 52
+        state.titles = [shortened(panel.title, length) for panel in panels]
         if values:
             state.bars = [bar_chart(panel) for panel in panels]
             self._show_chart()
@@ -133,8 +134,9 @@ class App:
         if camera:
             near = np.subtract(camera["position"], camera["focalPoint"])
             projection = Projection.towards(near, camera["viewUp"])
+        figure = draw(self.viewer.panels(), self.viewer.view, projection=projection)
         written = io.BytesIO()
-        self.viewer.picture(projection=projection).savefig(written, format="png")
+        figure.savefig(written, format="png")
         return written.getvalue()
 
     def _on_field(self, field: str, component: str, **_: Any) -> None:
@@ -147,7 +149,6 @@ class App:
         viewer.view = with_field(viewer.view, viewer.files[0], field, component)
         state.components, state.component = list(known), component
         state.keep, state.ends = [0, 100], viewer.view.ends
-        state.titles = titles(viewer)
         self.show()
 
     def _on_view(self, **_: Any) -> None:
@@ -169,10 +170,9 @@ class App:
 
     def _on_time(self, time: float, **_: Any) -> None:
         if self.viewer.files[0].times:
-            self.viewer.at(int(time))
+            self.viewer.files = [file.at(int(time)) for file in self.viewer.files]
             # the threshold is a part of the range of values, which is another now
             self.viewer.view = shown_view(self.state, self.viewer)
-            self.state.titles = titles(self.viewer)
             self._show_texts()
             self.show()
 

@@ -24,7 +24,7 @@ _TITLES = {
 _FINITE_TITLES = {"strain": "Green-Lagrange strain", "stress": "Cauchy stress"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OpenedFile:
     """What a file holds; of a time series one of its times.
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.viewer.picture import shortened
 from fftmech.viewer.view import View
 from fftmech.viewer.viewer import Viewer
 
@@ -18,7 +17,7 @@ PROBED = ("probe_x", "probe_y", "probe_z")
 
 
 def first_state(viewer: Viewer) -> dict[str, Any]:
-    """All variables of the page at first."""
+    """Variables of the page at first, but those that `App.show` fills."""
     view, a = viewer.view, viewer.files[0]
     return {
         "trame__title": f"{a.path.name} · fftmech view",
@@ -31,29 +30,17 @@ def first_state(viewer: Viewer) -> dict[str, Any]:
         **dict(zip(SLICES, view.slices, strict=True)),
         **dict(zip(PROBED, view.probe, strict=True)),
         "keep": [0, 100],
-        "keep_text": "",
         "warp": f"{view.warp:g}",
         "colors": view.colors,
         "ends": view.ends,
         "low": "",
         "high": "",
         "time": a.number,
-        "time_text": "",
         "axis": "z",
         "tab": "probe",
-        "titles": titles(viewer),
-        "bars": [],
-        "runs": [],
-        "probed": [],
         "histogram": "",
         "spectrum": "",
     }
-
-
-def titles(viewer: Viewer) -> list[str]:
-    """What is above each body."""
-    length = 170 if len(viewer.files) == 1 else 52
-    return [shortened(panel.title, length) for panel in viewer.panels()]
 
 
 def shown_view(state: Mapping[str, Any], viewer: Viewer) -> View:

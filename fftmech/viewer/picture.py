@@ -80,10 +80,8 @@ def draw(
     Raises
     ------
     InputError
-        Matplotlib is not installed, a picture of less than 300 or more than 8000
-        pixels.
+        Matplotlib is not installed.
     """
-    check_size(size)
     if projection is None:
         projection = first_projection(panels[0].file.body.grid)
     figure = new_figure((size[0] / DPI, size[1] / DPI))
@@ -133,14 +131,10 @@ def first_projection(grid: Grid) -> Projection:
     return Projection.towards(direction, (0, 1, 0) if flat[-1] == 2 else (0, 0, 1))
 
 
-def check_png(path: str | PathLike) -> None:
-    """Refuse a name that does not end in .png (InputError)."""
+def check_picture(path: str | PathLike, size: tuple[int, int]) -> None:
+    """Refuse a name that is not PNG's, less than 300 or more than 8000 pixels."""
     if Path(path).suffix.lower() != ".png":
         raise InputError(f"{fspath(path)}: screenshots are PNG: end the name in .png")
-
-
-def check_size(size: tuple[int, int]) -> None:
-    """Refuse a picture of less than 300 or more than 8000 pixels (InputError)."""
     if not all(300 <= n <= 8000 for n in size):
         raise InputError(
             f"size {size[0]}x{size[1]}", "300 to 8000 pixels, for instance 1280x800"
@@ -156,7 +150,7 @@ def _paint(
     ax: Any, panel: Panel, view: View, projection: Projection, named: bool
 ) -> None:
     shown, rgb = panel.cells(view)
-    corners = shown.points[shown.quads]
+    corners = shown.corners
     order = np.argsort(corners.mean(axis=1) @ projection.near, kind="stable")
     cells = matplotlib_module("collections").PolyCollection(
         projection.flat(corners[order]),

@@ -1,14 +1,13 @@
 """A render window of VTK, which the browser draws: the server holds its geometry."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.viewer.picture import DIRECTION
-from fftmech.viewer.surface import EMPTY, Panel, nodes
+from fftmech.viewer.surface import EMPTY, Panel, nodes_of
 from fftmech.viewer.view import View
 
 try:
@@ -59,10 +58,13 @@ class RenderWindow:
         VTK's, which trame sends to the browser.
     shown
         The cells of the body.
+    centre
+        Of the box.
     """
 
     def __init__(self, grid: Grid, lengths: bool = True) -> None:
         self._low, self._size = np.array(grid.origin), np.array(grid.size)
+        self.centre: list[float] = (self._low + self._size / 2).tolist()
         self._shape, self._lengths = grid.shape, lengths
         # one without a context of its own: nothing is rendered here
         self.window = vtkGenericOpenGLRenderWindow()
@@ -80,15 +82,13 @@ class RenderWindow:
             _set_lines(edge, self._low + ends, np.array([[0, 1]]))
             self._add(edge, color, width=4)
         self._add(self._probe, (0.85, 0.0, 0.55), width=4)
-        self._last: tuple[Any, float, np.ndarray] | None = None
         self._axes = self._new_axes()
         self._renderer.AddActor(self._axes)
         self.look(*LOOKS["z" if grid.shape[2] == 1 else "corner"])
 
     def show(self, panel: Panel, view: View) -> None:
         """Put into the window what a view shows of a body."""
-        corners = self._nodes(panel, view.warp)
-        self.shown, rgb = panel.cells(view, corners)
+        self.shown, rgb = panel.cells(view)
         _set_points(self._cells, self.shown.points)
         self._cells.SetPolys(_cell_array(self.shown.quads))
         colors = numpy_to_vtk(np.rint(255 * rgb).astype(np.uint8), deep=True)
@@ -97,20 +97,8 @@ class RenderWindow:
         self._cells.Modified()
         self._axes.SetVisibility(self._lengths and not view.warp)
         i, j, k = view.probe
-        around = corners[i : i + 2, j : j + 2, k : k + 2]
+        around = nodes_of(panel.file, view.warp)[i : i + 2, j : j + 2, k : k + 2]
         _set_lines(self._probe, around.reshape(8, 3), _EDGES)
-
-    def _nodes(self, panel: Panel, factor: float) -> np.ndarray:
-        # a slider asks for the same ones again and again
-        source, last = panel.file.source, self._last
-        if last is None or last[0] is not source or last[1] != factor:
-            self._last = last = (source, factor, nodes(source, factor))
-        return last[2]
-
-    @property
-    def centre(self) -> list[float]:
-        """Of the box."""
-        return (self._low + self._size / 2).tolist()
 
     def look(self, toward: Sequence[float], up: Sequence[float]) -> None:
         """Look at the whole body: direction to the eye, and what is upwards."""
@@ -126,7 +114,7 @@ class RenderWindow:
         """The voxel whose cell is nearest to a place, None where there is no cell."""
         if not len(self.shown.voxels):
             return None
-        middles = self.shown.points[self.shown.quads].mean(axis=1)
+        middles = self.shown.corners.mean(axis=1)
         nearest = ((middles - np.asarray(place, float)) ** 2).sum(axis=1).argmin()
         i, j, k = np.unravel_index(self.shown.voxels[nearest], self._shape)
         return int(i), int(j), int(k)

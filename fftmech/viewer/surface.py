@@ -4,6 +4,7 @@ A surface is quadrilaterals, each the face or the middle of one voxel, so that o
 has one colour, that of its voxel: nothing is interpolated but the displacement.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,11 @@ class Surface(NamedTuple):
     quads: np.ndarray
     voxels: np.ndarray
 
+    @property
+    def corners(self) -> np.ndarray:
+        """Corners of each quadrilateral, (M, 4, 3)."""
+        return self.points[self.quads]
+
 
 EMPTY = Surface(np.zeros((0, 3)), np.zeros((0, 4), int), np.zeros(0, int))
 """A surface without cells."""
@@ -52,18 +58,18 @@ class Panel(NamedTuple):
     title: str
     scale: ColorScale
 
-    def cells(
-        self, view: View, corners: np.ndarray | None = None
-    ) -> tuple[Surface, np.ndarray]:
-        """Cells that a view shows, and their colours (RGB, 0 to 1), (M, 3).
-
-        `corners` are the body's `nodes`, where they are known.
-        """
-        if corners is None:
-            corners = nodes(self.file.source, view.warp)
-        shown = surface(corners, self.scalar, view)
+    def cells(self, view: View) -> tuple[Surface, np.ndarray]:
+        """Cells that a view shows, and their colours (RGB, 0 to 1), (M, 3)."""
+        shown = surface(nodes_of(self.file, view.warp), self.scalar, view)
         rgb = colors(self.scalar, self.file.body, self.scale, shown.voxels)
         return shown, rgb if view.mode == "slices" else rgb * shade(shown)
+
+
+# a slider asks for the same ones again and again
+@lru_cache(maxsize=3)
+def nodes_of(file: OpenedFile, factor: float) -> np.ndarray:
+    """The `nodes` of the body in a file."""
+    return nodes(file.source, factor)
 
 
 def nodes(source: Microstructure | Result, factor: float = 0.0) -> np.ndarray:
@@ -160,7 +166,7 @@ def shade(shown: Surface) -> np.ndarray:
     n_x^2 s_x + n_y^2 s_y + n_z^2 s_z with the normal n: opposite faces are equal, and
     no light moves with the eye. Shape (M, 1).
     """
-    corners = shown.points[shown.quads]
+    corners = shown.corners
     normal = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
     length = np.linalg.norm(normal, axis=1, keepdims=True)
     square = (normal / np.where(length > 0, length, 1)) ** 2

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,13 +12,9 @@ from fftmech.figures.colors import DIVERGING
 from fftmech.results.scalar_fields import ScalarField
 from fftmech.viewer.coloring import DIFFERENT_PHASES, ColorScale
 from fftmech.viewer.opened_file import OpenedFile, open_file
-from fftmech.viewer.picture import Projection, draw
 from fftmech.viewer.summary import headline
 from fftmech.viewer.surface import Panel, nodes
 from fftmech.viewer.view import View
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 class Viewer:
@@ -92,7 +88,8 @@ class Viewer:
         if self._last is None or self._last[0] != key:
             scalars = [file.scalar(*shown) for file in self.files]
             if len(self.files) == 2:
-                scalars.append(difference(*self.files, *shown))
+                a, b = self.files
+                scalars.append(difference(a, b, *shown))
             self._last = (key, scalars)
         return self._last[1]
 
@@ -132,18 +129,6 @@ class Viewer:
         )
         longest = max(self.files[0].body.grid.size)
         return 0.1 * longest / largest if largest else 1.0
-
-    def at(self, number: int) -> None:
-        """Show series at another time."""
-        self.files = [file.at(number) for file in self.files]
-
-    def picture(
-        self,
-        size: tuple[int, int] = (1280, 800),
-        projection: Projection | None = None,
-    ) -> "Figure":
-        """Draw what is shown."""
-        return draw(self.panels(), self.view, size, projection)
 
 
 def with_field(view: View, file: OpenedFile, field: str, component: str = "") -> View:
