@@ -37,7 +37,7 @@ def parse_boundary(items: tuple[str, ...]) -> Boundary | None:
 
 
 def released(boundary: Boundary | None) -> dict[str, str]:
-    """What faces say of the components that they take from the load, as text."""
+    """Text for each component that faces of the box prescribe, and not the load."""
     texts = {"held": "strain 0", "released": "free faces"}
     if boundary is None:
         return {}

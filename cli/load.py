@@ -11,7 +11,7 @@ from fftmech.tensors import COMPONENTS
 from fftmech_cli.options import options
 
 DEFAULT = Load(strain={"xx": 1e-3})
-"""The load of a command line that names none."""
+"""The load where the command line has no --strain, --stress or --uniaxial."""
 
 
 def load_options(default: str) -> Callable[[Callable], Callable]:

@@ -90,7 +90,7 @@ def memory_check(**method: Any) -> Callable[[Grid], None]:
 
 
 def note_speed(grid: Grid, times: dict[str, float]) -> None:
-    """Say what made a solve slower than the next one need be."""
+    """Print what made a solve slow: kernels compiled, numbers of voxels."""
     if times["compile"] > 1:
         click.echo(
             f"{times['compile']:.1f} s of it compiled kernels, which are kept for the "

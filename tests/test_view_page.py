@@ -1,4 +1,4 @@
-"""The viewer's page without a browser: its variables, keys, and scenes."""
+"""The viewer's page without a browser: its variables, keys, and windows."""
 
 import socket
 

@@ -22,7 +22,7 @@ from fftmech.viewer.page_state import (
     probed_voxel,
     shown_view,
 )
-from fftmech.viewer.picture import Projection, draw, shortened
+from fftmech.viewer.picture import LOOKS, Projection, draw, shortened
 from fftmech.viewer.summary import describe, probe
 from fftmech.viewer.view import MODES
 from fftmech.viewer.viewer import Viewer, with_field
@@ -31,7 +31,7 @@ try:
     from trame.app import get_server
 
     from fftmech.viewer.page import build_page
-    from fftmech.viewer.render_window import LOOKS, RenderWindow
+    from fftmech.viewer.render_window import RenderWindow
 except ImportError as error:
     raise InputError(
         f"the viewer needs trame and VTK, of which {error.name} is not installed",

@@ -5,7 +5,8 @@ from typing import Any
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
-from fftmech.viewer.render_window import AXES, LOOKS
+from fftmech.viewer.picture import LOOKS
+from fftmech.viewer.render_window import AXES
 from fftmech.viewer.view import ENDS, MAPS, MODES
 from fftmech.viewer.viewer import Viewer
 

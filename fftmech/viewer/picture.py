@@ -23,8 +23,13 @@ from fftmech.viewer.view import View
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DIRECTION = (1.0, -1.35, 0.85)
-"""From the body to the eye."""
+LOOKS = {
+    "corner": ((1.0, -1.35, 0.85), (0.0, 0.0, 1.0)),
+    "x": ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0)),
+    "y": ((0.0, -1.0, 0.0), (0.0, 0.0, 1.0)),
+    "z": ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0)),
+}
+"""Direction from the body to the eye, and upwards, of each place to look from."""
 
 DPI = 100
 """Pixels an inch of a picture."""
@@ -44,9 +49,7 @@ class Projection(NamedTuple):
     near: np.ndarray
 
     @classmethod
-    def towards(
-        cls, direction: Sequence[float], up: Sequence[float] = (0.0, 0.0, 1.0)
-    ) -> "Projection":
+    def towards(cls, direction: Sequence[float], up: Sequence[float]) -> "Projection":
         """From a direction to the eye and one that is upwards on the picture."""
         near = np.asarray(direction, float) / np.linalg.norm(direction)
         right = np.cross(up, near)
@@ -75,7 +78,7 @@ def draw(
     size
         Width and height in pixels.
     projection
-        From where; unless given from `DIRECTION`, of a 2-D body straight on.
+        From where; unless given as `first_projection`.
 
     Raises
     ------
@@ -123,12 +126,9 @@ def _places(
 
 
 def first_projection(grid: Grid) -> Projection:
-    """From `DIRECTION`, of a 2-D body straight on."""
-    flat = [axis for axis, n in enumerate(grid.shape) if n == 1]
-    if not flat:
-        return Projection.towards(DIRECTION)
-    direction = ((1, 0, 0), (0, -1, 0), (0, 0, 1))[flat[-1]]
-    return Projection.towards(direction, (0, 1, 0) if flat[-1] == 2 else (0, 0, 1))
+    """From a corner, of a 2-D body straight on."""
+    flat = [name for name, n in zip("xyz", grid.shape, strict=True) if n == 1]
+    return Projection.towards(*LOOKS[flat[-1] if flat else "corner"])
 
 
 def check_picture(path: str | PathLike, size: tuple[int, int]) -> None:

@@ -3,33 +3,17 @@
 from collections.abc import Sequence
 
 import numpy as np
+from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
+from vtkmodules.vtkCommonCore import vtkPoints
+from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
+from vtkmodules.vtkRenderingAnnotation import vtkCubeAxesActor
+from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper, vtkRenderer
+from vtkmodules.vtkRenderingOpenGL2 import vtkGenericOpenGLRenderWindow
 
 from fftmech.discretization.grid import Grid
-from fftmech.errors import InputError
-from fftmech.viewer.picture import DIRECTION
+from fftmech.viewer.picture import LOOKS
 from fftmech.viewer.surface import EMPTY, Panel, nodes_of
 from fftmech.viewer.view import View
-
-try:
-    from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
-    from vtkmodules.vtkCommonCore import vtkPoints
-    from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
-    from vtkmodules.vtkRenderingAnnotation import vtkCubeAxesActor
-    from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper, vtkRenderer
-    from vtkmodules.vtkRenderingOpenGL2 import vtkGenericOpenGLRenderWindow
-except ImportError:
-    raise InputError(
-        "the viewer needs VTK, which is not installed",
-        mend='pip install "fftmech[view]"',
-    ) from None
-
-LOOKS = {
-    "corner": (DIRECTION, (0.0, 0.0, 1.0)),
-    "x": ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0)),
-    "y": ((0.0, -1.0, 0.0), (0.0, 0.0, 1.0)),
-    "z": ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0)),
-}
-"""Direction to the eye and upwards of each place to look from."""
 
 AXES = ((0.80, 0.15, 0.12), (0.10, 0.55, 0.20), (0.10, 0.35, 0.80))
 """Colours (RGB) of the edges along x, y and z from the corner of the box."""
