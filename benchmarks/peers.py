@@ -161,14 +161,13 @@ def take_turns(
     solvers: list[Solver], pythons: dict[str, str], case: str, n: int, repeats: int
 ) -> tuple[dict[str, dict], dict]:
     """Medians of every solver on one problem, by name; the pair that they count in."""
-    import psutil
-
     from fftmech import voigt_from_mandel
+    from fftmech.arrays.memory import free_memory
 
     runs: dict[str, list[dict]] = {}
     for solver in solvers:
         need = solver.bytes_per_voxel * n**3
-        if need > 0.8 * psutil.virtual_memory().available:
+        if need > 0.8 * free_memory():
             print(f"{solver.name} left out: {n}^3 takes about {need / 2**30:.0f} GiB")
         else:
             runs[solver.name] = []

@@ -77,7 +77,7 @@ device_option = click.option(
 threads_option = click.option(
     "--threads",
     type=click.IntRange(min=1),
-    help="Threads.  [default: all processors, one on small grids]",
+    help="Threads.  [default: as many as processors, one on small grids]",
 )
 """Of commands that solve one body; those that solve many have processes."""
 

@@ -179,7 +179,7 @@ def test_the_reference_medium_is_the_mean_of_the_training_set(grains8):
 def test_what_was_read_is_kept_while_there_is_room(grains8, tmp_path, monkeypatch):
     shutil.copytree(grains8, tmp_path / "d")
     kept = Examples(tmp_path / "d", "train")
-    monkeypatch.setattr(data, "_free_memory", lambda: 0)
+    monkeypatch.setattr(data, "free_memory", lambda: 0)
     fresh = Examples(tmp_path / "d", "train")
     before = kept[0], fresh[0]
     np.testing.assert_array_equal(before[0].strain, before[1].strain)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.data.symmetry import Symmetry
+from fftmech.arrays.memory import free_memory
 from fftmech.datasets.dataset import Dataset
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
@@ -132,7 +133,7 @@ class Examples(Sequence[Example]):
         self.used = available if count is None else count
         self.orientation = orientation
         self._kept: dict[int, list[Example]] = {}
-        self._room = _free_memory() // (3 * readers)
+        self._room = free_memory() // (3 * readers)
 
     @cached_property
     def loads(self) -> int:
@@ -177,9 +178,3 @@ def _size(example: Example) -> int:
     """Bytes of an example."""
     arrays = (example.body.phase, example.strain, example.stress, example.solid)
     return sum(array.nbytes for array in arrays if array is not None)
-
-
-def _free_memory() -> int:
-    import psutil
-
-    return psutil.virtual_memory().available

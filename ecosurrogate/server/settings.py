@@ -6,6 +6,7 @@ from os import PathLike
 
 from ecosurrogate.evaluation.predict import BYTES
 from ecosurrogate.server.gate import Limits
+from fftmech.arrays.memory import free_memory
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,4 @@ class Settings:
 
 def affordable() -> int:
     """Voxels of a prediction that half of the free memory takes."""
-    import psutil
-
-    return max(1, psutil.virtual_memory().available // 2 // BYTES)
+    return max(1, free_memory() // 2 // BYTES)

@@ -22,7 +22,10 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from fftmech.arrays.threads import limit_torch_threads
 from fftmech.errors import InputError
+
+limit_torch_threads(torch)
 
 PATIENCE = timedelta(minutes=1)
 """For others that have to end, too."""

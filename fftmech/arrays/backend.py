@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fftmech.arrays.threads import THREADED, processors
+from fftmech.arrays.threads import THREADED, count_of
 from fftmech.errors import InputError
 
 AXES = (-3, -2, -1)
@@ -88,8 +88,13 @@ def cpu_backend(threads: int | None = None, fft: str | None = None) -> Backend:
         Threads of FFTs and kernels; all processors this process may use if None.
     fft
         One of `FFT_LIBRARIES`, instead of the first that is installed.
+
+    Raises
+    ------
+    InputError
+        Not a number of threads; no such library.
     """
-    threads = threads or processors()
+    threads = count_of("threads", threads)
     for name, make in FFT_LIBRARIES.items():
         if fft not in (None, name):
             continue
@@ -160,8 +165,9 @@ def get_backend(device: str = "cpu", threads: int | None = None) -> Backend:
     Raises
     ------
     InputError
-        Another name, or a device that is not there.
+        Another name, a device that is not there, or not a number of threads.
     """
+    threads = count_of("threads", threads)
     if device == "cpu":
         return cpu_backend(threads)
     if device == "cuda":

@@ -1,8 +1,18 @@
 """Refuse what this machine's memory cannot hold, before it is taken."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from fftmech.arrays.cgroups import ROOT, memory_left
 from fftmech.errors import InputError
+
+
+def free_memory(root: Path = ROOT) -> int:
+    """Bytes that this process may still take, of the machine and its control groups."""
+    # here, because most of what imports this module asks for no memory
+    import psutil
+
+    return int(min(psutil.virtual_memory().available, memory_left(root)))
 
 
 def check_bytes(needed: int, what: str, remedy: str = "lower --res") -> None:
@@ -20,10 +30,7 @@ def check_bytes(needed: int, what: str, remedy: str = "lower --res") -> None:
     InputError
         With the estimate and what is free.
     """
-    # here, because most of what imports this module asks for no memory
-    import psutil
-
-    free = psutil.virtual_memory().available
+    free = free_memory()
     if needed > free:
         raise InputError(
             f"{what} needs about {needed / 2**30:.3g} GiB and {free / 2**30:.3g} GiB "

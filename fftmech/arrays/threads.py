@@ -7,17 +7,25 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import cache
 from itertools import islice
+from math import ceil
+from numbers import Integral
+from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
-T = TypeVar("T")
+from fftmech.arrays.cgroups import ROOT, cpu_quota
+from fftmech.errors import InputError
 
+T = TypeVar("T")
 
 Check = Callable[..., None]
 """Called every iteration with any arguments; raises once the batch is over."""
 
-
-# Numbers in a field from which threads pay in an FFT (3 x 48^3 does, 3 x 32^3 not).
 THREADED = 2**18
+"""Numbers in a field from which threads pay (3 x 48^3 does, 3 x 32^3 not)."""
+
+WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
+"""Variables that say how threads of OpenMP wait, of GNU's, Intel's and LLVM's."""
 
 
 def run_together(tasks: Iterable[Callable[[Check], T]], threads: int) -> Iterator[T]:
@@ -49,16 +57,60 @@ def run_together(tasks: Iterable[Callable[[Check], T]], threads: int) -> Iterato
             pool.shutdown(cancel_futures=True)
 
 
-def processors() -> int:
-    """Processors that this process may use."""
+def processors(root: Path = ROOT) -> int:
+    """Processors that this process may use, at least one.
+
+    The least of its CPU affinity, of the CPU quotas of its control groups, rounded up,
+    and of the environment variable OMP_NUM_THREADS.
+    """
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    # of a list, the first number is that of threads that are not nested
+    wanted = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if wanted.isdecimal() and int(wanted) > 0:
+        count = min(count, int(wanted))
+    return ceil(min(count, cpu_quota(root)))
+
+
+def count_of(what: str, given: int | None) -> int:
+    """Return a number of threads or jobs: as many as there are processors if None.
+
+    Raises
+    ------
+    InputError
+        Not a whole number of at least 1; more than there are processors is allowed.
+    """
+    if given is None:
+        return processors()
+    if isinstance(given, bool) or not isinstance(given, Integral) or given < 1:
+        raise InputError(f"{what} {given!r}", "a whole number of at least 1")
+    return int(given)
 
 
 def threads_for(voxels: int, threads: int | None = None) -> int:
     """Threads that pay on a grid: one where starting more costs more than it saves."""
-    return (threads or processors()) if 3 * voxels >= THREADED else 1
+    if 3 * voxels < THREADED:
+        return 1
+    return processors() if threads is None else threads
+
+
+def let_openmp_sleep() -> None:
+    """Have threads of OpenMP (torch's) sleep while they wait, unless the user says how.
+
+    Otherwise they spin, which takes the processors from the threads that work wherever
+    there are more of both than processors. OpenMP asks once, when torch is imported.
+    """
+    if not any(name in os.environ for name in WAITING):
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+
+
+def limit_torch_threads(torch: ModuleType) -> None:
+    """Give torch no more threads than processors: it does not know of quotas."""
+    # not set where it is right, for to set it has effects of its own on MKL
+    if torch.get_num_threads() > processors():
+        torch.set_num_threads(processors())
 
 
 def parallel(function: Callable[[int, int], None], count: int, threads: int) -> None:

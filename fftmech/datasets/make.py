@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fftmech.arrays.backend import get_backend
-from fftmech.arrays.threads import processors
+from fftmech.arrays.threads import count_of, processors
 from fftmech.datasets.card import Card, card_text, read_card
 from fftmech.datasets.directory import (
     begin,
@@ -90,9 +90,7 @@ def make(
     OSError
         The disk is full, for instance; what is done is kept.
     """
-    jobs = processors() if jobs is None else jobs
-    if jobs < 1:
-        raise InputError(f"jobs {jobs}", "at least 1")
+    jobs = count_of("jobs", jobs)
     check_executor(executor)
     if exists(directory):
         card = check_same(directory, card)

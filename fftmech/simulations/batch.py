@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from fftmech.arrays.threads import processors, run_together
+from fftmech.arrays.threads import count_of, run_together
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
@@ -37,7 +37,7 @@ def solve_many(
     Raises
     ------
     InputError
-        An option that a batch does not take, a number of jobs below one, or what
+        An option that a batch does not take, not a number of jobs, or what
         `fftmech.solve` raises.
     """
     for name in ("threads", "progress", "initial"):
@@ -45,10 +45,9 @@ def solve_many(
             raise InputError(
                 f"{name}: a batch does not take it", mend="use fftmech.solve"
             )
-    if jobs is not None and jobs < 1:
-        raise InputError(f"jobs {jobs}", "at least 1")
+    jobs = count_of("jobs", jobs)
     tasks = (
         lambda check, case=case: solve(*case, threads=1, progress=check, **options)
         for case in cases
     )
-    return run_together(tasks, jobs or processors())
+    return run_together(tasks, jobs)

@@ -6,20 +6,26 @@ eigenstrain. `isotropic`, `cubic` and `rotate` build stiffness that has gradient
 
 Conventions are those of `fftmech`, on tensors: Mandel throughout, in the order xx, yy,
 zz, yz, xz, xy, off-diagonals times sqrt(2); fields (batch, component, x, y, z).
+
+Its import sets OMP_WAIT_POLICY=PASSIVE in the environment, unless a variable there says
+how threads of OpenMP wait: those of torch then sleep. See docs/speed.md.
 """
 
+from fftmech.arrays.threads import let_openmp_sleep, limit_torch_threads
 from fftmech.errors import InputError, NotConverged
 
 try:
-    import torch as _torch  # noqa: F401
+    let_openmp_sleep()
+    import torch as _torch
 except ImportError:
     raise InputError(
         "fftmech.torch needs torch, which is not installed",
         mend='pip install "fftmech[torch]"',
     ) from None
-
 from fftmech.torch.solve import Fields, effective_stiffness, solve
 from fftmech.torch.stiffness import cubic, isotropic, quaternion_from_bunge, rotate
+
+limit_torch_threads(_torch)
 
 __all__ = [
     "Fields",
