@@ -136,7 +136,7 @@ def test_interrupt_in_a_progress_callback_ends_a_homogenization(threads):
         (dict(threads=2), "threads: a batch does not take it"),
         (dict(progress=print), "progress: a batch does not take it"),
         (dict(initial=None), "initial: a batch does not take it"),
-        (dict(jobs=0), "jobs 0: expected at least 1"),
+        (dict(jobs=0), "jobs 0: expected a whole number of at least 1"),
         (dict(scheme="spectral"), "scheme 'spectral': expected one of"),
     ],
 )

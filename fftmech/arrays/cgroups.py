@@ -1,8 +1,8 @@
 """What Linux control groups allow this process: containers and batch jobs have them.
 
-A group's limits are files in its folder, in one hierarchy (version 2) or in one for each
-kind of limit (version 1). A process is bound by those of its group and of all above it.
-Where there are no such files, as on other systems, nothing is limited.
+The limits of a group are files in its folder, in one hierarchy (version 2) or one for
+each kind of limit (version 1). A process is bound by those of its group and of all
+above it. Where there are no such files, as on other systems, nothing is limited.
 """
 
 import posixpath
