@@ -69,7 +69,11 @@ QUOTAS = {
         2,
     ),
     "2, outside of the container's": (
-        {"proc/self/cgroup": "0::/../else\n", "sys/fs/cgroup/cpu.max": "50000 50000"},
+        {
+            "proc/self/cgroup": "0::/../else\n",
+            "sys/fs/cgroup/cpu.max": "50000 50000\n",
+            "sys/fs/else/cpu.max": "25000 50000\n",
+        },
         1,
     ),
     "2, beside and above the groups": (
