@@ -4,8 +4,8 @@ Networks whose blocks enforce equilibrium and compatibility exactly, with the st
 of `fftmech`; their training, predictions, evaluation and server. `ecosr` is the command
 line.
 
-Its import sets OMP_WAIT_POLICY=PASSIVE in the environment, unless a variable there says
-how threads of OpenMP wait: those of torch then sleep. See docs/speed.md.
+Its import has torch's threads sleep while they wait, if torch is imported later, by two
+variables of the environment: OMP_WAIT_POLICY and GOMP_SPINCOUNT (docs/speed.md).
 """
 
 from fftmech.arrays.threads import let_openmp_sleep

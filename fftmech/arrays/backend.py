@@ -34,7 +34,7 @@ def to_numpy(array: Any) -> np.ndarray:
 
 
 class BlockTransform(Protocol):
-    """FFTs of a part of a field, on the thread that calls."""
+    """FFTs of a part of a field, on the calling thread."""
 
     def planes(self, field: Any, out: Any) -> None:
         """Real to half-complex along the last two axes."""
@@ -68,7 +68,7 @@ class Backend:
     blocks
         FFTs block by block, for kernels on the host.
     threads
-        Threads of kernels on the host.
+        Threads of FFTs and kernels on the host.
     """
 
     xp: Any

@@ -1,4 +1,4 @@
-"""Refuse what this machine's memory cannot hold, before it is taken."""
+"""Memory that is free, and a refusal of work that needs more, before it is taken."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Processors that this process may use, and work shared among threads."""
+"""Processors that this process may use, and work that threads share."""
 
 import os
 import threading
@@ -26,6 +26,10 @@ THREADED = 2**18
 
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
 """Variables that say how threads of OpenMP wait, of GNU's, Intel's and LLVM's."""
+
+SPINS = "1000"
+"""Turns that threads of GNU's OpenMP spin before they sleep, some 10 us: as long as the
+gaps between a network's operations. It is 300000 without the variable."""
 
 
 def run_together(tasks: Iterable[Callable[[Check], T]], threads: int) -> Iterator[T]:
@@ -90,7 +94,7 @@ def count_of(what: str, given: int | None) -> int:
 
 
 def threads_for(voxels: int, threads: int | None = None) -> int:
-    """Threads that pay on a grid: one where starting more costs more than it saves."""
+    """Threads worth their cost on a grid: one if it is small, else all that are given."""
     if 3 * voxels < THREADED:
         return 1
     return processors() if threads is None else threads
@@ -99,11 +103,12 @@ def threads_for(voxels: int, threads: int | None = None) -> int:
 def let_openmp_sleep() -> None:
     """Have threads of OpenMP (torch's) sleep while they wait, unless the user says how.
 
-    Otherwise they spin, which takes the processors from the threads that work wherever
-    there are more of both than processors. OpenMP asks once, when torch is imported.
+    Otherwise they spin for milliseconds, and keep those from work that they wait for
+    where there are more of both than processors. OpenMP looks once, when it is loaded
+    with torch.
     """
     if not any(name in os.environ for name in WAITING):
-        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+        os.environ.update(OMP_WAIT_POLICY="PASSIVE", GOMP_SPINCOUNT=SPINS)
 
 
 def limit_torch_threads(torch: ModuleType) -> None:

@@ -7,8 +7,8 @@ eigenstrain. `isotropic`, `cubic` and `rotate` build stiffness that has gradient
 Conventions are those of `fftmech`, on tensors: Mandel throughout, in the order xx, yy,
 zz, yz, xz, xy, off-diagonals times sqrt(2); fields (batch, component, x, y, z).
 
-Its import sets OMP_WAIT_POLICY=PASSIVE in the environment, unless a variable there says
-how threads of OpenMP wait: those of torch then sleep. See docs/speed.md.
+Its import has torch's threads sleep while they wait, if torch is imported later, by two
+variables of the environment: OMP_WAIT_POLICY and GOMP_SPINCOUNT (docs/speed.md).
 """
 
 from fftmech.arrays.threads import let_openmp_sleep, limit_torch_threads
