@@ -94,7 +94,7 @@ def count_of(what: str, given: int | None) -> int:
 
 
 def threads_for(voxels: int, threads: int | None = None) -> int:
-    """Threads worth their cost on a grid: one if it is small, else all that are given."""
+    """Threads worth their cost on a grid: one if it is small, else all there are."""
     if 3 * voxels < THREADED:
         return 1
     return processors() if threads is None else threads
@@ -103,9 +103,8 @@ def threads_for(voxels: int, threads: int | None = None) -> int:
 def let_openmp_sleep() -> None:
     """Have threads of OpenMP (torch's) sleep while they wait, unless the user says how.
 
-    Otherwise they spin for milliseconds, and keep those from work that they wait for
-    where there are more of both than processors. OpenMP looks once, when it is loaded
-    with torch.
+    Otherwise they spin for milliseconds, and where processors are few they keep the
+    threads that they wait for from working. OpenMP looks once, when torch loads it.
     """
     if not any(name in os.environ for name in WAITING):
         os.environ.update(OMP_WAIT_POLICY="PASSIVE", GOMP_SPINCOUNT=SPINS)
