@@ -1,8 +1,7 @@
 """`ecosr fit`: train a model on a dataset."""
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,11 +9,11 @@ import click
 from ecosurrogate.training.settings import join, parse_setting, read_settings
 from fftmech_cli.method import device_option
 from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, Finite, print_json
-from fftmech_cli.surrogate import model_options, surrogate_packages
+from fftmech_cli.surrogate import model_options, progress_bar, surrogate_packages
 
 if TYPE_CHECKING:
     from ecosurrogate.training.run import Run
-    from ecosurrogate.training.train import Outcome, Progress
+    from ecosurrogate.training.train import FitResult
 
 
 @click.command()
@@ -95,8 +94,8 @@ def _train(run: "Run", train: Any, as_json: bool) -> int:
     for line in () if silent else _description(run):
         click.echo(line, err=as_json)
     try:
-        with nullcontext() if silent else _bar() as progress:
-            outcome = train(run, progress)
+        with nullcontext() if silent else progress_bar("Training") as report:
+            result = train(run, report)
     except KeyboardInterrupt:
         if not silent:
             click.echo(
@@ -105,15 +104,15 @@ def _train(run: "Run", train: Any, as_json: bool) -> int:
                 err=True,
             )
         return INTERRUPTED
-    code = 0 if outcome.status == "done" else NOT_CONVERGED
+    code = 0 if result.status == "done" else NOT_CONVERGED
     if silent:
         return code
     if as_json:
-        print_json(_document(run, outcome))
+        print_json(_document(run, result))
     else:
-        click.echo(_summary(run, outcome))
+        click.echo(_summary(run, result))
     if code:
-        click.echo(f"Error: {outcome.status}: {outcome.advice}", err=True)
+        click.echo(f"Error: {result.status}: {result.advice}", err=True)
     return code
 
 
@@ -140,60 +139,29 @@ def _description(run: "Run") -> Iterator[str]:
     yield f"loss {terms}; {config.steps} steps of {config.batch}"
 
 
-def _summary(run: "Run", outcome: "Outcome") -> str:
-    loss = "none" if outcome.loss is None else f"{outcome.loss:.4g}"
-    errors = {name: x for name, x in outcome.validation.items() if x is not None}
+def _summary(run: "Run", result: "FitResult") -> str:
+    loss = "none" if result.loss is None else f"{result.loss:.4g}"
+    errors = {name: x for name, x in result.validation.items() if x is not None}
     parts = [f"{n} nRMSE {errors[n]:.3g}" for n in ("strain", "stress") if n in errors]
     if "certificate" in errors:
         parts.append(f"certificate {100 * errors['certificate']:.3g} %")
     low = run.train.card.levels[-1]
     against = f"validation at {low}^3" if parts else "no validation"
-    skipped = f", {outcome.skipped} batches skipped" if outcome.skipped else ""
+    skipped = f", {result.skipped} batches skipped" if result.skipped else ""
     return (
-        f"{run.folder}: step {outcome.step} of {run.card.config.steps}, loss {loss}, "
+        f"{run.folder}: step {result.step} of {run.card.config.steps}, loss {loss}, "
         f"{' '.join((against, ', '.join(parts))).rstrip()}{skipped}; "
-        f"{outcome.seconds:.1f} s"
+        f"{result.seconds:.1f} s"
     )
 
 
-def _document(run: "Run", outcome: "Outcome") -> dict[str, Any]:
+def _document(run: "Run", result: "FitResult") -> dict[str, Any]:
     return {
         "output": str(run.folder),
-        **outcome._asdict(),
+        **result._asdict(),
         "model": run.card.config.model,
         "parameters": run.parameters,
         "scheme": run.card.encoder.scheme,
         "data": dict(run.card.dataset),
         "config": run.card.config.as_dict(),
     }
-
-
-@contextmanager
-def _bar() -> Iterator["Progress | None"]:
-    """Show steps, loss and errors, on a terminal only."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("Training"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TextColumn("{task.fields[said]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1, said="")
-
-        def report(
-            step: int, steps: int, loss: float | None, errors: dict[str, float]
-        ) -> None:
-            said = "" if loss is None else f"loss {loss:.3g}"
-            for name in ("strain", "stress"):
-                if name in errors:
-                    said += f" {name} {errors[name]:.3g}"
-            bar.update(task, total=steps, completed=step, said=said)
-
-        yield report

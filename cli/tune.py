@@ -1,8 +1,6 @@
 """`ecosr tune`: try settings on a dataset, and keep the best."""
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,11 +9,11 @@ from ecosurrogate.training.settings import join, parse_setting
 from ecosurrogate.tuning.search_space import parse_dimension, read_study_file
 from fftmech_cli.method import device_option
 from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, print_json
-from fftmech_cli.surrogate import model_options, surrogate_packages
+from fftmech_cli.surrogate import model_options, progress_bar, surrogate_packages
 
 if TYPE_CHECKING:
-    from ecosurrogate.tuning.journal import Trial
-    from ecosurrogate.tuning.study import Study, Watch
+    from ecosurrogate.tuning.study import Study
+    from ecosurrogate.tuning.trials import Trial
 
 
 @click.command()
@@ -102,9 +100,9 @@ def tune(
     for line in _description(study):
         click.echo(line, err=as_json)
     try:
-        with _bar(trials) as watch:
+        with progress_bar("Tuning") as report:
             done = study.run(
-                trials, watch, lambda trial: click.echo(_line(trial), err=as_json)
+                trials, report, lambda trial: click.echo(_line(trial), err=as_json)
             )
     except KeyboardInterrupt:
         click.echo(
@@ -129,7 +127,7 @@ def tune(
 
 def _modules() -> tuple[Any, Any]:
     with surrogate_packages("surrogate,tune"):
-        from ecosurrogate.tuning.study import best_of
+        from ecosurrogate.tuning.trials import best_of
         from ecosurrogate.tuning.tune import open_study
     return open_study, best_of
 
@@ -164,7 +162,7 @@ def _values(values: Any) -> str:
 
 
 def _summary(study: "Study", done: "list[Trial]", best: "Trial") -> str:
-    from ecosurrogate.tuning.study_files import BEST
+    from ecosurrogate.tuning.study import BEST
 
     first = done[0]
     against = ""
@@ -197,29 +195,3 @@ def _document(
         "trials": [trial._asdict() for trial in done],
         "best": found,
     }
-
-
-@contextmanager
-def _bar(trials: int) -> "Iterator[Watch | None]":
-    """Show trials, steps and errors, on a terminal only."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("Trial {task.fields[number]} of {task.fields[trials]}"),
-        BarColumn(),
-        TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
-        TextColumn("{task.fields[said]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1, number=0, trials=trials, said="")
-
-        def watch(number: int, step: int, steps: int, error: float | None) -> None:
-            said = "" if error is None else f"error {error:.3g}"
-            bar.update(task, total=steps, completed=step, number=number + 1, said=said)
-
-        yield watch

@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 from small_runs import as_options, make_grains, refused, run, tiny  # noqa: E402
 
 from ecosurrogate.comparison import compare as comparison  # noqa: E402
-from ecosurrogate.mechanics import work  # noqa: E402
+from ecosurrogate.mechanics import cost  # noqa: E402
 from fftmech import io  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
 
@@ -28,8 +28,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(work, "ROUNDS", (1, 1))
-    monkeypatch.setattr(work, "TURN", 0.0)
+    monkeypatch.setattr(cost, "ROUNDS", (1, 1))
+    monkeypatch.setattr(cost, "TURN", 0.0)
 
 
 def test_table_and_verdict_are_printed_and_both_files_are_in_a_folder(folder, tmp_path):

@@ -23,9 +23,9 @@ from ecosurrogate.comparison.timed_model import TimedModel  # noqa: E402
 from ecosurrogate.comparison.timed_solver import TimedSolver  # noqa: E402
 from ecosurrogate.comparison.verdict import headline, verdict  # noqa: E402
 from ecosurrogate.evaluation.predict import predict  # noqa: E402
-from ecosurrogate.mechanics import work  # noqa: E402
+from ecosurrogate.mechanics import cost  # noqa: E402
 from ecosurrogate.mechanics.operators import Operators  # noqa: E402
-from ecosurrogate.mechanics.work import counted_green, medians  # noqa: E402
+from ecosurrogate.mechanics.cost import counted_green, medians  # noqa: E402
 from ecosurrogate.training.checkpoint import load_model  # noqa: E402
 from fftmech import Grid, InputError, Load, Microstructure, solve  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
@@ -56,8 +56,8 @@ def runs(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """One measurement of each time."""
-    monkeypatch.setattr(work, "ROUNDS", (1, 1))
-    monkeypatch.setattr(work, "TURN", 0.0)
+    monkeypatch.setattr(cost, "ROUNDS", (1, 1))
+    monkeypatch.setattr(cost, "TURN", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_green_operations_are_counted():
 
 
 def test_medians_are_taken_of_tasks_that_take_turns(monkeypatch):
-    monkeypatch.setattr(work, "ROUNDS", (3, 3))
+    monkeypatch.setattr(cost, "ROUNDS", (3, 3))
     order, times = [], {"a": iter([5.0, 1.0, 2.0]), "b": iter([1.0, 9.0, 4.0])}
 
     def task(name):

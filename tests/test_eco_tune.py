@@ -13,9 +13,14 @@ optuna = pytest.importorskip("optuna")
 
 from ecosurrogate.training.checkpoint import load_model  # noqa: E402
 from ecosurrogate.training.run import prepare  # noqa: E402
-from ecosurrogate.training.settings import parse_setting, read_settings, resolve  # noqa: E402
+from ecosurrogate.training.settings import as_options as line_of  # noqa: E402
+from ecosurrogate.training.settings import (  # noqa: E402
+    as_toml,
+    parse_setting,
+    read_settings,
+    resolve,
+)
 from ecosurrogate.training.train import fit  # noqa: E402
-from ecosurrogate.tuning.journal import Journal, Trial  # noqa: E402
 from ecosurrogate.tuning.search_space import (  # noqa: E402
     Choice,
     Range,
@@ -24,10 +29,8 @@ from ecosurrogate.tuning.search_space import (  # noqa: E402
     parse_dimension,
     read_study_file,
 )
-from ecosurrogate.tuning.study import CERTIFICATE, LABELS, best_of  # noqa: E402
-from ecosurrogate.tuning.study_figure import study_figure  # noqa: E402
-from ecosurrogate.tuning.study_files import as_options as line_of  # noqa: E402
-from ecosurrogate.tuning.study_files import as_toml  # noqa: E402
+from ecosurrogate.tuning.study import CERTIFICATE, LABELS  # noqa: E402
+from ecosurrogate.tuning.trials import Trial, Trials, best_of  # noqa: E402
 from ecosurrogate.tuning.tune import open_study  # noqa: E402
 from fftmech import InputError  # noqa: E402
 
@@ -59,12 +62,12 @@ def without_times(trials):
 def search(folder, errors, seed=0):
     """Values of trials whose error is a function of their values."""
     folder.mkdir(exist_ok=True)
-    journal = Journal(folder, SPACE, seed)
-    journal.begin({})
-    for _ in range(len(errors) - len(journal.trials())):
-        number, values = journal.ask()
-        journal.tell("done", errors[number])
-    return [trial.values for trial in journal.trials()]
+    trials = Trials(folder, SPACE, seed)
+    trials.begin({})
+    for _ in range(len(errors) - len(trials.ended())):
+        number, values = trials.ask()
+        trials.tell("done", errors[number])
+    return [trial.values for trial in trials.ended()]
 
 
 def test_the_first_trial_has_the_defaults(study):
@@ -146,8 +149,8 @@ def test_ctrl_c_keeps_the_trial_that_is_at_work(grains8, tmp_path, study):
     folder = tmp_path / "study"
     made = open_study(grains8, folder, TRIED, SPACE)
 
-    def interrupt(number, step, steps, error):
-        if (number, step) == (1, 4):
+    def interrupt(step, steps, text):
+        if step == 4 and text.startswith("trial 2 of 3, loss "):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -168,30 +171,30 @@ def test_what_is_drawn_follows_from_the_seed(tmp_path):
 
 
 def test_the_sampler_is_better_than_chance(tmp_path):
-    journal = Journal(tmp_path, dict.fromkeys("abc", Range(0.0, 1.0)), 0)
-    journal.begin({})
+    trials = Trials(tmp_path, dict.fromkeys("abc", Range(0.0, 1.0)), 0)
+    trials.begin({})
     errors = []
     for _ in range(40):
-        _, values = journal.ask()
+        _, values = trials.ask()
         errors.append(sum((x - 0.3) ** 2 for x in values.values()))
-        journal.tell("done", errors[-1])
+        trials.tell("done", errors[-1])
     assert sum(errors[10:]) / 30 < sum(errors[:10]) / 10 / 3
 
 
 def test_a_trial_that_falls_behind_is_pruned_and_one_that_leads_is_not(tmp_path):
-    journal = Journal(tmp_path, SPACE, 0)
-    journal.begin({})
+    trials = Trials(tmp_path, SPACE, 0)
+    trials.begin({})
     for error in (1.0, 2.0, 3.0, 4.0):
-        journal.ask()
-        assert not journal.show(10, error)
-        journal.tell("done", error)
-    journal.ask()
-    assert journal.show(10, 3.5)
-    journal.tell("pruned", 3.5)
-    journal.ask()
-    assert not journal.show(10, 1.5)
-    journal.tell("done", 1.5)
-    statuses = [trial.status for trial in journal.trials()]
+        trials.ask()
+        assert not trials.report(10, error)
+        trials.tell("done", error)
+    trials.ask()
+    assert trials.report(10, 3.5)
+    trials.tell("pruned", 3.5)
+    trials.ask()
+    assert not trials.report(10, 1.5)
+    trials.tell("done", 1.5)
+    statuses = [trial.status for trial in trials.ended()]
     assert statuses == [*["done"] * 4, "pruned", "done"]
 
 
@@ -285,7 +288,6 @@ def test_dimensions_are_ranges_or_lists():
         assert parse_dimension(text) == {key: dimension}
         # as study.json has it
         assert parse_dimension(f"{key}={dimension}") == {key: dimension}
-    assert Range(1, 4).whole and not Range(1, 3.5).whole
     assert [4] in Choice(([4], [4, 8])) and [8] not in Choice(([4], [4, 8]))
     assert 1.0 in Range(0, 1) and True not in Range(0, 1)
 
@@ -367,12 +369,13 @@ def test_no_pickle_is_loaded(tmp_path, monkeypatch):
     assert all(isinstance(json.loads(line), dict) for line in lines)
 
 
-def test_the_picture_has_a_panel_for_the_trials_and_each_setting(study):
-    pytest.importorskip("matplotlib")
-    made, trials = study
+def test_the_picture_has_a_panel_for_each_setting(study, tmp_path):
+    matplotlib = pytest.importorskip("matplotlib")
+    made, _ = study
     assert (made.folder / "study.png").stat().st_size > 5000
-    figure = study_figure(trials, made.space, made.error)
-    shown = [ax.get_xlabel() for ax in figure.axes if ax.get_visible()]
-    assert shown == ["trial", *made.space]
-    failed = Trial(0, "failed", None, {"lr": 1e-3, "batch": 1}, 1.0, "no reason")
-    assert study_figure([failed], SPACE, LABELS).axes
+    before = dict(matplotlib.rcParams)
+    figure = Trials(made.folder, made.space, 0).figure(made.error)
+    assert set(made.space) <= {ax.get_xlabel() for ax in figure.axes}
+    assert figure.axes[0].get_ylabel() == LABELS
+    assert dict(matplotlib.rcParams) == before
+    assert Trials(tmp_path, SPACE, 0).figure(LABELS) is None

@@ -1,15 +1,16 @@
-"""The honest question: a surrogate, or the solver stopped early?
+"""Compare a surrogate with the solver stopped early, on one body under one load.
 
-Both are measured on one body under one load: their errors against a solve to a much
-tighter tolerance in the same scheme, the applications of the Green operator, and the
-seconds from a body that is ready on the device to its fields there. What comes before
-is timed apart. The solver is preconditioned conjugate gradients (CG), in double
-precision, with the stress C e of its strain.
+Measured are the errors against a solve to a much tighter tolerance in the same scheme,
+the applications of the Green operator, and the seconds from a body that is ready on the
+device to its fields there; what comes before is timed apart. The solver is
+preconditioned conjugate gradients (CG), in double precision, with the stress C e of its
+strain.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -20,7 +21,8 @@ from ecosurrogate.comparison.measure import Measure
 from ecosurrogate.comparison.timed_model import TimedModel
 from ecosurrogate.comparison.timed_solver import MOST, TimedSolver
 from ecosurrogate.evaluation.predict import BYTES, choose_load, predict
-from ecosurrogate.mechanics.work import medians
+from ecosurrogate.mechanics.cost import medians
+from ecosurrogate.progress import ProgressReport
 from ecosurrogate.training.checkpoint import load_model
 from ecosurrogate.training.devices import choose
 from fftmech.arrays.backend import get_backend
@@ -38,11 +40,9 @@ REFERENCE = 1e-10
 TOLERANCES = 1e-8, 0.1
 """Tolerances to compare at: the reference has to be a hundred times better."""
 
-Report = Callable[[str], None]
-
 
 class ReferenceNotConverged(NotConverged):
-    """The reference could not be solved; `result` says how far it came."""
+    """The reference did not converge; `result` has its residual."""
 
     def __init__(self, result: Result) -> None:
         super().__init__(result.status)
@@ -51,12 +51,12 @@ class ReferenceNotConverged(NotConverged):
 
 @dataclass(frozen=True)
 class Point:
-    """Fields that one could stop at.
+    """Error and cost of the model after a correction, or of CG after an iteration.
 
     Attributes
     ----------
     steps
-        Corrections of a model, None of one that makes none; iterations of the solver.
+        Corrections of the model, None if it makes none; iterations of the solver.
     strain, stress
         nRMSE over the standard deviation, outside of pores, mean over the components
         that vary.
@@ -65,11 +65,11 @@ class Point:
     certificate
         Relative energy error, where it exists.
     green
-        Applications of the Green operator, those of the prediction included.
+        Applications of the Green operator, with those of the prediction it starts from.
     seconds
-        For one body, those of the prediction included.
+        For one body, with those of the prediction it starts from.
     batches
-        Seconds a body, by bodies at once (model only).
+        Seconds a body, by size of the batch (model only).
     """
 
     steps: int | None
@@ -89,9 +89,9 @@ class Comparison:
     Attributes
     ----------
     model, scheme, device, shape, tolerance, threads
-        What was compared.
+        What was compared, and how.
     rounds
-        How often each time was taken; times are medians.
+        How often each time was measured; times are medians.
     reference
         Its iterations and residual.
     surrogate
@@ -99,16 +99,16 @@ class Comparison:
     solver
         CG stopped after more and more iterations; the last has the tolerance.
     warm
-        The same from the prediction; empty if that does not converge.
+        The same started from the prediction; empty if that does not converge.
     first
-        Iterations after which CG is first as good as the prediction, by field: strain,
-        stress, and "equilibrated", its stress projected; None if it never is.
+        Iterations after which CG is first as accurate as the prediction, by field:
+        strain, stress, and "equilibrated", its stress projected; None if it never is.
     prediction
         Seconds of prediction and displacement, from which `warm` starts.
     apart
-        Seconds before: "read" (the run), "first" (what the first prediction took more
-        than the next) and "prepare" (one body) of the model; "compile" and "prepare" of
-        the solver.
+        Seconds not in the times above: "read" (the run), "first" (what the first
+        prediction took more than the next) and "prepare" (one body) of the model;
+        "compile" and "prepare" of the solver.
     reason
         Why the prediction has no certificate, else "".
     """
@@ -142,7 +142,7 @@ def compare(
     device: str = "cpu",
     tolerance: float = 1e-6,
     batches: Sequence[int] = (1, 8),
-    report: Report = lambda text: None,
+    report: ProgressReport | None = None,
 ) -> Comparison:
     """Compare the model of a run with the solver on one body.
 
@@ -156,30 +156,31 @@ def compare(
     device
         "cpu" or "cuda", of both.
     tolerance
-        Of the solver, cold and from the prediction (`TOLERANCES`).
+        Of the solver, from zero and from the prediction (`TOLERANCES`).
     batches
-        Bodies at once that the model is timed with, beside one.
+        Sizes of batches that the model is timed with, beside 1.
     report
         Called with what is being done.
 
     Raises
     ------
     InputError
-        What the model or the solver cannot take, a body without anything to predict.
+        What the model or the solver cannot take, a body whose fields are uniform.
     ReferenceNotConverged
-        Of the reference.
+        The reference did not reach a hundredth of the tolerance.
     """
+    report = report or (lambda done, total, text: None)
     _check(device, tolerance)
-    report("prediction")
+    report(0, None, "prediction")
     started = time.perf_counter()
     model, card = load_model(run)
     read = time.perf_counter() - started
     load = choose_load(card, load)
     batches = sorted({1, *batches})
-    voxels, shape = body.grid.voxels, body.grid.shape
+    shape = size_text(body.grid.shape)
     check_bytes(
-        batches[-1] * voxels * BYTES,
-        f"a batch of {batches[-1]} predictions on {size_text(shape)} voxels",
+        batches[-1] * body.grid.voxels * BYTES,
+        f"a batch of {batches[-1]} predictions on {shape} voxels",
         "lower --batch or --res",
     )
     guess = predict(model, card, body, load, device)
@@ -187,103 +188,9 @@ def compare(
         raise InputError(
             f"{run}: its prediction is not finite", mend="train another one"
         )
-
-    method: dict[str, Any] = {"scheme": card.encoder.scheme, "device": device}
-    reference = solve(
-        body,
-        load,
-        **method,
-        tolerance=REFERENCE,
-        max_iterations=MOST,
-        certificate=False,
-        progress=lambda k, r: report(f"reference, iteration {k}, residual {r:.0e}"),
-    )
-    if not reference.residual <= tolerance / 100:
-        raise ReferenceNotConverged(reference)
-    measure, method = Measure(reference), {**method, "tolerance": tolerance}
-    report("errors")
+    exact = _reference(guess, device, tolerance, report)
     timed = TimedModel(model, card, body, load, device)
-    errors, last = timed.errors(measure), timed.counts[-1]
-    cold = TimedSolver(measure, method)
-    warm = TimedSolver(measure, method, guess)
-    first = {
-        "strain": cold.first("strain", errors[last]["strain"]),
-        "stress": cold.first("stress", errors[last]["stress"]),
-        "equilibrated": cold.first("equilibrated", errors[last]["stress"]),
-    }
-    report("timing")
-    green = {j: timed.green(j) for j in timed.counts}
-    for b in batches:
-        timed.seconds(last, b)
-    spent, rounds = medians(
-        {
-            ("prepare", 1): timed.prepare,
-            ("predict", 1): lambda: timed.seconds(last, 1, displacement=True),
-            **{
-                (b, j): lambda j=j, b=b: timed.seconds(j, b)
-                for b in batches
-                for j in timed.counts
-            },
-            **{("cold", k): lambda k=k: cold.seconds(k) for k in cold.points},
-            **{("warm", k): lambda k=k: warm.seconds(k) for k in warm.points},
-        },
-        lambda n: report(f"timing, round {n}"),
-    )
-    prediction = spent["predict", 1]
-    return Comparison(
-        model=card.config.model,
-        scheme=card.encoder.scheme,
-        device=device,
-        shape=body.grid.shape,
-        tolerance=tolerance,
-        threads={"model": torch.get_num_threads(), "solver": threads_for(voxels)},
-        rounds=rounds,
-        reference={
-            "iterations": reference.iterations,
-            "residual": reference.residual,
-        },
-        surrogate=tuple(
-            Point(
-                steps=j,
-                green=green[j],
-                seconds=spent[1, j],
-                batches={b: spent[b, j] for b in batches},
-                **errors[j],
-            )
-            for j in timed.counts
-        ),
-        solver=_points(cold, {k: spent["cold", k] for k in cold.points}),
-        # the displacement takes one application more
-        warm=_points(
-            warm,
-            {k: prediction + spent["warm", k] for k in warm.points},
-            green[last] + 1,
-        ),
-        first=first,
-        prediction=prediction,
-        apart={
-            "model": {
-                "read": read,
-                "first": max(guess.times["solve"] - prediction, 0.0),
-                "prepare": spent["prepare", 1],
-            },
-            "solver": {
-                "compile": reference.times["compile"],
-                "prepare": cold.prepare,
-            },
-        },
-        reason=guess.certificate["reason"],
-    )
-
-
-def _points(
-    solver: TimedSolver, seconds: Mapping[int, float], green: int = 0
-) -> tuple[Point, ...]:
-    """One Green application begins a descent, and one is in each iteration."""
-    return tuple(
-        Point(steps=k, green=green + k + 1, seconds=seconds[k], batches={}, **errors)
-        for k, errors in solver.points.items()
-    )
+    return _compared(timed, guess, exact, tolerance, batches, read, report)
 
 
 def _check(device: str, tolerance: float) -> None:
@@ -296,3 +203,123 @@ def _check(device: str, tolerance: float) -> None:
 
 def _finite(field: np.ndarray) -> bool:
     return bool(np.isfinite(field).all())
+
+
+def _reference(
+    guess: Result, device: str, tolerance: float, report: ProgressReport
+) -> Result:
+    """Solve what was predicted, to a hundredth of the tolerance at least."""
+    exact = solve(
+        guess.microstructure,
+        guess.load,
+        scheme=guess.scheme,
+        device=device,
+        tolerance=REFERENCE,
+        max_iterations=MOST,
+        certificate=False,
+        progress=lambda k, r: report(k, None, f"reference, residual {r:.0e}"),
+    )
+    if not exact.residual <= tolerance / 100:
+        raise ReferenceNotConverged(exact)
+    return exact
+
+
+def _compared(
+    timed: TimedModel,
+    guess: Result,
+    exact: Result,
+    tolerance: float,
+    batches: Sequence[int],
+    read: float,
+    report: ProgressReport,
+) -> Comparison:
+    report(0, None, "errors")
+    measure = Measure(exact)
+    method = {"scheme": exact.scheme, "device": timed.device, "tolerance": tolerance}
+    cold = TimedSolver(measure, method)
+    warm = TimedSolver(measure, method, guess)
+    errors, last = timed.errors(measure), timed.counts[-1]
+    # the prediction's stress is compared with the solver's as it is, and projected
+    fields = {"strain": "strain", "stress": "stress", "equilibrated": "stress"}
+    first = {name: cold.first(name, errors[last][f]) for name, f in fields.items()}
+    report(0, None, "timing")
+    green = {j: timed.green(j) for j in timed.counts}
+    times, rounds = _times(timed, cold, warm, batches, report)
+    prediction = times["prediction", 1]
+    return Comparison(
+        model=timed.card.config.model,
+        scheme=exact.scheme,
+        device=timed.device,
+        shape=exact.microstructure.grid.shape,
+        tolerance=tolerance,
+        threads={
+            "model": torch.get_num_threads(),
+            "solver": threads_for(exact.microstructure.grid.voxels),
+        },
+        rounds=rounds,
+        reference={"iterations": exact.iterations, "residual": exact.residual},
+        surrogate=tuple(
+            Point(
+                steps=j,
+                green=green[j],
+                seconds=times[1, j],
+                batches={b: times[b, j] for b in batches},
+                **errors[j],
+            )
+            for j in timed.counts
+        ),
+        solver=_points(cold, {k: times["cold", k] for k in cold.points}),
+        # the displacement that CG starts from takes one application more
+        warm=_points(
+            warm,
+            {k: prediction + times["warm", k] for k in warm.points},
+            green[last] + 1,
+        ),
+        first=first,
+        prediction=prediction,
+        apart={
+            "model": {
+                "read": read,
+                "first": max(guess.times["solve"] - prediction, 0.0),
+                "prepare": times["prepare", 1],
+            },
+            "solver": {"compile": exact.times["compile"], "prepare": cold.prepare},
+        },
+        reason=guess.certificate["reason"],
+    )
+
+
+def _points(
+    solver: TimedSolver, seconds: Mapping[int, float], green: int = 0
+) -> tuple[Point, ...]:
+    """CG applies the Green operator once to start and once in each iteration."""
+    return tuple(
+        Point(steps=k, green=green + k + 1, seconds=seconds[k], batches={}, **errors)
+        for k, errors in solver.points.items()
+    )
+
+
+def _times(
+    timed: TimedModel,
+    cold: TimedSolver,
+    warm: TimedSolver,
+    batches: Sequence[int],
+    report: ProgressReport,
+) -> tuple[dict[tuple[int | str, int | None], float], int]:
+    """Median seconds of the model by (batch, corrections), of CG by (start, iterations).
+
+    And the number of rounds.
+    """
+    last = timed.counts[-1]
+    # not for the first time below
+    for b in batches:
+        timed.seconds(last, b)
+    tasks: dict[tuple[int | str, int | None], Callable[[], float]] = {
+        ("prepare", 1): timed.prepare,
+        ("prediction", 1): partial(timed.seconds, last, 1, displacement=True),
+    }
+    for b in batches:
+        tasks |= {(b, j): partial(timed.seconds, j, b) for j in timed.counts}
+    for name, solver in (("cold", cold), ("warm", warm)):
+        tasks |= {(name, k): partial(solver.seconds, k) for k in solver.points}
+    return medians(tasks, lambda n: report(n, None, "timing, rounds"))

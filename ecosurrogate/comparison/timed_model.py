@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ecosurrogate.comparison.measure import Measure
 from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.evaluation.predict import certificates, displacement_of
-from ecosurrogate.mechanics.work import counted_green
+from ecosurrogate.mechanics.cost import counted_green
 from ecosurrogate.models.eco import IteratedPECO
 from ecosurrogate.training.checkpoint import RunCard
 from ecosurrogate.training.config import ADMISSIBLE

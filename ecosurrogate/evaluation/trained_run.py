@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ecosurrogate.evaluation.cases import Answer, Case, Cases, Contender
 from ecosurrogate.evaluation.predict import BYTES, choose_load
-from ecosurrogate.mechanics.work import counted_green
+from ecosurrogate.mechanics.cost import counted_green
 from ecosurrogate.training.checkpoint import RunCard, digest_of_weights, load_model
 from ecosurrogate.training.config import ADMISSIBLE, SEE_LOAD
 from ecosurrogate.training.devices import choose

@@ -1,25 +1,23 @@
 """The solver's derivative and Green operator, on torch tensors.
 
-Nothing is defined here: the derivative is `fftmech.discretization`'s, the inverse of
-the reference problem is `fftmech.operators.green.Green`'s, computed in double precision
-on the host and kept as tensors. Everything is linear, differentiable, batched, and runs
-where its argument is.
+The derivative is `fftmech.discretization`'s, the inverse of the reference problem is
+`fftmech.operators.green.Green`'s. Everything is linear, differentiable and batched, and
+runs on the device of its argument.
 
 Fields are (B, C, X, Y, Z) and Mandel: xx, yy, zz, yz, xz, xy, shear times sqrt(2).
 There are no matrix products, so that neither autocast nor TF32 lowers the precision.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from fftmech.arrays.backend import cpu_backend, torch_backend
+from fftmech.arrays.backend import torch_backend
 from fftmech.discretization import Discretization, discretization
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.operators.green import Green
+from fftmech.operators.green import apply_symbols, torch_symbols
 
 
 @dataclass(frozen=True)
@@ -131,10 +129,9 @@ class Operators:
         self._check("force", force, 3, self.discretization.unknowns(self.grid))
         fft = torch_backend()
         spectrum = fft.rfftn(force[..., :3, :, :, :])
-        M = _symbols(self, force.dtype, force.device)
-        f = spectrum.unbind(-4)
-        rows = [M[i, 0] * f[0] + M[i, 1] * f[1] + M[i, 2] * f[2] for i in range(3)]
-        u = fft.irfftn(torch.stack(rows, dim=-4), self.grid.shape)
+        medium = (self.bulk, self.shear)
+        M = torch_symbols(self.scheme, self.grid, *medium, force.dtype, force.device)
+        u = fft.irfftn(apply_symbols(M, spectrum), self.grid.shape)
         if force.shape[-4] == 3:
             return u
         return torch.cat([u, self.compliance(force[..., 3:, :, :, :])], dim=-4)
@@ -186,21 +183,3 @@ def _isotropic(field: Tensor, bulk: float, shear: float) -> Tensor:
     normal, off = field[..., :3, :, :, :], field[..., 3:, :, :, :]
     pressure = (bulk - 2 * shear / 3) * normal.sum(dim=-4, keepdim=True)
     return torch.cat([2 * shear * normal + pressure, 2 * shear * off], dim=-4)
-
-
-@lru_cache(maxsize=8)
-def _symbols(
-    operators: Operators, dtype: torch.dtype, device: torch.device
-) -> dict[tuple[int, int], Tensor]:
-    """M, all nine entries, in one precision and on one device."""
-    scheme, grid = operators.discretization, operators.grid
-    green = Green(scheme, grid, cpu_backend(), operators.bulk, operators.shear)
-    symbols = {}
-    # tensors of inference mode could not be used in training later
-    with torch.inference_mode(False):
-        for (i, j), value in green.symbols.items():
-            entry = torch.as_tensor(value, device=device)
-            entry = entry.to(dtype.to_complex() if entry.is_complex() else dtype)
-            symbols[i, j] = entry
-            symbols[j, i] = entry.conj().resolve_conj()
-    return symbols

@@ -2,13 +2,12 @@
 
     config.json             configuration, scheme, normalisation, dataset, versions
     weights.safetensors     averaged weights: the model to use
-    state.safetensors       what training needs to go on (`ecosurrogate.training.state`)
+    state.safetensors       what is needed to resume (`TrainState`)
 
 Files are read as data that may be hostile: JSON and safetensors only, sizes checked
 before memory is taken.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,10 +29,10 @@ from ecosurrogate.mechanics.operators import Operators
 from ecosurrogate.models.eco import MODELS
 from ecosurrogate.networks import make_network
 from ecosurrogate.training.config import Config
-from ecosurrogate.training.tensor_file import read_tensors, short
+from ecosurrogate.training.tensor_file import read_tensors
+from ecosurrogate.training.text_file import damaged, read_json, short, write_json
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.io.atomic import whole_file
 from fftmech.version import __version__
 
 FORMAT_VERSION = 1
@@ -145,33 +144,18 @@ def read_run(run: str | PathLike) -> RunCard:
         raise InputError(
             f"{path}: more than {LARGEST_CARD} bytes", mend="restore the file"
         )
+    document = read_json(path, FORMAT_VERSION, "restore the file")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        version = document["format_version"]
-        if version > FORMAT_VERSION:
-            raise InputError(
-                f"format version {version} is newer than this program's "
-                f"{FORMAT_VERSION}",
-                mend="pip install --upgrade fftmech",
-            )
         return RunCard.from_dict(document)
     except InputError as error:
         raise InputError(f"{path}: {short(error, 300)}") from error
-    except (
-        *(KeyError, TypeError, ValueError, AttributeError),
-        *(OverflowError, RecursionError),
-    ) as error:
-        raise InputError(
-            f"{path}: damaged ({type(error).__name__}: {short(error)})",
-            mend="restore the file",
-        ) from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise damaged(path, error, "restore the file") from error
 
 
 def write_run(run: str | PathLike, card: RunCard) -> None:
     """Write what a run is; the file appears whole or not at all."""
-    text = json.dumps(card.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-    with whole_file(Path(run) / CARD) as path:
-        path.write_text(text + "\n", encoding="utf-8")
+    write_json(Path(run) / CARD, card.as_dict())
 
 
 def make_model(config: Config) -> nn.Module:

@@ -27,7 +27,9 @@ SIZES = ("smoke", "small", "paper")
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 
-_TABLES = ("options", "network", "loss")
+TABLES = ("options", "network", "loss")
+"""Fields that are tables."""
+
 _LEAST = {
     **{"steps": 1, "batch": 1, "warmup_steps": 0, "seed": 0},
     **{"validate_every": 1, "save_every": 1, "res": 1, "count": 1},
@@ -113,7 +115,7 @@ class Config:
         channel_count(self.representation)
         if not isinstance(self.augment, bool):
             raise InputError(f"augment {self.augment!r}", "true or false")
-        for name in _TABLES:
+        for name in TABLES:
             if not isinstance(getattr(self, name), Mapping):
                 raise InputError(f"{name} {getattr(self, name)!r}", "a table")
         for name, least in _LEAST.items():
@@ -178,8 +180,8 @@ class Config:
             Naming what differs.
         """
         check_names(settings)
-        mine = _flat(self.as_dict())
-        asked = _flat(merged(self.as_dict(), settings))
+        mine = flat(self.as_dict())
+        asked = flat(merged(self.as_dict(), settings))
         changed = [
             f"{name}: {mine.get(name)} there, {value} asked"
             for name, value in asked.items()
@@ -203,18 +205,18 @@ def check_names(settings: Settings) -> None:
 def merged(under: Settings, over: Settings) -> dict[str, Any]:
     """Both, with `over` first; tables are joined entry by entry."""
     both = {**under, **over}
-    for name in _TABLES:
+    for name in TABLES:
         tables = [part[name] for part in (under, over) if name in part]
         if len(tables) == 2 and all(isinstance(table, Mapping) for table in tables):
             both[name] = {**tables[0], **tables[1]}
     return both
 
 
-def _flat(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Entries of tables by dotted names; lists for tuples."""
+def flat(settings: Settings) -> dict[str, Any]:
+    """Settings by dotted names; lists for tuples."""
     flat: dict[str, Any] = {}
-    for name, value in document.items():
-        if name in _TABLES and isinstance(value, Mapping):
+    for name, value in settings.items():
+        if name in TABLES and isinstance(value, Mapping):
             flat |= {f"{name}.{key}": _plain(entry) for key, entry in value.items()}
         else:
             flat[name] = _plain(value)

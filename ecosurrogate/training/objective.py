@@ -49,6 +49,7 @@ class Objective:
 
     def __init__(self, config: Config, pores: bool, labels: bool) -> None:
         self.terms, self.gamma = config.terms, config.gamma
+        self.pores, self.labels = pores, labels
         self.admissible = config.model in ADMISSIBLE
         for name in self.terms:
             if name not in TERMS:

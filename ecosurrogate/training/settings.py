@@ -5,13 +5,22 @@ model, weight decay, learning rate and steps of the preset "paper". "small" and 
 are for minutes on a CPU.
 """
 
+import json
+import shlex
 import tomllib
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ecosurrogate.training.config import Config, Settings, check_names, merged, one_of
+from ecosurrogate.training.config import (
+    Config,
+    Settings,
+    check_names,
+    flat,
+    merged,
+    one_of,
+)
 from fftmech.errors import InputError
 
 _LABELS = {"strain": 1.0, "stress": 4.7068}
@@ -53,6 +62,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 """What a preset sets beside the sizes of the network."""
+
+_OPTIONS = ("model", "backbone", "preset", "steps", "batch", "lr", "seed")
+"""Settings with an option of their own in `ecosr fit`."""
 
 
 def resolve(settings: Settings, pores: bool = False) -> Config:
@@ -161,6 +173,31 @@ def join(*parts: Settings) -> dict[str, Any]:
     for part in parts:
         joined = merged(joined, part)
     return joined
+
+
+def as_toml(settings: Settings) -> str:
+    """Settings as TOML, which `read_settings` takes."""
+    tables = {k: v for k, v in settings.items() if isinstance(v, Mapping)}
+    lines = [f"{k} = {_text(v)}" for k, v in settings.items() if k not in tables]
+    for name, table in tables.items():
+        lines += ["", f"[{name}]", *(f"{k} = {_text(v)}" for k, v in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def as_options(settings: Settings) -> str:
+    """Settings as options of `ecosr fit`."""
+    words: list[str] = []
+    for name, value in flat(settings).items():
+        if name in _OPTIONS:
+            words += [f"--{name}", value if isinstance(value, str) else _text(value)]
+        else:
+            words += ["--set", f"{name}={_text(value)}"]
+    return shlex.join(words)
+
+
+def _text(value: Any) -> str:
+    """JSON, which is TOML of numbers, strings, booleans and lists."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _backbone(model: str, preset: str, pores: bool) -> str:

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from ecosurrogate.training.text_file import damaged, short
 from fftmech.errors import InputError
 from fftmech.io.atomic import whole_file
 
@@ -66,9 +67,7 @@ def read_tensors(
     except InputError:
         raise
     except (SafetensorError, ValueError, KeyError, RecursionError) as error:
-        raise InputError(
-            f"{path}: damaged ({short(error)})", mend="restore it"
-        ) from error
+        raise damaged(path, error, "restore it") from error
     if not isinstance(note, dict):
         raise InputError(f"{path}: damaged (its note is no object)", mend="restore it")
     for name, tensor in tensors.items():
@@ -118,9 +117,3 @@ def _check_tensors(path: Any, file: Any, expected: Mapping[str, Tensor]) -> None
                 f"{path}: {name} of shape {short(shape)}, type {kind}",
                 f"{tuple(tensor.shape)}, {tensor.dtype}",
             )
-
-
-def short(text: Any, length: int = 100) -> str:
-    """Text of a hostile file in one line of limited length."""
-    text = " ".join(str(text)[: 2 * length].split())
-    return text if len(text) <= length else text[: length - 3] + "..."

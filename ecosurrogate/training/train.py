@@ -1,14 +1,14 @@
-"""Train a model on a dataset: a plain loop, which a kill does not harm.
+"""Train a model on a dataset; a run that was killed can be resumed.
 
 AdamW with the paper's groups, linear warm-up and cosine (Oommen et al. 2025, Methods),
-mixed precision, clipped gradients, averaged weights. A run that was killed and resumed
-ends with the same weights as one that was not: on CPUs, and by as many processes, to
+mixed precision, clipped gradients, averaged weights. A resumed run ends with the same
+weights as one that was not interrupted: on CPUs, with the same number of processes, to
 the last bit.
 """
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from math import cos, isfinite, pi
 from pathlib import Path
@@ -17,13 +17,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from ecosurrogate.progress import ProgressReport
 from ecosurrogate.training.checkpoint import CARD, STATE, WEIGHTS, locked, write_run
 from ecosurrogate.training.config import Config
 from ecosurrogate.training.interruption import Interruption
 from ecosurrogate.training.log import CURVES, EVENTS, NAME, Log
 from ecosurrogate.training.run import Run
-from ecosurrogate.training.state import State, seed_step
 from ecosurrogate.training.tensor_file import write_tensors
+from ecosurrogate.training.train_state import TrainState, seed_step
 from ecosurrogate.training.validation import validate
 from fftmech.errors import InputError
 
@@ -35,19 +36,19 @@ FILES = (STATE, WEIGHTS, NAME, CURVES, CARD)
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
-Progress = Callable[[int, int, float | None, dict[str, float]], None]
-"""Called with steps done, all steps, the last loss, and the last validation."""
+Validated = Callable[[int, int, Mapping[str, float]], None]
+"""Called with steps done, all steps, and the errors of a validation."""
 
 
-class Outcome(NamedTuple):
-    """What a run ended with.
+class FitResult(NamedTuple):
+    """How a run ended.
 
     Attributes
     ----------
     status
         "done", or "diverged" after too many batches that were not finite.
     advice
-        What to do then, else "".
+        How to mend a diverged run, else "".
     step
         Steps done.
     loss
@@ -70,11 +71,22 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-def fit(run: Run, progress: Progress | None = None) -> Outcome:
+def fit(
+    run: Run, report: ProgressReport | None = None, validated: Validated | None = None
+) -> FitResult:
     """Train to the last step.
 
     Of several processes (`ecosurrogate.training.devices`) all call this; the first one
-    writes, calls `progress`, and alone knows the losses and errors of the outcome.
+    writes and reports, and it alone returns losses and errors.
+
+    Parameters
+    ----------
+    run
+        What `ecosurrogate.training.run.prepare` returned.
+    report
+        Called after each step.
+    validated
+        Called after each validation.
 
     Raises
     ------
@@ -97,19 +109,19 @@ def fit(run: Run, progress: Progress | None = None) -> Outcome:
             if not run.resume:
                 _clear(folder)
                 write_run(folder, run.card)
-        state = State(config, run.model)
+        state = TrainState(config, run.model)
         if run.resume and (folder / STATE).exists():
             state.read(folder / STATE)
         log = stack.enter_context(Log(folder, state.step)) if first else None
         interruption = stack.enter_context(Interruption())
-        _train(run, state, log, interruption, progress)
+        _train(run, state, log, interruption, report, validated)
         if log:
             log.draw(at_once=True)
             if state.in_row < PATIENCE:
                 # a kill between the two files of the last checkpoint left older weights
                 _save_weights(folder, state)
     records = log.records if log else []
-    return _outcome(state, records, time.monotonic() - start)
+    return _result(state, records, time.monotonic() - start)
 
 
 def learning_rate(config: Config, step: int) -> float:
@@ -123,10 +135,11 @@ def learning_rate(config: Config, step: int) -> float:
 
 def _train(
     run: Run,
-    state: State,
+    state: TrainState,
     log: Log | None,
     interruption: Interruption,
-    progress: Progress | None,
+    report: ProgressReport | None,
+    validated: Validated | None,
 ) -> None:
     """All steps that are left; the one process with a log writes and reports."""
     config, devices = run.card.config, run.devices
@@ -143,7 +156,8 @@ def _train(
             # the last checkpoint is better than these weights
             return
         last = state.step == config.steps
-        if len(run.val) and (last or not state.step % config.validate_every):
+        validate_now = len(run.val) and (last or not state.step % config.validate_every)
+        if validate_now:
             errors = _validate(run, state)
             if log:
                 log.add({"step": state.step, "validation": errors})
@@ -151,16 +165,24 @@ def _train(
         asked = devices.any(interruption.asked)
         if log and (last or asked or not state.step % config.save_every):
             _save(run.folder, state)
-        if log and progress:
-            loss = record["loss"] if isfinite(record["grad_norm"]) else None
-            progress(state.step, config.steps, loss, errors)
+        if log and validated and validate_now:
+            validated(state.step, config.steps, errors)
+        if log and report:
+            report(state.step, config.steps, _status(record, errors))
         if asked and not last:
             # an end with another exit code than 0 would cut the checkpoint short
             devices.wait()
             raise KeyboardInterrupt
 
 
-def _step(run: Run, state: State) -> dict[str, Any]:
+def _status(record: Mapping[str, Any], errors: Mapping[str, float]) -> str:
+    """The last loss, if it was finite, and errors of the last validation."""
+    loss = {"loss": record["loss"]} if isfinite(record["grad_norm"]) else {}
+    shown = {**loss, **{n: errors[n] for n in ("strain", "stress") if n in errors}}
+    return " ".join(f"{name} {value:.3g}" for name, value in shown.items())
+
+
+def _step(run: Run, state: TrainState) -> dict[str, Any]:
     """One step of the optimizer; its record for the log."""
     start = time.monotonic()
     config, model, optimizer = run.card.config, state.model, state.optimizer
@@ -215,7 +237,7 @@ def _explained(error: RuntimeError, run: Run) -> Exception:
     )
 
 
-def _validate(run: Run, state: State) -> dict[str, float]:
+def _validate(run: Run, state: TrainState) -> dict[str, float]:
     return validate(
         state.model,
         state.average,
@@ -227,17 +249,19 @@ def _validate(run: Run, state: State) -> dict[str, float]:
     )
 
 
-def _save(folder: Path, state: State) -> None:
+def _save(folder: Path, state: TrainState) -> None:
     """Write a checkpoint: the state first, from which the weights follow."""
     state.write(folder / STATE)
     _save_weights(folder, state)
 
 
-def _save_weights(folder: Path, state: State) -> None:
+def _save_weights(folder: Path, state: TrainState) -> None:
     write_tensors(folder / WEIGHTS, state.average, {"step": state.step})
 
 
-def _outcome(state: State, records: list[dict[str, Any]], seconds: float) -> Outcome:
+def _result(
+    state: TrainState, records: list[dict[str, Any]], seconds: float
+) -> FitResult:
     losses = [r["loss"] for r in records if "loss" in r]
     ends = [x for x in losses[-max(1, len(losses) // 10) :] if x is not None]
     errors = [r["validation"] for r in records if "validation" in r]
@@ -246,7 +270,7 @@ def _outcome(state: State, records: list[dict[str, Any]], seconds: float) -> Out
         f"{PATIENCE} batches in a row had no finite loss or gradient: lower lr, take "
         "precision fp32, or look for such values in the dataset"
     )
-    return Outcome(
+    return FitResult(
         "diverged" if diverged else "done",
         advice if diverged else "",
         state.step,

@@ -11,12 +11,12 @@ from math import isfinite
 from os import PathLike
 from typing import Any
 
-from ecosurrogate.training.config import Config, Settings, check_names
-from ecosurrogate.training.settings import join, nested, parse_value, read_toml
+from ecosurrogate.training.config import TABLES, Config, Settings, check_names, flat
+from ecosurrogate.training.settings import nested, parse_value, read_toml
 from fftmech.errors import InputError
 
 TABLE = "space"
-"""Name of the table of a TOML file that holds a space."""
+"""Table of a TOML file that holds a space."""
 
 _FIXED = ("model", "preset", "seed", "validate_every", "save_every")
 _WITH_GAMMA = ("strain", "stress", "constitutive")
@@ -31,14 +31,21 @@ class Range:
     log: bool = False
 
     @property
-    def whole(self) -> bool:
-        """Whether only whole numbers are tried."""
-        return isinstance(self.low, int) and isinstance(self.high, int)
-
-    @property
     def ends(self) -> tuple[float, float]:
         """Values to check before a study begins."""
         return self.low, self.high
+
+    def suggest(self, trial: Any, key: str) -> float:
+        """Value of a trial of Optuna."""
+        whole = isinstance(self.low, int) and isinstance(self.high, int)
+        draw = trial.suggest_int if whole else trial.suggest_float
+        return draw(key, self.low, self.high, log=self.log)
+
+    def encode(self, value: Any) -> Any:
+        """As Optuna stores it."""
+        return value
+
+    decode = encode
 
     def __contains__(self, value: Any) -> bool:
         number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -50,19 +57,26 @@ class Range:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several values, JSON-ready."""
+    """One of several values, JSON-ready; Optuna stores their JSON."""
 
-    values: tuple[Any, ...]
-
-    @property
-    def ends(self) -> tuple[Any, ...]:
-        """Values to check before a study begins."""
-        return self.values
+    ends: tuple[Any, ...]
 
     @property
     def labels(self) -> list[str]:
-        """The values as JSON, by which a study remembers them."""
-        return [json.dumps(value) for value in self.values]
+        """The values as JSON."""
+        return [json.dumps(value) for value in self.ends]
+
+    def suggest(self, trial: Any, key: str) -> Any:
+        """Value of a trial of Optuna."""
+        return json.loads(trial.suggest_categorical(key, self.labels))
+
+    def encode(self, value: Any) -> str:
+        """As Optuna stores it."""
+        return json.dumps(value)
+
+    def decode(self, label: str) -> Any:
+        """Value of what Optuna stores."""
+        return json.loads(label)
 
     def __contains__(self, value: Any) -> bool:
         return json.dumps(value) in self.labels
@@ -107,8 +121,7 @@ def read_study_file(path: str | PathLike) -> tuple[dict[str, Any], Space]:
         check_names(settings)
         if not isinstance(table, Mapping):
             raise InputError(f"{TABLE} {table!r}", "a table")
-        flat = _flat(table)
-        return settings, {key: _dimension(key, value) for key, value in flat.items()}
+        return settings, {k: _dimension(k, value) for k, value in flat(table).items()}
     except InputError as error:
         raise error.within(path) from error
 
@@ -116,10 +129,9 @@ def read_study_file(path: str | PathLike) -> tuple[dict[str, Any], Space]:
 def default_space(config: Config) -> dict[str, Range | Choice]:
     """What the paper tuned, but for the sizes of the network.
 
-    Oommen et al. 2025, Methods: the weights of the loss (alpha and beta), gamma,
-    dropout, the learning rate and the weight decay. Weights range over two decades
-    around their defaults; that of the first term stays, as a common factor of all says
-    little.
+    Oommen et al. 2025, Methods: alpha, beta and gamma of eqs. 17 and 18, dropout, peak
+    learning rate, weight decay. Weights of the loss range over two decades around their
+    defaults; that of the first term stays, as a common factor of all says little.
     """
     space: dict[str, Range | Choice] = {
         "lr": Range(1e-4, 1e-2, log=True),
@@ -135,20 +147,6 @@ def default_space(config: Config) -> dict[str, Range | Choice]:
     return space
 
 
-def drop_given(space: Space, settings: Settings) -> dict[str, Range | Choice]:
-    """Return a space without the settings that were given."""
-    return {key: d for key, d in space.items() if not _given(key, settings)}
-
-
-def check_free(space: Space, settings: Settings) -> None:
-    """Refuse a setting that is both given and to be tried (InputError)."""
-    for key in space:
-        if _given(key, settings):
-            raise InputError(
-                f"{key} is both given and to be tried", mend="leave out one of the two"
-            )
-
-
 def corners(space: Space) -> Iterable[dict[str, Any]]:
     """Settings that reach every end and every choice, one after the other."""
     first = {key: dimension.ends[0] for key, dimension in space.items()}
@@ -158,31 +156,12 @@ def corners(space: Space) -> Iterable[dict[str, Any]]:
             yield nested({**first, key: value})
 
 
-def with_values(settings: Settings, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings, and values by dotted keys."""
-    return join(settings, nested(values))
-
-
-def look_up(document: Mapping[str, Any], key: str) -> Any:
+def look_up(settings: Settings, key: str) -> Any:
     """Value of a dotted key, None if there is none."""
-    value: Any = document
+    value: Any = settings
     for name in key.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
-
-
-def _given(key: str, settings: Settings) -> bool:
-    return look_up(settings, key) is not None
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
 
 
 def _dimension(key: str, value: Any) -> Range | Choice:
@@ -190,24 +169,31 @@ def _dimension(key: str, value: Any) -> Range | Choice:
     check_names({name: None})
     if name in _FIXED:
         raise InputError(f"{TABLE} {key}: a study cannot vary the {name}")
-    tables = ("options", "network", "loss")
-    if (len(rest) == 1) != (name in tables) or len(rest) > 1:
-        expected = f"{name}.NAME" if name in tables else name
-        raise InputError(f"{TABLE} {key}", expected)
+    in_table = name in TABLES
+    if len(rest) != in_table:
+        raise InputError(f"{TABLE} {key}", f"{name}.NAME" if in_table else name)
     if isinstance(value, list):
-        labels = [json.dumps(v) for v in value if _is_json(v)]
-        if len(labels) < len(value) or len(set(labels)) < max(2, len(labels)):
-            raise InputError(f"{TABLE} {key}", "two different values or more")
-        return Choice(tuple(value))
+        return _choice(key, value)
     return _range(key, value)
 
 
+def _choice(key: str, values: list[Any]) -> Choice:
+    try:
+        labels = {json.dumps(value, allow_nan=False) for value in values}
+    except (TypeError, ValueError):
+        labels = set()
+    if len(labels) < max(2, len(values)):
+        raise InputError(f"{TABLE} {key}", "two different values or more")
+    return Choice(tuple(values))
+
+
 def _range(key: str, value: Any) -> Range:
-    parts = value.split(":") if isinstance(value, str) else []
-    log = len(parts) == 3 and parts[2].strip() == "log"
-    ends = [parse_value(part.strip()) for part in parts[:2]]
+    parts = (
+        [part.strip() for part in value.split(":")] if isinstance(value, str) else []
+    )
+    ends, log = [parse_value(part) for part in parts[:2]], parts[2:] == ["log"]
     known = all(type(end) in (int, float) and isfinite(end) for end in ends)
-    if len(parts) not in (2, 3) or (len(parts) == 3 and not log) or not known:
+    if not known or len(parts) != 2 + log:
         raise InputError(
             f"{TABLE} {key}={value}", "low:high, low:high:log or [value, value]"
         )
@@ -221,11 +207,3 @@ def _range(key: str, value: Any) -> Range:
     if log and low <= 0:
         raise InputError(f"{TABLE} {key}={value}: with log, expected positive ends")
     return Range(low, high, log)
-
-
-def _is_json(value: Any) -> bool:
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError):
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""Begin a study of settings (`ecosurrogate.tuning.study`), or go on with one."""
+"""Begin a study of settings (`ecosurrogate.tuning.study`), or resume one."""
 
 import json
 import os
@@ -12,19 +12,11 @@ from ecosurrogate.training.checkpoint import CARD, make_model
 from ecosurrogate.training.config import ADMISSIBLE, Config, Settings, merged
 from ecosurrogate.training.objective import Objective
 from ecosurrogate.training.run import Run, prepare
-from ecosurrogate.training.settings import join, resolve
-from ecosurrogate.tuning.journal import optuna_module
-from ecosurrogate.tuning.search_space import (
-    Space,
-    check_free,
-    corners,
-    default_space,
-    drop_given,
-    look_up,
-    with_values,
-)
-from ecosurrogate.tuning.study import CERTIFICATE, LABELS, Study
-from ecosurrogate.tuning.study_files import FORMAT_VERSION, STUDY, read_card
+from ecosurrogate.training.settings import join, nested, resolve
+from ecosurrogate.training.text_file import read_json
+from ecosurrogate.tuning.search_space import Space, corners, default_space, look_up
+from ecosurrogate.tuning.study import CERTIFICATE, FORMAT_VERSION, LABELS, STUDY, Study
+from ecosurrogate.tuning.trials import optuna_module
 from fftmech.errors import InputError
 
 
@@ -36,7 +28,7 @@ def open_study(
     *,
     device: str = "cpu",
 ) -> Study:
-    """Begin a study, or go on with the one in that folder; nothing is written yet.
+    """Begin a study, or resume the one in that folder; nothing is written yet.
 
     Parameters
     ----------
@@ -57,36 +49,21 @@ def open_study(
         Anything that does not go together, a study begun with something else; Optuna
         is not installed.
     """
-    if os.environ.get("WORLD_SIZE", "1") != "1":
-        raise InputError(
-            "a study runs in one process", mend="start it without torchrun"
-        )
-    optuna_module()
     folder = Path(folder)
-    check_free(space, settings)
-    before = read_card(folder / STUDY) if (folder / STUDY).exists() else None
-    if (folder / CARD).exists():
-        raise InputError(f"{folder} holds a run: choose another -o")
-    # the folder of a run that will not be there, so that nothing is in its way
+    before = _read_card(folder, settings, space)
+    # the folder of a run that is not there, so that nothing is in its way
     place = folder if before is None else folder / "trial-new"
-    trying = {key: dimension.ends[0] for key, dimension in space.items()}
-    run = prepare(dataset, place, with_values(settings, trying), device=device)
+    ends = nested({key: dimension.ends[0] for key, dimension in space.items()})
+    run = prepare(dataset, place, join(settings, ends), device=device)
     config = run.card.config
-    space = {**drop_given(default_space(config), settings), **space}
-    examples = [*run.train, *run.val]
-    pores = any(len(e.body.pores) or not e.solid.all() for e in examples)
-    labels = all(e.strain is not None and e.stress is not None for e in examples)
-    made = [_architecture(config)]
-    for corner in corners(space):
-        changed = Config.from_dict(merged(config.as_dict(), corner))
-        Objective(changed, pores, labels)
-        if _architecture(changed) not in made:
-            make_model(changed)
-            made.append(_architecture(changed))
+    defaults = default_space(config).items()
+    free = {key: d for key, d in defaults if look_up(settings, key) is None}
+    space = {**free, **space}
+    _check_corners(run, space)
     # by name, so that best.toml means the same whatever the defaults are
     names = [n for n in ("model", "backbone", "preset") if n not in space]
     shared = join({name: getattr(config, name) for name in names}, settings)
-    error = _error(run, pores)
+    error = _minimised(run)
     card = {
         "format_version": FORMAT_VERSION,
         "settings": shared,
@@ -96,8 +73,39 @@ def open_study(
     }
     if before is not None:
         _check_same(folder, before, card)
-    first = _defaults(resolve(settings, pores), space)
+    first = _defaults(resolve(settings, run.objective.pores), space)
     return Study(str(dataset), folder, shared, space, error, card, first, device)
+
+
+def _read_card(folder: Path, settings: Settings, space: Space) -> dict[str, Any] | None:
+    """The study in that folder, if there is one; refuse what no study can have."""
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        raise InputError(
+            "a study runs in one process", mend="start it without torchrun"
+        )
+    optuna_module()
+    for key in space:
+        if look_up(settings, key) is not None:
+            raise InputError(
+                f"{key} is both given and to be tried", mend="leave out one of the two"
+            )
+    path, mend = folder / STUDY, "restore it, or choose another -o"
+    before = read_json(path, FORMAT_VERSION, mend) if path.exists() else None
+    if (folder / CARD).exists():
+        raise InputError(f"{folder} holds a run: choose another -o")
+    return before
+
+
+def _check_corners(run: Run, space: Space) -> None:
+    """Refuse a space with an end that no run can have."""
+    config, objective = run.card.config, run.objective
+    made = [_architecture(config)]
+    for corner in corners(space):
+        changed = Config.from_dict(merged(config.as_dict(), corner))
+        Objective(changed, objective.pores, objective.labels)
+        if _architecture(changed) not in made:
+            make_model(changed)
+            made.append(_architecture(changed))
 
 
 def _architecture(config: Config) -> tuple[Any, ...]:
@@ -106,7 +114,8 @@ def _architecture(config: Config) -> tuple[Any, ...]:
     return (config.model, config.options, config.representation, *network)
 
 
-def _error(run: Run, pores: bool) -> str:
+def _minimised(run: Run) -> str:
+    """`LABELS` if all validation samples have them, else `CERTIFICATE`."""
     if not len(run.val):
         raise InputError(
             "no sample for validation is done, and trials are compared on them",
@@ -114,7 +123,7 @@ def _error(run: Run, pores: bool) -> str:
         )
     if all(e.strain is not None and e.stress is not None for e in run.val):
         return LABELS
-    if run.card.config.model in ADMISSIBLE and not pores:
+    if run.card.config.model in ADMISSIBLE and not run.objective.pores:
         return CERTIFICATE
     raise InputError(
         "the validation samples have no labels, and without them there is a "
@@ -135,7 +144,7 @@ def _defaults(config: Config, space: Space) -> dict[str, Any]:
 def _check_same(
     folder: Path, before: Mapping[str, Any], card: Mapping[str, Any]
 ) -> None:
-    """Refuse to go on with other settings, space or data."""
+    """Refuse to resume a study with other settings, space or data."""
     for part in ("settings", "space", "dataset", "error"):
         there, here = before.get(part), json.loads(json.dumps(card[part]))
         if there == here:

@@ -1,10 +1,12 @@
 """The homogeneous isotropic reference medium: preconditioner and projections."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from fftmech.arrays.backend import Backend
+from fftmech.arrays.backend import Backend, cpu_backend, namespace
+from fftmech.discretization import discretization
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.grid import Grid
 from fftmech.tensors import J, K
@@ -66,13 +68,8 @@ class Green:
 
     def solve(self, force: Any) -> Any:
         """M f: (*batch, unknowns, x, y, z) -> the same, with zero mean displacement."""
-        xp, M = self.backend.xp, self._inverse
-        f = self.backend.rfftn(force[..., :3, :, :, :])
-        f0, f1, f2 = (f[..., i, :, :, :] for i in range(3))
-        u = xp.empty_like(f)
-        u[..., 0, :, :, :] = M[0, 0] * f0 + M[0, 1] * f1 + M[0, 2] * f2
-        u[..., 1, :, :, :] = M[0, 1].conj() * f0 + M[1, 1] * f1 + M[1, 2] * f2
-        u[..., 2, :, :, :] = M[0, 2].conj() * f0 + M[1, 2].conj() * f1 + M[2, 2] * f2
+        xp = self.backend.xp
+        u = apply_symbols(self._inverse, self.backend.rfftn(force[..., :3, :, :, :]))
         displacement = self.backend.irfftn(u, self.grid.shape)
         if force.shape[-4] == 3:
             return displacement
@@ -101,6 +98,48 @@ class Green:
 
     def _multiply(self, matrix: np.ndarray, field: Any) -> Any:
         return multiply(self.backend.xp.asarray(matrix, dtype=field.dtype), field)
+
+
+def apply_symbols(M: dict[tuple[int, int], Any], f: Any) -> Any:
+    """M f of a spectrum (*batch, 3, *spectral_shape), of any array library.
+
+    Entries of the Hermitian M below its diagonal may be left out.
+    """
+    xp = namespace(f)
+    x, y, z = xp.moveaxis(f, -4, 0)
+
+    def entry(i: int, j: int) -> Any:
+        return M[i, j] if (i, j) in M else M[j, i].conj()
+
+    rows = [entry(i, 0) * x + entry(i, 1) * y + entry(i, 2) * z for i in range(3)]
+    return xp.stack(rows, -4)
+
+
+@lru_cache(maxsize=8)
+def torch_symbols(
+    scheme: str, grid: Grid, bulk: float, shear: float, dtype: Any, device: Any
+) -> dict[tuple[int, int], Any]:
+    """`Green.symbols` as tensors, all nine entries, rounded from double precision.
+
+    Parameters
+    ----------
+    scheme, grid, bulk, shear
+        As in `Green`.
+    dtype, device
+        Real type of the fields, and where they are.
+    """
+    import torch
+
+    green = Green(discretization(scheme), grid, cpu_backend(), bulk, shear)
+    symbols = {}
+    # tensors of inference mode could not be used in training later
+    with torch.inference_mode(False):
+        for (i, j), value in green.symbols.items():
+            entry = torch.as_tensor(value, device=device)
+            entry = entry.to(dtype.to_complex() if entry.is_complex() else dtype)
+            symbols[i, j] = entry
+            symbols[j, i] = entry.conj().resolve_conj()
+    return symbols
 
 
 def _acoustic_tensor(

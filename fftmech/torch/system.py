@@ -12,16 +12,15 @@ with the mean stresses on the free components only. The derivative is
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fftmech.arrays.backend import cpu_backend, torch_backend
+from fftmech.arrays.backend import torch_backend
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
-from fftmech.operators.green import Green
+from fftmech.operators.green import apply_symbols, torch_symbols
 from fftmech.tensors import J, K
 from fftmech.torch.conjugate_gradient import Solution, conjugate_gradient
 
@@ -54,7 +53,7 @@ class LinearSystem:
         self._nodes = (self.scheme.unknowns(grid), *grid.shape)
         ratios = _reference_ratios(stiffness.mean((-3, -2, -1)))
         self._symbols = {
-            ratio: _symbols(scheme, grid, ratio, free.dtype, free.device)
+            ratio: torch_symbols(scheme, grid, ratio, 1.0, free.dtype, free.device)
             for ratio in set(ratios)
         }
         self._samples = {
@@ -132,10 +131,10 @@ class LinearSystem:
         f = fft.rfftn(force)
         if len(self._symbols) == 1:
             (M,) = self._symbols.values()
-            return fft.irfftn(_product(M, f), self.grid.shape)
+            return fft.irfftn(apply_symbols(M, f), self.grid.shape)
         u = torch.empty_like(f)
         for ratio, samples in self._samples.items():
-            u[samples] = _product(self._symbols[ratio], f[samples])
+            u[samples] = apply_symbols(self._symbols[ratio], f[samples])
         return fft.irfftn(u, self.grid.shape)
 
     def _at_points(self, field: Tensor) -> Tensor:
@@ -154,11 +153,6 @@ def multiply(C: Tensor, field: Tensor) -> Tensor:
     return total
 
 
-def _product(M: dict[tuple[int, int], Tensor], f: Tensor) -> Tensor:
-    rows = [M[i, 0] * f[:, 0] + M[i, 1] * f[:, 1] + M[i, 2] * f[:, 2] for i in range(3)]
-    return torch.stack(rows, 1)
-
-
 def _reference_ratios(C: Tensor) -> list[float]:
     """K / G of the isotropic part of mean stiffnesses (b, 6, 6), rounded."""
     bulk = C[:, :3, :3].sum((-2, -1)) / 9
@@ -174,20 +168,3 @@ def _on_free(reference: np.ndarray, free: Tensor) -> Tensor:
     both = mask[:, :, None] * mask[:, None, :]
     inverse = np.linalg.inv(np.where(both > 0, reference, np.eye(6)))
     return free.new_tensor(inverse * both)
-
-
-@lru_cache(maxsize=4)
-def _symbols(
-    scheme: str, grid: Grid, ratio: float, dtype: torch.dtype, device: torch.device
-) -> dict[tuple[int, int], Tensor]:
-    """M of bulk modulus `ratio` and shear modulus 1, all nine entries."""
-    green = Green(discretization(scheme), grid, cpu_backend(), ratio, 1.0)
-    symbols = {}
-    # tensors of inference mode could not be used in training later
-    with torch.inference_mode(False):
-        for (i, j), value in green.symbols.items():
-            entry = torch.as_tensor(value, device=device)
-            entry = entry.to(dtype.to_complex() if entry.is_complex() else dtype)
-            symbols[i, j] = entry
-            symbols[j, i] = entry.conj().resolve_conj()
-    return symbols

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from ecosurrogate.models.admissible_blocks import Compatibility, Equilibrium
 from ecosurrogate.training.config import Config
-from ecosurrogate.training.tensor_file import read_tensors, short, write_tensors
-from fftmech.errors import InputError
+from ecosurrogate.training.tensor_file import read_tensors, write_tensors
+from ecosurrogate.training.text_file import damaged
 
 _COUNTERS = ("step", "skipped", "in_row")
 
 
-class State:
+class TrainState:
     """Model, averaged weights, optimizer and counters.
 
     Random numbers are no part of it: `seed_step` draws those of a step anew.
@@ -89,17 +89,13 @@ class State:
         tensors = self._tensors()
         found, note = read_tensors(path, tensors)
         counters = [n for n in map(note.get, _COUNTERS) if type(n) is int and n >= 0]
-        if len(counters) < len(_COUNTERS):
-            raise InputError(
-                f"{path}: damaged (counters {short(note)})", mend="restore it"
-            )
         try:
+            if len(counters) < len(_COUNTERS):
+                raise ValueError(f"counters {note}")
             if self.scaler.is_enabled():
                 self.scaler.load_state_dict(note["scaler"])
-        except (RuntimeError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{path}: damaged ({short(error)})", mend="restore it"
-            ) from error
+        except (RuntimeError, KeyError, TypeError, ValueError) as error:
+            raise damaged(path, error, "restore it") from error
         with torch.no_grad():
             for name, value in found.items():
                 tensors[name].copy_(value)

@@ -1,0 +1,57 @@
+"""JSON and text files of runs and studies, which may be damaged or hostile."""
+
+import json
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from fftmech.errors import InputError
+from fftmech.io.atomic import whole_file
+
+
+def read_json(path: str | PathLike, version: int, mend: str) -> dict[str, Any]:
+    """Read a JSON object that has a `format_version` of at most `version`.
+
+    Raises
+    ------
+    InputError
+        A damaged file, which `mend` says how to mend; one of a newer program.
+    """
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        found = document["format_version"]
+        newer = found > version
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise damaged(path, error, mend) from error
+    if newer:
+        raise InputError(
+            f"{path}: format version {found} is newer than this program's {version}",
+            mend="pip install --upgrade fftmech",
+        )
+    return document
+
+
+def write_json(path: str | PathLike, document: Mapping[str, Any]) -> None:
+    """Write a JSON document; the file appears whole or not at all."""
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def write_text(path: str | PathLike, text: str) -> None:
+    """Write a text; the file appears whole or not at all."""
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def damaged(path: str | PathLike, error: Exception, mend: str) -> InputError:
+    """Return the refusal of a file that could not be read."""
+    return InputError(
+        f"{path}: damaged ({type(error).__name__}: {short(error)})", mend=mend
+    )
+
+
+def short(text: Any, length: int = 100) -> str:
+    """Text of a hostile file in one line of limited length."""
+    text = " ".join(str(text)[: 2 * length].split())
+    return text if len(text) <= length else text[: length - 3] + "..."
