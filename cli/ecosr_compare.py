@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +19,12 @@ from fftmech_cli.rim import (
     table,
 )
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
-from fftmech_cli.surrogate import surrogate_packages
+from fftmech_cli.surrogate import progress_bar, surrogate_packages
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ecosurrogate.comparison.compare import Comparison, Point
+    from ecosurrogate.comparison.comparison import Comparison, Point
 
 
 @click.command()
@@ -86,7 +83,9 @@ def compare(
 
     Example: ecosr compare run micro.h5 -o comparison
     """
-    comparison, pictures = _modules()
+    with surrogate_packages():
+        from ecosurrogate.comparison import compare as comparison
+        from ecosurrogate.comparison import figure as pictures
     output = output or f"{Path(source).name.split('.')[0]}-comparison.png"
     files = pictures.output_files(output)
     for path in files.new:
@@ -94,7 +93,7 @@ def compare(
     asked = bool(strain or stress or uniaxial)
     body = load_microstructure(source, res=res, composite=composite, **options)
     try:
-        with _status() as report:
+        with progress_bar("Comparing") as report:
             found = comparison.compare(
                 run,
                 body,
@@ -161,22 +160,3 @@ def _together(found: Comparison, point: Point, batch: int) -> float | None:
 
 def _text(value: float | None) -> str:
     return "-" if value is None else f"{float(f'{value:.2g}'):g}"
-
-
-@contextmanager
-def _status() -> Iterator[Callable[[str], None]]:
-    """Show what is being done, on a terminal only."""
-    if not sys.stderr.isatty():
-        yield lambda text: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("") as status:
-        yield lambda text: status.update(f"Comparing: {text}")
-
-
-def _modules() -> tuple[Any, Any]:
-    with surrogate_packages():
-        from ecosurrogate.comparison import compare as comparison
-        from ecosurrogate.comparison import figure as comparison_figure
-    return comparison, comparison_figure

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -14,10 +12,7 @@ from fftmech.errors import InputError
 from fftmech.tensors import COMPONENTS
 from fftmech_cli.method import device_option
 from fftmech_cli.rim import print_json, show, table
-from fftmech_cli.surrogate import surrogate_packages
-
-if TYPE_CHECKING:
-    from ecosurrogate.evaluation.evaluate import Progress
+from fftmech_cli.surrogate import progress_bar, surrogate_packages
 
 _FIRST, _NUMBER = 30, 17  # characters: names of rows and the DNS; mean ± std
 
@@ -104,86 +99,51 @@ def evaluate(
     ecosr evaluate run grains -o evaluation
     ecosr evaluate run grains --against unet --baseline low-res --baseline cg:3
     """
-    library = _modules()
+    with surrogate_packages():
+        from ecosurrogate.evaluation import evaluate as evaluation
+        from ecosurrogate.evaluation.figures import figures
+        from ecosurrogate.evaluation.folder import check_folder, write_folder
+        from ecosurrogate.evaluation.predictors import make_predictors
+        from ecosurrogate.evaluation.slices import check_choice, choose
+        from ecosurrogate.evaluation.solved_cases import SolvedCases
     if output is not None:
-        library.check_folder(output, force)
-    cases = library.Cases(dataset, split, res, count)
-    library.check_choice(cases, sample, plane)
+        check_folder(output, force)
+    cases = SolvedCases(dataset, split, res, count)
+    check_choice(cases, sample, plane)
     asked = None if not baselines else [b for b in baselines if b != "none"]
     if "none" in baselines and asked:
         raise InputError(f"--baseline none with {asked[0]}: leave one of them out")
-    contenders = library.contenders((run, *against), asked, cases, device)
-    with _bar() as progress:
-        found = library.evaluate(cases, contenders, progress)
+    predictors = make_predictors((run, *against), asked, cases, device)
+    with progress_bar("Evaluating") as report:
+        found = evaluation.evaluate(cases, predictors, report)
     if output is not None:
-        shown = library.choose(found, cases, contenders, sample)
-        pictures = library.figures(found, shown, component, plane)
-        library.write_folder(output, found, pictures)
+        shown = choose(found, cases, predictors, sample)
+        pictures = figures(found, shown, component, plane)
+        write_folder(output, found, pictures)
     if as_json:
         print_json({"output": output, **found})
         return
-    _show(library, found)
+    _show(found)
     if output is not None:
         click.echo(f"wrote {output}")
 
 
-def _show(library: Any, found: Mapping[str, Any]) -> None:
+def _show(found: Mapping[str, Any]) -> None:
     from rich.console import Console
+
+    from ecosurrogate.evaluation.table import legend, tables
 
     longest = max(max(len(c["name"]), len(c["what"]) + 2) for c in found["contenders"])
     column = max(longest, _NUMBER) + 2
     together = max(1, (Console().width - _FIRST) // column)
-    for part in library.tables(found, together):
+    for part in tables(found, together):
         made = table(*part.columns)
         for row in part.rows:
             made.add_row(*row)
             if row[0] == "strain mean":
                 made.add_section()
         show(part.title, made)
-    for line in library.legend(found):
+    for line in legend(found):
         click.echo(line)
     for note in found["notes"]:
         click.echo(f"Note: {note}")
-
-
-@contextmanager
-def _bar() -> Iterator[Progress | None]:
-    """Show the cases that are done, on a terminal only."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("Evaluating"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1)
-        yield lambda done, count: bar.update(task, total=count, completed=done)
-
-
-class _Library:
-    """What the command calls, imported when it is."""
-
-    def __init__(self) -> None:
-        from ecosurrogate.evaluation.cases import Cases
-        from ecosurrogate.evaluation.contenders import contenders
-        from ecosurrogate.evaluation.evaluate import evaluate
-        from ecosurrogate.evaluation.figures import figures
-        from ecosurrogate.evaluation.folder import check_folder, write_folder
-        from ecosurrogate.evaluation.slices import check_choice, choose
-        from ecosurrogate.evaluation.table import legend, tables
-
-        self.Cases, self.contenders, self.evaluate = Cases, contenders, evaluate
-        self.check_choice, self.choose, self.figures = check_choice, choose, figures
-        self.check_folder, self.write_folder = check_folder, write_folder
-        self.legend, self.tables = legend, tables
-
-
-def _modules() -> _Library:
-    with surrogate_packages():
-        return _Library()

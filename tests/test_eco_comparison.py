@@ -12,20 +12,16 @@ from small_runs import as_options, make_grains, run, tiny  # noqa: E402
 from ecosurrogate.comparison import compare as comparison  # noqa: E402
 from ecosurrogate.comparison import figure as comparison_figure  # noqa: E402
 from ecosurrogate.comparison import timed_solver  # noqa: E402
-from ecosurrogate.comparison.compare import (  # noqa: E402
-    Comparison,
-    Point,
-    ReferenceNotConverged,
-    compare,
-)
+from ecosurrogate.comparison.compare import ReferenceNotConverged, compare  # noqa: E402
+from ecosurrogate.comparison.comparison import Comparison, Point  # noqa: E402
 from ecosurrogate.comparison.measure import Measure  # noqa: E402
+from ecosurrogate.comparison.sentences import headline, sentences  # noqa: E402
 from ecosurrogate.comparison.timed_model import TimedModel  # noqa: E402
 from ecosurrogate.comparison.timed_solver import TimedSolver  # noqa: E402
-from ecosurrogate.comparison.verdict import headline, verdict  # noqa: E402
 from ecosurrogate.evaluation.predict import predict  # noqa: E402
 from ecosurrogate.mechanics import cost  # noqa: E402
-from ecosurrogate.mechanics.operators import Operators  # noqa: E402
 from ecosurrogate.mechanics.cost import counted_green, medians  # noqa: E402
+from ecosurrogate.mechanics.operators import Operators  # noqa: E402
 from ecosurrogate.training.checkpoint import load_model  # noqa: E402
 from fftmech import Grid, InputError, Load, Microstructure, solve  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
@@ -210,13 +206,13 @@ def test_bodies_with_pores_and_flat_ones_are_compared_without_certificate(runs, 
     errors = np.array([(p.strain, p.stress) for p in points])
     assert np.isfinite(errors).all()
     assert all(p.certificate is None for p in points)
-    assert "pores" in found.reason and "pores" in " ".join(verdict(found))
+    assert "pores" in found.reason and "pores" in " ".join(sentences(found))
 
 
 def test_contrast_is_compared_and_a_poor_start_is_said_to_save_little(runs):
     found = compare(runs / "p-eco-iterated", composite(1000.0), LOAD, batches=(1,))
     assert found.solver[-1].steps > 20
-    (said,) = [s for s in verdict(found) if s.startswith("Starting")]
+    (said,) = [s for s in sentences(found) if s.startswith("Starting")]
     saved = found.solver[-1].steps - found.warm[-1].steps
     assert ("saves nothing" in said) == (saved <= 0)
 
@@ -272,8 +268,8 @@ FOUND = Comparison(
 )
 
 
-def test_the_verdict_says_who_wins_with_the_numbers():
-    assert verdict(FOUND) == [
+def test_the_sentences_say_which_is_faster_with_the_numbers():
+    assert sentences(FOUND) == [
         "The solver wins: 2 times faster at equal accuracy.",
         "At the surrogate's accuracy (stress nRMSE 0.03) conjugate gradients take 2 "
         "iterations and 0.2 s, the surrogate 0.4 s: the solver is 2 times faster.",
@@ -294,24 +290,24 @@ def test_the_verdict_says_who_wins_with_the_numbers():
     ]
 
 
-def test_the_verdict_goes_the_other_way_where_the_numbers_do():
+def test_the_sentences_go_the_other_way_where_the_numbers_do():
     fast = replace(FOUND, surrogate=(point(1, 3e-2, 0.05, 3, {1: 0.05}),))
     assert headline(fast) == "The surrogate wins: 4 times faster at equal accuracy."
     close = replace(FOUND, surrogate=(point(1, 3e-2, 0.21, 3, {1: 0.21}),))
     assert headline(close).startswith("No clear winner")
     exact = replace(FOUND, first=dict.fromkeys(FOUND.first))
     assert headline(exact).startswith("No winner: the surrogate is more accurate")
-    assert "after 3 iterations and 0.3 s they have 1e-05" in verdict(exact)[1]
-    poor = verdict(replace(FOUND, surrogate=(point(1, 1.2, 1e-3, 0, {1: 1e-3}),)))
+    assert "after 3 iterations and 0.3 s they have 1e-05" in sentences(exact)[1]
+    poor = sentences(replace(FOUND, surrogate=(point(1, 1.2, 1e-3, 0, {1: 1e-3}),)))
     assert poor[:2] == [
         "The solver wins: the predicted strain and stress is no better than uniform.",
         "The prediction's stress is no better than a uniform one (stress nRMSE 1.2).",
     ]
     assert "faster" not in " ".join(poor)
     useless = replace(FOUND, warm=(point(4, 1e-5, 0.9, 9),))
-    said = " ".join(verdict(useless))
+    said = " ".join(sentences(useless))
     assert "saves nothing: 4 iterations to the tolerance, 3 from zero" in said
-    lost = " ".join(verdict(replace(FOUND, warm=())))
+    lost = " ".join(sentences(replace(FOUND, warm=())))
     assert "From the prediction the solver does not converge." in lost
 
 

@@ -1,4 +1,4 @@
-"""What evaluation measures, against answers whose errors are known by hand."""
+"""What evaluation measures, against predictions whose errors are known by hand."""
 
 import json
 
@@ -9,9 +9,13 @@ pytest.importorskip("torch")
 
 from small_runs import as_options, make_dataset, one_line, run, tiny  # noqa: E402
 
-from ecosurrogate.evaluation.cases import Answer, Cases, Contender  # noqa: E402
-from ecosurrogate.evaluation.contenders import LowResolution, StoppedSolver, contenders  # noqa: E402
 from ecosurrogate.evaluation.evaluate import evaluate, statistic  # noqa: E402
+from ecosurrogate.evaluation.predictors import (  # noqa: E402
+    LowResolution,
+    StoppedSolver,
+    make_predictors,
+)
+from ecosurrogate.evaluation.solved_cases import PredictedFields, Predictor, SolvedCases  # noqa: E402
 from ecosurrogate.evaluation.table import label, markdown, tables  # noqa: E402
 from ecosurrogate.evaluation.trained_run import TrainedRun  # noqa: E402
 from fftmech import InputError  # noqa: E402
@@ -50,7 +54,7 @@ def runs(grains, tmp_path_factory):
     return folder
 
 
-class Changed(Contender):
+class Changed(Predictor):
     """Says the solution, changed by a function of a case."""
 
     name, what = "changed", "by hand"
@@ -61,9 +65,9 @@ class Changed(Contender):
     def describe(self):
         return {"kind": "cg"}
 
-    def answer(self, cases):
+    def predict(self, cases):
         return [
-            Answer(
+            PredictedFields(
                 *self.change(case, case.strain.astype(float), case.stress.astype(float))
             )
             for case in cases
@@ -77,7 +81,7 @@ def evaluated(cases, change):
 
 
 def test_the_solution_itself_has_no_error(grains):
-    found, own = evaluated(Cases(grains), lambda case, e, s: (e, s))
+    found, own = evaluated(SolvedCases(grains), lambda case, e, s: (e, s))
     assert found["normalisation"] == "std" and found["cases"] == 3
     for field in ("strain", "stress"):
         assert own["nrmse"]["std"][field]["mean"]["max"] == 0
@@ -88,7 +92,7 @@ def test_the_solution_itself_has_no_error(grains):
 
 
 def test_twice_the_solution_has_the_errors_that_follow_by_hand(grains):
-    cases = Cases(grains)
+    cases = SolvedCases(grains)
     _, own = evaluated(cases, lambda case, e, s: (2 * e, 2 * s))
     for field in ("strain", "stress"):
         np.testing.assert_allclose(own["spectrum"][field]["mean"], np.log10(4))
@@ -106,8 +110,10 @@ def test_twice_the_solution_has_the_errors_that_follow_by_hand(grains):
 def test_the_certificate_of_a_run_is_its_energy_error_against_the_solution(
     grains, runs
 ):
-    cases = Cases(grains)
-    found = evaluate(cases, contenders([runs / "s-eco"], [], cases))["contenders"][0]
+    cases = SolvedCases(grains)
+    found = evaluate(cases, make_predictors([runs / "s-eco"], [], cases))["contenders"][
+        0
+    ]
     for sample in found["samples"]:
         assert 0.01 < sample["certificate"] < 1
         np.testing.assert_allclose(sample["certificate"], sample["energy"], rtol=1e-4)
@@ -115,42 +121,42 @@ def test_the_certificate_of_a_run_is_its_energy_error_against_the_solution(
 
 
 def test_answers_do_not_depend_on_the_batch_and_follow_the_units(grains, runs):
-    cases = Cases(grains)
+    cases = SolvedCases(grains)
     member = TrainedRun(runs / "p-eco-iterated", "run", cases)
-    together = member.answer(cases[:3])
+    together = member.predict(cases[:3])
     case = cases[2]
     scaled = case._replace(
         body=case.body.with_changes(stiffness=1000 * case.body.stiffness)
     )
     for alone, factor in ((case, 1), (scaled, 1000)):
-        (answer,) = member.answer([alone])
+        (prediction,) = member.predict([alone])
         scale = abs(together[2].stress).max()
         np.testing.assert_allclose(
-            answer.stress / factor, together[2].stress, atol=1e-5 * scale
+            prediction.stress / factor, together[2].stress, atol=1e-5 * scale
         )
-        np.testing.assert_allclose(answer.strain, together[2].strain, atol=1e-8)
+        np.testing.assert_allclose(prediction.strain, together[2].strain, atol=1e-8)
     assert together[0].applications == 7
     assert together[0].seconds > 0 and together[0].preparation > 0
 
 
 def test_a_run_trained_at_the_low_resolution_answers_at_the_high_one(grains, runs):
-    cases = Cases(grains)
+    cases = SolvedCases(grains)
     assert (cases.res, cases.low) == (8, 4)
-    (answer,) = TrainedRun(runs / "low", "low", cases).answer(cases[:1])
-    assert answer.strain.shape == (6, 8, 8, 8)
-    assert answer.certificate is None and answer.applications == 0
+    (prediction,) = TrainedRun(runs / "low", "low", cases).predict(cases[:1])
+    assert prediction.strain.shape == (6, 8, 8, 8)
+    assert prediction.certificate is None and prediction.applications == 0
 
 
 def test_the_low_resolution_is_repeated_and_keeps_its_mean(grains):
-    cases = Cases(grains)
-    (answer,) = LowResolution(cases).answer(cases[:1])
-    windows = answer.stress.reshape(6, 4, 2, 4, 2, 4, 2)
+    cases = SolvedCases(grains)
+    (prediction,) = LowResolution(cases).predict(cases[:1])
+    windows = prediction.stress.reshape(6, 4, 2, 4, 2, 4, 2)
     assert np.ptp(windows, axis=(2, 4, 6)).max() == 0
     np.testing.assert_array_equal(windows[:, :, 0, :, 0, :, 0], cases[0].low[1])
 
 
 def test_the_stopped_solver_comes_closer_with_every_iteration(grains):
-    cases = Cases(grains, count=1)
+    cases = SolvedCases(grains, count=1)
     ks = (1, 3, 6, 100)
     found = evaluate(cases, [StoppedSolver(k, cases) for k in ks])["contenders"]
     errors = [c["nrmse"]["std"]["stress"]["mean"]["mean"] for c in found]
@@ -166,7 +172,7 @@ def test_what_is_said_inside_pores_does_not_count(pores):
         hidden = ~case.solid
         return np.where(hidden, 1e3, strain), np.where(hidden, -1e3, stress)
 
-    found, own = evaluated(Cases(pores), nonsense)
+    found, own = evaluated(SolvedCases(pores), nonsense)
     assert found["pores"] and found["normalisation"] == "range"
     for field in ("strain", "stress"):
         assert own["nrmse"]["range"][field]["mean"]["max"] == 0
@@ -177,13 +183,13 @@ def test_what_is_said_inside_pores_does_not_count(pores):
 
 def test_answers_that_are_not_finite_are_counted_and_left_out(grains):
     def broken(case, strain, stress):
-        return (strain * np.nan if case.index == Cases(grains).indices[0] else strain,
+        return (strain * np.nan if case.index == SolvedCases(grains).indices[0] else strain,
                 stress)  # fmt: skip
 
-    found, own = evaluated(Cases(grains), broken)
+    found, own = evaluated(SolvedCases(grains), broken)
     assert own["nrmse"]["std"]["stress"]["xx"]["count"] == 2
     assert "not finite in 1 of 3 cases" in found["notes"][0]
-    found, own = evaluated(Cases(grains), lambda case, e, s: (e * np.nan, s))
+    found, own = evaluated(SolvedCases(grains), lambda case, e, s: (e * np.nan, s))
     assert "in 3 of 3" in found["notes"][0]
     assert markdown(found).count("| - ") >= 12
 
@@ -195,21 +201,24 @@ def test_a_run_of_another_dataset_is_said_to_be_one(grains, runs, tmp_path):
         f"--strain xx=1e-3 --seed 7 -o {other}"
     )
     for dataset, said in ((grains, []), (other, ["trained on another dataset"])):
-        cases = Cases(dataset)
-        notes = evaluate(cases, contenders([runs / "s-eco"], None, cases))["notes"]
+        cases = SolvedCases(dataset)
+        notes = evaluate(cases, make_predictors([runs / "s-eco"], None, cases))["notes"]
         assert len(notes) == len(said)
         assert all(words in note for words, note in zip(said, notes, strict=True))
     notes = evaluate(
-        (cases := Cases(grains, "train")), contenders([runs / "s-eco"], [], cases)
+        (cases := SolvedCases(grains, "train")),
+        make_predictors([runs / "s-eco"], [], cases),
     )["notes"]
     assert "trained on these very samples" in notes[0]
 
 
 def test_resolutions_are_those_that_are_solved(grains):
-    assert Cases(grains, "val").res == 4 and Cases(grains, "val").low is None
-    assert Cases(grains, "test", 4).low is None
+    assert (
+        SolvedCases(grains, "val").res == 4 and SolvedCases(grains, "val").low is None
+    )
+    assert SolvedCases(grains, "test", 4).low is None
     with pytest.raises(InputError) as refusal:
-        Cases(grains, "val", 8)
+        SolvedCases(grains, "val", 8)
     message = one_line(refusal)
     assert "solved at 4, not at 8" in message and "--splits 0,0,1" in message
 
@@ -220,7 +229,7 @@ def test_each_load_of_a_sample_is_a_case(tmp_path):
         "dataset polycrystal --res 4 --low-res 4 --count 1 --splits 0,0,1 --grains 3 "
         f"--loads six -o {folder}"
     )
-    cases = Cases(folder)
+    cases = SolvedCases(folder)
     assert [case.name for case in cases] == ["xx", "yy", "zz", "yz", "xz", "xy"]
     assert [case.strain[0].mean() > 0.5 for case in cases] == [True] + 5 * [False]
 
@@ -229,15 +238,15 @@ def test_runs_whose_folders_have_one_name_are_told_apart(grains, runs, tmp_path)
     import shutil
 
     shutil.copytree(runs / "s-eco", tmp_path / "s-eco")
-    cases = Cases(grains, count=1)
-    found = contenders([runs / "s-eco", tmp_path / "s-eco"], [], cases)
+    cases = SolvedCases(grains, count=1)
+    found = make_predictors([runs / "s-eco", tmp_path / "s-eco"], [], cases)
     assert [c.name for c in found] == [str(runs / "s-eco"), str(tmp_path / "s-eco")]
 
 
 def test_tables_have_the_rows_of_the_paper_and_a_column_for_everybody(grains, runs):
-    cases = Cases(grains)
+    cases = SolvedCases(grains)
     asked = ["low-res", "cg:1", "cg:3"]
-    found = evaluate(cases, contenders([runs / "s-eco"], asked, cases))
+    found = evaluate(cases, make_predictors([runs / "s-eco"], asked, cases))
     assert [label(c) for c in found["contenders"]] == [
         "s-eco (s-eco, unet)",
         "DNS 4^3 (upsampled)",

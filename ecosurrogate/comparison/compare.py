@@ -9,14 +9,13 @@ strain.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
 from os import PathLike
-from typing import Any
 
 import numpy as np
 import torch
 
+from ecosurrogate.comparison.comparison import Comparison, Point
 from ecosurrogate.comparison.measure import Measure
 from ecosurrogate.comparison.timed_model import TimedModel
 from ecosurrogate.comparison.timed_solver import MOST, TimedSolver
@@ -47,91 +46,6 @@ class ReferenceNotConverged(NotConverged):
     def __init__(self, result: Result) -> None:
         super().__init__(result.status)
         self.result = result
-
-
-@dataclass(frozen=True)
-class Point:
-    """Error and cost of the model after a correction, or of CG after an iteration.
-
-    Attributes
-    ----------
-    steps
-        Corrections of the model, None if it makes none; iterations of the solver.
-    strain, stress
-        nRMSE over the standard deviation, outside of pores, mean over the components
-        that vary.
-    equilibrated
-        That of the stress after projection on equilibrated fields (solver only).
-    certificate
-        Relative energy error, where it exists.
-    green
-        Applications of the Green operator, with those of the prediction it starts from.
-    seconds
-        For one body, with those of the prediction it starts from.
-    batches
-        Seconds a body, by size of the batch (model only).
-    """
-
-    steps: int | None
-    strain: float
-    stress: float
-    equilibrated: float | None
-    certificate: float | None
-    green: int
-    seconds: float
-    batches: Mapping[int, float]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What `compare` returns.
-
-    Attributes
-    ----------
-    model, scheme, device, shape, tolerance, threads
-        What was compared, and how.
-    rounds
-        How often each time was measured; times are medians.
-    reference
-        Its iterations and residual.
-    surrogate
-        One point, of an iterated model one for each correction.
-    solver
-        CG stopped after more and more iterations; the last has the tolerance.
-    warm
-        The same started from the prediction; empty if that does not converge.
-    first
-        Iterations after which CG is first as accurate as the prediction, by field:
-        strain, stress, and "equilibrated", its stress projected; None if it never is.
-    prediction
-        Seconds of prediction and displacement, from which `warm` starts.
-    apart
-        Seconds not in the times above: "read" (the run), "first" (what the first
-        prediction took more than the next) and "prepare" (one body) of the model;
-        "compile" and "prepare" of the solver.
-    reason
-        Why the prediction has no certificate, else "".
-    """
-
-    model: str
-    scheme: str
-    device: str
-    shape: tuple[int, int, int]
-    tolerance: float
-    threads: dict[str, int]
-    rounds: int
-    reference: dict[str, float]
-    surrogate: tuple[Point, ...]
-    solver: tuple[Point, ...]
-    warm: tuple[Point, ...]
-    first: dict[str, int | None]
-    prediction: float
-    apart: dict[str, dict[str, float]]
-    reason: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return asdict(self)
 
 
 def compare(
@@ -306,10 +220,8 @@ def _times(
     batches: Sequence[int],
     report: ProgressReport,
 ) -> tuple[dict[tuple[int | str, int | None], float], int]:
-    """Median seconds of the model by (batch, corrections), of CG by (start, iterations).
-
-    And the number of rounds.
-    """
+    """Median seconds and rounds: of the model by batch and corrections, of CG by start
+    ("cold" or "warm") and iterations."""
     last = timed.counts[-1]
     # not for the first time below
     for b in batches:

@@ -1,6 +1,5 @@
 """A comparison as a picture, error against time, and its files."""
 
-import json
 from collections.abc import Sequence
 from os import PathLike, fspath
 from pathlib import Path
@@ -8,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ecosurrogate.comparison.compare import Comparison, Point
-from ecosurrogate.comparison.verdict import headline, verdict
+from ecosurrogate.comparison.comparison import Comparison, Point
+from ecosurrogate.comparison.sentences import headline, sentences
+from ecosurrogate.training.text_file import write_json
 from fftmech.arrays.memory import size_text
 from fftmech.errors import InputError
 from fftmech.figures import FORMATS, matplotlib_module, new_figure, save_figure
-from fftmech.io.atomic import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,14 +28,14 @@ _ROOM = 18.0  # dots between points with numbers
 
 
 class Files(NamedTuple):
-    """What is written where; None is not written.
+    """Files of a comparison; what is None is not written.
 
     Attributes
     ----------
     picture, document
         The figure, and its numbers as JSON.
     folder
-        That of both, made if it is not there.
+        Folder of both, made if it is not there.
     """
 
     picture: Path | None
@@ -81,8 +80,8 @@ def output_files(output: str | PathLike) -> Files:
 
 
 def document(found: Comparison) -> dict[str, Any]:
-    """JSON-ready: the numbers and the verdict."""
-    return {**found.as_dict(), "verdict": verdict(found)}
+    """JSON-ready: the numbers, and sentences that say which is faster."""
+    return {**found.as_dict(), "verdict": sentences(found)}
 
 
 def write(found: Comparison, files: Files) -> None:
@@ -90,9 +89,7 @@ def write(found: Comparison, files: Files) -> None:
     if files.folder:
         files.folder.mkdir(exist_ok=True)
     if files.document:
-        with whole_file(files.document) as path:
-            text = json.dumps(document(found), indent=2, allow_nan=False)
-            path.write_text(text + "\n", encoding="utf-8")
+        write_json(files.document, document(found))
     if files.picture:
         save_figure(figure(found), files.picture)
 
@@ -138,9 +135,9 @@ def figure(found: Comparison) -> "Figure":
 def _draw(ax: Any, found: Comparison, field: str) -> None:
     best = found.surrogate[-1]
     level, k = getattr(best, field), found.first[field]
-    rival = next((p for p in found.solver if p.steps == k), None)
-    if rival:
-        ends = sorted((best.seconds, rival.seconds))
+    equal = next((p for p in found.solver if p.steps == k), None)
+    if equal:
+        ends = sorted((best.seconds, equal.seconds))
         ax.plot(ends, [level] * 2, color="0.45", ls=":", lw=1.2)
     styles = (
         (found.solver, "o-", _SOLVER, "conjugate gradients (CG)"),

@@ -1,16 +1,22 @@
-"""Errors of several contenders on every sample of a split of a dataset.
+"""Errors of models and other methods on every sample of a split of a dataset.
 
 The reference is the solver's solution in the same scheme; strain, stress, energy and
 spectra are compared in the voxels that are no pore.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
-from ecosurrogate.evaluation.cases import Answer, Case, Cases, Contender
+from ecosurrogate.evaluation.solved_cases import (
+    PredictedFields,
+    Predictor,
+    SolvedCase,
+    SolvedCases,
+)
+from ecosurrogate.progress import ProgressReport
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.problems.certificate import energy_error
@@ -31,18 +37,17 @@ EDGES = np.geomspace(1e-10, 1e2, 121)
 
 FIELDS = ("strain", "stress")
 
-Progress = Callable[[int, int], None]
-"""Called with the cases that are done, and all."""
-
 _NORMALISATIONS = ("std", "range")
 _LEAST = float(np.finfo(np.float32).eps) ** 2
 """Power of rounding, relative to the whole power."""
 
 
 def evaluate(
-    cases: Cases, contenders: Sequence[Contender], progress: Progress | None = None
+    cases: SolvedCases,
+    predictors: Sequence[Predictor],
+    report: ProgressReport | None = None,
 ) -> dict[str, Any]:
-    """Return how well all contenders answer all cases; JSON-ready.
+    """Return the errors of all predictors on all cases; JSON-ready.
 
     Numbers that do not exist are None. A statistic has mean, std (of the sample, None
     of one value), min, median, max and count.
@@ -56,32 +61,39 @@ def evaluate(
         reference: divergence, iterations (statistics) and local_divergence.
         local_divergence: edges, of the histograms of |div s| h / std(s), with s of the
         reference below and h a voxel's edge; each has fraction, of all nodes.
-        contenders: a list; name, what, all that `Contender.describe` returned,
+        contenders: a list; name, what, all that `Predictor.describe` returned,
         applications (of the Green operator, for one case), local_divergence, and
         statistics of nrmse (by normalisation, field and component; "mean" of the
         components, "all" for the tensor), divergence (relative, `divergence_norm`),
-        certificate, energy (the energy error that it is a claim of), spectrum (by
-        field: mean |log10 of the ratio of powers| past the Nyquist frequency of the
-        low resolution), tail (by quantile: relative error of that quantile of the
-        energy density), seconds, preparation; and samples: these numbers of each
-        case, with index and load.
+        certificate, energy (the energy error that it bounds), spectrum (by field: mean
+        |log10 of the ratio of powers| past the Nyquist frequency of the low
+        resolution), tail (by quantile: relative error of that quantile of the energy
+        density), seconds, preparation; and samples: these numbers of each case, with
+        index and load.
     """
-    found: list[list[dict[str, Any]]] = [[] for _ in contenders]
+    found: list[list[dict[str, Any]]] = [[] for _ in predictors]
     references: list[dict[str, Any]] = []
-    pores = False
-    chunk = max((contender.batch for contender in contenders), default=1)
+    chunk = max((predictor.batch for predictor in predictors), default=1)
     for start in range(0, len(cases), chunk):
         part = cases[start : start + chunk]
-        scores = [_Reference(case, cases) for case in part]
-        references += [
-            {"index": s.case.index, "load": s.case.name, **s.own()} for s in scores
-        ]
-        pores |= any(not score.solid.all() for score in scores)
-        for records, contender in zip(found, contenders, strict=True):
-            for score, answer in zip(scores, contender.answer(part), strict=True):
-                records.append(score.record(answer))
-        if progress:
-            progress(min(start + chunk, len(cases)), len(cases))
+        solutions = [_Reference(case, cases) for case in part]
+        references += [solution.own() for solution in solutions]
+        for records, predictor in zip(found, predictors, strict=True):
+            predictions = predictor.predict(part)
+            for solution, prediction in zip(solutions, predictions, strict=True):
+                records.append(solution.errors(prediction))
+        if report:
+            report(min(start + chunk, len(cases)), len(cases), "")
+    return _document(cases, references, predictors, found)
+
+
+def _document(
+    cases: SolvedCases,
+    references: Sequence[dict[str, Any]],
+    predictors: Sequence[Predictor],
+    found: Sequence[Sequence[dict[str, Any]]],
+) -> dict[str, Any]:
+    pores = any([reference.pop("pores") for reference in references])
     return {
         "dataset": str(cases.directory),
         "kind": cases.card.kind,
@@ -98,21 +110,21 @@ def evaluate(
         "reference": _summary(references),
         "contenders": [
             {
-                "name": contender.name,
-                "what": contender.what,
-                **contender.describe(),
+                "name": predictor.name,
+                "what": predictor.what,
+                **predictor.describe(),
                 **_summary(records),
             }
-            for contender, records in zip(contenders, found, strict=True)
+            for predictor, records in zip(predictors, found, strict=True)
         ],
-        "notes": _notes(cases, contenders, found, pores),
+        "notes": _notes(cases, predictors, found, pores),
     }
 
 
 class _Reference:
-    """The solution of one case, and what answers are measured by."""
+    """The solution of one case, which predictions are compared with."""
 
-    def __init__(self, case: Case, cases: Cases) -> None:
+    def __init__(self, case: SolvedCase, cases: SolvedCases) -> None:
         self.case, self.scheme = case, cases.scheme
         self.grid: Grid = case.body.grid
         self.solid = case.solid
@@ -128,50 +140,54 @@ class _Reference:
         self.deviation = float(np.sqrt(stress.var(axis=(1, 2, 3)).sum()))
 
     def own(self) -> dict[str, Any]:
-        """Of the reference itself."""
+        """Divergence and iterations of the solution itself."""
         return {
-            "divergence": divergence_norm(
-                self.fields["stress"], self.grid, self.scheme
-            ).relative,
+            "index": self.case.index,
+            "load": self.case.name,
+            "pores": not self.solid.all(),
+            "divergence": self._divergence(self.fields["stress"]),
             "iterations": self.case.iterations,
             "local_divergence": self._local_divergence(self.fields["stress"]),
         }
 
-    def record(self, answer: Answer) -> dict[str, Any]:
-        """Errors of an answer; those of one that is not finite are None."""
+    def errors(self, prediction: PredictedFields) -> dict[str, Any]:
+        """Errors of a prediction; one that is not finite has none."""
         record: dict[str, Any] = {
             "index": self.case.index,
             "load": self.case.name,
             "finite": True,
-            "seconds": answer.seconds,
-            "preparation": answer.preparation,
-            "applications": answer.applications,
+            "seconds": prediction.seconds,
+            "preparation": prediction.preparation,
+            "applications": prediction.applications,
         }
-        if not (np.isfinite(answer.strain).all() and np.isfinite(answer.stress).all()):
+        if not (
+            np.isfinite(prediction.strain).all()
+            and np.isfinite(prediction.stress).all()
+        ):
             return record | {"finite": False}
-        density = energy_density(answer.strain, answer.stress)[self.solid]
+        density = energy_density(prediction.strain, prediction.stress)[self.solid]
         return record | {
             "nrmse": {
-                kind: {name: self._nrmse(answer, name, kind) for name in FIELDS}
+                kind: {name: self._nrmse(prediction, name, kind) for name in FIELDS}
                 for kind in _NORMALISATIONS
             },
-            "divergence": divergence_norm(
-                answer.stress, self.grid, self.scheme
-            ).relative,
-            "certificate": _number(answer.certificate),
-            "energy": self._energy(answer),
-            "spectrum": {name: self._spectrum(answer, name) for name in FIELDS}
+            "divergence": self._divergence(prediction.stress),
+            "certificate": _number(prediction.certificate),
+            "energy": self._energy(prediction),
+            "spectrum": {name: self._spectrum(prediction, name) for name in FIELDS}
             if self.fine
             else None,
             "tail": {
                 f"{q:g}": _number(a / b - 1) if b > 0 else None
                 for q, a, b in zip(QUANTILES, tail(density), self.tail, strict=True)
             },
-            "local_divergence": self._local_divergence(answer.stress),
+            "local_divergence": self._local_divergence(prediction.stress),
         }
 
-    def _nrmse(self, answer: Answer, name: str, kind: str) -> dict[str, Any]:
-        p, r = getattr(answer, name), self.fields[name]
+    def _nrmse(
+        self, prediction: PredictedFields, name: str, kind: str
+    ) -> dict[str, Any]:
+        p, r = getattr(prediction, name), self.fields[name]
         errors = nrmse(p, r, kind, self.solid)
         return {
             **{c: _number(e) for c, e in zip(COMPONENTS, errors, strict=True)},
@@ -179,15 +195,15 @@ class _Reference:
             "all": _number(tensor_nrmse(p, r, kind, self.solid)),
         }
 
-    def _energy(self, answer: Answer) -> float | None:
+    def _energy(self, prediction: PredictedFields) -> float | None:
         if not self.solid.all():
             return None
         exact = (self.case.strain, self.case.stress)
         return _number(
-            energy_error(self.case.body, (answer.strain, answer.stress), exact)
+            energy_error(self.case.body, (prediction.strain, prediction.stress), exact)
         )
 
-    def _spectrum(self, answer: Answer, name: str) -> float | None:
+    def _spectrum(self, prediction: PredictedFields, name: str) -> float | None:
         """Mean |log10(P / P*)| over the shells past the low resolution's Nyquist."""
         assert self.fine
         wavenumber, reference = self.power[name]
@@ -196,7 +212,7 @@ class _Reference:
         least = _LEAST * reference.sum()
         if not shells.any() or not least > 0:
             return None
-        power = self._power(getattr(answer, name))[1]
+        power = self._power(getattr(prediction, name))[1]
         ratio = np.maximum(power, least)[shells] / np.maximum(reference, least)[shells]
         return float(abs(np.log10(ratio)).mean())
 
@@ -204,6 +220,9 @@ class _Reference:
         """Wavenumbers, and the power of the whole tensor, zero in pores."""
         spectrum = power_spectrum(np.where(self.solid, field, 0.0), self.grid)
         return spectrum.wavenumber, spectrum.power.sum(axis=0)
+
+    def _divergence(self, stress: np.ndarray) -> float | None:
+        return divergence_norm(stress, self.grid, self.scheme).relative
 
     def _local_divergence(self, stress: np.ndarray) -> list[float] | None:
         if not self.deviation > 0:
@@ -260,27 +279,27 @@ def _statistics(values: Sequence[Any]) -> Any:
 
 
 def _notes(
-    cases: Cases,
-    contenders: Sequence[Contender],
+    cases: SolvedCases,
+    predictors: Sequence[Predictor],
     found: Sequence[Sequence[dict[str, Any]]],
     pores: bool,
 ) -> list[str]:
     notes = []
-    for contender, records in zip(contenders, found, strict=True):
+    for predictor, records in zip(predictors, found, strict=True):
         lost = sum(not record["finite"] for record in records)
         if lost:
             notes.append(
-                f"{contender.label}: fields that are not finite in {lost} of "
+                f"{predictor.label}: fields that are not finite in {lost} of "
                 f"{len(records)} cases, which are left out"
             )
-        trained_on = contender.describe().get("trained_on")
+        trained_on = predictor.describe().get("trained_on")
         if trained_on and trained_on.get("sha256") != cases.sha256:
             notes.append(
-                f"{contender.label}: trained on another dataset, which may hold some "
+                f"{predictor.label}: trained on another dataset, which may hold some "
                 "of these bodies"
             )
         elif trained_on and cases.split == "train":
-            notes.append(f"{contender.label}: trained on these very samples")
+            notes.append(f"{predictor.label}: trained on these very samples")
     if pores:
         notes.append("bodies with pores: no certificate, and no energy error")
     return notes

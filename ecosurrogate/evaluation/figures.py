@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ecosurrogate.evaluation.cases import Case
-from ecosurrogate.evaluation.slices import SYMBOLS, Shown, caption, slices
+from ecosurrogate.evaluation.slices import SYMBOLS, DrawnCase, caption, slices
+from ecosurrogate.evaluation.solved_cases import SolvedCase
 from ecosurrogate.evaluation.table import SCALES
-from fftmech.discretization.grid import Grid
 from fftmech.figures import matplotlib_module, new_figure
 from fftmech.results.spectrum import power_spectrum
 from fftmech.tensors import COMPONENTS
@@ -27,7 +26,7 @@ _LINES = ("-", "--", "-.", ":")
 
 
 class Style(NamedTuple):
-    """How a contender is drawn."""
+    """How the numbers of a predictor are drawn."""
 
     label: str
     color: str
@@ -36,7 +35,7 @@ class Style(NamedTuple):
 
 def figures(
     found: Mapping[str, Any],
-    shown: Sequence[Shown],
+    shown: Sequence[DrawnCase],
     component: str = "xx",
     plane: str | None = None,
 ) -> Iterator[tuple[str, "Figure"]]:
@@ -116,40 +115,18 @@ def divergence(found: Mapping[str, Any], styles: Sequence[Style]) -> "Figure":
 
 
 def spectra(
-    found: Mapping[str, Any], shown: Shown, component: str, styles: Sequence[Style]
+    found: Mapping[str, Any], shown: DrawnCase, component: str, styles: Sequence[Style]
 ) -> "Figure":
     """Draw radially averaged power spectra and their ratio to the DNS (fig. 6)."""
-    case, k = shown.case, COMPONENTS.index(component)
-    grid = case.body.grid
     figure = new_figure((9.2, 5.4))
     figure.set_layout_engine("constrained")
     panels = figure.subplots(
         2, 2, sharex=True, gridspec_kw={"height_ratios": (2, 1)}, squeeze=False
     )
+    h = max(shown.case.body.grid.h)
     ratios: list[float] = []
-    for column, name in enumerate(("stress", "strain")):
-        upper, lower = panels[:, column]
-        k_of, exact = _power(getattr(case, name)[k], case, grid)
-        floor = _ROUNDING * exact.max(initial=0.0)
-        for style, answer in zip(styles, shown.answers, strict=True):
-            power = _power(getattr(answer, name)[k], case, grid)[1]
-            how = {"color": style.color, "ls": style.line, "lw": 1.3}
-            upper.loglog(
-                k_of, np.ma.masked_less_equal(power, floor), **how, label=style.label
-            )
-            known = (exact > floor) & (power > 0)
-            ratio = np.ma.array(power, mask=~known) / np.where(known, exact, 1)
-            lower.loglog(k_of, ratio, **how)
-            ratios += ratio[k_of <= 0.5001 / max(grid.h)].compressed().tolist()
-        upper.loglog(
-            k_of,
-            np.ma.masked_less_equal(exact, floor),
-            "k",
-            lw=1.6,
-            zorder=1.8,
-            label=_dns(found).label,
-        )
-        lower.axhline(1, color="k", lw=1.2, zorder=1.8)
+    for (upper, lower), name in zip(panels.T, ("stress", "strain"), strict=True):
+        ratios += _spectrum(upper, lower, found, shown, name, component, styles)
         symbol = f"{SYMBOLS[name]}_{{{component}}}"
         upper.set_ylabel(f"power of ${symbol}$ a mode", fontsize=9)
         lower.set_ylabel("over that of the DNS", fontsize=9)
@@ -158,20 +135,7 @@ def spectra(
         for ax in (upper, lower):
             ax.grid(which="major", color="0.92")
         for res in filter(None, (found["low_resolution"], found["resolution"])):
-            nyquist = 0.5 / max(grid.h) * res / found["resolution"]
-            for ax in (upper, lower):
-                ax.axvline(nyquist, color="0.6", ls=":", lw=1)
-            upper.text(
-                nyquist,
-                0.02,
-                f"Nyquist ${res}^3$ ",
-                color="0.4",
-                fontsize=7,
-                rotation=90,
-                ha="right",
-                va="bottom",
-                transform=upper.get_xaxis_transform(),
-            )
+            _mark_nyquist(upper, lower, res, 0.5 / h * res / found["resolution"])
     for ax in panels[1]:
         if ratios:
             ax.set_ylim(max(min(ratios) / 2, 1e-4), min(max(ratios) * 2, 1e4))
@@ -179,8 +143,49 @@ def spectra(
     return figure
 
 
+def _spectrum(
+    upper: Any,
+    lower: Any,
+    found: Mapping[str, Any],
+    shown: DrawnCase,
+    name: str,
+    component: str,
+    styles: Sequence[Style],
+) -> list[float]:
+    """Draw the spectra of a field; return the ratios up to the Nyquist frequency."""
+    case, k = shown.case, COMPONENTS.index(component)
+    wavenumber, exact = _power(getattr(case, name)[k], case)
+    floor = _ROUNDING * exact.max(initial=0.0)
+    resolved = wavenumber <= 0.5001 / max(case.body.grid.h)
+    ratios: list[float] = []
+    for style, prediction in zip(styles, shown.predictions, strict=True):
+        power = _power(getattr(prediction, name)[k], case)[1]
+        how = {"color": style.color, "ls": style.line, "lw": 1.3}
+        shown_power = np.ma.masked_less_equal(power, floor)
+        upper.loglog(wavenumber, shown_power, **how, label=style.label)
+        known = (exact > floor) & (power > 0)
+        ratio = np.ma.array(power, mask=~known) / np.where(known, exact, 1)
+        lower.loglog(wavenumber, ratio, **how)
+        ratios += ratio[resolved].compressed().tolist()
+    how = {"lw": 1.6, "zorder": 1.8, "label": _dns(found).label}
+    upper.loglog(wavenumber, np.ma.masked_less_equal(exact, floor), "k", **how)
+    lower.axhline(1, color="k", lw=1.2, zorder=1.8)
+    return ratios
+
+
+def _mark_nyquist(upper: Any, lower: Any, res: int, wavenumber: float) -> None:
+    for ax in (upper, lower):
+        ax.axvline(wavenumber, color="0.6", ls=":", lw=1)
+    upper.text(
+        *(wavenumber, 0.02, f"Nyquist ${res}^3$ "),
+        **{"color": "0.4", "fontsize": 7, "rotation": 90, "ha": "right"},
+        va="bottom",
+        transform=upper.get_xaxis_transform(),
+    )
+
+
 def energies(
-    found: Mapping[str, Any], shown: Sequence[Shown], styles: Sequence[Style]
+    found: Mapping[str, Any], shown: Sequence[DrawnCase], styles: Sequence[Style]
 ) -> "Figure":
     """Draw distributions of the energy density, folded: 0.5 - |0.5 - p| (fig. 6)."""
     order = {"worst": 0, "median": 1, "best": 2}
@@ -188,19 +193,13 @@ def energies(
     figure = new_figure((0.6 + 3.0 * max(len(several), 2), 4.2))
     figure.set_layout_engine("constrained")
     panels = figure.subplots(1, len(several), sharey=True, squeeze=False)[0]
-    for ax, (case, answers, word) in zip(panels, several, strict=True):
+    for ax, (case, predictions, word) in zip(panels, several, strict=True):
         exact = energy_density(case.strain, case.stress)[case.solid].astype(float)
         unit = exact.mean() or 1.0
-        for style, answer in zip(styles, answers, strict=True):
-            density = energy_density(answer.strain, answer.stress)[case.solid]
-            _fold(
-                ax,
-                density / unit,
-                color=style.color,
-                ls=style.line,
-                lw=1.3,
-                label=style.label,
-            )
+        for style, prediction in zip(styles, predictions, strict=True):
+            density = energy_density(prediction.strain, prediction.stress)[case.solid]
+            how = {"color": style.color, "ls": style.line, "lw": 1.3}
+            _fold(ax, density / unit, **how, label=style.label)
         _fold(ax, exact / unit, color="k", lw=1.6, zorder=1.8, label=_dns(found).label)
         low, high = exact.min() / unit, exact.max() / unit
         margin = 0.35 * (high - low) or 0.1
@@ -218,17 +217,17 @@ def energies(
 def _styles(found: Mapping[str, Any]) -> list[Style]:
     """Runs have colours and full lines; the low resolution is grey, CG dashed."""
     styles, runs, solvers = [], 0, 0
-    for contender in found["contenders"]:
-        if contender["kind"] == "run":
+    for predictor in found["contenders"]:
+        if predictor["kind"] == "run":
             turn, n = divmod(runs, len(_COLORS))
             color, line = _COLORS[n], _LINES[turn % len(_LINES)]
             runs += 1
-        elif contender["kind"] == "cg":
+        elif predictor["kind"] == "cg":
             color, line = f"{max(0.1, 0.55 - 0.15 * solvers):.2f}", "--"
             solvers += 1
         else:
             color, line = "0.65", "-"
-        styles.append(Style(caption(contender), color, line))
+        styles.append(Style(caption(predictor), color, line))
     return styles
 
 
@@ -250,10 +249,10 @@ def _strips(
     rings: bool = False,
 ) -> None:
     """A point for each case, and a bar at the median, in a row for each style."""
-    for row, (style, contender) in enumerate(
+    for row, (style, predictor) in enumerate(
         zip(styles, found["contenders"], strict=True)
     ):
-        records = [r for r in contender["samples"] if r.get("finite", True)]
+        records = [r for r in predictor["samples"] if r.get("finite", True)]
         values = np.array([v for r in records if (v := value(r))])
         if not values.size:
             continue
@@ -286,8 +285,9 @@ def _log_axis(ax: Any) -> None:
         ax.xaxis.set_minor_formatter(ticker.NullFormatter())
 
 
-def _power(field: np.ndarray, case: Case, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    spectrum = power_spectrum(np.where(case.solid, field, 0.0), grid)
+def _power(field: np.ndarray, case: SolvedCase) -> tuple[np.ndarray, np.ndarray]:
+    """Wavenumbers and power of a component, zero in pores."""
+    spectrum = power_spectrum(np.where(case.solid, field, 0.0), case.body.grid)
     return spectrum.wavenumber, spectrum.power
 
 

@@ -1,6 +1,5 @@
 """The folder of an evaluation: tables, numbers and pictures, each file whole."""
 
-import json
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -9,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecosurrogate.evaluation.table import markdown
+from ecosurrogate.training.text_file import write_json, write_text
 from fftmech.errors import InputError
 from fftmech.figures import matplotlib_module, save_figure
-from fftmech.io.atomic import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,15 +73,13 @@ def write_folder(
     """
     # all of them first: what cannot be drawn leaves no folder behind
     drawn = list(pictures)
-    text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False)
     place = Path(folder)
     new = not place.exists()
     place.mkdir(exist_ok=True)
     try:
         # the numbers first: with them the folder may be replaced
-        for name, content in ((NUMBERS, text + "\n"), (TABLES, markdown(found))):
-            with whole_file(place / name) as path:
-                path.write_text(content, encoding="utf-8")
+        write_json(place / NUMBERS, found)
+        write_text(place / TABLES, markdown(found))
         for name, figure in drawn:
             save_figure(figure, place / name)
     except BaseException:

@@ -1,11 +1,16 @@
-"""Slices of one case of an evaluation: the DNS, every answer, every error."""
+"""Slices of one case of an evaluation: the DNS, every prediction and its error."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ecosurrogate.evaluation.cases import Answer, Case, Cases, Contender
+from ecosurrogate.evaluation.solved_cases import (
+    PredictedFields,
+    Predictor,
+    SolvedCase,
+    SolvedCases,
+)
 from fftmech.errors import InputError
 from fftmech.figures import new_figure
 from fftmech.figures.colors import color_range
@@ -25,34 +30,35 @@ _PORE = "0.8"  # a grey that neither colour map has
 _ROBUST = 99.5  # percentile of errors at the end of their colours
 
 
-class Shown(NamedTuple):
-    """A case and what all contenders answered.
+class DrawnCase(NamedTuple):
+    """A case to draw, and the fields that all predictors predict.
 
     Attributes
     ----------
-    case, answers
-        In the order of the contenders.
+    case, predictions
+        Predictions are in the order of the predictors.
     word
-        How the first of them did among all cases: "worst", "median" or "best".
+        Rank of the case by the stress error of the first predictor: "worst", "median",
+        "best", or "".
     """
 
-    case: Case
-    answers: list[Answer]
+    case: SolvedCase
+    predictions: list[PredictedFields]
     word: str
 
 
 def choose(
     found: Mapping[str, Any],
-    cases: Cases,
-    contenders: Sequence[Contender],
+    cases: SolvedCases,
+    predictors: Sequence[Predictor],
     sample: int | None = None,
-) -> list[Shown]:
-    """Return the case to draw, and those the first contender did worst and best on.
+) -> list[DrawnCase]:
+    """Return the case to draw, then the worst and the best ones of the first predictor.
 
     Parameters
     ----------
     found
-        What `ecosurrogate.evaluation.evaluate` returned of these cases and contenders.
+        What `ecosurrogate.evaluation.evaluate` returned of these cases and predictors.
     sample
         Number of a sample; that of the median stress error if None.
 
@@ -76,12 +82,14 @@ def choose(
         first = next(i for i, r in enumerate(records) if r["index"] == sample)
         chosen.setdefault(first, "")
     return [
-        Shown(case := cases[i], [c.answer([case])[0] for c in contenders], chosen[i])
+        DrawnCase(
+            case := cases[i], [c.predict([case])[0] for c in predictors], chosen[i]
+        )
         for i in (first, *(i for i in chosen if i != first))
     ]
 
 
-def check_choice(cases: Cases, sample: int | None, plane: str | None) -> None:
+def check_choice(cases: SolvedCases, sample: int | None, plane: str | None) -> None:
     """Refuse a sample or a plane that is not there, before anything is computed.
 
     Raises
@@ -102,18 +110,17 @@ def check_choice(cases: Cases, sample: int | None, plane: str | None) -> None:
 
 
 def slices(
-    found: Mapping[str, Any], shown: Shown, component: str, plane: str | None = None
+    found: Mapping[str, Any], shown: DrawnCase, component: str, plane: str | None = None
 ) -> "Figure":
-    """Draw one component in a plane: the DNS, all answers, their errors (figs. 3-7).
+    """Draw one component in a plane: DNS, predictions, their errors (figs. 3, 5, 7).
 
-    The colours of all answers are those of the DNS; those of errors end at half their
-    range, or where the largest error does.
+    All fields have the colours of the DNS; those of errors end at half its range, or
+    where the largest error does.
     """
     case = shown.case
     axis, index = parse_slice(plane or _plane(case), case.body.grid)
-    k = COMPONENTS.index(component)
     order = sorted(
-        range(len(shown.answers)),
+        range(len(shown.predictions)),
         key=lambda i: found["contenders"][i]["kind"] != "low-res",
     )
     columns = len(order) + 1
@@ -121,48 +128,14 @@ def slices(
     figure.set_layout_engine("constrained", w_pad=0.03, h_pad=0.03)
     panels = figure.subplots(4, columns, squeeze=False)
     for row, name in enumerate(("stress", "strain")):
-        reference = getattr(case, name)
-        exact = reference[k] / FACTORS[k]
-        size = float(np.sqrt((reference**2).sum(axis=0).mean()))
-        low, high, diverging = color_range(
-            ScalarField(exact, name, "", case.solid, size)
-        )
-        fields = [getattr(shown.answers[i], name)[k] / FACTORS[k] for i in order]
-        largest = [
-            np.percentile(abs(f - exact)[case.solid], _ROBUST)
-            for f in fields
-            if np.isfinite(f).all()
-        ]
-        limit = min(max(largest, default=0.0), (high - low) / 2) or (high - low) / 2
-        values = {
-            "cmap": "RdBu_r" if diverging else "viridis",
-            "vmin": low,
-            "vmax": high,
-        }
-        gaps = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
-        top, bottom = panels[2 * row], panels[2 * row + 1]
-        image = _show(top[0], exact, case, axis, index, values)
-        bottom[0].set_axis_off()
-        gap: Any = None
-        kind = found["normalisation"]
-        for ax, below, field in zip(top[1:], bottom[1:], fields, strict=True):
-            _show(ax, field, case, axis, index, values)
-            gap = _show(below, field - exact, case, axis, index, gaps)
-            error = float(nrmse(field, exact, kind, case.solid))
-            below.set_xlabel(f"nRMSE {error:.2g}", fontsize=9)
-        symbol = f"${SYMBOLS[name]}_{{{component}}}$"
-        unit = found["units"].get("stress", "") if name == "stress" else ""
-        label = f"{symbol} ({unit})" if unit else symbol
-        _bar(figure, image, top, label)
-        _bar(figure, gap, bottom, f"error of {label}")
-    for ax, text in zip(
-        panels[0],
-        (
-            f"DNS ${found['resolution']}^3$\n(solved)",
-            *(caption(found["contenders"][i], "\n") for i in order),
-        ),
-        strict=True,
-    ):
+        fields = [getattr(shown.predictions[i], name) for i in order]
+        place = (name, component, axis, index)
+        _field_rows(panels[2 * row : 2 * row + 2], found, case, fields, place)
+    titles = (
+        f"DNS ${found['resolution']}^3$\n(solved)",
+        *(caption(found["contenders"][i], "\n") for i in order),
+    )
+    for ax, text in zip(panels[0], titles, strict=True):
         ax.set_title(text, fontsize=9)
     right, up = ("xyz"[a] for a in in_plane(axis))
     load = f", load {case.name}" if case.name else ""
@@ -176,14 +149,53 @@ def slices(
     return figure
 
 
-def caption(contender: Mapping[str, Any], between: str = " ") -> str:
+def _field_rows(
+    rows: Any,
+    found: Mapping[str, Any],
+    case: SolvedCase,
+    fields: Sequence[np.ndarray],
+    place: tuple[str, str, int, int],
+) -> None:
+    """Draw the DNS and the predictions of a field, and below them the errors."""
+    name, component, axis, index = place
+    k = COMPONENTS.index(component)
+    reference = getattr(case, name)
+    exact = reference[k] / FACTORS[k]
+    size = float(np.sqrt((reference**2).sum(axis=0).mean()))
+    low, high, diverging = color_range(ScalarField(exact, name, "", case.solid, size))
+    parts = [field[k] / FACTORS[k] for field in fields]
+    largest = [
+        np.percentile(abs(part - exact)[case.solid], _ROBUST)
+        for part in parts
+        if np.isfinite(part).all()
+    ]
+    limit = min(max(largest, default=0.0), (high - low) / 2) or (high - low) / 2
+    values = {"cmap": "RdBu_r" if diverging else "viridis", "vmin": low, "vmax": high}
+    errors = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+    top, bottom = rows
+    image = _show(top[0], exact, case, axis, index, values)
+    bottom[0].set_axis_off()
+    error_image: Any = None
+    for ax, below, part in zip(top[1:], bottom[1:], parts, strict=True):
+        _show(ax, part, case, axis, index, values)
+        error_image = _show(below, part - exact, case, axis, index, errors)
+        error = float(nrmse(part, exact, found["normalisation"], case.solid))
+        below.set_xlabel(f"nRMSE {error:.2g}", fontsize=9)
+    symbol = f"${SYMBOLS[name]}_{{{component}}}$"
+    unit = found["units"].get("stress", "") if name == "stress" else ""
+    label = f"{symbol} ({unit})" if unit else symbol
+    _color_bar(rows[0][0].figure, image, top, label)
+    _color_bar(rows[0][0].figure, error_image, bottom, f"error of {label}")
+
+
+def caption(predictor: Mapping[str, Any], between: str = " ") -> str:
     """Label in which cubes are cubes and nothing else is mathematics."""
-    text = f"{contender['name']}{between}({contender['what']})".replace("$", r"\$")
-    return text.replace("^3", "$^3$") if contender["kind"] == "low-res" else text
+    text = f"{predictor['name']}{between}({predictor['what']})".replace("$", r"\$")
+    return text.replace("^3", "$^3$") if predictor["kind"] == "low-res" else text
 
 
-def _plane(case: Case) -> str:
-    """The middle, or most of the pores; it holds the axis of the load."""
+def _plane(case: SolvedCase) -> str:
+    """The middle, or where most of the pores are; it contains the axis of the load."""
     parts = {**case.load.stress, **case.load.strain}
     along_z = parts and max(parts, key=lambda c: abs(parts[c])) == "zz"
     axis = 1 if along_z else 2
@@ -196,7 +208,7 @@ def _plane(case: Case) -> str:
 def _show(
     ax: Any,
     values: np.ndarray,
-    case: Case,
+    case: SolvedCase,
     axis: int,
     index: int,
     how: Mapping[str, Any],
@@ -206,7 +218,7 @@ def _show(
     return ax.imshow(masked.T, origin="lower", interpolation="nearest", **how)
 
 
-def _bar(figure: "Figure", image: Any, row: Any, label: str) -> None:
+def _color_bar(figure: "Figure", image: Any, row: Any, label: str) -> None:
     bar: Any = figure.colorbar(
         image, ax=list(row), label=label, pad=0.01, extend="both"
     )

@@ -36,7 +36,7 @@ def tables(found: Mapping[str, Any], together: int = 100) -> list[Table]:
     found
         What `ecosurrogate.evaluation.evaluate` returned.
     together
-        Most contenders beside one another; of more, another table follows.
+        Most predictors beside one another; of more, another table follows.
     """
     everybody = found["contenders"]
     parts = [everybody[i : i + together] for i in range(0, len(everybody), together)]
@@ -55,9 +55,9 @@ def markdown(found: Mapping[str, Any]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def label(contender: Mapping[str, Any], between: str = " ") -> str:
-    """Name of a contender, and in brackets what it is."""
-    return f"{contender['name']}{between}({contender['what']})"
+def label(predictor: Mapping[str, Any], between: str = " ") -> str:
+    """Name of a predictor, and in brackets what it is."""
+    return f"{predictor['name']}{between}({predictor['what']})"
 
 
 def legend(found: Mapping[str, Any]) -> list[str]:
@@ -87,31 +87,31 @@ def legend(found: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _errors(found: Mapping[str, Any], contenders: Sequence[Mapping]) -> Table:
+def _errors(found: Mapping[str, Any], predictors: Sequence[Mapping]) -> Table:
     """Table 1 of the paper."""
     kind, count = found["normalisation"], found["cases"]
     rows = []
     for field in ("strain", "stress"):
         for name in (*ROWS, "mean"):
-            cells = (_mean(_entry(c, "nrmse", kind, field, name)) for c in contenders)
+            cells = (_mean(_entry(c, "nrmse", kind, field, name)) for c in predictors)
             rows.append((f"{field} {name}", *cells))
     several = f"mean ± std of {count}" if count > 1 else "1"
     return Table(
         f"nRMSE over the {SCALES[kind]} of DNS {found['resolution']}^3: {several} "
         f"{found['split']} case{'s' * (count > 1)}",
-        ("", *(label(c, "\n") for c in contenders)),
+        ("", *(label(c, "\n") for c in predictors)),
         rows,
     )
 
 
-def _others(found: Mapping[str, Any], contenders: Sequence[Mapping]) -> Table:
+def _others(found: Mapping[str, Any], predictors: Sequence[Mapping]) -> Table:
     """Everything else that is one number."""
     own = found["reference"]
-    everybody = [own, *contenders]
+    everybody = [own, *predictors]
     rows = [("divergence", *(_median(c.get("divergence")) for c in everybody))]
 
     def add(name: str, *keys: str, scale: float = 1) -> None:
-        cells = [_mean(_entry(c, *keys), scale) for c in contenders]
+        cells = [_mean(_entry(c, *keys), scale) for c in predictors]
         rows.append((name, "", *cells))
 
     if not found["pores"]:
@@ -122,14 +122,14 @@ def _others(found: Mapping[str, Any], contenders: Sequence[Mapping]) -> Table:
         add("spectrum stress", "spectrum", "stress")
     for q in TAILS:
         add(f"energy {q} (%)", "tail", q, scale=100)
-    numbers = [f"{c['parameters']:,}" if "parameters" in c else "" for c in contenders]
+    numbers = [f"{c['parameters']:,}" if "parameters" in c else "" for c in predictors]
     rows.append(("parameters", "", *numbers))
-    known = ["-" if (n := c["applications"]) is None else f"{n}" for c in contenders]
+    known = ["-" if (n := c["applications"]) is None else f"{n}" for c in predictors]
     solved = f"{own['iterations']['mean'] + 1:.3g}" if own.get("iterations") else "-"
     rows.append(("Green", solved, *known))
-    times = (_median(c.get("seconds"), 1000, ".3g") for c in contenders)
+    times = (_median(c.get("seconds"), 1000, ".3g") for c in predictors)
     rows.append(("time (ms)", "", *times))
-    names = (label(c, "\n") for c in contenders)
+    names = (label(c, "\n") for c in predictors)
     n = found["resolution"]
     return Table("Beyond the mean error", ("", f"DNS {n}^3\n(solved)", *names), rows)
 

@@ -1,4 +1,4 @@
-"""A trained run among those who are compared."""
+"""The trained model of a run, as it is evaluated."""
 
 import time
 from collections.abc import Sequence
@@ -10,18 +10,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ecosurrogate.evaluation.cases import Answer, Case, Cases, Contender
 from ecosurrogate.evaluation.predict import BYTES, choose_load
+from ecosurrogate.evaluation.solved_cases import (
+    PredictedFields,
+    Predictor,
+    SolvedCase,
+    SolvedCases,
+)
 from ecosurrogate.mechanics.cost import counted_green
 from ecosurrogate.training.checkpoint import RunCard, digest_of_weights, load_model
 from ecosurrogate.training.config import ADMISSIBLE, SEE_LOAD
 from ecosurrogate.training.devices import choose
-from ecosurrogate.training.losses import hypercircle
+from ecosurrogate.training.objective import certificate
 from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.errors import InputError
 
 
-class TrainedRun(Contender):
+class TrainedRun(Predictor):
     """The trained model of a run.
 
     Parameters
@@ -29,19 +34,19 @@ class TrainedRun(Contender):
     folder, name
         Of the run.
     cases
-        What it will be asked.
+        What it will predict.
     device
         "cpu" or "cuda".
 
     Raises
     ------
     InputError
-        No run there, a damaged one, or one that cannot answer these cases: another
+        No run there, a damaged one, or one that cannot predict these cases: another
         scheme, a load that it has not learned and does not see.
     """
 
     def __init__(
-        self, folder: str | PathLike, name: str, cases: Cases, device: str = "cpu"
+        self, folder: str | PathLike, name: str, cases: SolvedCases, device: str = "cpu"
     ) -> None:
         self.device = choose(device)
         self.folder, self.name = folder, name
@@ -75,14 +80,14 @@ class TrainedRun(Contender):
             "trained_on": dict(self.card.dataset),
         }
 
-    def answer(self, cases: Sequence[Case]) -> list[Answer]:
+    def predict(self, cases: Sequence[SolvedCase]) -> list[PredictedFields]:
         """Predict, `batch` cases at once."""
-        answers = []
+        predictions = []
         for start in range(0, len(cases), self.batch):
-            answers += self._answer(cases[start : start + self.batch])
-        return answers
+            predictions += self._predict(cases[start : start + self.batch])
+        return predictions
 
-    def _answer(self, cases: Sequence[Case]) -> list[Answer]:
+    def _predict(self, cases: Sequence[SolvedCase]) -> list[PredictedFields]:
         started = time.perf_counter()
         made = self.card.encoder.bodies(
             [case.body for case in cases], [case.load for case in cases]
@@ -90,25 +95,23 @@ class TrainedRun(Contender):
         preparation = (time.perf_counter() - started) / len(cases)
         with torch.inference_mode():
             if self._applications is None:
-                # the first time, which also takes what is slow only once; on a copy, so
-                # that what the model derives from the stiffness is in its time below
+                # also a warm-up; on a copy, so that fields that the model derives from
+                # the tables are made again, and timed, below
                 with counted_green() as count:
                     self.model(replace(made))
                 self._applications = count.green
             self._wait()
             started = time.perf_counter()
-            strain, stress = self.model(made)[:2]
+            prediction = self.model(made)
             self._wait()
             seconds = (time.perf_counter() - started) / len(cases)
             certificates: list[float | None] = [None] * len(cases)
             if self.card.config.model in ADMISSIBLE and bool(made.solid.all()):
-                C = made.stiffness
-                gap = hypercircle(C, made.compliance, strain, stress)
-                certificates = gap.sqrt().tolist()
+                certificates = certificate(prediction, made).tolist()
         return [
-            Answer(
-                _field(strain[i], made.strain_unit[i]),
-                _field(stress[i], made.stress_unit[i]),
+            PredictedFields(
+                _field(prediction.strain[i], made.strain_unit[i]),
+                _field(prediction.stress[i], made.stress_unit[i]),
                 seconds,
                 preparation,
                 self._applications,
@@ -122,8 +125,8 @@ class TrainedRun(Contender):
             torch.cuda.synchronize(self.device)
 
 
-def _check(folder: str | PathLike, card: RunCard, cases: Cases) -> None:
-    """Refuse a run that cannot answer these cases."""
+def _check(folder: str | PathLike, card: RunCard, cases: SolvedCases) -> None:
+    """Refuse a run that cannot predict these cases."""
     if card.encoder.scheme != cases.scheme:
         raise InputError(
             f"{folder} was trained with scheme {card.encoder.scheme}, "

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.data.examples import Batch
 from ecosurrogate.mechanics.fields import apply
 from ecosurrogate.models.descent import Descent
@@ -96,12 +97,12 @@ class Objective:
         return sum(self.terms[n] * v for n, v in values.items()), values  # type: ignore
 
 
-def certificate(prediction: Prediction, batch: Batch) -> Tensor:
+def certificate(prediction: Prediction, bodies: Bodies) -> Tensor:
     """Energy error of each pair, relative to their energies, (B,).
 
     sqrt of `losses.hypercircle`; for admissible pairs in bodies without pores.
     """
-    return _gap(prediction.strain, prediction.stress, batch).sqrt()
+    return _gap(prediction.strain, prediction.stress, bodies).sqrt()
 
 
 def _strain(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
@@ -145,11 +146,11 @@ def _hypercircle(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
     guess is not learned.
     """
     if not prediction.path:
-        return _gap(prediction.strain, prediction.stress, batch).mean()
+        return _gap(prediction.strain, prediction.stress, batch.bodies).mean()
     pairs = (*prediction.path[1:], (prediction.strain, prediction.stress))
     # a gap is rounding below this
     least = torch.finfo(prediction.strain.dtype).eps ** 2
-    logs = [torch.log(_gap(e, s, batch) + least).mean() / 2 for e, s in pairs]
+    logs = [torch.log(_gap(e, s, batch.bodies) + least).mean() / 2 for e, s in pairs]
     return torch.stack(logs).mean()
 
 
@@ -180,9 +181,8 @@ def _energy(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
     return torch.stack(logs).mean()
 
 
-def _gap(strain: Tensor, stress: Tensor, batch: Batch) -> Tensor:
-    body = batch.bodies
-    return losses.hypercircle(body.stiffness, body.compliance, strain, stress)
+def _gap(strain: Tensor, stress: Tensor, bodies: Bodies) -> Tensor:
+    return losses.hypercircle(bodies.stiffness, bodies.compliance, strain, stress)
 
 
 TERMS: dict[str, Term] = {

@@ -97,7 +97,7 @@ def _errors(
                 )
             ]
     if objective.admissible and bool(batch.bodies.solid.all()):
-        errors["certificate"] = certificate(prediction, batch).tolist()
+        errors["certificate"] = certificate(prediction, batch.bodies).tolist()
     return errors
 
 

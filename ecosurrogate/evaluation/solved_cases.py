@@ -1,4 +1,4 @@
-"""What contenders are asked: bodies of a dataset under loads; and what they answer."""
+"""Solved bodies of a dataset, and what predicts their fields."""
 
 import json
 from abc import ABC, abstractmethod
@@ -18,22 +18,22 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.results.sample import Level, Sample
 
 
-class Case(NamedTuple):
-    """A body under a load, and the solution that answers are compared with.
+class SolvedCase(NamedTuple):
+    """A body under a load, and the solution that predictions are compared with.
 
     Attributes
     ----------
     index, name
         Number of its sample, name of the load ("" where there is one).
     body, load
-        What is asked.
+        Microstructure, and the mean strains and stresses prescribed.
     strain, stress
         The solution, Mandel (6, x, y, z), in the dataset's units.
     low
         Strain and stress of the solution at the lowest resolution; None where that is
-        the one asked for.
+        the resolution of the case.
     iterations
-        Of the solver, to the solution.
+        Of the solver.
     """
 
     index: int
@@ -51,7 +51,7 @@ class Case(NamedTuple):
         return ~np.isin(self.body.phase, self.body.pores)
 
 
-class Cases(Sequence[Case]):
+class SolvedCases(Sequence[SolvedCase]):
     """The samples of one split that are solved, each under each of its loads.
 
     Parameters
@@ -68,17 +68,16 @@ class Cases(Sequence[Case]):
     Attributes
     ----------
     card
-        What the dataset is made of.
+        The dataset's card.
     res, low
         Resolution, and the lowest one of the dataset if that is another, else None.
-
     indices
         Numbers of the samples.
 
     Raises
     ------
     InputError
-        No dataset there, no sample or no solution of the kind asked for.
+        No dataset there, no such sample or solution.
     """
 
     def __init__(
@@ -133,7 +132,7 @@ class Cases(Sequence[Case]):
 
     @property
     def sha256(self) -> str:
-        """Of the dataset's card, which a run keeps of what it was trained on."""
+        """SHA-256 of the dataset's card, by which a run names its training set."""
         text = (Path(self.directory) / NAME).read_text(encoding="utf-8")
         return json.loads(text)["sha256"]
 
@@ -156,7 +155,7 @@ class Cases(Sequence[Case]):
         level = sample.levels[self.res]
         strain, stress = _solution(sample, level, self.res, k)
         name, load = list(sample.loads.items())[k]
-        return Case(
+        return SolvedCase(
             sample.index,
             name,
             level.body,
@@ -168,8 +167,8 @@ class Cases(Sequence[Case]):
         )
 
 
-class Answer(NamedTuple):
-    """Fields of a case, Mandel (6, x, y, z), float64, in the dataset's units.
+class PredictedFields(NamedTuple):
+    """Predicted fields of a case, Mandel (6, x, y, z), float64, in the dataset's units.
 
     Attributes
     ----------
@@ -178,11 +177,11 @@ class Answer(NamedTuple):
     seconds
         Time for this case alone, of a batch its part; None where it is not known.
     preparation
-        Time before that: what a model reads is made, a solver is set up.
+        Time before that: to encode the body, or to set up a solver.
     applications
         Of the Green operator; None where they are not known.
     certificate
-        Relative energy error that the contender claims for itself; None without one.
+        Relative energy error, known without the solution; None without one.
     """
 
     strain: np.ndarray
@@ -193,15 +192,15 @@ class Answer(NamedTuple):
     certificate: float | None = None
 
 
-class Contender(ABC):
-    """Somebody who answers cases.
+class Predictor(ABC):
+    """A trained model, or a method without training that it is compared with.
 
     Attributes
     ----------
     name, what
-        Who it is, and which one of its kind; together unlike those of any other.
+        Its name, and a description; no two have both alike.
     batch
-        Cases that are best asked at once.
+        Number of cases that are best predicted at once.
     """
 
     name: str
@@ -210,16 +209,16 @@ class Contender(ABC):
 
     @property
     def label(self) -> str:
-        """In one line."""
+        """Name and description in one line."""
         return f"{self.name} ({self.what})"
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """What it is, JSON-ready; `kind` is "run", "low-res" or "cg"."""
+        """Describe it, JSON-ready; `kind` is "run", "low-res" or "cg"."""
 
     @abstractmethod
-    def answer(self, cases: Sequence[Case]) -> list[Answer]:
-        """Answer cases of one resolution, in their order."""
+    def predict(self, cases: Sequence[SolvedCase]) -> list[PredictedFields]:
+        """Predict cases of one resolution, in their order."""
 
 
 def _solution(

@@ -1,4 +1,4 @@
-"""Who is compared: trained runs, the low-resolution solution, the solver cut short."""
+"""What is evaluated: trained runs, the upsampled low-resolution solution, stopped CG."""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -7,19 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from ecosurrogate.evaluation.cases import Answer, Case, Cases, Contender
+from ecosurrogate.evaluation.solved_cases import (
+    PredictedFields,
+    Predictor,
+    SolvedCase,
+    SolvedCases,
+)
 from ecosurrogate.evaluation.trained_run import TrainedRun
 from fftmech.errors import InputError
 from fftmech.simulations.solve import solve
 
 
-class LowResolution(Contender):
+class LowResolution(Predictor):
     """The solution at the lowest resolution, each voxel cut into equal ones.
 
     Parameters
     ----------
     cases
-        What it will be asked.
+        What it will predict.
 
     Raises
     ------
@@ -27,7 +32,7 @@ class LowResolution(Contender):
         There is no lower resolution.
     """
 
-    def __init__(self, cases: Cases) -> None:
+    def __init__(self, cases: SolvedCases) -> None:
         if cases.low is None:
             raise InputError(
                 f"baseline low-res: {cases.directory} has no resolution below "
@@ -41,27 +46,27 @@ class LowResolution(Contender):
         """Its resolution."""
         return {"kind": "low-res", "resolution": self.res}
 
-    def answer(self, cases: Sequence[Case]) -> list[Answer]:
+    def predict(self, cases: Sequence[SolvedCase]) -> list[PredictedFields]:
         """Upsample what was solved."""
-        answers = []
+        predictions = []
         for case in cases:
             assert case.low is not None
             strain, stress = (_upsample(f, case.body.grid.shape) for f in case.low)
-            answers.append(Answer(strain, stress))
-        return answers
+            predictions.append(PredictedFields(strain, stress))
+        return predictions
 
 
-class StoppedSolver(Contender):
-    """Conjugate gradients stopped after some iterations, as the dataset was solved.
+class StoppedSolver(Predictor):
+    """Conjugate gradients, as the dataset was solved, stopped after some iterations.
 
     They apply the Green operator to the first residual and in each iteration.
 
     Parameters
     ----------
     iterations
-        The most of them.
+        Largest number of iterations.
     cases
-        What it will be asked.
+        What it will predict.
     device
         "cpu" or "cuda".
 
@@ -71,7 +76,9 @@ class StoppedSolver(Contender):
         Less than one iteration.
     """
 
-    def __init__(self, iterations: int, cases: Cases, device: str = "cpu") -> None:
+    def __init__(
+        self, iterations: int, cases: SolvedCases, device: str = "cpu"
+    ) -> None:
         if iterations < 1:
             raise InputError(f"baseline cg:{iterations}", "at least 1 iteration")
         self.iterations, self.device = iterations, device
@@ -80,7 +87,7 @@ class StoppedSolver(Contender):
         self.method = cases.card.method
 
     def describe(self) -> dict[str, Any]:
-        """How it is stopped, and its precision."""
+        """Its iterations, device and precision."""
         return {
             "kind": "cg",
             "iterations": self.iterations,
@@ -88,11 +95,11 @@ class StoppedSolver(Contender):
             "precision": self.method["precision"],
         }
 
-    def answer(self, cases: Sequence[Case]) -> list[Answer]:
+    def predict(self, cases: Sequence[SolvedCase]) -> list[PredictedFields]:
         """Solve one after the other."""
-        return [self._answer(case) for case in cases]
+        return [self._predict(case) for case in cases]
 
-    def _answer(self, case: Case) -> Answer:
+    def _predict(self, case: SolvedCase) -> PredictedFields:
         result = solve(
             case.body,
             case.load,
@@ -104,7 +111,7 @@ class StoppedSolver(Contender):
             certificate=False,
         )
         times = result.times
-        return Answer(
+        return PredictedFields(
             result.strain.astype(float),
             result.stress.astype(float),
             times["solve"],
@@ -113,13 +120,13 @@ class StoppedSolver(Contender):
         )
 
 
-def contenders(
+def make_predictors(
     runs: Sequence[str | PathLike],
     baselines: Sequence[str] | None,
-    cases: Cases,
+    cases: SolvedCases,
     device: str = "cpu",
-) -> list[Contender]:
-    """Return all contenders, runs first.
+) -> list[Predictor]:
+    """Return all predictors, runs first.
 
     Parameters
     ----------
@@ -128,21 +135,21 @@ def contenders(
     baselines
         "low-res" or "cg:K"; None is "low-res" where there is a lower resolution.
     cases, device
-        What they will be asked; "cpu" or "cuda".
+        What they will predict; "cpu" or "cuda".
 
     Raises
     ------
     InputError
-        Any of them that is not there, cannot answer, or is named twice.
+        Any of them that is not there, cannot predict these cases, or is named twice.
     """
     if baselines is None:
         baselines = ["low-res"] if cases.low else []
-    found: list[Contender] = []
+    found: list[Predictor] = []
     for folder, name in zip(runs, _names(runs), strict=True):
         found.append(TrainedRun(folder, name, cases, device))
     for text in baselines:
         found.append(_baseline(text, cases, device))
-    known = [contender.label for contender in found]
+    known = [predictor.label for predictor in found]
     for i, label in enumerate(known):
         if label in known[:i]:
             raise InputError(f"{label} is named twice", mend="leave one out")
@@ -162,7 +169,7 @@ def _names(runs: Sequence[str | PathLike]) -> list[str]:
     ]
 
 
-def _baseline(text: str, cases: Cases, device: str) -> Contender:
+def _baseline(text: str, cases: SolvedCases, device: str) -> Predictor:
     if text == "low-res":
         return LowResolution(cases)
     kind, _, number = text.partition(":")
