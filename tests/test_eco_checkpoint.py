@@ -21,8 +21,8 @@ from ecosurrogate.training.checkpoint import load_model, read_run  # noqa: E402
 from ecosurrogate.training.config import Config  # noqa: E402
 from ecosurrogate.training.run import prepare  # noqa: E402
 from ecosurrogate.training.settings import resolve  # noqa: E402
-from ecosurrogate.training.state import State  # noqa: E402
 from ecosurrogate.training.train import fit  # noqa: E402
+from ecosurrogate.training.train_state import TrainState  # noqa: E402
 from ecosurrogate.training.validation import validate  # noqa: E402
 from fftmech import InputError  # noqa: E402
 
@@ -212,7 +212,7 @@ def test_hostile_weights_and_states_are_refused_with_one_line(
             load_model(folder)
         else:
             run, _ = trained
-            State(run.card.config, run.model).read(path)
+            TrainState(run.card.config, run.model).read(path)
     message = one_line(refusal)
     assert message.startswith(str(path)) and message.isprintable()
     assert torch.equal(torch.get_rng_state(), before)
@@ -225,14 +225,14 @@ def test_a_state_with_wrong_counters_or_scale_is_refused(folder, trained, note):
     tensors = load_file(path)
     sound = {"step": 3, "skipped": 0, "in_row": 0, "scaler": {}}
     run, _ = trained
-    state = State(run.card.config, run.model)
+    state = TrainState(run.card.config, run.model)
     save_file(tensors, path, {"ecosurrogate": json.dumps(note and {**sound, **note})})
     with pytest.raises(InputError, match="counters"):
         state.read(path)
     save_file(tensors, path, {"ecosurrogate": json.dumps(sound)})
     config = dataclasses.replace(run.card.config, precision="fp16")
     with pytest.raises(InputError, match="damaged"):
-        State(config, run.model).read(path)
+        TrainState(config, run.model).read(path)
     assert state.step == 0
 
 

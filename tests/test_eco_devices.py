@@ -22,7 +22,7 @@ from ecosurrogate.training.log import read_log  # noqa: E402
 from ecosurrogate.training.objective import TERMS  # noqa: E402
 from ecosurrogate.training.run import prepare  # noqa: E402
 from ecosurrogate.training.settings import LOSSES, resolve  # noqa: E402
-from ecosurrogate.training.state import seed_step  # noqa: E402
+from ecosurrogate.training.train_state import seed_step  # noqa: E402
 from fftmech import InputError  # noqa: E402
 
 pytestmark = [

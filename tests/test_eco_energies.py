@@ -8,7 +8,7 @@ from ecosurrogate.data.bodies import bodies  # noqa: E402
 from ecosurrogate.data.examples import Batch  # noqa: E402
 from ecosurrogate.data.representation import inputs  # noqa: E402
 from ecosurrogate.mechanics.fields import apply  # noqa: E402
-from ecosurrogate.models.descent import Descent, better  # noqa: E402
+from ecosurrogate.models.descent import Descent, line_minimum  # noqa: E402
 from ecosurrogate.models.eco import Prediction  # noqa: E402
 from ecosurrogate.models.energies import ENERGIES, StrainEnergy, StressEnergy  # noqa: E402
 from ecosurrogate.training.losses import hypercircle  # noqa: E402
@@ -50,7 +50,7 @@ def test_both_energies_descend_to_the_solution(kind, load):
     own, other = (strain, stress) if kind == "strain" else (stress, strain)
     assert error(descent.field, own) < 1e-9
     # the mean of the other field is not part of it
-    assert error(centred(descent.gradient.other), centred(other)) < 1e-8
+    assert error(centred(descent.gradient.dual), centred(other)) < 1e-8
 
 
 @pytest.mark.parametrize("kind", ["strain", "stress"])
@@ -79,7 +79,7 @@ def test_free_means_stay_the_best_and_prescribed_ones_exact(kind):
     given = made.load.strain if kind == "strain" else made.load.stress
     mean = descent.field.mean(dim=(2, 3, 4))
     torch.testing.assert_close(mean[~free], given[~free], atol=1e-15, rtol=1e-14)
-    answer = descent.answer.mean(dim=(2, 3, 4))
+    answer = descent.response.mean(dim=(2, 3, 4))
     conjugate = of.conjugate[..., 0, 0, 0]
     torch.testing.assert_close(answer[free], conjugate[free], atol=1e-13, rtol=0)
 
@@ -94,7 +94,7 @@ def test_stiff_spheres_are_solved_sooner_by_the_stress():
     for _ in range(7):
         primal.advance()
         dual.advance()
-    assert error(dual.field, stress) < 0.1 * error(primal.answer, stress)
+    assert error(dual.field, stress) < 0.1 * error(primal.response, stress)
 
 
 def test_the_better_of_two_fields_has_at_most_either_energy():
@@ -106,7 +106,7 @@ def test_the_better_of_two_fields_has_at_most_either_energy():
         fields = [
             of.with_means(of.project(torch.randn_like(of.start()))) for _ in range(2)
         ]
-        best = value(of, better(of, *fields))
+        best = value(of, line_minimum(of, *fields))
         assert best <= min(value(of, field) for field in fields), kind
 
 
@@ -138,7 +138,7 @@ def test_the_loss_of_small_errors_has_its_digits_in_single_precision(kind, load)
         descent = Descent(ENERGIES[kind](made))
         for _ in range(7):
             descent.advance()
-        pair = (descent.field, descent.gradient.other)
+        pair = (descent.field, descent.gradient.dual)
         pair = pair if kind == "strain" else pair[::-1]
         prediction = Prediction(*pair, path=(pair,), descended=kind)
         known = Batch(made, None, None, made.solid)
@@ -149,7 +149,7 @@ def test_the_loss_of_small_errors_has_its_digits_in_single_precision(kind, load)
 
 def value(of, field):
     work = (field.mean(dim=(2, 3, 4)) * of.conjugate[..., 0, 0, 0]).sum()
-    return float((field * apply(of.matrix, field)).sum(1).mean() / 2 - work)
+    return float((field * apply(of.hessian, field)).sum(1).mean() / 2 - work)
 
 
 def centred(field):

@@ -55,7 +55,7 @@ def runs(grains, tmp_path_factory):
 
 
 class Changed(Predictor):
-    """Says the solution, changed by a function of a case."""
+    """Predicts the solution, changed by a function of a case."""
 
     name, what = "changed", "by hand"
 
@@ -181,10 +181,11 @@ def test_what_is_said_inside_pores_does_not_count(pores):
     assert own["energy"] is None and own["certificate"] is None
 
 
-def test_answers_that_are_not_finite_are_counted_and_left_out(grains):
+def test_predictions_that_are_not_finite_are_counted_and_left_out(grains):
+    first = SolvedCases(grains).indices[0]
+
     def broken(case, strain, stress):
-        return (strain * np.nan if case.index == SolvedCases(grains).indices[0] else strain,
-                stress)  # fmt: skip
+        return (strain * np.nan if case.index == first else strain), stress
 
     found, own = evaluated(SolvedCases(grains), broken)
     assert own["nrmse"]["std"]["stress"]["xx"]["count"] == 2

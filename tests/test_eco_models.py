@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 from ecosurrogate.data.bodies import bodies  # noqa: E402
 from ecosurrogate.data.representation import inputs  # noqa: E402
-from ecosurrogate.mechanics.fields import energy  # noqa: E402
+from ecosurrogate.mechanics.fields import inner_product  # noqa: E402
 from ecosurrogate.models.eco import MODELS, IteratedPECO, Prediction  # noqa: E402
 from ecosurrogate.networks import make_network  # noqa: E402
 from ecosurrogate.training.losses import hypercircle  # noqa: E402
@@ -104,7 +104,7 @@ def test_the_certificate_is_the_error_against_a_solve(name, load):
 
 
 def norm(matrix, field):
-    return energy(field, (matrix * field[:, None]).sum(dim=2))
+    return inner_product(field, (matrix * field[:, None]).sum(dim=2))
 
 
 @pytest.mark.parametrize("name", list(MODELS))

@@ -111,7 +111,7 @@ def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         write(path, *rest)
 
-    monkeypatch.setattr("ecosurrogate.training.state.write_tensors", full)
+    monkeypatch.setattr("ecosurrogate.training.train_state.write_tensors", full)
     message = refused_with_text(f"fit {grains8} -o {run} {as_options(tiny())}")
     assert "No space left on device" in message and "state.safetensors" in message
     _, note = state_of(run)

@@ -25,8 +25,8 @@ from ecosurrogate.training.log import read_log  # noqa: E402
 from ecosurrogate.training.objective import TERMS, Objective  # noqa: E402
 from ecosurrogate.training.run import prepare  # noqa: E402
 from ecosurrogate.training.settings import LOSSES, resolve  # noqa: E402
-from ecosurrogate.training.state import State, parameter_groups  # noqa: E402
 from ecosurrogate.training.train import fit, learning_rate  # noqa: E402
+from ecosurrogate.training.train_state import TrainState, parameter_groups  # noqa: E402
 from ecosurrogate.training.validation import validate  # noqa: E402
 from fftmech import InputError  # noqa: E402
 from fftmech.results.metrics import divergence_norm  # noqa: E402
@@ -149,7 +149,7 @@ def test_biases_norms_and_gains_of_blocks_do_not_decay():
 
 def test_average_of_weights_follows_them_at_once_and_then_slowly():
     config = resolve(tiny())
-    state = State(config, make_model(config))
+    state = TrainState(config, make_model(config))
     name = "network.head.weight"
     weight = state.parameters[name]
     first = weight.detach().clone()
@@ -250,7 +250,7 @@ def test_a_run_without_finite_batches_stops_with_advice_and_keeps_its_checkpoint
     outcome = fit(dataclasses.replace(run, objective=bad))
     assert (outcome.status, outcome.step, outcome.skipped) == ("diverged", 25, 20)
     assert "lower lr" in outcome.advice
-    state = State(run.card.config, run.model)
+    state = TrainState(run.card.config, run.model)
     state.read(tmp_path / "run" / "state.safetensors")
     assert state.step == 24
 

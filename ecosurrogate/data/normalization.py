@@ -1,22 +1,17 @@
-"""Normalisation of inputs and outputs: y = (x - shift) / scale.
+"""Normalisation of a network's input channels: y = (x - shift) / scale.
 
 Whitening subtracts each channel's mean and divides by its standard deviation; minmax
-maps its range to [0, 1]. Fields of mechanics need one scale for all their channels,
-with which compatible fields stay compatible and equilibrated ones equilibrated; shifts
-may differ, being homogeneous fields: `shared` (Oommen et al. 2025, Methods: the average
-of the channels' standard deviations). A shared scale is rounded to the nearest power of
-two, so that multiplying by it rounds nothing: the divergence of a rescaled float32
-field is the rescaled divergence, bit for bit (the paper's footnote 2 reports a loss).
+maps its range to [0, 1] (Oommen et al. 2025, Methods). Outputs are not normalised: see
+the units of `ecosurrogate.data.bodies.Bodies`.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from math import isfinite, log2
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
-from fftmech.arrays.backend import is_tensor
 from fftmech.errors import InputError
 
 KINDS = ("whiten", "minmax")
@@ -34,21 +29,18 @@ class Normalization:
     shift, scale
         Of each channel, in the units of the field.
     kind
-        What they are: "whiten" or "minmax".
-    shared
-        Whether all channels have one scale.
+        "whiten" or "minmax".
 
     Raises
     ------
     InputError
         Another kind, lengths that differ, a value that is not finite, a scale that is
-        not positive, or several where one is shared.
+        not positive.
     """
 
     shift: tuple[float, ...]
     scale: tuple[float, ...]
     kind: str = "whiten"
-    shared: bool = False
 
     def __post_init__(self) -> None:
         for name in ("shift", "scale"):
@@ -70,65 +62,42 @@ class Normalization:
                     f"normalisation with shift {shift}, scale {scale} of channel {k}",
                     "a finite shift and a positive scale",
                 )
-        if self.shared and len(set(self.scale)) > 1:
-            raise InputError(
-                f"normalisation with scales from {min(self.scale)} to "
-                f"{max(self.scale)}",
-                "one for all channels",
-            )
 
     @classmethod
     def fit(
-        cls, samples: Iterable[Any], kind: str = "whiten", shared: bool = False
+        cls, samples: Iterable[np.ndarray], kind: str = "whiten"
     ) -> "Normalization":
         """Return the normalisation of a training set, read once, a sample at a time.
 
-        A channel that is constant over the set has scale 1, or that of the others.
+        A channel that is constant over the set has scale 1.
 
         Parameters
         ----------
         samples
-            Arrays (C, ...); a masked field is given as (C, number of voxels kept).
-        kind, shared
-            As above. Where `shared`, "whiten" takes the average of the deviations and
-            "minmax" the range and the least value of all channels together.
-
-        Raises
-        ------
-        InputError
-            No sample, channels that differ between samples, values that are not finite.
+            Arrays (C, ...), at least one.
+        kind
+            As above.
         """
-        moments = _moments(samples)
-        if kind == "minmax":
-            low, spread = moments.low, moments.high - moments.low
-            if shared:
-                low = np.full_like(low, moments.low.min())
-                spread = np.full_like(spread, moments.high.max() - moments.low.min())
-            shift = low
-        else:
-            shift = moments.mean
-            spread = np.sqrt(moments.squares / moments.count)
-        largest = np.maximum(abs(moments.low), abs(moments.high)).max()
-        if shared:
-            mean = float(spread.mean())
-            constant = not mean > CONSTANT * largest
-            spread = np.full_like(spread, 1.0 if constant else 2.0 ** round(log2(mean)))
-        else:
-            spread = np.where(spread > CONSTANT * largest, spread, 1.0)
-        return cls(tuple(shift.tolist()), tuple(spread.tolist()), kind, shared)
+        count, mean, squares, low, high = _moments(samples)
+        shift = low if kind == "minmax" else mean
+        spread = high - low if kind == "minmax" else np.sqrt(squares / count)
+        largest = np.maximum(abs(low), abs(high)).max()
+        spread = np.where(spread > CONSTANT * largest, spread, 1.0)
+        return cls(tuple(shift.tolist()), tuple(spread.tolist()), kind)
 
     @property
     def channels(self) -> int:
         """Number of channels."""
         return len(self.shift)
 
-    def apply(self, x: Any) -> Any:
-        """(x - shift) / scale of fields (..., C, x, y, z), NumPy's or torch's."""
-        return (x - _column(self.shift, x)) / _column(self.scale, x)
-
-    def undo(self, y: Any) -> Any:
-        """y scale + shift: the inverse of `apply`."""
-        return y * _column(self.scale, y) + _column(self.shift, y)
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """(x - shift) / scale of channels (C, x, y, z), single precision at least."""
+        dtype = np.result_type(x.dtype, np.float32)
+        shift, scale = (
+            np.array(values, dtype).reshape(-1, 1, 1, 1)
+            for values in (self.shift, self.scale)
+        )
+        return (x - shift) / scale
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `from_dict` reads."""
@@ -144,71 +113,34 @@ class Normalization:
             Keys or values that are not those of a normalisation.
         """
         try:
-            return cls(**data)
-        except (TypeError, ValueError) as error:
+            # earlier versions also wrote a key `shared`, always false
+            return cls(**{k: v for k, v in data.items() if k != "shared"})
+        except (TypeError, ValueError, AttributeError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(
                 f"normalisation {str(data)[:60]!r}",
-                "shift, scale, kind and shared, with a number for each channel",
+                "shift, scale and kind, with a number for each channel",
             ) from None
 
 
-@dataclass
-class _Moments:
-    count: int
-    mean: np.ndarray
-    squares: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-
-def _moments(samples: Iterable[Any]) -> _Moments:
-    """Mean, sum of squared deviations and extremes of each channel.
+def _moments(
+    samples: Iterable[np.ndarray],
+) -> tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Count, mean, sum of squared deviations, least and largest value of each channel.
 
     Sets are joined as in Chan, Golub and LeVeque 1983,
     doi:10.1080/00031305.1983.10483115: stable, and one pass.
     """
-    total: _Moments | None = None
-    for number, sample in enumerate(samples):
-        values = np.asarray(sample.detach().cpu() if is_tensor(sample) else sample)
-        x = values.reshape(len(values), -1).astype(float)
-        if not x.size:
-            continue
-        if not np.isfinite(x).all():
-            raise InputError(
-                f"sample {number}: values that are not finite",
-                mend="remove it from the set",
-            )
-        if total is not None and len(x) != len(total.mean):
-            raise InputError(
-                f"sample {number} has {len(x)} channels",
-                f"{len(total.mean)} as in those before",
-            )
-        mean = x.mean(axis=1)
-        squares = ((x - mean[:, None]) ** 2).sum(axis=1)
-        own = _Moments(x.shape[1], mean, squares, x.min(axis=1), x.max(axis=1))
-        total = own if total is None else _joined(total, own)
-    if total is None:
-        raise InputError("no sample to normalise by", "at least one")
-    return total
-
-
-def _joined(a: _Moments, b: _Moments) -> _Moments:
-    count = a.count + b.count
-    step = b.mean - a.mean
-    return _Moments(
-        count,
-        a.mean + step * (b.count / count),
-        a.squares + b.squares + step**2 * (a.count * b.count / count),
-        np.minimum(a.low, b.low),
-        np.maximum(a.high, b.high),
-    )
-
-
-def _column(values: tuple[float, ...], like: Any) -> Any:
-    """Values of the channels, of the type and on the device of a field."""
-    if is_tensor(like):
-        return like.new_tensor(values).reshape(-1, 1, 1, 1)
-    dtype = np.result_type(like.dtype, np.float32)
-    return np.array(values, dtype).reshape(-1, 1, 1, 1)
+    count, mean, squares = 0, np.zeros(1), np.zeros(1)
+    low, high = np.array(np.inf), np.array(-np.inf)
+    for sample in samples:
+        x = sample.reshape(len(sample), -1).astype(float)
+        own, total = x.mean(axis=1), count + x.shape[1]
+        own_squares = ((x - own[:, None]) ** 2).sum(axis=1)
+        step = own - mean
+        mean = mean + step * (x.shape[1] / total)
+        squares = squares + own_squares + step**2 * (count * x.shape[1] / total)
+        count = total
+        low, high = np.minimum(low, x.min(axis=1)), np.maximum(high, x.max(axis=1))
+    return count, mean, squares, low, high

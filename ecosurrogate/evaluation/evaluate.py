@@ -160,12 +160,10 @@ class _Reference:
             "preparation": prediction.preparation,
             "applications": prediction.applications,
         }
-        if not (
-            np.isfinite(prediction.strain).all()
-            and np.isfinite(prediction.stress).all()
-        ):
+        fields = (prediction.strain, prediction.stress)
+        if not all(np.isfinite(field).all() for field in fields):
             return record | {"finite": False}
-        density = energy_density(prediction.strain, prediction.stress)[self.solid]
+        density = energy_density(*fields)[self.solid]
         return record | {
             "nrmse": {
                 kind: {name: self._nrmse(prediction, name, kind) for name in FIELDS}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ecosurrogate.data.bodies import Bodies
-from ecosurrogate.mechanics.fields import apply, energy
+from ecosurrogate.mechanics.fields import apply, inner_product
 from ecosurrogate.models.eco import Prediction
 from ecosurrogate.training.checkpoint import RunCard
 from ecosurrogate.training.config import ADMISSIBLE, SEE_LOAD
@@ -246,10 +246,10 @@ def certificates(
         e, s = (part[body : body + 1].double() for part in (strain, stress))
         C_e = apply(C, e)
         gap = s - C_e
-        w = float(energy(e, C_e)) / 2 * unit
-        half = float(energy(gap, apply(S, gap))) / 2 * unit
+        w = float(inner_product(e, C_e)) / 2 * unit
+        half = float(inner_product(gap, apply(S, gap))) / 2 * unit
         # s = C e + gap
-        w_star = w + float(energy(gap, e)) * unit + half
+        w_star = w + float(inner_product(gap, e)) * unit + half
         work = (s.mean(dim=(0, 2, 3, 4)) * e.mean(dim=(0, 2, 3, 4))) * unit
         found.append(
             Certificate(

@@ -1,4 +1,4 @@
-"""What is evaluated: trained runs, the upsampled low-resolution solution, stopped CG."""
+"""Trained runs and baselines: the upsampled low-resolution solution, stopped CG."""
 
 from collections.abc import Sequence
 from os import PathLike

@@ -60,7 +60,7 @@ class TrainedRun(Predictor):
 
     @property
     def parameters(self) -> int:
-        """Number of learned numbers."""
+        """Number of trainable parameters."""
         return sum(p.numel() for p in self.model.parameters())
 
     def describe(self) -> dict[str, Any]:

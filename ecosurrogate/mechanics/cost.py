@@ -1,4 +1,4 @@
-"""What computing costs: applications of the Green operator, and seconds."""
+"""Cost of computations: applications of the Green operator, and seconds."""
 
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -41,8 +41,8 @@ def counted_green() -> Iterator[Count]:
             model(bodies)
         print(count.green)
 
-    A projection on equilibrated stresses applies it twice, as its second time takes off
-    what rounding left. All threads are counted.
+    A projection on equilibrated stresses applies it twice, the second time to remove
+    rounding. All threads are counted.
     """
     count, green = Count(), Operators.green
 
@@ -61,14 +61,14 @@ def medians(
     tasks: Mapping[Key, Callable[[], float]],
     report: Callable[[int], None] = lambda number: None,
 ) -> tuple[dict[Key, float], int]:
-    """Medians of what tasks measure, which take turns.
+    """Medians of the seconds of tasks that take turns.
 
-    So what else the machine does falls on all of them alike.
+    Other work of the machine then slows all of them alike.
 
     Parameters
     ----------
     tasks
-        Each does its work, which was done once before, and returns its seconds.
+        Each works, not for the first time, and returns its seconds.
     report
         Called with the number of each round.
 

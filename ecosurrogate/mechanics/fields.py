@@ -1,4 +1,4 @@
-"""What blocks do to fields (B, *components, X, Y, Z): precision, averages, means."""
+"""Algebra of fields (B, *components, X, Y, Z): precision, averages, products."""
 
 from typing import Any, get_args
 
@@ -24,7 +24,7 @@ def average(field: Tensor) -> Tensor:
 
 
 def centred(field: Tensor) -> Tensor:
-    """Without its constant, which is of no effect but takes digits in a transform."""
+    """Fluctuation of a field whose mean has no effect but rounding in a transform."""
     field = single(field)
     return field - average(field)
 
@@ -46,7 +46,7 @@ def one_of(value: Any, choices: Any, what: str) -> Any:
     return value
 
 
-def energy(a: Tensor, b: Tensor) -> Tensor:
+def inner_product(a: Tensor, b: Tensor) -> Tensor:
     """<a : b> of each body, (B,)."""
     return (a * b).sum(dim=1).mean(dim=(-3, -2, -1))
 

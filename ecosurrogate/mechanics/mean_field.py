@@ -17,12 +17,12 @@ from ecosurrogate.mechanics.fields import (
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 
-Conjugate = Literal["strain", "stress"]
-Means = Literal["predicted", "solved"]
+FieldName = Literal["strain", "stress"]
+FreeMeans = Literal["predicted", "solved"]
 
 
 class MeanLoad(NamedTuple):
-    """What is prescribed of each sample's means, Mandel.
+    """Mean strains and stresses that are prescribed for each sample, Mandel.
 
     Attributes
     ----------
@@ -75,10 +75,10 @@ class MeanField(nn.Module):
         "predicted" or "solved".
     """
 
-    def __init__(self, field: Conjugate, means: Means = "predicted") -> None:
+    def __init__(self, field: FieldName, means: FreeMeans = "predicted") -> None:
         super().__init__()
-        self.field: Conjugate = one_of(field, Conjugate, "field")
-        self.means: Means = one_of(means, Means, "means")
+        self.field: FieldName = one_of(field, FieldName, "field")
+        self.means: FreeMeans = one_of(means, FreeMeans, "means")
 
     def forward(self, fluctuation: Tensor, load: MeanLoad, given: Tensor) -> Tensor:
         """Return the field with its mean, Mandel (B, 6, X, Y, Z).

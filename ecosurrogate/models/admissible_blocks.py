@@ -1,7 +1,7 @@
 """Blocks that cannot break compatibility or equilibrium (Oommen et al. 2025, Methods).
 
-A block has no grid and no derivative of its own: `Operators` come with each call, so
-that one trained block serves every grid. Fields are (B, C, X, Y, Z), symmetric tensors
+The grid and its derivatives (`Operators`) are an argument of each call, so that a
+trained block works on every grid. Fields are (B, C, X, Y, Z), symmetric tensors
 Mandel (xx, yy, zz, yz, xz, xy, shear times sqrt(2)), means (B, C).
 
 Precision. Blocks compute in single precision at least, under autocast too, and return
@@ -19,12 +19,11 @@ from inputs of white noise to a spectrum k^-4, whose gradient is least. At 64^3 
 projected stress of a polycrystal has 2e-7 to 4e-7, its mean included, and `fourier`
 with k^-4 has 2e-6.
 
-Rescaling. One positive number for all components keeps a field compatible or
-equilibrated and costs one more rounding; a number for each component does not keep it.
-The paper normalises its polycrystals by one standard deviation for that reason, and
-reports that rescaling raises the divergence from 1e-8 (its footnote 2). A scale on what
-a block takes, not on what it returns, adds no rounding at all. A mean far above the
-fluctuation takes digits of it: rounding is relative to the sum.
+Rescaling by one factor keeps a field compatible or equilibrated, up to rounding; by one
+factor a component it does not. The paper therefore normalises its polycrystals by one
+standard deviation, and reports that rescaling raises the divergence from 1e-8 (its
+footnote 2). Scaling a block's input instead of its output adds no rounding. A mean far
+above the fluctuation costs digits of it: rounding is relative to the sum.
 """
 
 from typing import Literal

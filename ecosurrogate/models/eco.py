@@ -1,13 +1,13 @@
-"""Models: a network, and blocks that make admissible fields of what it says.
+"""Models: a network, and blocks that make admissible fields of its outputs.
 
-- `unet`: strain and stress as the network says (the paper);
-- `w-eco`: strain as the network says, stress by the constitutive law (eq. 14);
+- `unet`: strain and stress are outputs of the network (eq. 1);
+- `w-eco`: strain is an output, stress follows by the constitutive law (eq. 14);
 - `s-eco`: strain of a displacement, stress of stress functions (eqs. 9, 12, 13);
-- `p-eco`: guesses projected on compatible and on equilibrated fields.
+- `p-eco`: outputs projected on compatible and on equilibrated fields;
+- `p-eco-stepped`: the same, as a correction of one Green step of the solver;
+- `p-eco-iterated`: several such corrections.
 
-`p-eco` with features starts from one Green step of the solver and shows it to the
-network (`SteppedPECO`); iterated, it corrects itself several times (`IteratedPECO`).
-"The paper" is Oommen et al. 2025, Equilibrium Conserving Neural Operators for
+Equations are those of Oommen et al. 2025, Equilibrium Conserving Neural Operators for
 Super-Resolution Learning. All fields are in the units of `Bodies`.
 """
 
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.mechanics.fields import apply, one_of, single
+from ecosurrogate.mechanics.mean_field import FieldName
 from ecosurrogate.models.admissible_blocks import (
     Compatibility,
     Equilibrium,
@@ -26,9 +27,9 @@ from ecosurrogate.models.admissible_blocks import (
     Projection,
     StressFunctions,
 )
-from ecosurrogate.models.descent import Descent, better, least, size
-from ecosurrogate.models.energies import ENERGIES, Kind, StrainEnergy, StressEnergy
-from ecosurrogate.models.means import Means
+from ecosurrogate.models.descent import Descent, line_minimum, minimizing_steps, rms
+from ecosurrogate.models.energies import ENERGIES, StrainEnergy, StressEnergy
+from ecosurrogate.models.optimal_means import OptimalMeans
 from ecosurrogate.networks.base import Network
 from fftmech.errors import InputError
 
@@ -52,11 +53,11 @@ class Prediction(NamedTuple):
     strain: Tensor
     stress: Tensor
     path: tuple[tuple[Tensor, Tensor], ...] = ()
-    descended: Kind | None = None
+    descended: FieldName | None = None
 
 
 class UNetModel(nn.Module):
-    """Strain and stress as the network says: nothing holds but what it has learned.
+    """Strain and stress are outputs of the network, without any constraint.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ class UNetModel(nn.Module):
 
 
 class WECO(nn.Module):
-    """Strain as the network says, stress by the constitutive law, eq. 14."""
+    """Strain is an output of the network, stress follows by the law, eq. 14."""
 
     def __init__(self, backbone: Backbone, channels: int) -> None:
         super().__init__()
@@ -112,7 +113,7 @@ class SECO(nn.Module):
         self.network = backbone(channels, 3 + potentials)
         self.compatibility = Compatibility()
         self.equilibrium = Equilibrium(stress_functions, gains, self.network.hidden)
-        self.means = Means()
+        self.means = OptimalMeans()
 
     def forward(self, bodies: Bodies) -> Prediction:
         """Predict."""
@@ -124,14 +125,14 @@ class SECO(nn.Module):
 
 
 class PECO(nn.Module):
-    """Guesses projected on compatible strains and equilibrated stresses."""
+    """Outputs projected on compatible strains and equilibrated stresses."""
 
     def __init__(self, backbone: Backbone, channels: int) -> None:
         super().__init__()
         self.network = backbone(channels, 12)
         self.compatible = Projection("compatible")
         self.equilibrated = Projection("equilibrated")
-        self.means = Means()
+        self.means = OptimalMeans()
 
     def forward(self, bodies: Bodies) -> Prediction:
         """Predict."""
@@ -142,34 +143,34 @@ class PECO(nn.Module):
 
 
 class SteppedPECO(nn.Module):
-    """`PECO` that corrects one Green step of the solver, which it is also shown.
+    """`PECO` that corrects one Green step of the solver, which is also its input.
 
-    The step: from the uniform strain E along g = -Gamma C E, as far as the energy
-    falls. The network sees g and C g in units of the size of g, and its guesses are
-    added, in that unit, to the strain and the stress after the step.
+    The step leads from the uniform strain E along g = -Gamma C E to the minimum of the
+    energy. Inputs of the network are g and C g over the root mean square of g; its
+    outputs, in that unit, are added to the strain and the stress after the step.
     """
 
     def __init__(self, backbone: Backbone, channels: int) -> None:
         super().__init__()
         self.network = backbone(channels + 12, 12)
-        self.linear = _passed_on(12)
+        self.linear = _skip(12)
         self.compatible = Projection("compatible")
         self.equilibrated = Projection("equilibrated")
-        self.means = Means()
+        self.means = OptimalMeans()
 
     def forward(self, bodies: Bodies) -> Prediction:
         """Predict."""
         operators = bodies.operators
-        own = StrainEnergy(bodies)
-        strain = own.start()
-        C_e = apply(own.matrix, strain)
-        g = own.gradient(C_e).direction
-        C_g = apply(own.matrix, g)
-        unit = size(g)
+        energy = StrainEnergy(bodies)
+        strain = energy.start()
+        C_e = apply(energy.hessian, strain)
+        g = energy.gradient(C_e).direction
+        C_g = apply(energy.hessian, g)
+        unit = rms(g)
         seen = torch.cat([g / unit, C_g / unit], dim=1)
         out = single(self.network(torch.cat([bodies.inputs, seen], dim=1)))
         out = unit * (out + self.linear(seen))
-        (alpha,) = least([(g, C_g)], [own.slope(g, C_e)])
+        (alpha,) = minimizing_steps([(g, C_g)], [energy.slope(g, C_e)])
         strain = strain + alpha * g + self.compatible(out[:, :6], operators)
         stress = C_e + alpha * C_g + out[:, 6:]
         return Prediction(
@@ -178,19 +179,19 @@ class SteppedPECO(nn.Module):
 
 
 class IteratedPECO(nn.Module):
-    """`corrections` steps of one network, each certified and none for the worse.
+    """`corrections` steps of one network; no step makes the certificate larger.
 
-    The model descends the energy of the strain, or that of the stress. Each correction
-    shows the network the steepest descent g in the norm of C0 and A g, A the Hessian,
-    in units of their sizes, projects its guess on admissible directions, and goes to
-    the minimum over this direction, g, and the last step. With a guess of zero this is
-    the conjugate gradient method. The field of the other kind is the constitutive law's
-    projected on admissible ones, which needs no operation beyond those for the next g,
-    and is combined with the last one so that its energy falls too. So neither energy
-    error ever grows, nor their sum, the certificate.
+    The model minimises the energy of the strain or of the stress. In each correction
+    the network sees the steepest descent g in the norm of C0, and A g, A the Hessian,
+    each over its root mean square. Its output is projected on admissible directions,
+    and the energy is minimised over this direction, g, and the last step; with an
+    output of zero this is the conjugate gradient method. The other field follows by the
+    law and a projection that the next g needs anyway, and is combined with that of the
+    last step so that its energy falls too. So neither energy error grows, nor the
+    certificate, which is their sum.
 
-    A correction takes two Green operations, and the model one more, or, down the energy
-    of the stress, two.
+    A correction takes two Green operations; the model takes one more, or two if it
+    minimises the energy of the stress.
 
     Parameters
     ----------
@@ -212,16 +213,16 @@ class IteratedPECO(nn.Module):
         backbone: Backbone,
         channels: int,
         corrections: int = 3,
-        energy: Kind = "strain",
+        energy: FieldName = "strain",
     ) -> None:
         super().__init__()
         if corrections < 1:
             raise InputError(f"corrections {corrections}", "at least 1")
         self.corrections = corrections
-        self.energy: Kind = one_of(energy, Kind, "energy")
+        self.energy: FieldName = one_of(energy, FieldName, "energy")
         self.network = backbone(channels + 12, 6)
-        self.linear = _passed_on(6)
-        self.means = Means()
+        self.linear = _skip(6)
+        self.means = OptimalMeans()
 
     def forward(self, bodies: Bodies) -> Prediction:
         """Predict."""
@@ -233,19 +234,19 @@ class IteratedPECO(nn.Module):
                     "(options.energy=strain)"
                 ),
             )
-        own = ENERGIES[self.energy](bodies)
-        descent = Descent(own)
+        energy = ENERGIES[self.energy](bodies)
+        descent = Descent(energy)
         path = [self._pair(descent, bodies, None)]
         for _ in range(self.corrections):
             g = descent.gradient.direction
-            A_g = apply(own.matrix, g)
-            seen = torch.cat([g / size(g), A_g / size(A_g)], dim=1)
+            A_g = apply(energy.hessian, g)
+            seen = torch.cat([g / rms(g), A_g / rms(A_g)], dim=1)
             y = single(self.network(torch.cat([bodies.inputs, seen], dim=1)))
-            descent.advance(size(g) * (y + self.linear(seen)))
+            descent.advance(rms(g) * (y + self.linear(seen)))
             path.append(self._pair(descent, bodies, path[-1]))
         strain, stress = path[-1]
         if self.energy == "stress":
-            # takes off the rounding of all steps; nothing to differentiate
+            # removes the rounding of all steps, which needs no gradient
             with torch.no_grad():
                 rest = bodies.operators.without_force(stress) - stress
             stress = stress + rest
@@ -254,22 +255,22 @@ class IteratedPECO(nn.Module):
     def _pair(
         self, descent: Descent, bodies: Bodies, last: tuple[Tensor, Tensor] | None
     ) -> tuple[Tensor, Tensor]:
-        """Strain and stress: the field that descends, and the best known other one."""
-        x, other = descent.field, descent.gradient.other
+        """Strain and stress: the field that descends, and the best one of the other."""
+        x, other = descent.field, descent.gradient.dual
         if self.energy == "strain":
-            stress = self.means.stress(other, descent.answer, bodies)
+            stress = self.means.stress(other, descent.response, bodies)
             if last and bool(bodies.without_pores.any()):
-                best = better(StressEnergy(bodies), last[1], stress)
+                best = line_minimum(StressEnergy(bodies), last[1], stress)
                 stress = torch.where(bodies.without_pores, best, stress)
             return x, stress
         strain = self.means.strain(other, bodies)
         if last:
-            strain = better(StrainEnergy(bodies), last[0], strain)
+            strain = line_minimum(StrainEnergy(bodies), last[0], strain)
         return strain, x
 
 
-def _passed_on(channels: int) -> nn.Module:
-    """What networks would have to learn to pass on of g and A g; 0 at the start."""
+def _skip(channels: int) -> nn.Module:
+    """A skip connection for g and A g, zero at the start."""
     linear = nn.Conv3d(12, channels, 1, bias=False)
     nn.init.zeros_(linear.weight)
     return linear

@@ -1,4 +1,4 @@
-"""The energies of strains and of stresses, which an iterated model descends.
+"""The energies of strains and of stresses that an iterated model minimises.
 
     strain    W(e)  = <1/2 e : C : e> - S : <e>      e compatible
     stress    W*(s) = <1/2 s : C^-1 : s> - <s> : E   s equilibrated
@@ -12,81 +12,81 @@ Fields are (B, 6, X, Y, Z), Mandel, in the units of `Bodies`.
 """
 
 from abc import ABC, abstractmethod
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ecosurrogate.data.bodies import Bodies
-from ecosurrogate.mechanics.fields import average, energy
-from ecosurrogate.mechanics.mean_field import MeanField, MeanLoad
-
-Kind = Literal["strain", "stress"]
+from ecosurrogate.mechanics.fields import average, inner_product
+from ecosurrogate.mechanics.mean_field import FieldName, MeanField, MeanLoad
 
 
 class Gradient(NamedTuple):
-    """What one Green operation finds at a field.
+    """Steepest descent of an energy, and what the same Green operation also gives.
 
     Attributes
     ----------
     direction
         Steepest descent in the norm of the reference medium, a fluctuation.
-    other
-        The admissible field of the other kind nearest to what the constitutive law
-        makes of this one.
+    dual
+        Of a strain e the equilibrated stress nearest to C e, of a stress s the
+        compatible strain nearest to C^-1 s.
     """
 
     direction: Tensor
-    other: Tensor
+    dual: Tensor
 
 
 class Energy(ABC):
-    """The energy of one kind of field, for a batch of bodies under their loads.
+    """The energy of a strain or of a stress, for a batch of bodies under their loads.
 
     Attributes
     ----------
-    matrix
-        Its Hessian at each voxel: C or C^-1, (B, 6, 6, X, Y, Z).
+    hessian
+        C or C^-1 at each voxel, (B, 6, 6, X, Y, Z).
     """
 
-    field: Kind
+    field: FieldName
 
-    def __init__(self, bodies: Bodies, matrix: Tensor) -> None:
-        self.bodies, self.matrix = bodies, matrix
+    def __init__(self, bodies: Bodies, hessian: Tensor) -> None:
+        self.bodies, self.hessian = bodies, hessian
         load = bodies.load
         self._no_load = MeanLoad(
             torch.zeros_like(load.strain), torch.zeros_like(load.stress), load.free
         )
 
     def start(self) -> Tensor:
-        """The best uniform field."""
-        zero = torch.zeros_like(self.matrix[:, 0])
+        """The uniform field of least energy."""
+        zero = torch.zeros_like(self.hessian[:, 0])
         return self.with_means(zero)
 
     def with_means(self, field: Tensor) -> Tensor:
-        """The fluctuation of a field with the best means; prescribed ones exactly."""
-        return MeanField(self.field, "solved")(field, self.bodies.load, self.matrix)
+        """Give a field the prescribed means, and free ones that minimise."""
+        return MeanField(self.field, "solved")(field, self.bodies.load, self.hessian)
 
     def direction(self, guess: Tensor) -> Tensor:
-        """An admissible direction near a guess, with the best means; one operation."""
+        """Project a guess on admissible directions, with minimising means."""
         return self.along(self.project(guess - average(guess)))
 
     def along(self, fluctuation: Tensor) -> Tensor:
-        """A fluctuation with the means that change with it."""
+        """A fluctuation, with the change of the free means that minimises along it."""
         means = MeanField(self.field, "solved")
-        return means(fluctuation, self._no_load, self.matrix)
+        return means(fluctuation, self._no_load, self.hessian)
 
-    def slope(self, direction: Tensor, answer: Tensor) -> Tensor:
-        """Derivative along an admissible direction, where means are the best, (B,).
+    def slope(self, direction: Tensor, response: Tensor) -> Tensor:
+        """Derivative along an admissible direction, (B,), where means are minimising.
 
-        `answer` is matrix x. Means are of no effect: prescribed ones do not move, and
-        free ones are the best; only their rounding would count.
+        `response` is the Hessian times the field. Means do not count: prescribed ones
+        do not change, free ones are stationary. Left in, they would add rounding.
         """
-        return energy(direction - average(direction), answer - average(answer))
+        return inner_product(
+            direction - average(direction), response - average(response)
+        )
 
     def work(self, direction: Tensor) -> Tensor:
-        """What the load does along a direction, (B,)."""
-        return energy(average(direction), self.conjugate)
+        """Work of the load along a direction, (B,)."""
+        return inner_product(average(direction), self.conjugate)
 
     @property
     @abstractmethod
@@ -94,11 +94,16 @@ class Energy(ABC):
         """Prescribed means of the other field, zero where free, (B, 6, 1, 1, 1)."""
 
     @abstractmethod
-    def gradient(self, answer: Tensor, near: Tensor | None = None) -> Gradient:
-        """Of the field whose `answer`, matrix x, is given.
+    def gradient(self, response: Tensor, dual: Tensor | None = None) -> Gradient:
+        """Gradient at a field x.
 
-        `near` is an admissible field of the other kind; the nearer it is to the answer,
-        the less of the direction is rounding.
+        Parameters
+        ----------
+        response
+            The Hessian times x.
+        dual
+            An admissible field of the other kind near the response, which is subtracted
+            from it to save digits.
         """
 
     @abstractmethod
@@ -109,7 +114,7 @@ class Energy(ABC):
 class StrainEnergy(Energy):
     """W of compatible strains."""
 
-    field: Kind = "strain"
+    field: FieldName = "strain"
 
     def __init__(self, bodies: Bodies) -> None:
         super().__init__(bodies, bodies.stiffness)
@@ -120,12 +125,12 @@ class StrainEnergy(Energy):
         load = self.bodies.load
         return torch.where(load.free, load.stress, 0)[..., None, None, None]
 
-    def gradient(self, answer: Tensor, near: Tensor | None = None) -> Gradient:
-        """g = -D M D* C e, and the stress C e + C0 g, which is equilibrated."""
+    def gradient(self, response: Tensor, dual: Tensor | None = None) -> Gradient:
+        """g = -D M D* C e, and the equilibrated stress C e + C0 g."""
         operators = self.bodies.operators
-        fluctuation = answer - average(answer)
+        fluctuation = response - average(response)
         g = -operators.strain(operators.green(operators.strain_adjoint(fluctuation)))
-        return Gradient(g, answer + operators.stiffness(g))
+        return Gradient(g, response + operators.stiffness(g))
 
     def project(self, guess: Tensor) -> Tensor:
         """On compatible fields."""
@@ -133,9 +138,9 @@ class StrainEnergy(Energy):
 
 
 class StressEnergy(Energy):
-    """W* of equilibrated stresses; it says nothing of bodies with pores."""
+    """W* of equilibrated stresses, in bodies without pores."""
 
-    field: Kind = "stress"
+    field: FieldName = "stress"
 
     def __init__(self, bodies: Bodies) -> None:
         super().__init__(bodies, bodies.compliance)
@@ -145,26 +150,26 @@ class StressEnergy(Energy):
         """Prescribed mean strains."""
         return self.bodies.mean
 
-    def gradient(self, answer: Tensor, near: Tensor | None = None) -> Gradient:
-        """h = C0 (P e - e) with e = C^-1 s, and the strain P e, P on compatible ones.
+    def gradient(self, response: Tensor, dual: Tensor | None = None) -> Gradient:
+        """h = C0 (P e - e) and the strain P e, P the projection on compatible fields.
 
-        h is the descent -(1 - C0 P C0^-1) C0 e, equilibrated as far as this is exact.
+        With e = C^-1 s, h = -(1 - C0 P C0^-1) C0 e is equilibrated but for rounding.
         """
         operators = self.bodies.operators
-        # P takes off nothing of what is compatible
-        e = answer if near is None else answer - near
+        # P leaves a compatible field as it is
+        e = response if dual is None else response - dual
         e = e - average(e)
         compatible = operators.project_compatible(e)
         direction = operators.stiffness(compatible - e)
-        return Gradient(direction, compatible if near is None else near + compatible)
+        return Gradient(direction, compatible if dual is None else dual + compatible)
 
     def project(self, guess: Tensor) -> Tensor:
         """On equilibrated fields."""
         return self.bodies.operators.without_force(guess)
 
 
-ENERGIES: dict[Kind, type[StrainEnergy] | type[StressEnergy]] = {
+ENERGIES: dict[FieldName, type[StrainEnergy] | type[StressEnergy]] = {
     "strain": StrainEnergy,
     "stress": StressEnergy,
 }
-"""Energies by the field that descends."""
+"""Energies by the field that they are of."""

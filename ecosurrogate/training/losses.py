@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ecosurrogate.mechanics.fields import apply, energy
+from ecosurrogate.mechanics.fields import apply, inner_product
 from fftmech.errors import InputError
 from fftmech.tensors.fields import full, symmetrize
 
@@ -130,6 +130,6 @@ def hypercircle(
     """
     C_e = apply(stiffness, strain)
     residual = stress - C_e
-    gap = energy(residual, apply(compliance, residual))
-    size = energy(strain, C_e) + energy(stress, apply(compliance, stress))
+    gap = inner_product(residual, apply(compliance, residual))
+    size = inner_product(strain, C_e) + inner_product(stress, apply(compliance, stress))
     return gap / size

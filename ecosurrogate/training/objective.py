@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.data.examples import Batch
-from ecosurrogate.mechanics.fields import apply
+from ecosurrogate.mechanics.fields import apply, inner_product
 from ecosurrogate.models.descent import Descent
 from ecosurrogate.models.eco import Prediction
 from ecosurrogate.models.energies import ENERGIES
@@ -162,20 +162,22 @@ def _energy(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
     """
     kind = prediction.descended
     assert kind is not None
-    own = ENERGIES[kind](batch.bodies)
+    energy = ENERGIES[kind](batch.bodies)
     pairs = (*prediction.path[1:], (prediction.strain, prediction.stress))
     if kind == "stress":
         pairs = tuple((stress, strain) for strain, stress in pairs)
     with torch.no_grad():
-        end = Descent(own, *pairs[-1])
+        end = Descent(energy, *pairs[-1])
         for _ in range(CONTINUED):
             end.advance()
-        scale = losses.energy(end.field, end.answer)
+        scale = inner_product(end.field, end.response)
     logs = []
     for field, _ in pairs:
         # admissible anew, or what rounding left in the fields would do work
-        d = own.direction(field - end.field)
-        above = losses.energy(d, apply(own.matrix, d)) + 2 * own.slope(d, end.answer)
+        d = energy.direction(field - end.field)
+        above = inner_product(d, apply(energy.hessian, d)) + 2 * energy.slope(
+            d, end.response
+        )
         least = torch.finfo(field.dtype).eps ** 2
         logs.append(torch.log((above / scale).clamp_min(0) + least).mean() / 2)
     return torch.stack(logs).mean()

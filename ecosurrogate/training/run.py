@@ -1,4 +1,4 @@
-"""A run that is ready to begin or to go on: data, model and folder go together."""
+"""A training run, checked and ready to begin or to be resumed."""
 
 import json
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from ecosurrogate.training.checkpoint import (
     read_run,
     versions,
 )
-from ecosurrogate.training.config import Settings
+from ecosurrogate.training.config import Config, Settings
 from ecosurrogate.training.devices import Devices, choose
 from ecosurrogate.training.objective import Objective
 from ecosurrogate.training.sampler import Sampler, allowed_moves
@@ -36,11 +36,11 @@ class Run:
     Attributes
     ----------
     folder
-        Where its files are.
+        Of its files.
     card
-        What it is.
+        Its configuration, encoder and dataset.
     model, objective
-        With initial weights; its loss.
+        Model with initial weights, and its loss.
     train, val
         Examples.
     sampler
@@ -68,7 +68,7 @@ class Run:
 
     @property
     def parameters(self) -> int:
-        """Number of learned numbers."""
+        """Number of trainable parameters."""
         return sum(p.numel() for p in self.model.parameters())
 
     def batch(self, step: int) -> Batch:
@@ -115,21 +115,9 @@ def prepare(
     before = read_run(folder) if resume else None
     if before:
         before.config.check_settings(settings)
-    # whether there are pores decides on some defaults, and is seen in the data
+    # some defaults depend on whether the bodies have pores, which the data show
     draft = before.config if before else resolve(settings)
-    train, val = (
-        Examples(
-            dataset,
-            split,
-            draft.res,
-            draft.count if split == "train" else None,
-            orientation=draft.representation not in ("indicator", "stiffness"),
-            readers=devices.neighbours,
-        )
-        for split in ("train", "val")
-    )
-    if not len(train):
-        raise InputError(f"{dataset}: no sample for training is done", mend="make some")
+    train, val = _examples(dataset, draft, devices.neighbours)
     scheme = train.card.method["scheme"]
     Operators(scheme, Grid((1, 1, 1)), 1.0, 1.0)
     pores, labels = _survey(train, val)
@@ -150,6 +138,26 @@ def prepare(
     sampler = Sampler(len(train), config.batch, config.seed, moves)
     parts = (card, model, objective, train, val, sampler, devices)
     return Run(folder, *parts, resume=bool(before))
+
+
+def _examples(
+    dataset: str | PathLike, config: Config, readers: int
+) -> tuple[Examples, Examples]:
+    """Training and validation examples."""
+    train, val = (
+        Examples(
+            dataset,
+            split,
+            config.res,
+            config.count if split == "train" else None,
+            orientation=config.representation not in ("indicator", "stiffness"),
+            readers=readers,
+        )
+        for split in ("train", "val")
+    )
+    if not len(train):
+        raise InputError(f"{dataset}: no sample for training is done", mend="make some")
+    return train, val
 
 
 def _check_batch(batch: int, size: int) -> None:

@@ -1,4 +1,4 @@
-"""Means of strain and stress of a model: prescribed, or the best."""
+"""Means of a predicted strain and stress: prescribed, or optimal where free."""
 
 import torch
 from torch import Tensor, nn
@@ -8,11 +8,11 @@ from ecosurrogate.mechanics.fields import apply, average
 from ecosurrogate.mechanics.mean_field import MeanField
 
 
-class Means(nn.Module):
-    """Means of strain and stress: prescribed ones, and the best free ones.
+class OptimalMeans(nn.Module):
+    """Replace the means of a strain and a stress.
 
     Free mean strains minimise the energy. Free mean stresses minimise the complementary
-    energy, or, in bodies with pores, where there is none, are those of C e.
+    energy, or, in bodies with pores, which have none, are those of C e.
     """
 
     def __init__(self) -> None:
