@@ -71,7 +71,9 @@ def fit(
 
     Example: ecosr fit grains -o run --model p-eco-iterated --preset smoke
     """
-    processes, failed, prepare, train = _modules()
+    with surrogate_packages():
+        from ecosurrogate.training.devices import OtherProcessError, processes
+        from ecosurrogate.training.run import prepare
     try:
         with processes(device) as devices:
             settings = join(
@@ -82,14 +84,16 @@ def fit(
             run = prepare(
                 dataset, output, settings, resume=resume, force=force, device=devices
             )
-            return _train(run, train, as_json)
-    except failed:
+            return _train(run, as_json)
+    except OtherProcessError:
         # as that process does, which says why
         return 2
 
 
-def _train(run: "Run", train: Any, as_json: bool) -> int:
-    """Train, and return the exit code; of several processes one speaks."""
+def _train(run: "Run", as_json: bool) -> int:
+    """Train, and return the exit code; of several processes one prints."""
+    from ecosurrogate.training.train import fit as train
+
     silent = not run.devices.first
     for line in () if silent else _description(run):
         click.echo(line, err=as_json)
@@ -114,14 +118,6 @@ def _train(run: "Run", train: Any, as_json: bool) -> int:
     if code:
         click.echo(f"Error: {result.status}: {result.advice}", err=True)
     return code
-
-
-def _modules() -> tuple[Any, ...]:
-    with surrogate_packages():
-        from ecosurrogate.training.devices import OtherProcessError, processes
-        from ecosurrogate.training.run import prepare
-        from ecosurrogate.training.train import fit
-    return processes, OtherProcessError, prepare, fit
 
 
 def _description(run: "Run") -> Iterator[str]:

@@ -54,12 +54,16 @@ def predict(
         output = f"{Path(source).name.split('.')[0]}-prediction.vtkhdf"
     check_output(output, force)
     check_writable(output)
-    load_model, choose_load, predict_fields = _modules()
+    with surrogate_packages():
+        from ecosurrogate.evaluation import predict as prediction
+        from ecosurrogate.training.checkpoint import load_model
     model, card = load_model(run)
     asked = bool(strain or stress or uniaxial)
-    load = choose_load(card, parse_load(strain, stress, uniaxial) if asked else None)
+    load = prediction.choose_load(
+        card, parse_load(strain, stress, uniaxial) if asked else None
+    )
     body = load_microstructure(source, res=res, composite=composite, **options)
-    result = predict_fields(model, card, body, load, device)
+    result = prediction.predict(model, card, body, load, device)
     write_result(output, result)
     certificate = result.certificate
     if as_json:
@@ -89,11 +93,3 @@ def predict(
     else:
         click.echo(f"certified: energy error {100 * certificate['relative']:.2g} %")
     click.echo(f"wrote {output}")
-
-
-def _modules() -> tuple[Any, Any, Any]:
-    with surrogate_packages():
-        from ecosurrogate.evaluation.predict import choose_load
-        from ecosurrogate.evaluation.predict import predict as predict_fields
-        from ecosurrogate.training.checkpoint import load_model
-    return load_model, choose_load, predict_fields

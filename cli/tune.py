@@ -95,7 +95,9 @@ def tune(
     )
     for text in dimensions:
         space = {**space, **parse_dimension(text)}
-    open_study, best_of = _modules()
+    with surrogate_packages("surrogate,tune"):
+        from ecosurrogate.tuning.trials import best_of
+        from ecosurrogate.tuning.tune import open_study
     study = open_study(dataset, output, settings, space, device=device)
     for line in _description(study):
         click.echo(line, err=as_json)
@@ -123,13 +125,6 @@ def tune(
         )
         return NOT_CONVERGED
     return 0
-
-
-def _modules() -> tuple[Any, Any]:
-    with surrogate_packages("surrogate,tune"):
-        from ecosurrogate.tuning.trials import best_of
-        from ecosurrogate.tuning.tune import open_study
-    return open_study, best_of
 
 
 def _description(study: "Study") -> Iterator[str]:

@@ -115,7 +115,6 @@ REFUSED = {
     "--space lr.x=0:1": "space lr.x: expected lr",
     "--space network.width=1:2": "width",
     "--space network.gain=[0.1,[1]]": "network unet with",
-    "--space network.padding=['circular','open']": "padding 'open': expected one of",
     "--space model=['unet','w-eco']": "a study cannot vary the model",
     "--space backbone=['unet','resnet']": "network 'resnet': expected one of unet",
     "--space lr=1e-4:1e-3 --set lr=1e-3": "lr is both given and to be tried",

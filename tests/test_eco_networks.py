@@ -69,9 +69,8 @@ def test_presets_are_ordered_by_size(name):
 @pytest.mark.parametrize(
     "shape", [(8, 8, 8), (5, 7, 3), (8, 12, 1), (1, 1, 1)], ids=str
 )
-@pytest.mark.parametrize("padding", ["circular", "zeros"])
-def test_output_has_the_grid_of_the_input_whatever_its_shape(name, shape, padding):
-    network = make(name, padding=padding)
+def test_output_has_the_grid_of_the_input_whatever_its_shape(name, shape):
+    network = make(name)
     output = network(field(*shape))
     assert output.shape == (2, 3, *shape)
     assert torch.isfinite(output).all()
@@ -113,12 +112,6 @@ def test_a_repeated_body_has_the_repeated_output(name):
     network, x = make(name), field(8, 4, 4)
     twice = network(x.repeat(1, 1, 2, 3, 1))
     assert distance(twice, network(x).repeat(1, 1, 2, 3, 1)) < 1e-12
-
-
-def test_zero_padding_feels_the_boundary(name):
-    network, x = make(name, padding="zeros"), field(8, 8, 8)
-    after = network(shifted(x, 4, 0))
-    assert distance(after, shifted(network(x), 4, 0)) > 1e-3
 
 
 def test_forward_is_the_head_of_the_features(name):
@@ -194,7 +187,6 @@ def test_a_configuration_is_checked_in_one_line(name):
     for changes, words in (
         ({"channels": (8, 9)}, "9 is not a multiple"),
         ({"channels": ()}, "at least one"),
-        ({"padding": "reflect"}, "circular, zeros"),
     ):
         with pytest.raises(InputError, match=words):
             config.preset("smoke", **changes)

@@ -1,8 +1,6 @@
 """Training: it learns, it survives, and it follows what its configuration says."""
 
 import dataclasses
-import sys
-import types
 
 import numpy as np
 import pytest
@@ -253,32 +251,6 @@ def test_a_run_without_finite_batches_stops_with_advice_and_keeps_its_checkpoint
     state = TrainState(run.card.config, run.model)
     state.read(tmp_path / "run" / "state.safetensors")
     assert state.step == 24
-
-
-def test_tensorboard_has_the_log_where_it_is_installed(grains8, tmp_path, monkeypatch):
-    said = []
-
-    class SummaryWriter:
-        def __init__(self, folder, purge_step):
-            said.append((folder, purge_step))
-
-        def add_scalar(self, name, value, step):
-            said.append((name, step))
-
-        def close(self):
-            said.append("closed")
-
-    module = types.ModuleType("torch.utils.tensorboard")
-    module.SummaryWriter = SummaryWriter
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
-    fit(prepare(grains8, tmp_path / "run", tiny()))
-    assert said[0] == (str(tmp_path / "run" / "tensorboard"), 1)
-    assert said[-1] == "closed"
-    for name, step in (
-        *(("loss", 1), ("lr", 12), ("terms/energy", 4)),
-        ("validation/strain", 6),
-    ):
-        assert (name, step) in said
 
 
 REFUSED = {

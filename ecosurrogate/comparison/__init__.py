@@ -1,1 +1,1 @@
-"""A model against the solver, at equal accuracy and in time."""
+"""Comparison of a model with the solver: time at equal accuracy."""

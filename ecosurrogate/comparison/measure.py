@@ -1,4 +1,4 @@
-"""Errors of fields against a solve, as comparisons report them."""
+"""Errors of strain and stress against a reference solution."""
 
 from functools import cached_property
 
@@ -14,7 +14,7 @@ from fftmech.results.metrics import nrmse
 from fftmech.results.result import Result
 
 VARIES = 1e-6
-"""Deviation of a component, relative to the largest one's size, that is no rounding."""
+"""Deviation of a component, relative to the largest value, above which it varies."""
 
 
 class Measure:
@@ -52,7 +52,7 @@ class Measure:
         return float(nrmse(field, exact, "std", self._solid)[varies].mean())
 
     def equilibrated(self, stress: np.ndarray) -> float:
-        """That of a stress projected on equilibrated fields."""
+        """The nRMSE of a stress that is projected on equilibrated fields first."""
         return self("stress", admissible_stress(self._problem, stress[None])[0])
 
     def varies(self, name: str) -> bool:
@@ -73,6 +73,6 @@ class Measure:
 
     def _varying(self, field: np.ndarray) -> np.ndarray:
         values = field[:, self._solid]
-        # what is below its tolerance a reference does not know
+        # the reference resolves no deviation below its tolerance
         least = max(VARIES, self.reference.tolerance)
         return values.std(axis=1) > least * abs(values).max()

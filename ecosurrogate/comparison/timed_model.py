@@ -1,4 +1,4 @@
-"""The model's side of a comparison, stopped early, measured and timed."""
+"""Errors and times of a model that is stopped after each of its corrections."""
 
 import time
 from collections.abc import Iterator
@@ -89,7 +89,7 @@ class TimedModel:
 
     def seconds(self, j: int | None, batch: int, displacement: bool = False) -> float:
         """Seconds a body from a batch that is prepared to the fields."""
-        # a copy: what a model derives from the stiffness is part of its work
+        # a copy, as the fields that a model derives from the tables are to be timed
         made = replace(self._made(batch))
         self._wait()
         started = time.perf_counter()

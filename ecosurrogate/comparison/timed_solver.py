@@ -1,4 +1,4 @@
-"""The solver's side of a comparison, stopped early, measured and timed."""
+"""Errors and times of conjugate gradients that are stopped early."""
 
 from statistics import median
 from typing import Any
@@ -13,7 +13,7 @@ MOST = 10_000
 """Iterations of a solve."""
 
 DENSE, SPARSE = 10, 5
-"""Every iteration is measured up to the first number, and so many beyond it."""
+"""Iterations are measured one by one up to the first number, and this many beyond."""
 
 
 class TimedSolver:
@@ -22,15 +22,14 @@ class TimedSolver:
     Parameters
     ----------
     measure
-        Of its errors; knows the body and the load.
+        Of its errors; with the reference's body and load.
     method
         Scheme, device and tolerance, as `fftmech.solve` takes them.
     initial
         Where it starts.
     drawn
         Whether to measure all `points` at once. If not, the reference, solved by this
-        method, is the only one until `first` needs others, and they have strain and
-        stress only.
+        method, is the only one until `first` adds others, with strain and stress only.
 
     Attributes
     ----------
@@ -58,9 +57,9 @@ class TimedSolver:
                 self._add(k)
 
     def first(self, name: str, error: float) -> int | None:
-        """First iteration that is as good, which becomes a point too.
+        """First iteration with at most this error, which becomes a point too.
 
-        Between two points errors are taken to fall from one iteration to the next.
+        Found by bisection: errors between two points are taken to fall.
         """
         worse, good = 0, None
         for k, errors in self.points.items():

@@ -1,1 +1,1 @@
-"""What networks are shown: bodies as tensors, normalized, turned, encoded."""
+"""Training data: examples, their encoding as tensors, normalisation, symmetries."""

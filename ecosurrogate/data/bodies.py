@@ -38,9 +38,9 @@ class Bodies:
     load
         Prescribed means, in the units below.
     strain_unit, stress_unit
-        What one means, (B,).
+        A strain and a stress of 1 in the units of the body, (B,).
     inputs
-        Channels of the microstructure that the network reads, (B, C, X, Y, Z).
+        Input channels of the network, (B, C, X, Y, Z).
     """
 
     operators: Operators
@@ -178,7 +178,7 @@ def _tables(
         phase.append(rows[body.phase])
         start += len(used)
     C = np.concatenate(tables)
-    # what is too soft for the type is a pore in both tables
+    # a stiffness that underflows to zero is a pore in both tables
     solid = (torch.as_tensor(C, dtype=dtype) != 0).flatten(1).any(dim=1).numpy()
     S = np.zeros_like(C)
     S[solid] = np.linalg.inv(C[solid])

@@ -1,4 +1,4 @@
-"""How bodies become what a network reads: channels, their normalisation, units."""
+"""Encode bodies as inputs of a network: channels, their normalisation, units."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from fftmech.operators.reference_medium import reference_medium
 
 @dataclass(frozen=True)
 class Encoder:
-    """What a network needs beside its weights, and is stored with them.
+    """Turns bodies into inputs of a network; stored with its weights.
 
     Parameters
     ----------
     scheme
         Discretization, of one integration point.
     representation
-        What is seen of a body (`ecosurrogate.data.representation`).
+        Channels of a body (`ecosurrogate.data.representation`).
     ratio
         Bulk over shear modulus of the reference medium.
     normalization
@@ -41,9 +41,10 @@ class Encoder:
     def fit(
         cls, examples: Iterable[Example], scheme: str, representation: str
     ) -> "Encoder":
-        """Of a training set: its input channels, and its mean reference medium.
+        """Return the encoder of a training set.
 
-        Channels are whitened; an indicator is mapped to [0, 1] (the paper's pores).
+        Channels are whitened; an indicator is mapped to [0, 1] (the paper's pores). The
+        reference medium has the ratio of the mean moduli.
         """
         moduli: list[tuple[float, float]] = []
 

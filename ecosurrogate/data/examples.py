@@ -1,13 +1,11 @@
-"""Samples of a dataset as batches for a network: bodies, loads and labels.
+"""Samples of a dataset as examples and batches: bodies, loads and labels."""
 
-Batch k of a run follows from the seed and k alone, so that a run may be continued
-anywhere: samples in an order of (seed, epoch), each moved by a symmetry of (seed,
-epoch, place in it).
-"""
-
+import json
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from os import PathLike
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +15,7 @@ from torch import Tensor
 from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.data.symmetry import Symmetry
 from fftmech.arrays.memory import free_memory
+from fftmech.datasets.card import NAME
 from fftmech.datasets.dataset import Dataset
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
@@ -81,11 +80,8 @@ class Batch(NamedTuple):
         return Batch(self.bodies.to(device), strain, stress, solid)
 
 
-class Examples(Sequence[Example]):
+class LoadedSamples(Sequence[Any]):
     """The samples of one split of a dataset, each under each of its loads.
-
-    What was read is kept as long as it fits in a third of the memory that was free, or
-    in this process's share of that third.
 
     Parameters
     ----------
@@ -93,10 +89,64 @@ class Examples(Sequence[Example]):
         Folder of the dataset.
     split
         "train", "val" or "test".
-    res
-        Resolution of the bodies; the highest if None. Labels have the lowest one.
     count
         Take that many samples, the first ones; all if None.
+
+    Raises
+    ------
+    InputError
+        No dataset there, fewer samples than `count`.
+    """
+
+    def __init__(
+        self, directory: str | PathLike, split: str, count: int | None = None
+    ) -> None:
+        found = Dataset(directory, split)
+        self.directory, self.split, self.card = directory, split, found.card
+        available = len(found)
+        if count is not None and not 1 <= count <= available:
+            raise InputError(
+                f"count {count}: {directory} has {available} samples for {split}"
+            )
+        self.records = found.records[:count]
+
+    @cached_property
+    def loads(self) -> int:
+        """Number of loads of each sample."""
+        return len(self.card.loading.cases(self.card.seed, 0))
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the dataset's card, by which a run names its training set."""
+        text = (Path(self.directory) / NAME).read_text(encoding="utf-8")
+        return json.loads(text)["sha256"]
+
+    def __len__(self) -> int:
+        return len(self.records) * self.loads
+
+    def __getitem__(self, item: Any) -> Any:
+        """One sample under one load, or a list of them for a slice."""
+        if isinstance(item, slice):
+            return [self[i] for i in range(*item.indices(len(self)))]
+        number, load = divmod(range(len(self))[item], self.loads)
+        return self.sample(number)[load]
+
+    @abstractmethod
+    def sample(self, number: int) -> list[Any]:
+        """A sample under each of its loads."""
+
+
+class Examples(LoadedSamples):
+    """Training examples; what was read is kept while memory allows.
+
+    That is a third of the memory that was free, or this process's share of it.
+
+    Parameters
+    ----------
+    directory, split, count
+        As in `LoadedSamples`.
+    res
+        Resolution of the bodies; the highest if None. Labels have the lowest one.
     orientation
         Whether bodies keep the orientations of their phases.
     readers
@@ -105,7 +155,7 @@ class Examples(Sequence[Example]):
     Raises
     ------
     InputError
-        No dataset there, no such resolution, fewer samples than `count`.
+        As `LoadedSamples`; no such resolution.
     """
 
     def __init__(
@@ -117,37 +167,18 @@ class Examples(Sequence[Example]):
         orientation: bool = True,
         readers: int = 1,
     ) -> None:
-        card = Dataset(directory).card
-        low = card.levels[-1]
-        self.res = card.levels[0] if res is None else res
-        levels = sorted({self.res, low}, reverse=True)
+        super().__init__(directory, split, count)
+        self.res = self.card.levels[0] if res is None else res
+        levels = sorted({self.res, self.card.levels[-1]}, reverse=True)
         self.samples = Dataset(
             directory, split, fields=("strain", "stress"), levels=levels
         )
-        self.card, self.directory, self.split = card, directory, split
-        available = len(self.samples)
-        if count is not None and count > available:
-            raise InputError(
-                f"count {count}: {directory} has {available} samples for {split}"
-            )
-        self.used = available if count is None else count
         self.orientation = orientation
         self._kept: dict[int, list[Example]] = {}
         self._room = free_memory() // (3 * readers)
 
-    @cached_property
-    def loads(self) -> int:
-        """Number of loads of each sample."""
-        return len(self.card.loading.cases(self.card.seed, 0))
-
-    def __len__(self) -> int:
-        return self.used * self.loads
-
-    def __getitem__(self, item: Any) -> Any:
-        """One example, or a list of them for a slice."""
-        if isinstance(item, slice):
-            return [self[i] for i in range(*item.indices(len(self)))]
-        number, load = divmod(range(len(self))[item], self.loads)
+    def sample(self, number: int) -> list[Example]:
+        """A sample under each of its loads."""
         found = self._kept.get(number)
         if found is None:
             found = self._read(self.samples[number])
@@ -155,7 +186,7 @@ class Examples(Sequence[Example]):
             if size <= self._room:
                 self._room -= size
                 self._kept[number] = found
-        return found[load]
+        return found
 
     def _read(self, sample: Sample) -> list[Example]:
         body, low = sample.levels[self.res].body, sample.low

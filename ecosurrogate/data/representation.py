@@ -1,4 +1,4 @@
-"""What a network sees of a microstructure: channels (C, x, y, z) of a phase map.
+"""Input channels (C, x, y, z) of a microstructure.
 
 Representations, by name (Oommen et al. 2025, Methods and appendix A):
 

@@ -2,9 +2,9 @@
 
 A symmetry is a signed permutation g of the axes; a field f becomes
 (g f)(x) = g . f(g^-1 x). In a periodic box a reflection takes voxel i, which covers
-[i, i + 1], to voxel n - 1 - i, but the point i to the point -i (mod n): what lives at
-the lower corners of voxels ("corners", as a scheme's `nodes` says) moves differently
-from what lives at their centres.
+[i, i + 1], to voxel n - 1 - i, but the point i to the point -i (mod n): fields at the
+lower corners of voxels ("corners", as a scheme's `nodes` says) move differently from
+fields at their centres.
 
 A solution moves with its body and its load: solve(g body, g load) = g solve(body, load)
 for every g that the scheme's derivative commutes with. `rotated`, `central`, `fourier`

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecosurrogate.evaluation.table import markdown
-from ecosurrogate.training.text_file import write_json, write_text
+from ecosurrogate.training.text_file import holds, write_json, write_text
 from fftmech.errors import InputError
 from fftmech.figures import matplotlib_module, save_figure
 
@@ -30,22 +30,11 @@ def check_folder(folder: str | PathLike, force: bool) -> None:
     """
     matplotlib_module("figure")
     place = Path(folder)
-    if place.exists() and not place.is_dir():
-        raise InputError(f"{folder} is a file: give the name of a folder")
-    if (place / NUMBERS).exists() and not force:
+    if holds(place, NUMBERS, "evaluation") and not force:
         raise InputError(
             f"{folder} holds an evaluation: choose another -o, or add --force"
         )
-    # hidden files do not count: a kill may leave some
-    others = place.is_dir() and any(p.name[0] != "." for p in place.iterdir())
-    if others and not (place / NUMBERS).exists():
-        raise InputError(
-            f"{folder}: the folder is not empty and holds no evaluation (no {NUMBERS})",
-            mend="choose another -o",
-        )
     above = place.absolute().parent
-    if not above.is_dir():
-        raise InputError(f"{folder}: no folder {above}", mend="create it first")
     try:
         tempfile.TemporaryFile(dir=place if place.is_dir() else above).close()
     except OSError as error:

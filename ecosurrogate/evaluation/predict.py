@@ -1,4 +1,4 @@
-"""Predict the fields of bodies, and say how wrong they are."""
+"""Predict the fields of bodies, and certify them."""
 
 import time
 from collections.abc import Sequence
@@ -117,7 +117,7 @@ def predict_many(
 
 
 def _check(body: Microstructure, load: Load) -> None:
-    """Refuse what models do not see."""
+    """Refuse bodies and loads that models cannot take."""
     body.check().check_linear("a surrogate")
     check_load(body, load)
     if body.eigenstrain is not None and body.eigenstrain[body.phases].any():
@@ -224,9 +224,9 @@ def certificates(
 ) -> list[Certificate]:
     """Certificates of one body of a batch, in double precision.
 
-    As `fftmech.problems.certificate.certify`, in the dataset's units. What rounding
-    leaves of the divergence and of the incompatibility is not looked at: its part in
-    the energy error is of the order of single precision.
+    As `fftmech.problems.certificate.certify`, in the dataset's units. The divergence
+    and incompatibility that rounding leaves are neglected: their part in the energy
+    error is of the order of single precision.
 
     Parameters
     ----------

@@ -1,16 +1,13 @@
 """Solved bodies of a dataset, and what predicts their fields."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import cached_property
 from os import PathLike
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fftmech.datasets.card import NAME
+from ecosurrogate.data.examples import LoadedSamples
 from fftmech.datasets.dataset import Dataset
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
@@ -51,19 +48,15 @@ class SolvedCase(NamedTuple):
         return ~np.isin(self.body.phase, self.body.pores)
 
 
-class SolvedCases(Sequence[SolvedCase]):
+class SolvedCases(LoadedSamples):
     """The samples of one split that are solved, each under each of its loads.
 
     Parameters
     ----------
-    directory
-        Folder of the dataset.
-    split
-        "train", "val" or "test".
+    directory, split, count
+        As in `LoadedSamples`.
     res
         Resolution; the highest that all samples of the split are solved at if None.
-    count
-        Take that many samples, the first ones; all if None.
 
     Attributes
     ----------
@@ -87,18 +80,12 @@ class SolvedCases(Sequence[SolvedCase]):
         res: int | None = None,
         count: int | None = None,
     ) -> None:
-        found = Dataset(directory, split)
-        self.directory, self.split, self.card = directory, split, found.card
-        available = len(found)
-        if not available:
+        super().__init__(directory, split, count)
+        if not self.records:
             more = "of new ones, all are for the test with --splits 0,0,1"
             raise InputError(f"{directory}: no sample for {split} is done", mend=more)
-        if count is not None and not 1 <= count <= available:
-            raise InputError(
-                f"count {count}: {directory} has {available} samples for {split}"
-            )
-        used = [record["index"] for record in found.records][:count]
-        solved = [self.card.solved_levels(index) for index in used]
+        self.indices = tuple(record["index"] for record in self.records)
+        solved = [self.card.solved_levels(index) for index in self.indices]
         levels = [n for n in self.card.levels if all(n in each for each in solved)]
         self.res = levels[0] if res is None else res
         if self.res not in self.card.levels:
@@ -118,53 +105,37 @@ class SolvedCases(Sequence[SolvedCase]):
             )
         lowest = self.card.levels[-1]
         self.low = None if lowest == self.res else lowest
-        self.indices = tuple(used)
         read = sorted({self.res, lowest}, reverse=True)
         self._samples = Dataset(
             directory, split, fields=("strain", "stress"), levels=read
         )
-        self._last: tuple[int, Sample] | None = None
-
-    @cached_property
-    def loads(self) -> int:
-        """Number of loads of each sample."""
-        return len(self.card.loading.cases(self.card.seed, 0))
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the dataset's card, by which a run names its training set."""
-        text = (Path(self.directory) / NAME).read_text(encoding="utf-8")
-        return json.loads(text)["sha256"]
+        self._last: tuple[int, list[SolvedCase]] | None = None
 
     @property
     def scheme(self) -> str:
         """Discretization of the solutions."""
         return self.card.method["scheme"]
 
-    def __len__(self) -> int:
-        return len(self.indices) * self.loads
-
-    def __getitem__(self, item: Any) -> Any:
-        """One case, or a list of them for a slice."""
-        if isinstance(item, slice):
-            return [self[i] for i in range(*item.indices(len(self)))]
-        number, k = divmod(range(len(self))[item], self.loads)
+    def sample(self, number: int) -> list[SolvedCase]:
+        """A sample under each of its loads; the last one is kept."""
         if self._last is None or self._last[0] != number:
-            self._last = number, self._samples[number]
-        sample = self._last[1]
+            self._last = number, self._read(self._samples[number])
+        return self._last[1]
+
+    def _read(self, sample: Sample) -> list[SolvedCase]:
         level = sample.levels[self.res]
-        strain, stress = _solution(sample, level, self.res, k)
-        name, load = list(sample.loads.items())[k]
-        return SolvedCase(
-            sample.index,
-            name,
-            level.body,
-            load,
-            strain,
-            stress,
-            _solution(sample, sample.low, self.low, k) if self.low else None,
-            level.iterations[k],
-        )
+        return [
+            SolvedCase(
+                sample.index,
+                name,
+                level.body,
+                load,
+                *_solution(sample, level, self.res, k),
+                _solution(sample, sample.low, self.low, k) if self.low else None,
+                level.iterations[k],
+            )
+            for k, (name, load) in enumerate(sample.loads.items())
+        ]
 
 
 class PredictedFields(NamedTuple):

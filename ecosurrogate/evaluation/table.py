@@ -1,4 +1,4 @@
-"""What an evaluation found, as tables of text and as Markdown."""
+"""Results of an evaluation as tables of text, and as Markdown."""
 
 from collections.abc import Mapping, Sequence
 from math import floor, log10

@@ -1,4 +1,4 @@
-"""What every network is: hidden state, then head; and how its sizes are written."""
+"""The base class of networks, and of their sizes."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -6,8 +6,6 @@ from typing import Any, ClassVar, Self
 from torch import Tensor, nn
 
 from fftmech.errors import InputError
-
-PADDINGS = ("circular", "zeros")
 
 
 class Presets:
@@ -39,18 +37,15 @@ class NetworkConfig(Presets):
         Channels of each level.
     groups
         Groups of every group normalisation; divides every entry of `channels`.
-    padding
-        "circular" for periodic bodies, "zeros" for others.
 
     Raises
     ------
     InputError
-        No level, channels that the groups do not divide, another padding.
+        No level, channels that the groups do not divide.
     """
 
     channels: tuple[int, ...]
     groups: int
-    padding: str = "circular"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))
@@ -66,10 +61,6 @@ class NetworkConfig(Presets):
                     f"{self.groups} groups",
                     mend="change one of them",
                 )
-        if self.padding not in PADDINGS:
-            raise InputError(
-                f"padding {self.padding!r}", f"one of {', '.join(PADDINGS)}"
-            )
 
     @property
     def stride(self) -> int:

@@ -6,13 +6,11 @@ grid, 2-D ones (one voxel in z) too, and a voxel has its true neighbours on ever
 Wrapping the body up to a divisible size would instead put a seam into it, with wrong
 neighbours on both sides.
 
-Translations. Stride-one convolutions with circular padding commute with every shift.
-Levels do not: a U-Net is equivariant under shifts along an axis by multiples of its
+Stride-one convolutions with circular padding commute with every translation. Levels do
+not: a U-Net is equivariant under shifts along an axis by multiples of its
 `stride` 2^(levels - 1), exactly, where the stride divides that axis; other shifts, and
 shifts along other axes, only approximately.
 """
-
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,11 +29,16 @@ def wrap(x: Tensor) -> Tensor:
 
 
 class Convolution(nn.Conv3d):
-    """A convolution that is as fast for one body as for several.
+    """A 3 x 3 x 3 convolution of periodic fields, as fast for one body as for several.
 
-    For one body, unless it is large, torch takes a processor's slowest kernel (up to 14
-    times the time of oneDNN's, 8 channels of 32^3 voxels); here oneDNN's is named.
+    For one body, unless it is large, torch takes a slow kernel on CPUs (up to 14 times
+    the time of oneDNN's, 8 channels of 32^3 voxels); here oneDNN's is named.
     """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, stride: int = 1, bias: bool = True
+    ) -> None:
+        super().__init__(in_channels, out_channels, 3, stride, bias=bias)
 
     def _conv_forward(
         self, input: Tensor, weight: Tensor, bias: Tensor | None
@@ -53,22 +56,9 @@ class Convolution(nn.Conv3d):
             )
         return super()._conv_forward(input, weight, bias)
 
-
-class PeriodicConvolution(Convolution):
-    """A 3 x 3 x 3 convolution of periodic fields."""
-
     def forward(self, input: Tensor) -> Tensor:
         """(B, C_in, X, Y, Z) -> (B, C_out, ceil(X / stride), ...)."""
         return super().forward(wrap(input))
-
-
-def convolution(
-    in_channels: int, out_channels: int, padding: str, stride: int = 1, **options: Any
-) -> nn.Conv3d:
-    """A 3 x 3 x 3 convolution with a padding "circular" or "zeros"."""
-    if padding == "circular":
-        return PeriodicConvolution(in_channels, out_channels, 3, stride, **options)
-    return Convolution(in_channels, out_channels, 3, stride, padding=1, **options)
 
 
 def coarsen(x: Tensor) -> Tensor:

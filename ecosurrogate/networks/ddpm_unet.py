@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ecosurrogate.networks.base import Network, NetworkConfig
-from ecosurrogate.networks.convolution import convolution, initialize, refine
+from ecosurrogate.networks.convolution import Convolution, initialize, refine
 
 
 @dataclass(frozen=True)
@@ -62,18 +62,17 @@ class DDPMUNet(Network):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, config: DDPMUNetConfig | None = None
+        self, in_channels: int, out_channels: int, config: DDPMUNetConfig
     ) -> None:
-        config = DDPMUNetConfig() if config is None else config
         widths = config.channels
         super().__init__(widths[0])
-        self.lift = convolution(in_channels, widths[0], config.padding)
+        self.lift = Convolution(in_channels, widths[0])
         skips = [widths[0]]
         self.down = nn.ModuleList()
         for level, width in enumerate(widths):
             if level:
                 before = widths[level - 1]
-                self.down.append(convolution(before, before, config.padding, stride=2))
+                self.down.append(Convolution(before, before, stride=2))
                 skips.append(before)
             for _ in range(config.blocks):
                 self.down.append(_Residual(skips[-1], width, config))
@@ -88,9 +87,9 @@ class DDPMUNet(Network):
                 self.up.append(_Residual(current + skips.pop(), width, config))
                 current = width
             if level:
-                self.up.append(convolution(width, width, config.padding))
+                self.up.append(Convolution(width, width))
         self.norm = nn.GroupNorm(config.groups, widths[0])
-        self.head = convolution(widths[0], out_channels, config.padding)
+        self.head = Convolution(widths[0], out_channels)
         for layer in self.modules():
             if isinstance(layer, nn.Conv3d):
                 initialize(layer, config.gain)
@@ -124,7 +123,7 @@ class _Residual(nn.Module):
         for channels in (in_channels, out_channels):
             self.body.append(nn.GroupNorm(config.groups, channels))
             self.body.append(nn.ELU())
-            self.body.append(convolution(channels, out_channels, config.padding))
+            self.body.append(Convolution(channels, out_channels))
         same = in_channels == out_channels
         self.skip = nn.Identity() if same else nn.Conv3d(in_channels, out_channels, 1)
 

@@ -172,7 +172,7 @@ def _spectral(base: Any) -> Any:
 
 def _package() -> tuple[Any, Any]:
     try:
-        # on import it changes what becomes of everyone's warnings
+        # its import changes the warning filters
         with warnings.catch_warnings():
             fno = import_module("neuralop.models.fno")
             spectral = import_module("neuralop.layers.spectral_convolution")

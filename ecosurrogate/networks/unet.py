@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from ecosurrogate.networks.base import Network, NetworkConfig
 from ecosurrogate.networks.convolution import (
+    Convolution,
     coarsen,
-    convolution,
     initialize,
     refine,
 )
@@ -31,7 +31,7 @@ class UNetConfig(NetworkConfig):
     Parameters
     ----------
     gain
-        Of the head's initial weights: small, so that a model starts near its base.
+        Of the head's initial weights: small, so that outputs are near zero at first.
     """
 
     channels: tuple[int, ...] = (12, 24, 48, 96, 192)
@@ -56,10 +56,7 @@ class UNet(Network):
         Sizes.
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, config: UNetConfig | None = None
-    ) -> None:
-        config = UNetConfig() if config is None else config
+    def __init__(self, in_channels: int, out_channels: int, config: UNetConfig) -> None:
         widths = config.channels
         super().__init__(widths[0])
         self.encoder = nn.ModuleList(
@@ -96,7 +93,7 @@ def _pair(in_channels: int, out_channels: int, config: UNetConfig) -> nn.Sequent
     for channels in (in_channels, out_channels):
         # the norm takes out any constant that a bias would add, but for its groups
         layers += [
-            convolution(channels, out_channels, config.padding, bias=False),
+            Convolution(channels, out_channels, bias=False),
             nn.GroupNorm(config.groups, out_channels),
             nn.GELU(),
         ]

@@ -1,4 +1,4 @@
-"""A run's folder: what its model is, and the weights.
+"""The folder of a run: its configuration and weights.
 
     config.json             configuration, scheme, normalisation, dataset, versions
     weights.safetensors     averaged weights: the model to use
@@ -41,8 +41,8 @@ WEIGHTS = "weights.safetensors"
 STATE = "state.safetensors"
 
 DATASET = ("kind", "sha256", "loads", "res", "labels", "train", "val")
-"""What is said of the training set: kind, sha256 of its card, loads, resolutions of
-bodies and of labels, and numbers of examples."""
+"""Keys of the training set's description: kind, sha256 of its card, loads, resolutions
+of bodies and of labels, and numbers of examples."""
 
 LARGEST_CARD = 2**18
 """Bytes of config.json; it has some thousands."""
@@ -50,16 +50,16 @@ LARGEST_CARD = 2**18
 
 @dataclass(frozen=True)
 class RunCard:
-    """What a run is, beside its weights.
+    """Description of a run: all that is stored beside its weights.
 
     Parameters
     ----------
     config
-        What it follows.
+        Its settings.
     encoder
         Scheme, normalisation and reference medium.
     dataset
-        Of the training set: `DATASET`, what `ecosurrogate.training.run` says of it.
+        Description of the training set, with the keys `DATASET`.
     units
         Of the dataset, as text.
     versions
@@ -107,7 +107,7 @@ class RunCard:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "RunCard":
-        """Of what `as_dict` returned.
+        """Return the description that `as_dict` wrote.
 
         Raises
         ------
@@ -130,7 +130,7 @@ class RunCard:
 
 
 def read_run(run: str | PathLike) -> RunCard:
-    """Read what a run is.
+    """Read the description of a run.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def read_run(run: str | PathLike) -> RunCard:
 
 
 def write_run(run: str | PathLike, card: RunCard) -> None:
-    """Write what a run is; the file appears whole or not at all."""
+    """Write the description of a run; the file appears whole or not at all."""
     write_json(Path(run) / CARD, card.as_dict())
 
 
@@ -181,7 +181,7 @@ def make_model(config: Config) -> nn.Module:
 
 
 def load_model(run: str | PathLike) -> tuple[nn.Module, RunCard]:
-    """Return the trained model of a run, ready to predict, and what it is.
+    """Return the trained model of a run, ready to predict, and its description.
 
     Raises
     ------
@@ -200,13 +200,13 @@ def load_model(run: str | PathLike) -> tuple[nn.Module, RunCard]:
 
 
 def digest_of_weights(run: str | PathLike) -> str:
-    """SHA-256 of the weights, by which an evaluation knows whose errors it has."""
+    """SHA-256 of the weights, by which an evaluation names its run."""
     with open(Path(run) / WEIGHTS, "rb") as file:
         return file_digest(file, "sha256").hexdigest()
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a run depends on."""
+    """Versions of the packages that a run depends on."""
     from importlib.metadata import version
 
     names = ("numpy", "torch", "safetensors")
@@ -239,7 +239,7 @@ def locked(run: str | PathLike) -> Iterator[None]:
 
 
 class _Uninitialized(TorchFunctionMode):
-    """Leaves weights as they are: random numbers of no size take a second to import."""
+    """Skips the initialisation of weights, which takes a second on the meta device."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None

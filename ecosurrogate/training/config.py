@@ -1,4 +1,4 @@
-"""What a training run follows: a frozen record, checked, JSON-ready."""
+"""Configuration of a training run: a frozen record, checked, JSON-ready."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -17,7 +17,7 @@ ADMISSIBLE = MODELS[2:]
 """Models whose strain is compatible and whose stress is equilibrated."""
 
 SEE_LOAD = MODELS[4:]
-"""Models that are shown the load; the others learn one."""
+"""Models whose input is the load too; the others learn one load."""
 
 BACKBONES = ("unet", "ddpm-unet", "fno", "tfno")
 """Networks by name, those of `ecosurrogate.networks`, which needs torch."""
@@ -40,7 +40,7 @@ _MOST = 4096
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that a run follows but its data; JSON-ready by `as_dict`.
+    """All settings of a run but its data; JSON-ready by `as_dict`.
 
     Parameters
     ----------
@@ -51,11 +51,10 @@ class Config:
         Network (`ecosurrogate.networks.NETWORKS`), its sizes by name, and what differs
         from them.
     representation
-        What the network sees of a body
-        (`ecosurrogate.data.representation.REPRESENTATIONS`).
+        Inputs of the network (`ecosurrogate.data.representation.REPRESENTATIONS`).
     loss, gamma
-        Weights by term (`ecosurrogate.training.objective.TERMS`); emphasis of what is
-        off the diagonal in eqs. 17 and 18.
+        Weights by term (`ecosurrogate.training.objective.TERMS`); weight of components
+        off the diagonal, eqs. 17 and 18.
     steps, batch
         Steps of the optimizer, and samples in each.
     lr, warmup_steps, weight_decay, betas, clip
@@ -66,7 +65,7 @@ class Config:
     seed
         Of the initial weights, the order of samples, symmetries and dropout.
     augment
-        Whether a sample is seen under symmetries of the cube.
+        Whether samples are augmented by symmetries of the cube.
     precision
         Of the network: "fp32", "bf16" or "fp16". Blocks compute in fp32 at least.
     res, count
@@ -147,7 +146,7 @@ class Config:
 
     @property
     def terms(self) -> dict[str, float]:
-        """Terms of the loss that count, and their weights."""
+        """Terms of the loss with a weight above 0."""
         return {name: weight for name, weight in self.loss.items() if weight}
 
     def as_dict(self) -> dict[str, Any]:
@@ -156,7 +155,7 @@ class Config:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Config":
-        """Of what `as_dict` returned.
+        """Return the configuration that `as_dict` wrote.
 
         Raises
         ------
@@ -203,7 +202,7 @@ def check_names(settings: Settings) -> None:
 
 
 def merged(under: Settings, over: Settings) -> dict[str, Any]:
-    """Both, with `over` first; tables are joined entry by entry."""
+    """`under` updated by `over`; tables entry by entry."""
     both = {**under, **over}
     for name in TABLES:
         tables = [part[name] for part in (under, over) if name in part]
@@ -245,7 +244,7 @@ def _number(value: Any) -> float:
 
 
 def _check_sizes(name: str, table: Mapping[str, Any]) -> None:
-    """Refuse what would make a network without end."""
+    """Refuse sizes of a network that would fill the memory."""
     for key, value in table.items():
         entries = value if isinstance(value, list | tuple) else [value]
         large = [n for n in entries if _is(int | float, n) and not abs(n) <= _MOST]

@@ -28,11 +28,11 @@ from fftmech.errors import InputError
 limit_torch_threads(torch)
 
 PATIENCE = timedelta(minutes=1)
-"""For others that have to end, too."""
+"""Time that the other processes have to end, too."""
 
 
 class OtherProcessError(Exception):
-    """Another process of the run failed first, and says why."""
+    """Another process of the run failed first, and reports why."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,11 @@ class Devices:
         return self.sum(values) / self.size
 
     def any(self, flag: bool) -> bool:
-        """Whether it is so in one of them; all have to ask."""
+        """Whether the flag is set in any process; all have to call this."""
         return bool(self.sum(torch.tensor(float(flag))) > 0)
 
     def wait(self) -> None:
-        """Go on when all are here."""
+        """Wait until all processes call this."""
         self.any(False)
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
@@ -108,10 +108,10 @@ class Devices:
 
 @contextmanager
 def processes(device: str) -> Iterator[Devices]:
-    """Be one of the processes that `torchrun` started, or alone.
+    """Join the processes that `torchrun` started, if it started this one.
 
-    An error is raised as it is by the process that meets it first. A block that ends
-    without one waits for the others.
+    The process that fails first raises its error, the others `OtherProcessError`. A
+    block that ends without an error waits for the others.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def processes(device: str) -> Iterator[Devices]:
         yield devices
     except Exception as error:
         if not _fails_first(ours):
-            # torchrun ends all when one has ended, and the first is to speak
+            # torchrun ends all when one has ended: let the first print its error
             time.sleep(1)
             raise OtherProcessError from error
         raise

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a question to ask between two steps."""
+"""Ctrl-C and SIGTERM as a flag that is checked between two steps."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""What a run wrote down: a line of JSON a step, a picture, TensorBoard if installed."""
+"""The log of a run: a line of JSON a step, and a picture."""
 
 import json
 import time
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 
 NAME = "log.jsonl"
 CURVES = "curves.png"
-EVENTS = "tensorboard"
 
 PAUSE = 10.0
-"""Least time between two pictures of a run that is at work, seconds."""
+"""Least time between two pictures of a running training, seconds."""
 
 _ERRORS = {
     "strain": "strain, nRMSE",
@@ -49,7 +48,6 @@ class Log:
         self.run, self.step = Path(run), step
         self.records: list[dict[str, Any]] = []
         self._file: IO[str] | None = None
-        self._events: Any = None
         self._drawn = time.monotonic()
 
     def __enter__(self) -> "Log":
@@ -58,14 +56,11 @@ class Log:
         with whole_file(path) as temporary:
             temporary.write_text("".join(map(_line, self.records)), encoding="utf-8")
         self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
-        self._events = _event_writer(self.run / EVENTS, self.step)
         return self
 
     def __exit__(self, *error: object) -> None:
         assert self._file is not None
         self._file.close()
-        if self._events:
-            self._events.close()
 
     def add(self, record: dict[str, Any]) -> None:
         """Append a record; numbers that are not finite become null."""
@@ -78,9 +73,6 @@ class Log:
         except OSError as error:
             # a failed write does not name its file
             raise OSError(error.errno, error.strerror, str(self.run / NAME)) from error
-        if self._events:
-            for name, value in _scalars(record):
-                self._events.add_scalar(name, value, record["step"])
 
     def draw(self, at_once: bool = False) -> None:
         """Draw `curves.png` if Matplotlib is installed and the last one is not new."""
@@ -169,19 +161,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _finite(entry) for name, entry in value.items()}
     return None if isinstance(value, float) and not isfinite(value) else value
-
-
-def _scalars(record: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    for name, value in record.items():
-        if isinstance(value, dict):
-            yield from ((f"{name}/{k}", v) for k, v in value.items() if v is not None)
-        elif name in ("loss", "lr", "grad_norm") and value is not None:
-            yield name, value
-
-
-def _event_writer(folder: Path, step: int) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(str(folder), purge_step=step + 1)

@@ -1,4 +1,4 @@
-"""The loss of a run: terms by name, weighted.
+"""The loss of a run: a weighted sum of terms.
 
 `strain` and `stress` are the labels of eqs. 17 and 18 of Oommen et al. 2025,
 `masked-labels` those of eqs. 15 and 16; `constitutive` is the last term of eq. 17,
@@ -27,7 +27,7 @@ Term = Callable[[Prediction, Batch, float], Tensor]
 ITERATED = "p-eco-iterated"
 
 CONTINUED = 8
-"""Iterations after a prediction whose energy is taken for the least one."""
+"""Conjugate gradient iterations from a prediction to the minimum of the energy."""
 
 NEED_LABELS = ("strain", "stress", "masked-labels")
 
@@ -142,13 +142,13 @@ def _divergence(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
 def _hypercircle(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
     """Mean of the relative gap; of an iterated model, of half its logarithm.
 
-    Every correction counts alike then, however small the gap has become. The first
-    guess is not learned.
+    The logarithm gives every correction the same weight, however small the gap. The
+    first guess does not depend on the network.
     """
     if not prediction.path:
         return _gap(prediction.strain, prediction.stress, batch.bodies).mean()
     pairs = (*prediction.path[1:], (prediction.strain, prediction.stress))
-    # a gap is rounding below this
+    # smaller gaps are rounding
     least = torch.finfo(prediction.strain.dtype).eps ** 2
     logs = [torch.log(_gap(e, s, batch.bodies) + least).mean() / 2 for e, s in pairs]
     return torch.stack(logs).mean()
@@ -157,8 +157,8 @@ def _hypercircle(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
 def _energy(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
     """Mean of half the logarithm of the energy above its minimum, over corrections.
 
-    The minimum is not known; it is that of the same descent, continued by as many
-    conjugate gradient iterations as make what is left small beside what is above it.
+    The minimum is estimated by `CONTINUED` more iterations of the same descent, after
+    which the energy is much nearer to it than the prediction's.
     """
     kind = prediction.descended
     assert kind is not None
@@ -173,7 +173,7 @@ def _energy(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
         scale = inner_product(end.field, end.response)
     logs = []
     for field, _ in pairs:
-        # admissible anew, or what rounding left in the fields would do work
+        # projected again: rounding of the fields would contribute to the slope
         d = energy.direction(field - end.field)
         above = inner_product(d, apply(energy.hessian, d)) + 2 * energy.slope(
             d, end.response

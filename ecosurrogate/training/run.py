@@ -1,6 +1,5 @@
 """A training run, checked and ready to begin or to be resumed."""
 
-import json
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -24,7 +23,7 @@ from ecosurrogate.training.devices import Devices, choose
 from ecosurrogate.training.objective import Objective
 from ecosurrogate.training.sampler import Sampler, allowed_moves
 from ecosurrogate.training.settings import resolve
-from fftmech.datasets import card as dataset_card
+from ecosurrogate.training.text_file import holds
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 
@@ -121,7 +120,7 @@ def prepare(
     scheme = train.card.method["scheme"]
     Operators(scheme, Grid((1, 1, 1)), 1.0, 1.0)
     pores, labels = _survey(train, val)
-    data = _describe(dataset, train, val)
+    data = _describe(train, val)
     if before:
         _check_data(dataset, before, data)
     config = before.config if before else resolve(settings, pores)
@@ -181,40 +180,24 @@ def _survey(*parts: Examples) -> tuple[bool, bool]:
 
 
 def _check_folder(folder: Path, resume: bool, force: bool) -> bool:
-    """Whether there is a run to continue; refuse a folder that cannot be used."""
+    """Whether there is a run to resume; refuse a folder that cannot be used."""
     if resume and force:
         raise InputError("--resume and --force: continue the run, or replace it")
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file: give the name of a folder")
-    if not folder.absolute().parent.is_dir():
+    if not holds(folder, CARD, "run"):
+        return False
+    if not (resume or force):
         raise InputError(
-            f"{folder}: no folder {folder.absolute().parent}", mend="create it first"
+            f"{folder} holds a run: --resume continues it, --force replaces it",
+            mend="or choose another -o",
         )
-    if (folder / CARD).exists():
-        if not (resume or force):
-            raise InputError(
-                f"{folder} holds a run: --resume continues it, --force replaces it",
-                mend="or choose another -o",
-            )
-        return resume
-    if folder.is_dir() and any(
-        not item.name.startswith(".") for item in folder.iterdir()
-    ):
-        raise InputError(
-            f"{folder}: the folder is not empty and holds no run (no {CARD})",
-            mend="choose another -o",
-        )
-    return False
+    return resume
 
 
-def _describe(
-    dataset: str | PathLike, train: Examples, val: Examples
-) -> dict[str, Any]:
-    """What a run depends on of its dataset."""
-    text = (Path(dataset) / dataset_card.NAME).read_text(encoding="utf-8")
+def _describe(train: Examples, val: Examples) -> dict[str, Any]:
+    """The dataset of a run: what must not change when it is resumed."""
     return {
         "kind": train.card.kind,
-        "sha256": json.loads(text)["sha256"],
+        "sha256": train.sha256,
         "loads": train.card.loading.as_dict(),
         "res": train.res,
         "labels": train.card.levels[-1],

@@ -1,4 +1,7 @@
-"""Batches of training examples, drawn and turned at random."""
+"""Random batches of training examples, each moved by a random symmetry.
+
+Batch k follows from the seed and k alone, so that a run can be resumed at any step.
+"""
 
 from dataclasses import dataclass
 
@@ -21,7 +24,7 @@ class Sampler:
     batch
         Examples of a step; the last of an epoch may be followed by the next epoch's.
     seed
-        What all follows from.
+        Of all random numbers.
     moves
         Symmetries to choose from.
     """

@@ -1,7 +1,7 @@
 """Named tensors in a safetensors file, read as data that may be hostile.
 
-Nothing is read before names, shapes and types are those that are expected, so that a
-file takes no more memory than the model it belongs to. Pickles are never loaded.
+Tensors are read only if names, shapes and types are as expected, so that a file takes
+no more memory than the model that it belongs to. Pickles are never loaded.
 """
 
 import json
@@ -18,8 +18,6 @@ from torch import Tensor
 from ecosurrogate.training.text_file import damaged, short
 from fftmech.errors import InputError
 from fftmech.io.atomic import whole_file
-
-LONGEST_HEADER = 2**24
 
 _NOTE = "ecosurrogate"
 _TYPES = {
@@ -57,7 +55,8 @@ def read_tensors(
         No such file, one that is damaged or no safetensors file, other tensors than
         expected, values that are not finite.
     """
-    _check_header(path)
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file", mend="restore it, or train again")
     try:
         with safe_open(path, framework="pt") as file:
             _check_tensors(path, file, expected)
@@ -77,25 +76,6 @@ def read_tensors(
                 mend="take an earlier copy, or train again with a lower lr",
             )
     return tensors, note
-
-
-def _check_header(path: str | PathLike) -> None:
-    """Refuse what is no safetensors file before any of it is parsed."""
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file", mend="restore it, or train again")
-    with open(path, "rb") as file:
-        start = file.read(9)
-        size = file.seek(0, 2)
-    length = int.from_bytes(start[:8], "little")
-    if start[8:] != b"{" or length > size:
-        raise InputError(
-            f"{path}: no safetensors file, or cut off (pickles are never loaded)",
-            mend="restore it",
-        )
-    if length > LONGEST_HEADER:
-        raise InputError(
-            f"{path}: a header of {length} bytes, expected at most {LONGEST_HEADER}"
-        )
 
 
 def _check_tensors(path: Any, file: Any, expected: Mapping[str, Tensor]) -> None:

@@ -1,4 +1,7 @@
-"""JSON and text files of runs and studies, which may be damaged or hostile."""
+"""Folders, and JSON and text files, of runs, studies and evaluations.
+
+Files that are read may be damaged or hostile.
+"""
 
 import json
 from collections.abc import Mapping
@@ -30,6 +33,30 @@ def read_json(path: str | PathLike, version: int, mend: str) -> dict[str, Any]:
             mend="pip install --upgrade fftmech",
         )
     return document
+
+
+def holds(folder: Path, name: str, kind: str) -> bool:
+    """Whether a folder has the file `name`, which every `kind` has.
+
+    Raises
+    ------
+    InputError
+        A file, a folder that holds something else, or one in no folder.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: give the name of a folder")
+    above = folder.absolute().parent
+    if not above.is_dir():
+        raise InputError(f"{folder}: no folder {above}", mend="create it first")
+    if (folder / name).exists():
+        return True
+    # a kill may leave hidden files
+    if folder.is_dir() and any(item.name[0] != "." for item in folder.iterdir()):
+        raise InputError(
+            f"{folder}: the folder is not empty and holds no {kind} (no {name})",
+            mend="choose another -o",
+        )
+    return False
 
 
 def write_json(path: str | PathLike, document: Mapping[str, Any]) -> None:

@@ -6,7 +6,6 @@ weights as one that was not interrupted: on CPUs, with the same number of proces
 the last bit.
 """
 
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -21,7 +20,7 @@ from ecosurrogate.progress import ProgressReport
 from ecosurrogate.training.checkpoint import CARD, STATE, WEIGHTS, locked, write_run
 from ecosurrogate.training.config import Config
 from ecosurrogate.training.interruption import Interruption
-from ecosurrogate.training.log import CURVES, EVENTS, NAME, Log
+from ecosurrogate.training.log import CURVES, NAME, Log
 from ecosurrogate.training.run import Run
 from ecosurrogate.training.tensor_file import write_tensors
 from ecosurrogate.training.train_state import TrainState, seed_step
@@ -283,7 +282,6 @@ def _result(
 
 def _clear(folder: Path) -> None:
     """Remove a run's files; the card last, which makes the folder one of a run."""
-    shutil.rmtree(folder / EVENTS, ignore_errors=True)
     for name in FILES:
         (folder / name).unlink(missing_ok=True)
 

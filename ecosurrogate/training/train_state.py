@@ -1,4 +1,4 @@
-"""What training changes, and all that it needs to go on as if never interrupted."""
+"""State of a training: all that is needed to resume it."""
 
 from os import PathLike
 from typing import Any
@@ -18,12 +18,12 @@ _COUNTERS = ("step", "skipped", "in_row")
 class TrainState:
     """Model, averaged weights, optimizer and counters.
 
-    Random numbers are no part of it: `seed_step` draws those of a step anew.
+    Random numbers are not: `seed_step` seeds those of each step.
 
     Parameters
     ----------
     config
-        What the run follows.
+        Of the run.
     model
         With its initial weights, on the device to train on.
 
@@ -116,10 +116,9 @@ class TrainState:
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
-    """Begin the random numbers of a step, on every device of this process.
+    """Seed the random numbers of a step, on every device of this process.
 
-    They follow from the arguments alone, as the samples of a step do: a run goes on
-    anywhere, with the same dropout.
+    A resumed run so has the same dropout as one that was not interrupted.
     """
     numbers = np.random.SeedSequence([seed, step, rank])
     torch.manual_seed(int(numbers.generate_state(1, np.uint64)[0]))
