@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from fftmech import write_result
+from fftmech import Result, write_result
 from fftmech.io import check_writable
 from fftmech_cli.load import load_options, parse_load
 from fftmech_cli.means import by_component, show_means
@@ -65,7 +65,6 @@ def predict(
     body = load_microstructure(source, res=res, composite=composite, **options)
     result = prediction.predict(model, card, body, load, device)
     write_result(output, result)
-    certificate = result.certificate
     if as_json:
         print_json(
             {
@@ -73,7 +72,7 @@ def predict(
                 "mean_strain": by_component(result.mean_strain),
                 "mean_stress": by_component(result.mean_stress),
                 "energy": result.energy,
-                "certificate": certificate,
+                "certificate": result.certificate,
                 "certificates": result.residuals,
                 "time": result.times,
                 "voxels": body.grid.voxels,
@@ -81,15 +80,20 @@ def predict(
             }
         )
         return
-    nx, ny, nz = body.grid.shape
+    _show(result)
+    click.echo(f"wrote {output}")
+
+
+def _show(result: Result) -> None:
+    nx, ny, nz = result.microstructure.grid.shape
     click.echo(
         f"predicted in {result.times['solve']:.2f} s, prepared in "
         f"{result.times['setup']:.2f} s\n{nx} x {ny} x {nz} voxels, model "
-        f"{card.config.model}, scheme {result.scheme}"
+        f"{result.solver}, scheme {result.scheme}"
     )
     show_means(result)
+    certificate = result.certificate
     if certificate["relative"] is None:
         click.echo(f"no certificate: {certificate['reason']}")
     else:
         click.echo(f"certified: energy error {100 * certificate['relative']:.2g} %")
-    click.echo(f"wrote {output}")

@@ -112,19 +112,25 @@ def tune(
             err=True,
         )
         return INTERRUPTED
-    best = best_of(done)
+    return _show(study, done, best_of(done), as_json)
+
+
+def _show(
+    study: "Study", done: "list[Trial]", best: "Trial | None", as_json: bool
+) -> int:
+    """Print the outcome; return the exit code."""
     if as_json:
         print_json(_document(study, done, best))
     elif best is not None:
         click.echo(_summary(study, done, best))
-    if best is None:
-        click.echo(
-            f"Error: no trial of {len(done)} was trained to the end; narrow the space "
-            f"of lr, or see {study.folder / 'study.json'}",
-            err=True,
-        )
-        return NOT_CONVERGED
-    return 0
+    if best is not None:
+        return 0
+    click.echo(
+        f"Error: no trial of {len(done)} was trained to the end; narrow the space of "
+        f"lr, or see {study.folder / 'study.json'}",
+        err=True,
+    )
+    return NOT_CONVERGED
 
 
 def _description(study: "Study") -> Iterator[str]:

@@ -160,25 +160,21 @@ def _compared(
     green = {j: timed.green(j) for j in timed.counts}
     times, rounds = _times(timed, cold, warm, batches, report)
     prediction = times["prediction", 1]
+    grid = exact.microstructure.grid
     return Comparison(
         model=timed.card.config.model,
         scheme=exact.scheme,
         device=timed.device,
-        shape=exact.microstructure.grid.shape,
+        shape=grid.shape,
         tolerance=tolerance,
-        threads={
-            "model": torch.get_num_threads(),
-            "solver": threads_for(exact.microstructure.grid.voxels),
-        },
+        threads={"model": torch.get_num_threads(), "solver": threads_for(grid.voxels)},
         rounds=rounds,
         reference={"iterations": exact.iterations, "residual": exact.residual},
         surrogate=tuple(
             Point(
-                steps=j,
-                green=green[j],
-                seconds=times[1, j],
-                batches={b: times[b, j] for b in batches},
                 **errors[j],
+                **{"steps": j, "green": green[j], "seconds": times[1, j]},
+                batches={b: times[b, j] for b in batches},
             )
             for j in timed.counts
         ),

@@ -61,15 +61,6 @@ class Symmetry:
         """1 of a rotation, -1 of an operation that mirrors."""
         return round(float(np.linalg.det(self.matrix)))
 
-    @property
-    def inverse(self) -> "Symmetry":
-        """The symmetry that undoes this one."""
-        return _from_matrix(self.matrix.T)
-
-    def __matmul__(self, other: "Symmetry") -> "Symmetry":
-        """Return the symmetry that acts as `other`, then as this one."""
-        return _from_matrix(self.matrix @ other.matrix)
-
     def scalar(self, f: Any, at: str = "centers") -> Any:
         """Scalar fields or phase maps (..., x, y, z) at voxel "centers" or "corners".
 
@@ -176,13 +167,6 @@ class Symmetry:
                 last, others = f[..., -1:, *rest], f[..., :-1, *rest]
                 f = xp.concatenate((last, others), axis)
         return f
-
-
-def _from_matrix(g: np.ndarray) -> Symmetry:
-    axes = np.abs(g).argmax(axis=1)
-    x, y, z = (int(a) for a in axes)
-    sx, sy, sz = (int(s) for s in g[range(3), axes])
-    return Symmetry((x, y, z), (sx, sy, sz))
 
 
 SYMMETRIES: tuple[Symmetry, ...] = tuple(

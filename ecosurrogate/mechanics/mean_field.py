@@ -106,7 +106,7 @@ class MeanField(nn.Module):
         if given.shape != expected:
             raise InputError(
                 f"{self.means} mean {self.field} from shape {tuple(given.shape)}",
-                expected,
+                str(expected),
             )
         with full_precision(fluctuation):
             field = single(fluctuation)

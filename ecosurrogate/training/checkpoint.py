@@ -86,7 +86,7 @@ class RunCard:
             raise InputError(
                 f"normalisation of {encoder.normalization.channels} channels for "
                 f"{self.config.representation}",
-                channels,
+                str(channels),
             )
         if not isfinite(encoder.ratio):
             raise InputError(f"ratio {encoder.ratio}", "a finite number")
