@@ -180,6 +180,18 @@ def make_model(config: Config) -> nn.Module:
         ) from error
 
 
+def model_without_memory(config: Config) -> nn.Module:
+    """Return a model with names, shapes and types of weights, but no values.
+
+    Raises
+    ------
+    InputError
+        As `make_model`.
+    """
+    with torch.device("meta"), _Uninitialized():
+        return make_model(config)
+
+
 def load_model(run: str | PathLike) -> tuple[nn.Module, RunCard]:
     """Return the trained model of a run, ready to predict, and its description.
 
@@ -189,9 +201,8 @@ def load_model(run: str | PathLike) -> tuple[nn.Module, RunCard]:
         No run there, or files that are damaged or do not belong together.
     """
     card = read_run(run)
-    # sizes alone: a hostile configuration must not take memory
-    with torch.device("meta"), _Uninitialized():
-        expected = make_model(card.config).state_dict()
+    # a hostile configuration must not take memory
+    expected = model_without_memory(card.config).state_dict()
     weights, _ = read_tensors(Path(run) / WEIGHTS, expected)
     with torch.random.fork_rng(devices=[]):
         model = make_model(card.config)

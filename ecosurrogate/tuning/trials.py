@@ -155,6 +155,9 @@ class Trials:
             plot = self.optuna.visualization.matplotlib.plot_slice
             axes = np.ravel(plot(self.study, list(self.space), target_name=error))
             pyplot.close(axes[0].figure)
+        for ax in axes:
+            # labels between powers of ten would overlap
+            ax.xaxis.set_minor_formatter("")
         return axes[0].figure
 
     def _sampler(self, number: int) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ecosurrogate.networks import NETWORKS
-from ecosurrogate.training.checkpoint import CARD, make_model
+from ecosurrogate.training.checkpoint import CARD, model_without_memory
 from ecosurrogate.training.config import ADMISSIBLE, Config, Settings, merged
 from ecosurrogate.training.objective import Objective
 from ecosurrogate.training.run import Run, prepare
@@ -98,20 +98,10 @@ def _read_card(folder: Path, settings: Settings, space: Space) -> dict[str, Any]
 
 def _check_corners(run: Run, space: Space) -> None:
     """Refuse a space with an end that no run can have."""
-    config, objective = run.card.config, run.objective
-    made = [_architecture(config)]
     for corner in corners(space):
-        changed = Config.from_dict(merged(config.as_dict(), corner))
-        Objective(changed, objective.pores, objective.labels)
-        if _architecture(changed) not in made:
-            make_model(changed)
-            made.append(_architecture(changed))
-
-
-def _architecture(config: Config) -> tuple[Any, ...]:
-    """What a model is made of."""
-    network = (config.backbone, config.preset, config.network)
-    return (config.model, config.options, config.representation, *network)
+        config = Config.from_dict(merged(run.card.config.as_dict(), corner))
+        Objective(config, run.objective.pores, run.objective.labels)
+        model_without_memory(config)
 
 
 def _minimised(run: Run) -> str:
