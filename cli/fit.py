@@ -27,10 +27,7 @@ if TYPE_CHECKING:
     help="Folder of the run.",
 )
 @model_options
-@click.option("--steps", type=click.IntRange(min=1), help="Steps of the optimizer.")
-@click.option("--batch", type=click.IntRange(min=1), help="Samples in each step.")
 @click.option("--lr", type=Finite(), help="Peak of the learning rate.")
-@click.option("--seed", type=click.IntRange(min=0), help="[default: 0]")
 @click.option(
     "--config", type=click.Path(), metavar="FILE", help="Settings in a TOML file."
 )

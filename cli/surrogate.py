@@ -29,7 +29,7 @@ def surrogate_packages(extras: str = "surrogate") -> Iterator[None]:
 
 
 def model_options(command: Command) -> Command:
-    """Options `model`, `backbone` and `preset`, None where they are not given."""
+    """Options of a model and its training, None where they are not given."""
     options = (
         click.option(
             "--model",
@@ -47,6 +47,11 @@ def model_options(command: Command) -> Command:
             type=click.Choice(SIZES),
             help="Size of the network, steps and batch.  [default: small]",
         ),
+        click.option("--steps", type=click.IntRange(min=1), help="Optimizer steps."),
+        click.option(
+            "--batch", type=click.IntRange(min=1), help="Samples in each step."
+        ),
+        click.option("--seed", type=click.IntRange(min=0), help="[default: 0]"),
     )
     for option in reversed(options):
         command = option(command)

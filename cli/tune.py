@@ -34,13 +34,6 @@ if TYPE_CHECKING:
     show_default=True,
     help="Trials in all, those of an earlier call included.",
 )
-@click.option("--steps", type=click.IntRange(min=1), help="Steps of each trial.")
-@click.option("--batch", type=click.IntRange(min=1), help="Samples in each step.")
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    help="Of the study and each trial. [default: 0]",
-)
 @click.option(
     "--space",
     "dimensions",

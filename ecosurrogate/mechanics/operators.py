@@ -5,6 +5,7 @@ The derivative is `fftmech.discretization`'s, the inverse of the reference probl
 runs on the device of its argument.
 
 Fields are (B, C, X, Y, Z) and Mandel: xx, yy, zz, yz, xz, xy, shear times sqrt(2).
+Equations are those of Oommen et al. 2025.
 There are no matrix products, so that neither autocast nor TF32 lowers the precision.
 """
 

@@ -4,26 +4,20 @@ The grid and its derivatives (`Operators`) are an argument of each call, so that
 trained block works on every grid. Fields are (B, C, X, Y, Z), symmetric tensors
 Mandel (xx, yy, zz, yz, xz, xy, shear times sqrt(2)), means (B, C).
 
-Precision. Blocks compute in single precision at least, under autocast too, and return
-it, or double where their field is double. `Equilibrium` computes in double always: near
-a null mode of `rotated`, potentials are so much larger than their stress that single
-precision left a relative divergence of 7e-6 at 64^3. Relative divergence is the root
-mean square of div s over that of grad s in the same scheme,
-`fftmech.results.metrics.divergence_norm`, to be measured in double precision:
+Blocks compute in single precision at least, under autocast too. `Equilibrium` computes
+in double precision always, and rounds its result: near a null mode of `rotated`,
+potentials are far larger than their stress. The divergence relative to the gradient
+(`fftmech.results.metrics.divergence_norm`, grids of 8^3 to 33^3, white noise to a
+spectrum k^-4) is then
 
-                     single          double          grids of 8^3 to 33^3
+                     single          double
     Equilibrium      1e-8 to 7e-8    7e-17 to 6e-16
     Projection       2e-8 to 7e-7    6e-17 to 2e-15
 
-from inputs of white noise to a spectrum k^-4, whose gradient is least. At 64^3 a
-projected stress of a polycrystal has 2e-7 to 4e-7, its mean included, and `fourier`
-with k^-4 has 2e-6.
-
-Rescaling by one factor keeps a field compatible or equilibrated, up to rounding; by one
-factor a component it does not. The paper therefore normalises its polycrystals by one
+One factor for all components keeps a field compatible or equilibrated, up to rounding;
+one factor a component does not. The paper therefore normalises its polycrystals by one
 standard deviation, and reports that rescaling raises the divergence from 1e-8 (its
-footnote 2). Scaling a block's input instead of its output adds no rounding. A mean far
-above the fluctuation costs digits of it: rounding is relative to the sum.
+footnote 2). Scaling a block's input instead of its output adds no rounding.
 """
 
 from typing import Literal
@@ -120,21 +114,10 @@ class Equilibrium(nn.Module):
     Phi_33, Phi_22 and Phi_11. "beltrami" has all six, Mandel, s = S + inc(Phi).
 
     Three periodic potentials do not reach every equilibrated stress: where a component
-    of the symbol vanishes they span two of the three equilibrated directions, without
-    the antiplane shear. Energy of the fluctuation (C0^-1) out of reach:
+    of the symbol vanishes, they lack the antiplane shear. Six leave out the null modes
+    of even grids alone. How much that is: see docs/eco-equations.md.
 
-        projected white noise       10, 6, 3 % at 9^3, 17^3, 33^3; on even grids 12 to
-                                    29 % at 8^3 and 3 to 7 % at 32^3, by scheme
-        solved stress, polycrystal  16 to 39 % at 32^3 by body, 8 to 100 grains: most
-                                    of it lies at low frequencies, on those planes
-
-    Six leave nothing on odd grids. On even ones they leave the null modes, where any
-    stress is equilibrated: with `rotated` at 32^3 0.5 % of white noise and 0.03 % of a
-    solved stress; with `fourier` and `forward` nothing.
-
-    Second derivatives are products of the scheme's first ones. Compact ones on the
-    diagonal (1, -2, 1), with products in the mixed derivatives, do not cancel: their
-    relative divergence is 0.2 to 0.7 for white noise, by scheme.
+    Second derivatives are products of the scheme's first ones: only these cancel.
 
     Parameters
     ----------

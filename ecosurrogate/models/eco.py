@@ -34,7 +34,8 @@ from ecosurrogate.networks.base import Network
 from fftmech.errors import InputError
 
 Backbone = Callable[[int, int], Network]
-"""Makes a network of its input and output channels."""
+"""Makes a network of its input and output channels; models take one, and the number of
+input channels of a body."""
 
 
 class Prediction(NamedTuple):
@@ -57,15 +58,7 @@ class Prediction(NamedTuple):
 
 
 class UNetModel(nn.Module):
-    """Strain and stress are outputs of the network, without any constraint.
-
-    Parameters
-    ----------
-    backbone
-        Makes the network.
-    channels
-        Input channels of a body.
-    """
+    """Strain and stress are outputs of the network, without any constraint."""
 
     def __init__(self, backbone: Backbone, channels: int) -> None:
         super().__init__()
@@ -93,12 +86,7 @@ class WECO(nn.Module):
 class SECO(nn.Module):
     """Compatible strain and equilibrated stress by construction, eqs. 9 to 13.
 
-    Parameters
-    ----------
-    backbone, channels
-        As in `UNetModel`.
-    stress_functions, gains
-        As in `Equilibrium`.
+    Stress functions and gains are those of `Equilibrium`.
     """
 
     def __init__(
@@ -195,8 +183,6 @@ class IteratedPECO(nn.Module):
 
     Parameters
     ----------
-    backbone, channels
-        As in `UNetModel`.
     corrections
         Number of corrections; may be changed after training.
     energy

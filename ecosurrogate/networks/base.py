@@ -71,7 +71,8 @@ class NetworkConfig(Presets):
 class Network(nn.Module):
     """A module (B, C_in, X, Y, Z) -> (B, C_out, X, Y, Z), forward = head(features).
 
-    Subclasses define `features` and set `head`.
+    Subclasses are made of input and output channels and of their sizes; they define
+    `features` and set `head`.
 
     Parameters
     ----------

@@ -51,15 +51,7 @@ class DDPMUNetConfig(NetworkConfig):
 
 
 class DDPMUNet(Network):
-    """U-Net of residual blocks (group norm, ELU) with a skip after every one.
-
-    Parameters
-    ----------
-    in_channels, out_channels
-        Channels of input and output.
-    config
-        Sizes.
-    """
+    """U-Net of residual blocks (group norm, ELU) with a skip after every one."""
 
     def __init__(
         self, in_channels: int, out_channels: int, config: DDPMUNetConfig

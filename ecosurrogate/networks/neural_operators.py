@@ -90,13 +90,6 @@ class TFNOConfig(FNOConfig):
 class FNO(Network):
     """Fourier neural operator on periodic grids, in single precision.
 
-    Parameters
-    ----------
-    in_channels, out_channels
-        Channels of input and output.
-    config
-        Sizes.
-
     Raises
     ------
     InputError

@@ -46,15 +46,7 @@ class UNetConfig(NetworkConfig):
 
 
 class UNet(Network):
-    """U-Net with two convolutions a level (group norm, GELU) and skips.
-
-    Parameters
-    ----------
-    in_channels, out_channels
-        Channels of input and output.
-    config
-        Sizes.
-    """
+    """U-Net with two convolutions a level (group norm, GELU) and skips."""
 
     def __init__(self, in_channels: int, out_channels: int, config: UNetConfig) -> None:
         widths = config.channels
