@@ -9,7 +9,7 @@ import numpy as np
 
 from ecosurrogate.comparison.comparison import Comparison, Point
 from ecosurrogate.comparison.sentences import headline, sentences
-from ecosurrogate.training.text_file import write_json
+from ecosurrogate.training.files import write_json
 from fftmech.arrays.memory import size_text
 from fftmech.errors import InputError
 from fftmech.figures import FORMATS, matplotlib_module, new_figure, save_figure

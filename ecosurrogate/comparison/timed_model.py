@@ -58,7 +58,7 @@ class TimedModel:
         made = self._made(1)
         with torch.inference_mode():
             prediction = self.model(made)
-        pairs = [*prediction.path[1:], (prediction.strain, prediction.stress)]
+        pairs = prediction.corrected
         certified: list[float | None] = [None] * len(pairs)
         if self.card.config.model in ADMISSIBLE and bool(made.solid.all()):
             certified = [c.relative for c in certificates(made, pairs, 0)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecosurrogate.evaluation.table import markdown
-from ecosurrogate.training.text_file import holds, write_json, write_text
+from ecosurrogate.training.files import holds, write_json, write_text
 from fftmech.errors import InputError
 from fftmech.figures import matplotlib_module, save_figure
 

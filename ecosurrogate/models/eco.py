@@ -56,6 +56,11 @@ class Prediction(NamedTuple):
     path: tuple[tuple[Tensor, Tensor], ...] = ()
     descended: FieldName | None = None
 
+    @property
+    def corrected(self) -> tuple[tuple[Tensor, Tensor], ...]:
+        """Pairs after each correction of an iterated model, else the prediction."""
+        return (*self.path[1:], (self.strain, self.stress))
+
 
 class UNetModel(nn.Module):
     """Strain and stress are outputs of the network, without any constraint."""

@@ -29,8 +29,8 @@ from ecosurrogate.mechanics.operators import Operators
 from ecosurrogate.models.eco import MODELS
 from ecosurrogate.networks import make_network
 from ecosurrogate.training.config import Config
+from ecosurrogate.training.files import damaged, read_json, short, write_json
 from ecosurrogate.training.tensor_file import read_tensors
-from ecosurrogate.training.text_file import damaged, read_json, short, write_json
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.version import __version__

@@ -147,10 +147,12 @@ def _hypercircle(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
     """
     if not prediction.path:
         return _gap(prediction.strain, prediction.stress, batch.bodies).mean()
-    pairs = (*prediction.path[1:], (prediction.strain, prediction.stress))
     # smaller gaps are rounding
     least = torch.finfo(prediction.strain.dtype).eps ** 2
-    logs = [torch.log(_gap(e, s, batch.bodies) + least).mean() / 2 for e, s in pairs]
+    logs = [
+        torch.log(_gap(e, s, batch.bodies) + least).mean() / 2
+        for e, s in prediction.corrected
+    ]
     return torch.stack(logs).mean()
 
 
@@ -163,7 +165,7 @@ def _energy(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
     kind = prediction.descended
     assert kind is not None
     energy = ENERGIES[kind](batch.bodies)
-    pairs = (*prediction.path[1:], (prediction.strain, prediction.stress))
+    pairs = prediction.corrected
     if kind == "stress":
         pairs = tuple((stress, strain) for strain, stress in pairs)
     with torch.no_grad():

@@ -20,10 +20,10 @@ from ecosurrogate.training.checkpoint import (
 )
 from ecosurrogate.training.config import Config, Settings
 from ecosurrogate.training.devices import Devices, choose
+from ecosurrogate.training.files import holds
 from ecosurrogate.training.objective import Objective
 from ecosurrogate.training.sampler import Sampler, allowed_moves
 from ecosurrogate.training.settings import resolve
-from ecosurrogate.training.text_file import holds
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 

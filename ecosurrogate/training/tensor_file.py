@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ecosurrogate.training.text_file import damaged, short
+from ecosurrogate.training.files import damaged, short
 from fftmech.errors import InputError
 from fftmech.io.atomic import whole_file
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ecosurrogate.models.admissible_blocks import Compatibility, Equilibrium
 from ecosurrogate.training.config import Config
+from ecosurrogate.training.files import damaged
 from ecosurrogate.training.tensor_file import read_tensors, write_tensors
-from ecosurrogate.training.text_file import damaged
 
 _COUNTERS = ("step", "skipped", "in_row")
 

@@ -22,9 +22,9 @@ from typing import Any
 from ecosurrogate.progress import ProgressReport
 from ecosurrogate.training.checkpoint import STATE, locked, versions
 from ecosurrogate.training.config import Settings
+from ecosurrogate.training.files import write_json, write_text
 from ecosurrogate.training.run import prepare
 from ecosurrogate.training.settings import as_options, as_toml, join, nested
-from ecosurrogate.training.text_file import write_json, write_text
 from ecosurrogate.training.train import fit
 from ecosurrogate.tuning.search_space import Space
 from ecosurrogate.tuning.trials import Trial, Trials, best_of

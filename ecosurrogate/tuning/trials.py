@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ecosurrogate.training.text_file import damaged
+from ecosurrogate.training.files import damaged
 from ecosurrogate.tuning.search_space import Space
 from fftmech.errors import InputError
 

@@ -10,10 +10,10 @@ from typing import Any
 from ecosurrogate.networks import NETWORKS
 from ecosurrogate.training.checkpoint import CARD, model_without_memory
 from ecosurrogate.training.config import ADMISSIBLE, Config, Settings, merged
+from ecosurrogate.training.files import read_json
 from ecosurrogate.training.objective import Objective
 from ecosurrogate.training.run import Run, prepare
 from ecosurrogate.training.settings import join, nested, resolve
-from ecosurrogate.training.text_file import read_json
 from ecosurrogate.tuning.search_space import Space, corners, default_space, look_up
 from ecosurrogate.tuning.study import CERTIFICATE, FORMAT_VERSION, LABELS, STUDY, Study
 from ecosurrogate.tuning.trials import optuna_module
