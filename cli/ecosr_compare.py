@@ -10,6 +10,7 @@ import click
 from fftmech.arrays.memory import size_text
 from fftmech_cli.load import load_options, parse_load
 from fftmech_cli.method import device_option
+from fftmech_cli.progress import progress_bar
 from fftmech_cli.rim import (
     Finite,
     check_output,
@@ -19,7 +20,7 @@ from fftmech_cli.rim import (
     table,
 )
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
-from fftmech_cli.surrogate import progress_bar, surrogate_packages
+from fftmech_cli.surrogate import surrogate_packages
 
 if TYPE_CHECKING:
     from rich.table import Table

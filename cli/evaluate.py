@@ -11,8 +11,9 @@ from fftmech.datasets.splits import SPLITS
 from fftmech.errors import InputError
 from fftmech.tensors import COMPONENTS
 from fftmech_cli.method import device_option
+from fftmech_cli.progress import progress_bar
 from fftmech_cli.rim import print_json, show, table
-from fftmech_cli.surrogate import progress_bar, surrogate_packages
+from fftmech_cli.surrogate import surrogate_packages
 
 _FIRST, _NUMBER = 30, 17  # characters: names of rows and the DNS; mean ± std
 
@@ -114,7 +115,7 @@ def evaluate(
     if "none" in baselines and asked:
         raise InputError(f"--baseline none with {asked[0]}: leave one of them out")
     predictors = make_predictors((run, *against), asked, cases, device)
-    with progress_bar("Evaluating") as report:
+    with progress_bar("Evaluating", counted=True) as report:
         found = evaluation.evaluate(cases, predictors, report)
     if output is not None:
         shown = choose(found, cases, predictors, sample)

@@ -8,8 +8,9 @@ import click
 
 from ecosurrogate.training.settings import join, parse_setting, read_settings
 from fftmech_cli.method import device_option
+from fftmech_cli.progress import progress_bar
 from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, Finite, print_json
-from fftmech_cli.surrogate import model_options, progress_bar, surrogate_packages
+from fftmech_cli.surrogate import model_options, surrogate_packages
 
 if TYPE_CHECKING:
     from ecosurrogate.training.run import Run
@@ -95,7 +96,11 @@ def _train(run: "Run", as_json: bool) -> int:
     for line in () if silent else _description(run):
         click.echo(line, err=as_json)
     try:
-        with nullcontext() if silent else progress_bar("Training") as report:
+        with (
+            nullcontext()
+            if silent
+            else progress_bar("Training", counted=True) as report
+        ):
             result = train(run, report)
     except KeyboardInterrupt:
         if not silent:

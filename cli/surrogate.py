@@ -1,13 +1,11 @@
-"""What subcommands of `ecosr` share: packages that they need, options, progress."""
+"""What subcommands of `ecosr` share: packages that they need, options of a model."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 import click
 
-from ecosurrogate.progress import ProgressReport
 from ecosurrogate.training.config import BACKBONES, MODELS, SIZES
 from fftmech.errors import InputError
 
@@ -56,29 +54,3 @@ def model_options(command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
-
-
-@contextmanager
-def progress_bar(title: str) -> Iterator[ProgressReport | None]:
-    """Show steps and what is being done, on a terminal only; else None."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
-    columns = (
-        *(TextColumn(title), BarColumn(), MofNCompleteColumn()),
-        *(TextColumn("{task.description}"), TimeElapsedColumn()),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total, text: bar.update(
-            task, completed=done, total=total, description=text
-        )

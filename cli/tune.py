@@ -8,8 +8,9 @@ import click
 from ecosurrogate.training.settings import join, parse_setting
 from ecosurrogate.tuning.search_space import parse_dimension, read_study_file
 from fftmech_cli.method import device_option
+from fftmech_cli.progress import progress_bar
 from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, print_json
-from fftmech_cli.surrogate import model_options, progress_bar, surrogate_packages
+from fftmech_cli.surrogate import model_options, surrogate_packages
 
 if TYPE_CHECKING:
     from ecosurrogate.tuning.study import Study
@@ -95,7 +96,7 @@ def tune(
     for line in _description(study):
         click.echo(line, err=as_json)
     try:
-        with progress_bar("Tuning") as report:
+        with progress_bar("Tuning", counted=True) as report:
             done = study.run(
                 trials, report, lambda trial: click.echo(_line(trial), err=as_json)
             )
