@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 
 from fftmech import Grid, March
+from fftmech.arrays.progress import ProgressReport
 from fftmech.simulations.method import default_tolerance
-
-ProgressReport = Callable[[float, float | None, str], None]
-"""Called with how much is done, of how much (None if not known), and a text."""
 
 
 @contextmanager

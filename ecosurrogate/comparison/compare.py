@@ -21,11 +21,11 @@ from ecosurrogate.comparison.timed_model import TimedModel
 from ecosurrogate.comparison.timed_solver import MOST, TimedSolver
 from ecosurrogate.evaluation.predict import BYTES, choose_load, predict
 from ecosurrogate.mechanics.cost import medians
-from ecosurrogate.progress import ProgressReport
 from ecosurrogate.training.checkpoint import load_model
 from ecosurrogate.training.devices import choose
 from fftmech.arrays.backend import get_backend
 from fftmech.arrays.memory import check_bytes, size_text
+from fftmech.arrays.progress import ProgressReport
 from fftmech.arrays.threads import threads_for
 from fftmech.errors import InputError, NotConverged
 from fftmech.loads.load import Load

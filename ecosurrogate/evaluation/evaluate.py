@@ -16,7 +16,7 @@ from ecosurrogate.evaluation.solved_cases import (
     SolvedCase,
     SolvedCases,
 )
-from ecosurrogate.progress import ProgressReport
+from fftmech.arrays.progress import ProgressReport
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.problems.certificate import energy_error

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from ecosurrogate.progress import ProgressReport
 from ecosurrogate.training.checkpoint import CARD, STATE, WEIGHTS, locked, write_run
 from ecosurrogate.training.config import Config
 from ecosurrogate.training.interruption import Interruption
@@ -25,6 +24,7 @@ from ecosurrogate.training.run import Run
 from ecosurrogate.training.tensor_file import write_tensors
 from ecosurrogate.training.train_state import TrainState, seed_step
 from ecosurrogate.training.validation import validate
+from fftmech.arrays.progress import ProgressReport
 from fftmech.errors import InputError
 
 PATIENCE = 20

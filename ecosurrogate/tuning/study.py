@@ -19,7 +19,6 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from ecosurrogate.progress import ProgressReport
 from ecosurrogate.training.checkpoint import STATE, locked, versions
 from ecosurrogate.training.config import Settings
 from ecosurrogate.training.files import write_json, write_text
@@ -28,6 +27,7 @@ from ecosurrogate.training.settings import as_options, as_toml, join, nested
 from ecosurrogate.training.train import fit
 from ecosurrogate.tuning.search_space import Space
 from ecosurrogate.tuning.trials import Trial, Trials, best_of
+from fftmech.arrays.progress import ProgressReport
 from fftmech.errors import InputError
 from fftmech.figures import save_figure
 

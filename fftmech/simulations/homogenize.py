@@ -64,14 +64,14 @@ class Effective:
 # Share of a solution's energy from which another one is worth starting from.
 LEAST_GAIN = 0.01
 
-Report = Callable[[int, int, float], None]
+LoadReport = Callable[[int, int, float], None]
 """Called with the load (0 to 5), the iterations done and the relative residual."""
 
 
 def homogenize(
     microstructure: Microstructure,
     *,
-    progress: Report | None = None,
+    progress: LoadReport | None = None,
     **method: Unpack[MethodOptions],
 ) -> Effective:
     """Effective stiffness C_ij = <e_i : C : e_j> of the six unit mean strains.
@@ -136,7 +136,7 @@ class UnitLoads:
     """
 
     def __init__(
-        self, prepared: Prepared, max_iterations: int, progress: Report | None
+        self, prepared: Prepared, max_iterations: int, progress: LoadReport | None
     ) -> None:
         problem = prepared.problem
         assert isinstance(problem, Problem)

@@ -17,7 +17,7 @@ from fftmech.simulations.march_state import Point, Stand
 from fftmech.simulations.method import Method, MethodOptions
 from fftmech.simulations.prepare import prepare_march
 from fftmech.solvers import State
-from fftmech.solvers.iteration import Progress, run
+from fftmech.solvers.iteration import IterationReport, run
 
 MOST_NEWTON = 50
 """Newton steps of an increment, before it is cut."""
@@ -118,7 +118,7 @@ class March:
         """Whether all steps are solved."""
         return self.stand.step == len(self.path.steps)
 
-    def points(self, progress: Progress | None = None) -> Iterator[Point]:
+    def points(self, progress: IterationReport | None = None) -> Iterator[Point]:
         """Solve what is left of the path; the last point may not have converged."""
         while not self.over:
             started = time.perf_counter()
@@ -128,7 +128,7 @@ class March:
             if point.status != "converged":
                 return
 
-    def _increment(self, step: Step, progress: Progress | None) -> Point:
+    def _increment(self, step: Step, progress: IterationReport | None) -> Point:
         """Solve the next increment, in as many parts as it needs."""
         stand = self.stand
         done, end = stand.increment / step.increments, 1 / step.increments
@@ -201,7 +201,7 @@ class March:
         step: Step,
         done: float,
         part: float,
-        progress: Progress | None,
+        progress: IterationReport | None,
     ) -> "_Part":
         """Try a part of a step."""
         problem = self.problem

@@ -16,7 +16,7 @@ from fftmech.results.result import Result
 from fftmech.simulations.march import March
 from fftmech.simulations.method import Method
 from fftmech.simulations.prepare import prepare
-from fftmech.solvers.iteration import Progress, iterate
+from fftmech.solvers.iteration import IterationReport, iterate
 
 
 def solve(
@@ -34,7 +34,7 @@ def solve(
     initial: Any = None,
     reference: tuple[float, float] | None = None,
     certificate: bool = True,
-    progress: Progress | None = None,
+    progress: IterationReport | None = None,
     boundary: Boundary | None = None,
 ) -> Result:
     """Solve equilibrium on a microstructure, periodic but where `boundary` says else.
@@ -135,7 +135,7 @@ def _solve_linear(
     boundary: Boundary | None,
     initial: Any,
     certificate: bool,
-    progress: Progress | None,
+    progress: IterationReport | None,
 ) -> Result:
     started = time.perf_counter()
     problem, solver, tolerance, unit, compile_time = prepare(

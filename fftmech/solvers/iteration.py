@@ -15,7 +15,7 @@ DIVERGED = 1e6
 # the end: where it has, the solver is restarted from its last v, this many times.
 RESTARTS = 3
 
-Progress = Callable[[int, float], None]
+IterationReport = Callable[[int, float], None]
 """Called with the iterations done and the relative residual."""
 
 
@@ -46,7 +46,7 @@ def iterate(
     v: Any = None,
     tolerance: float = 1e-6,
     max_iterations: int = 1000,
-    progress: Progress | None = None,
+    progress: IterationReport | None = None,
     norm: float | None = None,
 ) -> Outcome:
     """Step from v, or from zero, until the true residual is below the tolerance.
@@ -79,7 +79,7 @@ def run(
     norm: float,
     tolerance: float,
     max_iterations: int,
-    progress: Progress | None = None,
+    progress: IterationReport | None = None,
 ) -> Outcome:
     """Step from a solver's state; residuals are relative to `norm`."""
 

@@ -2,5 +2,5 @@
 
 from collections.abc import Callable
 
-ProgressReport = Callable[[int, int | None, str], None]
+ProgressReport = Callable[[float, float | None, str], None]
 """Called with steps done, all steps (None if unknown), and what is being done."""
