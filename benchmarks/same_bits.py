@@ -4,7 +4,7 @@
     python benchmarks/same_bits.py > after       # with the new one
     diff before after
 
-A dozen commands are run in an empty folder, on one thread, and a hash is printed of
+A dozen commands are run in an empty folder, on two threads, and a hash is printed of
 each array in their files and of what they print, but for times, versions and paths.
 With the folder of a trained run as argument, its predictions are among them.
 """
@@ -68,7 +68,7 @@ VOLATILE = re.compile(r"time|seconds|version|output|created|sha256|host|platform
 
 def main() -> None:
     run = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None
-    os.environ.update(OMP_NUM_THREADS="1", DUCC0_NUM_THREADS="1")
+    os.environ.update(OMP_NUM_THREADS="2", DUCC0_NUM_THREADS="1")
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         Path("laws.toml").write_text(MATERIALS, encoding="utf-8")
