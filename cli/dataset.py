@@ -5,7 +5,6 @@ from typing import Any
 import click
 
 from fftmech import io
-from fftmech.datasets.card import read_card
 from fftmech.datasets.collect import merge, subset
 from fftmech.datasets.make import extend, repair
 from fftmech.datasets.splits import SPLITS
@@ -148,12 +147,11 @@ def _show_faults(document: dict[str, Any]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def extend_command(directory: str, count: int, as_json: bool, **options: Any) -> int:
     """Make more samples in DIRECTORY; those that are there stay."""
-    card = read_card(directory)
     return finish(
         directory,
         as_json,
         lambda progress: extend(
-            directory, count, card, progress=progress, **take_run(options)
+            directory, count, progress=progress, **take_run(options)
         ),
     )
 

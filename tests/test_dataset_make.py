@@ -1,6 +1,8 @@
 """Sample i depends on (seed, i) alone; what fails is told; parts make the whole."""
 
+import os
 import shutil
+import stat
 from dataclasses import replace
 
 import numpy as np
@@ -10,11 +12,11 @@ from small_datasets import content, pores, refused, run
 from fftmech import InputError, Load
 from fftmech.datasets import make as making
 from fftmech.datasets import sample_task as sampling
-from fftmech.datasets.card import card_text, read_card
+from fftmech.datasets.card import card_text
 from fftmech.datasets.collect import merge, subset
 from fftmech.datasets.draft import new_card
 from fftmech.datasets.loading import Loading
-from fftmech.datasets.make import extend, make
+from fftmech.datasets.make import extend, make, repair
 from fftmech.datasets.manifest import read_manifest
 from fftmech.datasets.pores import PoresRecipe
 from fftmech.datasets.sample_task import make_sample
@@ -73,10 +75,50 @@ def test_a_dataset_extended_in_two_steps_has_the_same_bytes(whole, tmp_path):
     make(folder, card(2), jobs=1)
     before = (folder / "samples/00001.h5").stat().st_mtime_ns
     for count in (3, 6):
-        outcome = extend(folder, count, read_card(folder), jobs=1)
+        outcome = extend(folder, count, jobs=1)
     assert outcome.made == 3 and outcome.done == 6
     assert content(folder) == content(whole)
     assert (folder / "samples/00001.h5").stat().st_mtime_ns == before
+
+
+WRONG = [{"jobs": 0}, {"executor": "mpi"}, {"executor": "no"}, {"device": "tpu"}]
+
+
+def test_folders_of_samples_have_the_mode_of_the_umask(whole, tmp_path, monkeypatch):
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patch:
+            patch.delattr(os, "umask")
+            subset(whole, "val", tmp_path / "val")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "val").stat().st_mode) == 0o750
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("change", [extend, repair])
+def test_options_that_are_refused_change_no_file(change, wrong, whole, tmp_path):
+    folder = shutil.copytree(whole, tmp_path / "d")
+    with pytest.raises(InputError):
+        change(folder, 8 if change is extend else [0, 3], **{"jobs": 1, **wrong})
+    assert content(folder) == content(whole)
+    # what made it goes on
+    assert make(folder, card(), jobs=1).made == 0
+
+
+def test_a_recipe_that_makes_no_more_bodies_is_not_extended(
+    whole, tmp_path, monkeypatch
+):
+    folder = shutil.copytree(whole, tmp_path / "d")
+
+    def gone(*_):
+        raise InputError("no images")
+
+    monkeypatch.setattr(making, "check_feasible", gone)
+    for change, given in ((extend, 8), (repair, [0])):
+        with pytest.raises(InputError, match="no images"):
+            change(folder, given, jobs=1)
+    assert content(folder) == content(whole)
 
 
 @pytest.mark.parametrize("killed", [False, True])
@@ -92,8 +134,8 @@ def test_an_extension_that_was_interrupted_is_ended_by_the_same_call(
             raise KeyboardInterrupt
 
         patch.setattr(making, name, interrupt)
-        extend(folder, 6, read_card(folder), jobs=1)
-    extend(folder, 6, read_card(folder), jobs=1)
+        extend(folder, 6, jobs=1)
+    extend(folder, 6, jobs=1)
     assert content(folder) == content(whole)
 
 
@@ -142,7 +184,7 @@ def test_a_split_taken_out_has_the_same_files_and_can_be_extended(whole, tmp_pat
         if name.startswith("samples"):
             assert (tmp_path / "val" / name).read_bytes() == (whole / name).read_bytes()
     make(tmp_path / "larger", card(12), jobs=1)
-    extend(tmp_path / "val", 12, read_card(tmp_path / "val"), jobs=1)
+    extend(tmp_path / "val", 12, jobs=1)
     assert sums(tmp_path / "val") == [
         r["sha256"] for r in Dataset(tmp_path / "larger", "val").records
     ]
@@ -217,7 +259,7 @@ def test_a_dataset_may_begin_beside_hidden_files_and_leaves_them(tmp_path):
         (folder / name).write_text("mine")
     make(folder, card(2), jobs=1)
     (folder / names[2]).write_text("mine")
-    extend(folder, 3, read_card(folder), jobs=1)
+    extend(folder, 3, jobs=1)
     assert (folder / ".git-x").is_dir()
     assert [(folder / name).read_text() for name in names] == ["mine"] * 3
 
@@ -275,7 +317,7 @@ def test_more_failures_than_one_in_a_hundred_end_the_run_and_stay_told(
         assert tried == [0, 1, 2, 3]
         assert (outcome.done, outcome.failed, outcome.missing) == (2, 2, 2)
     # more samples leave room for more failures
-    assert extend(folder, 110, read_card(folder), jobs=1).failed == 3
+    assert extend(folder, 110, jobs=1).failed == 3
     assert tried[4] == 4
 
 

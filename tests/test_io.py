@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import stat
 
 import h5py
 import numpy as np
@@ -160,6 +162,18 @@ def test_a_write_that_is_cut_short_leaves_nothing_new(tmp_path, monkeypatch, fai
             io.write(tmp_path / name, body())
     assert [p.name for p in tmp_path.iterdir()] == ["old.h5"]
     assert (tmp_path / "old.h5").read_bytes() == before
+
+
+def test_files_have_the_mode_of_the_umask_which_is_not_touched(tmp_path, monkeypatch):
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patch:
+            # of the whole process: files of other threads would have its mode too
+            patch.delattr(os, "umask")
+            io.write(tmp_path / "m.h5", body())
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "m.h5").stat().st_mode) == 0o640
 
 
 def test_whole_file_removes_its_temporary_file(tmp_path):

@@ -6,7 +6,6 @@ allows it, and copied elsewhere.
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +16,7 @@ from fftmech.datasets.card import Card, read_card
 from fftmech.datasets.directory import SAMPLES, check_new, sample_path, write_card
 from fftmech.datasets.manifest import Record, read_manifest, write_manifest
 from fftmech.errors import InputError
+from fftmech.io.atomic import temporary_name
 
 
 def merge(sources: Sequence[str | PathLike], target: str | PathLike) -> int:
@@ -98,14 +98,12 @@ def _new(target: str | PathLike, card: Card) -> Iterator[Path]:
     target = Path(target).absolute()
     if target.is_dir() and any(target.iterdir()):
         raise InputError(f"{target}: the folder is not empty", mend="choose another -o")
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    folder = temporary_name(target)
     try:
+        folder.mkdir()
         (folder / SAMPLES).mkdir()
         write_card(folder, card)
         yield folder
-        umask = os.umask(0)
-        os.umask(umask)
-        folder.chmod(0o777 & ~umask)
         if target.exists():
             target.rmdir()
         folder.rename(target)

@@ -117,7 +117,12 @@ def check_feasible(card: Card) -> None:
         Saying why the first of them cannot be made or solved.
     """
     recipe = recipe_of(card)
-    check_count(recipe, card.count)
+    available = recipe.available()
+    if available is not None and card.count > available:
+        raise InputError(
+            f"count {card.count}: there are {available} bodies to take",
+            mend="lower --count",
+        )
     problem: InputError | None = None
     for index in range(min(TRIES, card.count)):
         try:
@@ -132,21 +137,6 @@ def check_feasible(card: Card) -> None:
             problem = problem or error
     assert problem is not None
     raise problem
-
-
-def check_count(recipe: Recipe, count: int) -> None:
-    """Refuse more samples than there are bodies.
-
-    Raises
-    ------
-    InputError
-        With their number.
-    """
-    available = recipe.available()
-    if available is not None and count > available:
-        raise InputError(
-            f"count {count}: there are {available} bodies to take", mend="lower --count"
-        )
 
 
 def check_memory(card: Card, jobs: int) -> None:

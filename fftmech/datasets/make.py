@@ -8,7 +8,7 @@ from functools import partial
 from math import ceil
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fftmech.arrays.backend import get_backend
 from fftmech.arrays.threads import count_of, processors
@@ -22,7 +22,7 @@ from fftmech.datasets.directory import (
     sample_path,
     write_card,
 )
-from fftmech.datasets.draft import check_count, check_feasible, check_memory, recipe_of
+from fftmech.datasets.draft import check_feasible, check_memory
 from fftmech.datasets.executor import check_executor, run
 from fftmech.datasets.manifest import append_record, read_manifest, write_manifest
 from fftmech.datasets.sample_task import make_sample
@@ -90,55 +90,81 @@ def make(
     OSError
         The disk is full, for instance; what is done is kept.
     """
-    jobs = count_of("jobs", jobs)
-    check_executor(executor)
+    workers = Workers.checked(jobs, executor, device)
     if exists(directory):
         card = check_same(directory, card)
     else:
         check_new(directory)
     # of an existing dataset too: its images may be gone
     check_feasible(card)
-    check_memory(card, jobs)
-    get_backend(device)
+    check_memory(card, workers.jobs)
     Path(directory).mkdir(exist_ok=True)
     with locked(directory):
         # another process may have begun it since
         if exists(directory):
             card = check_same(directory, card)
-        return _fill(directory, card, jobs, executor, device, progress)
+        return _fill(directory, card, workers, progress)
 
 
 def extend(
-    directory: str | PathLike, count: int, card: Card, **options: Any
+    directory: str | PathLike,
+    count: int,
+    *,
+    jobs: int | None = None,
+    executor: str = "local",
+    device: str = "cpu",
+    progress: Progress | None = None,
 ) -> Outcome:
     """Raise the number of samples of a dataset to `count`, and make the new ones.
+
+    Options are those of `make`; nothing changes before all of them are checked.
 
     Raises
     ------
     InputError
         Fewer samples than the dataset has; as for `make`.
     """
+    workers = Workers.checked(jobs, executor, device)
+    card = read_card(directory)
     if count < card.count:
         raise InputError(
             f"count {count}: {directory} has {card.count} already",
             mend="a dataset does not shrink (fftmech dataset subset takes a part)",
         )
     larger = replace(card, count=count)
-    check_count(recipe_of(larger), count)
+    check_feasible(larger)
+    check_memory(larger, workers.jobs)
     with locked(directory):
+        check_same(directory, card)
         write_card(directory, larger)
-    return make(directory, larger, **options)
+        return _fill(directory, larger, workers, progress)
+
+
+class Workers(NamedTuple):
+    """Processes that make samples, as in `make`."""
+
+    jobs: int
+    executor: str
+    device: str
+
+    @classmethod
+    def checked(cls, jobs: int | None, executor: str, device: str) -> "Workers":
+        """Refuse what this machine cannot do, before anything is changed."""
+        jobs = count_of("jobs", jobs)
+        check_executor(executor)
+        get_backend(device)
+        return cls(jobs, executor, device)
 
 
 def _fill(
     directory: str | PathLike,
     card: Card,
-    jobs: int,
-    executor: str,
-    device: str,
+    workers: Workers,
     progress: Progress | None,
 ) -> Outcome:
+    """Make the samples that are missing, under the lock of the folder."""
     started = time.perf_counter()
+    jobs, executor, device = workers
     records = begin(directory, card).records
     wanted = list(card.indices())
     missing = [index for index in wanted if index not in records]
@@ -200,29 +226,39 @@ class Repair(NamedTuple):
 
 
 def repair(
-    directory: str | PathLike, indices: Collection[int], **options: Any
+    directory: str | PathLike,
+    indices: Collection[int],
+    *,
+    jobs: int | None = None,
+    executor: str = "local",
+    device: str = "cpu",
+    progress: Progress | None = None,
 ) -> Repair:
     """Make samples again, and those that are missing.
+
+    Options are those of `make`; nothing changes before all of them are checked.
 
     Parameters
     ----------
     indices
         Samples whose files are damaged or gone.
-    options
-        As for `fftmech.datasets.make`.
 
     Raises
     ------
     InputError, OSError
-        As for `fftmech.datasets.make`.
+        As for `make`.
     """
+    workers = Workers.checked(jobs, executor, device)
+    card = read_card(directory)
+    check_feasible(card)
+    check_memory(card, workers.jobs)
     with locked(directory):
         records = read_manifest(directory).records
         old = {i: records.pop(i)["sha256"] for i in indices if i in records}
         for index in old:
             sample_path(directory, index).unlink(missing_ok=True)
         write_manifest(directory, records.values())
-    outcome = make(directory, read_card(directory), **options)
+        outcome = _fill(directory, card, workers, progress)
     now = read_manifest(directory).records
     changed = [
         i

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,27 +21,26 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     On any exception, KeyboardInterrupt included, the temporary file is removed and
     what was at `path` before is untouched.
     """
-    target, temporary = Path(path), None
+    target = Path(path)
+    temporary = temporary_name(target)
     try:
-        handle, name = tempfile.mkstemp(
-            prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
-        )
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        # mkstemp makes files private; give the mode that open() would have given
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        os.replace(temporary, target)
+        # made by open(), not mkstemp(), so that it has the mode of the user's umask
+        temporary.touch(exist_ok=False)
+        try:
+            yield temporary
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         # name the user's file, not the temporary one
         raise OSError(error.errno, error.strerror or error, str(target)) from error
-    finally:
-        if temporary:
-            temporary.unlink(missing_ok=True)
+
+
+def temporary_name(target: Path) -> Path:
+    """A hidden name beside `target`, of eight random characters, its suffix kept."""
+    return target.with_name(f".{target.stem}-{token_hex(4)}{target.suffix}")
 
 
 @contextmanager

@@ -8,6 +8,9 @@ from fftmech.errors import InputError
 from fftmech.io import image
 from fftmech.microstructure.base import Microstructure
 
+# the error says it in one line; what tifffile logs on the way is noise
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
 
 def read(
     path: str | PathLike,
@@ -31,8 +34,6 @@ def read(
             f"{name}: reading TIFF needs tifffile",
             mend='pip install "fftmech[formats]"',
         ) from error
-    # the error says it in one line; what tifffile logs on the way is noise
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())
     try:
         with tifffile.TiffFile(name) as file:
             series = file.series[0]
