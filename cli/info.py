@@ -33,7 +33,7 @@ def info(source: str, as_json: bool, **options: Any) -> None:
         return
     units = document["units"]
     _show_grid(source, document, units.get("length"))
-    _show_phases(document["phases"], units.get("stress", "stress units"))
+    _show_phases(document["phases"], units)
     if run is not None:
         _show_run(run, units.get("stress", "stress units"))
 
@@ -51,13 +51,20 @@ def _show_grid(source: str, document: dict[str, Any], length: str | None) -> Non
     show(title, rows)
 
 
-def _show_phases(phases: list[dict[str, Any]], unit: str) -> None:
+def _show_phases(phases: list[dict[str, Any]], units: dict[str, str]) -> None:
     known = any("K" in phase for phase in phases)
+    stress = units.get("stress", "stress units")
+    unit_of = {
+        "stiffness": stress,
+        "viscosity": f"{stress} {units.get('time', 'time')}",
+    }
+    shown = {phase["quantity"] for phase in phases if "K" in phase}
     turned = any("euler" in phase for phase in phases)
     title = f"Phases: {len(phases)}"
-    columns = ["id", "voxels", "fraction", "stiffness"]
+    columns = ["id", "voxels", "fraction", " or ".join(sorted(shown)) or "stiffness"]
     if known:
-        title += f"; K, G of the nearest isotropic stiffness ({unit})"
+        names = [f"{name} ({unit})" for name, unit in unit_of.items() if name in shown]
+        title += f"; K, G of the nearest isotropic {' or '.join(names)}"
         columns += ["K", "G"]
     if turned:
         title += "; Bunge angles (deg)"
@@ -65,7 +72,8 @@ def _show_phases(phases: list[dict[str, Any]], unit: str) -> None:
     rows = table(*columns)
     for phase in phases[:SHOWN]:
         row = [str(phase["id"]), str(phase["voxels"]), f"{phase['fraction']:.4g}"]
-        row.append(phase["symmetry"])
+        viscous = phase.get("quantity") == "viscosity"
+        row.append(phase["symmetry"] + ", viscosity" * viscous)
         if known:
             row += [f"{phase[m]:.4g}" if m in phase else "" for m in ("K", "G")]
         if turned:
@@ -81,7 +89,7 @@ def _show_phases(phases: list[dict[str, Any]], unit: str) -> None:
     if len(phases) <= MATRICES:
         for phase in phases:
             if "stiffness" in phase:
-                _show_stiffness(phase, unit)
+                _show_stiffness(phase, unit_of[phase["quantity"]])
 
 
 def _show_laws(phases: list[dict[str, Any]]) -> None:
@@ -102,9 +110,11 @@ def _show_stiffness(phase: dict[str, Any], unit: str) -> None:
     rows = table("", *COMPONENTS)
     for name, row in zip(COMPONENTS, phase["stiffness"], strict=True):
         rows.add_row(name, *(f"{value:.5g}" for value in row))
+    what = phase["quantity"].capitalize()
+    at = " at rate0" if what == "Viscosity" else ""
     show(
-        f"Stiffness of phase {phase['id']} ({unit}); Voigt, engineering shear, "
-        "sample frame",
+        f"{what} of phase {phase['id']}{at} ({unit}); Voigt, engineering shear, sample "
+        "frame",
         rows,
     )
 

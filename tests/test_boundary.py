@@ -1,5 +1,6 @@
 """Boxes with faces: patch tests, closed forms, mirrors, free surfaces, convergence."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -24,6 +25,7 @@ from fftmech.loads.boundary import KINDS
 from fftmech.materials import isotropic
 from fftmech.operators.green_nonperiodic import HalfRange
 from fftmech.problems.nonperiodic import Bounded
+from fftmech.results.comparison import compare
 from fftmech.simulations.prepare import NONPERIODIC_SOLVERS as OURS
 from fftmech.tensors import COMPONENTS, mandel_from_components
 
@@ -408,6 +410,28 @@ def test_a_file_keeps_the_faces_and_every_node(tmp_path):
     # the opposite periodic face is displaced by the mean strain in addition
     shift = 5 / 6 * result.mean_strain[[5, 1, 3]] * [0.5**0.5, 1, 0.5**0.5]
     np.testing.assert_allclose(u[:, 5] - u[:, 0], 0 * u[:, 0] + shift, atol=1e-15)
+
+
+def test_a_file_keeps_the_displacement_of_faces_and_compare_tells_it_apart(tmp_path):
+    def bend(x, y, z):
+        return np.array([1e-3 * x * y, 0 * y, 1e-4 * z])
+
+    faces = "displacement", "free", "periodic"
+    held = solve(rubble(), Load(), boundary=Boundary(*faces, displacement=bend))
+    write_result(tmp_path / "r.vtkhdf", held)
+    again = read_result(tmp_path / "r.vtkhdf")
+    grid = held.microstructure.grid
+    values = again.boundary.values(grid)
+    np.testing.assert_array_equal(values, held.boundary.values(grid))
+    assert abs(values[0, -1]).max() > 1e-4 and not values[:, 1:-1].any()
+    assert compare(again, held)["notes"] == compare(held, held)["notes"]
+    plain = solve(rubble(), Load({"xx": 1e-3}), boundary=Boundary(*faces))
+    for other in (plain, replace(held, boundary=plain.boundary)):
+        for pair in ((held, other), (other, again)):
+            assert "boundaries differ" in compare(*pair)["notes"]
+    zero = Boundary(*faces, displacement=np.zeros_like(values))
+    notes = compare(replace(plain, boundary=zero), plain)["notes"]
+    assert "boundaries differ" not in notes
 
 
 @pytest.mark.parametrize(

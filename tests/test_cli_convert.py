@@ -1,6 +1,7 @@
 """`fftmech convert` and `fftmech info`: files in, one format and its summary out."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -137,6 +138,43 @@ def test_info_of_a_result_shows_load_and_outcome(run, rng):
     means = [run_["mean_stress"][c] for c in COMPONENTS]
     np.testing.assert_allclose(means, components_from_mandel(solved.mean_stress))
     assert run_["load"]["strain"] == {"zz": 1e-3} and run_["residuals"] == [1, 0.25]
+
+
+def test_json_has_null_where_a_number_is_not_finite(run, rng):
+    diverged = replace(result(rng), residuals=[1.0, np.nan], energy=np.inf)
+    io.write_result("r.vtkhdf", diverged)
+    for line in (("info", "r.vtkhdf"), ("compare", "r.vtkhdf", "r.vtkhdf")):
+        text = run(*line, "--json").stdout
+        document = json.loads(text, parse_constant=pytest.fail)
+        if line[0] == "info":
+            assert document["run"]["residuals"] == [1.0, None]
+            assert document["run"]["energy"] is None
+
+
+RATES = {
+    "norton": "bulk = 9e3, stress0 = 0.3, rate0 = 1e-3, exponent = 3.0",
+    "crystal_creep": "bulk = 9e3, tau0 = 0.1, rate0 = 1e-3, exponent = 5.0",
+}
+
+
+@pytest.mark.parametrize("law", RATES)
+def test_info_calls_a_viscosity_a_viscosity_in_its_units(run, tmp_path, law):
+    text = f"[units]\nstress = 'MPa'\ntime = 's'\n[default]\n{law} = {{{RATES[law]}}}"
+    (tmp_path / "rates.toml").write_text(text)
+    io.write("m.h5", body())
+    shown = run("info", "m.h5", "--materials", "rates.toml").stdout
+    for part in (
+        "K, G of the nearest isotropic viscosity (MPa s)",
+        "isotropic, viscosity",
+        "Viscosity of phase 0 at rate0 (MPa s); Voigt",
+    ):
+        assert part in shown
+    assert "tiffness" not in shown and "(MPa)" not in shown
+    line = ("info", "m.h5", "--materials", "rates.toml", "--json")
+    phase = json.loads(run(*line).stdout)["phases"][0]
+    assert phase["quantity"] == "viscosity" and phase["K"] == pytest.approx(9e3)
+    solid = json.loads(run("info", "m.h5", "--json").stdout)["phases"][0]
+    assert solid["quantity"] == "stiffness"
 
 
 def flat_tif(folder):

@@ -11,6 +11,7 @@ from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.materials.elastic import PORE, isotropic
+from fftmech.materials.plasticity import Plasticity
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.comparison import compare
 from fftmech.results.result import Result
@@ -111,6 +112,30 @@ def test_what_differs_beside_the_fields_is_said(result):
     for words in ("hex8, rotated", "loads differ", "not converged", "voxel averages"):
         assert words in notes
     assert compare(other, result)["compatibility"]["a"] is None
+
+
+@pytest.mark.parametrize(
+    "name, value, note",
+    [
+        ("eigenstrain", np.full((2, 6), 1e-3), "eigenstrain differs"),
+        ("thermal_expansion", np.full((2, 6), 1e-5), "thermal expansion differs"),
+        ("law", {0: Plasticity(yield_stress=0.3)}, "laws differ"),
+    ],
+)
+def test_properties_of_phases_that_differ_are_said(result, name, value, note):
+    body = result.microstructure.with_changes(**{name: value})
+    other = replace(result, microstructure=body)
+    assert note in compare(other, result)["notes"]
+    assert note in compare(result, other)["notes"]
+    assert compare(other, other)["notes"] == []
+    unused = np.zeros((5, 6))
+    same = replace(
+        result,
+        microstructure=body.with_changes(
+            law={}, **({name: unused} if name != "law" else {})
+        ),
+    )
+    assert compare(same, result)["notes"] == []
 
 
 def test_results_on_different_grids_or_in_different_units_are_refused(result):

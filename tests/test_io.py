@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import stat
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -13,6 +14,7 @@ from written_files import MARK, NX, NY, NZ, bare_hdf5, body, marked, result
 from fftmech import Grid, InputError, io
 from fftmech.io.atomic import whole_file
 from fftmech.materials import isotropic
+from fftmech.results.result import FiniteFields
 from fftmech.tensors import (
     components_from_mandel,
     mandel_from_components,
@@ -119,6 +121,23 @@ def test_pyvista_sees_the_total_displacement_at_the_corners(tmp_path, rng):
     np.testing.assert_allclose(
         u[-1] - u[0], np.ones((4, 3, 1)) * E[:, 2] * 0.8, rtol=1e-12
     )
+
+
+@pytest.mark.parametrize("scheme", ["rotated", "fourier"])
+def test_total_displacement_is_what_files_call_displacement(tmp_path, rng, scheme):
+    gentle = result(rng, scheme)
+    F = np.eye(3) + 0.1 * rng.random((3, 3))
+    finite = FiniteFields(*rng.random((2, 3, 3, NX, NY, NZ)), F, F)
+    for solved in (gentle, replace(gentle, finite=finite)):
+        io.write_result(tmp_path / "r.vtkhdf", solved)
+        place = "CellData" if scheme == "fourier" else "PointData"
+        with h5py.File(tmp_path / "r.vtkhdf") as file:
+            u = file[f"VTKHDF/{place}/displacement"][:NZ, :NY, :NX].T
+        total = solved.total_displacement
+        np.testing.assert_allclose(total, u, rtol=1e-14)
+        assert abs(total - solved.displacement).max() > 1e-3
+        again = io.read_result(tmp_path / "r.vtkhdf")
+        np.testing.assert_allclose(again.total_displacement, u, rtol=1e-14)
 
 
 def test_displacement_of_a_centred_scheme_is_cell_data(tmp_path, rng):

@@ -10,8 +10,7 @@ from viewed_files import solved, write_files
 
 from fftmech import FiniteLoad, Grid, Load, March, Microstructure, io
 from fftmech.figures import new_figure
-from fftmech.io.series import write_series
-from fftmech.io.series_moment import read_moment
+from fftmech.io.series import read_result_at, write_series
 from fftmech.loads.path import Path, Step
 from fftmech.materials import isotropic
 from fftmech.materials.plasticity import Plasticity
@@ -117,7 +116,7 @@ def test_a_time_of_a_series_is_the_result_that_was_written(tmp_path):
         for name, values in result.variables.items():
             np.testing.assert_allclose(moment.variables[name], values, rtol=1e-12)
     assert abs(results[0].stress - results[1].stress).max() > 1e-2
-    assert read_moment(tmp_path / "path.vtkhdf", 1).time == 1.0
+    assert read_result_at(tmp_path / "path.vtkhdf", 1).time == 1.0
     rows = describe(series)
     mean = results[1].mean_stress[0]
     assert rows["mean stress"].startswith(f"xx\u00a0{mean:.4g}")
@@ -136,7 +135,7 @@ def test_means_of_a_finite_series_are_those_of_its_results(tmp_path):
     results = [march.result() for _ in march.points()]
     run_ = {"scheme": "rotated", "solver": "newton", "tolerance": 1e-6}
     write_series(tmp_path / "path.vtkhdf", results, 2, run_)
-    moment = read_moment(tmp_path / "path.vtkhdf", 1)
+    moment = read_result_at(tmp_path / "path.vtkhdf", 1)
     for name in ("mean_strain", "mean_stress"):
         np.testing.assert_allclose(
             getattr(moment, name), getattr(results[1], name), rtol=1e-10, atol=1e-12

@@ -27,6 +27,7 @@ from fftmech.io.vtkhdf import (
     write_tables,
 )
 from fftmech.io.vtkhdf_fields import (
+    Arrays,
     read_displacement,
     read_tensor,
     write_displacement,
@@ -94,9 +95,9 @@ def sample_bytes(
         for i, (res, body) in enumerate(bodies.items()):
             block = root.create_group(f"res{res}")
             block.attrs["Index"] = i
-            write_image(block, body)
+            write_image(Arrays(block), body)
             for name, result in results.get(res, {}).items():
-                _write_fields(block, name, result)
+                _write_fields(Arrays(block), name, result)
         assembly = root.create_group("Assembly", track_order=True)
         for res in bodies:
             assembly[f"res{res}"] = h5py.SoftLink(f"/VTKHDF/res{res}")
@@ -121,15 +122,15 @@ def _outcome(result: Result) -> dict[str, Any]:
     }
 
 
-def _write_fields(block: h5py.Group, name: str, result: Result) -> None:
-    cells = container.group(block, "CellData")
-    for field in ("strain", "stress"):
-        write_tensor(cells, _called(field, name), getattr(result, field), np.float32)
+def _write_fields(arrays: Arrays, load: str, result: Result) -> None:
+    for name in ("strain", "stress"):
+        field = getattr(result, name)
+        write_tensor(arrays, f"CellData/{_called(name, load)}", field, np.float32)
     write_displacement(
-        block,
-        _called("displacement", name),
+        arrays,
+        _called("displacement", load),
         result.displacement,
-        matrix_from_mandel(result.mean_strain),
+        result.mean_gradient,
         result.microstructure.grid,
         result.scheme,
         np.float32,
@@ -242,7 +243,7 @@ def _read_level(
     body = read_microstructure(file, None, name, tables)
     if not solutions:
         return Level(body)
-    block = container.group(file, name)
+    block = Arrays(container.group(file, name))
     means = {
         mean: mandel_from_components(
             np.array([[s[mean][c] for c in COMPONENTS] for s in solutions.values()])
@@ -251,7 +252,10 @@ def _read_level(
     }
     arrays = {
         field: np.stack(
-            [read_tensor(block, _called(field, k), body.grid) for k in solutions]
+            [
+                read_tensor(block, f"CellData/{_called(field, k)}", body.grid)
+                for k in solutions
+            ]
         )
         for field in ("strain", "stress")
         if field in fields

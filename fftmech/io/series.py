@@ -19,18 +19,23 @@ is only one.
 import json
 from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
-from typing import Any, cast
+from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import DTypeLike
 
 from fftmech.errors import InputError
 from fftmech.io import container
 from fftmech.io.atomic import changed_hdf5, whole_hdf5
-from fftmech.io.vtkhdf import write_image, write_tables
-from fftmech.io.vtkhdf_result import write_fields
-from fftmech.results.result import Result
+from fftmech.io.vtkhdf import read_microstructure, write_image, write_tables
+from fftmech.io.vtkhdf_fields import Arrays, read_displacement
+from fftmech.io.vtkhdf_result import read_F_and_P, read_fields, write_fields
+from fftmech.loads.load import Load
+from fftmech.results.result import FiniteFields, Result
+from fftmech.tensors import mandel_from_matrix, matrix_from_mandel
+
+KNOWN = ("phase", "strain", "stress", "energy_density", "displacement", "F", "P")
+"""Cell data that are no internal variables."""
 
 
 def write_series(
@@ -55,7 +60,7 @@ def write_series(
     body = results[0].microstructure
     with whole_hdf5(path) as file:
         root = file.create_group("VTKHDF")
-        write_image(_moment(root, 0, 1), body)
+        write_image(Arrays(root, 0, 1), body)
         # the first version that has times
         root.attrs["Version"] = np.array([2, 0])
         own = write_tables(file, body, "series")
@@ -70,7 +75,7 @@ def write_series(
             chunks=(count,),
         )
         for number, result in enumerate(results):
-            write_fields(_moment(root, number, count), result)
+            write_fields(Arrays(root, number, count), result)
         for item in container.datasets(root):
             kind, _, name = str(item.name).removeprefix("/VTKHDF/").partition("/")
             if kind != "Steps":
@@ -89,7 +94,7 @@ def append_result(path: str | PathLike, result: Result) -> None:
     """
     with changed_hdf5(path) as file:
         number = len(_values(file))
-        write_fields(_moment(container.group(file, "VTKHDF"), number), result)
+        write_fields(Arrays(container.group(file, "VTKHDF"), number), result)
     with changed_hdf5(path, at_once=True) as file:
         _set_count(file, number + 1)
         _values(file)[number] = result.time
@@ -125,7 +130,7 @@ def check_series(path: str | PathLike, identity: Mapping[str, Any], count: int) 
     if found < count:
         raise InputError(
             f"{fspath(path)} has {found} times",
-            count,
+            f"{count}",
             "begin anew, without --restart and with --force",
         )
 
@@ -136,49 +141,55 @@ def read_times(path: str | PathLike) -> np.ndarray:
         return _values(file)[()]
 
 
-class _Moment:
-    """A group of VTKHDF at one time: what is written to it goes to that place.
+def read_result_at(path: str | PathLike, number: int) -> Result:
+    """Read the result at the time `number` of a series, from 0.
 
-    Stands in for a group, and so do its groups, when a static image is written.
+    A series stores fields alone: load, residuals and certificate are empty.
+
+    Raises
+    ------
+    InputError
+        Arrays that do not fit the extent.
     """
-
-    def __init__(self, group: h5py.Group, number: int, count: int = 0) -> None:
-        self._group, self._number, self._count = group, number, count
-        self.attrs = group.attrs
-
-    def require_group(self, name: str) -> "_Moment":
-        return _Moment(self._group.require_group(name), self._number, self._count)
-
-    create_group = require_group
-
-    def create_dataset(
-        self, name: str, shape: tuple[int, ...], dtype: DTypeLike
-    ) -> "_Slot":
-        """The place of a dataset, which is made where it is not there."""
-        if name in self._group:
-            return _Slot(container.dataset(self._group, name), self._number)
-        space = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        space.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-        space.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-        whole = (self._count, *shape)
-        item = self._group.create_dataset(name, whole, dtype, dcpl=space)
-        return _Slot(item, self._number, item.attrs)
-
-
-class _Slot:
-    """A dataset at one time; its attributes stay as they were when it was made."""
-
-    def __init__(self, item: h5py.Dataset, number: int, attrs: Any = None) -> None:
-        self._item, self._number = item, number
-        self.shape, self.dtype = item.shape[1:], item.dtype
-        self.attrs = {} if attrs is None else attrs
-
-    def __setitem__(self, planes: slice, values: np.ndarray) -> None:
-        self._item[self._number, planes] = values
-
-
-def _moment(root: h5py.Group, number: int, count: int = 0) -> h5py.Group:
-    return cast(h5py.Group, _Moment(root, number, count))
+    with container.opened(path) as file:
+        body = read_microstructure(file, None)
+        arrays = Arrays(container.group(file, "VTKHDF"), number)
+        cells, grid = container.group(arrays.root, "CellData"), body.grid
+        run = json.loads(container.text(container.dataset(file, "fftmech/run")[()]))
+        counts = {str(n): item.shape[4:] for n, item in cells.items() if n not in KNOWN}
+        fields = read_fields(
+            arrays, grid, {n: k[0] if k else 1 for n, k in counts.items()}
+        )
+        means = {
+            f"mean_{name}": fields[name].mean(axis=(1, 2, 3), dtype=float)
+            for name in ("strain", "stress")
+        }
+        finite, gradient = None, matrix_from_mandel(means["mean_strain"])
+        if "F" in cells:
+            F, P = read_F_and_P(arrays, grid)
+            finite = FiniteFields(F, P, F.mean(axis=(2, 3, 4)), P.mean(axis=(2, 3, 4)))
+            F, P = finite.mean_F, finite.mean_P
+            gradient = F - np.eye(3)
+            cauchy = P @ F.T / np.linalg.det(F)
+            means = {
+                "mean_strain": mandel_from_matrix((F.T @ F - np.eye(3)) / 2),
+                "mean_stress": mandel_from_matrix((cauchy + cauchy.T) / 2),
+            }
+        return Result(
+            body,
+            Load(),
+            displacement=read_displacement(arrays, "displacement", grid, gradient),
+            energy=float(fields["energy_density"].mean(dtype=float)),
+            status="converged",
+            advice="",
+            iterations=0,
+            residuals=[],
+            finite=finite,
+            time=float(_values(file)[number]),
+            **fields,
+            **means,
+            **{name: run[name] for name in ("scheme", "solver", "tolerance")},
+        )
 
 
 def _set_count(file: h5py.File, count: int) -> None:

@@ -22,7 +22,9 @@ def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
         of each phase in use its "id", "voxels", "fraction", "symmetry" ("pore",
         "isotropic", "anisotropic" or "unknown"), and, where known, "stiffness" (Voigt),
         "K" and "G" (moduli of the nearest isotropic stiffness, stress units), "euler"
-        (Bunge, degrees) and "law" ("name" and "constants").
+        (Bunge, degrees) and "law" ("name" and "constants"). Of a law without elasticity
+        these are viscosities at its reference rate (stress units times time), and
+        "quantity" is "viscosity" instead of "stiffness".
     """
     grid = body.grid
     counts, fractions = body.counts, body.fractions
@@ -40,6 +42,9 @@ def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
         if p in body.law:
             law = body.law[p]
             entry["law"] = {"name": law.name, "constants": law.constants()}
+        if "K" in entry:
+            viscous = p in body.law and body.law[p].material.rate
+            entry["quantity"] = "viscosity" if viscous else "stiffness"
         phases.append(entry)
     return {
         "shape": list(grid.shape),

@@ -18,7 +18,7 @@ from fftmech.errors import InputError
 from fftmech.io import container, hdf5, image
 from fftmech.io.atomic import whole_hdf5
 from fftmech.io.laws import read_laws, write_laws
-from fftmech.io.vtkhdf_fields import check_shape, write_scalar
+from fftmech.io.vtkhdf_fields import Arrays, check_shape, write_scalar
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import components_from_mandel, voigt_from_mandel
 from fftmech.version import __version__
@@ -74,12 +74,13 @@ def read(path: str | PathLike, *, dataset: str | None = None) -> Microstructure:
 
 def write_microstructure(file: h5py.File, body: Microstructure, what: str) -> None:
     """Write the phase map and the tables; `what` is the kind of file."""
-    write_image(file.create_group("VTKHDF"), body)
+    write_image(Arrays(file.create_group("VTKHDF")), body)
     write_tables(file, body, what)
 
 
-def write_image(root: h5py.Group, body: Microstructure) -> h5py.Group:
-    """Write the grid and the phase map; return the group of the cell data."""
+def write_image(arrays: Arrays, body: Microstructure) -> None:
+    """Write the grid and the phase map."""
+    root = arrays.root
     nx, ny, nz = body.grid.shape
     # the oldest version: later ones left ImageData as it was
     root.attrs["Version"] = np.array([1, 0])
@@ -92,8 +93,7 @@ def write_image(root: h5py.Group, body: Microstructure) -> h5py.Group:
     cells = root.create_group("CellData")
     cells.attrs["Scalars"] = np.bytes_("phase")
     least = np.min_scalar_type(body.phase.max())
-    write_scalar(cells, "phase", body.phase, least)
-    return cells
+    write_scalar(arrays, "CellData/phase", body.phase, least)
 
 
 def write_tables(file: h5py.File, body: Microstructure, what: str) -> h5py.Group:

@@ -6,6 +6,7 @@ Strain, stress, energy density, displacement and internal variables are stored a
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from os import PathLike
 from typing import Any
@@ -19,9 +20,8 @@ from fftmech.io import container
 from fftmech.io.atomic import whole_hdf5
 from fftmech.io.vtkhdf import read_microstructure, write_microstructure
 from fftmech.io.vtkhdf_fields import (
-    read_components,
+    Arrays,
     read_displacement,
-    read_scalar,
     read_tensor,
     write_components,
     write_displacement,
@@ -55,6 +55,9 @@ RUN: dict[str, Any] = {
 }
 """Fields of `Result` that are JSON as they are, and their types."""
 
+FACES = "fftmech/boundary_displacement"
+"""Dataset of what is prescribed on faces beside E.x, where there is any."""
+
 LATER: dict[str, Any] = {"time": 1.0, "linear_iterations": 0}
 """More such fields, which older files do not have, with what they would be."""
 
@@ -63,33 +66,38 @@ def write_result(path: str | PathLike, result: Result) -> None:
     """Write a result with its microstructure; the file appears whole or not at all."""
     with whole_hdf5(path) as file:
         write_microstructure(file, result.microstructure, "result")
-        root = container.group(file, "VTKHDF")
-        write_fields(root, result)
+        write_fields(Arrays(container.group(file, "VTKHDF")), result)
         run = json.dumps(_run(result))
         file.create_dataset("fftmech/run", data=run, dtype=h5py.string_dtype())
+        boundary = result.boundary
+        if boundary is not None and boundary.displacement is not None:
+            values = boundary.values(result.microstructure.grid)
+            assert values is not None
+            # zero but on the faces
+            item = file.create_dataset(FACES, data=values.T, compression="gzip")
+            item.attrs["convention"] = "x y z at nodes [z, y, x], added to E.x on faces"
 
 
-def write_fields(root: h5py.Group, result: Result) -> None:
+def write_fields(arrays: Arrays, result: Result) -> None:
     """Write the fields of a result below /VTKHDF."""
-    cells = root.require_group("CellData")
-    write_tensor(cells, "strain", result.strain)
-    write_tensor(cells, "stress", result.stress)
-    write_scalar(cells, "energy_density", result.energy_density)
+    write_tensor(arrays, "CellData/strain", result.strain)
+    write_tensor(arrays, "CellData/stress", result.stress)
+    write_scalar(arrays, "CellData/energy_density", result.energy_density)
     if result.finite is not None:
-        write_components(cells, "F", result.finite.F)
-        write_components(cells, "P", result.finite.P)
+        write_components(arrays, "CellData/F", result.finite.F)
+        write_components(arrays, "CellData/P", result.finite.P)
     for name, field in result.variables.items():
         if len(field) == 1:
-            write_scalar(cells, name, field[0])
+            write_scalar(arrays, f"CellData/{name}", field[0])
         elif len(field) == 6:
-            write_tensor(cells, name, field)
+            write_tensor(arrays, f"CellData/{name}", field)
         else:
-            write_components(cells, name, field)
+            write_components(arrays, f"CellData/{name}", field)
     write_displacement(
-        root,
+        arrays,
         "displacement",
         result.displacement,
-        _gradient(result.mean_strain, result.finite and result.finite.mean_F),
+        result.mean_gradient,
         result.microstructure.grid,
         result.scheme,
     )
@@ -102,7 +110,7 @@ def read_run(path: str | PathLike) -> dict[str, Any]:
 
 
 def read_result(path: str | PathLike) -> Result:
-    """Read a result; the fluctuation is the displacement less the mean strain's part.
+    """Read a result.
 
     Raises
     ------
@@ -112,62 +120,79 @@ def read_result(path: str | PathLike) -> Result:
     with container.opened(path) as file:
         run = _read_run(file)
         microstructure = read_microstructure(file, None)
-        grid, root = microstructure.grid, container.group(file, "VTKHDF")
+        grid, arrays = microstructure.grid, Arrays(container.group(file, "VTKHDF"))
         mean_strain, mean_stress = (
             mandel_from_components(np.array([run[name][c] for c in COMPONENTS]))
             for name in ("mean_strain", "mean_stress")
         )
-        finite = _read_finite(root, grid, run) if "mean_F" in run else None
-        gradient = _gradient(mean_strain, finite and finite.mean_F)
-        boundary = Boundary(**run["boundary"]) if "boundary" in run else None
+        finite, gradient = None, matrix_from_mandel(mean_strain)
+        if "mean_F" in run:
+            mean_F, mean_P = (np.array(run[name]) for name in ("mean_F", "mean_P"))
+            F, P = read_F_and_P(arrays, grid)
+            finite = FiniteFields(F, P, mean_F, mean_P)
+            gradient = mean_F - np.eye(3)
+        boundary = _read_boundary(file, run) if "boundary" in run else None
+        periodic = (boundary or Boundary()).periodic
         return Result(
             microstructure,
             _load(run["load"]),
             displacement=read_displacement(
-                root,
-                "displacement",
-                grid,
-                gradient,
-                (Boundary() if boundary is None else boundary).periodic,
+                arrays, "displacement", grid, gradient, periodic
             ),
-            strain=read_tensor(root, "strain", grid),
-            stress=read_tensor(root, "stress", grid),
-            energy_density=read_scalar(root, "energy_density", grid),
             mean_strain=mean_strain,
             mean_stress=mean_stress,
-            variables={
-                name: _read_variable(root, name, grid, count)
-                for name, count in run["variables"].items()
-            },
             finite=finite,
             boundary=boundary,
+            **read_fields(arrays, grid, run["variables"]),
             **{name: run[name] for name in (*RUN, *LATER)},
         )
 
 
-def _read_finite(root: h5py.Group, grid: Grid, run: dict[str, Any]) -> FiniteFields:
-    shape = (3, 3, *grid.shape)
-    F, P = (read_components(root, name, grid, 9).reshape(shape) for name in "FP")
-    return FiniteFields(F, P, np.array(run["mean_F"]), np.array(run["mean_P"]))
+def read_fields(
+    arrays: Arrays, grid: Grid, variables: Mapping[str, int]
+) -> dict[str, Any]:
+    """Read what `Result` has at every voxel.
+
+    Parameters
+    ----------
+    variables
+        Names of the internal variables, and the number of components of each.
+    """
+
+    def variable(name: str, count: int) -> np.ndarray:
+        if count == 1:
+            return arrays.read(f"CellData/{name}", grid.shape[::-1])[None]
+        if count == 6:
+            return read_tensor(arrays, f"CellData/{name}", grid)
+        return arrays.read(f"CellData/{name}", (*grid.shape[::-1], count))
+
+    return {
+        "strain": read_tensor(arrays, "CellData/strain", grid),
+        "stress": read_tensor(arrays, "CellData/stress", grid),
+        "energy_density": arrays.read("CellData/energy_density", grid.shape[::-1]),
+        "variables": {name: variable(name, k) for name, k in variables.items()},
+    }
 
 
-def _read_variable(root: h5py.Group, name: str, grid: Grid, count: int) -> np.ndarray:
-    if count == 1:
-        return read_scalar(root, name, grid)[None]
-    if count == 6:
-        return read_tensor(root, name, grid)
-    return read_components(root, name, grid, count)
+def read_F_and_P(arrays: Arrays, grid: Grid) -> list[np.ndarray]:
+    """Read the fields of finite strain, each (3, 3, nx, ny, nz)."""
+    fields = (arrays.read(f"CellData/{name}", (*grid.shape[::-1], 9)) for name in "FP")
+    return [field.reshape(3, 3, *grid.shape) for field in fields]
+
+
+def _read_boundary(file: h5py.File, run: dict[str, Any]) -> Boundary:
+    if FACES not in file:
+        return Boundary(**run["boundary"])
+    item = container.dataset(file, FACES)
+    if item.ndim != 4 or item.shape[3] != 3:
+        raise InputError(
+            f"{container.where(item)} has shape {item.shape}", "x y z last"
+        )
+    return Boundary(**run["boundary"], displacement=item[()].T)
 
 
 def _load(written: dict[str, Any]) -> Load | FiniteLoad:
     return FiniteLoad(**written) if "F" in written else Load(**written)
-
-
-def _gradient(mean_strain: np.ndarray, mean_F: np.ndarray | None) -> np.ndarray:
-    """Gradient (3, 3) of the affine part of the displacement."""
-    if mean_F is None:
-        return matrix_from_mandel(mean_strain)
-    return mean_F - np.eye(3)
 
 
 def _read_run(file: h5py.File) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Boundary:
         Added to E.x on the faces of kind "displacement" (length units): a function
         u(x, y, z) of the coordinates of nodes, which returns (3, ...), or an array
         (3, nx + 1, ny + 1, nz + 1), an axis that is periodic without the 1, of which
-        the values on these faces count. Files do not store it.
+        the values on these faces count. Files store these values.
 
     Raises
     ------

@@ -7,6 +7,8 @@ import numpy as np
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
+from fftmech.loads.boundary import Boundary
+from fftmech.microstructure.base import Microstructure
 from fftmech.results.metrics import (
     NORMALISATIONS,
     QUANTILES,
@@ -114,13 +116,11 @@ def _notes(a: Result, b: Result) -> list[str]:
         )
     if not np.array_equal(a.microstructure.phase, b.microstructure.phase):
         notes.append("phase maps differ")
-    first, second = a.microstructure.stiffness, b.microstructure.stiffness
-    if not (
-        first is None or second is None or np.array_equal(first, second, equal_nan=True)
-    ):
-        notes.append("stiffness tables differ")
+    notes += _different_materials(a.microstructure, b.microstructure)
     if a.load != b.load or a.temperature != b.temperature:
         notes.append("loads differ")
+    if not _same_faces(a, b):
+        notes.append("boundaries differ")
     notes += [
         f"{key} is not converged (status {result.status})"
         for key, result in (("a", a), ("b", b))
@@ -144,6 +144,44 @@ def _notes(a: Result, b: Result) -> list[str]:
             "to the variation inside a voxel"
         )
     return notes
+
+
+def _different_materials(a: Microstructure, b: Microstructure) -> list[str]:
+    """One line for each property that the phases of two bodies do not share."""
+    notes = []
+    known = a.stiffness is not None and b.stiffness is not None
+    if known and not _same_rows(a, b, "stiffness"):
+        notes.append("stiffness tables differ")
+    for name in ("eigenstrain", "thermal_expansion"):
+        if not _same_rows(a, b, name):
+            notes.append(f"{name.replace('_', ' ')} differs")
+    if a.law != b.law:
+        notes.append("laws differ")
+    return notes
+
+
+def _same_rows(a: Microstructure, b: Microstructure, name: str) -> bool:
+    """Whether two bodies have equal rows of the phases in use; no table is zeros."""
+    first, second = (
+        np.zeros((len(body.phases), 6))
+        if (table := getattr(body, name)) is None
+        else table[body.phases[body.phases < len(table)]]
+        for body in (a, b)
+    )
+    return np.array_equal(first, second, equal_nan=True)
+
+
+def _same_faces(a: Result, b: Result) -> bool:
+    """Whether two results have the same conditions on the faces of the box."""
+    first, second = (result.boundary or Boundary() for result in (a, b))
+    u, v = (
+        np.zeros(1)
+        if (given := faces.values(result.microstructure.grid)) is None
+        else given
+        for faces, result in ((first, a), (second, b))
+    )
+    # faces without a displacement beside E.x are those with zero
+    return first == second and np.array_equal(*np.broadcast_arrays(u, v))
 
 
 def _pores(result: Result) -> np.ndarray:

@@ -1,14 +1,40 @@
 """The outcome of a solve: fields, means, how it went, and how wrong it can be."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from fftmech.discretization import discretization
+from fftmech.discretization.grid import Grid
 from fftmech.loads.boundary import Boundary
 from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
+from fftmech.tensors import matrix_from_mandel
+
+
+def affine_displacement(
+    gradient: np.ndarray, grid: Grid, centred: bool, nodes: Sequence[np.ndarray]
+) -> np.ndarray:
+    """G.x at nodes given by `numpy.ogrid`, (3, ...), x from the corner of the box.
+
+    Parameters
+    ----------
+    gradient
+        G, (3, 3).
+    grid
+        The grid.
+    centred
+        Whether nodes are voxel centres; else node i is the lower corner of voxel i.
+    nodes
+        Numbers of the nodes along x, y, z.
+    """
+    E = gradient[..., None, None, None]
+    offset = 0.5 if centred else 0.0
+    x, y, z = (h * (node + offset) for h, node in zip(grid.h, nodes, strict=True))
+    return E[:, 0] * x + E[:, 1] * y + E[:, 2] * z
 
 
 @dataclass(frozen=True)
@@ -47,6 +73,7 @@ class Result:
         Displacement fluctuation at the scheme's nodes (length units), (3, nx, ny, nz):
         voxel corners (node i is the lower corner of voxel i) or, for `central` and
         `fourier`, voxel centres. One node more along an axis that is not periodic.
+        Files hold `total_displacement` instead, under the same name.
     strain, stress
         Voxel averages, (6, nx, ny, nz); stress in stress units. At finite strain those
         of Green and Lagrange, 1/2 (F^T F - 1), and of Cauchy.
@@ -120,6 +147,25 @@ class Result:
     def converged(self) -> bool:
         """Whether the residual reached the tolerance."""
         return self.status == "converged"
+
+    @property
+    def mean_gradient(self) -> np.ndarray:
+        """Mean displacement gradient, (3, 3): the mean strain, or the mean F - 1."""
+        if self.finite is None:
+            return matrix_from_mandel(self.mean_strain)
+        return self.finite.mean_F - np.eye(3)
+
+    @property
+    def total_displacement(self) -> np.ndarray:
+        """u = `mean_gradient`.x + `displacement` at the same nodes (length units).
+
+        x is from the corner of the box. This is the array `displacement` of files.
+        """
+        centred = discretization(self.scheme).nodes == "centers"
+        nodes = np.ogrid[tuple(map(slice, self.displacement.shape[1:]))]
+        return self.displacement + affine_displacement(
+            self.mean_gradient, self.microstructure.grid, centred, nodes
+        )
 
     @property
     def residual(self) -> float:

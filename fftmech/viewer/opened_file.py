@@ -107,6 +107,6 @@ def open_file(path: str | PathLike) -> OpenedFile:
 
 
 def _open_series(path: Path, times: tuple[float, ...], number: int) -> OpenedFile:
-    from fftmech.io.series_moment import read_moment
+    from fftmech.io.series import read_result_at
 
-    return OpenedFile(path, read_moment(path, number), times, number)
+    return OpenedFile(path, read_result_at(path, number), times, number)
