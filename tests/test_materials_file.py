@@ -227,8 +227,8 @@ BAD = {
     PHASE
     + "cubic = { C11 = 1, C12 = 2, C44 = 1 }": "phase 0: cubic: .*not positive def",
     PHASE + "cubic = { C11 = nan, C12 = 2, C44 = 1 }": "C11 = nan: expected a finite",
-    PHASE + "cubic = { C11 = '1', C12 = 2, C44 = 1 }": "C11 = '1': expected a number",
-    PHASE + "cubic = { C11 = true, C12 = 2, C44 = 1 }": "C11 = True: expected a number",
+    PHASE + "cubic = { C11 = '1', C12 = 2, C44 = 1 }": "C11 = '1': expected a finite",
+    PHASE + "cubic = { C11 = true, C12 = 2, C44 = 1 }": "C11 = True: expected a finite",
     PHASE
     + "cubic = 3": "phase 0: cubic: constants: expected a table with C11, C12, C44",
     PHASE + "isotropic = { E = 1, K = 1 }": "phase 0: isotropic: .*expected one pair",
@@ -241,7 +241,7 @@ BAD = {
     PHASE
     + CUBIC
     + "\neigenstrain = { zx = 1 }": "unknown key 'zx': expected one of xx",
-    PHASE + CUBIC + "\neigenstrain = '1'": "eigenstrain = '1': expected a number",
+    PHASE + CUBIC + "\neigenstrain = '1'": "eigenstrain = '1': expected a finite",
     PHASE + CUBIC + "\n[random_orientations]": "random_orientations. has no seed",
     PHASE + CUBIC + "\n[random_orientations]\nsed = 0": "unknown key 'sed'",
     "[grey]\nfull = 255": r"\[grey\]: solid missing",

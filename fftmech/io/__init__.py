@@ -1,12 +1,11 @@
 """Files: a module a format, found by extension and, within HDF5, by content.
 
-A format is a module with `read(path, *, options...) -> Microstructure`; its keyword
-arguments are the options that it takes. HDF5 formats also have
+A format is a module with `read(path, **options) -> Microstructure` and `OPTIONS`, the
+names of the options of `fftmech.read` that it takes. HDF5 formats also have
 `recognises(file, dataset)`: the first one that does reads the file. A format is
 imported when a file needs it, and h5py with the first that does.
 """
 
-import inspect
 from collections.abc import Sequence
 from importlib import import_module
 from os import PathLike, fspath
@@ -95,26 +94,23 @@ def read(
         No such file, an unknown format, an option that the format does not take, or
         content that is no microstructure.
     """
-    given = {
-        name: value
-        for name, value in {
-            "dataset": dataset,
-            "axes": axes,
-            "shape": shape,
-            "dtype": dtype,
-            "spacing": spacing,
-            "threshold": threshold,
-        }.items()
-        if value is not None
+    options = {
+        "dataset": dataset,
+        "axes": axes,
+        "shape": shape,
+        "dtype": dtype,
+        "spacing": spacing,
+        "threshold": threshold,
     }
+    given = {name: value for name, value in options.items() if value is not None}
     _check_file(path)
     reader = _reader(path, dataset)
-    taken = [*inspect.signature(reader.read).parameters][1:]
     for name in given:
-        if name not in taken:
-            listed = " ".join(f"--{option}" for option in taken) or "no options"
+        if name not in reader.OPTIONS:
+            listed = " ".join(f"--{option}" for option in reader.OPTIONS)
             raise InputError(
-                f"{fspath(path)}: this format takes no --{name} (it takes {listed})",
+                f"{fspath(path)}: this format takes no --{name} (it takes "
+                f"{listed or 'no options'})",
                 mend="leave it out",
             )
     return reader.read(path, **given)

@@ -33,6 +33,8 @@ CUBIC = 1
 ORIENTATION_BYTES = 310
 """Bytes a voxel taken while orientations are averaged, measured."""
 
+OPTIONS = ("dataset",)
+
 
 @dataclass(frozen=True)
 class _Geometry:
@@ -53,7 +55,7 @@ def recognises(file: h5py.File, dataset: str | None) -> bool:
     return "DataContainers" in file or "DataStructure" in file
 
 
-def read(path: str | PathLike, *, dataset: str | None = None) -> Microstructure:
+def read(path: str | PathLike, dataset: str | None = None) -> Microstructure:
     """Read grain ids and, where the file has any, the grains' orientations.
 
     Parameters

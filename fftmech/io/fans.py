@@ -15,6 +15,8 @@ from fftmech.io import container, image
 from fftmech.io.hdf5 import lengths
 from fftmech.microstructure.base import Microstructure
 
+OPTIONS = ("dataset", *image.OPTIONS)
+
 
 def recognises(_file: h5py.File, _dataset: str | None) -> bool:
     """Whether the file may hold a bare 3-D dataset: any HDF5 file may."""
@@ -23,19 +25,12 @@ def recognises(_file: h5py.File, _dataset: str | None) -> bool:
 
 def read(
     path: str | PathLike,
-    *,
     dataset: str | None = None,
     axes: str | None = None,
     spacing: Sequence[float] | None = None,
     threshold: float | None = None,
 ) -> Microstructure:
-    """Read a 3-D dataset of phase ids (or of grey values, with a threshold).
-
-    Raises
-    ------
-    InputError
-        The dataset does not exist, or none is named and there is not exactly one.
-    """
+    """Read a 3-D dataset of phase ids (or of grey values, with a threshold)."""
     with container.opened(path) as file:
         item = container.dataset(file, dataset) if dataset else _only(file)
         name = container.where(item)
@@ -50,7 +45,7 @@ def read(
                 spacing = [edge / max(n, 1) for edge, n in zip(box, shape, strict=True)]
         image.check_size(item.shape, item.dtype.itemsize, name)
         return image.microstructure_from_image(
-            item[()], name, axes=axes, spacing=spacing, threshold=threshold
+            item[()], name, axes, spacing, threshold=threshold
         )
 
 

@@ -28,6 +28,8 @@ TABLES = {
 }
 """Tables by phase id, with the shape of each."""
 
+OPTIONS = ("dataset", *image.OPTIONS)
+
 
 def recognises(file: h5py.File, dataset: str | None) -> bool:
     """Whether the file has a bare `phase` and no other dataset is asked for."""
@@ -36,19 +38,12 @@ def recognises(file: h5py.File, dataset: str | None) -> bool:
 
 def read(
     path: str | PathLike,
-    *,
     dataset: str | None = None,
     axes: str | None = None,
     spacing: Sequence[float] | None = None,
     threshold: float | None = None,
 ) -> Microstructure:
-    """Read a bare HDF5 microstructure.
-
-    Raises
-    ------
-    InputError
-        No `axes` on `phase` and none given, shapes or values that do not fit.
-    """
+    """Read a bare HDF5 microstructure."""
     with container.opened(path) as file:
         phase = container.dataset(file, "phase")
         name = container.where(phase)
@@ -67,8 +62,8 @@ def read(
         return image.microstructure_from_image(
             phase[()],
             name,
-            axes=axes,
-            spacing=spacing,
+            axes,
+            spacing,
             origin=(0, 0, 0) if origin is None else origin,
             threshold=threshold,
             units=units(file.attrs.get("units")),

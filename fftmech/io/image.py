@@ -14,25 +14,21 @@ from fftmech.microstructure.base import Microstructure
 AXES = ("xyz", "zyx")
 """Meaning of an array's indices: [x, y, z], or [z, y, x] (x runs fastest)."""
 
+OPTIONS = ("axes", "spacing", "threshold")
+"""Options of `microstructure_from_image` that readers of bare arrays pass on."""
+
 WORKING_BYTES = 12
 """Bytes a voxel taken while reading, besides the values: int32 ids and copies."""
 
 
-def check_axes(axes: str, where: str) -> str:
-    """Return `axes` if it is "xyz" or "zyx"."""
+def check_axes(axes: str, where: str) -> None:
+    """Refuse axes other than "xyz" and "zyx"."""
     if axes not in AXES:
         raise InputError(f"{where}: axes {axes!r}", '"xyz" or "zyx"')
-    return axes
 
 
 def check_size(shape: Sequence[int], itemsize: int, where: str) -> None:
-    """Refuse an array that this machine's free memory cannot take.
-
-    Raises
-    ------
-    InputError
-        Before anything is allocated, with the estimate.
-    """
+    """Refuse an array that this machine's free memory does not hold, without reading."""
     check_bytes(
         prod(map(int, shape)) * (itemsize + WORKING_BYTES),
         f"{where}: reading {size_text(shape)} values",
@@ -43,7 +39,6 @@ def check_size(shape: Sequence[int], itemsize: int, where: str) -> None:
 def microstructure_from_image(
     values: np.ndarray,
     where: str,
-    *,
     axes: str,
     spacing: Sequence[float] | None = None,
     origin: Sequence[float] = (0.0, 0.0, 0.0),
@@ -93,23 +88,12 @@ def microstructure_from_image(
         values = values > threshold
     if axes == "zyx":
         values = values.transpose(2, 1, 0)
-    return build(where, values, spacing, origin, **tables)
-
-
-def build(
-    where: str,
-    phase: np.ndarray,
-    spacing: Sequence[float] | None,
-    origin: Sequence[float],
-    **tables: Any,
-) -> Microstructure:
-    """Make a microstructure from phase ids (nx, ny, nz); errors name the file."""
     try:
-        if phase.size == 0:
-            raise InputError(f"shape {phase.shape}: an axis has no voxels")
-        box = tuple(float(h) for h in spacing) if spacing is not None else None
+        if values.size == 0:
+            raise InputError(f"shape {values.shape}: an axis has no voxels")
+        box = None if spacing is None else tuple(float(h) for h in spacing)
         corner = tuple(float(o) for o in origin)
-        grid = Grid(phase.shape, box, corner)  # type: ignore[arg-type]
-        return Microstructure(grid, phase, **tables)
+        grid = Grid(values.shape, box, corner)  # type: ignore[arg-type]
+        return Microstructure(grid, values, **tables)
     except InputError as error:
         raise error.within(where) from error

@@ -20,14 +20,13 @@ P = { yy = 0 }
 and, for `uniaxial = { xx = 1.1 }` to be a stretch, `finite = true` at the top.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf, isfinite
 from os import PathLike, fspath
 from typing import Any
 
 from fftmech.errors import InputError
+from fftmech.io.toml_file import check_keys, number, read_toml, whole
 from fftmech.loads.finite_load import NAMES, FiniteLoad
 from fftmech.loads.load import Load
 from fftmech.loads.path import Path, Step
@@ -50,16 +49,8 @@ def read_path(path: str | PathLike) -> Path:
         and of finite strain; the message names the step.
     """
     name = fspath(path)
-    try:
-        with open(path, "rb") as file:
-            document = tomllib.load(file)
-    except FileNotFoundError:
-        raise InputError(f"{name}: no such file", mend="check the name") from None
-    except IsADirectoryError:
-        raise InputError(f"{name} is a folder: give the name of a file") from None
-    except ValueError as error:
-        raise InputError(f"{name}: not TOML: {error}") from error
-    _check_keys(document, ("finite", "step"), name)
+    document = read_toml(path)
+    check_keys(document, ("finite", "step"), name)
     finite = document.get("finite", False)
     if not isinstance(finite, bool):
         raise InputError(f"{name}: finite = {finite!r}", "true or false")
@@ -71,8 +62,8 @@ def read_path(path: str | PathLike) -> Path:
         )
     reader = _Reader(finite or any(_names(entry, "FP") for entry in entries))
     steps = []
-    for number, entry in enumerate(entries, start=1):
-        where = f"{name}: step {number}"
+    for n, entry in enumerate(entries, start=1):
+        where = f"{name}: step {n}"
         try:
             steps.append(reader.step(entry))
         except InputError as error:
@@ -98,12 +89,12 @@ class _Reader:
                 "strain",
                 f"{', '.join(kinds)}, in all steps",
             )
-        _check_keys(entry, (*kinds, "time", "increments"))
+        check_keys(entry, (*kinds, "time", "increments"))
         given = [key for key in kinds if key in entry]
         if not given:
             raise InputError("no load", f"one or more of {', '.join(kinds)}")
         values = {key: self._components(key, entry[key]) for key in given}
-        time = _number("time", entry.get("time", 1.0))
+        time = number(entry.get("time", 1.0), "time")
         if not time > 0:
             raise InputError(f"time = {time:g}", "a positive duration")
         load = self._load(values, time)
@@ -141,40 +132,18 @@ class _Reader:
             )
         for name in table:
             if name not in names:
-                raise InputError(
-                    f"{key} component {name!r}", f"one of {', '.join(names)}"
-                )
-        return {name: _number(f"{key} {name}", v) for name, v in table.items()}
+                what = f"{key} component {name!r}"
+                raise InputError(what, f"one of {', '.join(names)}")
+        return {name: number(v, f"{key} {name}") for name, v in table.items()}
 
 
 def _increments(entry: Mapping[str, Any]) -> int:
-    count = entry.get("increments", 1)
-    whole = isinstance(count, int) and not isinstance(count, bool)
-    if not whole or not 1 <= count <= MOST_INCREMENTS:
-        raise InputError(
-            f"increments = {count!r}", f"a whole number from 1 to {MOST_INCREMENTS}"
-        )
+    expected = f"a whole number from 1 to {MOST_INCREMENTS}"
+    count = whole(entry.get("increments", 1), "increments", expected, 1)
+    if count > MOST_INCREMENTS:
+        raise InputError(f"increments = {count}", expected)
     return count
-
-
-def _number(what: str, value: Any) -> float:
-    number = inf
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        # an integer of TOML may be larger than any float
-        number = float(value) if abs(value) < 1e300 else inf
-    if not isfinite(number):
-        raise InputError(f"{what} = {value!r}", "a finite number")
-    return number
 
 
 def _names(entry: Any, keys: str) -> bool:
     return isinstance(entry, Mapping) and any(key in entry for key in keys)
-
-
-def _check_keys(
-    entry: Mapping[str, Any], known: tuple[str, ...], where: str = ""
-) -> None:
-    for key in entry:
-        if key not in known:
-            prefix = f"{where}: " if where else ""
-            raise InputError(f"{prefix}unknown key {key!r}", f"{', '.join(known)}")

@@ -24,7 +24,6 @@ Constants, eigenstrain and thermal expansion are in the crystal frame. A phase w
 `euler` has the orientation that the microstructure's file gives it, if any.
 """
 
-import tomllib
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from typing import Any
@@ -35,6 +34,7 @@ from fftmech.arrays.memory import check_bytes
 from fftmech.errors import InputError
 from fftmech.io import materials_table as table
 from fftmech.io.materials_table import Grey, Phase
+from fftmech.io.toml_file import check_keys, read_toml
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.texture import orientations
 from fftmech.tensors import (
@@ -92,10 +92,9 @@ class Materials:
         chosen = {int(p): self._phase(int(p), known[p]) for p in used}
         listed = np.array([p for p, phase in chosen.items() if phase], dtype=int)
         made = [phase for phase in chosen.values() if phase]
+        units = {**microstructure.units, **self.units}
         if not made:
-            return microstructure.with_changes(
-                units={**microstructure.units, **self.units}
-            )
+            return microstructure.with_changes(units=units)
         crystal = np.stack([phase.stiffness for phase in made])
         given = _rows(microstructure.orientation, count, (4,))
         orientation = self._orientation(listed, made, crystal, given)
@@ -114,22 +113,10 @@ class Materials:
         for name in ("eigenstrain", "thermal_expansion"):
             old = getattr(microstructure, name)
             values = [getattr(phase, name) for phase in made]
-            if old is None and all(value is None for value in values):
-                continue
-            # a phase that names none has none
-            rows = np.nan_to_num(_rows(old, count, (6,)))
-            vectors = [np.zeros(6) if value is None else value for value in values]
-            rows[listed] = rotate_vector(np.stack(vectors), R)
-            changes[name] = rows
-        law = {p: law for p, law in microstructure.law.items() if p not in listed}
-        law.update(
-            {
-                int(p): phase.law
-                for p, phase in zip(listed, made, strict=True)
-                if phase.law is not None
-            }
-        )
-        units = {**microstructure.units, **self.units}
+            if old is not None or any(value is not None for value in values):
+                changes[name] = _strains(_rows(old, count, (6,)), listed, values, R)
+        law = {p: law for p, law in microstructure.law.items() if not chosen.get(p)}
+        law |= {p: phase.law for p, phase in chosen.items() if phase and phase.law}
         return microstructure.with_changes(units=units, law=law, **changes)
 
     def _phase(self, p: int, known: np.ndarray) -> Phase | None:
@@ -178,24 +165,12 @@ def read_materials(path: str | PathLike) -> Materials:
         No such file, malformed TOML (with line and column), an unknown key, constants
         that are missing, not numbers or no stable stiffness, an id given twice.
     """
-    name = fspath(path)
-    try:
-        with open(path, "rb") as file:
-            document = tomllib.load(file)
-    except FileNotFoundError as error:
-        raise InputError(f"{name}: no such file", mend="check --materials") from error
-    except OSError as error:
-        raise InputError(
-            f"{name}: {error.strerror}", mend="check --materials"
-        ) from error
-    except ValueError as error:  # TOML or UTF-8 that is none
-        raise InputError(f"{name}: not TOML: {error}") from error
-    return parse_materials(document, name)
+    return parse_materials(read_toml(path, "check --materials"), fspath(path))
 
 
 def parse_materials(document: dict[str, Any], name: str) -> Materials:
     """Make `Materials` from a parsed document; `name` is for messages."""
-    table.check_keys(
+    check_keys(
         document, ("units", "default", "phase", "random_orientations", "grey"), name
     )
     entries = document.get("phase", [])
@@ -220,7 +195,7 @@ def parse_materials(document: dict[str, Any], name: str) -> Materials:
         grey = table.parse_grey(document["grey"], f"{name}: [grey]")
     if "random_orientations" in document:
         where = f"{name}: [random_orientations]"
-        entry = table.check_keys(document["random_orientations"], ("seed",), where)
+        entry = check_keys(document["random_orientations"], ("seed",), where)
         seed = table.integer(entry, "seed", where)
     if not phases and default is None and grey is None:
         raise InputError(f"{name}: no phase", mend="add [[phase]], [default] or [grey]")
@@ -235,6 +210,16 @@ def _rows(old: np.ndarray | None, count: int, tail: tuple[int, ...]) -> np.ndarr
     if old is not None:
         kept = min(count, len(old))
         rows[:kept] = old[:kept]
+    return rows
+
+
+def _strains(
+    rows: np.ndarray, ids: np.ndarray, values: list[np.ndarray | None], R: np.ndarray
+) -> np.ndarray:
+    """Strains by phase id, with those of some phases, turned; None is no strain."""
+    rows = np.nan_to_num(rows)
+    vectors = [np.zeros(6) if value is None else value for value in values]
+    rows[ids] = rotate_vector(np.stack(vectors), R)
     return rows
 
 

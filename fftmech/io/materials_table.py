@@ -1,12 +1,13 @@
 """The tables of a materials file: every key, type and number checked as it is read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fftmech.errors import InputError
+from fftmech.io.toml_file import check_keys, number, whole
 from fftmech.materials import elastic
 from fftmech.materials.base import Law
 from fftmech.materials.laws import LAWS
@@ -95,39 +96,11 @@ class Grey:
         return Phase(3 * upper["K"][1] * J + 2 * upper["G"][1] * K)
 
 
-def check_keys(entry: Any, allowed: Sequence[str], where: str) -> dict[str, Any]:
-    """Return a table if all its keys are allowed ones."""
-    if not isinstance(entry, dict):
-        raise InputError(where, f"a table with {', '.join(allowed)}")
-    for key in entry:
-        if key not in allowed:
-            raise InputError(
-                f"{where}: unknown key {key!r}", f"one of {', '.join(allowed)}"
-            )
-    return entry
-
-
-def number(value: Any, where: str) -> float:
-    """Return a finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{where} = {value!r}", "a number")
-    try:
-        given = float(value)
-    except OverflowError:  # a whole number beyond any float
-        given = float("inf")
-    if not np.isfinite(given):
-        raise InputError(f"{where} = {given}", "a finite number")
-    return given
-
-
 def integer(entry: dict[str, Any], key: str, where: str) -> int:
     """Return the whole number >= 0 of a key that must be there."""
     if key not in entry:
         raise InputError(f"{where} has no {key}: add {key} = 0 (a whole number >= 0)")
-    value = entry[key]
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InputError(f"{where}: {key} = {value!r}", "a whole number >= 0")
-    return value
+    return whole(entry[key], f"{where}: {key}", "a whole number >= 0")
 
 
 def parse_phase(entry: Any, where: str) -> Phase:

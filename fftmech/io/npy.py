@@ -1,7 +1,7 @@
 """NumPy arrays (`.npy`): phase[x, y, z] unless axes="zyx" is given."""
 
-from collections.abc import Sequence
 from os import PathLike, fspath
+from typing import Any
 
 import numpy as np
 
@@ -9,21 +9,11 @@ from fftmech.errors import InputError
 from fftmech.io import image
 from fftmech.microstructure.base import Microstructure
 
+OPTIONS = image.OPTIONS
 
-def read(
-    path: str | PathLike,
-    *,
-    axes: str | None = None,
-    spacing: Sequence[float] | None = None,
-    threshold: float | None = None,
-) -> Microstructure:
-    """Read a 3-D array of phase ids (or of grey values, with a threshold).
 
-    Raises
-    ------
-    InputError
-        Not a `.npy` array, cut short, or not three axes of whole numbers.
-    """
+def read(path: str | PathLike, axes: str = "xyz", **options: Any) -> Microstructure:
+    """Read a 3-D array of phase ids (or of grey values, with a threshold)."""
     name = fspath(path)
     try:
         values = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -35,6 +25,4 @@ def read(
             mend="write it again with numpy.save",
         ) from error
     image.check_size(values.shape, values.dtype.itemsize, name)
-    return image.microstructure_from_image(
-        np.array(values), name, axes=axes or "xyz", spacing=spacing, threshold=threshold
-    )
+    return image.microstructure_from_image(np.array(values), name, axes, **options)

@@ -8,6 +8,7 @@ import gzip
 import zlib
 from collections.abc import Sequence
 from os import PathLike, fspath
+from typing import Any
 
 import numpy as np
 
@@ -15,15 +16,15 @@ from fftmech.errors import InputError
 from fftmech.io import image
 from fftmech.microstructure.base import Microstructure
 
+OPTIONS = ("shape", "dtype", *image.OPTIONS)
+
 
 def read(
     path: str | PathLike,
-    *,
     shape: Sequence[int] | None = None,
     dtype: str | None = None,
-    axes: str | None = None,
-    spacing: Sequence[float] | None = None,
-    threshold: float | None = None,
+    axes: str = "zyx",
+    **options: Any,
 ) -> Microstructure:
     """Read a headerless image of phase ids (or of grey values, with a threshold).
 
@@ -33,11 +34,6 @@ def read(
         Voxels along x, y, z.
     dtype
         NumPy's name of a voxel's type, "uint8" or ">u2" (big-endian) for instance.
-
-    Raises
-    ------
-    InputError
-        No shape or dtype given, or a file whose size is not that of such an image.
     """
     name = fspath(path)
     if shape is None or dtype is None:
@@ -60,12 +56,10 @@ def read(
             f"{name} holds {size} bytes and {nx} x {ny} x {nz} voxels of {voxel.name} "
             f"take {expected}: check --shape and --dtype"
         )
-    axes = image.check_axes(axes or "zyx", name)
+    image.check_axes(axes, name)
     values = np.frombuffer(data, voxel)
     values = values.reshape((nx, ny, nz) if axes == "xyz" else (nz, ny, nx))
-    return image.microstructure_from_image(
-        values, name, axes=axes, spacing=spacing, threshold=threshold
-    )
+    return image.microstructure_from_image(values, name, axes, **options)
 
 
 def _voxel_type(name: str, dtype: str) -> np.dtype:

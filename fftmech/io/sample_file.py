@@ -44,6 +44,8 @@ from fftmech.tensors import (
     matrix_from_mandel,
 )
 
+OPTIONS = ("dataset",)
+
 
 def sample_bytes(
     index: int,
@@ -146,7 +148,7 @@ def recognises(file: h5py.File, _dataset: str | None) -> bool:
     return "VTKHDF" in file and kind(file) == "sample"
 
 
-def read(path: str | PathLike, *, dataset: str | None = None) -> Microstructure:
+def read(path: str | PathLike, dataset: str | None = None) -> Microstructure:
     """Read the microstructure of a sample.
 
     Parameters

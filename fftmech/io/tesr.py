@@ -33,6 +33,8 @@ PARAMETERS = {
 }
 """Numbers a cell in each orientation descriptor."""
 
+OPTIONS = ()
+
 
 def read(path: str | PathLike) -> Microstructure:
     """Read the cells of a raster tessellation and, where given, their orientations.

@@ -1,8 +1,8 @@
 """TIFF stacks: pages are z, rows y, columns x (axes "zyx" unless given)."""
 
 import logging
-from collections.abc import Sequence
 from os import PathLike, fspath
+from typing import Any
 
 from fftmech.errors import InputError
 from fftmech.io import image
@@ -12,20 +12,11 @@ from fftmech.microstructure.base import Microstructure
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
-def read(
-    path: str | PathLike,
-    *,
-    axes: str | None = None,
-    spacing: Sequence[float] | None = None,
-    threshold: float | None = None,
-) -> Microstructure:
-    """Read the first series of a TIFF stack: phase ids, or grey with a threshold.
+OPTIONS = image.OPTIONS
 
-    Raises
-    ------
-    InputError
-        tifffile is missing, not a TIFF, a single page, or colour.
-    """
+
+def read(path: str | PathLike, axes: str = "zyx", **options: Any) -> Microstructure:
+    """Read the first series of a TIFF stack: phase ids, or grey with a threshold."""
     name = fspath(path)
     try:
         import tifffile
@@ -58,6 +49,4 @@ def read(
             f"{name}: not a TIFF file that can be read ({error})",
             mend="save it again, uncompressed",
         ) from error
-    return image.microstructure_from_image(
-        values, name, axes=axes or "zyx", spacing=spacing, threshold=threshold
-    )
+    return image.microstructure_from_image(values, name, axes, **options)

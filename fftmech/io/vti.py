@@ -20,10 +20,11 @@ TYPES = {
 }  # fmt: skip
 """NumPy's name of each of VTK's types."""
 
+OPTIONS = ("dataset", "threshold")
+
 
 def read(
     path: str | PathLike,
-    *,
     dataset: str | None = None,
     threshold: float | None = None,
 ) -> Microstructure:
@@ -35,11 +36,6 @@ def read(
         Name of the cell data that holds the ids; "material" unless given.
     threshold
         For grey values: value > T is phase 1.
-
-    Raises
-    ------
-    InputError
-        Not ImageData in one piece, no such cell data, data cut short.
     """
     name = fspath(path)
     xml, appended = _split(Path(path).read_bytes())
@@ -47,6 +43,37 @@ def read(
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError as error:
         raise InputError(f"{name}: not complete VTK XML ({error})") from error
+    piece, shape, spacing, origin = _box(name, root)
+    arrays = {a.get("Name"): a for a in piece.findall("CellData/DataArray")}
+    wanted = dataset or "material"
+    if wanted not in arrays:
+        listed = ", ".join(map(str, arrays)) or "none"
+        raise InputError(
+            f"{name}: no cell data {wanted!r}; it has {listed}",
+            mend="name one with --dataset",
+        )
+    where = f"{name}: cell data {wanted}"
+    array = arrays[wanted]
+    if array.get("type") not in TYPES or array.get("NumberOfComponents", "1") != "1":
+        raise InputError(where, "one number a voxel")
+    dtype = np.dtype(TYPES[str(array.get("type"))])
+    if root.get("byte_order") == "BigEndian":
+        dtype = dtype.newbyteorder(">")
+    image.check_size(shape, dtype.itemsize, where)
+    try:
+        values = _values(root, array, appended, dtype, int(np.prod(shape)))
+    except (ValueError, zlib.error, binascii.Error, IndexError) as error:
+        raise InputError(f"{where}: data cut short or damaged ({error})") from error
+    values = values.reshape(shape[::-1])
+    return image.microstructure_from_image(
+        values, where, "zyx", spacing, origin, threshold
+    )
+
+
+def _box(
+    name: str, root: ElementTree.Element
+) -> tuple[ElementTree.Element, tuple[int, ...], list[float], list[float]]:
+    """The one piece of an image; its voxels, their edges, and the box's corner."""
     box = root.find("ImageData")
     pieces = [] if box is None else box.findall("Piece")
     if box is None or len(pieces) != 1:
@@ -75,34 +102,7 @@ def read(
         )
     if not np.array_equal(turn, np.eye(3).ravel()):
         raise InputError(f"{name}: Direction {turn}", "axes along x, y, z")
-    arrays = {a.get("Name"): a for a in pieces[0].findall("CellData/DataArray")}
-    wanted = dataset or "material"
-    if wanted not in arrays:
-        listed = ", ".join(map(str, arrays)) or "none"
-        raise InputError(
-            f"{name}: no cell data {wanted!r}; it has {listed}",
-            mend="name one with --dataset",
-        )
-    where = f"{name}: cell data {wanted}"
-    array = arrays[wanted]
-    if array.get("type") not in TYPES or array.get("NumberOfComponents", "1") != "1":
-        raise InputError(where, "one number a voxel")
-    dtype = np.dtype(TYPES[str(array.get("type"))])
-    if root.get("byte_order") == "BigEndian":
-        dtype = dtype.newbyteorder(">")
-    image.check_size(shape, dtype.itemsize, where)
-    try:
-        values = _values(root, array, appended, dtype, int(np.prod(shape)))
-    except (ValueError, zlib.error, binascii.Error, IndexError) as error:
-        raise InputError(f"{where}: data cut short or damaged ({error})") from error
-    return image.microstructure_from_image(
-        values.reshape(shape[::-1]),
-        where,
-        axes="zyx",
-        spacing=spacing.tolist(),
-        origin=corner.tolist(),
-        threshold=threshold,
-    )
+    return pieces[0], shape, spacing.tolist(), corner.tolist()
 
 
 def _split(content: bytes) -> tuple[bytes, bytes]:

@@ -36,6 +36,8 @@ NOTES = {
 }
 """What the attribute `convention` of each table says."""
 
+OPTIONS = ("dataset",)
+
 
 def recognises(file: h5py.File, _dataset: str | None) -> bool:
     """Whether the file is VTKHDF."""
@@ -55,7 +57,7 @@ def write(path: str | PathLike, microstructure: Microstructure) -> None:
         write_microstructure(file, microstructure, "microstructure")
 
 
-def read(path: str | PathLike, *, dataset: str | None = None) -> Microstructure:
+def read(path: str | PathLike, dataset: str | None = None) -> Microstructure:
     """Read a microstructure, also that of a result.
 
     Parameters

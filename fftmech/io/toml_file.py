@@ -1,0 +1,54 @@
+"""TOML files: opened, and their tables, numbers and keys checked."""
+
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from os import PathLike, fspath
+from typing import Any
+
+from fftmech.errors import InputError
+
+
+def read_toml(path: str | PathLike, mend: str = "check the name") -> dict[str, Any]:
+    """Read a TOML file; of one that cannot be read, `mend` says what to do."""
+    name = fspath(path)
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError as error:
+        raise InputError(f"{name}: no such file", mend=mend) from error
+    except IsADirectoryError as error:
+        raise InputError(f"{name} is a folder: give the name of a file") from error
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror}", mend=mend) from error
+    except ValueError as error:  # TOML or UTF-8 that is none
+        raise InputError(f"{name}: not TOML: {error}") from error
+
+
+def check_keys(entry: Any, allowed: Sequence[str], where: str = "") -> dict[str, Any]:
+    """Return a table if all its keys are allowed ones."""
+    if not isinstance(entry, Mapping):
+        raise InputError(where, f"a table with {', '.join(allowed)}")
+    prefix = f"{where}: " if where else ""
+    for key in entry:
+        if key not in allowed:
+            raise InputError(
+                f"{prefix}unknown key {key!r}", f"one of {', '.join(allowed)}"
+            )
+    return dict(entry)
+
+
+def number(value: Any, where: str) -> float:
+    """Return a finite number as a float."""
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    # a whole number of TOML may be beyond any float
+    if not numeric or not abs(value) <= sys.float_info.max:
+        raise InputError(f"{where} = {value!r}", "a finite number")
+    return float(value)
+
+
+def whole(value: Any, where: str, expected: str, least: int = 0) -> int:
+    """Return a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"{where} = {value!r}", expected)
+    return value
