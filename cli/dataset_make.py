@@ -1,6 +1,6 @@
 """`fftmech dataset polycrystal`, `pores` and `composites`: make a dataset."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -19,79 +19,72 @@ from fftmech_cli.dataset_run import finish, run_options, take_run
 from fftmech_cli.load import load_options, parse_load
 from fftmech_cli.method import method_options, take_method
 from fftmech_cli.numbers import Numbers, Whole
+from fftmech_cli.rim import add_options
 from fftmech_cli.source import reading_options
 
 _READING = ("dataset", "axes", "threshold", "shape", "dtype", "spacing")
+_LOADS = ("loads", "strain", "stress", "uniaxial")
 
 
-def make_options(command: Callable) -> Callable:
-    """Add what all kinds of datasets share."""
-    for option in reversed(
-        (
-            click.option(
-                "-o",
-                "--output",
-                required=True,
-                type=click.Path(),
-                metavar="DIR",
-                help="Folder of the dataset; one that this command began is continued.",
-            ),
-            click.option(
-                "--count",
-                required=True,
-                type=click.IntRange(1, 10**7),
-                help="Number of samples.",
-            ),
-            click.option(
-                "--res",
-                type=click.IntRange(min=1),
-                default=64,
-                show_default=True,
-                help="High resolution: voxels of an edge.",
-            ),
-            click.option(
-                "--low-res",
-                default="32",
-                show_default=True,
-                type=Whole("N[,N...]", (), ","),
-                help="Low resolutions, divisors of --res; the lowest is solved in "
-                "every sample, the others in those for the test.",
-            ),
-            click.option(
-                "--seed", default=0, show_default=True, type=click.IntRange(min=0)
-            ),
-            click.option(
-                "--loads",
-                default="fixed",
-                show_default=True,
-                type=click.Choice(MODES),
-                help="One load for all; six random mean strains of unit norm for each "
-                "sample; or all six unit strains.",
-            ),
-            load_options("as above"),
-            click.option(
-                "--splits",
-                type=Whole("TRAIN,VAL,TEST", (3,), ","),
-                help="Samples for training, validation and test, in parts.  [default: "
-                "80,10,10; polycrystal 73,25,2]",
-            ),
-            click.option(
-                "--shard",
-                type=Whole("I/N", (2,), "/"),
-                help="Only the I-th of N parts, for job arrays; fftmech dataset merge "
-                "puts them together.",
-            ),
-            click.option("--licence", help="Licence of the data, for its card."),
-            click.option("--cite", "citation", help="How to cite it, for its card."),
-            method_options,
-            run_options,
-            click.option(
-                "--json", "as_json", is_flag=True, help="Print the outcome as JSON."
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+make_options = add_options(
+    click.option(
+        "-o",
+        "--output",
+        required=True,
+        type=click.Path(),
+        metavar="DIR",
+        help="Folder of the dataset; one that this command began is continued.",
+    ),
+    click.option(
+        "--count",
+        required=True,
+        type=click.IntRange(1, 10**7),
+        help="Number of samples.",
+    ),
+    click.option(
+        "--res",
+        type=click.IntRange(min=1),
+        default=64,
+        show_default=True,
+        help="High resolution: voxels of an edge.",
+    ),
+    click.option(
+        "--low-res",
+        default="32",
+        show_default=True,
+        type=Whole("N[,N...]", (), ","),
+        help="Low resolutions, divisors of --res; the lowest is solved in "
+        "every sample, the others in those for the test.",
+    ),
+    click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0)),
+    click.option(
+        "--loads",
+        default="fixed",
+        show_default=True,
+        type=click.Choice(MODES),
+        help="One load for all; six random mean strains of unit norm for each "
+        "sample; or all six unit strains.",
+    ),
+    load_options("as above"),
+    click.option(
+        "--splits",
+        type=Whole("TRAIN,VAL,TEST", (3,), ","),
+        help="Samples for training, validation and test, in parts.  [default: "
+        "80,10,10; polycrystal 73,25,2]",
+    ),
+    click.option(
+        "--shard",
+        type=Whole("I/N", (2,), "/"),
+        help="Only the I-th of N parts, for job arrays; fftmech dataset merge "
+        "puts them together.",
+    ),
+    click.option("--licence", help="Licence of the data, for its card."),
+    click.option("--cite", "citation", help="How to cite it, for its card."),
+    method_options,
+    run_options,
+    click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON."),
+)
+"""Add what all kinds of datasets share."""
 
 
 @click.command()
@@ -130,11 +123,10 @@ def polycrystal(**options: Any) -> int:
     Example: fftmech dataset polycrystal -o grains --count 1000
     """
     names = ("grains", "sizes", "cubic", "fibre", "direction", "peak", "spread")
-    given = {name: options.pop(name) for name in names}
-    if given["grains"] and len(given["grains"]) == 1:
+    given = _take(options, names)
+    if len(given.get("grains", ())) == 1:
         given["grains"] *= 2
-    recipe = PolycrystalRecipe(**{k: v for k, v in given.items() if v is not None})
-    return _make(recipe, **options)
+    return _make(PolycrystalRecipe(**given), **options)
 
 
 @click.command()
@@ -195,8 +187,7 @@ def pores(from_images: str | None, fraction, matrix, **options: Any) -> int:
     fftmech dataset pores -o rock --count 100 --from-images ct --threshold 0
     """
     names = ("pore", "smallest", "connectivity", "margin", "window", "materials")
-    given = {name: options.pop(name) for name in (*names, *_READING)}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = _take(options, (*names, *_READING))
     E, nu = matrix
     if from_images is None:
         if given:
@@ -208,7 +199,8 @@ def pores(from_images: str | None, fraction, matrix, **options: Any) -> int:
         raise InputError(
             "--fraction with --from-images: pores fill their cubes as --margin says"
         )
-    return _make(ImagesRecipe.from_folder(from_images, E=E, nu=nu, **given), **options)
+    recipe = ImagesRecipe.from_folder(from_images, E=E, nu=nu, **given)
+    return _make(recipe, **options)
 
 
 @click.command()
@@ -242,39 +234,34 @@ def composites(**options: Any) -> int:
 
     Example: fftmech dataset composites -o composites --count 1000
     """
-    given = {n: options.pop(n) for n in ("shapes", "fraction", "contrast", "matrix")}
-    recipe = CompositesRecipe(**{name: v for name, v in given.items() if v})
-    return _make(recipe, **options)
+    options["shapes"] = options["shapes"] or None
+    given = _take(options, ("shapes", "fraction", "contrast", "matrix"))
+    return _make(CompositesRecipe(**given), **options)
+
+
+def _take(options: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Take those of some options that were given."""
+    taken = {name: options.pop(name) for name in names}
+    return {name: value for name, value in taken.items() if value is not None}
 
 
 def _make(
     recipe: Recipe,
     output: str,
-    count: int,
     res: int,
     low_res: tuple[int, ...],
-    seed: int,
-    loads: str,
-    splits: tuple[int, ...] | None,
-    shard: tuple[int, int] | None,
-    licence: str | None,
-    citation: str | None,
     as_json: bool,
     **options: Any,
 ) -> int:
+    """Make a dataset as the options of `make_options` say."""
     run = take_run(options)
-    method = take_method(options)
     card = new_card(
         recipe,
-        count,
-        (res, *(low for low in low_res if low != res)),
-        seed,
-        _loading(recipe, loads, **options),
-        None if splits is None else check_parts(splits),
-        shard,
-        licence,
-        citation,
-        **method,
+        levels=(res, *(low for low in low_res if low != res)),
+        loading=_loading(recipe, **{n: options.pop(n) for n in _LOADS}),
+        parts=None if (parts := options.pop("splits")) is None else check_parts(parts),
+        **take_method(options),
+        **options,
     )
     return finish(
         output, as_json, lambda progress: make(output, card, progress=progress, **run)
@@ -289,12 +276,11 @@ def _loading(
     uniaxial: tuple[str, ...],
 ) -> Loading:
     given = strain or stress or uniaxial
-    if loads != "fixed":
-        if given:
-            raise InputError(
-                f"--loads {loads} with a load ({given[0]}): leave one of them out"
-            )
-        return Loading(loads)
-    return Loading(
-        "fixed", parse_load(strain, stress, uniaxial) if given else recipe.load
-    )
+    if loads == "fixed":
+        load = parse_load(strain, stress, uniaxial) if given else recipe.load
+        return Loading("fixed", load)
+    if given:
+        raise InputError(
+            f"--loads {loads} with a load ({given[0]}): leave one of them out"
+        )
+    return Loading(loads)

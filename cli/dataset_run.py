@@ -11,15 +11,13 @@ from fftmech.datasets.executor import EXECUTORS
 from fftmech.datasets.make import Outcome, Progress, allowed_failures
 from fftmech.datasets.summary import summarize
 from fftmech_cli.method import device_option
-from fftmech_cli.options import options
-from fftmech_cli.progress import progress_bar
-from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, print_json
+from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, add_options, print_json
 
 _RUN = ("jobs", "executor", "device")
 """Names in `fftmech.datasets.make` of what `run_options` adds."""
 
 
-run_options = options(
+run_options = add_options(
     click.option(
         "--jobs",
         type=click.IntRange(min=1),
@@ -34,7 +32,7 @@ run_options = options(
     ),
     device_option,
 )
-"""--jobs, --executor and --device."""
+"""Add --jobs, --executor and --device."""
 
 
 def take_run(given: dict[str, Any]) -> dict[str, Any]:

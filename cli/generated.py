@@ -4,8 +4,7 @@ import click
 
 from fftmech import Microstructure
 from fftmech.io import check_writable, write
-from fftmech_cli.options import force_option, json_option, options
-from fftmech_cli.rim import check_output, print_json
+from fftmech_cli.rim import add_options, check_output, print_json
 
 UNITS = {"stress": "GPa", "length": "box edge"}
 """What the numbers of a generated microstructure mean."""
@@ -14,7 +13,7 @@ LISTED = 4
 """Phases whose fractions the summary lists one by one."""
 
 
-common_options = options(
+common_options = add_options(
     click.option(
         "-o",
         "--output",
@@ -37,10 +36,10 @@ common_options = options(
         type=click.IntRange(min=0),
         help="Seed of the random numbers; the same seed, the same file.",
     ),
-    force_option,
-    json_option,
+    click.option("--force", is_flag=True, help="Replace an existing FILE."),
+    click.option("--json", "as_json", is_flag=True, help="Summary as JSON."),
 )
-"""-o, --res, --seed, --force and --json."""
+"""Add -o, --res, --seed, --force and --json."""
 
 
 def check(output: str, force: bool) -> None:

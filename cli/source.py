@@ -10,8 +10,7 @@ from fftmech.arrays.memory import size_text
 from fftmech.io.materials import read_materials
 from fftmech.microstructure.resample import RULES, resample
 from fftmech.microstructure.resolution import parse_resolution, shape_for
-from fftmech_cli.options import options
-from fftmech_cli.rim import Finite
+from fftmech_cli.rim import Finite, add_options
 
 
 class Triple(click.ParamType):
@@ -37,7 +36,7 @@ class Triple(click.ParamType):
         return numbers
 
 
-reading_options = options(
+reading_options = add_options(
     click.option(
         "--materials",
         type=click.Path(),
@@ -76,13 +75,15 @@ reading_options = options(
         help="Edges of a voxel, of an image that does not hold them.",
     ),
 )
-"""--materials and the options that say how to read an image."""
+"""Add --materials and the options that say how to read an image."""
 
 
-source_options = options(click.argument("source", type=click.Path()), reading_options)
-"""The argument SOURCE and the options that say how to read it."""
+source_options = add_options(
+    click.argument("source", type=click.Path()), reading_options
+)
+"""Add the argument SOURCE and the options that say how to read it."""
 
-resolution_options = options(
+resolution_options = add_options(
     click.option(
         "--res",
         metavar="N|NX,NY,NZ",
@@ -95,7 +96,7 @@ resolution_options = options(
         "the phase with the largest share]",
     ),
 )
-"""--res and --composite."""
+"""Add --res and --composite."""
 
 
 def load_microstructure(

@@ -52,11 +52,6 @@ class Card:
         (i, n): only samples with index = i - 1 modulo n, or None: all.
     units, licence, citation, versions
         For its readers.
-
-    Raises
-    ------
-    InputError
-        Values that no dataset can have.
     """
 
     kind: str
@@ -135,13 +130,7 @@ class Card:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Card":
-        """Of what `as_dict` returned.
-
-        Raises
-        ------
-        KeyError, TypeError, ValueError, AttributeError
-            Of anything else.
-        """
+        """Of what `as_dict` returned."""
         shard, splits = document["shard"], document["splits"]
         return cls(
             kind=document["kind"],

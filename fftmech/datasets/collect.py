@@ -70,13 +70,7 @@ def merge(sources: Sequence[str | PathLike], target: str | PathLike) -> int:
 
 
 def subset(source: str | PathLike, split: str, target: str | PathLike) -> int:
-    """Make a dataset of one split of another; return how many samples it has.
-
-    Raises
-    ------
-    InputError
-        No dataset there, or one without this split; a target that exists.
-    """
+    """Make a dataset of one split of another; return how many samples it has."""
     card = read_card(source)
     if card.split not in (None, split):
         raise InputError(f"{source} has the split {card.split!r} only")

@@ -100,12 +100,6 @@ class CompositesRecipe:
 
         Statistics: its class, the volume fraction that it has, the contrast, and the
         number of inclusions.
-
-        Raises
-        ------
-        InputError
-            Inclusions thinner than a voxel, fractions that jam or that are less than
-            half an inclusion.
         """
         shape = balanced(self.shapes, seed, index)
         return first_sound(lambda of: self._attempt(of, shape, res), seed, index)

@@ -28,13 +28,7 @@ def sample_path(directory: str | PathLike, index: int) -> Path:
 
 @contextmanager
 def locked(directory: str | PathLike) -> Iterator[None]:
-    """Be the only one that writes to this folder; the lock goes with the process.
-
-    Raises
-    ------
-    InputError
-        Another process has the lock.
-    """
+    """Be the only one that writes to this folder; the lock goes with the process."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(Path(directory) / LOCK)
@@ -57,11 +51,6 @@ def check_new(directory: str | PathLike) -> None:
     """Refuse a folder for a new dataset that holds anything, or cannot be made.
 
     Hidden files do not count: a start that was interrupted leaves them.
-
-    Raises
-    ------
-    InputError
-        Saying why.
     """
     path = Path(directory)
     if path.is_dir():
@@ -92,11 +81,6 @@ def check_same(directory: str | PathLike, card: Card) -> Card:
     """Return the card of an existing dataset if it makes the same samples as `card`.
 
     Places are those of `card`: images may have been moved.
-
-    Raises
-    ------
-    InputError
-        Naming what differs.
     """
     there = read_card(directory)
     differences = there.differences(card)

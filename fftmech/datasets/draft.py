@@ -1,5 +1,6 @@
 """Draft of a dataset: a card with every default filled in, checked before any work."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -31,13 +32,10 @@ def new_card(
     recipe: Recipe,
     count: int,
     levels: tuple[int, ...],
-    seed: int = 0,
+    *,
     loading: Loading | None = None,
     parts: tuple[int, int, int] | None = None,
-    shard: tuple[int, int] | None = None,
-    licence: str | None = None,
-    citation: str | None = None,
-    **method: Any,
+    **options: Any,
 ) -> Card:
     """Card of a new dataset.
 
@@ -45,59 +43,49 @@ def new_card(
     ----------
     recipe
         What it is made of.
-    count, levels, seed, loading, parts, shard, licence, citation
+    count, levels, loading, parts
         As in `Card`; the load and the parts are the recipe's unless given.
-    method
-        Options of `fftmech.solve`: scheme, solver, tolerance, max_iterations,
-        precision.
-
-    Raises
-    ------
-    InputError
-        Values that no dataset can have.
+    options
+        Of `fftmech.solve`, the names in `METHOD`; or seed, shard, licence and citation,
+        as in `Card`.
     """
     if not levels or min(levels) < 1:
         raise InputError(f"resolutions {levels}", "whole numbers of at least 1")
     grid = Grid((levels[0], levels[0], levels[0]))
+    given = {name: options.pop(name) for name in METHOD if name in options}
+    return Card(
+        kind=recipe.kind,
+        parameters=asdict(recipe),  # pyright: ignore[reportArgumentType]
+        count=count,
+        levels=levels,
+        loading=loading or Loading("fixed", recipe.load),
+        method=_checked_method(given, grid),
+        parts=parts or recipe.parts,
+        units=UNITS,
+        citation=options.pop("citation", None) or CITATION.format(version=__version__),
+        versions=_versions(),
+        **{"seed": 0, **options},
+    )
+
+
+def _checked_method(given: Mapping[str, Any], grid: Grid) -> dict[str, Any]:
+    """Options of `fftmech.solve` for this grid, with defaults where none is given."""
     options = {
         "scheme": "rotated",
         "solver": "cg",
         "tolerance": None,
         "max_iterations": 1000,
         "precision": "double",
-        **method,
+        **given,
     }
-    for name in options:
-        if name not in METHOD:
-            raise InputError(f"{name}: not an option of a dataset's solves")
     discretization(options["scheme"])
     get_solver(options["solver"])
     options["tolerance"] = Method(**options).tolerance_on(grid)
-    return Card(
-        kind=recipe.kind,
-        parameters=asdict(recipe),  # pyright: ignore[reportArgumentType]
-        count=count,
-        seed=seed,
-        levels=levels,
-        loading=loading or Loading("fixed", recipe.load),
-        method=options,
-        parts=parts or recipe.parts,
-        shard=shard,
-        units=UNITS,
-        licence=licence,
-        citation=citation or CITATION.format(version=__version__),
-        versions=_versions(),
-    )
+    return options
 
 
 def recipe_of(card: Card) -> Recipe:
-    """Return the recipe of a card.
-
-    Raises
-    ------
-    InputError
-        A kind that this version does not know, or parameters that it does not take.
-    """
+    """Return the recipe of a card."""
     if card.kind not in RECIPES:
         raise InputError(
             f"kind {card.kind!r}: this version makes {', '.join(RECIPES)} only"
@@ -109,13 +97,7 @@ def recipe_of(card: Card) -> Recipe:
 
 
 def check_feasible(card: Card) -> None:
-    """Refuse a card of which no sample can be made, before anything is written.
-
-    Raises
-    ------
-    InputError
-        Saying why the first of them cannot be made or solved.
-    """
+    """Refuse a card of which no sample can be made, before anything is written."""
     recipe = recipe_of(card)
     available = recipe.available()
     if available is not None and card.count > available:
@@ -140,13 +122,7 @@ def check_feasible(card: Card) -> None:
 
 
 def check_memory(card: Card, jobs: int) -> None:
-    """Refuse more processes than the memory holds.
-
-    Raises
-    ------
-    InputError
-        With the estimate.
-    """
+    """Refuse more processes than the memory holds."""
     high = max(
         max(card.solved_levels(i)) for i in range(min(card.count, sum(card.parts)))
     )

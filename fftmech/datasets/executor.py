@@ -47,13 +47,7 @@ def check(*_: Any) -> None:
 
 
 def check_executor(executor: str) -> None:
-    """Refuse an executor that cannot work here.
-
-    Raises
-    ------
-    InputError
-        An unknown one; MPI without mpi4py, or in processes that do not work together.
-    """
+    """Refuse an executor that cannot work here."""
     if executor not in EXECUTORS:
         raise InputError(f"executor {executor!r}", f"one of {', '.join(EXECUTORS)}")
     if executor != "mpi":
@@ -88,11 +82,6 @@ def run(
     executor
         "local": `jobs` processes, this one if `jobs` is 1; "mpi": the processes that
         mpiexec started (`mpiexec -n N python -m mpi4py.futures ...`).
-
-    Raises
-    ------
-    InputError
-        A process has died.
     """
     if executor == "mpi":
         with _mpi() as pool:

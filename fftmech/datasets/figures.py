@@ -65,11 +65,6 @@ def contact_sheet(
         One of `CONTACT_FIELDS`.
     count
         Number of samples, evenly spaced over all.
-
-    Raises
-    ------
-    InputError
-        No sample, an unknown field, count below 1; Matplotlib is not installed.
     """
     if field not in CONTACT_FIELDS:
         raise InputError(f"field {field!r}", f"one of {', '.join(CONTACT_FIELDS)}")

@@ -12,13 +12,7 @@ File = tuple[str, str]
 
 
 def images_in(folder: str | PathLike) -> tuple[File, ...]:
-    """Files of a folder that `fftmech.read` knows by their ends, sorted by name.
-
-    Raises
-    ------
-    InputError
-        No such folder, or no such file in it (subfolders are not searched).
-    """
+    """Files of a folder that `fftmech.read` knows by their ends, sorted by name."""
     path = Path(folder)
     if not path.is_dir():
         raise InputError(f"{path}: no such folder", mend="give one that holds images")
@@ -35,13 +29,7 @@ def images_in(folder: str | PathLike) -> tuple[File, ...]:
 
 
 def fingerprint(path: str | PathLike) -> str:
-    """SHA-256 of a file's content.
-
-    Raises
-    ------
-    InputError
-        No such file.
-    """
+    """SHA-256 of a file's content."""
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -50,13 +38,7 @@ def fingerprint(path: str | PathLike) -> str:
 
 
 def check_same(path: str | PathLike, sha256: str) -> None:
-    """Refuse a file of another content than `sha256` says.
-
-    Raises
-    ------
-    InputError
-        No such file, or a changed one.
-    """
+    """Refuse a file of another content than `sha256` says."""
     if fingerprint(path) != sha256:
         raise InputError(
             f"{path} is not the file that the dataset was begun with (its SHA-256 "

@@ -29,11 +29,6 @@ def statistics_figure(dataset: Dataset) -> "Figure":
     statistics, by class where a statistic is a name. Of polycrystals also the diameters
     of the grains, measured on the voxels of up to 300 bodies, with the law that they
     were drawn from.
-
-    Raises
-    ------
-    InputError
-        No sample; Matplotlib is not installed.
     """
     check_samples(dataset)
     records = dataset.records

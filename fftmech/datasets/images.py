@@ -67,11 +67,6 @@ class ImagesRecipe:
         the stiffness that the image's file gives them, or are pore and solid.
     E, nu
         Young's modulus (GPa) and Poisson's ratio of the solid.
-
-    Raises
-    ------
-    InputError
-        A parameter of which no body can be made.
     """
 
     kind: ClassVar[str] = "images"
@@ -137,24 +132,13 @@ class ImagesRecipe:
             Materials file, for windows.
         options
             The other parameters.
-
-        Raises
-        ------
-        InputError
-            No such folder, or no image in it.
         """
         if materials is not None:
             options["materials"] = (fspath(materials), fingerprint(materials))
         return cls(fspath(folder), images_in(folder), **options)
 
     def available(self) -> int | None:
-        """Number of pores in the images; None for windows, which are endless.
-
-        Raises
-        ------
-        InputError
-            An image that cannot be read, or no pore in any.
-        """
+        """Number of pores in the images; None for windows, which are endless."""
         return len(_pores(self)) if self.window is None else None
 
     def draw(self, seed: int, index: int, res: int) -> Draw:
@@ -163,12 +147,6 @@ class ImagesRecipe:
         Statistics of a pore are its image, its number there, its voxels, whether it is
         cut off at a face of the image, and `shape_statistics`; of a window its image,
         first voxel, the volume fraction of its pores, and its number of phases.
-
-        Raises
-        ------
-        InputError
-            An index beyond the pores that there are, an image that cannot be read, that
-            has changed, or that is smaller than the window.
         """
         if self.window is None:
             return self._pore(seed, index, res)

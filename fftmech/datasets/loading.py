@@ -28,11 +28,6 @@ class Loading:
         "six": each mean strain in turn 1, the others 0 (tensor components).
     load
         The fixed load, else None.
-
-    Raises
-    ------
-    InputError
-        An unknown mode; a load that is missing, or that the mode does not take.
     """
 
     mode: str = "fixed"

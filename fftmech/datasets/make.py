@@ -118,11 +118,6 @@ def extend(
     """Raise the number of samples of a dataset to `count`, and make the new ones.
 
     Options are those of `make`; nothing changes before all of them are checked.
-
-    Raises
-    ------
-    InputError
-        Fewer samples than the dataset has; as for `make`.
     """
     workers = Workers.checked(jobs, executor, device)
     card = read_card(directory)
@@ -242,11 +237,6 @@ def repair(
     ----------
     indices
         Samples whose files are damaged or gone.
-
-    Raises
-    ------
-    InputError, OSError
-        As for `make`.
     """
     workers = Workers.checked(jobs, executor, device)
     card = read_card(directory)

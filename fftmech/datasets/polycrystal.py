@@ -114,11 +114,6 @@ class PolycrystalRecipe:
         Statistics: the number of grains, mean and standard deviation of ln D, both
         counted on the voxels, and with `sizes` the largest relative error of a grain's
         volume.
-
-        Raises
-        ------
-        InputError
-            A resolution too coarse for these grains.
         """
         count = self.count(seed, index)
         return first_sound(lambda of: self._attempt(of, count, res), seed, index)

@@ -67,12 +67,6 @@ class PoresRecipe:
         """Make body `index`: phase 0 is the solid, 1 the pore.
 
         Statistics are its class and those of `shape_statistics`.
-
-        Raises
-        ------
-        InputError
-            A resolution at which pores of these fractions have less than 8 voxels, or
-            fractions at which they do not fit the cube.
         """
         name = balanced(list(KINDS), seed, index)
         return first_sound(lambda of: self._attempt(name, of, res), seed, index)
@@ -110,13 +104,7 @@ def shape_statistics(shape: BodyShape, res: int) -> dict[str, Any]:
 
 
 def solid_and_pore(E: float, nu: float) -> np.ndarray:
-    """Stiffness of phase 0, isotropic, and of phase 1, empty, (2, 6, 6).
-
-    Raises
-    ------
-    InputError
-        Moduli that are no numbers, or of no solid.
-    """
+    """Stiffness of phase 0, isotropic, and of phase 1, empty, (2, 6, 6)."""
     try:
         E, nu = float(E), float(nu)
     except (TypeError, ValueError):

@@ -81,11 +81,6 @@ def numbers(name: str, value: Any, expected: Sequence[str]) -> tuple[float, ...]
         A list or tuple.
     expected
         What each of its numbers is.
-
-    Raises
-    ------
-    InputError
-        Anything but as many finite numbers as expected.
     """
     try:
         given = tuple(float(number) for number in value)
@@ -112,11 +107,6 @@ def first_sound(make: Callable[[int], Made], seed: int, index: int) -> Made:
         Makes it of a seed, or raises InputError.
     seed, index
         Of the dataset, and of the body in it.
-
-    Raises
-    ------
-    InputError
-        The refusal of the last attempt.
     """
     for attempt in range(ATTEMPTS - 1):
         try:
@@ -127,13 +117,7 @@ def first_sound(make: Callable[[int], Made], seed: int, index: int) -> Made:
 
 
 def interval(name: str, value: Any) -> tuple[float, float]:
-    """Return the ends of a range of positive numbers.
-
-    Raises
-    ------
-    InputError
-        Anything but 0 < low <= high.
-    """
+    """Return the ends of a range of positive numbers."""
     low, high = numbers(name, value, ("low", "high"))
     if not 0 < low <= high:
         raise InputError(f"{name} {low:g} to {high:g}", "0 < low <= high")

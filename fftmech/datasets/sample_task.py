@@ -83,13 +83,7 @@ def solve_sample(
 def draw_sample(
     card: Card, index: int
 ) -> tuple[dict[int, Microstructure], dict[str, Any]]:
-    """Make one body; return it by resolution, and its statistics.
-
-    Raises
-    ------
-    InputError
-        A body that cannot be made, or cannot carry its loads.
-    """
+    """Make one body; return it by resolution, and its statistics."""
     body, statistics = recipe_of(card).draw(card.seed, index, card.levels[0])
     bodies = {res: resample(body, res) for res in card.levels}
     for res in card.solved_levels(index):
@@ -109,11 +103,6 @@ def solve_bodies(
     """Solve one body; return results by resolution and name of the load.
 
     They end with the first that did not converge.
-
-    Raises
-    ------
-    InputError
-        Too little memory, a device that is gone.
     """
     results: dict[int, dict[str, Result]] = {}
     # the cheap ones first

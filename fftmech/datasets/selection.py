@@ -13,13 +13,7 @@ MOST_CLASSES = 8
 
 
 def check_samples(dataset: Dataset) -> None:
-    """Refuse a dataset without samples.
-
-    Raises
-    ------
-    InputError
-        No sample of its split is done.
-    """
+    """Refuse a dataset without samples."""
     if not len(dataset):
         split = f" of split {dataset.split}" if dataset.split else ""
         raise InputError(

@@ -43,13 +43,7 @@ def _period(parts: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def check_parts(parts: Sequence[int]) -> tuple[int, int, int]:
-    """Return three whole numbers that share out the samples.
-
-    Raises
-    ------
-    InputError
-        Not three whole numbers >= 0, or all of them zero.
-    """
+    """Return three whole numbers that share out the samples."""
     sound = len(parts) == len(SPLITS) and all(n == int(n) and n >= 0 for n in parts)
     if not sound or not 0 < sum(parts) <= 10**6:
         raise InputError(

@@ -22,11 +22,6 @@ def summarize(directory: str | PathLike) -> dict[str, Any]:
         "bytes"; "iterations", by resolution (min, mean, max); "statistics", by name
         (min, mean, max of numbers; how many of each name); "failures": how many by
         reason.
-
-    Raises
-    ------
-    InputError
-        No dataset there.
     """
     card = read_card(directory)
     records = read_manifest(directory).records

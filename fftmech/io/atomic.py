@@ -45,13 +45,7 @@ def temporary_name(target: Path) -> Path:
 
 @contextmanager
 def whole_hdf5(path: str | os.PathLike) -> Iterator[h5py.File]:
-    """Give a new HDF5 file that becomes `path` if the block succeeds.
-
-    Raises
-    ------
-    OSError
-        The disk is full, for instance.
-    """
+    """Give a new HDF5 file that becomes `path` if the block succeeds."""
     import h5py
 
     with whole_file(path) as name, _Disk(name, "w+") as disk:
@@ -66,11 +60,6 @@ def changed_hdf5(path: str | os.PathLike, at_once: bool = False) -> Iterator[h5p
 
     The changes are on the disk when the block is left. Few of them, close to each
     other, can be written `at_once`: all or, if the process is killed before, none.
-
-    Raises
-    ------
-    OSError
-        The disk is full, for instance; what was changed is not defined.
     """
     import h5py
 

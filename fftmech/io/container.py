@@ -96,13 +96,7 @@ def dataset(file: h5py.Group, name: str) -> h5py.Dataset:
 
 
 def group(file: h5py.Group, name: str) -> h5py.Group:
-    """Return the group `name` of a file.
-
-    Raises
-    ------
-    InputError
-        No such group.
-    """
+    """Return the group `name` of a file."""
     item = file.get(name)
     if isinstance(item, h5py.Group):
         return item
@@ -129,11 +123,6 @@ def numbers(
         Expected shape; None is any length.
     blank_rows
         Whether rows of nothing but NaN (phases of which nothing is known) may occur.
-
-    Raises
-    ------
-    InputError
-        Another shape or type, or entries that are not finite.
     """
     fits = item.ndim == len(shape) and all(
         want in (None, got) for want, got in zip(shape, item.shape, strict=True)

@@ -62,11 +62,6 @@ def read(path: str | PathLike, dataset: str | None = None) -> Microstructure:
     ----------
     dataset
         Path of the cell array of grain ids, where it is not the only `FeatureIds`.
-
-    Raises
-    ------
-    InputError
-        No image geometry, no cells, no grain ids, angles that are not radians.
     """
     name = fspath(path)
     with container.opened(path) as file:

@@ -28,7 +28,7 @@ def check_axes(axes: str, where: str) -> None:
 
 
 def check_size(shape: Sequence[int], itemsize: int, where: str) -> None:
-    """Refuse an array that this machine's free memory does not hold, without reading."""
+    """Refuse an array that this machine's free memory cannot take, unread."""
     check_bytes(
         prod(map(int, shape)) * (itemsize + WORKING_BYTES),
         f"{where}: reading {size_text(shape)} values",

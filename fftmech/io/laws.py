@@ -30,13 +30,7 @@ def write_laws(group: h5py.Group, laws: Mapping[int, Law]) -> None:
 
 
 def read_laws(group: h5py.Group) -> dict[int, Law]:
-    """Read what phases obey, by phase id.
-
-    Raises
-    ------
-    InputError
-        Text that is not what `write_laws` writes, a law that is not known.
-    """
+    """Read what phases obey, by phase id."""
     if "law" not in group:
         return {}
     item = container.dataset(group, "law")

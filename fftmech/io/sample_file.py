@@ -155,11 +155,6 @@ def read(path: str | PathLike, dataset: str | None = None) -> Microstructure:
     ----------
     dataset
         The resolution, "res32" for instance; the highest unless given.
-
-    Raises
-    ------
-    InputError
-        No such resolution, or a file that is no sample.
     """
     with container.opened(path) as file:
         names = _blocks(file)
@@ -222,13 +217,7 @@ def read_sample(
 
 
 def check_fields(fields: Sequence[str]) -> None:
-    """Refuse a name that is no field.
-
-    Raises
-    ------
-    InputError
-        Naming it.
-    """
+    """Refuse a name that is no field."""
     for field in fields:
         if field not in FIELDS:
             raise InputError(f"field {field!r}", f"one of {', '.join(FIELDS)}")

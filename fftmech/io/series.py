@@ -85,13 +85,7 @@ def write_series(
 
 
 def append_result(path: str | PathLike, result: Result) -> None:
-    """Add the result of the next time.
-
-    Raises
-    ------
-    OSError
-        The disk is full, for instance: the times before are as they were.
-    """
+    """Add the result of the next time."""
     with changed_hdf5(path) as file:
         number = len(_values(file))
         write_fields(Arrays(container.group(file, "VTKHDF"), number), result)
@@ -107,13 +101,7 @@ def cut_series(path: str | PathLike, count: int) -> None:
 
 
 def check_series(path: str | PathLike, identity: Mapping[str, Any], count: int) -> None:
-    """Refuse a file that is no series of what is solved, or has too few times.
-
-    Raises
-    ------
-    InputError
-        Naming the file.
-    """
+    """Refuse a file that is no series of what is solved, or has too few times."""
     with container.opened(path) as file:
         known, found = "fftmech/run" in file and "VTKHDF/Steps" in file, 0
         if known:
@@ -145,11 +133,6 @@ def read_result_at(path: str | PathLike, number: int) -> Result:
     """Read the result at the time `number` of a series, from 0.
 
     A series stores fields alone: load, residuals and certificate are empty.
-
-    Raises
-    ------
-    InputError
-        Arrays that do not fit the extent.
     """
     with container.opened(path) as file:
         body = read_microstructure(file, None)

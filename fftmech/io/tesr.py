@@ -37,13 +37,7 @@ OPTIONS = ()
 
 
 def read(path: str | PathLike) -> Microstructure:
-    """Read the cells of a raster tessellation and, where given, their orientations.
-
-    Raises
-    ------
-    InputError
-        Not a .tesr file, data cut short, an orientation descriptor not known.
-    """
+    """Read the cells of a raster tessellation and, where given, their orientations."""
     name = fspath(path)
     content = Path(path).read_bytes()
     start = re.search(rb"\*\*data[ \t]*\r?\n", content)

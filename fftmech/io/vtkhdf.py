@@ -64,11 +64,6 @@ def read(path: str | PathLike, dataset: str | None = None) -> Microstructure:
     ----------
     dataset
         Name of the phase ids among the cell data; "phase" unless given.
-
-    Raises
-    ------
-    InputError
-        Not ImageData, a newer format, arrays that do not fit the extent.
     """
     with container.opened(path) as file:
         return read_microstructure(file, dataset)

@@ -207,13 +207,7 @@ def read_displacement(
 
 
 def check_shape(item: h5py.Dataset, shape: tuple[int, ...]) -> None:
-    """Refuse an array that does not fill the extent.
-
-    Raises
-    ------
-    InputError
-        Naming both shapes.
-    """
+    """Refuse an array that does not fill the extent."""
     if item.shape != shape:
         raise InputError(
             f"{container.where(item)} has shape {item.shape}",

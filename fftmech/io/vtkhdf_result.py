@@ -110,13 +110,7 @@ def read_run(path: str | PathLike) -> dict[str, Any]:
 
 
 def read_result(path: str | PathLike) -> Result:
-    """Read a result.
-
-    Raises
-    ------
-    InputError
-        The file holds no result, or arrays that do not fit its extent.
-    """
+    """Read a result."""
     with container.opened(path) as file:
         run = _read_run(file)
         microstructure = read_microstructure(file, None)

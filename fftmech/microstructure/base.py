@@ -183,13 +183,7 @@ class Microstructure:
         return table
 
     def check_linear(self, what: str) -> "Microstructure":
-        """Return self if no phase in use obeys more than linear elasticity.
-
-        Raises
-        ------
-        InputError
-            Naming the first that does, and `what` cannot have it.
-        """
+        """Return self if no phase in use obeys more than linear elasticity."""
         for p in self.phases:
             if p in self.law:
                 raise InputError(
@@ -256,13 +250,7 @@ def _check_rows(stiffness: np.ndarray, phases: np.ndarray) -> None:
 
 
 def check_temperature(microstructure: Microstructure, temperature: float) -> None:
-    """Refuse a temperature change that is no number, or that nothing feels.
-
-    Raises
-    ------
-    InputError
-        Saying which.
-    """
+    """Refuse a temperature change that is no number, or that nothing feels."""
     if not np.isfinite(temperature):
         raise InputError(f"temperature change {temperature}", "a finite number")
     if temperature and microstructure.thermal_expansion is None:

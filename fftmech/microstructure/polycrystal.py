@@ -101,13 +101,7 @@ def polycrystal(
 def target_fractions(
     res: Resolution, grains: int | None, sizes: tuple[float, float], seed: int = 0
 ) -> np.ndarray:
-    """Volume fractions to which `polycrystal` of these arguments is fitted, (grains,).
-
-    Raises
-    ------
-    InputError
-        Grains too small for the voxels, a bad size law.
-    """
+    """Volume fractions that `polycrystal` of these arguments aims at, (grains,)."""
     return _volumes(unit_grid(res), grains, sizes, _streams(seed)[1])
 
 

@@ -107,12 +107,6 @@ def texture_of(
         Angles of a `Peak`.
     spread
         Spread of either.
-
-    Raises
-    ------
-    InputError
-        Both a fibre and a peak, a direction without fibre, a spread without either, or
-        values that these refuse.
     """
     given: dict[str, float] = {} if spread is None else {"spread": spread}
     if fibre is not None and peak is not None:

@@ -87,14 +87,7 @@ def write_checkpoint(
 def read_checkpoint(
     path: str | PathLike, identity: Mapping[str, Any], xp: Any
 ) -> Stand:
-    """Read where a march stands, with fields as arrays of the library `xp`.
-
-    Raises
-    ------
-    InputError
-        A checkpoint of another microstructure, path or method, of another version of
-        the format, or one that is damaged.
-    """
+    """Read where a march stands, with fields as arrays of the library `xp`."""
     with container.opened(path) as file:
         _check_version(file)
         _check_identity(file, identity)

@@ -102,11 +102,6 @@ class Record:
         """Take the march to where its checkpoint stands, if there is one.
 
         The series is cut back to that increment.
-
-        Raises
-        ------
-        InputError
-            The checkpoint or the series is of another body, path or method.
         """
         files, march = self.files, self.march
         if not files.checkpoint.exists():

@@ -106,11 +106,6 @@ class History:
 
         Dots are the ends of steps. Stresses that change by less than `LEAST_RANGE` of
         the one that changes most are left out.
-
-        Raises
-        ------
-        InputError
-            Matplotlib is not installed, there is no point to draw.
         """
         if not self.points:
             raise InputError("a history without an increment", "at least one")
