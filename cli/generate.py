@@ -4,19 +4,19 @@ from collections.abc import Callable
 
 import click
 
-from fftmech import InputError
+from fftmech import InputError, Microstructure
 from fftmech.materials.elastic import PORE, cubic, isotropic
 from fftmech.microstructure import (
     inclusions,
     laminate,
-    parse_resolution,
     polycrystal,
     pores,
     single_pore,
 )
 from fftmech.microstructure.pores import KINDS
+from fftmech.microstructure.resolution import Resolution
 from fftmech.microstructure.texture import texture_of
-from fftmech_cli.generated import check, common_options, finish
+from fftmech_cli.generated import generator
 from fftmech_cli.numbers import Numbers
 
 
@@ -39,7 +39,7 @@ def generate() -> None:
 
 
 @generate.command("laminate")
-@common_options
+@generator
 @click.option(
     "--layer",
     "layers",
@@ -56,21 +56,18 @@ def generate() -> None:
     type=click.Choice(["x", "y", "z"]),
     help="Normal of the layers.",
 )
-def laminate_command(
-    output: str, res: str, seed: int, force: bool, as_json: bool, layers, axis: str
-) -> None:
+def laminate_command(shape: Resolution, seed: int, layers, axis: str) -> Microstructure:
     """Plane layers across one axis (nothing here is random).
 
     Example: fftmech generate laminate -o laminate.h5 --res 10,1,1
     --layer 1,29.3333,0.3333 --layer 9,2.6667,0.3333
     """
-    check(output, force)
     stack = [(thickness, isotropic(E=E, nu=nu)) for thickness, E, nu in layers]
-    finish(output, laminate(parse_resolution(res), stack, axis), as_json)
+    return laminate(shape, stack, axis)
 
 
 @generate.command("inclusions")
-@common_options
+@generator
 @click.option(
     "--fraction",
     default=0.2,
@@ -100,29 +97,25 @@ def laminate_command(
 )
 @click.option("--pore", is_flag=True, help="Empty inclusions.")
 def inclusions_command(
-    output: str,
-    res: str,
+    shape: Resolution,
     seed: int,
-    force: bool,
-    as_json: bool,
     fraction: float,
     radius,
     aspect,
     matrix,
     contrast: float | None,
     pore: bool,
-) -> None:
+) -> Microstructure:
     """Spheres, ellipsoids or short fibres that do not touch.
 
     Example: fftmech generate inclusions -o fibres.h5 --fraction 0.1 --radius 0.04
     --aspect 1,1,6 --contrast 24
     """
-    check(output, force)
     if pore and contrast is not None:
         raise InputError(f"--pore and --contrast {contrast:g}: give one of them")
     E, nu = matrix
-    made = inclusions(
-        parse_resolution(res),
+    return inclusions(
+        shape,
         fraction,
         radius[0] if len(radius) == 1 else radius,
         isotropic(E=E, nu=nu),
@@ -130,11 +123,10 @@ def inclusions_command(
         aspect,
         seed,
     )
-    finish(output, made, as_json)
 
 
 @generate.command("pores", short_help="Irregular pores in a solid.")
-@common_options
+@generator
 @click.option(
     "--kind",
     default="lack-of-fusion",
@@ -162,42 +154,36 @@ def inclusions_command(
 )
 @_matrix_option("113.8,0.342")
 def pores_command(
-    output: str,
-    res: str,
+    shape: Resolution,
     seed: int,
-    force: bool,
-    as_json: bool,
     kind: str,
     count: int,
     fraction: float | None,
     radius: float | None,
     matrix,
-) -> None:
+) -> Microstructure:
     """Irregular pores of additive manufacturing in a solid (default: Ti-6Al-4V).
 
     Example: fftmech generate pores -o keyholes.h5 --kind keyhole --count 12
     --fraction 0.03
     """
-    check(output, force)
-    shape = parse_resolution(res)
     E, nu = matrix
     solid = isotropic(E=E, nu=nu)
     if count == 1 and kind != "mixed":
         if fraction is None and radius is None:
             fraction = 0.01
-        made = single_pore(shape, kind, fraction, radius, solid, seed)
-    elif radius is not None:
+        return single_pore(shape, kind, fraction, radius, solid, seed)
+    if radius is not None:
         raise InputError(
             f"--radius {radius:g} with several pores: give --fraction of all of them"
         )
-    else:
-        share = 0.01 if fraction is None else fraction
-        made = pores(shape, share, count, kind, solid, seed)
-    finish(output, made, as_json)
+    return pores(
+        shape, 0.01 if fraction is None else fraction, count, kind, solid, seed
+    )
 
 
 @generate.command("polycrystal")
-@common_options
+@generator
 @click.option(
     "--grains",
     type=int,
@@ -246,11 +232,8 @@ def pores_command(
     "the peak, degrees.  [default: 10]",
 )
 def polycrystal_command(
-    output: str,
-    res: str,
+    shape: Resolution,
     seed: int,
-    force: bool,
-    as_json: bool,
     grains: int | None,
     sizes,
     periodic: bool,
@@ -259,16 +242,15 @@ def polycrystal_command(
     direction,
     peak,
     spread: float | None,
-) -> None:
+) -> Microstructure:
     """Grains of one crystal, each with its orientation.
 
     Example: fftmech generate polycrystal -o micro.h5 --res 64 --grains 24 --seed 0
     """
-    check(output, force)
     texture = texture_of(fibre, direction, peak, spread)
     C11, C12, C44 = constants
-    made = polycrystal(
-        parse_resolution(res),
+    return polycrystal(
+        shape,
         24 if grains is None and sizes is None else grains,
         seed,
         sizes,
@@ -276,4 +258,3 @@ def polycrystal_command(
         cubic(C11, C12, C44),
         texture,
     )
-    finish(output, made, as_json)

@@ -1,9 +1,14 @@
-"""The file that a generator makes: its options, its check and its summary."""
+"""Commands that make a microstructure: their options, the file, its summary."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 import click
 
 from fftmech import Microstructure
 from fftmech.io import check_writable, write
+from fftmech.microstructure import parse_resolution
 from fftmech_cli.rim import add_options, check_output, print_json
 
 UNITS = {"stress": "GPa", "length": "box edge"}
@@ -42,15 +47,24 @@ common_options = add_options(
 """Add -o, --res, --seed, --force and --json."""
 
 
-def check(output: str, force: bool) -> None:
-    """Refuse a file that cannot be written, before any work."""
-    check_output(output, force)
-    check_writable(output)
+def generator(make: Callable[..., Microstructure]) -> Callable:
+    """Turn a function of shape, seed and options into a command that writes a file."""
+
+    @wraps(make)
+    def command(
+        output: str, res: str, seed: int, force: bool, as_json: bool, **options: Any
+    ) -> None:
+        check_output(output, force)
+        check_writable(output)
+        made = make(parse_resolution(res), seed, **options)
+        write(output, made.check().with_changes(units=UNITS))
+        _show(output, made, as_json)
+
+    return common_options(command)
 
 
-def finish(output: str, made: Microstructure, as_json: bool) -> None:
-    """Write the file and say in one line what is in it."""
-    write(output, made.check().with_changes(units=UNITS))
+def _show(output: str, made: Microstructure, as_json: bool) -> None:
+    """Say in one line what is in the file."""
     shape, phases, fractions = made.grid.shape, made.phases, made.fractions
     if as_json:
         print_json(

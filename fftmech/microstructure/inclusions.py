@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 from numpy.random import PCG64, Generator
 
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.packing import Packing
@@ -17,12 +18,9 @@ ATTEMPTS = 20000
 
 _DIRECTIONS = np.array([way for way in product((-1, 0, 1), repeat=3) if any(way)])
 
-PROBES = np.concatenate(
-    [
-        depth * _DIRECTIONS / np.linalg.norm(_DIRECTIONS, axis=1, keepdims=True)
-        for depth in (0.5, 0.9)
-    ]
-)
+_UNIT = _DIRECTIONS / np.linalg.norm(_DIRECTIONS, axis=1, keepdims=True)
+
+PROBES = np.concatenate([0.5 * _UNIT, 0.9 * _UNIT])
 """Points of the unit ball whose voxels are looked at before all of a body."""
 
 
@@ -102,32 +100,11 @@ def inclusions(
         raise InputError(f"fraction {fraction:g}", "between 0 and 1")
     low, high = (radius, radius) if isinstance(radius, (int, float)) else radius
     grid = unit_grid(res)
-    shape = np.array(grid.shape)
-    flat = shape[2] == 1
-    axes = np.array(aspect, dtype=float) * shape.max()
-    if not (0 < low <= high < np.inf and len(axes) == 3 and (axes > 0).all()):
-        raise InputError(
-            f"radius {radius}, aspect {aspect}",
-            "positive numbers, a range from low to high",
-        )
-    if flat:
-        axes = axes[:2]
-    edge = shape[: len(axes)].min()
-    if 2 * low * axes.min() < 1:
-        raise InputError(
-            f"inclusions {2 * low * axes.min():.2g} voxels thick",
-            "at least 1",
-            "raise --res or the radius",
-        )
-    if 2 * high * axes.max() > edge - 1:
-        raise InputError(
-            f"inclusions {2 * high * axes.max():.3g} voxels long in a box of {edge}: "
-            "lower the radius or the aspect"
-        )
+    axes = _semi_axes(grid, low, high, aspect)
     random = Generator(PCG64(seed))
     goal = fraction * grid.voxels
-    unit = (np.pi if flat else 4 * np.pi / 3) * float(np.prod(axes))
     power = len(axes)
+    unit = (np.pi if power == 2 else 4 * np.pi / 3) * float(np.prod(axes))
     radii = []
     volume = 0.0
     while volume < goal:
@@ -142,7 +119,7 @@ def inclusions(
         size = radii.pop(0) if radii else low + (high - low) * random.random()
         if packing.voxels + unit * size**power / 2 > goal:
             break
-        if not _place(packing, size * axes, shape, random, placed):
+        if not _place(packing, size * axes, random, placed):
             raise InputError(
                 f"packing jammed at fraction {packing.voxels / grid.voxels:.3g} of "
                 f"{fraction:g} with {len(placed)} inclusions",
@@ -158,14 +135,38 @@ def inclusions(
     )
 
 
+def _semi_axes(
+    grid: Grid, low: float, high: float, aspect: tuple[float, float, float]
+) -> np.ndarray:
+    """Semi-axes in voxels for a radius of 1, two in 2-D, if all radii fit the grid."""
+    axes = np.array(aspect, dtype=float) * max(grid.shape)
+    if not (0 < low <= high < np.inf and len(axes) == 3 and (axes > 0).all()):
+        raise InputError(
+            f"radius {low:g} to {high:g}, aspect {aspect}",
+            "positive numbers, a range from low to high",
+        )
+    if grid.shape[2] == 1:
+        axes = axes[:2]
+    edge = min(grid.shape[: len(axes)])
+    if 2 * low * axes.min() < 1:
+        raise InputError(
+            f"inclusions {2 * low * axes.min():.2g} voxels thick",
+            "at least 1",
+            "raise --res or the radius",
+        )
+    if 2 * high * axes.max() > edge - 1:
+        raise InputError(
+            f"inclusions {2 * high * axes.max():.3g} voxels long in a box of {edge}: "
+            "lower the radius or the aspect"
+        )
+    return axes
+
+
 def _place(
-    packing: Packing,
-    axes: np.ndarray,
-    shape: np.ndarray,
-    random: Generator,
-    placed: list[np.ndarray],
+    packing: Packing, axes: np.ndarray, random: Generator, placed: list[np.ndarray]
 ) -> bool:
     """Place one ellipsoid of semi-axes in voxels; for spheres also compare centres."""
+    shape = np.array(packing.filled.shape)
     round_body = axes.min() == axes.max()
     others = np.array(placed)
     for _ in range(ATTEMPTS):
@@ -187,7 +188,7 @@ def _place(
         else:
             R = matrix_from_quaternion(orientations(1, random)[0])
         R = R[: len(axes), : len(axes)]
-        if not round_body and not _may_be_free(packing, centre, axes, R, shape):
+        if not round_body and not _may_be_free(packing, centre, axes, R):
             continue
         body, corner = ellipsoid(centre, axes, R)
         if packing.place(body, corner):
@@ -197,14 +198,10 @@ def _place(
 
 
 def _may_be_free(
-    packing: Packing,
-    centre: np.ndarray,
-    axes: np.ndarray,
-    R: np.ndarray,
-    shape: np.ndarray,
+    packing: Packing, centre: np.ndarray, axes: np.ndarray, R: np.ndarray
 ) -> bool:
     """Look at a few voxels of an ellipsoid, which is fast and settles most cases."""
-    d = len(axes)
+    d, shape = len(axes), packing.filled.shape
     voxels = np.floor(centre[:d] + (PROBES[:, :d] * axes) @ R.T).astype(int)
     offsets = (voxels + 0.5 - centre[:d]) @ R / axes
     # well inside, so that none is looked at that is not in the body
@@ -226,16 +223,11 @@ def ellipsoid(
     reach = np.sqrt(((R * axes) ** 2).sum(axis=1))
     first = np.floor(centre[:d] - reach).astype(int)
     last = np.floor(centre[:d] + reach).astype(int)
-    points = np.stack(
-        np.meshgrid(
-            *(
-                np.arange(a, b + 1) + 0.5 - c
-                for a, b, c in zip(first, last, centre, strict=False)
-            ),
-            indexing="ij",
-        ),
-        axis=-1,
-    )
+    ranges = [
+        np.arange(a, b + 1) + 0.5 - c
+        for a, b, c in zip(first, last, centre, strict=False)
+    ]
+    points = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1)
     inside = (((points @ R) / axes) ** 2).sum(axis=-1) <= 1
     if d == 2:
         return inside[..., None], np.append(first, 0)
