@@ -1,14 +1,19 @@
 """Pictures of a dataset: a contact sheet of its samples, and their statistics."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fftmech.datasets.dataset import Dataset
-from fftmech.datasets.histograms import statistics_figure
-from fftmech.datasets.selection import check_samples, class_of, class_statistic, spaced
+from fftmech.datasets.histograms import (
+    check_samples,
+    class_of,
+    class_statistic,
+    spaced,
+    statistics_figure,
+)
 from fftmech.errors import InputError
 from fftmech.figures import matplotlib_module, new_figure
 from fftmech.figures.colors import color_range, phase_colors
@@ -45,6 +50,7 @@ class _Cut:
     """Whole low-resolution field, of which `plane` is drawn."""
     solid: np.ndarray
     plane: int
+    unit: str
 
 
 def contact_sheet(
@@ -72,16 +78,42 @@ def contact_sheet(
         raise InputError(f"count {count}", "at least 1 sample")
     check_samples(dataset)
     fine, coarse = dataset.card.levels[0], dataset.card.levels[-1]
+    name, compute = CONTACT_FIELDS[field]
+    across = _across(dataset)
+    cuts = _cuts(dataset, compute, across, count)
+    values = np.stack([cut.field for cut in cuts])
+    scalar = ScalarField(
+        values,
+        name,
+        cuts[-1].unit,
+        np.stack([cut.solid for cut in cuts]),
+        float(np.abs(values).max(initial=0.0)),
+    )
+    figure = _draw_cuts(cuts, scalar, across)
+    right, up = ("xyz"[a] for a in in_plane(across))
+    loads = {"random": ", random loads", "six": ", load xx"}
+    figure.text(
+        _BETWEEN / figure.get_figwidth(),
+        1 - 0.5 * _TITLE / figure.get_figheight(),
+        f"{dataset.card.kind}: {fine}$^3$ voxels, and {name} at {coarse}$^3$"
+        f"{loads.get(dataset.card.loading.mode, '')}; {right} to the right, {up} up",
+        fontsize=10,
+        va="center",
+    )
+    return figure
+
+
+def _cuts(
+    dataset: Dataset, compute: Callable[[Any], Any], across: int, count: int
+) -> list[_Cut]:
+    """Slices of samples, evenly spaced over all."""
+    fine, coarse = dataset.card.levels[0], dataset.card.levels[-1]
+    levels = tuple(dict.fromkeys((fine, coarse)))
     source = Dataset(
-        dataset.directory,
-        dataset.split,
-        fields=("stress",),
-        levels=tuple(dict.fromkeys((fine, coarse))),
+        dataset.directory, dataset.split, fields=("stress",), levels=levels
     )
     statistic = class_statistic(source.records)
-    across = _across(dataset)
-    name, compute = CONTACT_FIELDS[field]
-    cuts, unit = [], ""
+    cuts = []
     for i in spaced(len(source), count):
         sample = source[i]
         high, low = sample.high.body, sample.low.body
@@ -95,24 +127,10 @@ def contact_sheet(
                 compute(sample.low.stress[0]),
                 ~np.isin(low.phase, low.pores),
                 plane,
+                low.units.get("stress", ""),
             )
         )
-        unit = low.units.get("stress", "")
-    values = np.stack([cut.field for cut in cuts])
-    solid = np.stack([cut.solid for cut in cuts])
-    magnitude = float(np.abs(values).max(initial=0.0))
-    figure = _draw_cuts(cuts, ScalarField(values, name, unit, solid, magnitude), across)
-    right, up = ("xyz"[a] for a in in_plane(across))
-    loads = {"random": ", random loads", "six": ", load xx"}
-    figure.text(
-        _BETWEEN / figure.get_figwidth(),
-        1 - 0.5 * _TITLE / figure.get_figheight(),
-        f"{dataset.card.kind}: {fine}$^3$ voxels, and {name} at {coarse}$^3$"
-        f"{loads.get(dataset.card.loading.mode, '')}; {right} to the right, {up} up",
-        fontsize=10,
-        va="center",
-    )
-    return figure
+    return cuts
 
 
 def _across(dataset: Dataset) -> int:
@@ -147,51 +165,38 @@ def _draw_cuts(cuts: Sequence[_Cut], scalar: ScalarField, across: int) -> "Figur
     width = _BETWEEN + columns * step_x + _BAR
     height = max(rows * step_y, 1.8) + _TITLE + 0.15
     figure = new_figure((width, height))
+    inches = np.array([width, height, width, height])
+
+    def axes(*place: float) -> Any:
+        """Axes at x, y of this width and height, in inches."""
+        return figure.add_axes(tuple(np.array(place) / inches))
+
     low, high, diverging = color_range(scalar)
     wide = 0 < _WIDE * low < high
     norms = matplotlib_module("colors")
     norm = (norms.LogNorm if wide else norms.Normalize)(low, high)
+    colors = {"cmap": "RdBu_r" if diverging else "viridis", "norm": norm}
+    how: Any = {"origin": "lower", "interpolation": "nearest"}
     image: Any = None
     for n, cut in enumerate(cuts):
         row, column = divmod(n, columns)
         x = _BETWEEN + column * step_x
         y = height - _TITLE - (row + 1) * step_y
-        for k in range(2):
-            ax = figure.add_axes(
-                (
-                    (x + k * (_PANEL + _GAP)) / width,
-                    y / height,
-                    _PANEL / width,
-                    _PANEL / height,
-                )
-            )
+        body, field = (
+            axes(x + k * (_PANEL + _GAP), y, _PANEL, _PANEL) for k in range(2)
+        )
+        for ax in (body, field):
             ax.set(xticks=[], yticks=[], facecolor=_PORE)
-            if k == 0:
-                ax.imshow(cut.body, origin="lower", interpolation="nearest")
-                ax.set_title(cut.label, fontsize=9, loc="left", pad=3)
-                continue
-            masked = np.ma.array(cut.field, mask=~cut.solid).take(cut.plane, across)
-            image = ax.imshow(
-                masked.T,
-                origin="lower",
-                interpolation="nearest",
-                cmap="RdBu_r" if diverging else "viridis",
-                norm=norm,
-            )
+        body.imshow(cut.body, **how)
+        body.set_title(cut.label, fontsize=9, loc="left", pad=3)
+        masked = np.ma.array(cut.field, mask=~cut.solid).take(cut.plane, across)
+        image = field.imshow(masked.T, **how, **colors)
     inside = scalar.values[scalar.solid]
     below, above = (inside < low).any(), (inside > high).any()
     tall = min(3.0, height - _TITLE - 0.5)
-    cax = figure.add_axes(
-        (
-            (width - _BAR) / width,
-            (height - _TITLE - _LABEL - tall) / height,
-            0.15 / width,
-            tall / height,
-        )
-    )
     bar: Any = figure.colorbar(
         image,
-        cax=cax,
+        cax=axes(width - _BAR, height - _TITLE - _LABEL - tall, 0.15, tall),
         extend=("neither", "max", "min", "both")[2 * below + above],
         label=scalar.label,
     )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fftmech.datasets.dataset import Dataset
-from fftmech.datasets.selection import check_samples, class_of, class_statistic, spaced
 from fftmech.datasets.splits import SPLITS
+from fftmech.errors import InputError
 from fftmech.figures import matplotlib_module, new_figure
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ _WIDE = 30.0  # positive numbers that spread over this ratio get a logarithmic a
 _MEASURED = 300  # bodies whose grains are measured
 _PUBLISHED = -0.788  # mean of ln D that is given for bodies of 24 grains
 
+MOST_CLASSES = 8
+"""Names that a statistic may have to sort samples by it."""
+
 
 def statistics_figure(dataset: Dataset) -> "Figure":
     """Draw histograms of what is known of the samples.
@@ -32,30 +35,20 @@ def statistics_figure(dataset: Dataset) -> "Figure":
     """
     check_samples(dataset)
     records = dataset.records
-    group = class_statistic(records)
-    names = list(dict.fromkeys(n for r in records for n in r["statistics"]))
-    numbers = [n for n in names if _is_number(records, n)]
+    names = dict.fromkeys(n for r in records for n in r["statistics"])
+    numbers = [name for name in names if _is_number(records, name)]
     grains = dataset.card.kind == "polycrystal"
     rows = -(-(3 + grains + len(numbers)) // _COLUMNS)
     figure = new_figure((_COLUMNS * _WIDTH, rows * _HEIGHT + 0.4))
     figure.set_layout_engine("constrained")
     axes = iter(figure.subplots(rows, _COLUMNS, squeeze=False).ravel())
     _draw_splits(next(axes), dataset)
-    resolutions = {f"{res}": f"{res}$^3$ voxels" for res in dataset.card.levels[::-1]}
     tolerance = dataset.card.method["tolerance"]
-    for name, text, unit in (
-        ("iterations", "iterations", 1),
-        ("residual", "residual / tolerance", tolerance),
-    ):
-        ax = next(axes)
-        values = {
-            label: [r[name][res] / unit for r in records if res in r[name]]
-            for res, label in resolutions.items()
-        }
-        _histogram(ax, values, text)
-        ax.legend(frameon=False, fontsize=8)
+    _draw_solves(next(axes), dataset, "iterations", "iterations", 1)
+    _draw_solves(next(axes), dataset, "residual", "residual / tolerance", tolerance)
     if grains:
         _draw_grains(next(axes), dataset)
+    group = class_statistic(records)
     sizes = Counter(class_of(record, group) for record in records)
     for name in numbers:
         values = {
@@ -82,6 +75,35 @@ def statistics_figure(dataset: Dataset) -> "Figure":
     return figure
 
 
+def check_samples(dataset: Dataset) -> None:
+    """Refuse a dataset without samples."""
+    if not len(dataset):
+        split = f" of split {dataset.split}" if dataset.split else ""
+        raise InputError(
+            f"{dataset.directory}: no sample{split} is done yet", mend="nothing to draw"
+        )
+
+
+def spaced(total: int, count: int) -> list[int]:
+    """Return at most `count` numbers below `total`, evenly spaced."""
+    return np.unique(np.linspace(0, total - 1, min(count, total)).astype(int)).tolist()
+
+
+def class_statistic(records: Sequence[Mapping[str, Any]]) -> str | None:
+    """Name of the first statistic that is a text with few values, if there is one."""
+    for name in dict.fromkeys(n for r in records for n in r["statistics"]):
+        found = [r["statistics"].get(name) for r in records]
+        texts = {value for value in found if isinstance(value, str)}
+        if 0 < len(texts) <= min(MOST_CLASSES, len(records) - 1):
+            return name
+    return None
+
+
+def class_of(record: Mapping[str, Any], statistic: str | None) -> str:
+    """Class of a sample; "" without a statistic."""
+    return str(record["statistics"].get(statistic, "other")) if statistic else ""
+
+
 def _is_number(records: Sequence[Mapping[str, Any]], name: str) -> bool:
     found = [r["statistics"].get(name) for r in records]
     values = [value for value in found if value is not None]
@@ -101,6 +123,18 @@ def _draw_splits(ax: Any, dataset: Dataset) -> None:
     ax.set_ylabel("samples")
     ax.set_xlabel("split")
     _bare(ax)
+
+
+def _draw_solves(ax: Any, dataset: Dataset, name: str, text: str, unit: float) -> None:
+    """A number that the manifest has of each solve, in some unit, by resolution."""
+    values = {
+        f"{res}$^3$ voxels": [
+            r[name][str(res)] / unit for r in dataset.records if str(res) in r[name]
+        ]
+        for res in dataset.card.levels[::-1]
+    }
+    _histogram(ax, values, text)
+    ax.legend(frameon=False, fontsize=8)
 
 
 def _histogram(ax: Any, values: Mapping[str, Sequence[float]], text: str) -> None:
