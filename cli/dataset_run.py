@@ -1,4 +1,4 @@
-"""What commands share that make samples: options, a progress bar, the end of a run."""
+"""Shared by commands that make samples: options, a progress bar, a summary."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from fftmech.datasets.executor import EXECUTORS
-from fftmech.datasets.make import Outcome, Progress, allowed_failures
+from fftmech.datasets.make import RunCounts, SampleProgress, allowed_failures
 from fftmech.datasets.summary import summarize
 from fftmech_cli.method import device_option
+from fftmech_cli.progress import progress_bar
 from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, add_options, print_json
 
 _RUN = ("jobs", "executor", "device")
@@ -40,8 +41,10 @@ def take_run(given: dict[str, Any]) -> dict[str, Any]:
     return {name: given.pop(name) for name in _RUN}
 
 
-def finish(directory: str, as_json: bool, work: Callable[[Progress], Outcome]) -> int:
-    """Make samples with a progress bar; say what came of it; return the exit code."""
+def finish(
+    directory: str, as_json: bool, work: Callable[[SampleProgress], RunCounts]
+) -> int:
+    """Make samples with a progress bar, print a summary, return the exit code."""
     try:
         with sample_bar("Making samples") as progress:
             outcome = work(progress)
@@ -77,7 +80,7 @@ def finish(directory: str, as_json: bool, work: Callable[[Progress], Outcome]) -
 
 
 @contextmanager
-def sample_bar(title: str) -> Iterator[Progress]:
+def sample_bar(title: str) -> Iterator[SampleProgress]:
     """Show samples done, the time left, their rate and failures, on a terminal only."""
     with progress_bar(title, counted=True) as report:
         started: tuple[float, int] | None = None

@@ -10,7 +10,7 @@ import pytest
 from fftmech import InputError
 from fftmech.datasets import RECIPES
 from fftmech.datasets.images import ImagesRecipe
-from fftmech.datasets.recipe import UNITS, Draw, body_seed
+from fftmech.datasets.recipe import UNITS, GeneratedBody, body_seed
 
 RES = 16
 
@@ -38,7 +38,7 @@ def recipe(request, tmp_path):
     return RECIPES[request.param]()
 
 
-def same(a: Draw, b: Draw) -> bool:
+def same(a: GeneratedBody, b: GeneratedBody) -> bool:
     tables = ("phase", "stiffness", "orientation")
     return a.statistics == b.statistics and all(
         np.array_equal(getattr(a.body, name), getattr(b.body, name), equal_nan=True)

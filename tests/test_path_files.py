@@ -19,7 +19,7 @@ from fftmech.simulations.march_checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from fftmech.simulations.stress_strain_curve import History
+from fftmech.simulations.stress_strain_curve import StressStrainCurve
 from fftmech.tensors import COMPONENTS, components_from_mandel
 
 SHEAR = FiniteLoad(F={"xx": 1.1, "xy": 0.3}, P={"yy": 0.0})
@@ -113,7 +113,7 @@ def test_a_rate_adds_to_the_strain_that_there_is_and_what_is_not_named_stays(rea
 
 def test_a_table_has_tensor_components_units_and_every_digit(tmp_path):
     march = solved(March(plastic(), Path.of((TENSION, Load({"xy": 0.02})), 2)))
-    history = History(march.stand.points, units=march.microstructure.units)
+    history = StressStrainCurve(march.stand.points, units=march.microstructure.units)
     history.write(tmp_path / "all.csv")
     for number in range(4):
         part = replace(history, points=march.stand.points[number : number + 1])
@@ -141,7 +141,7 @@ def test_a_table_has_tensor_components_units_and_every_digit(tmp_path):
 def test_a_curve_is_over_the_strain_that_changes_with_a_dot_at_the_end_of_a_step():
     pytest.importorskip("matplotlib")
     march = solved(March(plastic(), Path.of((TENSION, TENSION.scaled(-1)), 3)))
-    history = History(march.stand.points, units=march.microstructure.units)
+    history = StressStrainCurve(march.stand.points, units=march.microstructure.units)
     (ax,) = history.figure().axes
     assert r"\varepsilon_{xx}" in ax.get_xlabel()
     assert r"\sigma_{xx}" in ax.get_ylabel() and "(GPa)" in ax.get_ylabel()
@@ -156,7 +156,7 @@ def test_a_curve_is_over_the_strain_that_changes_with_a_dot_at_the_end_of_a_step
 def test_a_curve_of_finite_strain_begins_at_the_identity_and_names_F_and_P():
     pytest.importorskip("matplotlib")
     march = solved(March(sphere(4, SOFT, STIFF), Path.of((SHEAR,))))
-    (ax,) = History(march.stand.points, finite=True).figure().axes
+    (ax,) = StressStrainCurve(march.stand.points, finite=True).figure().axes
     assert "F_{xy}" in ax.get_xlabel() and "Piola" in ax.get_ylabel()
     labels = [line.get_label() for line in ax.lines]
     assert "$P_{xx}$" in labels and "$P_{yx}$" in labels and "$P_{yy}$" not in labels

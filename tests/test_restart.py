@@ -137,7 +137,7 @@ MOMENTS = [
     ("fftmech.io.series:changed_hdf5", 3),
     ("h5py:Dataset:resize", 2),
     ("fftmech.io.atomic:_Patch:finish", 2),
-    ("fftmech.simulations.stress_strain_curve:History:append", 3),
+    ("fftmech.simulations.stress_strain_curve:StressStrainCurve:append", 3),
     # there is no checkpoint of what is written, or half of one
     ("fftmech.simulations.march_record:write_checkpoint", 3),
     ("fftmech.simulations.march_checkpoint:_write_text", 5),

@@ -4,7 +4,7 @@ from fftmech.datasets.composites import CompositesRecipe
 from fftmech.datasets.images import ImagesRecipe
 from fftmech.datasets.polycrystal import PolycrystalRecipe
 from fftmech.datasets.pores import PoresRecipe
-from fftmech.datasets.recipe import Draw, Recipe, body_seed
+from fftmech.datasets.recipe import GeneratedBody, Recipe, body_seed
 
 RECIPES: dict[str, type[Recipe]] = {
     recipe.kind: recipe
@@ -12,4 +12,4 @@ RECIPES: dict[str, type[Recipe]] = {
 }
 """Recipes by the kind that a card names."""
 
-__all__ = ["RECIPES", "Draw", "Recipe", "body_seed"]
+__all__ = ["RECIPES", "GeneratedBody", "Recipe", "body_seed"]

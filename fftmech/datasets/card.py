@@ -1,4 +1,4 @@
-"""The card of a dataset: everything that its samples follow from, in dataset.json."""
+"""The card of a dataset (dataset.json): all parameters that its samples depend on."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ METHOD = ("scheme", "solver", "tolerance", "max_iterations", "precision")
 """Options of `fftmech.solve` that every sample is solved with."""
 
 PLACES = ("parameters.folder",)
-"""Entries that say where something lies, not what it is: it may be moved."""
+"""Entries that are paths: what lies there may be moved."""
 
 NOTES = ("units", "licence", "citation", "versions")
 """Entries that are for readers: they may be edited by hand."""
@@ -26,7 +26,7 @@ NOTES = ("units", "licence", "citation", "versions")
 
 @dataclass(frozen=True)
 class Card:
-    """What a dataset is made of, and by which rules.
+    """Parameters of a dataset.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class Card:
         return self.levels if self.split_of(index) == "test" else self.levels[-1:]
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON, which `from_dict` takes."""
+        """Return it as JSON for `from_dict`."""
         return {
             "format_version": FORMAT_VERSION,
             "kind": self.kind,
@@ -130,7 +130,7 @@ class Card:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Card":
-        """Of what `as_dict` returned."""
+        """Make a card from what `as_dict` returned."""
         shard, splits = document["shard"], document["splits"]
         return cls(
             kind=document["kind"],
@@ -150,9 +150,9 @@ class Card:
         )
 
     def differences(self, other: "Card") -> list[str]:
-        """Names and both values of what would make other samples.
+        """Names and both values of entries that change samples.
 
-        Not count, for a larger one only adds samples, and not `PLACES`.
+        A larger count only adds samples, and `PLACES` and `NOTES` change none.
         """
         mine, theirs = (_flat(_plain(card.as_dict())) for card in (self, other))
         return [
@@ -216,7 +216,7 @@ def _digest(document: Mapping[str, Any]) -> str:
 
 
 def _plain(document: Any) -> Any:
-    """As it comes back from JSON: tuples are lists."""
+    """The document after JSON: tuples are lists."""
     return json.loads(json.dumps(document))
 
 

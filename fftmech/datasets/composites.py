@@ -9,7 +9,7 @@ from numpy.random import PCG64, Generator, SeedSequence
 
 from fftmech.datasets.recipe import (
     UNITS,
-    Draw,
+    GeneratedBody,
     balanced,
     first_sound,
     interval,
@@ -95,7 +95,7 @@ class CompositesRecipe:
         """Number of bodies that can be drawn: any."""
         return None
 
-    def draw(self, seed: int, index: int, res: int) -> Draw:
+    def draw(self, seed: int, index: int, res: int) -> GeneratedBody:
         """Make body `index`: phase 0 is the matrix, 1 the inclusions.
 
         Statistics: its class, the volume fraction that it has, the contrast, and the
@@ -104,7 +104,7 @@ class CompositesRecipe:
         shape = balanced(self.shapes, seed, index)
         return first_sound(lambda of: self._attempt(of, shape, res), seed, index)
 
-    def _attempt(self, seed: int, shape: str, res: int) -> Draw:
+    def _attempt(self, seed: int, shape: str, res: int) -> GeneratedBody:
         # not the random numbers with which the inclusions are placed
         random = Generator(PCG64(SeedSequence(seed).spawn(1)[0]))
         low, high = self.fraction
@@ -133,7 +133,7 @@ class CompositesRecipe:
             "contrast": contrast,
             "inclusions": inclusion_count(body.phase),
         }
-        return Draw(body.with_changes(units=UNITS), statistics)
+        return GeneratedBody(body.with_changes(units=UNITS), statistics)
 
     def _form(
         self, shape: str, a: float, b: float

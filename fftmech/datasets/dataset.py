@@ -1,4 +1,4 @@
-"""Read a dataset: samples by number, by split, and whether they are whole."""
+"""Datasets that are read: samples by number or split, and checks of their files."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ from fftmech.results.sample import FIELDS, Sample
 
 
 class Fault(NamedTuple):
-    """What is wrong with one sample.
+    """A sample whose file is not as it was written.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Dataset(Sequence[Sample]):
     Attributes
     ----------
     card
-        What it was made of.
+        Its parameters.
     records
         Lines of the manifest, one a sample, in order: statistics, iterations, ...
     failed

@@ -1,4 +1,4 @@
-"""The folder of a dataset: where its files are, who may write, how it begins."""
+"""The folder of a dataset: names of its files, its lock, checks before writing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ def sample_path(directory: str | PathLike, index: int) -> Path:
 
 @contextmanager
 def locked(directory: str | PathLike) -> Iterator[None]:
-    """Be the only one that writes to this folder; the lock goes with the process."""
+    """Lock the folder against other processes; the lock ends with the process."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(Path(directory) / LOCK)
@@ -104,10 +104,10 @@ def check_same(directory: str | PathLike, card: Card) -> Card:
 
 
 def begin(directory: str | PathLike, card: Card) -> Manifest:
-    """Make the folder ready for more samples, under its lock; return what it has.
+    """Prepare the folder for more samples, under its lock; return its manifest.
 
-    Leftovers of an interrupted run are removed, a manifest with a line that was cut
-    off is written anew.
+    Leftovers of an interrupted run are removed, and a manifest with a damaged line is
+    rewritten.
     """
     path = Path(directory)
     # first: a folder without it is not taken for a dataset

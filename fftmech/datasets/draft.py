@@ -1,4 +1,4 @@
-"""Draft of a dataset: a card with every default filled in, checked before any work."""
+"""Cards of new datasets, with defaults filled in, and checks before any work."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -25,7 +25,7 @@ CITATION = (
 )
 
 TRIES = 3
-"""First bodies that may fail before a dataset is begun."""
+"""Bodies of which one must be sound before a dataset is begun."""
 
 
 def new_card(
@@ -42,7 +42,7 @@ def new_card(
     Parameters
     ----------
     recipe
-        What it is made of.
+        How bodies are generated.
     count, levels, loading, parts
         As in `Card`; the load and the parts are the recipe's unless given.
     options
@@ -97,7 +97,7 @@ def recipe_of(card: Card) -> Recipe:
 
 
 def check_feasible(card: Card) -> None:
-    """Refuse a card of which no sample can be made, before anything is written."""
+    """Refuse a card if none of its first samples can be made."""
     recipe = recipe_of(card)
     available = recipe.available()
     if available is not None and card.count > available:
@@ -122,7 +122,7 @@ def check_feasible(card: Card) -> None:
 
 
 def check_memory(card: Card, jobs: int) -> None:
-    """Refuse more processes than the memory holds."""
+    """Refuse more processes than fit the memory."""
     high = max(
         max(card.solved_levels(i)) for i in range(min(card.count, sum(card.parts)))
     )

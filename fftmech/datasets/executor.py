@@ -34,13 +34,10 @@ POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _over: Event | None = None
 
 
-def check(*_: Any) -> None:
-    """End the work of this process if the run is over; called now and then.
+def stop_if_cancelled(*_: Any) -> None:
+    """Raise CancelledError if the run was interrupted or failed.
 
-    Raises
-    ------
-    CancelledError
-        The run was interrupted or failed.
+    It is called now and then by a working process, as the progress of a solve.
     """
     if _over is not None and _over.is_set():
         raise CancelledError
@@ -96,7 +93,7 @@ def run(
 def _run(
     pool: Executor, task: Callable[[int], T], indices: Iterable[int], ahead: int
 ) -> Iterator[T]:
-    """Keep `ahead` tasks submitted: enough to keep all at work, few to cancel."""
+    """Keep `ahead` tasks submitted: enough for all processes, and few to cancel."""
     todo = iter(indices)
 
     def submit(count: int) -> set[Future[T]]:
@@ -115,7 +112,7 @@ def _run(
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Put off Ctrl-C to the end of the block, where the system can."""
+    """Delay Ctrl-C to the end of the block, where the system can."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

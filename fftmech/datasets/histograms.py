@@ -26,7 +26,7 @@ MOST_CLASSES = 8
 
 
 def statistics_figure(dataset: Dataset) -> "Figure":
-    """Draw histograms of what is known of the samples.
+    """Draw histograms of the samples' statistics.
 
     Samples by split; iterations and residuals by resolution; the numbers among the
     statistics, by class where a statistic is a name. Of polycrystals also the diameters

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
 from fftmech.arrays.memory import size_text
-from fftmech.datasets.fingerprint import File, check_same, fingerprint, images_in
+from fftmech.datasets.image_files import File, check_unchanged, images_in, sha256_of
 from fftmech.datasets.pores import shape_statistics, solid_and_pore
-from fftmech.datasets.recipe import UNITS, Draw, first_sound
+from fftmech.datasets.recipe import UNITS, GeneratedBody, first_sound
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.io import read
@@ -134,14 +134,14 @@ class ImagesRecipe:
             The other parameters.
         """
         if materials is not None:
-            options["materials"] = (fspath(materials), fingerprint(materials))
+            options["materials"] = (fspath(materials), sha256_of(materials))
         return cls(fspath(folder), images_in(folder), **options)
 
     def available(self) -> int | None:
         """Number of pores in the images; None for windows, which are endless."""
         return len(_pores(self)) if self.window is None else None
 
-    def draw(self, seed: int, index: int, res: int) -> Draw:
+    def draw(self, seed: int, index: int, res: int) -> GeneratedBody:
         """Make body `index`: phase 0 is the solid, 1 the pore, or an image's own.
 
         Statistics of a pore are its image, its number there, its voxels, whether it is
@@ -152,7 +152,7 @@ class ImagesRecipe:
             return self._pore(seed, index, res)
         return first_sound(lambda of: self._window(of, res), seed, index)
 
-    def _pore(self, seed: int, index: int, res: int) -> Draw:
+    def _pore(self, seed: int, index: int, res: int) -> GeneratedBody:
         pores = _pores(self)
         if index >= len(pores):
             raise InputError(
@@ -183,9 +183,9 @@ class ImagesRecipe:
             "fraction": voxels / res**3,
         }
         tables = {"stiffness": solid_and_pore(self.E, self.nu), "units": UNITS}
-        return Draw(body.with_changes(**tables), statistics)
+        return GeneratedBody(body.with_changes(**tables), statistics)
 
-    def _window(self, seed: int, res: int) -> Draw:
+    def _window(self, seed: int, res: int) -> GeneratedBody:
         assert self.window is not None
         random = Generator(PCG64(seed))
         name = self.images[random.integers(len(self.images))][0]
@@ -218,7 +218,7 @@ class ImagesRecipe:
             "phases": len(body.phases),
         }
         units = {**body.units, "length": UNITS["length"]}
-        return Draw(body.with_changes(units=units), statistics)
+        return GeneratedBody(body.with_changes(units=units), statistics)
 
 
 def _cube(box: Microstructure, res: int) -> Microstructure:
@@ -255,7 +255,7 @@ def _image(recipe: ImagesRecipe, name: str) -> Microstructure:
     image = _read(recipe, name, dict(recipe.images)[name])
     if recipe.materials:
         materials, sha256 = recipe.materials
-        check_same(materials, sha256)
+        check_unchanged(materials, sha256)
         return read_materials(materials).apply(image)
     if image.stiffness is not None:
         return image
@@ -268,7 +268,7 @@ def _image(recipe: ImagesRecipe, name: str) -> Microstructure:
 
 def _read(recipe: ImagesRecipe, name: str, sha256: str) -> Microstructure:
     path = Path(recipe.folder) / name
-    check_same(path, sha256)
+    check_unchanged(path, sha256)
     return read(
         path,
         dataset=recipe.dataset,

@@ -19,7 +19,7 @@ STREAM = 2**31
 
 @dataclass(frozen=True)
 class Loading:
-    """One load for all bodies, a random one for each, or six that span all others.
+    """One load for all bodies, a random one for each, or the six unit strains.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Loading:
             )
 
     def cases(self, seed: int, index: int) -> dict[str, Load]:
-        """Loads of one body by name, "" where there is one; of the arguments alone."""
+        """Loads of one body by name, "" where there is one."""
         if self.mode == "six":
             return {name: Load(strain={name: 1.0}) for name in COMPONENTS}
         if self.mode == "random":
@@ -54,7 +54,7 @@ class Loading:
         return {"": self.load}
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON, which `from_dict` takes."""
+        """Return it as JSON for `from_dict`."""
         if self.load is None:
             return {"mode": self.mode}
         return {
@@ -65,7 +65,7 @@ class Loading:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Loading":
-        """Of what `as_dict` returned."""
+        """Make it from what `as_dict` returned."""
         if document["mode"] != "fixed":
             return cls(document["mode"])
         return cls("fixed", Load(document["strain"], document["stress"]))

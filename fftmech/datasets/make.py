@@ -28,19 +28,19 @@ from fftmech.datasets.manifest import append_record, read_manifest, write_manife
 from fftmech.datasets.sample_task import make_sample
 from fftmech.errors import InputError
 
-Progress = Callable[[int, int, int], None]
-"""Called with the samples that are done, that failed, and that are to be made."""
+SampleProgress = Callable[[int, int, int], None]
+"""Called with the numbers of samples done, failed, and wanted in all."""
 
 
-class Outcome(NamedTuple):
-    """What a run leaves.
+class RunCounts(NamedTuple):
+    """Samples of a dataset after a run.
 
     Attributes
     ----------
     done, failed, missing
-        Samples of the dataset.
+        Their numbers.
     made
-        Samples that this run made, failed ones included.
+        Number of those that this run made, failed ones included.
     bytes
         Size of all samples.
     seconds
@@ -62,8 +62,8 @@ def make(
     jobs: int | None = None,
     executor: str = "local",
     device: str = "cpu",
-    progress: Progress | None = None,
-) -> Outcome:
+    progress: SampleProgress | None = None,
+) -> RunCounts:
     """Make the samples of `card` that `directory` does not have yet.
 
     A sample that does not converge is recorded with its reason and skipped; the run
@@ -113,8 +113,8 @@ def extend(
     jobs: int | None = None,
     executor: str = "local",
     device: str = "cpu",
-    progress: Progress | None = None,
-) -> Outcome:
+    progress: SampleProgress | None = None,
+) -> RunCounts:
     """Raise the number of samples of a dataset to `count`, and make the new ones.
 
     Options are those of `make`; nothing changes before all of them are checked.
@@ -155,8 +155,8 @@ def _fill(
     directory: str | PathLike,
     card: Card,
     workers: Workers,
-    progress: Progress | None,
-) -> Outcome:
+    progress: SampleProgress | None,
+) -> RunCounts:
     """Make the samples that are missing, under the lock of the folder."""
     started = time.perf_counter()
     jobs, executor, device = workers
@@ -189,7 +189,7 @@ def _fill(
                 break
     write_manifest(directory, records.values())
     done = [r for i in wanted if (r := records.get(i)) and r["status"] == "done"]
-    return Outcome(
+    return RunCounts(
         done=len(done),
         failed=failed,
         missing=len(wanted) - len(done) - failed,
@@ -205,12 +205,12 @@ def allowed_failures(count: int) -> int:
 
 
 class Repair(NamedTuple):
-    """What came of it.
+    """Numbers of samples that were repaired.
 
     Attributes
     ----------
     made
-        Samples that were made again.
+        Those that were made again.
     changed
         Those of them whose bytes differ from the old ones: another machine, or other
         versions of the libraries, solves to the tolerance but not to the last bit.
@@ -227,7 +227,7 @@ def repair(
     jobs: int | None = None,
     executor: str = "local",
     device: str = "cpu",
-    progress: Progress | None = None,
+    progress: SampleProgress | None = None,
 ) -> Repair:
     """Make samples again, and those that are missing.
 

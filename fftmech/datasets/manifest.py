@@ -24,7 +24,7 @@ each line ends with the CRC-32 of the rest of it, hexadecimal."""
 
 
 class Manifest(NamedTuple):
-    """What a manifest says.
+    """Content of a manifest.
 
     Attributes
     ----------

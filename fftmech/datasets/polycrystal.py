@@ -6,7 +6,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.random import PCG64, Generator
 
-from fftmech.datasets.recipe import UNITS, Draw, body_seed, first_sound, numbers
+from fftmech.datasets.recipe import (
+    UNITS,
+    GeneratedBody,
+    body_seed,
+    first_sound,
+    numbers,
+)
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.materials import elastic
@@ -108,7 +114,7 @@ class PolycrystalRecipe:
         random = Generator(PCG64(body_seed(seed, index)))
         return least + int((random.random(most - least) < SHARE).sum())
 
-    def draw(self, seed: int, index: int, res: int) -> Draw:
+    def draw(self, seed: int, index: int, res: int) -> GeneratedBody:
         """Make body `index`; phase p is grain p.
 
         Statistics: the number of grains, mean and standard deviation of ln D, both
@@ -118,7 +124,7 @@ class PolycrystalRecipe:
         count = self.count(seed, index)
         return first_sound(lambda of: self._attempt(of, count, res), seed, index)
 
-    def _attempt(self, seed: int, count: int | None, res: int) -> Draw:
+    def _attempt(self, seed: int, count: int | None, res: int) -> GeneratedBody:
         body = polycrystal(
             res,
             count,
@@ -139,7 +145,7 @@ class PolycrystalRecipe:
             target = target_fractions(res, count, self.sizes, seed)
             error = np.abs(body.fractions / target - 1).max()
             statistics["volume_error"] = float(error)
-        return Draw(body.with_changes(units=UNITS), statistics)
+        return GeneratedBody(body.with_changes(units=UNITS), statistics)
 
 
 def log_diameters(body: Microstructure) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.random import PCG64, Generator
 
-from fftmech.datasets.recipe import UNITS, Draw, balanced, first_sound
+from fftmech.datasets.recipe import UNITS, GeneratedBody, balanced, first_sound
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.materials.elastic import PORE, isotropic
@@ -63,7 +63,7 @@ class PoresRecipe:
         """Number of bodies that can be drawn: any."""
         return None
 
-    def draw(self, seed: int, index: int, res: int) -> Draw:
+    def draw(self, seed: int, index: int, res: int) -> GeneratedBody:
         """Make body `index`: phase 0 is the solid, 1 the pore.
 
         Statistics are its class and those of `shape_statistics`.
@@ -71,7 +71,7 @@ class PoresRecipe:
         name = balanced(list(KINDS), seed, index)
         return first_sound(lambda of: self._attempt(name, of, res), seed, index)
 
-    def _attempt(self, name: str, seed: int, res: int) -> Draw:
+    def _attempt(self, name: str, seed: int, res: int) -> GeneratedBody:
         random = Generator(PCG64(seed))
         low, high = self.fraction
         fraction = exp(log(low) + random.random() * (log(high) - log(low)))
@@ -84,7 +84,7 @@ class PoresRecipe:
         )
         pore = centred(body.phase == 1)
         statistics = {"class": name, **shape_statistics(BodyShape.measure(pore), res)}
-        return Draw(body.with_changes(phase=pore, units=UNITS), statistics)
+        return GeneratedBody(body.with_changes(phase=pore, units=UNITS), statistics)
 
 
 def shape_statistics(shape: BodyShape, res: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a kind of dataset is made of: one random body after the other."""
+"""Recipes: how the random bodies of a kind of dataset are generated."""
 
 from collections.abc import Callable, Sequence
 from math import isfinite
@@ -12,10 +12,10 @@ from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 
 UNITS = {"stress": "GPa", "length": "box edge"}
-"""What the numbers of every body mean."""
+"""Units of every body."""
 
 
-class Draw(NamedTuple):
+class GeneratedBody(NamedTuple):
     """One body of a dataset.
 
     Attributes
@@ -23,7 +23,7 @@ class Draw(NamedTuple):
     body
         Microstructure at the high resolution, with stiffness, in `UNITS`.
     statistics
-        What is known of it, JSON-ready: numbers and names.
+        Numbers and names that describe it, JSON-ready.
     """
 
     body: Microstructure
@@ -38,7 +38,7 @@ class Recipe(Protocol):
     kind
         Name on the command line and in the card.
     load
-        What is prescribed unless the user says otherwise.
+        The default load.
     parts
         Samples for training, validation and test, in parts (80, 10, 10).
     """
@@ -47,7 +47,7 @@ class Recipe(Protocol):
     load: ClassVar[Load]
     parts: ClassVar[tuple[int, int, int]]
 
-    def draw(self, seed: int, index: int, res: int) -> Draw:
+    def draw(self, seed: int, index: int, res: int) -> GeneratedBody:
         """Make body `index` of the dataset with this seed, `res` voxels an edge.
 
         It depends on the arguments and the parameters alone.
@@ -71,16 +71,9 @@ def body_seed(seed: int, index: int, attempt: int = 0) -> int:
 
 
 def numbers(name: str, value: Any, expected: Sequence[str]) -> tuple[float, ...]:
-    """Return finite numbers as a tuple.
+    """Return as many finite numbers as `expected` has names, as a tuple.
 
-    Parameters
-    ----------
-    name
-        Parameter, for the message.
-    value
-        A list or tuple.
-    expected
-        What each of its numbers is.
+    `name` is the parameter, for the message of the InputError.
     """
     try:
         given = tuple(float(number) for number in value)
@@ -92,21 +85,16 @@ def numbers(name: str, value: Any, expected: Sequence[str]) -> tuple[float, ...]
 
 
 ATTEMPTS = 10
-"""Draws of one body before its refusal is passed on."""
+"""Seeds that are tried for one body."""
 
 
 Made = TypeVar("Made")
 
 
 def first_sound(make: Callable[[int], Made], seed: int, index: int) -> Made:
-    """Make body `index` with the first of its seeds of which it can be made.
+    """Make body `index` with the first of `ATTEMPTS` seeds that gives one.
 
-    Parameters
-    ----------
-    make
-        Makes it of a seed, or raises InputError.
-    seed, index
-        Of the dataset, and of the body in it.
+    `make` takes a seed; the InputError of the last attempt is passed on.
     """
     for attempt in range(ATTEMPTS - 1):
         try:
@@ -125,10 +113,10 @@ def interval(name: str, value: Any) -> tuple[float, float]:
 
 
 def balanced(names: Sequence[str], seed: int, index: int) -> str:
-    """Class of body `index`: each block of as many bodies as names has each once.
+    """Class of body `index`; each block of len(names) bodies has every class once.
 
-    Their order within a block is random, for one that is fixed would go in step with
-    splits, which are periodic too.
+    The order within a block is random: a fixed one could coincide with the period of
+    the splits.
     """
     block, place = divmod(index, len(names))
     random = Generator(PCG64(SeedSequence(seed, spawn_key=(block,))))

@@ -1,4 +1,4 @@
-"""One sample: made, solved, written, and recorded."""
+"""One sample: its body is generated and solved, and the file written."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 from fftmech.datasets.card import Card
 from fftmech.datasets.directory import sample_path
 from fftmech.datasets.draft import recipe_of
-from fftmech.datasets.executor import check
+from fftmech.datasets.executor import stop_if_cancelled
 from fftmech.datasets.manifest import Record
 from fftmech.errors import InputError
 from fftmech.io.atomic import whole_file
@@ -23,7 +23,7 @@ from fftmech.simulations.solve import solve
 def make_sample(
     index: int, *, directory: str, card: str, threads: int, device: str
 ) -> Record:
-    """Make one sample, write its file, and return its record.
+    """Make one sample, write its file, and return its line of the manifest.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def make_sample(
         bodies, statistics = draw_sample(made, index)
     except InputError as error:
         return {**record, "status": "failed", "reason": " ".join(str(error).split())}
-    # what a solve refuses now, too little memory perhaps, it may not refuse tomorrow
+    # an InputError of a solve, of too little memory perhaps, is no property of the body
     results = solve_bodies(bodies, made, index, threads, device)
     for res, solved in results.items():
         for name, result in solved.items():
@@ -72,10 +72,7 @@ def make_sample(
 def solve_sample(
     card: Card, index: int, threads: int | None = None, device: str = "cpu"
 ) -> tuple[dict[int, Microstructure], dict[str, Any], dict[int, dict[str, Result]]]:
-    """Make and solve one body; return its bodies, statistics and results.
-
-    As `draw_sample` and `solve_bodies`.
-    """
+    """Return what `draw_sample` and `solve_bodies` return of one body."""
     bodies, statistics = draw_sample(card, index)
     return bodies, statistics, solve_bodies(bodies, card, index, threads, device)
 
@@ -83,7 +80,7 @@ def solve_sample(
 def draw_sample(
     card: Card, index: int
 ) -> tuple[dict[int, Microstructure], dict[str, Any]]:
-    """Make one body; return it by resolution, and its statistics."""
+    """Generate one body; return it by resolution, and its statistics."""
     body, statistics = recipe_of(card).draw(card.seed, index, card.levels[0])
     bodies = {res: resample(body, res) for res in card.levels}
     for res in card.solved_levels(index):
@@ -100,10 +97,7 @@ def solve_bodies(
     threads: int | None = None,
     device: str = "cpu",
 ) -> dict[int, dict[str, Result]]:
-    """Solve one body; return results by resolution and name of the load.
-
-    They end with the first that did not converge.
-    """
+    """Solve one body; return results by resolution and load, up to a failed one."""
     results: dict[int, dict[str, Result]] = {}
     # the cheap ones first
     for res in reversed(card.solved_levels(index)):
@@ -116,7 +110,7 @@ def solve_bodies(
                 device=device,
                 threads=threads,
                 certificate=False,
-                progress=check,
+                progress=stop_if_cancelled,
             )
             if not result.converged:
                 return results

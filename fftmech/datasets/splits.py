@@ -1,4 +1,4 @@
-"""Which sample is for training, which for validation, which for the test."""
+"""Splits: samples for training, validation and test."""
 
 from collections.abc import Sequence
 from functools import lru_cache

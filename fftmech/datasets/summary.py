@@ -1,4 +1,4 @@
-"""What a dataset has, in numbers that can be printed or written as JSON."""
+"""Summary of a dataset: counts and statistics, JSON-ready."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -58,8 +58,8 @@ def whole_hdf5(path: str | os.PathLike) -> Iterator[h5py.File]:
 def changed_hdf5(path: str | os.PathLike, at_once: bool = False) -> Iterator[h5py.File]:
     """Give an HDF5 file whose numbers are changed in their place.
 
-    The changes are on the disk when the block is left. Few of them, close to each
-    other, can be written `at_once`: all or, if the process is killed before, none.
+    The changes are on the disk when the block is left. `at_once` writes all of them,
+    which should be few and close to each other, or none if the process is killed.
     """
     import h5py
 
@@ -75,10 +75,10 @@ def changed_hdf5(path: str | os.PathLike, at_once: bool = False) -> Iterator[h5p
 
 
 class _Disk(io.FileIO):
-    """A file whose failures to write are kept for later.
+    """A file that reports its first failure to write in `finish`, not to HDF5.
 
     After a failed write, HDF5 fails again when it closes the file and may crash when
-    the process ends; so it is not told.
+    the process ends.
     """
 
     error: OSError | None = None
@@ -108,24 +108,24 @@ class _Disk(io.FileIO):
 
 
 class _Patch(io.FileIO):
-    """A file whose changes are kept back until the end; its length stays."""
+    """A file that is changed in one write, by `finish`; its length stays."""
 
     def __init__(self, path: str | os.PathLike, mode: str) -> None:
         super().__init__(path, mode)
         self._changes: list[tuple[int, bytes]] = []
 
     def write(self, data: Any) -> int:
-        """Keep data back."""
+        """Keep data in memory."""
         self._changes.append((self.tell(), bytes(data)))
         self.seek(len(data), os.SEEK_CUR)
         return len(data)
 
     def truncate(self, size: int | None = None) -> int:
-        """Do nothing."""
+        """Keep the length."""
         return size or 0
 
     def readinto(self, buffer: Any) -> int:
-        """Read what the file will be."""
+        """Read the file as it will be changed."""
         first = self.tell()
         count = super().readinto(buffer)
         self._apply(memoryview(buffer)[:count], first)

@@ -16,7 +16,7 @@ from fftmech.materials.laws import LAWS
 
 
 def write_laws(group: h5py.Group, laws: Mapping[int, Law]) -> None:
-    """Write what phases obey, if any obeys more than its stiffness."""
+    """Write the laws of phases, if there are any."""
     if not laws:
         return
     phases: dict[Law, list[int]] = {}
@@ -30,7 +30,7 @@ def write_laws(group: h5py.Group, laws: Mapping[int, Law]) -> None:
 
 
 def read_laws(group: h5py.Group) -> dict[int, Law]:
-    """Read what phases obey, by phase id."""
+    """Read the laws of phases, by phase id."""
     if "law" not in group:
         return {}
     item = container.dataset(group, "law")

@@ -5,15 +5,14 @@ phase, which does not change, (1, Nz, Ny, Nx). Steps/Values are the times, the a
 NSteps of Steps is their number, and Steps/CellDataOffsets/NAME (or PointDataOffsets)
 say where on its time axis a dataset has each of them.
 
-A series is appended to while a load path is solved, and must survive a process that is
-killed at any moment. So T is the number of times that are planned: the file is written
-whole with the first of them, space for the others is set aside (a hole in the file,
-where the file system has these), and what comes later changes nothing but numbers in
-their place. HDF5 has nothing to move or to allocate, so that there is no moment between
-two states of its structure. First come the fields of a time; then NSteps and the length
-of Values, by one write: VTK 9.7 writes beyond the end of an array where Values are more
-than NSteps. A series begins with two times because VTK expects no time axis where there
-is only one.
+Times are added while a load path is solved, and the file must be readable if the
+process is killed at any moment. So T is the number of times that are planned: the file is
+written whole with the first two, with space for the others (a hole in the file, where
+the file system has these), and a later time changes only numbers in their place: HDF5
+neither moves nor allocates anything. The fields of a time are written first, then
+NSteps and the length of Values in one write, for VTK 9.7 writes beyond the end of an
+array where Values are more than NSteps. A series begins with two times because VTK
+expects no time axis where there is only one.
 """
 
 import json
@@ -53,9 +52,9 @@ def write_series(
     results
         Two at least, at increasing times.
     count
-        How many times there will be at most.
+        Largest number of times.
     identity
-        What is solved, and how: JSON.
+        What is solved, and how (`march_checkpoint.identity`).
     """
     body = results[0].microstructure
     with whole_hdf5(path) as file:
@@ -95,13 +94,13 @@ def append_result(path: str | PathLike, result: Result) -> None:
 
 
 def cut_series(path: str | PathLike, count: int) -> None:
-    """Keep so many times."""
+    """Remove all times after the first `count`."""
     with changed_hdf5(path, at_once=True) as file:
         _set_count(file, count)
 
 
 def check_series(path: str | PathLike, identity: Mapping[str, Any], count: int) -> None:
-    """Refuse a file that is no series of what is solved, or has too few times."""
+    """Refuse a file that is no series of this problem, or has too few times."""
     with container.opened(path) as file:
         known, found = "fftmech/run" in file and "VTKHDF/Steps" in file, 0
         if known:

@@ -1,4 +1,4 @@
-"""What a file holds, as plain data that can be printed or written as JSON."""
+"""Summary of a file, as plain data that can be printed or written as JSON."""
 
 from os import PathLike
 from typing import Any

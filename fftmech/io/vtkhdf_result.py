@@ -56,7 +56,7 @@ RUN: dict[str, Any] = {
 """Fields of `Result` that are JSON as they are, and their types."""
 
 FACES = "fftmech/boundary_displacement"
-"""Dataset of what is prescribed on faces beside E.x, where there is any."""
+"""Dataset of `Boundary.displacement` at the nodes, where there is one."""
 
 LATER: dict[str, Any] = {"time": 1.0, "linear_iterations": 0}
 """More such fields, which older files do not have, with what they would be."""

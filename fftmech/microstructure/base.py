@@ -1,4 +1,4 @@
-"""A microstructure: which phase fills each voxel, and what each phase is made of."""
+"""A microstructure: the phase of each voxel, and the properties of each phase."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -40,11 +40,11 @@ class Microstructure:
     thermal_expansion
         Thermal expansion in the sample frame (strain a degree), Mandel, shape (P, 6).
     law
-        What phases obey that are not linear elastic, by phase id
+        Laws of phases that are not linear elastic, by phase id
         (`fftmech.materials.LAWS`). Where the stiffness of such a phase is not given, it
         is the law's own.
     units
-        What the numbers mean, as text, for instance {"stress": "GPa", "length": "um"}.
+        Units by quantity, as text, for instance {"stress": "GPa", "length": "um"}.
 
     Raises
     ------
@@ -183,7 +183,7 @@ class Microstructure:
         return table
 
     def check_linear(self, what: str) -> "Microstructure":
-        """Return self if no phase in use obeys more than linear elasticity."""
+        """Return self if all phases in use are linear elastic; `what` needs that."""
         for p in self.phases:
             if p in self.law:
                 raise InputError(
@@ -236,7 +236,7 @@ def check_phase(phase: np.ndarray) -> np.ndarray:
 
 
 def _check_rows(stiffness: np.ndarray, phases: np.ndarray) -> None:
-    """Check the rows in use; one vectorised look, then the slow one for the message."""
+    """Check the rows in use at once, and one by one only where the message needs it."""
     rows = stiffness[phases]
     scale = np.abs(rows).max(axis=(1, 2))
     if np.isfinite(rows).all():
@@ -250,7 +250,7 @@ def _check_rows(stiffness: np.ndarray, phases: np.ndarray) -> None:
 
 
 def check_temperature(microstructure: Microstructure, temperature: float) -> None:
-    """Refuse a temperature change that is no number, or that nothing feels."""
+    """Refuse a temperature change that is no number, or where no phase expands."""
     if not np.isfinite(temperature):
         raise InputError(f"temperature change {temperature}", "a finite number")
     if temperature and microstructure.thermal_expansion is None:

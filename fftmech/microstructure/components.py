@@ -70,9 +70,9 @@ def embedded(
     spacing
         Edges of a voxel along x, y, z.
     margin
-        Of the cube's edge, what lies beyond the longest extent of the body on either
-        side; at least a voxel. Edges are whole voxels, which makes the box a cube to
-        one voxel if they are not cubes.
+        Solid between the longest extent of the body and either face, as a fraction of
+        the edge; at least a voxel. Where voxels are no cubes, the box is a cube to
+        within a voxel.
     """
     h = np.array(spacing)
     extent = np.array(body.shape)

@@ -24,14 +24,14 @@ QUANTUM = UNIT**2 // 64
 """Fitted weights are multiples of this, 1/64 voxel^2."""
 
 MANY = 256
-"""Grains from which blocks of voxels with one list of candidates are larger.
+"""Number of grains from which blocks of voxels are 8 wide instead of 4.
 
-Small blocks have few candidates; large ones are few, and each is compared with every
-grain.
+All voxels of a block have one list of candidate grains: small blocks have short lists,
+but each block is compared with every grain.
 """
 
 COMPARED = 2**16
-"""Pairs of a block and a grain that are compared at a time."""
+"""Pairs of a block and a grain that are compared at a time, which bounds memory."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 PIECES = 2**21
-"""Pieces of voxels that are counted at a time."""
+"""Pieces of voxels that are counted at a time, which bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Overlap:
         return cls(new, low // m, high - low, low + high - (2 * new + 1) * n, centre)
 
     def part(self, start: int, stop: int) -> Overlap:
-        """The pieces of new voxels start to stop, which are counted from start."""
+        """Pieces of the new voxels start to stop, numbered from start."""
         a, b = np.searchsorted(self.new, [start, stop])
         return Overlap(
             self.new[a:b] - start,
@@ -65,7 +65,7 @@ class Overlap:
 
 
 @dataclass(frozen=True)
-class Votes:
+class PhaseVolumes:
     """Volume of each phase in each new voxel of a slab.
 
     Parameters
@@ -110,8 +110,8 @@ class Votes:
 
 def slabs(
     phase: np.ndarray, shape: tuple[int, int, int], with_moments: bool = False
-) -> Iterator[tuple[slice, Votes]]:
-    """Votes of new voxels, some planes across x at a time so that memory stays small.
+) -> Iterator[tuple[slice, PhaseVolumes]]:
+    """Yield volumes of phases in new voxels, some planes across x at a time.
 
     Parameters
     ----------
@@ -149,4 +149,7 @@ def slabs(
 
         volume = length[0] * length[1] * length[2]
         moments = [total(volume * d).data for d in offset] if with_moments else []
-        yield slice(start, stop), Votes(total(volume), moments, phase[centre].ravel())
+        yield (
+            slice(start, stop),
+            PhaseVolumes(total(volume), moments, phase[centre].ravel()),
+        )

@@ -14,15 +14,15 @@ WAVES = 40
 """Plane waves in a random surface function."""
 
 DIRECTIONS = 4000
-"""Directions in which the reach of a pore is looked up."""
+"""Directions in which the extent of a pore is measured."""
 
 BLOCK = 2**13
-"""Points whose depth is found at a time: what fits a core's cache."""
+"""Points that are computed at a time: they fit a core's cache."""
 
 
 @dataclass(frozen=True)
 class PoreShape:
-    """What a kind of pore looks like; the build direction is z.
+    """Average shape of a kind of pore; the build direction is z.
 
     Parameters
     ----------
@@ -59,9 +59,9 @@ class Surface:
     Parameters
     ----------
     kind
-        What the pore looks like.
+        Its average shape.
     random
-        Source of its turn, its tilt, and of the waves of f.
+        Random numbers for its rotation, its tilt and the waves of f.
     """
 
     def __init__(self, kind: PoreShape, random: Generator) -> None:

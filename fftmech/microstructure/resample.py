@@ -1,4 +1,4 @@
-"""The same box cut into another number of voxels."""
+"""Resampling: the same box at another number of voxels."""
 
 import numpy as np
 
@@ -6,11 +6,11 @@ from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.errors import InputError
 from fftmech.microstructure.base import MOST_PHASES, Microstructure
 from fftmech.microstructure.composite import Phases, laminate_pairs, reuss, voigt
-from fftmech.microstructure.overlap import Votes, slabs
+from fftmech.microstructure.overlap import PhaseVolumes, slabs
 from fftmech.microstructure.resolution import Resolution, shape_for
 
 RULES = ("majority", "voigt", "reuss", "laminate")
-"""What becomes of a voxel that several phases share."""
+"""Rules for the phase, or the stiffness, of a voxel that several phases share."""
 
 STRAINS = ("eigenstrain", "thermal_expansion")
 TABLES = ("stiffness", "orientation", *STRAINS)
@@ -75,11 +75,11 @@ def resample(
     unit = np.array(box.size) / (np.array(box.shape) * grid.shape)
     mixed: list[Phases] = []
     added = 0
-    for planes, votes in slabs(
+    for planes, volumes in slabs(
         microstructure.phase, grid.shape, with_moments=rule == "laminate"
     ):
-        ids = votes.majority()
-        shared = np.flatnonzero(votes.phases > 1)
+        ids = volumes.majority()
+        shared = np.flatnonzero(volumes.phases > 1)
         if phases and len(shared):
             ids[shared] = rows + added + np.arange(len(shared))
             added += len(shared)
@@ -89,17 +89,14 @@ def resample(
                     "the resolution, or resample by majority"
                 )
             check_bytes(1500 * len(shared), f"averaging {len(shared)} voxels")
-            mixed.append(_mix(phases, votes, shared, unit, rule))
+            mixed.append(_mix(phases, volumes, shared, unit, rule))
         phase[planes] = ids.reshape(-1, *grid.shape[1:])
     changes = _append(microstructure, rows, mixed) if mixed else {}
     return microstructure.with_changes(grid=grid, phase=phase, **changes)
 
 
 def _phases(microstructure: Microstructure) -> Phases:
-    """Properties of the phases in use, zero in the other rows.
-
-    Those may be NaN, and a product with 0 would keep that.
-    """
+    """Properties of the phases in use; other rows, which may be NaN, are zero."""
     used = microstructure.phases
 
     def rows(name: str) -> np.ndarray:
@@ -113,28 +110,32 @@ def _phases(microstructure: Microstructure) -> Phases:
 
 
 def _mix(
-    phases: Phases, votes: Votes, shared: np.ndarray, unit: np.ndarray, rule: str
+    phases: Phases,
+    volumes: PhaseVolumes,
+    shared: np.ndarray,
+    unit: np.ndarray,
+    rule: str,
 ) -> Phases:
     """Properties of the voxels that several phases share."""
     if rule == "reuss":
-        return reuss(phases, votes.fractions(shared))
-    mixed = voigt(phases, votes.fractions(shared))
+        return reuss(phases, volumes.fractions(shared))
+    mixed = voigt(phases, volumes.fractions(shared))
     if rule == "voigt":
         return mixed
     # the first of two phases lies on one side of the voxel's centre, the second on
     # the other: the moment of one gives the normal
-    first = votes.volume.indptr[shared]
-    normal = np.stack([moment[first] for moment in votes.moments], axis=1) * unit
+    first = volumes.volume.indptr[shared]
+    normal = np.stack([moment[first] for moment in volumes.moments], axis=1) * unit
     length = np.linalg.norm(normal, axis=1)
     empty = np.flatnonzero(~phases.stiffness.any(axis=(1, 2)))
-    solid = ~np.isin(votes.volume.indices, empty)
-    plain = (votes.phases[shared] == 2) & solid[first] & solid[first + 1]
+    solid = ~np.isin(volumes.volume.indices, empty)
+    plain = (volumes.phases[shared] == 2) & solid[first] & solid[first + 1]
     two = np.flatnonzero(plain & (length > 0))
     first = first[two]
-    volume = votes.volume.data
+    volume = volumes.volume.data
     pairs = laminate_pairs(
         phases,
-        np.stack([votes.volume.indices[first + i] for i in (0, 1)], axis=1),
+        np.stack([volumes.volume.indices[first + i] for i in (0, 1)], axis=1),
         volume[first] / (volume[first] + volume[first + 1]),
         normal[two] / length[two, None],
     )

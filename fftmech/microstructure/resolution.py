@@ -1,4 +1,4 @@
-"""Resolution: what `--res` means, for a box to be made and for one that exists."""
+"""Resolution (`--res`): voxels of a box that is made, or of one that exists."""
 
 from collections.abc import Sequence
 from math import prod

@@ -26,7 +26,7 @@ than to any other of the 13 pairs."""
 
 @dataclass(frozen=True)
 class BodyShape:
-    """Volume, surface and equivalent ellipsoid of a body of cubic voxels.
+    """Volume, surface area and equivalent ellipsoid of a body of cubic voxels.
 
     Parameters
     ----------

@@ -88,7 +88,7 @@ class Peak:
 
 
 Texture = Fibre | Peak
-"""How crystals are turned, where they are not turned at random."""
+"""A distribution of orientations that is not uniform."""
 
 
 def texture_of(
@@ -97,7 +97,7 @@ def texture_of(
     peak: tuple[float, float, float] | None = None,
     spread: float | None = None,
 ) -> Texture | None:
-    """Texture from parameters of which most are not given.
+    """Texture of those parameters that are given; None if none is.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ QUANTILES = (0.5, 0.9, 0.99, 0.999, 1.0)
 
 
 class Norm(NamedTuple):
-    """A root mean square, and the same relative to what could have been."""
+    """A root mean square, and the same over its upper bound."""
 
     absolute: float
     relative: float

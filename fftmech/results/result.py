@@ -1,4 +1,4 @@
-"""The outcome of a solve: fields, means, how it went, and how wrong it can be."""
+"""Result of a solve: fields, means, convergence history and certificate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -104,9 +104,9 @@ class Result:
     finite
         Fields of finite strain, else None.
     time
-        Where a load path stands.
+        Time on the load path.
     linear_iterations
-        Of conjugate gradients within Newton's method.
+        Iterations of conjugate gradients within Newton's method.
     boundary
         Conditions on the faces of a box that is not periodic, else None.
     """

@@ -45,14 +45,14 @@ class Level:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One body of a dataset, its loads, and what was solved.
+    """One body of a dataset, its loads, and its solutions.
 
     Parameters
     ----------
     index, seed, split
         Its number, the seed of its dataset, and "train", "val" or "test".
     statistics
-        What its recipe says of it: grain count, sphericity, ...
+        Numbers and names that its recipe computes: grain count, sphericity, ...
     scheme, solver, tolerance, precision
         How it was solved.
     loads

@@ -1,4 +1,4 @@
-"""Scalar fields by name, as pictures and tables show them: in the user's components."""
+"""Scalar fields by name and tensor component, for pictures and tables."""
 
 from dataclasses import dataclass
 
@@ -47,7 +47,7 @@ _UNITS = {
 
 @dataclass(frozen=True)
 class ScalarField:
-    """Values on the voxels, with what a picture writes beside them.
+    """Values on the voxels, with symbol and unit for the labels of pictures.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class ScalarField:
     solid
         Voxels where the field means something (not pores), boolean, (x, y, z).
     magnitude
-        Root mean square of the whole tensor: what is small for this component.
+        Root mean square of the whole tensor, the scale of rounding of a component.
     """
 
     values: np.ndarray
@@ -76,7 +76,7 @@ class ScalarField:
 
 
 def microstructure_of(source: Microstructure | Result) -> Microstructure:
-    """Return what was solved, or the microstructure itself."""
+    """Return the microstructure of a result, or the microstructure itself."""
     return source.microstructure if isinstance(source, Result) else source
 
 

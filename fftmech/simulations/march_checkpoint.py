@@ -1,4 +1,4 @@
-"""Checkpoints: where a march along a load path stands, bit by bit, in HDF5.
+"""Checkpoints: the state of a load path after an increment, bit by bit, in HDF5.
 
 Attributes and datasets have the names of the fields of
 `fftmech.simulations.march_state.Stand`; internal variables are state/POINT/LAW,
@@ -36,14 +36,14 @@ NUMBERS = ("step", "increment", "part", "norm", "ratio")
 
 
 def identity(march: March, **more: Any) -> dict[str, Any]:
-    """What a march solves and how, JSON-ready: equal for two that go the same way.
+    """What a march solves and how, JSON-ready; a checkpoint fits an equal one only.
 
     Parameters
     ----------
     march
-        Its microstructure is known by a SHA-256 of all that it holds but units.
+        Its microstructure is known by a SHA-256 of all its tables.
     more
-        What else must be the same.
+        Further entries.
     """
     return {
         "microstructure": _digest(march.microstructure),
@@ -59,7 +59,7 @@ def identity(march: March, **more: Any) -> dict[str, Any]:
 def write_checkpoint(
     path: str | PathLike, stand: Stand, identity: Mapping[str, Any]
 ) -> None:
-    """Write where a march stands; the file appears whole or not at all."""
+    """Write the state of a march; the file appears whole or not at all."""
     with whole_hdf5(path) as file:
         file.attrs["format_version"] = FORMAT_VERSION
         _write_text(file, "identity", json.dumps(identity))
@@ -87,7 +87,7 @@ def write_checkpoint(
 def read_checkpoint(
     path: str | PathLike, identity: Mapping[str, Any], xp: Any
 ) -> Stand:
-    """Read where a march stands, with fields as arrays of the library `xp`."""
+    """Read the state of a march, with fields as arrays of the library `xp`."""
     with container.opened(path) as file:
         _check_version(file)
         _check_identity(file, identity)
@@ -149,7 +149,7 @@ def _check_version(file: h5py.File) -> None:
 
 
 def _check_identity(file: h5py.File, wanted: Mapping[str, Any]) -> None:
-    """Refuse what was solved otherwise; the message names the first difference."""
+    """Refuse a checkpoint of another problem; the message names what differs first."""
     known = json.loads(container.text(_values(file, "identity")))
     for key, value in json.loads(json.dumps(wanted)).items():
         if known.get(key) == value:
@@ -168,7 +168,7 @@ def _steps(path: Path) -> list[dict[str, Any]]:
 
 
 def _digest(body: Microstructure) -> str:
-    """SHA-256 of all that decides what a body answers."""
+    """SHA-256 of the grid, the phases and their properties."""
     digest = hashlib.sha256()
     grid = body.grid
     laws = {p: (law.name, law.constants()) for p, law in sorted(body.law.items())}

@@ -1,4 +1,4 @@
-"""The files that a load path leaves: fields and means over time, and how it ended."""
+"""Files of a load path: fields over time, means as a table and a curve, the end."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from fftmech.simulations.march_checkpoint import (
     write_checkpoint,
 )
 from fftmech.simulations.march_state import Point
-from fftmech.simulations.stress_strain_curve import History
+from fftmech.simulations.stress_strain_curve import StressStrainCurve
 
 
 class Files(NamedTuple):
@@ -35,7 +35,7 @@ class Files(NamedTuple):
     end
         The last increment, as an ordinary result file.
     checkpoint
-        Where the march stands; it is there until the path is over.
+        State after the last increment; removed when the path is over.
     """
 
     series: Path
@@ -58,7 +58,7 @@ class Files(NamedTuple):
 
 
 class Record:
-    """Files of a march along a load path, true after every increment.
+    """Writes the files of a load path while it is solved, after every increment.
 
     Parameters
     ----------
@@ -74,9 +74,8 @@ class Record:
     files
         Their names.
     written
-        Names of the files that are there once the path is over or has failed: "output",
-        "csv", "end", and "picture" if Matplotlib is installed; none if not even the
-        first increment converged.
+        Names of the files once the path is over or has failed: "output", "csv", "end",
+        and "picture" if Matplotlib is installed; none if no increment converged.
     """
 
     def __init__(self, march: March, output: str | PathLike, every: int = 1) -> None:
@@ -89,9 +88,9 @@ class Record:
         self._result: Result | None = None
 
     @property
-    def history(self) -> History:
+    def curve(self) -> StressStrainCurve:
         """Means of the increments so far."""
-        return self._history(self.march.stand.points)
+        return self._curve(self.march.stand.points)
 
     @property
     def result(self) -> Result:
@@ -99,9 +98,9 @@ class Record:
         return self._result or self.march.result()
 
     def restart(self) -> None:
-        """Take the march to where its checkpoint stands, if there is one.
+        """Go on from the checkpoint, if there is one.
 
-        The series is cut back to that increment.
+        Times of the series after that increment are removed.
         """
         files, march = self.files, self.march
         if not files.checkpoint.exists():
@@ -119,19 +118,16 @@ class Record:
     def points(
         self, progress: Callable[[int, float], None] | None = None
     ) -> Iterator[Point]:
-        """Solve what is left of the path and write each increment, as `March.points`.
-
-        If not even the first increment converges there are no files in the end.
-        """
+        """Solve the rest of the path as `March.points`, and write each increment."""
         files, march = self.files, self.march
         write_checkpoint(files.checkpoint, march.stand, self._identity)
-        self.history.write(files.table)
+        self.curve.write(files.table)
         for point in march.points(progress):
             if point.status == "converged":
                 if self._is_output(len(march.stand.points)):
                     self._write_fields()
-                self._history((point,)).append(files.table)
-                # what is written before is cut back to the checkpoint by a restart
+                self._curve((point,)).append(files.table)
+                # last: a restart removes what was written after the checkpoint
                 write_checkpoint(files.checkpoint, march.stand, self._identity)
             yield point
         self._finish()
@@ -146,7 +142,7 @@ class Record:
             write_result(files.end, self._result)
             kept = {"output": files.series, "csv": files.table, "end": files.end}
             with suppress(InputError):
-                save_figure(self.history.figure(), files.curve)
+                save_figure(self.curve.figure(), files.curve)
                 kept["picture"] = files.curve
             self.written = {name: str(path) for name, path in kept.items()}
         else:
@@ -167,14 +163,14 @@ class Record:
         self._begun = True
 
     def _is_output(self, solved: int) -> bool:
-        """Whether the fields after so many increments are written."""
+        """Whether the fields of this increment are written."""
         return solved % self.every == 0 or solved == self.march.path.increments
 
     def _outputs(self, solved: int) -> int:
-        """How many of so many increments have their fields written."""
+        """Number of the first `solved` increments whose fields are written."""
         last = solved == self.march.path.increments and solved % self.every > 0
         return solved // self.every + last
 
-    def _history(self, points: tuple[Point, ...]) -> History:
+    def _curve(self, points: tuple[Point, ...]) -> StressStrainCurve:
         finite = self.march.path.finite
-        return History(points, finite, self.march.microstructure.units)
+        return StressStrainCurve(points, finite, self.march.microstructure.units)

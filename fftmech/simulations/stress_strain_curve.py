@@ -1,4 +1,4 @@
-"""The history of a load path: mean strain and stress by increment, as text or a curve.
+"""Mean stress and strain by increment of a load path, as a table or a curve.
 
 Columns: time, step, increment, the mean strain (tensor components xx yy zz yz xz xy, or
 F by rows xx xy xz yx ... at finite strain), the mean stress (or P) likewise, and the
@@ -34,8 +34,8 @@ _WORDS = {
 
 
 @dataclass(frozen=True)
-class History:
-    """Increments of a load path.
+class StressStrainCurve:
+    """Means of the increments of a load path.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class History:
     finite
         Whether their means are F and P.
     units
-        As in `Microstructure`; "stress" and "time" are used.
+        As in `Microstructure`: those of stress and time.
     """
 
     points: Sequence[Point]

@@ -1,4 +1,4 @@
-"""Files that a dataset is made from, each known by its name and content."""
+"""Image files that a dataset is made from, each with its SHA-256."""
 
 import hashlib
 from os import PathLike
@@ -25,10 +25,10 @@ def images_in(folder: str | PathLike) -> tuple[File, ...]:
         raise InputError(
             f"{path}: no image in this folder", f"files that end in {' '.join(FORMATS)}"
         )
-    return tuple((name, fingerprint(path / name)) for name in names)
+    return tuple((name, sha256_of(path / name)) for name in names)
 
 
-def fingerprint(path: str | PathLike) -> str:
+def sha256_of(path: str | PathLike) -> str:
     """SHA-256 of a file's content."""
     try:
         with open(path, "rb") as file:
@@ -37,9 +37,9 @@ def fingerprint(path: str | PathLike) -> str:
         raise InputError(f"{path}: no such file", mend="check the name") from None
 
 
-def check_same(path: str | PathLike, sha256: str) -> None:
+def check_unchanged(path: str | PathLike, sha256: str) -> None:
     """Refuse a file of another content than `sha256` says."""
-    if fingerprint(path) != sha256:
+    if sha256_of(path) != sha256:
         raise InputError(
             f"{path} is not the file that the dataset was begun with (its SHA-256 "
             "differs): put that one back, or begin a new dataset"
