@@ -14,6 +14,15 @@ from fftmech_cli.dataset_make import composites, polycrystal, pores
 from fftmech_cli.dataset_run import finish, run_options, sample_bar, size, take_run
 from fftmech_cli.rim import check_output, print_json, show, table
 
+_output = click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(),
+    metavar="DIR",
+    help="Folder of the dataset to make.",
+)
+
 
 @click.group()
 def dataset() -> None:
@@ -158,14 +167,7 @@ def extend_command(directory: str, count: int, as_json: bool, **options: Any) ->
 
 @dataset.command("merge")
 @click.argument("directories", nargs=-1, required=True, type=click.Path())
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(),
-    metavar="DIR",
-    help="Folder of the dataset to make.",
-)
+@_output
 def merge_command(directories: tuple[str, ...], output: str) -> None:
     """Put the shards in DIRECTORIES together.
 
@@ -183,14 +185,7 @@ def merge_command(directories: tuple[str, ...], output: str) -> None:
 @dataset.command("subset")
 @click.argument("directory", type=click.Path())
 @click.option("--split", required=True, type=click.Choice(SPLITS))
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(),
-    metavar="DIR",
-    help="Folder of the dataset to make.",
-)
+@_output
 def subset_command(directory: str, split: str, output: str) -> None:
     """Make a dataset of one split of the one in DIRECTORY.
 

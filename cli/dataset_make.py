@@ -16,9 +16,10 @@ from fftmech.datasets.recipe import Recipe
 from fftmech.datasets.splits import check_parts
 from fftmech.errors import InputError
 from fftmech_cli.dataset_run import finish, run_options, take_run
+from fftmech_cli.generated import crystal_options, matrix_option
 from fftmech_cli.load import load_options, parse_load
 from fftmech_cli.method import method_options, take_method
-from fftmech_cli.numbers import Numbers, Whole
+from fftmech_cli.numbers import Numbers
 from fftmech_cli.rim import add_options
 from fftmech_cli.source import reading_options
 
@@ -52,7 +53,7 @@ make_options = add_options(
         "--low-res",
         default="32",
         show_default=True,
-        type=Whole("N[,N...]", (), ","),
+        type=Numbers("N[,N...]", int),
         help="Low resolutions, divisors of --res; the lowest is solved in "
         "every sample, the others in those for the test.",
     ),
@@ -68,13 +69,13 @@ make_options = add_options(
     load_options("as above"),
     click.option(
         "--splits",
-        type=Whole("TRAIN,VAL,TEST", (3,), ","),
+        type=Numbers("TRAIN,VAL,TEST", int),
         help="Samples for training, validation and test, in parts.  [default: "
         "80,10,10; polycrystal 73,25,2]",
     ),
     click.option(
         "--shard",
-        type=Whole("I/N", (2,), "/"),
+        type=Numbers("I/N", int),
         help="Only the I-th of N parts, for job arrays; fftmech dataset merge "
         "puts them together.",
     ),
@@ -91,7 +92,7 @@ make_options = add_options(
 @make_options
 @click.option(
     "--grains",
-    type=Whole("N|LOW,HIGH", (1, 2), ","),
+    type=Numbers("N|LOW,HIGH", int),
     help="Number of grains, or the least and the largest.  [default: 21,28, mean 24]",
 )
 @click.option(
@@ -100,21 +101,7 @@ make_options = add_options(
     help="Mean and standard deviation of the logarithm of the grains' equivalent "
     "diameters.  [default: -0.788,0.0998]",
 )
-@click.option(
-    "--cubic",
-    default="204.6,137.7,126.2",
-    show_default=True,
-    type=Numbers("C11,C12,C44"),
-    help="Crystal stiffness (GPa).",
-)
-@click.option("--fibre", type=click.Choice(["x", "y", "z"]), help="Fibre texture.")
-@click.option("--direction", type=Numbers("H,K,L"), help="Its crystal direction.")
-@click.option(
-    "--peak",
-    type=Numbers("PHI1,PHI,PHI2"),
-    help="Instead: orientations around this one (Bunge, degrees).",
-)
-@click.option("--spread", type=float, help="Spread of the texture, degrees.")
+@crystal_options
 def polycrystal(**options: Any) -> int:
     """Steel polycrystals of 21 to 28 grains, stretched along x.
 
@@ -136,13 +123,7 @@ def polycrystal(**options: Any) -> int:
     type=Numbers("LOW,HIGH"),
     help="Least and largest volume fraction.  [default: 0.002,0.02]",
 )
-@click.option(
-    "--matrix",
-    default="113.8,0.342",
-    show_default=True,
-    type=Numbers("E,NU"),
-    help="Young's modulus (GPa) and Poisson's ratio of the solid.",
-)
+@matrix_option("113.8,0.342")
 @click.option(
     "--from-images",
     type=click.Path(),
@@ -151,7 +132,7 @@ def polycrystal(**options: Any) -> int:
 )
 @click.option(
     "--pore",
-    type=Whole("ID[,ID...]", (), ","),
+    type=Numbers("ID[,ID...]", int),
     help="Of images: phases that are pores.  [default: 0]",
 )
 @click.option(
@@ -222,11 +203,7 @@ def pores(from_images: str | None, fraction, matrix, **options: Any) -> int:
     type=Numbers("LOW,HIGH"),
     help="Least and largest ratio of Young's moduli.  [default: 2,1000]",
 )
-@click.option(
-    "--matrix",
-    type=Numbers("E,NU"),
-    help="Young's modulus (GPa) and Poisson's ratio of the matrix.  [default: 3,0.35]",
-)
+@matrix_option("3,0.35")
 def composites(**options: Any) -> int:
     """Particles and fibres in a softer matrix, stretched along x.
 

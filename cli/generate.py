@@ -1,11 +1,10 @@
 """`fftmech generate`: make a microstructure and write it."""
 
-from collections.abc import Callable
-
 import click
 
 from fftmech import InputError, Microstructure
-from fftmech.materials.elastic import PORE, cubic, isotropic
+from fftmech.materials import elastic
+from fftmech.materials.elastic import PORE, isotropic
 from fftmech.microstructure import (
     inclusions,
     laminate,
@@ -16,18 +15,8 @@ from fftmech.microstructure import (
 from fftmech.microstructure.pores import KINDS
 from fftmech.microstructure.resolution import Resolution
 from fftmech.microstructure.texture import texture_of
-from fftmech_cli.generated import generator
+from fftmech_cli.generated import crystal_options, generator, matrix_option
 from fftmech_cli.numbers import Numbers
-
-
-def _matrix_option(default: str) -> Callable:
-    return click.option(
-        "--matrix",
-        default=default,
-        show_default=True,
-        type=Numbers("E,NU"),
-        help="Young's modulus (GPa) and Poisson's ratio of the matrix.",
-    )
 
 
 @click.group()
@@ -89,7 +78,7 @@ def laminate_command(shape: Resolution, seed: int, layers, axis: str) -> Microst
     type=Numbers("A,B,C"),
     help="Semi-axes over the radius; 1,1,8 is fibre-like. Turned at random.",
 )
-@_matrix_option("3,0.35")
+@matrix_option("3,0.35")
 @click.option(
     "--contrast",
     type=click.FloatRange(min=0, max=1e12, min_open=True),
@@ -152,7 +141,7 @@ def inclusions_command(
     type=float,
     help="Instead, for a single pore: radius of the sphere of its volume.",
 )
-@_matrix_option("113.8,0.342")
+@matrix_option("113.8,0.342")
 def pores_command(
     shape: Resolution,
     seed: int,
@@ -201,43 +190,14 @@ def pores_command(
     show_default=True,
     help="Whether grains continue through the faces of the box.",
 )
-@click.option(
-    "--cubic",
-    "constants",
-    default="204.6,137.7,126.2",
-    show_default=True,
-    type=Numbers("C11,C12,C44"),
-    help="Crystal stiffness (GPa); the default is austenitic steel.",
-)
-@click.option(
-    "--fibre",
-    type=click.Choice(["x", "y", "z"]),
-    help="Fibre texture around this axis.  [default: uniformly random orientations]",
-)
-@click.option(
-    "--direction",
-    type=Numbers("H,K,L"),
-    help="Crystal direction of the fibre.  [default: 0,0,1]",
-)
-@click.option(
-    "--peak",
-    type=Numbers("PHI1,PHI,PHI2"),
-    help="Instead of a fibre: the Bunge angles, degrees, around which orientations "
-    "gather.",
-)
-@click.option(
-    "--spread",
-    type=float,
-    help="Standard deviation about each axis across the fibre, or about each axis of "
-    "the peak, degrees.  [default: 10]",
-)
+@crystal_options
 def polycrystal_command(
     shape: Resolution,
     seed: int,
     grains: int | None,
     sizes,
     periodic: bool,
-    constants,
+    cubic,
     fibre: str | None,
     direction,
     peak,
@@ -248,13 +208,12 @@ def polycrystal_command(
     Example: fftmech generate polycrystal -o micro.h5 --res 64 --grains 24 --seed 0
     """
     texture = texture_of(fibre, direction, peak, spread)
-    C11, C12, C44 = constants
     return polycrystal(
         shape,
         24 if grains is None and sizes is None else grains,
         seed,
         sizes,
         periodic,
-        cubic(C11, C12, C44),
+        elastic.cubic(*cubic),
         texture,
     )

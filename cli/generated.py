@@ -9,6 +9,7 @@ import click
 from fftmech import Microstructure
 from fftmech.io import check_writable, write
 from fftmech.microstructure import parse_resolution
+from fftmech_cli.numbers import Numbers
 from fftmech_cli.rim import add_options, check_output, print_json
 
 UNITS = {"stress": "GPa", "length": "box edge"}
@@ -45,6 +46,52 @@ common_options = add_options(
     click.option("--json", "as_json", is_flag=True, help="Summary as JSON."),
 )
 """Add -o, --res, --seed, --force and --json."""
+
+
+crystal_options = add_options(
+    click.option(
+        "--cubic",
+        default="204.6,137.7,126.2",
+        show_default=True,
+        type=Numbers("C11,C12,C44"),
+        help="Crystal stiffness (GPa); the default is austenitic steel.",
+    ),
+    click.option(
+        "--fibre",
+        type=click.Choice(["x", "y", "z"]),
+        help="Fibre texture around this axis.  [default: uniformly random "
+        "orientations]",
+    ),
+    click.option(
+        "--direction",
+        type=Numbers("H,K,L"),
+        help="Crystal direction of the fibre.  [default: 0,0,1]",
+    ),
+    click.option(
+        "--peak",
+        type=Numbers("PHI1,PHI,PHI2"),
+        help="Instead of a fibre: the Bunge angles, degrees, around which orientations "
+        "gather.",
+    ),
+    click.option(
+        "--spread",
+        type=float,
+        help="Standard deviation about each axis across the fibre, or about each axis "
+        "of the peak, degrees.  [default: 10]",
+    ),
+)
+"""Add --cubic, --fibre, --direction, --peak and --spread."""
+
+
+def matrix_option(default: str) -> Callable:
+    """Option --matrix."""
+    return click.option(
+        "--matrix",
+        default=default,
+        show_default=True,
+        type=Numbers("E,NU"),
+        help="Young's modulus (GPa) and Poisson's ratio of the matrix.",
+    )
 
 
 def generator(make: Callable[..., Microstructure]) -> Callable:

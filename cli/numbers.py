@@ -7,46 +7,30 @@ import click
 
 
 class Numbers(click.ParamType):
-    """Numbers separated by commas, as many as one of the metavar's forms asks for."""
+    """Finite numbers, as many as one of the forms of the metavar shows.
 
-    def __init__(self, metavar: str) -> None:
-        self.name = metavar
-        self.counts = [len(form.split(",")) for form in metavar.split("|")]
+    "A,B,C" are three, "N|NX,NY,NZ" one or three, "N[,N...]" any number; numbers are
+    separated by commas, or by slashes if the metavar has one.
+    """
+
+    def __init__(self, metavar: str, kind: type[int] | type[float] = float) -> None:
+        self.name, self.kind = metavar, kind
+        self.separator = "/" if "/" in metavar else ","
+        self.counts = [len(form.split(self.separator)) for form in metavar.split("|")]
 
     def convert(
         self,
         value: Any,
         param: click.Parameter | None,
         ctx: click.Context | None,
-    ) -> tuple[float, ...]:
+    ) -> tuple[Any, ...]:
         """Parse "A,B,C"."""
         try:
-            numbers = tuple(float(part) for part in str(value).split(","))
+            numbers = tuple(map(self.kind, str(value).split(self.separator)))
         except ValueError:
             numbers = ()
-        if len(numbers) not in self.counts or not all(map(isfinite, numbers)):
-            self.fail(f"{value!r}: expected finite numbers {self.name}", param, ctx)
-        return numbers
-
-
-class Whole(click.ParamType):
-    """Whole numbers with separators, for instance "64,32" or "1/4"."""
-
-    def __init__(self, metavar: str, counts: tuple[int, ...], separator: str) -> None:
-        self.name = metavar
-        self.counts, self.separator = counts, separator
-
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[int, ...]:
-        """Parse them."""
-        try:
-            numbers = tuple(int(part) for part in str(value).split(self.separator))
-        except ValueError:
-            numbers = ()
-        if not numbers or (self.counts and len(numbers) not in self.counts):
-            self.fail(f"{value!r}: expected {self.name}", param, ctx)
+        fits = "..." in self.name or len(numbers) in self.counts
+        if not (numbers and fits and all(map(isfinite, numbers))):
+            what = "whole" if self.kind is int else "finite"
+            self.fail(f"{value!r}: expected {what} numbers {self.name}", param, ctx)
         return numbers

@@ -10,31 +10,8 @@ from fftmech.arrays.memory import size_text
 from fftmech.io.materials import read_materials
 from fftmech.microstructure.resample import RULES, resample
 from fftmech.microstructure.resolution import parse_resolution, shape_for
+from fftmech_cli.numbers import Numbers
 from fftmech_cli.rim import Finite, add_options
-
-
-class Triple(click.ParamType):
-    """Three numbers separated by commas, along x, y, z."""
-
-    def __init__(self, kind: Callable[[str], Any], metavar: str) -> None:
-        self.kind = kind
-        self.name = metavar
-
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[Any, ...]:
-        """Parse "NX,NY,NZ"."""
-        try:
-            numbers = tuple(self.kind(part) for part in str(value).split(","))
-        except ValueError:
-            numbers = ()
-        if len(numbers) != 3:
-            self.fail(f"{value!r}: expected three numbers {self.name}", param, ctx)
-        return numbers
-
 
 reading_options = add_options(
     click.option(
@@ -61,7 +38,7 @@ reading_options = add_options(
     ),
     click.option(
         "--shape",
-        type=Triple(int, "NX,NY,NZ"),
+        type=Numbers("NX,NY,NZ", int),
         help="Voxels of a headerless image.",
     ),
     click.option(
@@ -71,7 +48,7 @@ reading_options = add_options(
     ),
     click.option(
         "--spacing",
-        type=Triple(float, "HX,HY,HZ"),
+        type=Numbers("HX,HY,HZ"),
         help="Edges of a voxel, of an image that does not hold them.",
     ),
 )

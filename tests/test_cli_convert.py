@@ -195,7 +195,7 @@ BAD = {
     "no option of it": (("a.vti", "--axes", "xyz", "-o", "m.h5"), "takes no --axes"),
     "two numbers": (
         ("a.raw", "--shape", "2,3", "-o", "m.h5"),
-        "three numbers NX,NY,NZ",
+        "whole numbers NX,NY,NZ",
     ),
     "not numbers": (("a.raw", "--spacing", "a,b,c", "-o", "m.h5"), "HX,HY,HZ"),
     "no header": (("a.raw", "-o", "m.h5"), "--shape 128,128,128"),

@@ -6,10 +6,10 @@ NSteps of Steps is their number, and Steps/CellDataOffsets/NAME (or PointDataOff
 say where on its time axis a dataset has each of them.
 
 Times are added while a load path is solved, and the file must be readable if the
-process is killed at any moment. So T is the number of times that are planned: the file is
-written whole with the first two, with space for the others (a hole in the file, where
-the file system has these), and a later time changes only numbers in their place: HDF5
-neither moves nor allocates anything. The fields of a time are written first, then
+process is killed at any moment. So T is the number of times that are planned: the file
+is written whole with the first two, with space for the others (a hole in the file,
+where the file system has these), and a later time changes only numbers in their place:
+HDF5 neither moves nor allocates anything. The fields of a time are written first, then
 NSteps and the length of Values in one write, for VTK 9.7 writes beyond the end of an
 array where Values are more than NSteps. A series begins with two times because VTK
 expects no time axis where there is only one.
