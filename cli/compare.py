@@ -42,7 +42,8 @@ def compare(a: str, reference: str, as_json: bool) -> None:
 
 
 def _tables(found: dict[str, Any]) -> list[tuple[str, Table]]:
-    errors = table("", *_headings(found["nrmse"]))
+    headings = (f"{field} {n}" for field in found["nrmse"] for n in NORMALISATIONS)
+    errors = table("", *headings)
     for component in found["nrmse"]["strain"]:
         rows = (field[component] for field in found["nrmse"].values())
         errors.add_row(component, *(_text(row[n]) for row in rows for n in row))
@@ -78,10 +79,6 @@ def _tables(found: dict[str, Any]) -> list[tuple[str, Table]]:
         ("Energy density", tails),
         ("Mean fields", means),
     ]
-
-
-def _headings(nrmse: dict[str, Any]) -> list[str]:
-    return [f"{field} {n}" for field in nrmse for n in NORMALISATIONS]
 
 
 def _text(value: float | None) -> str:

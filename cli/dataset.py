@@ -9,7 +9,6 @@ from fftmech.datasets.collect import merge, subset
 from fftmech.datasets.make import extend, repair
 from fftmech.datasets.splits import SPLITS
 from fftmech.datasets.summary import summarize
-from fftmech.errors import InputError
 from fftmech_cli.dataset_make import composites, polycrystal, pores
 from fftmech_cli.dataset_run import finish, run_options, sample_bar, size, take_run
 from fftmech_cli.rim import check_output, print_json, show, table
@@ -215,8 +214,6 @@ def plot(directory: str, statistics: bool, output: str, dpi: int, force: bool) -
     figures.check_picture(output)
     check_output(output, force)
     data = io.Dataset(directory)
-    if not len(data):
-        raise InputError(f"{directory}: no sample is done yet", mend="nothing to draw")
     figure = statistics_figure(data) if statistics else contact_sheet(data)
     figures.save_figure(figure, output, dpi)
     click.echo(f"wrote {output}")

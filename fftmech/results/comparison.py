@@ -1,5 +1,6 @@
 """Fields of one result compared with those of another, the reference."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.results.metrics import (
     NORMALISATIONS,
     QUANTILES,
+    Norm,
     divergence_norm,
     incompatibility_norm,
     nrmse,
@@ -60,24 +62,26 @@ def compare(a: Result, b: Result) -> dict[str, Any]:
     solid = ~(_pores(a) | _pores(b))
     if not solid.any():
         raise InputError("no voxel is solid in both results: nothing to compare")
+    pair = {"a": a, "b": b}
     fields = {"strain": (a.strain, b.strain), "stress": (a.stress, b.stress)}
     return {
         "schemes": {"a": a.scheme, "b": b.scheme},
         "notes": _notes(a, b),
         "voxels": grid.voxels,
         "compared_voxels": int(solid.sum()),
-        "nrmse": {name: _errors(*pair, solid) for name, pair in fields.items()},
-        "divergence": _each(a, b, _divergence),
-        "compatibility": _each(a, b, _incompatibility),
+        "nrmse": {name: _errors(*both, solid) for name, both in fields.items()},
+        "divergence": {k: _norm(r, divergence_norm, r.stress) for k, r in pair.items()},
+        "compatibility": {
+            # a field at several points of a voxel is not in the file
+            k: _norm(r, incompatibility_norm, r.strain, _points(r) == 1)
+            for k, r in pair.items()
+        },
         "spectra": _spectra(fields, solid, grid),
         "energy_tail": _tails(a, b, solid),
         "mean": {
             name: {
-                key: dict(zip(COMPONENTS, _floats(mean), strict=True))
-                for key, mean in (
-                    ("a", components_from_mandel(getattr(a, f"mean_{name}"))),
-                    ("b", components_from_mandel(getattr(b, f"mean_{name}"))),
-                )
+                key: dict(zip(COMPONENTS, _floats(_mean(result, name)), strict=True))
+                for key, result in pair.items()
             }
             for name in fields
         },
@@ -121,12 +125,13 @@ def _notes(a: Result, b: Result) -> list[str]:
         notes.append("loads differ")
     if not _same_faces(a, b):
         notes.append("boundaries differ")
+    both = (("a", a), ("b", b))
     notes += [
         f"{key} is not converged (status {result.status})"
-        for key, result in (("a", a), ("b", b))
+        for key, result in both
         if not result.converged
     ]
-    for key, result in (("a", a), ("b", b)):
+    for key, result in both:
         if result.finite is not None:
             notes.append(
                 f"{key} is of finite strain: its strain is Green and Lagrange's, its "
@@ -137,7 +142,7 @@ def _notes(a: Result, b: Result) -> list[str]:
                 f"{key} has faces that are not periodic: its divergence and "
                 "compatibility are not taken, and spectra see a jump there"
             )
-    several = [r.scheme for r in (a, b) if discretization(r.scheme).points > 1]
+    several = [r.scheme for r in (a, b) if _points(r) > 1]
     if several:
         notes.append(
             f"{several[0]} files hold voxel averages, which are in equilibrium only up "
@@ -187,6 +192,15 @@ def _pores(result: Result) -> np.ndarray:
     return np.isin(micro.phase, micro.pores)
 
 
+def _points(result: Result) -> int:
+    """Integration points of a voxel."""
+    return discretization(result.scheme).points
+
+
+def _mean(result: Result, name: str) -> np.ndarray:
+    return components_from_mandel(getattr(result, f"mean_{name}"))
+
+
 def _errors(p: np.ndarray, r: np.ndarray, solid: np.ndarray) -> dict[str, Any]:
     table: dict[str, Any] = {name: {} for name in (*COMPONENTS, "all")}
     for normalisation in NORMALISATIONS:
@@ -199,29 +213,14 @@ def _errors(p: np.ndarray, r: np.ndarray, solid: np.ndarray) -> dict[str, Any]:
     return table
 
 
-def _each(a: Result, b: Result, norm: Any) -> dict[str, Any]:
-    return {
-        key: None
-        if (n := norm(result)) is None
-        else {"scheme": result.scheme} | n._asdict()
-        for key, result in (("a", a), ("b", b))
-    }
-
-
-def _divergence(result: Result):
-    if result.finite is not None or result.boundary is not None:
+def _norm(
+    result: Result, norm: Callable[..., Norm], field: np.ndarray, exists: bool = True
+) -> dict[str, Any] | None:
+    """A norm of a field in its own scheme; None of finite strain and with faces."""
+    if not exists or result.finite is not None or result.boundary is not None:
         return None
-    return divergence_norm(result.stress, result.microstructure.grid, result.scheme)
-
-
-def _incompatibility(result: Result):
-    if result.finite is not None or result.boundary is not None:
-        return None
-    if discretization(result.scheme).points > 1:
-        return None
-    return incompatibility_norm(
-        result.strain, result.microstructure.grid, result.scheme
-    )
+    found = norm(field, result.microstructure.grid, result.scheme)
+    return {"scheme": result.scheme, **found._asdict()}
 
 
 def _spectra(fields: dict[str, Any], solid: np.ndarray, grid: Grid) -> dict[str, Any]:

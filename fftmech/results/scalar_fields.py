@@ -140,11 +140,11 @@ def scalar_fields(
         )
     solid = ~np.isin(micro.phase, micro.pores)
     if not known:
-        values = _scalar(source, field)
+        values = _values(source, field)
         return [ScalarField(values, symbol, unit, solid, _magnitude(values, solid))]
     nx, ny, nz = micro.grid.shape
     # boxes with faces have one plane of nodes more
-    tensor = _tensor(source, field)[..., :nx, :ny, :nz]
+    tensor = _values(source, field)[..., :nx, :ny, :nz]
     magnitude = _magnitude(tensor, solid)
     factors = FACTORS if known is COMPONENTS else np.ones(len(known))
     if field not in _SYMBOLS:
@@ -161,17 +161,13 @@ def _magnitude(field: np.ndarray, solid: np.ndarray) -> float:
     return float(((field * solid) ** 2).sum() / max(solid.sum(), 1)) ** 0.5
 
 
-def _tensor(result: Result, field: str) -> np.ndarray:
+def _values(result: Result, field: str) -> np.ndarray:
+    """Values (nx, ny, nz), or with the components of a tensor first."""
+    if field in result.variables:
+        values = result.variables[field]
+        return values[0] if len(values) == 1 else values
+    if field in ("von_mises", "hydrostatic"):
+        return (von_mises if field == "von_mises" else hydrostatic)(result.stress)
     if result.finite is not None and field in ("F", "P"):
         return getattr(result.finite, field).reshape(9, *result.stress.shape[1:])
-    if field in result.variables:
-        return result.variables[field]
     return getattr(result, field)
-
-
-def _scalar(result: Result, field: str) -> np.ndarray:
-    if field in result.variables:
-        return result.variables[field][0]
-    if field == "energy_density":
-        return result.energy_density
-    return (von_mises if field == "von_mises" else hydrostatic)(result.stress)
