@@ -11,6 +11,7 @@ from fftmech.datasets.splits import SPLITS
 from fftmech.datasets.summary import summarize
 from fftmech_cli.dataset_make import composites, polycrystal, pores
 from fftmech_cli.dataset_run import finish, run_options, sample_bar, size, take_run
+from fftmech_cli.options import force_option, json_option
 from fftmech_cli.rim import check_output, print_json, show, table
 
 _output = click.option(
@@ -38,7 +39,7 @@ for command in (polycrystal, pores, composites):
 
 @dataset.command("info")
 @click.argument("directory", type=click.Path())
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@json_option
 def info(directory: str, as_json: bool) -> None:
     """Show what the dataset in DIRECTORY is made of, and what it has."""
     document = summarize(directory)
@@ -74,7 +75,7 @@ def info(directory: str, as_json: bool) -> None:
 @click.argument("directory", type=click.Path())
 @click.option("--repair", "mend", is_flag=True, help="Make what is wrong again.")
 @run_options
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@json_option
 def verify(directory: str, mend: bool, as_json: bool, **options: Any) -> int:
     """Compare every sample in DIRECTORY with its SHA-256.
 
@@ -152,7 +153,7 @@ def _show_faults(document: dict[str, Any]) -> None:
     help="Number of samples that there shall be in all.",
 )
 @run_options
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@json_option
 def extend_command(directory: str, count: int, as_json: bool, **options: Any) -> int:
     """Make more samples in DIRECTORY; those that are there stay."""
     return finish(
@@ -205,7 +206,7 @@ def subset_command(directory: str, split: str, output: str) -> None:
     help="Picture: .png, .pdf, .svg.",
 )
 @click.option("--dpi", type=click.IntRange(10, 2400), default=150, show_default=True)
-@click.option("--force", is_flag=True, help="Overwrite the output.")
+@force_option
 def plot(directory: str, statistics: bool, output: str, dpi: int, force: bool) -> None:
     """Draw a contact sheet of the dataset in DIRECTORY, or its statistics."""
     from fftmech import figures

@@ -20,14 +20,14 @@ from fftmech_cli.generated import crystal_options, matrix_option
 from fftmech_cli.load import load_options, parse_load
 from fftmech_cli.method import method_options, take_method
 from fftmech_cli.numbers import Numbers
-from fftmech_cli.rim import add_options
+from fftmech_cli.options import json_option, options
 from fftmech_cli.source import reading_options
 
 _READING = ("dataset", "axes", "threshold", "shape", "dtype", "spacing")
 _LOADS = ("loads", "strain", "stress", "uniaxial")
 
 
-make_options = add_options(
+make_options = options(
     click.option(
         "-o",
         "--output",
@@ -83,7 +83,7 @@ make_options = add_options(
     click.option("--cite", "citation", help="How to cite it, for its card."),
     method_options,
     run_options,
-    click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON."),
+    json_option,
 )
 """Add what all kinds of datasets share."""
 

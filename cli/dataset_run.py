@@ -11,14 +11,15 @@ from fftmech.datasets.executor import EXECUTORS
 from fftmech.datasets.make import RunCounts, SampleProgress, allowed_failures
 from fftmech.datasets.summary import summarize
 from fftmech_cli.method import device_option
+from fftmech_cli.options import options
 from fftmech_cli.progress import progress_bar
-from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, add_options, print_json
+from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, print_json
 
 _RUN = ("jobs", "executor", "device")
 """Names in `fftmech.datasets.make` of what `run_options` adds."""
 
 
-run_options = add_options(
+run_options = options(
     click.option(
         "--jobs",
         type=click.IntRange(min=1),

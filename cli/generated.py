@@ -10,7 +10,8 @@ from fftmech import Microstructure
 from fftmech.io import check_writable, write
 from fftmech.microstructure import parse_resolution
 from fftmech_cli.numbers import Numbers
-from fftmech_cli.rim import add_options, check_output, print_json
+from fftmech_cli.options import force_option, json_option, options
+from fftmech_cli.rim import check_output, print_json
 
 UNITS = {"stress": "GPa", "length": "box edge"}
 """What the numbers of a generated microstructure mean."""
@@ -19,7 +20,7 @@ LISTED = 4
 """Phases whose fractions the summary lists one by one."""
 
 
-common_options = add_options(
+common_options = options(
     click.option(
         "-o",
         "--output",
@@ -42,13 +43,13 @@ common_options = add_options(
         type=click.IntRange(min=0),
         help="Seed of the random numbers; the same seed, the same file.",
     ),
-    click.option("--force", is_flag=True, help="Replace an existing FILE."),
-    click.option("--json", "as_json", is_flag=True, help="Summary as JSON."),
+    force_option,
+    json_option,
 )
 """Add -o, --res, --seed, --force and --json."""
 
 
-crystal_options = add_options(
+crystal_options = options(
     click.option(
         "--cubic",
         default="204.6,137.7,126.2",

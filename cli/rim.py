@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -45,17 +45,6 @@ class Finite(click.ParamType):
         if not isfinite(number):
             self.fail(f"{value!r}: expected a finite number", param, ctx)
         return number
-
-
-def add_options(*added: Callable) -> Callable:
-    """Decorator of commands that adds options, listed by --help in this order."""
-
-    def add(command: Callable) -> Callable:
-        for option in reversed(added):
-            command = option(command)
-        return command
-
-    return add
 
 
 class Group(click.Group):

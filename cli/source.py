@@ -11,9 +11,10 @@ from fftmech.io.materials import read_materials
 from fftmech.microstructure.resample import RULES, resample
 from fftmech.microstructure.resolution import parse_resolution, shape_for
 from fftmech_cli.numbers import Numbers
-from fftmech_cli.rim import Finite, add_options
+from fftmech_cli.options import options
+from fftmech_cli.rim import Finite
 
-reading_options = add_options(
+reading_options = options(
     click.option(
         "--materials",
         type=click.Path(),
@@ -55,12 +56,10 @@ reading_options = add_options(
 """Add --materials and the options that say how to read an image."""
 
 
-source_options = add_options(
-    click.argument("source", type=click.Path()), reading_options
-)
+source_options = options(click.argument("source", type=click.Path()), reading_options)
 """Add the argument SOURCE and the options that say how to read it."""
 
-resolution_options = add_options(
+resolution_options = options(
     click.option(
         "--res",
         metavar="N|NX,NY,NZ",
