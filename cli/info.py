@@ -126,6 +126,7 @@ def _show_run(run: dict[str, Any], unit: str) -> None:
     faces = Boundary(**run["boundary"]) if "boundary" in run else None
     show_averages(kind(**run["load"]), run, unit, faces)
 
+    largest = run.get("boundary_displacement", 0.0)
     last = run["residuals"][-1] if run["residuals"] else float("nan")
     listed = {
         "status": run["status"],
@@ -135,6 +136,7 @@ def _show_run(run: dict[str, Any], unit: str) -> None:
         "residual": f"{last:.3g} (tolerance {run['tolerance']:.3g})",
         f"energy density ({unit})": f"{run['energy']:.6g}",
         "temperature change": f"{run['temperature']:g}" if run["temperature"] else "",
+        "displacement of faces beside the load": f"up to {largest:.3g}" * bool(largest),
         "certificate": _certificate(run["certificate"]),
         "time (s)": ", ".join(f"{k} {v:.3g}" for k, v in run["times"].items()),
     }

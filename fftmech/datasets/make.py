@@ -8,7 +8,7 @@ from functools import partial
 from math import ceil
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fftmech.arrays.backend import get_backend
 from fftmech.arrays.threads import count_of, processors
@@ -110,16 +110,14 @@ def extend(
     directory: str | PathLike,
     count: int,
     *,
-    jobs: int | None = None,
-    executor: str = "local",
-    device: str = "cpu",
     progress: SampleProgress | None = None,
+    **options: Any,
 ) -> RunCounts:
     """Raise the number of samples of a dataset to `count`, and make the new ones.
 
     Options are those of `make`; nothing changes before all of them are checked.
     """
-    workers = Workers.checked(jobs, executor, device)
+    workers = Workers.checked(**options)
     card = read_card(directory)
     if count < card.count:
         raise InputError(
@@ -143,7 +141,9 @@ class Workers(NamedTuple):
     device: str
 
     @classmethod
-    def checked(cls, jobs: int | None, executor: str, device: str) -> "Workers":
+    def checked(
+        cls, jobs: int | None = None, executor: str = "local", device: str = "cpu"
+    ) -> "Workers":
         """Refuse what this machine cannot do, before anything is changed."""
         jobs = count_of("jobs", jobs)
         check_executor(executor)
@@ -159,25 +159,25 @@ def _fill(
 ) -> RunCounts:
     """Make the samples that are missing, under the lock of the folder."""
     started = time.perf_counter()
-    jobs, executor, device = workers
     records = begin(directory, card).records
     wanted = list(card.indices())
     missing = [index for index in wanted if index not in records]
     failed = sum(records[i]["status"] == "failed" for i in wanted if i in records)
+    local = workers.executor == "local"
     task = partial(
         make_sample,
         directory=str(directory),
         card=card_text(card),
-        threads=max(1, processors() // jobs) if executor == "local" else 1,
-        device=device,
+        threads=max(1, processors() // workers.jobs) if local else 1,
+        device=workers.device,
     )
-    jobs = min(jobs, max(1, len(missing)))
+    jobs = min(workers.jobs, max(1, len(missing)))
     made, there = 0, len(wanted) - len(missing)
     if progress:
         progress(there - failed, failed, len(wanted))
     if failed > allowed_failures(len(wanted)):
         missing = []
-    with closing(run(task, missing, executor, jobs)) as made_records:
+    with closing(run(task, missing, workers.executor, jobs)) as made_records:
         for record in made_records:
             append_record(directory, record)
             records[record["index"]] = record
@@ -224,21 +224,14 @@ def repair(
     directory: str | PathLike,
     indices: Collection[int],
     *,
-    jobs: int | None = None,
-    executor: str = "local",
-    device: str = "cpu",
     progress: SampleProgress | None = None,
+    **options: Any,
 ) -> Repair:
-    """Make samples again, and those that are missing.
+    """Make samples again whose files are damaged or gone, and those that are missing.
 
     Options are those of `make`; nothing changes before all of them are checked.
-
-    Parameters
-    ----------
-    indices
-        Samples whose files are damaged or gone.
     """
-    workers = Workers.checked(jobs, executor, device)
+    workers = Workers.checked(**options)
     card = read_card(directory)
     check_feasible(card)
     check_memory(card, workers.jobs)

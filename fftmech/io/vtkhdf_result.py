@@ -104,9 +104,16 @@ def write_fields(arrays: Arrays, result: Result) -> None:
 
 
 def read_run(path: str | PathLike) -> dict[str, Any]:
-    """Read how a result was computed: load, scheme, status, residuals, ..."""
+    """Read how a result was computed: load, scheme, status, residuals, ...
+
+    "boundary_displacement" is the largest component of `Boundary.displacement`.
+    """
     with container.opened(path) as file:
-        return _read_run(file)
+        run = _read_run(file)
+        if FACES in file:
+            values = container.dataset(file, FACES)[()]
+            run["boundary_displacement"] = float(np.abs(values).max())
+        return run
 
 
 def read_result(path: str | PathLike) -> Result:
