@@ -18,7 +18,6 @@ from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, print_json
 _RUN = ("jobs", "executor", "device")
 """Names in `fftmech.datasets.make` of what `run_options` adds."""
 
-
 run_options = options(
     click.option(
         "--jobs",

@@ -19,7 +19,6 @@ UNITS = {"stress": "GPa", "length": "box edge"}
 LISTED = 4
 """Phases whose fractions the summary lists one by one."""
 
-
 common_options = options(
     click.option(
         "-o",

@@ -115,9 +115,6 @@ class Dataset(Sequence[Sample]):
             )
         return read_sample(path, self.fields, self.levels)
 
-    def __iter__(self) -> Iterator[Sample]:
-        return (self[i] for i in range(len(self)))
-
     def verify(self) -> Iterator[Fault | None]:
         """Compare every file with its SHA-256, in order; yield what is wrong, or None.
 

@@ -24,15 +24,7 @@ each line ends with the CRC-32 of the rest of it, hexadecimal."""
 
 
 class Manifest(NamedTuple):
-    """Content of a manifest.
-
-    Attributes
-    ----------
-    records
-        By index, ascending.
-    unreadable
-        Lines that are no record.
-    """
+    """Records by index, ascending, and the number of lines that are damaged."""
 
     records: dict[int, Record]
     unreadable: int

@@ -87,7 +87,6 @@ def numbers(name: str, value: Any, expected: Sequence[str]) -> tuple[float, ...]
 ATTEMPTS = 10
 """Seeds that are tried for one body."""
 
-
 Made = TypeVar("Made")
 
 

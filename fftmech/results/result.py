@@ -18,18 +18,9 @@ from fftmech.tensors import matrix_from_mandel
 def affine_displacement(
     gradient: np.ndarray, grid: Grid, centred: bool, nodes: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """G.x at nodes given by `numpy.ogrid`, (3, ...), x from the corner of the box.
+    """G.x at nodes numbered by `numpy.ogrid`, (3, ...), x from the corner of the box.
 
-    Parameters
-    ----------
-    gradient
-        G, (3, 3).
-    grid
-        The grid.
-    centred
-        Whether nodes are voxel centres; else node i is the lower corner of voxel i.
-    nodes
-        Numbers of the nodes along x, y, z.
+    Nodes are the centres of voxels or, if they are not `centred`, their lower corners.
     """
     E = gradient[..., None, None, None]
     offset = 0.5 if centred else 0.0
