@@ -70,7 +70,7 @@ solve a.raw -> no header: .* --shape 128,128,128 --dtype uint8
 solve a.raw --dtype uint8 --shape 4,4,5 -> 64 bytes .* take 80: check --shape and
 solve a.raw --dtype uint8 --shape 0,4,4 -> expected three numbers of voxels >= 1
 solve a.raw --dtype voxel --shape 4,4,4 -> 'voxel': expected .*, one of uint8
-solve a.raw --dtype uint8 --shape 4,4 -> --shape.* expected three numbers NX,NY,NZ
+solve a.raw --dtype uint8 --shape 4,4 -> --shape.* expected whole numbers NX,NY,NZ
 info a.raw --dtype uint8 --shape 99999,99999,99999 -> reading .* GiB .*; crop or
 convert a.npy -o o.h5 --spacing 0,1,1 -> spacing .*: expected three positive lengths
 convert a.npy -o o.h5 --threshold nan -> 'nan': expected a finite number

@@ -336,7 +336,7 @@ def test_a_bad_path_is_one_line_with_its_step_and_writes_nothing(text, run, fold
 
 BAD_LINES = {
     "elastic.h5 --path none.toml": "none.toml: no such file",
-    "elastic.h5 --path .": "is a folder",
+    "elastic.h5 --path .": r"\.: Is a directory; check the name",
     "elastic.h5 --path pull.toml --strain xx=1": "--strain with --path.*leave",
     "elastic.h5 --path stretch.toml --F xx=1": "--F with --path stretch.toml.*leave",
     "elastic.h5 --path pull.toml --increments 2": "--increments with --path.*leave it",

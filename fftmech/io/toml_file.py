@@ -3,6 +3,7 @@
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
+from math import inf, isfinite
 from os import PathLike, fspath
 from typing import Any
 
@@ -17,8 +18,6 @@ def read_toml(path: str | PathLike, mend: str = "check the name") -> dict[str, A
             return tomllib.load(file)
     except FileNotFoundError as error:
         raise InputError(f"{name}: no such file", mend=mend) from error
-    except IsADirectoryError as error:
-        raise InputError(f"{name} is a folder: give the name of a file") from error
     except OSError as error:
         raise InputError(f"{name}: {error.strerror}", mend=mend) from error
     except ValueError as error:  # TOML or UTF-8 that is none
@@ -40,11 +39,12 @@ def check_keys(entry: Any, allowed: Sequence[str], where: str = "") -> dict[str,
 
 def number(value: Any, where: str) -> float:
     """Return a finite number as a float."""
-    numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    # a whole number of TOML may be beyond any float
-    if not numeric or not abs(value) <= sys.float_info.max:
-        raise InputError(f"{where} = {value!r}", "a finite number")
-    return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        # a whole number of TOML may be beyond any float
+        value = inf if abs(value) > sys.float_info.max else float(value)
+        if isfinite(value):
+            return value
+    raise InputError(f"{where} = {value!r}", "a finite number")
 
 
 def whole(value: Any, where: str, expected: str, least: int = 0) -> int:
