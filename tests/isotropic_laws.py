@@ -5,6 +5,7 @@ from laminate_reference import LaminateReference
 
 from fftmech import Load
 from fftmech.materials import isotropic
+from fftmech.materials.base import StrainStep
 from fftmech.materials.creep import Creep
 from fftmech.materials.norton import Norton
 from fftmech.materials.plasticity import Plasticity
@@ -45,7 +46,7 @@ def loaded(name, rng, points=60):
     rows = np.arange(points) % len(LAWS[name])
     before = 2e-3 * rng.normal(size=(6, points))
     virgin = material.start(rows)
-    state = material.respond(rows, before, 0 * before, virgin, DT).state
+    state = material.respond(StrainStep(rows, before, 0 * before, virgin, DT)).state
     strain = before + 2e-3 * rng.normal(size=(6, points))
     return material, rows, strain, before, state
 

@@ -8,6 +8,8 @@ e_yz (columns y and z of F) in all layers.
 import numpy as np
 from scipy.optimize import root
 
+from fftmech.materials.base import StrainStep
+
 
 class LaminateReference:
     """Path of a laminate: `step` after `step`, from the virgin layers on.
@@ -83,7 +85,7 @@ class LaminateReference:
                 np.repeat(a[:, None], len(directions), axis=1)
                 for a in (strain[i], self.strain[i], self.state[i])
             ]
-            response = material.respond(many, *points, dt, np.float64)
+            response = material.respond(StrainStep(many, *points, dt, np.float64))
             stress[i], state = response.stress[:, 0], response.state
             tangent.append(response.tangent.apply(directions))
             states.append(state[:, 0])

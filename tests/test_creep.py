@@ -5,6 +5,7 @@ import pytest
 from isotropic_laws import ELASTIC, LAWS, SHEAR, make, one_layer, shear, tension
 from scipy.integrate import solve_ivp
 
+from fftmech.materials.base import StrainStep
 from fftmech.materials.creep import Creep
 from fftmech.tensors import K
 
@@ -34,7 +35,7 @@ def test_creep_on_a_turning_path_converges_to_the_differential_equation():
         for t in np.linspace(0, 2, steps + 1)[1:]:
             after = _strain_of_time(t)[:, None]
             stress, state, _ = material.respond(
-                np.array([0]), after, before, state, 2 / steps
+                StrainStep(np.array([0]), after, before, state, 2 / steps)
             )
             before = after
         errors.append(np.linalg.norm(stress[:, 0] - exact) / np.linalg.norm(exact))
@@ -79,7 +80,7 @@ def test_creep_is_found_for_any_exponent_step_and_strain(exponent, dt):
     strain = np.outer(K[1], np.concatenate([[0.0], np.geomspace(1e-12, 10.0, 40)]))
     rows = np.zeros(41, int)
     stress, state, tangent = material.respond(
-        rows, strain, 0 * strain, material.start(rows), dt, np.float64
+        StrainStep(rows, strain, 0 * strain, material.start(rows), dt, np.float64)
     )
     assert np.isfinite(stress).all() and np.isfinite(tangent.apply(strain)).all()
     q = 1.5**0.5 * np.linalg.norm(K @ stress, axis=0)

@@ -9,6 +9,7 @@ from laminate_reference import LaminateReference
 from fftmech import Grid, InputError, Load, March, Microstructure, Path, Step
 from fftmech.kernels import law_crystal
 from fftmech.materials import cubic, hexagonal
+from fftmech.materials.base import StrainStep
 from fftmech.materials.crystal_creep import CrystalCreep
 from fftmech.materials.crystal_plasticity import CrystalPlasticity
 from fftmech.materials.slip import schmid_tensors
@@ -82,8 +83,8 @@ def strains(rng, size, points):
 def answer(way, material, rows, strain, before, state, dt, precision=None):
     arguments = rows, strain, before, state, dt, precision
     if way == "kernel":
-        return law_crystal.respond(material, *arguments)
-    return material.respond(*arguments)
+        return law_crystal.respond(material, StrainStep(*arguments))
+    return material.respond(StrainStep(*arguments))
 
 
 def loaded(name, rng, points=30):
@@ -92,7 +93,7 @@ def loaded(name, rng, points=30):
     rows = np.arange(points) % len(LAWS[name])
     before = strains(rng, 3e-3, points)
     virgin = material.start(rows)
-    state = material.respond(rows, before, 0 * before, virgin, DT).state
+    state = material.respond(StrainStep(rows, before, 0 * before, virgin, DT)).state
     strain = before + strains(rng, 2e-3, points)
     assert state[-1].min() > 1e-4
     return material, rows, strain, before, state
@@ -153,7 +154,7 @@ def test_a_single_crystal_creeps_in_tension_by_schmids_law(direction):
     assert strain[2] == pytest.approx(rate, rel=1e-3)
     rows, still = np.zeros(1, int), np.zeros((6, 1))
     response = material.respond(
-        rows, DT * strain[:, None], still, material.start(rows), DT
+        StrainStep(rows, DT * strain[:, None], still, material.start(rows), DT)
     )
     expected = np.array([0, 0, stress, 0, 0, 0])
     np.testing.assert_allclose(response.stress[:, 0], expected, atol=1e-10 * stress)
@@ -213,9 +214,9 @@ def test_kernels_agree_with_the_reference_code(name, rng):
     material, rows, strain, before, state = loaded(name, rng, 53)
     direction = rng.normal(size=strain.shape)
     others = strain, before, state, DT, np.float64
-    reference = material.respond(rows, *others)
+    reference = material.respond(StrainStep(rows, *others))
     for threads in (1, 2):
-        fast = law_crystal.respond(material, rows, *others, threads=threads)
+        fast = law_crystal.respond(material, StrainStep(rows, *others), threads=threads)
         assert relative(fast.stress, reference.stress) < 1e-12
         assert relative(fast.state, reference.state) < 1e-12
         expected = reference.tangent.apply(direction)
@@ -302,7 +303,9 @@ def test_a_rotation_of_the_cube_changes_nothing(name, rng):
     material = make([law] * 24, R @ CUBE_ROTATIONS)
     strain = strains(rng, 4e-3, 1).repeat(24, axis=1)
     rows = np.arange(24)
-    response = material.respond(rows, strain, 0 * strain, material.start(rows), DT)
+    response = material.respond(
+        StrainStep(rows, strain, 0 * strain, material.start(rows), DT)
+    )
     for field in (response.stress, response.state):
         np.testing.assert_allclose(field, field[:, :1].repeat(24, 1), rtol=1e-9)
 
@@ -364,7 +367,9 @@ def test_a_linear_crystal_relaxes_as_its_closed_form(rng):
     for _ in range(3):
         expected = np.linalg.solve(np.linalg.inv(C) + DT * A, strain - plastic)
         plastic = plastic + DT * A @ expected
-        response = material.respond(rows, strain[:, None], 0 * state[:6], state, DT)
+        response = material.respond(
+            StrainStep(rows, strain[:, None], 0 * state[:6], state, DT)
+        )
         state = response.state
         np.testing.assert_allclose(response.stress[:, 0], expected, rtol=1e-11)
         np.testing.assert_allclose(state[:6, 0], plastic, rtol=1e-11)
@@ -375,7 +380,9 @@ def test_a_linear_viscous_crystal_has_two_viscosities_and_the_stiffness_their_me
     law = CrystalCreep(tau0=2.0, rate0=0.1, exponent=1, bulk=70.0)
     material = make([law], np.eye(3)[None])
     rows, still = np.zeros(6, int), np.zeros((6, 6))
-    response = material.respond(rows, np.eye(6) * DT, still, material.start(rows), DT)
+    response = material.respond(
+        StrainStep(rows, np.eye(6) * DT, still, material.start(rows), DT)
+    )
     # of stretches along the edges, and of shears of the faces
     viscosity = 3 * 70.0 * J + 20.0 * np.diag([0.5] * 3 + [1.5] * 3) @ K
     np.testing.assert_allclose(response.stress, viscosity, atol=1e-11)
@@ -389,7 +396,9 @@ def test_the_stress_scales_with_the_rate_to_the_power_of_its_sensitivity(rng):
     rows = np.arange(20)
     rate = K @ rng.normal(size=(6, 20)) * 1e-3
     slow, fast = (
-        material.respond(rows, DT * r, 0 * r, material.start(rows), DT).stress
+        material.respond(
+            StrainStep(rows, DT * r, 0 * r, material.start(rows), DT)
+        ).stress
         for r in (rate, 7 * rate)
     )
     assert relative(fast, 7 ** (1 / 8) * slow) < 1e-8
@@ -407,7 +416,7 @@ def test_potentials_of_creep_obey_youngs_inequality_with_equality_at_the_stress(
     rows = np.arange(300) % 3
     rate = 2e-3 * rng.normal(size=(6, 300))
     state = 0.05 * rng.random(size=(1, 300))
-    stress = material.respond(rows, DT * rate, 0 * rate, state, DT).stress
+    stress = material.respond(StrainStep(rows, DT * rate, 0 * rate, state, DT)).stress
     w = material.energy(rows, rate, state)
     work = (stress * rate).sum(axis=0)
     gap = w + material.conjugate_energy(rows, stress, state) - work
@@ -425,7 +434,7 @@ def test_potentials_of_creep_obey_youngs_inequality_with_equality_at_the_stress(
 def test_the_stress_of_creep_is_the_derivative_of_its_potential(rng):
     material, rows, strain, before, state = loaded("creep", rng)
     rate, direction = (strain - before) / DT, rng.normal(size=strain.shape)
-    stress = material.respond(rows, strain, before, state, DT).stress
+    stress = material.respond(StrainStep(rows, strain, before, state, DT)).stress
 
     def energy(e):
         return material.energy(rows, e, state)
@@ -469,7 +478,7 @@ def test_taylors_factor_of_random_fcc_textures_is_the_published_one():
     rate = np.zeros((6, count))
     rate[:3] = np.array([[-0.5], [-0.5], [1.0]]) * law.rate0
     response = law_crystal.respond(
-        material, rows, rate, still, material.start(rows), 1.0
+        material, StrainStep(rows, rate, still, material.start(rows), 1.0)
     )
     assert response.state[0].mean() / law.rate0 == pytest.approx(3.067, abs=0.02)
     mean = response.stress.mean(axis=1)

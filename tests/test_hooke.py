@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fftmech.kernels import law_hooke
+from fftmech.materials.base import StrainStep
 from fftmech.materials.hooke import Hooke, HookeMaterial
 
 
@@ -21,9 +22,9 @@ def points(rng):
 @pytest.mark.parametrize("precision", [np.float32, np.float64])
 def test_the_kernel_answers_as_the_reference(points, precision, threads):
     material, rows, strain = points
-    slow = material.respond(rows, strain, None, None, 1.0, precision)
+    slow = material.respond(StrainStep(rows, strain, None, None, 1.0, precision))
     fast = law_hooke.respond(
-        material, rows, strain, None, None, 1.0, precision, threads
+        material, StrainStep(rows, strain, None, None, 1.0, precision), threads
     )
     np.testing.assert_allclose(fast.stress, slow.stress, rtol=1e-13, atol=1e-13)
     assert abs(slow.stress).max() > 1
@@ -40,7 +41,7 @@ def test_stress_is_the_derivative_of_the_energy_and_the_gap_is_that_of_young(poi
     material, rows, strain = points
     solid = rows != 2
     rows, strain = rows[solid], strain[:, solid]
-    stress = material.respond(rows, strain, None, None, 1.0).stress
+    stress = material.respond(StrainStep(rows, strain, None, None, 1.0)).stress
     h = 1e-6
     for i in range(6):
         step = h * np.eye(6)[:, i, None]

@@ -7,7 +7,7 @@ from fftmech.errors import InputError
 from fftmech.kernels import law_neo_hooke, law_st_venant_kirchhoff
 from fftmech.kernels.tile import BLOCK, CHUNK
 from fftmech.materials import PORE, cubic, isotropic
-from fftmech.materials.base import Material
+from fftmech.materials.base import Material, StrainStep
 from fftmech.materials.neo_hooke import NeoHooke, NeoHookeMaterial
 from fftmech.materials.st_venant_kirchhoff import (
     StVenantKirchhoff,
@@ -80,7 +80,9 @@ def deformed(rng, count=20, size=0.15):
 
 def answer(material, F, rows=None, precision=None):
     rows = np.zeros(F.shape[1], int) if rows is None else rows
-    return material.respond(rows, F, F, np.zeros((0, len(rows))), 1.0, precision)
+    return material.respond(
+        StrainStep(rows, F, F, np.zeros((0, len(rows))), 1.0, precision)
+    )
 
 
 def stress(material, F, rows=None):
@@ -191,7 +193,9 @@ def cauchy(material, F):
     one = by_rows(F)
     P = stress(material, one)
     law = KERNELS[material.laws[0].name]
-    kernel = law.respond(material, np.zeros(1, int), one, one, None, 1.0).stress
+    kernel = law.respond(
+        material, StrainStep(np.zeros(1, int), one, one, None, 1.0)
+    ).stress
     close(kernel, P)
     return P.reshape(3, 3) @ F.T / np.linalg.det(F)
 
@@ -249,8 +253,8 @@ def test_nothing_is_changed_in_place(name, material, kernel, rng):
     given = [F, rows, dF, material.stiffness]
     copies = [a.copy() for a in given]
     if kernel:
-        law = KERNELS[name].respond
-        response = law(material, rows, F, F, state, 1.0, np.float64)
+        step = StrainStep(rows, F, F, state, 1.0, np.float64)
+        response = KERNELS[name].respond(material, step)
     else:
         response = answer(material, F, rows, np.float64)
     first = response.tangent.apply(dF)
@@ -265,10 +269,10 @@ def test_single_tangent_agrees_with_double(name, material, rng):
     F, rows = deformed(rng)
     dF = rng.normal(size=F.shape)
     expected = answer(material, F, rows, np.float64).tangent.apply(dF)
-    law = KERNELS[name].respond
+    step = StrainStep(rows, F, F, None, 1.0, np.float32)
     for response in (
         answer(material, F, rows, np.float32),
-        law(material, rows, F, F, None, 1.0, np.float32),
+        KERNELS[name].respond(material, step),
     ):
         single = response.tangent.apply(dF.astype(np.float32))
         assert single.dtype == np.float32
@@ -289,8 +293,8 @@ def test_kernel_answers_as_the_reference(name, material, run, threads, rng):
     rows = rng.integers(0, 3, F.shape[1]).repeat(run)[: F.shape[1]]
     dF = rng.normal(size=F.shape)
     expected = answer(material, F, rows, float)
-    arguments = material, rows, F, F, None, 1.0
-    response = KERNELS[name].respond(*arguments, np.float64, threads)
+    step = StrainStep(rows, F, F, None, precision=np.float64)
+    response = KERNELS[name].respond(material, step, threads)
     answers = (response.stress, expected.stress)
     tangents = (response.tangent.apply(dF), expected.tangent.apply(dF))
     for actual, reference in (answers, tangents):
@@ -298,7 +302,8 @@ def test_kernel_answers_as_the_reference(name, material, run, threads, rng):
         np.testing.assert_array_equal(np.isnan(actual), nan)
         assert nan.any() == (name == "neo_hooke")
         close(actual[~nan], reference[~nan])
-    without = KERNELS[name].respond(*arguments, None, threads)
+    step = step._replace(precision=None)
+    without = KERNELS[name].respond(material, step, threads)
     np.testing.assert_array_equal(without.stress, response.stress)
     assert without.tangent is None
 
@@ -306,7 +311,11 @@ def test_kernel_answers_as_the_reference(name, material, run, threads, rng):
 def test_tangent_of_a_part_is_a_part_of_the_tangent(name, material, rng):
     F, rows = deformed(rng, CHUNK + 60)
     dF = rng.normal(size=F.shape)
-    tangent = KERNELS[name].respond(material, rows, F, F, None, 1.0, float).tangent
+    tangent = (
+        KERNELS[name]
+        .respond(material, StrainStep(rows, F, F, None, 1.0, float))
+        .tangent
+    )
     whole = tangent.apply(dF)
     part = dF[:, 40:310].copy()
     tangent.apply_part(part, 40, part)

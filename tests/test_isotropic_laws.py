@@ -7,6 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from fftmech import InputError
 from fftmech.materials import cubic
+from fftmech.materials.base import StrainStep
 from fftmech.materials.creep import Creep
 from fftmech.materials.norton import Norton
 from fftmech.materials.plasticity import Plasticity
@@ -20,13 +21,17 @@ def test_tangent_is_the_derivative_of_the_stress(name, rng):
     direction = rng.normal(size=strain.shape)
 
     def difference(h):
-        ahead = material.respond(rows, strain + h * direction, *rest, DT).stress
-        behind = material.respond(rows, strain - h * direction, *rest, DT).stress
+        ahead = material.respond(
+            StrainStep(rows, strain + h * direction, *rest, DT)
+        ).stress
+        behind = material.respond(
+            StrainStep(rows, strain - h * direction, *rest, DT)
+        ).stress
         return (ahead - behind) / (2 * h)
 
     h = 1e-6
     expected = (4 * difference(h / 2) - difference(h)) / 3
-    response = material.respond(rows, strain, *rest, DT, np.float64)
+    response = material.respond(StrainStep(rows, strain, *rest, DT, np.float64))
     actual = response.tangent.apply(direction)
     error = np.abs(actual - expected).max(0) / np.abs(expected).max(0)
     assert error.max() < 1e-7
@@ -39,7 +44,7 @@ def test_tangent_is_the_derivative_of_the_stress(name, rng):
 @pytest.mark.parametrize("name", NAMES)
 def test_tangent_is_symmetric_and_not_negative(name, rng):
     material, rows, *rest = loaded(name, rng, points=12)
-    tangent = material.respond(rows, *rest, DT, np.float64).tangent
+    tangent = material.respond(StrainStep(rows, *rest, DT, np.float64)).tangent
     columns = [tangent.apply(np.tile(e[:, None], 12)) for e in np.eye(6)]
     D = np.moveaxis(np.array(columns), 2, 0)
     scale = np.abs(D).max()
@@ -51,7 +56,7 @@ def test_tangent_is_symmetric_and_not_negative(name, rng):
 def test_single_precision_tangent_agrees(name, rng):
     material, rows, strain, *rest = loaded(name, rng)
     double, single = (
-        material.respond(rows, strain, *rest, DT, precision).tangent.apply(
+        material.respond(StrainStep(rows, strain, *rest, DT, precision)).tangent.apply(
             strain.astype(precision)
         )
         for precision in (np.float64, np.float32)
@@ -71,9 +76,9 @@ def test_response_turns_with_the_strain(name, rng):
         blocks = [Q @ a[6 * i : 6 * i + 6] for i in range(tensors)]
         return np.concatenate([*blocks, a[6 * tensors :]])
 
-    here = material.respond(rows, strain, before, state, DT)
+    here = material.respond(StrainStep(rows, strain, before, state, DT))
     fields = (turned(a) for a in (strain, before, state))
-    there = material.respond(rows, *fields, DT)
+    there = material.respond(StrainStep(rows, *fields, DT))
     scale = np.abs(here.stress).max()
     np.testing.assert_allclose(there.stress, turned(here.stress), atol=1e-12 * scale)
     if len(state):
@@ -83,14 +88,14 @@ def test_response_turns_with_the_strain(name, rng):
 @pytest.mark.parametrize("name", NAMES)
 def test_phases_together_answer_as_each_alone(name, rng):
     material, rows, *rest = loaded(name, rng)
-    together = material.respond(rows, *rest, DT)
+    together = material.respond(StrainStep(rows, *rest, DT))
     size = len(together.state)
     for row, law in enumerate(LAWS[name]):
         own = rows == row
         alone = make([law])
         fields = [a[:, own] for a in rest]
         fields[2] = fields[2][: sum(alone.variables.values())]
-        response = alone.respond(np.zeros(own.sum(), int), *fields, DT)
+        response = alone.respond(StrainStep(np.zeros(own.sum(), int), *fields, DT))
         expected = together.stress[:, own]
         np.testing.assert_allclose(response.stress, expected, rtol=1e-13, atol=1e-15)
         expected = together.state[:size, own][: len(response.state)]
@@ -102,7 +107,7 @@ def test_arguments_are_left_alone(name, rng):
     material, *arrays = loaded(name, rng)
     for array in arrays:
         array.flags.writeable = False
-    tangent = material.respond(*arrays, DT, np.float64).tangent
+    tangent = material.respond(StrainStep(*arrays, DT, np.float64)).tangent
     first = tangent.apply(arrays[1])
     assert (tangent.apply(arrays[1]) == first).all() and first.any()
 

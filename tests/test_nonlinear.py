@@ -19,6 +19,7 @@ from fftmech import (
     solve,
 )
 from fftmech.loads.path import Target
+from fftmech.materials.base import StrainStep
 from fftmech.materials.creep import Creep
 from fftmech.materials.crystal_creep import CrystalCreep
 from fftmech.materials.crystal_plasticity import CrystalPlasticity
@@ -176,7 +177,7 @@ def test_a_polycrystals_curve_lies_between_one_stress_and_one_strain_in_all_grai
     single = [LaminateReference([(1.0, material, row)]) for row in rows]
     for number, point in enumerate(points):
         strain = np.repeat(point.mean_strain[:, None], 12, axis=1)
-        taylor = material.respond(rows, strain, before, state, 1.25)
+        taylor = material.respond(StrainStep(rows, strain, before, state, 1.25))
         before, state = strain, taylor.state
         upper = fractions @ taylor.stress[0]
         assert point.mean_stress[0] < upper

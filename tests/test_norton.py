@@ -6,6 +6,7 @@ from isotropic_laws import DT, LAWS, make, one_layer, tension
 from scipy.optimize import minimize
 
 from fftmech.materials import isotropic
+from fftmech.materials.base import StrainStep
 from fftmech.materials.norton import Norton
 from fftmech.tensors import J, K
 
@@ -21,7 +22,9 @@ def _rates(rng, law, points=200):
 def test_norton_stress_is_the_derivative_of_its_potential(law, rng):
     material, rows = make([law]), np.zeros(200, int)
     rates = _rates(rng, law)
-    stress = material.respond(rows, rates * DT, 0 * rates, np.zeros((0, 200)), DT)[0]
+    stress = material.respond(
+        StrainStep(rows, rates * DT, 0 * rates, np.zeros((0, 200)), DT)
+    )[0]
     direction = rng.normal(size=rates.shape)
     size = np.linalg.norm(rates, axis=0) / np.linalg.norm(direction, axis=0)
 
@@ -43,7 +46,7 @@ def test_youngs_inequality_holds_with_equality_at_the_stress(law, rng):
     material, rows = make([law]), np.zeros(200, int)
     rates = _rates(rng, law)
     state = np.zeros((0, 200))
-    stress = material.respond(rows, rates * DT, 0 * rates, state, DT).stress
+    stress = material.respond(StrainStep(rows, rates * DT, 0 * rates, state, DT)).stress
     w, dual = material.energy(rows, rates), material.conjugate_energy(rows, stress)
     work = (rates * stress).sum(0)
     assert (np.abs(w + dual - work) / work).max() < 1e-10
@@ -81,7 +84,7 @@ def test_exponent_one_is_exactly_linear(rng):
     material, rows = make([law]), np.zeros(5, int)
     rates = rng.normal(size=(6, 5)) * 10.0 ** np.arange(-12, 3, 3)
     stress, _, tangent = material.respond(
-        rows, DT * rates, 0 * rates, np.zeros((0, 5)), DT, np.float64
+        StrainStep(rows, DT * rates, 0 * rates, np.zeros((0, 5)), DT, np.float64)
     )
     expected = law.stiffness @ rates
     size = np.abs(expected).max(0)
@@ -97,7 +100,7 @@ def test_norton_at_rest_is_linear_with_a_finite_viscosity(rng):
     rates = np.outer(K @ rng.normal(size=6), [0.0, 0.1 * slow, 0.3 * slow])
     zero, direction = np.zeros_like(rates), rng.normal(size=rates.shape)
     stress, _, tangent = make([law]).respond(
-        np.zeros(3, int), DT * rates, zero, zero[:0], DT, np.float64
+        StrainStep(np.zeros(3, int), DT * rates, zero, zero[:0], DT, np.float64)
     )
     eta = law.stiffness[3, 3] * law.linear_below ** (1 / law.exponent - 1)
     C = 3 * law.bulk * J + eta * K

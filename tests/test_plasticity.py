@@ -6,6 +6,7 @@ from isotropic_laws import DT, ELASTIC, LAWS, SHEAR, E, loaded, make, one_layer
 
 from fftmech import Load
 from fftmech.kernels import law_plasticity
+from fftmech.materials.base import StrainStep
 from fftmech.materials.plasticity import Plasticity
 from fftmech.tensors import K
 
@@ -61,7 +62,7 @@ def test_cycles_of_mixed_hardening_follow_their_closed_form():
 
 def test_plastic_flow_keeps_the_volume_and_the_yield_stress_is_reached(rng):
     material, rows, *rest = loaded("plasticity", rng)
-    stress, state, _ = material.respond(rows, *rest, DT)
+    stress, state, _ = material.respond(StrainStep(rows, *rest, DT))
     grown = state[6] > rest[2][6]
     assert grown.mean() > 0.8
     assert np.abs(state[:3].sum(0)).max() < 1e-15 < 1e-4 < np.abs(state[:3]).max()
@@ -76,10 +77,10 @@ def test_plastic_flow_keeps_the_volume_and_the_yield_stress_is_reached(rng):
 
 def test_unloading_is_elastic(rng):
     material, rows, strain, before, state = loaded("plasticity", rng)
-    response = material.respond(rows, strain, before, state, DT)
+    response = material.respond(StrainStep(rows, strain, before, state, DT))
     back = -0.02 * (strain - response.state[:6])
     unloaded = material.respond(
-        rows, strain + back, strain, response.state, DT, np.float64
+        StrainStep(rows, strain + back, strain, response.state, DT, np.float64)
     )
     np.testing.assert_array_equal(unloaded.state, response.state)
     change, size = unloaded.stress - response.stress, np.abs(ELASTIC @ back).max()
@@ -94,8 +95,8 @@ def test_fused_plasticity_equals_the_reference(precision, threads, rng):
     material, rows, strain, before, state = loaded("plasticity", rng, 1001)
     strain[:, 7] = state[:, 7] = 0
     arguments = rows, np.asfortranarray(strain), before, state, DT, precision
-    expected = material.respond(*arguments)
-    actual = law_plasticity.respond(material, *arguments, threads=threads)
+    expected = material.respond(StrainStep(*arguments))
+    actual = law_plasticity.respond(material, StrainStep(*arguments), threads=threads)
     size = np.abs(expected.stress).max()
     np.testing.assert_allclose(actual.stress, expected.stress, atol=1e-12 * size)
     np.testing.assert_allclose(actual.state, expected.state, atol=1e-14, rtol=1e-12)
@@ -115,8 +116,8 @@ def test_vanishing_yield_stress_leaves_the_tangent_finite(rng):
     strain = rng.normal(size=(6, 500))
     arguments = rows, strain, 0 * strain, material.start(rows), DT, np.float64
     for response in (
-        material.respond(*arguments),
-        law_plasticity.respond(material, *arguments),
+        material.respond(StrainStep(*arguments)),
+        law_plasticity.respond(material, StrainStep(*arguments)),
     ):
         ds = response.tangent.apply(strain)
         np.testing.assert_allclose(ds, response.stress, rtol=1e-6, atol=1e-6 * SHEAR)

@@ -5,7 +5,7 @@ becomes SIMD, until the last of them is done: `fftmech.kernels.crystal_lanes` sa
 `fftmech.kernels.crystal_newton` what. Here are the two laws around it, and the tangent.
 """
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,10 +16,10 @@ from fftmech.kernels import tile
 from fftmech.kernels.compiled import U, compiled, inlined
 from fftmech.kernels.crystal_lanes import L
 from fftmech.kernels.crystal_newton import DONE, ENDING, GOING
-from fftmech.kernels.partwise import PartwiseTangent
+from fftmech.kernels.partwise import Part, PartwiseTangent
 from fftmech.kernels.tile import CHUNK
 from fftmech.kernels.tile import L as T
-from fftmech.materials.base import Response
+from fftmech.materials.base import Response, StrainStep
 from fftmech.materials.crystal_creep import CrystalCreepMaterial
 from fftmech.materials.crystal_plasticity import CrystalPlasticityMaterial
 from fftmech.materials.slip_flow import (
@@ -39,47 +39,103 @@ FULL = np.arange(36).reshape(6, 6)
 """Which row of a tangent each entry of its matrix is, of 21 or of 36."""
 
 
+class Points(NamedTuple):
+    """What `_relax` reads and writes; fields are flat, component by component.
+
+    Attributes
+    ----------
+    rows
+        Row of each point in `table`, (n,), int32.
+    target
+        Strain, or strain rate, that elasticity and slip share, (6 n).
+    table
+        `crystal_lanes.ENTRIES` constants of each row.
+    stress, slip
+        (6 n).
+    accumulated
+        Accumulated slip: at the beginning of the step before, at its end after, (n,).
+    kept
+        Entries of the tangent, (21 n) or (36 n); empty if there will be none.
+    index
+        Which of them each entry of its matrix is, (6, 6).
+    """
+
+    rows: np.ndarray
+    target: np.ndarray
+    table: np.ndarray
+    stress: np.ndarray
+    slip: np.ndarray
+    accumulated: np.ndarray
+    kept: np.ndarray
+    index: np.ndarray
+
+
+class Lanes(NamedTuple):
+    """Scratch of one thread: rows of `crystal_lanes`, and integers of each lane.
+
+    Attributes
+    ----------
+    held
+        Row of the table that is in p.
+    status
+        GOING, ENDING or DONE.
+    taken, halved
+        Newton steps taken, halvings of the last one.
+    again
+        Whether a part of the last step is tried again.
+    """
+
+    p: np.ndarray
+    q: np.ndarray
+    s: np.ndarray
+    held: np.ndarray
+    status: np.ndarray
+    taken: np.ndarray
+    halved: np.ndarray
+    again: np.ndarray
+
+    @classmethod
+    def new(cls) -> "Lanes":
+        """Lanes that hold no row yet."""
+        held = np.full(row.LANES, -1)
+        return cls(*row.scratch(), held, *np.zeros((4, row.LANES), int))
+
+
 def respond(
     material: CrystalPlasticityMaterial | CrystalCreepMaterial,
-    rows: np.ndarray,
-    strain: np.ndarray,
-    before: np.ndarray,
-    state: np.ndarray,
-    dt: float,
-    precision: Any = None,
+    step: StrainStep,
     threads: int = 1,
 ) -> Response:
     """See `Material.respond`; `threads` share the points."""
+    strain, state, precision = step.strain, step.state, step.precision
     elastic = isinstance(material, CrystalPlasticityMaterial)
     if elastic:
         target = np.subtract(strain, state[:6], dtype=float)
-        predictor, linear_below = material.stiffness, np.zeros(len(material.laws))
     else:
-        target = np.subtract(strain, before, dtype=float) / dt
-        predictor, linear_below = material.guess, material.linear_below
-    points = strain.shape[1]
-    stress, slip = np.empty((6, points)), np.empty((6, points))
+        target = np.subtract(strain, step.before, dtype=float) / step.dt
+    count = strain.shape[1]
+    stress, slip = np.empty((6, count)), np.empty((6, count))
     accumulated = np.array(state[-1], dtype=float)
     index = FULL if elastic else SYMMETRIC
     wanted = precision is not None
-    kept = np.empty(
-        (index.max() + 1, points if wanted else 0), precision if wanted else float
+    kept = np.empty((index.max() + 1, count if wanted else 0), precision or float)
+    points = Points(
+        np.ascontiguousarray(step.rows, np.int32),
+        target.reshape(-1),
+        _table(material, step.dt),
+        stress.reshape(-1),
+        slip.reshape(-1),
+        accumulated,
+        kept.reshape(-1),
+        index,
     )
-    rate0, *others = material.constants
-    columns = [rate0 * (dt if elastic else 1.0), *others, linear_below]
-    matrices = material.compliance[:, *LOWER], predictor[:, *LOWER]
-    table = np.column_stack([material.schmid.reshape(-1, 72), *matrices, *columns])
     hardens = elastic and bool(material.constants[[3, 5]].any())
-    arrays = np.ascontiguousarray(rows, np.int32), target.reshape(-1), table
-    results = stress.reshape(-1), slip.reshape(-1), accumulated, kept.reshape(-1)
-    flags = hardens, wanted, 1.0 if elastic else dt
+    time = 1.0 if elastic else step.dt
 
     def part(first: int, last: int) -> None:
-        lanes = np.full(row.LANES, -1), *np.zeros((4, row.LANES), int)
-        work = *row.scratch(), *lanes
-        _relax(*arrays, *results, index, *flags, first, last, *work)
+        _relax(points, hardens, time, first, last, Lanes.new())
 
-    parallel(part, points, threads)
+    parallel(part, count, threads)
     after = accumulated[None]
     if elastic:
         after = np.concatenate([state[:6] + slip, after])
@@ -87,9 +143,26 @@ def respond(
     return Response(stress.astype(strain.dtype, copy=False), after, tangent)
 
 
+def _table(
+    material: CrystalPlasticityMaterial | CrystalCreepMaterial, dt: float
+) -> np.ndarray:
+    """Constants of each row, as `crystal_lanes.ENTRIES` lists them."""
+    rate0, *others = material.constants
+    if isinstance(material, CrystalPlasticityMaterial):
+        predictor, linear_below = material.stiffness, np.zeros(len(rate0))
+        rate0 = rate0 * dt
+    else:
+        predictor, linear_below = material.guess, material.linear_below
+    matrices = material.compliance[:, *LOWER], predictor[:, *LOWER]
+    columns = rate0, *others, linear_below
+    return np.column_stack([material.schmid.reshape(-1, 72), *matrices, *columns])
+
+
 @inlined
-def _load(rows, target, table, accumulated, i, count, p, s, held, status, taken):
+def _load(points, i, count, lanes):
     """Lanes <- points from i on; those past the end are copies of the last one."""
+    rows, target, table = points.rows, points.target, points.table
+    p, s, held = lanes.p, lanes.s, lanes.held
     n = U(len(rows))
     for j in range(L):
         point = i + min(j, count - U(1))
@@ -106,10 +179,10 @@ def _load(rows, target, table, accumulated, i, count, p, s, held, status, taken)
         s[row.LENGTH + j] = np.sqrt(square)
         rate = FARTHEST * s[row.LENGTH + j] / p[row.RATE + j]
         s[row.BOUND + j] = rate ** (1 / p[row.EXPONENT + j])
-        s[row.START + j] = s[row.SLIP + j] = accumulated[point]
-        s[row.G + j], _ = newton.resistance(p, j, accumulated[point])
+        s[row.START + j] = s[row.SLIP + j] = points.accumulated[point]
+        s[row.G + j], _ = newton.resistance(p, j, points.accumulated[point])
         s[row.PART + j], s[row.OLD + j] = 0.0, np.inf
-        status[j], taken[j] = GOING, 0
+        lanes.status[j], lanes.taken[j] = GOING, 0
 
 
 @inlined
@@ -123,8 +196,10 @@ def _whole(p):
 
 
 @inlined
-def _judge(s, status, taken, halved, again):
+def _judge(lanes):
     """BASE <- TRIAL where it is accepted; whether a lane is not done."""
+    s, status, taken, halved = lanes.s, lanes.status, lanes.taken, lanes.halved
+    again = lanes.again
     going = False
     for j in range(L):
         if status[j] == DONE:
@@ -149,8 +224,9 @@ def _judge(s, status, taken, halved, again):
 
 
 @inlined
-def _advance(s, status, taken, again):
+def _advance(lanes):
     """TRIAL <- base and a part of the step, which is new unless it is tried again."""
+    s, status, taken, again = lanes.s, lanes.status, lanes.taken, lanes.again
     for j in range(L):
         if status[j] == GOING and not again[j]:
             taken[j] += 1
@@ -170,57 +246,42 @@ def _advance(s, status, taken, again):
 
 
 @compiled
-def _relax(
-    rows,
-    target,
-    table,
-    stress,
-    slip,
-    accumulated,
-    kept,
-    index,
-    hardens,
-    wanted,
-    time,
-    first,
-    last,
-    p,
-    q,
-    s,
-    held,
-    status,
-    taken,
-    halved,
-    again,
-):
+def _relax(points, hardens, time, first, last, lanes):
     """Stress, slip and tangent of points; `time` is the step's, for what is a rate."""
-    n = U(len(rows))
+    p, q, s, status = lanes.p, lanes.q, lanes.s, lanes.status
     for i in range(U(first), U(last), L):
         count = min(L, U(last) - i)
-        _load(rows, target, table, accumulated, i, count, p, s, held, status, taken)
+        _load(points, i, count, lanes)
         whole = _whole(p)
         newton.first(p, q, s, whole)
         while True:
             newton.evaluate(p, q, s, status, whole, hardens)
-            if not _judge(s, status, taken, halved, again):
+            if not _judge(lanes):
                 break
             newton.solve(s, hardens)
             newton.room(p, q, s)
-            _advance(s, status, taken, again)
-        for j in range(count):
-            point, failed = i + j, s[row.BASE + j] != s[row.BASE + j]
-            nothing = np.nan if failed else 0.0
-            for k in range(row.SIX):
-                stress[k * n + point] = s[row.BASE + k * L + j]
-                slip[k * n + point] = s[row.B + k * L + j] + nothing
-            end = s[row.START + j] + time * s[row.TOTAL + j]
-            accumulated[point] = (s[row.SLIP + j] if hardens else end) + nothing
-        if wanted:
+            _advance(lanes)
+        _store(points, i, count, s, hardens, time)
+        if len(points.kept) > 0:
             newton.invert(s, hardens)
             for k in range(U(36)):
-                m = U(index[k % row.SIX, k // row.SIX]) * n
+                m = U(points.index[k % row.SIX, k // row.SIX]) * U(len(points.rows))
                 for j in range(count):
-                    kept[m + i + j] = s[row.INVERSE + k * L + j] / time
+                    points.kept[m + i + j] = s[row.INVERSE + k * L + j] / time
+
+
+@inlined
+def _store(points, i, count, s, hardens, time):
+    """Results of points from i on <- lanes."""
+    n = U(len(points.rows))
+    for j in range(count):
+        point, failed = i + j, s[row.BASE + j] != s[row.BASE + j]
+        nothing = np.nan if failed else 0.0
+        for k in range(row.SIX):
+            points.stress[k * n + point] = s[row.BASE + k * L + j]
+            points.slip[k * n + point] = s[row.B + k * L + j] + nothing
+        end = s[row.START + j] + time * s[row.TOTAL + j]
+        points.accumulated[point] = (s[row.SLIP + j] if hardens else end) + nothing
 
 
 class CrystalTangent(PartwiseTangent):
@@ -240,33 +301,23 @@ class CrystalTangent(PartwiseTangent):
         super().__init__(threads)
         self.kept, self.index = kept, index
 
-    def _apply(
-        self, strain: np.ndarray, start: int, out: np.ndarray, first: int, last: int
-    ) -> None:
-        _apply(
-            self.kept.reshape(-1),
-            self.kept.shape[1],
-            self.index,
-            strain.reshape(-1),
-            strain.shape[1],
-            start,
-            out.reshape(-1),
-            first - start,
-            last - start,
-            tile.new(12, strain.dtype),
-        )
+    def _apply(self, part: Part, first: int, last: int) -> None:
+        kept = self.kept.reshape(-1), self.kept.shape[1], self.index
+        points = first - part.start, last - part.start
+        _apply(*kept, part, *points, tile.new(12, part.strain.dtype))
 
 
 @compiled
-def _apply(kept, pitch, index, strain, width, start, out, first, last, s):
+def _apply(kept, pitch, index, part, first, last, s):
+    width = U(part.pitch)
     for i in range(U(first), U(last), U(CHUNK)):
         count = min(U(CHUNK), U(last) - i)
-        tile.load(strain, U(width), i, count, s, U(0), U(6))
+        tile.load(part.strain, width, i, count, s, U(0), U(6))
         for m in range(U(6)):
             d0, d1 = U(index[m, 0]) * U(pitch), U(index[m, 1]) * U(pitch)
             d2, d3 = U(index[m, 2]) * U(pitch), U(index[m, 3]) * U(pitch)
             d4, d5 = U(index[m, 4]) * U(pitch), U(index[m, 5]) * U(pitch)
-            t, k = (U(6) + m) * T, U(start) + i
+            t, k = (U(6) + m) * T, U(part.start) + i
             for j in range(count):
                 s[t + j] = (
                     kept[d0 + k + j] * s[j]
@@ -276,4 +327,4 @@ def _apply(kept, pitch, index, strain, width, start, out, first, last, s):
                     + kept[d4 + k + j] * s[U(4) * T + j]
                     + kept[d5 + k + j] * s[U(5) * T + j]
                 )
-        tile.store(s, U(6), U(6), count, out, U(width), i)
+        tile.store(s, U(6), U(6), count, part.out, width, i)

@@ -3,16 +3,13 @@
 A point keeps F^-T, lambda, mu and mu - lambda ln J, 12 numbers.
 """
 
-from typing import Any
-
 import numpy as np
 
-from fftmech.arrays.threads import parallel
-from fftmech.kernels import tile
+from fftmech.kernels import partwise, tile
 from fftmech.kernels.compiled import U, compiled, inlined
-from fftmech.kernels.partwise import PartwiseTangent
+from fftmech.kernels.partwise import Part, PartwiseTangent
 from fftmech.kernels.tile import CHUNK, L
-from fftmech.materials.base import Response
+from fftmech.materials.base import Response, StrainStep
 from fftmech.materials.neo_hooke import NeoHookeMaterial
 
 KEPT = 12
@@ -29,8 +26,9 @@ NINE, TWELVE = U(9), U(KEPT)
 
 
 @inlined
-def _stress(s, count, one, nan):
+def _stress(s, count):
     """P, F^-T and mu - lambda ln J of a tile with F, lambda and mu."""
+    one, nan = s.dtype.type(1), s.dtype.type(np.nan)
     for j in range(U(count)):
         a, b, c = s[F0 + j], s[F1 + j], s[F2 + j]
         d, e, f = s[F3 + j], s[F4 + j], s[F5 + j]
@@ -93,29 +91,29 @@ def _tangent(s, count):
 
 
 @compiled
-def _respond(strain, rows, table, one, nan, stress, kept, keep, first, last, s):
-    n = U(len(rows))
+def _respond(points, table, first, last, s):
+    n = U(len(points.rows))
     for i in range(U(first), U(last), U(CHUNK)):
         count = min(U(CHUNK), U(last) - i)
-        tile.load(strain, n, i, count, s, STRAIN, NINE)
+        tile.load(points.strain, n, i, count, s, STRAIN, NINE)
         for j in range(count):
-            row = rows[i + j]
+            row = points.rows[i + j]
             s[LAME + j], s[MU + j] = table[row, 0], table[row, 1]
-        _stress(s, count, one, nan)
-        tile.store(s, RESULT, NINE, count, stress, n, i)
-        if keep:
-            tile.store(s, KEPT_ROW, TWELVE, count, kept, n, i)
+        _stress(s, count)
+        tile.store(s, RESULT, NINE, count, points.stress, n, i)
+        if len(points.kept) > 0:
+            tile.store(s, KEPT_ROW, TWELVE, count, points.kept, n, i)
 
 
 @compiled
-def _apply(strain, pitch, start, kept, out, first, last, s):
-    n = U(len(kept)) // TWELVE
+def _apply(part, kept, first, last, s):
+    n, pitch, start = U(len(kept)) // TWELVE, U(part.pitch), U(part.start)
     for i in range(U(first), U(last), U(CHUNK)):
         count = min(U(CHUNK), U(last) - i)
         tile.load(kept, n, i, count, s, KEPT_ROW, TWELVE)
-        tile.load(strain, U(pitch), i - U(start), count, s, STRAIN, NINE)
+        tile.load(part.strain, pitch, i - start, count, s, STRAIN, NINE)
         _tangent(s, count)
-        tile.store(s, RESULT, NINE, count, out, U(pitch), i - U(start))
+        tile.store(s, RESULT, NINE, count, part.out, pitch, i - start)
 
 
 class NeoHookeTangent(PartwiseTangent):
@@ -131,47 +129,17 @@ class NeoHookeTangent(PartwiseTangent):
 
     def __init__(self, kept: np.ndarray, threads: int) -> None:
         super().__init__(threads)
-        self._kept = kept
+        self._kept = kept.reshape(-1)
 
-    def _apply(
-        self, strain: np.ndarray, start: int, out: np.ndarray, first: int, last: int
-    ) -> None:
-        _apply(
-            strain.reshape(-1),
-            strain.shape[1],
-            start,
-            self._kept.reshape(-1),
-            out.reshape(-1),
-            first,
-            last,
-            tile.new(ROWS, strain.dtype),
-        )
+    def _apply(self, part: Part, first: int, last: int) -> None:
+        _apply(part, self._kept, first, last, tile.new(ROWS, part.strain.dtype))
 
 
-def respond(
-    material: NeoHookeMaterial,
-    rows: np.ndarray,
-    strain: np.ndarray,
-    before: Any,
-    state: Any,
-    dt: float,
-    precision: Any = None,
-    threads: int = 1,
-) -> Response:
+def respond(material: NeoHookeMaterial, step: StrainStep, threads: int = 1) -> Response:
     """See `Material.respond`; `threads` share the points."""
-    dtype = strain.dtype.type
-    table = material.lame.T.astype(dtype)
-    rows = np.ascontiguousarray(rows, np.int32)
-    F = np.ascontiguousarray(strain).reshape(-1)
-    P = np.empty_like(F)
-    keep = precision is not None
-    kept = np.empty((KEPT, len(rows) if keep else 0), precision or dtype)
+    table = material.lame.T.astype(step.strain.dtype)
 
-    def part(first: int, last: int) -> None:
-        s = tile.new(ROWS, dtype)
-        numbers = table, dtype(1), dtype(np.nan)
-        _respond(F, rows, *numbers, P, kept.reshape(-1), keep, first, last, s)
+    def tangent(_: np.ndarray, kept: np.ndarray) -> NeoHookeTangent:
+        return NeoHookeTangent(kept, threads)
 
-    parallel(part, len(rows), threads)
-    tangent = NeoHookeTangent(kept, threads) if keep else None
-    return Response(P.reshape(strain.shape), state, tangent)
+    return partwise.respond(_respond, step, table, (KEPT, ROWS), tangent, threads)

@@ -1,41 +1,58 @@
 """J2 elastoplasticity in one pass over the points: `fftmech.materials.plasticity`."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from fftmech.arrays.threads import parallel
 from fftmech.kernels.compiled import compiled, inlined
-from fftmech.materials.base import Response
+from fftmech.materials.base import Response, StrainStep
 from fftmech.materials.plasticity import ITERATIONS, PlasticityMaterial
 
 ROOT = 1.5**0.5
 ROUNDING = 4 * float(np.finfo(float).eps)
 
 
+class Points(NamedTuple):
+    """What `_return_map` reads and writes.
+
+    Attributes
+    ----------
+    rows
+        Row of each point in the table of constants, (n,).
+    strain, state
+        At the end of the step, (6, n), and at its beginning, (7, n).
+    stress, after
+        Stress, (6, n), and state, (7, n), at its end.
+    kept
+        What the tangent needs, (8, n); without points if there will be none.
+    """
+
+    rows: np.ndarray
+    strain: np.ndarray
+    state: np.ndarray
+    stress: np.ndarray
+    after: np.ndarray
+    kept: np.ndarray
+
+
 def respond(
-    material: PlasticityMaterial,
-    rows: np.ndarray,
-    strain: np.ndarray,
-    before: np.ndarray,
-    state: np.ndarray,
-    dt: float,
-    precision: Any = None,
-    threads: int = 1,
+    material: PlasticityMaterial, step: StrainStep, threads: int = 1
 ) -> Response:
-    """See `PlasticityMaterial.respond`."""
-    rows, strain, state = (np.ascontiguousarray(a) for a in (rows, strain, state))
+    """See `Material.respond`; `threads` share the points."""
+    rows, strain, state = (
+        np.ascontiguousarray(a) for a in (step.rows, step.strain, step.state)
+    )
     stress, after = np.empty_like(strain), np.empty_like(state)
-    wanted = precision is not None
-    points = strain.shape[1]
-    kept = np.empty((8, points if wanted else 0), precision if wanted else strain.dtype)
+    count, wanted = strain.shape[1], step.precision is not None
+    kept = np.empty((8, count if wanted else 0), step.precision or strain.dtype)
+    points = Points(rows, strain, state, stress, after, kept)
 
     def part(first: int, last: int) -> None:
-        arrays = rows, strain, state, material.table, stress, after, kept
-        _return_map(*arrays, wanted, first, last)
+        _return_map(points, material.table, first, last)
 
-    parallel(part, points, threads)
+    parallel(part, count, threads)
     tangent = PlasticityTangent(kept, threads) if wanted else None
     return Response(stress, after, tangent)
 
@@ -82,7 +99,8 @@ def _plastic_increment(q, stiff, p, yield_stress, H, Q, b):
 
 
 @compiled
-def _return_map(rows, strain, state, table, stress, after, kept, wanted, first, last):
+def _return_map(points, table, first, last):
+    rows, strain, state, stress, after, kept = points
     for i in range(first, last):
         row = rows[i]
         K, G, yield_stress = table[row, 0], table[row, 1], table[row, 2]
@@ -109,7 +127,7 @@ def _return_map(rows, strain, state, table, stress, after, kept, wanted, first, 
         stress[0, i] += K * trace
         stress[1, i] += K * trace
         stress[2, i] += K * trace
-        if wanted:
+        if kept.shape[1] > 0:
             across = 2 * G * (1 - 3 * G * ratio)
             size = 0.0
             if dp != 0:

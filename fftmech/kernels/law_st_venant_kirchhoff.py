@@ -5,17 +5,14 @@ of the 81 of dP/dF; the 21 constants of a row are read once for a run of points 
 have it.
 """
 
-from typing import Any
-
 import numpy as np
 
-from fftmech.arrays.threads import parallel
-from fftmech.kernels import tile
+from fftmech.kernels import partwise, tile
 from fftmech.kernels.compiled import U, compiled, inlined
-from fftmech.kernels.partwise import PartwiseTangent
+from fftmech.kernels.partwise import Part, PartwiseTangent
 from fftmech.kernels.tables import UPPER
 from fftmech.kernels.tile import BLOCK, CHUNK, L
-from fftmech.materials.base import Response
+from fftmech.materials.base import Response, StrainStep
 from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoffMaterial
 from fftmech.tensors import voigt_from_mandel
 
@@ -45,9 +42,9 @@ def _second(C, e0, e1, e2, e3, e4, e5):
 
 
 @inlined
-def _stress(s, k, C, half):
+def _stress(s, k, C):
     """S and P of BLOCK points of one row."""
-    t = s[k:]
+    t, half = s[k:], s.dtype.type(0.5)
     for i in range(BLOCK):
         j = U(i)
         a, b, c = t[F0 + j], t[F1 + j], t[F2 + j]
@@ -76,7 +73,7 @@ def _stress(s, k, C, half):
 
 
 @inlined
-def _tangent(s, k, C, half):
+def _tangent(s, k, C):
     """dP = dF S + F (C : sym(F^T dF)) of BLOCK points of one row."""
     t = s[k:]
     for i in range(BLOCK):
@@ -110,7 +107,7 @@ def _tangent(s, k, C, half):
 
 
 @inlined
-def _runs(law, rows, first, count, table, s, half):
+def _runs(law, rows, first, count, table, s):
     """Apply a law to the points of a tile, run after run of points of one row."""
     start = U(0)
     while start < count:
@@ -119,31 +116,31 @@ def _runs(law, rows, first, count, table, s, half):
         while end < count and rows[first + end] == row:
             end += U(1)
         for k in range(start, end, U(BLOCK)):
-            law(s, k, table[row], half)
+            law(s, k, table[row])
         start = end
 
 
 @compiled
-def _respond(strain, rows, table, half, stress, kept, keep, first, last, s):
-    n = U(len(rows))
+def _respond(points, table, first, last, s):
+    n = U(len(points.rows))
     for i in range(U(first), U(last), U(CHUNK)):
         count = min(U(CHUNK), U(last) - i)
-        tile.load(strain, n, i, count, s, KEPT_ROW, NINE)
-        _runs(_stress, rows, i, count, table, s, half)
-        tile.store(s, RESULT, NINE, count, stress, n, i)
-        if keep:
-            tile.store(s, KEPT_ROW, FIFTEEN, count, kept, n, i)
+        tile.load(points.strain, n, i, count, s, KEPT_ROW, NINE)
+        _runs(_stress, points.rows, i, count, table, s)
+        tile.store(s, RESULT, NINE, count, points.stress, n, i)
+        if len(points.kept) > 0:
+            tile.store(s, KEPT_ROW, FIFTEEN, count, points.kept, n, i)
 
 
 @compiled
-def _apply(strain, pitch, start, rows, table, half, kept, out, first, last, s):
-    n = U(len(rows))
+def _apply(part, rows, table, kept, first, last, s):
+    n, pitch, start = U(len(rows)), U(part.pitch), U(part.start)
     for i in range(U(first), U(last), U(CHUNK)):
         count = min(U(CHUNK), U(last) - i)
         tile.load(kept, n, i, count, s, KEPT_ROW, FIFTEEN)
-        tile.load(strain, U(pitch), i - U(start), count, s, DIRECTION, NINE)
-        _runs(_tangent, rows, i, count, table, s, half)
-        tile.store(s, RESULT, NINE, count, out, U(pitch), i - U(start))
+        tile.load(part.strain, pitch, i - start, count, s, DIRECTION, NINE)
+        _runs(_tangent, rows, i, count, table, s)
+        tile.store(s, RESULT, NINE, count, part.out, pitch, i - start)
 
 
 class StVenantKirchhoffTangent(PartwiseTangent):
@@ -165,55 +162,23 @@ class StVenantKirchhoffTangent(PartwiseTangent):
         self, table: np.ndarray, rows: np.ndarray, kept: np.ndarray, threads: int
     ) -> None:
         super().__init__(threads)
-        self._tables = {table.dtype: table}
-        self._rows, self._kept = rows, kept
+        self._tables = {np.dtype(t): table.astype(t) for t in (np.float32, np.float64)}
+        self._rows, self._kept = rows, kept.reshape(-1)
 
-    def _apply(
-        self, strain: np.ndarray, start: int, out: np.ndarray, first: int, last: int
-    ) -> None:
-        dtype = strain.dtype
-        if dtype not in self._tables:
-            table = next(iter(self._tables.values()))
-            self._tables[dtype] = table.astype(dtype)
-        _apply(
-            strain.reshape(-1),
-            strain.shape[1],
-            start,
-            self._rows,
-            self._tables[dtype],
-            dtype.type(0.5),
-            self._kept.reshape(-1),
-            out.reshape(-1),
-            first,
-            last,
-            tile.new(ROWS, dtype),
-        )
+    def _apply(self, part: Part, first: int, last: int) -> None:
+        dtype = part.strain.dtype
+        work = first, last, tile.new(ROWS, dtype)
+        _apply(part, self._rows, self._tables[dtype], self._kept, *work)
 
 
 def respond(
-    material: StVenantKirchhoffMaterial,
-    rows: np.ndarray,
-    strain: np.ndarray,
-    before: Any,
-    state: Any,
-    dt: float,
-    precision: Any = None,
-    threads: int = 1,
+    material: StVenantKirchhoffMaterial, step: StrainStep, threads: int = 1
 ) -> Response:
     """See `Material.respond`; `threads` share the points."""
-    dtype = strain.dtype.type
     upper = voigt_from_mandel(material.stiffness)[:, *UPPER]
-    table = upper.astype(dtype)
-    rows = np.ascontiguousarray(rows, np.int32)
-    F = np.ascontiguousarray(strain).reshape(-1)
-    P = np.empty_like(F)
-    keep = precision is not None
-    kept = np.empty((KEPT, len(rows) if keep else 0), precision or dtype)
 
-    def part(first: int, last: int) -> None:
-        s = tile.new(ROWS, dtype)
-        _respond(F, rows, table, dtype(0.5), P, kept.reshape(-1), keep, first, last, s)
+    def tangent(rows: np.ndarray, kept: np.ndarray) -> StVenantKirchhoffTangent:
+        return StVenantKirchhoffTangent(upper, rows, kept, threads)
 
-    parallel(part, len(rows), threads)
-    tangent = StVenantKirchhoffTangent(upper, rows, kept, threads) if keep else None
-    return Response(P.reshape(strain.shape), state, tangent)
+    table = upper.astype(step.strain.dtype)
+    return partwise.respond(_respond, step, table, (KEPT, ROWS), tangent, threads)

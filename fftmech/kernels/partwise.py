@@ -1,10 +1,52 @@
-"""Tangents that kernels apply part by part."""
+"""Laws and their tangents, a part of the points at a time."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fftmech.arrays.threads import parallel
+from fftmech.kernels import tile
+from fftmech.materials.base import Response, StrainStep
+
+
+class Points(NamedTuple):
+    """What a compiled law reads and writes; arrays are flat.
+
+    Attributes
+    ----------
+    rows
+        Row of each point in the table of constants, (n,), int32.
+    strain, stress
+        (c n), component by component.
+    kept
+        What the tangent needs, (k n); empty if there will be none.
+    """
+
+    rows: np.ndarray
+    strain: np.ndarray
+    stress: np.ndarray
+    kept: np.ndarray
+
+
+class Part(NamedTuple):
+    """Strains that a compiled tangent is applied to; arrays are flat.
+
+    Attributes
+    ----------
+    strain, out
+        (c pitch), component by component.
+    pitch
+        Points in them.
+    start
+        Number of the first of these points among all points of the tangent.
+    """
+
+    strain: np.ndarray
+    out: np.ndarray
+    pitch: int
+    start: int
 
 
 class PartwiseTangent(ABC):
@@ -22,21 +64,57 @@ class PartwiseTangent(ABC):
     def apply(self, strain: np.ndarray) -> np.ndarray:
         """ds of de, (c, n)."""
         strain = np.ascontiguousarray(strain)
-        out = np.empty_like(strain)
-
-        def part(first: int, last: int) -> None:
-            self._apply(strain, 0, out, first, last)
-
-        parallel(part, strain.shape[1], self._threads)
+        out, count = np.empty_like(strain), strain.shape[1]
+        whole = Part(strain.reshape(-1), out.reshape(-1), count, 0)
+        parallel(lambda *points: self._apply(whole, *points), count, self._threads)
         return out
 
     def apply_part(self, strain: np.ndarray, start: int, out: np.ndarray) -> None:
         """See `fftmech.kernels.points.PartialTangent`; arrays are contiguous."""
+        count = strain.shape[1]
         # on this thread: one of the pool that waited for the pool would wait forever
-        self._apply(strain, start, out, start, start + strain.shape[1])
+        part = Part(strain.reshape(-1), out.reshape(-1), count, start)
+        self._apply(part, start, start + count)
 
     @abstractmethod
-    def _apply(
-        self, strain: np.ndarray, start: int, out: np.ndarray, first: int, last: int
-    ) -> None:
-        """Write ds of the points first..last; strain and out begin at point `start`."""
+    def _apply(self, part: Part, first: int, last: int) -> None:
+        """Write ds of the points first..last."""
+
+
+def respond(
+    kernel: Any,
+    step: StrainStep,
+    table: np.ndarray,
+    sizes: tuple[int, int],
+    tangent: Callable[[np.ndarray, np.ndarray], PartwiseTangent],
+    threads: int,
+) -> Response:
+    """Evaluate a law without internal variables, in tiles of points.
+
+    Parameters
+    ----------
+    kernel
+        Compiled `kernel(points, table, first, last, tile)`.
+    table
+        Constants of each row, in the precision of the strain.
+    sizes
+        Numbers that are kept of each point, rows of a tile.
+    tangent
+        Makes the tangent of rows, (n,), and what is kept, (k, n).
+    threads
+        Threads that share the points.
+    """
+    rows = np.ascontiguousarray(step.rows, np.int32)
+    strain = np.ascontiguousarray(step.strain)
+    stress = np.empty_like(strain)
+    wanted = step.precision is not None
+    kept = np.empty(
+        (sizes[0], len(rows) if wanted else 0), step.precision or strain.dtype
+    )
+    points = Points(rows, strain.reshape(-1), stress.reshape(-1), kept.reshape(-1))
+
+    def part(first: int, last: int) -> None:
+        kernel(points, table, first, last, tile.new(sizes[1], strain.dtype))
+
+    parallel(part, len(rows), threads)
+    return Response(stress, step.state, tangent(rows, kept) if wanted else None)

@@ -117,8 +117,33 @@ class MatrixTangent:
         return stress
 
 
+class StrainStep(NamedTuple):
+    """The strain of n points over a step of time.
+
+    Attributes
+    ----------
+    rows
+        Row of each point in the tables of its material, (n,).
+    strain, before
+        At the end and at the beginning of the step, (c, n).
+    state
+        Internal variables at its beginning, (k, n).
+    dt
+        Duration, > 0.
+    precision
+        Real dtype of the tangent; None if none is wanted.
+    """
+
+    rows: Any
+    strain: Any
+    before: Any
+    state: Any
+    dt: float = 1.0
+    precision: Any = None
+
+
 class Response(NamedTuple):
-    """What points answer with.
+    """Stress, internal variables and tangent at the end of a step.
 
     Attributes
     ----------
@@ -175,35 +200,11 @@ class Material(ABC):
         return np.zeros((size, len(rows)))
 
     @abstractmethod
-    def respond(
-        self,
-        rows: Any,
-        strain: Any,
-        before: Any,
-        state: Any,
-        dt: float,
-        precision: Any = None,
-    ) -> Response:
-        """Answer at the end of a step.
+    def respond(self, step: StrainStep) -> Response:
+        """Stress, state and tangent at the end of a step.
 
-        Parameters
-        ----------
-        rows
-            Row of each point, (n,).
-        strain, before
-            At the end and at the beginning of the step, (c, n).
-        state
-            At its beginning, (k, n).
-        dt
-            Duration of the step, > 0.
-        precision
-            Real dtype in which the tangent will be used; None if it will not.
-
-        Returns
-        -------
-        Response
-            Stress and state, NaN where the law has no answer (a local iteration that
-            fails, an F that turns a voxel inside out).
+        Stress and state are NaN where the law has none (a local iteration that fails, a
+        voxel turned inside out).
         """
 
     def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:

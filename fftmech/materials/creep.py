@@ -8,8 +8,16 @@ import numpy as np
 
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
-from fftmech.materials.base import Law, Material, Response, positive, table
-from fftmech.materials.isotropy import RadialTangent, join, moduli, norm, pick, split
+from fftmech.materials.base import (
+    Law,
+    Material,
+    Response,
+    StrainStep,
+    positive,
+    table,
+)
+from fftmech.materials.isotropy import RadialTangent, moduli, pick
+from fftmech.tensors.points import join, norm, split
 
 # It begins within a factor of two of what is sought.
 ITERATIONS = 30
@@ -42,22 +50,15 @@ class CreepMaterial(Material):
         columns = [table(laws, name) for name in CONSTANTS]
         self._table = np.column_stack([moduli(self.stiffness, "creep"), *columns])
 
-    def respond(
-        self,
-        rows: Any,
-        strain: Any,
-        before: Any,
-        state: Any,
-        dt: float,
-        precision: Any = None,
-    ) -> Response:
+    def respond(self, step: StrainStep) -> Response:
         """See `Material.respond`; it does not depend on `before`."""
-        K, G, rate0, stress0, exponent = pick(self._table, rows, strain)
+        strain, state = step.strain, step.state
+        K, G, rate0, stress0, exponent = pick(self._table, step.rows, strain)
         trace, deviator = split(strain)
         trial = 2 * G * (deviator - state[:6])
         q_trial = 1.5**0.5 * norm(trial)
         # in units of stress0: q + a q^n = q_trial, and 3 G dp / q = a q^(n - 1)
-        a = 3 * G * rate0 * dt / stress0
+        a = 3 * G * rate0 * step.dt / stress0
         q = relaxed(q_trial / stress0, a, exponent)
         softer = a * q ** (exponent - 1)
         flow = softer / (1 + softer) / (2 * G) * trial
@@ -65,10 +66,10 @@ class CreepMaterial(Material):
         dp = (2 / 3) ** 0.5 * norm(flow)
         state = namespace(strain).concatenate([state[:6] + flow, (state[6] + dp)[None]])
         tangent = None
-        if precision is not None:
+        if step.precision is not None:
             across = 2 * G / (1 + softer)
             along = 2 * G / (1 + exponent * softer)
-            tangent = RadialTangent.of(K, across, along, trial, precision)
+            tangent = RadialTangent.of(K, across, along, trial, step.precision)
         return Response(stress, state, tangent)
 
 

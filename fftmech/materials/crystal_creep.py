@@ -8,11 +8,19 @@ import numpy as np
 
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
-from fftmech.materials.base import Material, MatrixTangent, Response, positive, table
+from fftmech.materials.base import (
+    Material,
+    MatrixTangent,
+    Response,
+    StrainStep,
+    positive,
+    table,
+)
 from fftmech.materials.elastic import isotropic
 from fftmech.materials.slip import SlipLaw, constants, resistance, schmid_tensors
 from fftmech.materials.slip_flow import SlipFlow
 from fftmech.tensors import J
+from fftmech.tensors.points import trace
 
 # Viscosities that differ by more cannot be told from infinite ones.
 LEAST = 1e-10
@@ -62,24 +70,16 @@ class CrystalCreepMaterial(Material):
         self.compliance = J / (3 * self.bulk[:, None, None])
         self.guess = np.stack([law.stiffness for law in laws])
 
-    def respond(
-        self,
-        rows: Any,
-        strain: Any,
-        before: Any,
-        state: Any,
-        dt: float,
-        precision: Any = None,
-    ) -> Response:
+    def respond(self, step: StrainStep) -> Response:
         """See `Material.respond`."""
-        xp = namespace(strain)
-        rate = (xp.asarray(strain, dtype=float) - before) / dt
-        stress, flow = self._problem(rows, rate, state).solve()
-        slip = state + dt * abs(flow.slip).sum(axis=1)
+        strain, dt, xp = step.strain, step.dt, namespace(step.strain)
+        rate = (xp.asarray(strain, dtype=float) - step.before) / dt
+        stress, flow = self._problem(step.rows, rate, step.state).solve()
+        slip = step.state + dt * abs(flow.slip).sum(axis=1)
         tangent = None
-        if precision is not None:
+        if step.precision is not None:
             matrix = xp.moveaxis(xp.linalg.inv(flow.jacobian), 0, -1) / dt
-            tangent = MatrixTangent(xp.asarray(matrix, dtype=precision))
+            tangent = MatrixTangent(xp.asarray(matrix, dtype=step.precision))
         stress = xp.asarray(stress.T, dtype=strain.dtype)
         return Response(stress, slip, tangent)
 
@@ -101,8 +101,7 @@ class CrystalCreepMaterial(Material):
         offset = x0 ** (n + 1) * (0.5 - 1 / (n + 1))
         power = x ** (n + 1) / (n + 1) + offset
         psi = xp.where(x < x0, x0 ** (n - 1) * x**2 / 2, power)
-        trace = stress[0] + stress[1] + stress[2]
-        return trace**2 / (18 * bulk) + rate0 * g * psi.sum(axis=0)
+        return trace(stress) ** 2 / (18 * bulk) + rate0 * g * psi.sum(axis=0)
 
     def _resistance(self, rows: Any, like: Any, state: Any) -> tuple[Any, Any, Any]:
         """rate0, exponent and g of each point, (n,)."""

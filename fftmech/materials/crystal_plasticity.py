@@ -8,7 +8,7 @@ import numpy as np
 
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
-from fftmech.materials.base import Material, MatrixTangent, Response
+from fftmech.materials.base import Material, MatrixTangent, Response, StrainStep
 from fftmech.materials.slip import SlipLaw, constants, schmid_tensors
 from fftmech.materials.slip_flow import SlipFlow
 
@@ -54,16 +54,9 @@ class CrystalPlasticityMaterial(Material):
         self.compliance = np.linalg.inv(self.stiffness)
         self.constants = constants(laws)
 
-    def respond(
-        self,
-        rows: Any,
-        strain: Any,
-        before: Any,
-        state: Any,
-        dt: float,
-        precision: Any = None,
-    ) -> Response:
+    def respond(self, step: StrainStep) -> Response:
         """See `Material.respond`; it does not depend on `before`."""
+        rows, strain, state = step.rows, step.strain, step.state
         xp = namespace(strain)
         target = (xp.asarray(strain, dtype=float) - state[:6]).T
         rate0, exponent, *hardening = xp.asarray(self.constants)[:, rows]
@@ -74,7 +67,7 @@ class CrystalPlasticityMaterial(Material):
             compliance=xp.asarray(self.compliance)[rows],
             target=target,
             guess=xp.einsum("nij,nj->ni", stiffness, target),
-            rate=rate0 * dt,
+            rate=rate0 * step.dt,
             exponent=exponent,
             hardening=hardening,
             accumulated=state[6],
@@ -84,9 +77,9 @@ class CrystalPlasticityMaterial(Material):
         plastic = state[:6] + xp.einsum("na,nai->in", flow.slip, schmid)
         state = xp.concatenate([plastic, flow.accumulated[None]])
         tangent = None
-        if precision is not None:
+        if step.precision is not None:
             matrix = xp.moveaxis(xp.linalg.inv(flow.jacobian), 0, -1)
-            tangent = MatrixTangent(xp.asarray(matrix, dtype=precision))
+            tangent = MatrixTangent(xp.asarray(matrix, dtype=step.precision))
         return Response(xp.asarray(stress.T, dtype=strain.dtype), state, tangent)
 
 

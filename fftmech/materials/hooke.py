@@ -6,34 +6,26 @@ from typing import Any
 import numpy as np
 
 from fftmech.arrays.backend import namespace
-from fftmech.materials.base import Law, Material, MatrixTangent, Response
+from fftmech.materials.base import Law, Material, MatrixTangent, Response, StrainStep
 
 
 class HookeMaterial(Material):
     """s = C e. A pore is a row of zeros."""
 
-    def respond(
-        self,
-        rows: Any,
-        strain: Any,
-        before: Any,
-        state: Any,
-        dt: float,
-        precision: Any = None,
-    ) -> Response:
+    def respond(self, step: StrainStep) -> Response:
         """See `Material.respond`; there is no state."""
-        xp = namespace(strain)
-        C = xp.asarray(self.stiffness, dtype=strain.dtype)
-        D = xp.moveaxis(C[rows], 0, -1)
-        stress = MatrixTangent(D).apply(strain)
+        xp = namespace(step.strain)
+        C = xp.asarray(self.stiffness, dtype=step.strain.dtype)
+        D = xp.moveaxis(C[step.rows], 0, -1)
+        stress = MatrixTangent(D).apply(step.strain)
         tangent = None
-        if precision is not None:
-            tangent = MatrixTangent(D.astype(precision, copy=False))
-        return Response(stress, state, tangent)
+        if step.precision is not None:
+            tangent = MatrixTangent(D.astype(step.precision, copy=False))
+        return Response(stress, step.state, tangent)
 
     def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:
         """w = 1/2 e : C : e."""
-        return 0.5 * (strain * self.respond(rows, strain, None, None, 1.0)[0]).sum(0)
+        return 0.5 * (strain * self._stress(rows, strain)).sum(0)
 
     def conjugate_energy(self, rows: Any, stress: Any, state: Any = None) -> Any:
         """w* = 1/2 s : C^-1 : s; inf in a pore that carries stress."""
@@ -48,8 +40,10 @@ class HookeMaterial(Material):
 
     def gap(self, rows: Any, strain: Any, stress: Any, state: Any = None) -> Any:
         """w* of s - C e: no difference of large numbers."""
-        error = stress - self.respond(rows, strain, None, None, 1.0).stress
-        return self.conjugate_energy(rows, error)
+        return self.conjugate_energy(rows, stress - self._stress(rows, strain))
+
+    def _stress(self, rows: Any, strain: Any) -> Any:
+        return self.respond(StrainStep(rows, strain, None, None)).stress
 
 
 @dataclass(frozen=True)

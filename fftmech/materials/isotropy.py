@@ -1,4 +1,4 @@
-"""What isotropic laws share: their moduli, deviators, and the tangent of a return."""
+"""Moduli and tangents that isotropic laws share."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +9,7 @@ import numpy as np
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
 from fftmech.tensors.bounds import is_isotropic
+from fftmech.tensors.points import join, norm, trace
 from fftmech.tensors.stiffness import isotropic_moduli
 
 
@@ -46,22 +47,6 @@ def pick(table: np.ndarray, rows: Any, strain: Any) -> Any:
     They have the precision and the array library of `strain`.
     """
     return namespace(strain).asarray(table.T, dtype=strain.dtype)[:, rows]
-
-
-def split(tensor: Any) -> tuple[Any, Any]:
-    """Trace, (n,), and deviator, (6, n), of Mandel vectors (6, n)."""
-    trace = tensor[0] + tensor[1] + tensor[2]
-    return trace, join(-trace / 3, tensor)
-
-
-def join(mean: Any, tensor: Any) -> Any:
-    """mean 1 + a, for means (n,) and Mandel vectors a (6, n)."""
-    return namespace(tensor).concatenate([tensor[:3] + mean, tensor[3:]])
-
-
-def norm(tensor: Any) -> Any:
-    """|a| = sqrt(a : a), (n,), of Mandel vectors (6, n)."""
-    return (tensor * tensor).sum(0) ** 0.5
 
 
 def nonzero(length: Any) -> Any:
@@ -119,8 +104,9 @@ class RadialTangent:
     def apply(self, strain: Any) -> Any:
         """ds of de, (6, n)."""
         as_strain = partial(namespace(strain).asarray, dtype=strain.dtype)
-        trace = strain[0] + strain[1] + strain[2]
-        stress = join(as_strain(self.lame) * trace, as_strain(self.shear) * strain)
+        stress = join(
+            as_strain(self.lame) * trace(strain), as_strain(self.shear) * strain
+        )
         if self.normal is not None:
             m = as_strain(self.normal)
             stress -= m * (m * strain).sum(0)

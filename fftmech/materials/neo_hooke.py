@@ -8,10 +8,10 @@ import numpy as np
 
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
-from fftmech.materials.base import Law, Material, Response, positive
+from fftmech.materials.base import Law, Material, Response, StrainStep, positive
 from fftmech.materials.elastic import isotropic
 from fftmech.materials.isotropy import moduli
-from fftmech.materials.matrices import cofactor, product, transpose
+from fftmech.tensors.points import cofactor, product, transpose
 
 
 class NeoHookeMaterial(Material):
@@ -38,17 +38,10 @@ class NeoHookeMaterial(Material):
         self.lame = np.stack([bulk - 2 * shear / 3, shear])
         """lambda and mu of each row, (2, R), stress units."""
 
-    def respond(
-        self,
-        rows: Any,
-        strain: Any,
-        before: Any,
-        state: Any,
-        dt: float,
-        precision: Any = None,
-    ) -> Response:
+    def respond(self, step: StrainStep) -> Response:
         """See `Material.respond`; there is no state."""
-        lame, mu = self._constants(rows, strain)
+        strain, precision = step.strain, step.precision
+        lame, mu = self._constants(step.rows, strain)
         J, inverse = self._inverse(strain)
         coupling = mu - lame * namespace(strain).log(J)
         stress = mu * strain - coupling * inverse
@@ -56,7 +49,7 @@ class NeoHookeMaterial(Material):
         if precision is not None:
             kept = (lame, mu, coupling, inverse)
             tangent = NeoHookeTangent(*(a.astype(precision, copy=False) for a in kept))
-        return Response(stress, state, tangent)
+        return Response(stress, step.state, tangent)
 
     def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:
         """w of F; inf where J <= 0."""

@@ -8,9 +8,17 @@ import numpy as np
 
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
-from fftmech.materials.base import Law, Material, Response, positive, table
+from fftmech.materials.base import (
+    Law,
+    Material,
+    Response,
+    StrainStep,
+    positive,
+    table,
+)
 from fftmech.materials.elastic import isotropic
-from fftmech.materials.isotropy import RadialTangent, join, norm, pick, split
+from fftmech.materials.isotropy import RadialTangent, pick
+from fftmech.tensors.points import join, norm, split
 
 CONSTANTS = ("bulk", "rate0", "stress0", "exponent", "linear_below")
 
@@ -42,18 +50,11 @@ class NortonMaterial(Material):
         super().__init__(laws, stiffness, rotation)
         self._table = np.column_stack([table(laws, name) for name in CONSTANTS])
 
-    def respond(
-        self,
-        rows: Any,
-        strain: Any,
-        before: Any,
-        state: Any,
-        dt: float,
-        precision: Any = None,
-    ) -> Response:
+    def respond(self, step: StrainStep) -> Response:
         """See `Material.respond`; there is no state."""
-        K, rate0, stress0, exponent, r0 = pick(self._table, rows, strain)
-        trace, deviator = split((strain - before) / dt)
+        strain, dt = step.strain, step.dt
+        K, rate0, stress0, exponent, r0 = pick(self._table, step.rows, strain)
+        trace, deviator = split((strain - step.before) / dt)
         r = (2 / 3) ** 0.5 * norm(deviator) / rate0
         m = 1 / exponent
         power = r > r0
@@ -62,12 +63,12 @@ class NortonMaterial(Material):
         viscosity = 2 / 3 * stress0 / rate0 * xp.where(power, r, r0) ** (m - 1)
         stress = join(K * trace, viscosity * deviator)
         tangent = None
-        if precision is not None:
+        if step.precision is not None:
             along = xp.where(power, m, 1.0) * viscosity
             tangent = RadialTangent.of(
-                K / dt, viscosity / dt, along / dt, deviator, precision
+                K / dt, viscosity / dt, along / dt, deviator, step.precision
             )
-        return Response(stress, state, tangent)
+        return Response(stress, step.state, tangent)
 
     def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:
         """w of rates, power density."""

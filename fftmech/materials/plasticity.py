@@ -8,16 +8,16 @@ import numpy as np
 
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
-from fftmech.materials.base import Law, Material, Response, positive, table
-from fftmech.materials.isotropy import (
-    RadialTangent,
-    join,
-    moduli,
-    nonzero,
-    norm,
-    pick,
-    split,
+from fftmech.materials.base import (
+    Law,
+    Material,
+    Response,
+    StrainStep,
+    positive,
+    table,
 )
+from fftmech.materials.isotropy import RadialTangent, moduli, nonzero, pick
+from fftmech.tensors.points import join, norm, split
 
 # Newton's method needs its quadratic end, and about log(Q b / 3 G) iterations before.
 ITERATIONS = 60
@@ -62,19 +62,11 @@ class PlasticityMaterial(Material):
         columns = [table(laws, name) for name in CONSTANTS]
         self.table = np.column_stack([moduli(self.stiffness, "plasticity"), *columns])
 
-    def respond(
-        self,
-        rows: Any,
-        strain: Any,
-        before: Any,
-        state: Any,
-        dt: float,
-        precision: Any = None,
-    ) -> Response:
+    def respond(self, step: StrainStep) -> Response:
         """See `Material.respond`; it depends neither on `before` nor on `dt`."""
-        xp = namespace(strain)
-        K, G, yield_stress, H, C, Q, b = pick(self.table, rows, strain)
-        plastic, p = state[:6], state[6]
+        strain, xp = step.strain, namespace(step.strain)
+        K, G, yield_stress, H, C, Q, b = pick(self.table, step.rows, strain)
+        plastic, p = step.state[:6], step.state[6]
         trace, deviator = split(strain)
         trial = 2 * G * (deviator - plastic)
         relative = trial - 2 / 3 * C * plastic
@@ -84,12 +76,12 @@ class PlasticityMaterial(Material):
         flow = 1.5 * ratio * relative
         stress = join(K * trace, trial - 2 * G * flow)
         state = xp.concatenate([plastic + flow, (p + dp)[None]])
-        if precision is None:
+        if step.precision is None:
             return Response(stress, state, None)
         across = 2 * G * (1 - 3 * G * ratio)
         plastic_along = 2 * G * (1 - 3 * G / (3 * G + C + slope))
         along = xp.where(dp > 0, plastic_along, across)
-        tangent = RadialTangent.of(K, across, along, relative, precision)
+        tangent = RadialTangent.of(K, across, along, relative, step.precision)
         return Response(stress, state, tangent)
 
 

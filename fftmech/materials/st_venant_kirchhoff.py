@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from fftmech.arrays.backend import namespace
-from fftmech.materials.base import Law, Material, Response
-from fftmech.materials.matrices import full, product, symmetric, transpose
-
-DIAGONAL = slice(None, None, 4)
+from fftmech.materials.base import Law, Material, Response, StrainStep
+from fftmech.tensors.points import (
+    contract,
+    full,
+    green_lagrange,
+    product,
+    symmetric,
+    transpose,
+)
 
 
 class StVenantKirchhoffMaterial(Material):
@@ -22,23 +27,16 @@ class StVenantKirchhoffMaterial(Material):
 
     finite = True
 
-    def respond(
-        self,
-        rows: Any,
-        strain: Any,
-        before: Any,
-        state: Any,
-        dt: float,
-        precision: Any = None,
-    ) -> Response:
+    def respond(self, step: StrainStep) -> Response:
         """See `Material.respond`; there is no state."""
-        C = namespace(strain).asarray(self.stiffness, dtype=strain.dtype)
-        S = full(contract(C, rows, green_lagrange(strain)))
+        rows, F, precision = step.rows, step.strain, step.precision
+        C = namespace(F).asarray(self.stiffness, dtype=F.dtype)
+        S = full(contract(C, rows, green_lagrange(F)))
         tangent = None
         if precision is not None:
-            kept = (a.astype(precision) for a in (strain, S))
+            kept = (a.astype(precision) for a in (F, S))
             tangent = StVenantKirchhoffTangent(C.astype(precision), rows, *kept)
-        return Response(product(strain, S), state, tangent)
+        return Response(product(F, S), step.state, tangent)
 
     def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:
         """w = 1/2 E : C : E of F."""
@@ -82,16 +80,3 @@ class StVenantKirchhoffTangent:
         dE = symmetric(product(transpose(F), strain))
         dS = full(contract(C, self.rows, dE))
         return product(strain, S) + product(F, dS)
-
-
-def green_lagrange(F: Any) -> Any:
-    """E = (F^T F - 1) / 2, Mandel: (9, n) -> (6, n)."""
-    C = product(transpose(F), F)
-    C[DIAGONAL] -= 1
-    return 0.5 * symmetric(C)
-
-
-def contract(C: Any, rows: Any, e: Any) -> Any:
-    """C : e, with C by row: (R, 6, 6), (n,) and (6, n) -> (6, n)."""
-    parts = [sum(C[rows, i, j] * e[j] for j in range(6)) for i in range(6)]
-    return namespace(e).stack(parts)

@@ -8,8 +8,9 @@ import numpy as np
 
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
-from fftmech.materials.base import Law, Material, Response
-from fftmech.materials.isotropy import RadialTangent, join, moduli, pick, split
+from fftmech.materials.base import Law, Material, Response, StrainStep
+from fftmech.materials.isotropy import RadialTangent, moduli, pick
+from fftmech.tensors.points import join, split
 
 # of a sum of shares
 ROUNDING = 1e-9
@@ -53,18 +54,10 @@ class ViscoelasticityMaterial(Material):
         """A strain for each branch of the law that has most."""
         return {f"branch_strain_{i + 1}": 6 for i in range(self._branches)}
 
-    def respond(
-        self,
-        rows: Any,
-        strain: Any,
-        before: Any,
-        state: Any,
-        dt: float,
-        precision: Any = None,
-    ) -> Response:
+    def respond(self, step: StrainStep) -> Response:
         """See `Material.respond`; exact for a strain that is linear in the step."""
-        xp = namespace(strain)
-        steps = dt / self._times
+        rows, strain = step.rows, step.strain
+        steps = step.dt / self._times
         decay, gain = np.exp(-steps), -np.expm1(-steps) / steps
         K, G = pick(self._moduli, rows, strain)
         # the tangent's moduli, relative to K and G
@@ -80,16 +73,16 @@ class ViscoelasticityMaterial(Material):
         deviatoric = (1 - shear_parts.sum(0)) * deviator
         branches = []
         for i in range(self._branches):
-            old = state[6 * i : 6 * i + 6]
-            branches.append(decay[i] * old + gain[i] * (strain - before))
+            old = step.state[6 * i : 6 * i + 6]
+            branches.append(decay[i] * old + gain[i] * (strain - step.before))
             trace, deviator = split(branches[i])
             volumetric = volumetric + bulk_parts[i] * trace
             deviatoric = deviatoric + shear_parts[i] * deviator
         stress = join(K * volumetric, 2 * G * deviatoric)
         tangent = None
-        if precision is not None:
-            tangent = RadialTangent.isotropic(K * bulk, 2 * G * shear, precision)
-        return Response(stress, xp.concatenate(branches), tangent)
+        if step.precision is not None:
+            tangent = RadialTangent.isotropic(K * bulk, 2 * G * shear, step.precision)
+        return Response(stress, namespace(strain).concatenate(branches), tangent)
 
     def _padded(self, name: str, filling: float) -> np.ndarray:
         """A constant of every row and branch, (R, branches)."""

@@ -9,7 +9,7 @@ import numpy as np
 from fftmech.arrays.backend import Backend, namespace
 from fftmech.errors import InputError
 from fftmech.kernels.laws import responder
-from fftmech.materials.base import Law, Material, Tangent
+from fftmech.materials.base import Law, Material, StrainStep, Tangent
 from fftmech.materials.hooke import Hooke
 from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoff
 from fftmech.microstructure.base import Microstructure
@@ -185,7 +185,8 @@ class MaterialField:
             one = group.take(flat[0])[:, :1]
             rows = group.rows[:1]
             state = self._xp.asarray(group.material.start(rows))
-            tangent = group.respond(rows, one, one, state, 1.0, precision).tangent
+            step = StrainStep(rows, one, one, state, 1.0, precision)
+            tangent = group.respond(step).tangent
             assert tangent is not None
             tangent.apply(one.astype(precision))
 
@@ -211,14 +212,9 @@ class MaterialField:
             tangents.append([])
             own, own_before = self.elastic(flat[q]), self.elastic(flat_before[q])
             for group, old in zip(self.groups, state[q], strict=True):
-                response = group.respond(
-                    group.rows,
-                    group.take(own),
-                    group.take(own_before),
-                    old,
-                    dt,
-                    precision,
-                )
+                fields = group.take(own), group.take(own_before)
+                step = StrainStep(group.rows, *fields, old, dt, precision)
+                response = group.respond(step)
                 if len(flat) == 1 and group.points is None:
                     stress = response.stress[None]
                 else:

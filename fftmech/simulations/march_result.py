@@ -91,13 +91,12 @@ def _fields(problem: Increment, stand: Stand) -> dict[str, Any]:
             "mean_strain": stand.mean_strain,
             "mean_stress": stand.mean_stress,
         }
-    xp = problem.backend.xp
     shape = (len(strain), 3, 3, *problem.grid.shape)
     F, P = strain.reshape(shape), stress.reshape(shape)
     mean_F, mean_P = stand.mean_strain.reshape(3, 3), stand.mean_stress.reshape(3, 3)
     return {
-        "strain": to_numpy(green_lagrange(F, xp).mean(axis=0)),
-        "stress": to_numpy(cauchy(F, P, xp).mean(axis=0)),
+        "strain": to_numpy(green_lagrange(F).mean(axis=0)),
+        "stress": to_numpy(cauchy(F, P).mean(axis=0)),
         "mean_strain": green_lagrange(mean_F[..., None, None, None])[..., 0, 0, 0],
         "mean_stress": cauchy(
             mean_F[..., None, None, None], mean_P[..., None, None, None]

@@ -6,22 +6,20 @@ Fields of Mandel vectors are (..., 6, x, y, z), of second-order tensors without 
 
 from typing import Any
 
-import numpy as np
-
 from fftmech.arrays.backend import is_tensor, namespace
 from fftmech.tensors.mandel import PAIRS
 
 
-def green_lagrange(F: Any, xp: Any = np) -> Any:
+def green_lagrange(F: Any) -> Any:
     """1/2 (F^T F - 1), (..., 3, 3, x, y, z) -> Mandel (..., 6, x, y, z)."""
     parts = []
     for i, j in PAIRS:
         product = (F[..., :, i, :, :, :] * F[..., :, j, :, :, :]).sum(axis=-4)
         parts.append(0.5 * (product - 1) if i == j else 0.5**0.5 * product)
-    return xp.stack(parts, -4)
+    return namespace(F).stack(parts, -4)
 
 
-def cauchy(F: Any, P: Any, xp: Any = np) -> Any:
+def cauchy(F: Any, P: Any) -> Any:
     """P F^T / det F, (..., 3, 3, x, y, z) -> Mandel (..., 6, x, y, z)."""
     J = determinant(F)
     parts = []
@@ -30,7 +28,7 @@ def cauchy(F: Any, P: Any, xp: Any = np) -> Any:
         other = (P[..., j, :, :, :, :] * F[..., i, :, :, :, :]).sum(axis=-4)
         # symmetric but for rounding
         parts.append((one + other) * ((0.5 if i == j else 0.5**0.5) / J))
-    return xp.stack(parts, -4)
+    return namespace(F).stack(parts, -4)
 
 
 def determinant(F: Any) -> Any:
