@@ -3,25 +3,60 @@
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from inspect import getattr_static
+from typing import Any
 
 from fftmech.arrays.backend import Backend
-from fftmech.materials.base import Material, Response
+from fftmech.materials.base import Material, Response, StrainStep
+from fftmech.materials.crystal_creep import CrystalCreepMaterial
+from fftmech.materials.crystal_plasticity import CrystalPlasticityMaterial
+from fftmech.materials.hooke import HookeMaterial
+from fftmech.materials.neo_hooke import NeoHookeMaterial
+from fftmech.materials.plasticity import PlasticityMaterial
+from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoffMaterial
 
-KERNELS: dict[str, str] = {
-    "CrystalCreepMaterial": "law_crystal",
-    "CrystalPlasticityMaterial": "law_crystal",
-    "HookeMaterial": "law_hooke",
-    "NeoHookeMaterial": "law_neo_hooke",
-    "PlasticityMaterial": "law_plasticity",
-    "StVenantKirchhoffMaterial": "law_st_venant_kirchhoff",
+KERNELS: dict[type[Material], str] = {
+    CrystalCreepMaterial: "fftmech.kernels.law_crystal",
+    CrystalPlasticityMaterial: "fftmech.kernels.law_crystal",
+    HookeMaterial: "fftmech.kernels.law_hooke",
+    NeoHookeMaterial: "fftmech.kernels.law_neo_hooke",
+    PlasticityMaterial: "fftmech.kernels.law_plasticity",
+    StVenantKirchhoffMaterial: "fftmech.kernels.law_st_venant_kirchhoff",
 }
-"""Module beside this one, by the name of the material's class."""
+"""Module whose `respond(material, step, threads)` computes what a class does."""
+
+# `respond` does not use these: a subclass with others keeps the kernel.
+INDEPENDENT = {"conjugate_energy", "energy", "gap", "start"}
 
 
-def responder(material: Material, backend: Backend) -> Callable[..., Response]:
+def responder(material: Material, backend: Backend) -> Callable[[StrainStep], Response]:
     """Return what evaluates a law: its kernel on the host, else the reference code."""
-    module = KERNELS.get(type(material).__name__)
+    module = kernel_of(type(material))
     if module is None or backend.blocks is None:
         return material.respond
-    kernel = import_module(f"fftmech.kernels.{module}")
+    kernel: Any = import_module(module)
     return partial(kernel.respond, material, threads=backend.threads)
+
+
+def kernel_of(kind: type[Material]) -> str | None:
+    """Module of the kernel that computes what a class of materials does, or None.
+
+    A subclass has the kernel of its parent, unless it overrides something that
+    `respond` may depend on: then only its own code is right.
+    """
+    parent = next((base for base in kind.__mro__ if base in KERNELS), None)
+    if parent is None:
+        return None
+    names = {
+        name
+        for base in parent.__mro__
+        if issubclass(base, Material)
+        for name in vars(base)
+        if name == "__init__" or not name.startswith("__")
+    }
+    overridden = {
+        name
+        for name in names - INDEPENDENT - {"_abc_impl"}
+        if getattr_static(kind, name) is not getattr_static(parent, name)
+    }
+    return None if overridden else KERNELS[parent]

@@ -9,8 +9,10 @@ from fftmech.materials.elastic import (
     isotropic,
     orthotropic,
 )
+from fftmech.materials.laws import LAWS
 
 __all__ = [
+    "LAWS",
     "PORE",
     "anisotropic",
     "check_stiffness",
