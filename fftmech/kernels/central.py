@@ -8,14 +8,15 @@ in the middle; two planes beside its slab are computed twice.
 import numpy as np
 
 from fftmech.kernels.compiled import U, compiled, inlined
-from fftmech.kernels.hexahedron import CHUNK, ROWS, S0, L, _stresses, _sum
+from fftmech.kernels.hexahedron import CHUNK, ROWS, S0, L, Scratch, _stresses, _sum
 
 ONE, TWO, THREE, SIX = U(1), U(2), U(3), U(6)
 
 
 @inlined
-def _line(u, here, left, right, front, back, below, s, row, count):
+def _line(u, nodes, s, row, count):
     """A part of a line that does not cross the boundary, `below` one node before it."""
+    here, left, right, front, back, below = nodes
     for j in range(count):
         s[row + TWO * L + j] = u[right + j] - u[left + j]
         s[row + THREE * L + j] = u[back + j] - u[front + j]
@@ -23,15 +24,15 @@ def _line(u, here, left, right, front, back, below, s, row, count):
 
 
 @inlined
-def _nodes(u, shape, order, x, y, z0, n, s):
+def _nodes(u, body, x, y, z0, n, s):
     """Differences across x and y, and sums along z of which `_law` takes differences.
 
     Entry j of a row is voxel z0 - 1 + j, as everywhere in the kernels.
     """
-    nx, ny, nz = U(shape[0]), U(shape[1]), U(shape[2])
+    nx, ny, nz = U(body.shape[0]), U(body.shape[1]), U(body.shape[2])
     for c in range(THREE):
         row = SIX * L * c
-        i = U(order[c]) * nx * ny * nz
+        i = U(body.order[c]) * nx * ny * nz
         here = i + (x * ny + y) * nz
         left = i + ((x + nx - ONE) % nx * ny + y) * nz
         right = i + ((x + ONE) % nx * ny + y) * nz
@@ -48,24 +49,15 @@ def _nodes(u, shape, order, x, y, z0, n, s):
             elif part == 3:
                 z, j = (z0 + n) % nz, n + ONE
             below = here + (z + nz - ONE) % nz
-            _line(
-                u,
-                here + z,
-                left + z,
-                right + z,
-                front + z,
-                back + z,
-                below,
-                s,
-                row + j,
-                count,
-            )
+            nodes = here + z, left + z, right + z, front + z, back + z, below
+            _line(u, nodes, s, row + j, count)
 
 
 @inlined
-def _forces(out, u, i, keep, left, right, front, back, below, above, count, g, zero):
+def _forces(out, u, i, keep, voxels, count, g):
     """Forces on a part of a line of nodes; returns <u, f>."""
-    work = zero
+    left, right, front, back, below, above = voxels
+    work = keep.dtype.type(0)
     for k in range(count):
         f = g[0] * (keep[left + k] - keep[right + k])
         f += g[1] * (keep[front + k] - keep[back + k])
@@ -76,13 +68,12 @@ def _forces(out, u, i, keep, left, right, front, back, below, above, count, g, z
 
 
 @compiled
-def operator(
-    u, phase, table, g, w, E, out, sums, shape, order, first, last, keep, s, ids
-):
+def operator(u, body, out, sums, first, last, scratch):
     """See `fftmech.kernels.hexahedron.operators`; `keep` has 18 ny nz numbers."""
+    shape, order, g = body.shape, body.order, body.g
+    keep, s, ids = scratch
     nx, ny, nz = U(shape[0]), U(shape[1]), U(shape[2])
     plane = ny * nz
-    zero = w - w
     for x in range(first - 1, last + 1):
         xa = U(x + shape[0]) % nx
         slot = U((x + 3) % 3) * SIX * plane
@@ -90,16 +81,16 @@ def operator(
             line = (xa * ny + y) * nz
             for z0 in range(U(0), nz, U(CHUNK)):
                 n = min(U(CHUNK), nz - z0)
-                _nodes(u, shape, order, xa, y, z0, n, s)
-                before = (z0 + nz - ONE) % nz
-                _stresses(phase, line, z0, before, n, table, g, w, E, s, ids, False)
+                _nodes(u, body, xa, y, z0, n, s)
+                part = z0, (z0 + nz - ONE) % nz, (z0 + n) % nz, n
+                _stresses(body, line, part, s, ids, False)
                 for m in range(SIX):
                     for j in range(n):
                         keep[slot + m * plane + y * nz + z0 + j] = s[
                             S0 + m * L + j + ONE
                         ]
                     if first <= x and x < last:
-                        sums[x, m] += _sum(s, S0 + m * L, n, zero)
+                        sums[x, m] += _sum(s, S0 + m * L, n)
         if x <= first:
             continue
         before = U((x + 1) % 3) * SIX * plane
@@ -124,26 +115,21 @@ def operator(
                         k, count = ONE, max(nz, TWO) - TWO
                     elif part == 2:
                         k, count = nz - ONE, min(nz - ONE, ONE)
-                    sums[x - 1, 6] += _forces(
-                        out,
-                        u,
-                        i + k,
-                        keep,
+                    voxels = (
                         left + k,
                         right + k,
                         front + k,
                         back + k,
                         mine + (k + nz - ONE) % nz,
                         mine + (k + ONE) % nz,
-                        count,
-                        g,
-                        zero,
                     )
+                    at = i + k
+                    sums[x - 1, 6] += _forces(out, u, at, keep, voxels, count, g)
 
 
-def scratch(shape: tuple[int, int, int], dtype: np.dtype) -> tuple:
+def scratch(shape: tuple[int, int, int], dtype: np.dtype) -> Scratch:
     """Scratch of one thread: keep, s and ids of the operator."""
-    return (
+    return Scratch(
         np.empty(18 * shape[1] * shape[2], dtype),
         np.zeros(ROWS * int(L), dtype),
         np.empty(int(L), np.int32),

@@ -54,7 +54,7 @@ class CpuKernels:
         self._new_scratch()
 
     def _new_scratch(self) -> None:
-        self._work: dict[Any, tuple] = {}
+        self._work: dict[Any, hexahedron.Scratch] = {}
         self._spectrum = None
 
     def twin(self, threads: int | None = None) -> "CpuKernels":
@@ -100,28 +100,17 @@ class CpuKernels:
         eigenstrain = self._eigenstrain
         if eigenstrain is None:
             eigenstrain = np.zeros((len(self._stiffness), 6))
-        arguments = (
-            u,
-            self._phase,
-            self._table(True, u.dtype),
-            eigenstrain.astype(u.dtype),
-            *self._scheme(u.dtype),
-            frame.strain(E).astype(u.dtype),
-            strain,
-            stress,
-            energy,
-            shape,
-            frame.order,
-            frame.tensor_order,
+        body = self._body(self._table(True, u.dtype), E)
+        eigenstrain = eigenstrain.astype(u.dtype)
+        out = hexahedron_fields.Fields(
+            eigenstrain, frame.tensor_order, strain, stress, energy
         )
-
         fields = hexahedron_fields.fields[frame.full]
         if frame.central:
             fields = hexahedron_fields.central_fields
 
         def slab(first: int, last: int) -> None:
-            _, s, ids = self._scratch(first, u.dtype)
-            fields(*arguments, first, last, s, ids)
+            fields(u, body, out, first, last, self._scratch(first, u.dtype))
 
         parallel(slab, shape[0], self._threads)
         return (
@@ -160,27 +149,22 @@ class CpuKernels:
         multiplicity = frame.grid.spectral_weights().ravel().astype(dtype)
         sums = np.zeros(ny)
         factor = 1 / frame.grid.voxels
-        symbols = [table.astype(dtype) for table in frame.symbols]
         bulk, shear = self._reference
-        constants = [dtype(c) for c in (bulk - 2 * shear / 3, shear, factor)]
+        medium = spectral.Medium(
+            spectrum.shape[1:],
+            frame.order,
+            *(table.astype(dtype) for table in frame.symbols),
+            *(dtype(c) for c in (bulk - 2 * shear / 3, shear, factor)),
+            multiplicity,
+        )
+        inverse, flat = spectral.inverses[frame.real], spectrum.view(dtype).reshape(-1)
 
         def rows(parts: Iterator[slice]) -> None:
             scratch = np.empty(spectral.ROWS * int(spectral.P), dtype)
             for part in parts:
                 block = spectrum[:, :, part]
                 self._transform.rows(block, forward=True)
-                spectral.inverses[frame.real](
-                    spectrum.view(dtype).reshape(-1),
-                    spectrum.shape[1:],
-                    frame.order,
-                    *symbols,
-                    *constants,
-                    multiplicity,
-                    sums,
-                    part.start,
-                    part.stop,
-                    scratch,
-                )
+                inverse(flat, medium, sums, part.start, part.stop, scratch)
                 self._transform.rows(block, forward=False)
 
         size = spectrum.itemsize * 3 * nx * spectrum.shape[-1]
@@ -264,32 +248,31 @@ class CpuKernels:
     ) -> tuple[np.ndarray, float]:
         frame, shape = self._frame, self._frame.grid.shape
         sums = np.zeros((shape[0], 7))
-        arguments = (
-            u,
-            self._phase,
-            table,
-            *self._scheme(table.dtype),
-            frame.strain(E).astype(table.dtype),
-            out,
-            sums,
-            shape,
-            frame.order,
-        )
-
+        body = self._body(table, E)
         operator = hexahedron.operators[frame.full]
         if frame.central:
             operator = central.operator
 
         def slab(first: int, last: int) -> None:
             scratch = self._scratch(first, table.dtype)
-            operator(*arguments, first, last, *scratch)
+            operator(u, body, out, sums, first, last, scratch)
 
         parallel(slab, shape[0], self._threads)
         sums = sums.sum(axis=0) / frame.grid.voxels
         return frame.mandel_stress(sums[:6]), float(sums[6])
 
-    def _scheme(self, dtype: np.dtype) -> tuple[np.ndarray, Any]:
-        return self._frame.scale.astype(dtype), dtype.type(self._frame.upper)
+    def _body(self, table: np.ndarray, E: np.ndarray) -> hexahedron.Body:
+        """The body with constants by phase, under a mean strain."""
+        frame, dtype = self._frame, table.dtype
+        return hexahedron.Body(
+            self._phase,
+            table,
+            frame.scale.astype(dtype),
+            dtype.type(frame.upper),
+            frame.strain(E).astype(dtype),
+            frame.grid.shape,
+            frame.order,
+        )
 
     def _table(self, total: bool, dtype: np.dtype) -> np.ndarray:
         """Constants by phase, with C e0 if `total`."""
@@ -300,7 +283,7 @@ class CpuKernels:
             self._constants[key] = table.astype(dtype)
         return self._constants[key]
 
-    def _scratch(self, slab: int, dtype: np.dtype) -> tuple:
+    def _scratch(self, slab: int, dtype: np.dtype) -> hexahedron.Scratch:
         """Scratch of the thread that works on a slab, kept for the next call."""
         key = slab, dtype
         if key not in self._work:

@@ -18,6 +18,8 @@ waits in `keep`. No strain, no stress and no shared sum is in memory; the first 
 below the slab is computed twice.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from fftmech.kernels.compiled import U, compiled, inlined
@@ -51,6 +53,46 @@ S0, S1, S2, S3, S4, S5 = R[STRESS:HOURGLASS]
 ) = (R[HOURGLASS + 4 * c : HOURGLASS + 4 * c + 4] for c in range(3))
 NODEx, NODEy, NODEz = (R[NODES + 4 * c] for c in range(3))
 ONE, TWO, THREE, FOUR, FIVE = (U(i) for i in range(1, 6))
+
+# Rows that the forces along x, y and z come from, and where they go.
+FORCES_X = S0, S5, S4, HXYx, HXZx, HYZx, Hx, NODEx
+FORCES_Y = S5, S1, S3, HXYy, HXZy, HYZy, Hy, NODEy
+FORCES_Z = S4, S3, S2, HXYz, HXZz, HYZz, Hz, NODEz
+
+
+class Body(NamedTuple):
+    """A body under a mean strain, as compiled operators read it.
+
+    Attributes
+    ----------
+    phase
+        Row of `table` of each voxel, flat.
+    table
+        (P, 27): upper triangle of the Voigt stiffness by rows, then the stress that is
+        subtracted.
+    g, w
+        Scale of the difference along each axis, weight of the upper node in a sum.
+    E
+        Mean strain, xx yy zz and engineering shears yz xz xy.
+    shape, order
+        Voxels along the three axes; which component of a vector belongs to each axis.
+    """
+
+    phase: np.ndarray
+    table: np.ndarray
+    g: np.ndarray
+    w: Any
+    E: np.ndarray
+    shape: tuple[int, int, int]
+    order: tuple[int, int, int]
+
+
+class Scratch(NamedTuple):
+    """Scratch of one thread: forces that wait, rows of numbers, rows of the table."""
+
+    keep: np.ndarray
+    s: np.ndarray
+    ids: np.ndarray
 
 
 @inlined
@@ -185,8 +227,9 @@ def _hourglass(s, k, C, g):
 
 
 @inlined
-def _to_nodes(s, sx, sy, sz, xy, xz, yz, xyz, t, count, g, w, full):
+def _to_nodes(s, rows, count, g, w, full):
     """Transpose of `_to_voxels`: along z, then with the last line along y."""
+    sx, sy, sz, xy, xz, yz, xyz, t = rows
     gx, gy, gz = g[0], g[1], g[2]
     for j in range(count):
         n = j + ONE
@@ -207,8 +250,10 @@ def _to_nodes(s, sx, sy, sz, xy, xz, yz, xyz, t, count, g, w, full):
 
 
 @inlined
-def _nodes(u, shape, order, xa, y, z0, before, after, count, s, w, full):
+def _nodes(u, body, xa, y, part, s, full):
     """Lines of nodes at x, x + 1 and y + 1, with one neighbour at each end."""
+    shape, order, w = body.shape, body.order, body.w
+    z0, before, after, count = part
     nx, ny, nz = U(shape[0]), U(shape[1]), U(shape[2])
     xb = (xa + ONE) % nx
     yb = U(y + 1 + shape[1]) % ny
@@ -222,8 +267,10 @@ def _nodes(u, shape, order, xa, y, z0, before, after, count, s, w, full):
 
 
 @inlined
-def _stresses(phase, line, z0, before, count, table, g, w, E, s, ids, full):
+def _stresses(body, line, part, s, ids, full):
     """Stress of a line of voxels, and of the one before it: phase after phase."""
+    phase, table, g, w, E = body.phase, body.table, body.g, body.w, body.E
+    z0, before, _, count = part
     ids[0] = phase[line + before]
     for j in range(count):
         ids[ONE + j] = phase[line + z0 + j]
@@ -242,9 +289,9 @@ def _stresses(phase, line, z0, before, count, table, g, w, E, s, ids, full):
 
 
 @inlined
-def _write(out, u, i, keep, k, s, t, count, zero):
+def _write(out, u, i, keep, k, s, t, count):
     """Forces of a line of nodes: both half-planes together; returns <u, f>."""
-    work = zero
+    work = s.dtype.type(0)
     for j in range(count):
         f = keep[k + j] + s[t + j]
         keep[k + j] = s[t + L + j]
@@ -254,8 +301,8 @@ def _write(out, u, i, keep, k, s, t, count, zero):
 
 
 @inlined
-def _sum(s, row, count, zero):
-    total = zero
+def _sum(s, row, count):
+    total = s.dtype.type(0)
     for j in range(ONE, count + ONE):
         total += s[row + j]
     return total
@@ -263,26 +310,25 @@ def _sum(s, row, count, zero):
 
 def _operator(full: bool):
     @compiled
-    def operator(
-        u, phase, table, g, w, E, out, sums, shape, order, first, last, keep, s, ids
-    ):
+    def operator(u, body, out, sums, first, last, scratch):
+        shape, order, g, w = body.shape, body.order, body.g, body.w
+        keep, s, ids = scratch
         nx, ny, nz = U(shape[0]), U(shape[1]), U(shape[2])
-        zero = w - w
         for z0 in range(U(0), nz, U(CHUNK)):
             n = min(U(CHUNK), nz - z0)
-            before, after = (z0 + nz - ONE) % nz, (z0 + n) % nz
+            part = z0, (z0 + nz - ONE) % nz, (z0 + n) % nz, n
             for x in range(first - 1, last):
                 xa = U(x + shape[0]) % nx
                 for y in range(-2, shape[1]):
-                    _nodes(u, shape, order, xa, y, z0, before, after, n, s, w, full)
+                    _nodes(u, body, xa, y, part, s, full)
                     if y == -2:
                         continue
                     ya = U(y + shape[1]) % ny
                     line = (xa * ny + ya) * nz
-                    _stresses(phase, line, z0, before, n, table, g, w, E, s, ids, full)
-                    _to_nodes(s, S0, S5, S4, HXYx, HXZx, HYZx, Hx, NODEx, n, g, w, full)
-                    _to_nodes(s, S5, S1, S3, HXYy, HXZy, HYZy, Hy, NODEy, n, g, w, full)
-                    _to_nodes(s, S4, S3, S2, HXYz, HXZz, HYZz, Hz, NODEz, n, g, w, full)
+                    _stresses(body, line, part, s, ids, full)
+                    _to_nodes(s, FORCES_X, n, g, w, full)
+                    _to_nodes(s, FORCES_Y, n, g, w, full)
+                    _to_nodes(s, FORCES_Z, n, g, w, full)
                     if y == -1:
                         continue
                     for c in range(U(3)):
@@ -290,13 +336,13 @@ def _operator(full: bool):
                         k = (c * ny + ya) * n
                         if x >= first:
                             i = U(order[c]) * nx * ny * nz + line + z0
-                            sums[x, 6] += _write(out, u, i, keep, k, s, t, n, zero)
+                            sums[x, 6] += _write(out, u, i, keep, k, s, t, n)
                         else:
                             for j in range(n):
                                 keep[k + j] = s[t + L + j]
                     if x >= first:
                         for m in range(U(6)):
-                            sums[x, m] += _sum(s, S0 + m * L, n, zero)
+                            sums[x, m] += _sum(s, S0 + m * L, n)
 
     return operator
 
@@ -304,35 +350,22 @@ def _operator(full: bool):
 operators = {False: _operator(False), True: _operator(True)}
 """The compiled operator by whether the scheme has modes with several differences.
 
-operator(u, phase, table, g, w, E, out, sums, shape, order, first, last, keep, s, ids)
+operator(u, body, out, sums, first, last, scratch)
 
 Parameters
 ----------
 u, out
     Nodal values and forces, flat (3 nx ny nz).
-phase
-    Row of `table` of each voxel, flat.
-table
-    (P, 27): upper triangle of the Voigt stiffness by rows, then the stress that is
-    subtracted.
-g, w
-    Scale of the difference along each axis, weight of the upper node in a sum.
-E
-    Mean strain, xx yy zz and engineering shears yz xz xy.
 sums
     (nx, 7), added to: by plane the sums of the six stresses and of u . out.
-shape, order
-    Voxels along the three axes; which component of u belongs to each axis.
 first, last
     Slab of x planes.
-keep, s, ids
-    Scratch of the thread: 3 ny CHUNK numbers, ROWS L numbers, L integers.
 """
 
 
-def scratch(shape: tuple[int, int, int], dtype: np.dtype) -> tuple:
-    """Scratch of one thread: keep, s and ids of the operator."""
-    return (
+def scratch(shape: tuple[int, int, int], dtype: np.dtype) -> Scratch:
+    """Scratch of one thread: 3 ny CHUNK numbers, ROWS L numbers, L integers."""
+    return Scratch(
         np.empty(3 * shape[1] * min(CHUNK, shape[2]), dtype),
         np.zeros(ROWS * int(L), dtype),
         np.empty(int(L), np.int32),

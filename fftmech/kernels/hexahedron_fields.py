@@ -1,5 +1,9 @@
 """Strain, stress and energy density of a displacement, voxel by voxel."""
 
+from typing import NamedTuple
+
+import numpy as np
+
 from fftmech.kernels import hexahedron as h
 from fftmech.kernels.central import _nodes as _central_nodes
 from fftmech.kernels.compiled import U, compiled, inlined
@@ -8,9 +12,32 @@ from fftmech.kernels.hexahedron import ONE, L
 ROOT_HALF, ROOT_TWO = 0.5**0.5, 2**0.5
 
 
+class Fields(NamedTuple):
+    """What is known of voxels and written of them; all but the table are flat.
+
+    Attributes
+    ----------
+    eigenstrain
+        By row of the body's table, (P, 6), Mandel.
+    order
+        Place of each of the kernel's six components in `strain` and `stress`.
+    strain, stress
+        Voxel averages, Mandel, (6 nx ny nz).
+    energy
+        Voxel average of 1/2 (strain - eigenstrain) : stress, (nx ny nz).
+    """
+
+    eigenstrain: np.ndarray
+    order: tuple[int, ...]
+    strain: np.ndarray
+    stress: np.ndarray
+    energy: np.ndarray
+
+
 @inlined
-def _strains(s, strain, i, size, order, count, g, w, E):
+def _strains(s, strain, i, size, order, count, body):
     """Mandel strain of a line, written component by component."""
+    g, w, E = body.g, body.w, body.E
     gx, gy, gz = g[0], g[1], g[2]
     i0, i1, i2 = i + size * order[0], i + size * order[1], i + size * order[2]
     i3, i4, i5 = i + size * order[3], i + size * order[4], i + size * order[5]
@@ -49,75 +76,46 @@ def _hourglass_energy(s, j):
 
 def _fields(full: bool, central: bool = False):
     @compiled
-    def fields(
-        u,
-        phase,
-        table,
-        eigenstrain,
-        g,
-        w,
-        E,
-        strain,
-        stress,
-        energy,
-        shape,
-        order,
-        tensor_order,
-        first,
-        last,
-        s,
-        ids,
-    ):
+    def fields(u, body, out, first, last, scratch):
+        shape, order, w = body.shape, out.order, body.w
+        strain, stress = out.strain, out.stress
+        _, s, ids = scratch
         nx, ny, nz = U(shape[0]), U(shape[1]), U(shape[2])
         size = nx * ny * nz
         for z0 in range(U(0), nz, U(h.CHUNK)):
             n = min(U(h.CHUNK), nz - z0)
-            before, after = (z0 + nz - ONE) % nz, (z0 + n) % nz
+            part = z0, (z0 + nz - ONE) % nz, (z0 + n) % nz, n
             for x in range(first, last):
                 xa = U(x)
                 for y in range(-1, shape[1]):
                     if not central:
-                        h._nodes(
-                            u, shape, order, xa, y, z0, before, after, n, s, w, full
-                        )
+                        h._nodes(u, body, xa, y, part, s, full)
                     if y == -1:
                         continue
                     if central:
-                        _central_nodes(u, shape, order, xa, U(y), z0, n, s)
+                        _central_nodes(u, body, xa, U(y), z0, n, s)
                     line = (xa * ny + U(y)) * nz
-                    h._stresses(
-                        phase, line, z0, before, n, table, g, w, E, s, ids, full
-                    )
+                    h._stresses(body, line, part, s, ids, full)
                     i = line + z0
-                    _strains(s, strain, i, size, tensor_order, n, g, w, E)
+                    _strains(s, strain, i, size, order, n, body)
                     for k in range(n):
                         j = k + ONE
-                        e0 = eigenstrain[ids[j]]
+                        e0 = out.eigenstrain[ids[j]]
                         total = _hourglass_energy(s, j) if full else w - w
                         for m in range(U(6)):
-                            at = i + k + size * tensor_order[m]
+                            at = i + k + size * order[m]
                             sig = s[h.S0 + m * L + j]
                             if m >= U(3):
                                 sig *= ROOT_TWO
                             stress[at] = sig
-                            total += sig * (strain[at] - e0[tensor_order[m]])
-                        energy[i + k] = total / 2
+                            total += sig * (strain[at] - e0[order[m]])
+                        out.energy[i + k] = total / 2
 
     return fields
 
 
 fields = {False: _fields(False), True: _fields(True)}
 central_fields = _fields(False, central=True)
-"""The compiled fields by whether the scheme has modes with several differences.
-
-As the operator of `hexahedron`, with
-
-eigenstrain
-    (P, 6), Mandel.
-strain, stress
-    Flat (6 nx ny nz): voxel averages, Mandel.
-energy
-    Flat (nx ny nz): voxel average of 1/2 (strain - eigenstrain) : stress.
-tensor_order
-    Place of each of the kernel's six components in `strain` and `stress`.
+"""The compiled fields(u, body, out, first, last, scratch) by whether the scheme has
+modes with several differences: see `hexahedron.operators`, and `Fields` for `out`.
 """

@@ -12,6 +12,10 @@ and so on. Where d and m of each axis differ by a phase of 90 degrees (all schem
 `forward`), A is real.
 """
 
+from typing import Any, NamedTuple
+
+import numpy as np
+
 from fftmech.kernels.compiled import U, compiled, inlined
 
 ONE, TWO = U(1), U(2)
@@ -24,13 +28,42 @@ P = U(2 * CHUNK + 16)
 ROWS = 7
 
 
+class Medium(NamedTuple):
+    """The reference medium on a half spectrum.
+
+    Attributes
+    ----------
+    shape, order
+        Of the half spectrum, (nx, ny, nz); which component belongs to each axis.
+    x, y, z
+        S, B, Re G and Im G of each axis, (4, n).
+    lame, mu, factor
+        Lame constants; factor of the result.
+    weights
+        Multiplicity of each frequency along z.
+    """
+
+    shape: tuple[int, int, int]
+    order: tuple[int, int, int]
+    x: np.ndarray
+    y: np.ndarray
+    z: np.ndarray
+    lame: Any
+    mu: Any
+    factor: Any
+    weights: np.ndarray
+
+
 @inlined
-def _real_line(f, i0, i1, i2, tx, ty, tz, x, y, count, lame, mu, factor, weights, s):
+def _real_line(f, components, medium, x, y, s):
     """One line of frequencies along z, A real: f <- factor A^-1 f; <f, A^-1 f>.
 
     A^-1 is written to scratch, twice for the real and the imaginary part, so that both
     loops run over neighbours in memory.
     """
+    i0, i1, i2 = components
+    _, _, tx, ty, tz, lame, mu, factor, weights = medium
+    count = U(medium.shape[2])
     Sx, Bx, Gx = tx[0, x], tx[1, x], tx[3, x]
     Sy, By, Gy = ty[0, y], ty[1, y], ty[3, y]
     SB, BS, BB = Sx * By, Bx * Sy, Bx * By
@@ -85,10 +118,11 @@ def _real_line(f, i0, i1, i2, tx, ty, tz, x, y, count, lame, mu, factor, weights
 
 
 @inlined
-def _hermitian_line(
-    f, i0, i1, i2, tx, ty, tz, x, y, count, lame, mu, factor, weights, s
-):
+def _hermitian_line(f, components, medium, x, y):
     """One line of frequencies along z, A Hermitian."""
+    i0, i1, i2 = components
+    _, _, tx, ty, tz, lame, mu, factor, weights = medium
+    count = U(medium.shape[2])
     zero = mu - mu
     Sx, Bx, Gx = tx[0, x], tx[1, x], complex(tx[2, x], tx[3, x])
     Sy, By, Gy = ty[0, y], ty[1, y], complex(ty[2, y], ty[3, y])
@@ -130,52 +164,19 @@ def _hermitian_line(
 
 def _inverse(real: bool):
     @compiled
-    def inverse(
-        f, shape, order, tx, ty, tz, lame, mu, factor, weights, sums, first, last, s
-    ):
+    def inverse(f, medium, sums, first, last, s):
+        shape, order = medium.shape, medium.order
         nx, ny, nz = U(shape[0]), U(shape[1]), U(shape[2])
         size = TWO * nx * ny * nz
         c0, c1, c2 = size * U(order[0]), size * U(order[1]), size * U(order[2])
         for x in range(nx):
             for y in range(U(first), U(last)):
                 i = TWO * (x * ny + y) * nz
-                i0, i1, i2 = c0 + i, c1 + i, c2 + i
+                components = c0 + i, c1 + i, c2 + i
                 if real:
-                    sums[y] += _real_line(
-                        f,
-                        i0,
-                        i1,
-                        i2,
-                        tx,
-                        ty,
-                        tz,
-                        x,
-                        y,
-                        nz,
-                        lame,
-                        mu,
-                        factor,
-                        weights,
-                        s,
-                    )
+                    sums[y] += _real_line(f, components, medium, x, y, s)
                 else:
-                    sums[y] += _hermitian_line(
-                        f,
-                        i0,
-                        i1,
-                        i2,
-                        tx,
-                        ty,
-                        tz,
-                        x,
-                        y,
-                        nz,
-                        lame,
-                        mu,
-                        factor,
-                        weights,
-                        s,
-                    )
+                    sums[y] += _hermitian_line(f, components, medium, x, y)
 
     return inverse
 
@@ -183,20 +184,14 @@ def _inverse(real: bool):
 inverses = {True: _inverse(True), False: _inverse(False)}
 """The compiled inverse by whether A is real.
 
-inverse(f, shape, order, tx, ty, tz, lame, mu, factor, weights, sums, first, last, s)
+inverse(f, medium, sums, first, last, s)
 
 Parameters
 ----------
 f
     Half spectrum of three components, as real numbers, flat (3 nx ny nz 2).
-shape, order
-    Of the half spectrum, (nx, ny, nz); which component belongs to each axis.
-tx, ty, tz
-    S, B, Re G and Im G of each axis, (4, n).
-lame, mu, factor
-    Lame constants of the reference medium; factor of the result.
-weights, sums
-    Multiplicity of each frequency along z; (ny,), sum of f . result added to by row.
+sums
+    (ny,), sum of f . result added to by row.
 first, last
     Rows y.
 s
