@@ -15,7 +15,7 @@ what it owes to those at x + 1 for the next plane.
 A thread takes a slab of x planes; the adjoint computes the one below it twice.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,8 +36,54 @@ ROWS = 21
 ONE, TWO, THREE = U(1), U(2), U(3)
 
 
+class ToPoints(NamedTuple):
+    """How `gradient` goes from nodes to integration points.
+
+    Attributes
+    ----------
+    shape, order
+        Voxels along the three axes; which component of u belongs to each axis.
+    central
+        Whether differences are central ones: then there are no means.
+    means, g
+        By point and axis: weights of the lower and of the upper node, (q, 3, 2); scale
+        of the difference, (q, 3).
+    pairs, factors
+        By component of the strain: the two derivatives, 3 i + j, that it is the sum of,
+        (c, 2), and its factor, (c,).
+    """
+
+    shape: tuple[int, int, int]
+    order: tuple[int, int, int]
+    central: bool
+    means: np.ndarray
+    g: np.ndarray
+    pairs: np.ndarray
+    factors: np.ndarray
+
+
+class ToNodes(NamedTuple):
+    """How the adjoints go back, with `shape`, `order`, `means`, `g` of `ToPoints`.
+
+    Attributes
+    ----------
+    rows, factors
+        By 3 i + j: the component of the stress, and its factor, divided by the
+        number of points, (9,).
+    """
+
+    shape: tuple[int, int, int]
+    order: tuple[int, int, int]
+    means: np.ndarray
+    g: np.ndarray
+    rows: np.ndarray
+    factors: np.ndarray
+
+
 @inlined
-def _corner_lines(u, a, b, c, d, count, s, row, mx0, mx1, my0, my1):
+def _corner_lines(u, lines, count, s, row, m):
+    a, b, c, d = lines
+    mx0, mx1, my0, my1 = m[0, 0], m[0, 1], m[1, 0], m[1, 1]
     for j in range(count):
         u00, u10, u01, u11 = u[a + j], u[b + j], u[c + j], u[d + j]
         k = row + j
@@ -47,17 +93,18 @@ def _corner_lines(u, a, b, c, d, count, s, row, mx0, mx1, my0, my1):
 
 
 @inlined
-def _corner_derivatives(u, i, shape, x, y, z0, n, s, row, m, g):
+def _corner_derivatives(u, i, shape, part, s, row, m, g):
     """Derivatives of one component on a part of a line of voxels."""
+    x, y, z0, n = part
     nx, ny, nz = U(shape[0]), U(shape[1]), U(shape[2])
     xb, yb, after = (x + ONE) % nx, (y + ONE) % ny, (z0 + n) % nz
-    mx0, mx1, my0, my1, mz0, mz1 = m[0, 0], m[0, 1], m[1, 0], m[1, 1], m[2, 0], m[2, 1]
+    mz0, mz1 = m[2, 0], m[2, 1]
     gx, gy, gz = g[0], g[1], g[2]
     a, b = i + (x * ny + y) * nz, i + (xb * ny + y) * nz
     c, d = i + (x * ny + yb) * nz, i + (xb * ny + yb) * nz
-    _corner_lines(u, a + z0, b + z0, c + z0, d + z0, n, s, row, mx0, mx1, my0, my1)
-    a, b, c, d = a + after, b + after, c + after, d + after
-    _corner_lines(u, a, b, c, d, ONE, s, row + n, mx0, mx1, my0, my1)
+    _corner_lines(u, (a + z0, b + z0, c + z0, d + z0), n, s, row, m)
+    last = a + after, b + after, c + after, d + after
+    _corner_lines(u, last, ONE, s, row + n, m)
     for j in range(n):
         k = row + j
         s[k + D0] = gx * (mz0 * s[k + A0] + mz1 * s[k + A0 + ONE])
@@ -66,8 +113,9 @@ def _corner_derivatives(u, i, shape, x, y, z0, n, s, row, m, g):
 
 
 @inlined
-def _central_derivatives(u, i, shape, x, y, z0, n, s, row, g):
+def _central_derivatives(u, i, shape, part, s, row, g):
     """The same for central differences, whose nodes are the voxels."""
+    x, y, z0, n = part
     nx, ny, nz = U(shape[0]), U(shape[1]), U(shape[2])
     gx, gy, gz = g[0], g[1], g[2]
     left = i + ((x + nx - ONE) % nx * ny + y) * nz + z0
@@ -87,9 +135,7 @@ def _central_derivatives(u, i, shape, x, y, z0, n, s, row, g):
 
 
 @compiled
-def gradient(
-    u, mean, out, start, shape, order, central, means, g, pairs, factors, first, last, s
-):
+def gradient(u, mean, out, start, scheme, first, last, s):
     """Strain at the integration points of the planes from `first` to `last`.
 
     A plane -1 is the last one.
@@ -101,21 +147,12 @@ def gradient(
         are those from `start` on.
     mean
         Mean strain, (c,).
-    shape, order
-        Voxels along the three axes; which component of u belongs to each axis.
-    central
-        Whether differences are central ones: then there are no means.
-    means, g
-        By point and axis: weights of the lower and of the upper node, (q, 3, 2); scale
-        of the difference, (q, 3).
-    pairs, factors
-        By component of the strain: the two derivatives, 3 i + j, that it is the sum of,
-        (c, 2), and its factor, (c,).
-    first, last
-        Slab of x planes.
+    scheme
+        `ToPoints`.
     s
         Scratch of the thread, ROWS L numbers.
     """
+    shape, order, central, means, g, pairs, factors = scheme
     nx, ny, nz = U(shape[0]), U(shape[1]), U(shape[2])
     size = nx * ny * nz
     components = U(len(mean))
@@ -125,16 +162,15 @@ def gradient(
         for y in range(ny):
             for z0 in range(U(0), nz, U(CHUNK)):
                 n = min(U(CHUNK), nz - z0)
-                to = (plane * ny + y) * nz + z0
+                to, part = (plane * ny + y) * nz + z0, (x, y, z0, n)
                 for q in range(U(len(means))):
                     for c in range(THREE):
                         i, row = U(order[c]) * size, c * COMPONENT
                         if central:
-                            _central_derivatives(u, i, shape, x, y, z0, n, s, row, g[q])
+                            _central_derivatives(u, i, shape, part, s, row, g[q])
                         else:
-                            _corner_derivatives(
-                                u, i, shape, x, y, z0, n, s, row, means[q], g[q]
-                            )
+                            m = means[q]
+                            _corner_derivatives(u, i, shape, part, s, row, m, g[q])
                     for c in range(components):
                         a, b = U(pairs[c, 0]), U(pairs[c, 1])
                         a = a // THREE * COMPONENT + D0 + a % THREE * L
@@ -173,43 +209,25 @@ def _to_nodes(s, row, n, m):
 
 
 @compiled
-def adjoint(
-    stress,
-    start,
-    out,
-    sums,
-    shape,
-    order,
-    g,
-    rows,
-    factors,
-    means,
-    begin,
-    first,
-    last,
-    keep,
-    s,
-):
+def adjoint(stress, out, sums, scheme, planes, keep, s):
     """Forces on the nodes of the planes from `first` to `last`, at corners.
 
     Parameters
     ----------
-    stress, start, out
-        Stress, flat (q c planes ny nz), whose planes are those from `start` on; forces,
-        flat (3 nx ny nz).
+    stress, out
+        Stress, flat (q c planes ny nz); forces, flat (3 nx ny nz).
     sums
         By plane and 3 i + j: added to, the sum of the stress, (nx, 9).
-    shape, order, g, means
-        As those of `gradient`.
-    rows, factors
-        By 3 i + j: the component of the stress, and its factor, divided by the
-        number of points, (9,).
-    begin, first, last
-        Planes to go through; those before `first` have left what they owe in `keep`, or
-        do so now.
+    scheme
+        `ToNodes`.
+    planes
+        First plane of `stress`, then begin, first and last: planes to go through, of
+        which those before `first` have left what they owe in `keep`, or do so now.
     keep, s
         Scratch of the thread, 3 ny nz and ROWS L numbers.
     """
+    shape, order, means, g, rows, factors = scheme
+    start, begin, first, last = planes
     nx, ny, nz = U(shape[0]), U(shape[1]), U(shape[2])
     size = nx * ny * nz
     points = U(len(means))
@@ -250,8 +268,9 @@ def adjoint(
 
 
 @compiled
-def central_adjoint(stress, out, shape, order, g, rows, factors, first, last, s):
+def central_adjoint(stress, out, scheme, first, last, s):
     """Forces on nodes at voxel centres; there is one point, and no mean."""
+    shape, order, _, g, rows, factors = scheme
     nx, ny, nz = U(shape[0]), U(shape[1]), U(shape[2])
     size = nx * ny * nz
     for x in range(U(first), U(last)):

@@ -84,7 +84,6 @@ class PointKernels:
             self._factors = FACTORS / 2
         self._pairs = np.array(pairs)
         self._weights /= len(self._means)
-        self._constants: dict[tuple[str, np.dtype], tuple] = {}
 
     def prepare(self, precision: Any, search: Any) -> float:
         """Compile, or load compiled code, for two precisions; returns the seconds."""
@@ -119,11 +118,11 @@ class PointKernels:
             shape = (len(self._means), len(self._pairs), *self._grid.shape)
             out = np.empty(shape, u.dtype)
         fields = np.ascontiguousarray(u).reshape(-1), mean.astype(u.dtype)
-        strain, constants = out.reshape(-1), self._to_points(u.dtype)
+        strain, scheme = out.reshape(-1), self._to_points(u.dtype)
 
         def slab(first: int, last: int) -> None:
             s = derivatives.scratch(u.dtype)
-            derivatives.gradient(*fields, strain, 0, *constants, first, last, s)
+            derivatives.gradient(*fields, strain, 0, scheme, first, last, s)
 
         parallel(slab, self._shape[0], self._threads)
         return out
@@ -146,18 +145,16 @@ class PointKernels:
         if out is None:
             out = np.empty((3, *self._grid.shape), stress.dtype)
         stress, forces = np.ascontiguousarray(stress).reshape(-1), out.reshape(-1)
-        sums, constants = np.zeros((self._shape[0], 9)), self._to_nodes(stress.dtype)
+        sums, scheme = np.zeros((self._shape[0], 9)), self._to_nodes(stress.dtype)
 
         def slab(first: int, last: int) -> None:
             s = derivatives.scratch(stress.dtype)
             if self._central:
-                derivatives.central_adjoint(
-                    stress, forces, *constants[:-1], first, last, s
-                )
+                derivatives.central_adjoint(stress, forces, scheme, first, last, s)
                 return
-            work = derivatives.kept(self._shape, stress.dtype), s
-            planes = first - 1, first, last
-            derivatives.adjoint(stress, 0, forces, sums, *constants, *planes, *work)
+            keep = derivatives.kept(self._shape, stress.dtype)
+            planes = 0, first - 1, first, last
+            derivatives.adjoint(stress, forces, sums, scheme, planes, keep, s)
 
         parallel(slab, self._shape[0], self._threads)
         return out
@@ -188,65 +185,67 @@ class PointKernels:
         np.ndarray
             <ds>, (c,), float64.
         """
-        dtype, points, components = u.dtype, len(self._means), len(self._pairs)
         if self._central:
             strain = self.gradient(u, mean)
-            flat = strain[0].reshape(components, -1)
+            flat = strain[0].reshape(len(mean), -1)
             stress = tangents[0].apply(flat)
             self.adjoint(stress.reshape(strain.shape), out)
             return stress.mean(axis=1, dtype=float)
-        nodal = np.ascontiguousarray(u).reshape(-1), mean.astype(dtype)
-        forces = out.reshape(-1)
-        to_points, to_nodes = self._to_points(dtype), self._to_nodes(dtype)
-        nx, ny, nz = self._shape
-        plane = ny * nz
-        step = max(1, BLOCK_BYTES // (dtype.itemsize * points * components * plane))
-        sums = np.zeros((nx, 9))
+        sums = np.zeros((self._shape[0], 9))
 
         def slab(first: int, last: int) -> None:
-            s, keep = derivatives.scratch(dtype), derivatives.kept(self._shape, dtype)
-            size = points * components * plane
-            work = np.empty(size * min(step, last - first), dtype)
-            # the plane below the slab alone: it may be on the other side of the grid
-            edges = [first - 1, *range(first, last, step), last]
-            for begin, end in pairwise(edges):
-                field = work[: size * (end - begin)]
-                planes = begin, end
-                derivatives.gradient(*nodal, field, begin, *to_points, *planes, s)
-                parts = field.reshape(points, components, -1)
-                for tangent, part in zip(tangents, parts, strict=True):
-                    tangent.apply_part(part, begin % nx * plane, part)
-                planes = begin, first, end
-                derivatives.adjoint(
-                    field, begin, forces, sums, *to_nodes, *planes, keep, s
-                )
+            self._apply(tangents, u, mean, out, sums, first, last)
 
-        parallel(slab, nx, self._threads)
-        stress = np.empty(components)
-        stress[self._rows] = sums.sum(axis=0) / (self._grid.voxels * points)
+        parallel(slab, self._shape[0], self._threads)
+        stress = np.empty(len(mean))
+        voxels = self._grid.voxels * len(self._means)
+        stress[self._rows] = sums.sum(axis=0) / voxels
         return stress
 
-    def _to_points(self, dtype: np.dtype) -> tuple:
-        """What `derivatives.gradient` knows of scheme and grid."""
-        key = "gradient", dtype
-        if key not in self._constants:
-            means, scale, factors = (
-                a.astype(dtype) for a in (self._means, self._scale, self._factors)
-            )
-            geometry = self._shape, self._order, self._central
-            self._constants[key] = (*geometry, means, scale, self._pairs, factors)
-        return self._constants[key]
+    def _apply(
+        self,
+        tangents: Sequence[PartialTangent],
+        u: np.ndarray,
+        mean: np.ndarray,
+        out: np.ndarray,
+        sums: np.ndarray,
+        first: int,
+        last: int,
+    ) -> None:
+        """`apply` on a slab of planes; `sums` are those of `derivatives.adjoint`."""
+        dtype, points = u.dtype, len(self._means)
+        nodal, forces = (u.reshape(-1), mean.astype(dtype)), out.reshape(-1)
+        to_points, to_nodes = self._to_points(dtype), self._to_nodes(dtype)
+        nx, ny, nz = self._shape
+        size = points * len(mean) * ny * nz
+        step = max(1, BLOCK_BYTES // (dtype.itemsize * size))
+        s, keep = derivatives.scratch(dtype), derivatives.kept(self._shape, dtype)
+        work = np.empty(size * min(step, last - first), dtype)
+        # the plane below the slab alone: it may be on the other side of the grid
+        for begin, end in pairwise([first - 1, *range(first, last, step), last]):
+            field = work[: size * (end - begin)]
+            derivatives.gradient(*nodal, field, begin, to_points, begin, end, s)
+            parts = field.reshape(points, len(mean), -1)
+            for tangent, part in zip(tangents, parts, strict=True):
+                tangent.apply_part(part, begin % nx * ny * nz, part)
+            planes = begin, begin, first, end
+            derivatives.adjoint(field, forces, sums, to_nodes, planes, keep, s)
 
-    def _to_nodes(self, dtype: np.dtype) -> tuple:
-        """What `derivatives.adjoint` knows of scheme and grid, the means last."""
-        key = "adjoint", dtype
-        if key not in self._constants:
-            means, scale, weights = (
-                a.astype(dtype) for a in (self._means, self._scale, self._weights)
-            )
-            geometry = self._shape, self._order
-            self._constants[key] = (*geometry, scale, self._rows, weights, means)
-        return self._constants[key]
+    def _to_points(self, dtype: np.dtype) -> derivatives.ToPoints:
+        """Scheme and grid as `derivatives.gradient` reads them."""
+        means, g, factors = (
+            a.astype(dtype) for a in (self._means, self._scale, self._factors)
+        )
+        geometry = self._shape, self._order, self._central
+        return derivatives.ToPoints(*geometry, means, g, self._pairs, factors)
+
+    def _to_nodes(self, dtype: np.dtype) -> derivatives.ToNodes:
+        """Scheme and grid as `derivatives.adjoint` reads them."""
+        means, g, weights = (
+            a.astype(dtype) for a in (self._means, self._scale, self._weights)
+        )
+        geometry = self._shape, self._order
+        return derivatives.ToNodes(*geometry, means, g, self._rows, weights)
 
 
 def _stencils(
