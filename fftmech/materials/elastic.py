@@ -7,7 +7,7 @@ arguments. `check_stiffness` is the boundary where a stiffness is judged.
 import numpy as np
 
 from fftmech.errors import InputError
-from fftmech.tensors import J, K, mandel_from_voigt, voigt_from_mandel
+from fftmech.tensors import mandel_from_voigt, reference_stiffness, voigt_from_mandel
 
 
 def isotropic(**constants: float) -> np.ndarray:
@@ -45,7 +45,7 @@ def isotropic(**constants: float) -> np.ndarray:
             "must be positive",
             mend="a pore is written pore = true",
         )
-    return 3 * bulk * J + 2 * shear * K
+    return reference_stiffness(bulk, shear)
 
 
 def cubic(C11: float, C12: float, C44: float) -> np.ndarray:

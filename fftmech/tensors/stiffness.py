@@ -227,5 +227,5 @@ def _lost(C: np.ndarray, S: np.ndarray, stress: np.ndarray) -> bool:
 
 
 def reference_stiffness(bulk: float, shear: float) -> np.ndarray:
-    """Mandel 6x6 of an isotropic medium, 3 K J + 2 G K (stress units)."""
+    """Isotropic stiffness 3 K J + 2 G K, Mandel 6x6 (stress units)."""
     return 3 * bulk * J + 2 * shear * K

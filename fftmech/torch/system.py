@@ -21,7 +21,7 @@ from fftmech.arrays.backend import torch_backend
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.operators.green import apply_symbols, torch_symbols
-from fftmech.tensors import J, K
+from fftmech.tensors import J, K, reference_stiffness
 from fftmech.torch.conjugate_gradient import Solution, conjugate_gradient
 
 # Conjugate gradients see of the reference medium the ratio K / G only, and little of
@@ -62,7 +62,7 @@ class LinearSystem:
         }
         compliance = np.array([J / (3 * ratio) + K / 2 for ratio in ratios])
         self._compliance = free.new_tensor(compliance)
-        reference = np.array([3 * ratio * J + 2 * K for ratio in ratios])
+        reference = np.array([reference_stiffness(ratio, 1.0) for ratio in ratios])
         self._free_compliance = _on_free(reference, free)
 
     def solve(
