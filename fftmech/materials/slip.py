@@ -20,7 +20,7 @@ import numpy as np
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
 from fftmech.materials.base import Law, positive, table
-from fftmech.tensors import mandel_from_matrix, mandel_rotation
+from fftmech.tensors import mandel_rotation, symmetric_product
 
 PLANES = np.array([(1, 1, 1), (-1, 1, 1), (1, -1, 1), (1, 1, -1)])
 """Normals of the slip planes {111}."""
@@ -49,8 +49,7 @@ def schmid_tensors(rotation: np.ndarray) -> np.ndarray:
         R with v_sample = R v_crystal, (R, 3, 3).
     """
     m, b = slip_systems()
-    both = np.einsum("ai,aj->aij", b, m)
-    crystal = mandel_from_matrix((both + both.swapaxes(1, 2)) / 2)
+    crystal = symmetric_product(b, m)
     return np.einsum("rij,aj->rai", mandel_rotation(rotation), crystal)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fftmech.tensors import mandel_from_matrix
+from fftmech.tensors import symmetric_product
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -105,9 +105,8 @@ def laminate_pairs(
     C1, C2 = phases.stiffness[pair[:, 0]], phases.stiffness[pair[:, 1]]
     f1 = fraction[:, None, None]
     f2 = 1 - f1
-    outer = np.eye(3)[None, :, :, None] * normal[:, None, None, :]
     # N^T: row i is sym(e_i (x) n)
-    Nt = mandel_from_matrix((outer + np.swapaxes(outer, 2, 3)) / 2)
+    Nt = symmetric_product(np.eye(3), normal[:, None])
     N = np.swapaxes(Nt, 1, 2)
     G = N @ np.linalg.solve(Nt @ (f2 * C1 + f1 * C2) @ N, Nt)
     dC = C1 - C2

@@ -27,6 +27,7 @@ from fftmech.tensors.mandel import (
     quaternion_from_xyzw,
     rotate_stiffness,
     rotate_vector,
+    symmetric_product,
     voigt_from_mandel,
 )
 from fftmech.tensors.stiffness import (
@@ -66,6 +67,7 @@ __all__ = [
     "reference_stiffness",
     "rotate_stiffness",
     "rotate_vector",
+    "symmetric_product",
     "symmetry_distances",
     "universal_anisotropy",
     "voigt_from_mandel",

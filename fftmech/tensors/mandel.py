@@ -54,6 +54,12 @@ def mandel_from_matrix(matrix: np.ndarray) -> np.ndarray:
     return np.stack([matrix[..., i, j] for i, j in PAIRS], axis=-1) * FACTORS
 
 
+def symmetric_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Mandel vectors (..., 6) of sym(a b) = (a b + b a) / 2, vectors (..., 3)."""
+    ab = a[..., :, None] * b[..., None, :]
+    return mandel_from_matrix((ab + np.swapaxes(ab, -1, -2)) / 2)
+
+
 def matrix_from_mandel(mandel: np.ndarray) -> np.ndarray:
     """Symmetric matrices (..., 3, 3) from Mandel vectors (..., 6)."""
     components = np.asarray(mandel, dtype=float) / FACTORS

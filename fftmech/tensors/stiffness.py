@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 
 from fftmech.errors import InputError
-from fftmech.tensors.mandel import PAIRS, J, K, mandel_from_matrix, mandel_rotation
+from fftmech.tensors.mandel import PAIRS, J, K, mandel_rotation, symmetric_product
 
 SINGULAR = 1e-8
 """Eigenvalues below this part of the largest one count as zero."""
@@ -99,7 +99,7 @@ def youngs_modulus(C: np.ndarray, direction: Sequence[float] | np.ndarray) -> fl
     if n.shape != (3,) or not np.isfinite(n).all() or not n.any():
         raise InputError(f"direction {direction}", "three finite numbers, not all zero")
     n = n / np.linalg.norm(n)
-    traction = mandel_from_matrix(np.outer(n, n))
+    traction = symmetric_product(n, n)
     C, (S, _) = _checked(C), _compliance(C)
     if _lost(C, S, traction):
         return 0.0

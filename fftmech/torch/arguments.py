@@ -1,4 +1,4 @@
-"""What `fftmech.torch.solve` is given, checked and brought to one form."""
+"""Checks of the arguments of `fftmech.torch.solve`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ def check_arguments(
     mean_stress: Given | None,
     eigenstrain: Given | None,
 ) -> Arguments:
-    """Refuse what `solve` cannot use; the rest is of one form afterwards.
+    """Refuse what `solve` cannot use, and bring the rest to one form.
 
     Raises
     ------
@@ -67,38 +67,13 @@ def check_arguments(
     if not isinstance(stiffness, Tensor) or stiffness.dtype not in PRECISIONS:
         kind = stiffness.dtype if isinstance(stiffness, Tensor) else type(stiffness)
         raise InputError(f"stiffness of {kind}", "a tensor, float32 or float64")
-    shape = _shape(phase, stiffness)
-    sizes: dict[str, int] = {}
+    shape, by_phase = _shape(phase, stiffness), phase is not None
+    batches: dict[str, int] = {}
 
     def tensor(name: str, given: Any, per: tuple[int | None, ...]) -> Tensor:
-        """With a batch axis, of the precision of the stiffness, on its device."""
-        value = given
-        if not isinstance(given, Tensor):
-            value = torch.as_tensor(np.asarray(given), device=stiffness.device)
-        if value.device != stiffness.device:
-            raise InputError(
-                f"{name} on {value.device}, stiffness on {stiffness.device}",
-                "one device",
-            )
-        if not (name == "phase" or value.dtype in PRECISIONS):
-            value = value.to(stiffness.dtype)
-        sizes[name] = value.shape[0] if value.ndim == len(per) + 1 else 0
-        value = value if sizes[name] else value[None]
-        if value.ndim != len(per) + 1 or any(
-            n not in (None, m) for n, m in zip(per, value.shape[1:], strict=True)
-        ):
-            expected = ", ".join("P" if n is None else str(n) for n in per)
-            raise InputError(
-                f"{name} of shape {tuple(np.shape(given))}",
-                f"({expected}) or (B, {expected})",
-            )
-        if name == "phase":
-            return value
-        if not bool(torch.isfinite(value).all()):
-            raise InputError(f"{name} has values that are not finite")
-        return value.to(stiffness.dtype)
+        value, batches[name] = _tensor(name, given, per, stiffness)
+        return value
 
-    by_phase = phase is not None
     C = tensor("stiffness", stiffness, (None, 6, 6) if by_phase else (6, 6, *shape))
     check_stiffness(C, by_phase)
     load, free, mean_stress = _loads(load, free, mean_stress)
@@ -111,23 +86,61 @@ def check_arguments(
         check_phase(ids, C.shape[1])
     if eigenstrain is not None:
         table = by_phase and np.ndim(eigenstrain) < 4
-        e0 = tensor(
-            "eigenstrain", eigenstrain, (C.shape[1], 6) if table else (6, *shape)
+        per = (C.shape[1], 6) if table else (6, *shape)
+        e0 = tensor("eigenstrain", eigenstrain, per)
+    batch = _common_batch(batches)
+    if ids is not None:
+        if e0 is not None and e0.ndim == 3:
+            e0 = e0.flatten(0, 1)[_rows(ids, e0)].movedim(-1, 1)
+        index, C = _rows(ids, C), C.flatten(0, 1)
+    E, S, mask = (value.expand(max(batch, 1), 6) for value in (E, S, mask))
+    return Arguments(shape, batch or None, index, C, E, S, mask, e0)
+
+
+def _tensor(
+    name: str, given: Any, per: tuple[int | None, ...], stiffness: Tensor
+) -> tuple[Tensor, int]:
+    """A tensor with a batch axis, and the size of the one it was given with, or 0.
+
+    It is on the device of the stiffness and, but for phases, has its precision; `per`
+    is the expected shape without the batch axis, None where any size will do.
+    """
+    value = given
+    if not isinstance(given, Tensor):
+        value = torch.as_tensor(np.asarray(given), device=stiffness.device)
+    if value.device != stiffness.device:
+        raise InputError(
+            f"{name} on {value.device}, stiffness on {stiffness.device}", "one device"
         )
-    batch = max(sizes.values())
-    for name, size in sizes.items():
+    if not (name == "phase" or value.dtype in PRECISIONS):
+        value = value.to(stiffness.dtype)
+    batch = value.shape[0] if value.ndim == len(per) + 1 else 0
+    value = value if batch else value[None]
+    if value.ndim != len(per) + 1 or any(
+        n not in (None, m) for n, m in zip(per, value.shape[1:], strict=True)
+    ):
+        expected = ", ".join("P" if n is None else str(n) for n in per)
+        raise InputError(
+            f"{name} of shape {tuple(np.shape(given))}",
+            f"({expected}) or (B, {expected})",
+        )
+    if name == "phase":
+        return value, batch
+    if not bool(torch.isfinite(value).all()):
+        raise InputError(f"{name} has values that are not finite")
+    return value.to(stiffness.dtype), batch
+
+
+def _common_batch(batches: dict[str, int]) -> int:
+    """The batch that all arguments have that have one, 0 if none has."""
+    batch = max(batches.values())
+    for name, size in batches.items():
         if size not in (0, 1, batch):
             raise InputError(
                 f"{name} has a batch of {size}, another argument of {batch}",
                 "batches of one size",
             )
-    if ids is not None:
-        if e0 is not None and e0.ndim == 3:
-            e0 = e0.flatten(0, 1)[_rows(ids, e0)].movedim(-1, 1)
-        index, C = _rows(ids, C), C.flatten(0, 1)
-    B = max(batch, 1)
-    E, S, mask = (value.expand(B, 6) for value in (E, S, mask))
-    return Arguments(shape, batch or None, index, C, E, S, mask, e0)
+    return batch
 
 
 def check_stiffness(C: Tensor, by_phase: bool) -> None:
