@@ -1,4 +1,4 @@
-"""What every discretization derives from its one derivative.
+"""Operators that every discretization derives from its one derivative.
 
 A discretization maps nodal values to derivatives at the integration points of each
 voxel, `D_a : nodes -> voxels`. The divergence is minus its exact adjoint, so that
@@ -33,7 +33,7 @@ _COMPONENT = {pair: m for m, (i, j) in enumerate(PAIRS) for pair in ((i, j), (j,
 
 
 class Discretization(ABC):
-    """A gradient on a periodic grid and what follows from it.
+    """A gradient on a periodic grid and the operators that follow from it.
 
     Subclasses say `name`, `points` (integration points a voxel), `nodes` (where the
     displacement lives, relative to the voxels) and define the abstract methods.

@@ -1,4 +1,4 @@
-"""The periodic voxel grid: the only home, with `discretization`, of frequencies."""
+"""The periodic voxel grid and its frequencies."""
 
 from dataclasses import dataclass
 from functools import cached_property

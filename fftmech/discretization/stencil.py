@@ -55,7 +55,7 @@ def product_stencils(derivative: Factor, mean: Factor, scale: float = 1.0):
 
 
 class StencilDiscretization(Discretization):
-    """A discretization that is nothing but its table.
+    """A discretization given by a table of stencils.
 
     Parameters
     ----------

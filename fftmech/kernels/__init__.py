@@ -1,7 +1,7 @@
 """Compiled operators that shadow the reference code of `fftmech.problems`.
 
-A body has kernels where one exists for its scheme and its arrays; everything that they
-compute, `Problem` computes without them too, and tests compare the two.
+A body has kernels where there are some for its scheme and its arrays; everything that
+they compute, `Problem` computes without them too, and tests compare the two.
 """
 
 from typing import Any, Protocol
@@ -55,10 +55,10 @@ class Kernels(Protocol):
     def descend(
         self, r: Any, alpha: float = 0.0, q: Any = None, weights: Any = None
     ) -> float:
-        """r <- r - alpha q; returns <W r, M W r>, and z = W M W r is on its way.
+        """r <- r - alpha q; returns <W r, M W r>, and begins z = W M W r.
 
         W are weights of the nodal values, 1 if None. `turn` or `finish`, with the same
-        weights, ends what this call begins.
+        weights, must follow: it completes z.
         """
         ...
 
@@ -77,7 +77,7 @@ class Kernels(Protocol):
         ...
 
     def finish(self, z: Any, weights: Any = None) -> None:
-        """Write z."""
+        """Write z of the last `descend`."""
         ...
 
 

@@ -6,7 +6,6 @@ block stays in the cache from one step to the next, and vectors are updated whil
 planes are there.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from copy import copy
 from functools import cache
@@ -19,7 +18,7 @@ from fftmech.arrays.threads import THREADED, parallel
 from fftmech.discretization.grid import Grid
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.kernels import central, hexahedron, hexahedron_fields, spectral, vectors
-from fftmech.kernels.compiled import forget_disk
+from fftmech.kernels.compiled import timed
 from fftmech.kernels.tables import Frame
 
 # Bytes of planes or rows that are transformed at once: part of the second-level cache.
@@ -67,15 +66,8 @@ class CpuKernels:
 
     def prepare(self, precision: Any, search: Any) -> float:
         """Compile by working on eight voxels; see `fftmech.kernels.Kernels`."""
-        started = time.perf_counter()
-        key = self._frame.scheme, np.dtype(precision), np.dtype(search)
-        try:
-            _compile(*key)
-        except OSError:
-            # a full disk is no reason not to solve
-            forget_disk()
-            _compile(*key)
-        return time.perf_counter() - started
+        types = np.dtype(precision), np.dtype(search)
+        return timed(_compile, self._frame.scheme, *types)
 
     def apply(
         self, u: np.ndarray, E: np.ndarray, out: np.ndarray, total: bool = False
@@ -337,7 +329,7 @@ def _compile(
 
 
 class _NoTransform:
-    """Stands for an FFT where only compiling counts."""
+    """FFTs that do nothing: enough to compile with."""
 
     def planes(self, field: Any, out: Any) -> None: ...
 

@@ -1,7 +1,8 @@
-"""Tensors of crystals in lanes: LANES points at once, and algebra on them.
+"""Algebra on the tensors of LANES points at once.
 
-A quantity of all lanes is a row of scratch, entry j that of lane j. Loops over lanes
-become SIMD: there are enough of them for a compiler to check that rows do not overlap.
+Each point is a lane. A quantity of all lanes is a row of scratch, entry j that of lane
+j. Loops over lanes become SIMD: there are enough of them for a compiler to check that
+rows do not overlap. Tensors are written out in scalars, which stay in registers.
 Rows are of three arrays,
 
     p   constants: P_a, D, the guess's matrix and what follows, from the row's table

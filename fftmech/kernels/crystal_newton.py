@@ -59,7 +59,7 @@ from fftmech.kernels.crystal_lanes import (
 from fftmech.materials.slip_flow import OUTWARDS, REGULAR, SLIP_ITERATIONS, SLIP_LAST
 
 GOING, ENDING, DONE = 0, 1, 2
-"""Status of a lane: it takes steps, it takes its last one, it has."""
+"""Status of a lane: iterating, in its last step, converged or failed."""
 
 
 @inlined

@@ -9,8 +9,8 @@ nodes u_ij at x + i, y + j,
     D_z u = d_z (sum_ij m_xi m_yj u_ij)
 
 there are three lines between a line of voxels and its nodes. The adjoint goes the same
-way back: what a line of voxels owes to the nodes at y + 1 waits for the next line, and
-what it owes to those at x + 1 for the next plane.
+way back: forces of a line of voxels on the nodes at y + 1 are kept for the next line,
+and those on the nodes at x + 1 for the next plane.
 
 A thread takes a slab of x planes; the adjoint computes the one below it twice.
 """
@@ -22,7 +22,7 @@ import numpy as np
 from fftmech.kernels.compiled import U, compiled, inlined
 
 CHUNK = 256
-"""Voxels of a line that are in work at once."""
+"""Voxels of a line that are computed together."""
 
 # Rows of scratch have a constant pitch: see `fftmech.kernels.tile`.
 L = U(CHUNK + 48)
@@ -221,8 +221,8 @@ def adjoint(stress, out, sums, scheme, planes, keep, s):
     scheme
         `ToNodes`.
     planes
-        First plane of `stress`, then begin, first and last: planes to go through, of
-        which those before `first` have left what they owe in `keep`, or do so now.
+        First plane of `stress`, then begin, first and last: planes to go through. Those
+        before `first` only add to `keep`, which otherwise has their forces already.
     keep, s
         Scratch of the thread, 3 ny nz and ROWS L numbers.
     """

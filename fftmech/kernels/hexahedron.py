@@ -25,10 +25,10 @@ import numpy as np
 from fftmech.kernels.compiled import U, compiled, inlined
 
 CHUNK = 256
-"""Voxels of a line that are in work at once."""
+"""Voxels of a line that are computed together."""
 
 BLOCK = 16
-"""Voxels for which a phase's constants are applied at once, past its end if need be."""
+"""Voxels that one loop of a law takes: past the end of a phase if need be."""
 
 # Rows of scratch have a constant pitch, so that the compiler knows that they do not
 # overlap; 19 lines of 64 bytes keep single-precision rows in different sets of the
@@ -148,7 +148,11 @@ def _law(s, k, C, g, w, E):
 
 @inlined
 def _hourglass(s, k, C, g):
-    """Forces of the modes with two and three differences, for BLOCK voxels."""
+    """Forces of the modes with two and three differences, for BLOCK voxels.
+
+    One loop, written out: products with the zeros of e_x, e_y and e_z are left out, and
+    what the seven modes share is read once.
+    """
     C00, C01, C02, C03, C04, C05 = C[0], C[1], C[2], C[3], C[4], C[5]
     C11, C12, C13, C14, C15 = C[6], C[7], C[8], C[9], C[10]
     C22, C23, C24, C25 = C[11], C[12], C[13], C[14]

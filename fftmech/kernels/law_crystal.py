@@ -1,8 +1,9 @@
-"""Slip of crystals in one pass over the points: `fftmech.materials.slip_flow`.
+"""Crystal plasticity and creep in one pass over the points.
 
-A few points go through Newton's method together, each operation a loop over them that
-becomes SIMD, until the last of them is done: `fftmech.kernels.crystal_lanes` says how,
-`fftmech.kernels.crystal_newton` what. Here are the two laws around it, and the tangent.
+The equations and their solution are those of `fftmech.materials.slip_flow`. A few
+points, the lanes, take Newton steps together until the last of them is done, so that
+each operation is a loop over lanes that becomes SIMD: `fftmech.kernels.crystal_lanes`
+has their tensors, `fftmech.kernels.crystal_newton` the steps.
 """
 
 from typing import NamedTuple
@@ -36,7 +37,7 @@ SYMMETRIC = np.zeros((6, 6), np.int64)
 SYMMETRIC[LOWER] = range(21)
 SYMMETRIC.T[LOWER] = range(21)
 FULL = np.arange(36).reshape(6, 6)
-"""Which row of a tangent each entry of its matrix is, of 21 or of 36."""
+"""Number of each entry of a tangent's matrix among those kept, 21 or 36."""
 
 
 class Points(NamedTuple):

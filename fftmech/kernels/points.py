@@ -1,9 +1,8 @@
 """Strain at the integration points and forces at the nodes, on the host.
 
-These shadow `Kinematics.strain` and `Kinematics.adjoint`, for schemes of stencils.
+The reference is `Kinematics.strain` and `Kinematics.adjoint`; schemes are stencils.
 """
 
-import time
 from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
@@ -15,12 +14,12 @@ from fftmech.arrays.threads import parallel
 from fftmech.discretization.grid import Grid
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.kernels import derivatives
-from fftmech.kernels.compiled import forget_disk
+from fftmech.kernels.compiled import timed
 from fftmech.kernels.tables import Frame
 from fftmech.tensors import FACTORS, PAIRS
 
 BLOCK_BYTES = 2**19
-"""Bytes of strain that are in work at once in `apply`: part of the second-level cache.
+"""Bytes of strain that `apply` computes together: part of the second-level cache.
 
 Voxels 64^3, one core, milliseconds in single (double) precision: `rotated` 4.1 (7.1)
 fused and 5.6 (11) in three passes; `hex8` 23 (38) and 66 (114).
@@ -28,7 +27,7 @@ fused and 5.6 (11) in three passes; `hex8` 23 (38) and 66 (114).
 
 
 class PartialTangent(Protocol):
-    """A tangent (`fftmech.materials.base`) that can also be asked for part by part."""
+    """A `fftmech.materials.base.Tangent` that can be applied to some of its points."""
 
     def apply(self, strain: np.ndarray) -> np.ndarray:
         """ds of de, (c, n) -> (c, n)."""
@@ -87,15 +86,8 @@ class PointKernels:
 
     def prepare(self, precision: Any, search: Any) -> float:
         """Compile, or load compiled code, for two precisions; returns the seconds."""
-        started = time.perf_counter()
-        key = self._scheme, self._finite, np.dtype(precision), np.dtype(search)
-        try:
-            _compile(*key)
-        except OSError:
-            # a full disk is no reason not to solve
-            forget_disk()
-            _compile(*key)
-        return time.perf_counter() - started
+        types = np.dtype(precision), np.dtype(search)
+        return timed(_compile, self._scheme, self._finite, *types)
 
     def gradient(self, u: np.ndarray, mean: np.ndarray, out: Any = None) -> np.ndarray:
         """F = mean + D u, or e = mean + sym(D u).
@@ -166,7 +158,7 @@ class PointKernels:
         mean: np.ndarray,
         out: np.ndarray,
     ) -> np.ndarray:
-        """out <- D* ds, with ds the tangent's answer to mean + D u (or sym D u).
+        """out <- D* ds, with ds the tangent times de = mean + D u (or mean + sym D u).
 
         A few planes at a time go all the way from nodes to nodes, and no field of
         strain or stress is in memory (but with central differences).

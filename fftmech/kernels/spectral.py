@@ -21,7 +21,7 @@ from fftmech.kernels.compiled import U, compiled, inlined
 ONE, TWO = U(1), U(2)
 
 CHUNK = 64
-"""Frequencies of a line that are in work at once."""
+"""Frequencies of a line that are computed together."""
 
 # Pitch of the rows of scratch, constant so that they are known not to overlap.
 P = U(2 * CHUNK + 16)

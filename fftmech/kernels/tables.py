@@ -1,4 +1,4 @@
-"""What kernels of every device read: constants by phase, by axis and by frequency."""
+"""Constants by phase, by axis and by frequency, for kernels of every device."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Frame:
     Attributes
     ----------
     scheme
-        What it is the frame of.
+        The discretization.
     grid
         The grid with its axes in that order.
     order
@@ -126,7 +126,7 @@ class Frame:
 
 
 def supports(scheme: StencilDiscretization) -> bool:
-    """Whether kernels know the scheme: `hex8`, or differences and sums of two nodes."""
+    """Whether kernels can do a scheme: `hex8`, or differences and sums of two nodes."""
     if scheme.points > 1:
         return scheme.table == HEX8.table
     if scheme.nodes == "centers":

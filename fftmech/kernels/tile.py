@@ -1,7 +1,7 @@
-"""Points that are in work at once: a few hundred, component by component, in cache.
+"""Tiles: a few hundred points, component by component, copied into the cache.
 
-Fields have their components far apart, which a compiler cannot know. Rows of a tile
-have a constant pitch, so that it sees that they do not overlap, and uses SIMD.
+Rows of a tile have a constant pitch: the compiler sees that they do not overlap, which
+it cannot see of the components of a field, and uses SIMD.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ CHUNK = 256
 """Points of a tile."""
 
 BLOCK = 16
-"""Points that a law is applied to at once, past the end of a run if need be."""
+"""Points that one loop of a law takes: past the end of a run if need be."""
 
 # 17 lines of 64 bytes: rows of floats start in different sets of the cache.
 L = U(CHUNK + BLOCK)

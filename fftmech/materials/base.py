@@ -1,7 +1,7 @@
-"""What a law is: constants of a phase, and the stress that its points answer with.
+"""Constitutive laws: constants of a phase, and the stress at points.
 
-A `Law` holds the constants of one phase. A `Material` is one law for all phases that
-obey it; it works on n points at once, component first, points last:
+A `Law` holds the constants of one phase. A `Material` computes the stress of all phases
+with the same law; it works on n points at once, component first, points last:
 
     strain   (c, n)     e, Mandel, c = 6; or F by rows, F_xx F_xy F_xz F_yx ..., c = 9
     stress   (c, n)     s, Mandel, or P by rows
@@ -9,8 +9,8 @@ obey it; it works on n points at once, component first, points last:
     rows     (n,)       which phase's constants a point has
 
 The stress at the end of a step of duration dt follows from the strain there, the strain
-and the state at its beginning. Nothing is changed in place: a step is accepted or
-rejected whole.
+and the state at its beginning. Nothing is changed in place, so that a step can be
+rejected.
 """
 
 from abc import ABC, abstractmethod
@@ -152,7 +152,7 @@ class Response(NamedTuple):
     state
         Internal variables at the end of the step, (k, n).
     tangent
-        None where it was not asked for.
+        None unless `StrainStep.precision` is given.
     """
 
     stress: Any
@@ -161,7 +161,7 @@ class Response(NamedTuple):
 
 
 class Material(ABC):
-    """One law for the phases that obey it.
+    """One law, for all phases that have it.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ class Material(ABC):
         self.rotation = np.asarray(rotation, dtype=float)
 
     def start(self, rows: Any) -> Any:
-        """State of virgin points, (k, n): zeros unless the law says otherwise."""
+        """State before any load, (k, n): zeros unless a law overrides it."""
         size = sum(self.variables.values())
         return np.zeros((size, len(rows)))
 
@@ -210,7 +210,7 @@ class Material(ABC):
     def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:
         """Potential w, (n,): s = dw/de; of the strain, of F or, if `rate`, of rates.
 
-        `state` is that at the beginning of the step, of virgin points if None.
+        `state` is that at the beginning of the step, `start` if None.
 
         Raises
         ------

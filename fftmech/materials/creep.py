@@ -19,7 +19,7 @@ from fftmech.materials.base import (
 from fftmech.materials.isotropy import RadialTangent, moduli, pick
 from fftmech.tensors.points import join, norm, split
 
-# It begins within a factor of two of what is sought.
+# Newton's method begins within a factor of two of the root.
 ITERATIONS = 30
 
 CONSTANTS = ("rate0", "stress0", "exponent")

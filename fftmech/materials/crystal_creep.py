@@ -22,7 +22,7 @@ from fftmech.materials.slip_flow import SlipFlow
 from fftmech.tensors import J
 from fftmech.tensors.points import trace
 
-# Viscosities that differ by more cannot be told from infinite ones.
+# Least `linear_below`: the viscosity at rest is then infinite but for rounding.
 LEAST = 1e-10
 
 

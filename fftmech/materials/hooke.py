@@ -1,4 +1,4 @@
-"""Linear elasticity as a law: what phases without one obey."""
+"""Linear elasticity, the law of phases that are given no other."""
 
 from dataclasses import dataclass
 from typing import Any

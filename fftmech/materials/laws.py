@@ -1,4 +1,4 @@
-"""The laws that a phase may obey, by their key in a materials file."""
+"""Constitutive laws by their key in a materials file."""
 
 from fftmech.materials.base import Law
 from fftmech.materials.creep import Creep

@@ -93,7 +93,7 @@ class NortonMaterial(Material):
 
 
 def _offset(r0: Any, m: Any) -> Any:
-    """What the power would have more of than the linear law at r0."""
+    """Constant by which the power's w exceeds the linear law's at r0."""
     return r0 ** (m + 1) * (1 / (m + 1) - 0.5)
 
 

@@ -65,7 +65,7 @@ def resistance(G: Any, hardening: Any) -> tuple[Any, Any]:
     """
     xp = namespace(G)
     tau0, tau1, theta0, theta1 = hardening
-    # without tau1 the exponential is over at once
+    # tau1 = 0: the limit of the exponential is 0
     steepness = xp.where(tau1 > 0, theta0 / xp.where(tau1 > 0, tau1, 1.0), 0.0)
     left = xp.where(tau1 > 0, xp.exp(-G * steepness), 0.0)
     height = tau1 + theta1 * G

@@ -1,4 +1,4 @@
-"""The stress under which elasticity and slip share a strain.
+"""The stress at which elastic strain and slip add up to a given strain.
 
 At each point the stress s solves
 
@@ -36,10 +36,10 @@ HALVINGS = 30
 # that it leaves is of the order of n times its square.
 LAST = 1e-8
 
-# Of a stress, and of |e|: what is below are errors of rounding.
+# Relative to a stress, and to |e|: less is an error of rounding.
 ROUNDING = 1e-14
 
-# Share of the softest direction that others have, lest a matrix be singular.
+# Softness added to all directions, relative to the softest: no matrix is singular.
 REGULAR = 1e-14
 
 FARTHEST = 12**0.5
@@ -54,7 +54,7 @@ SLIP_LAST = 1e-9
 
 
 class Flow(NamedTuple):
-    """What slips under a stress.
+    """Slip under a stress, and the residual and its derivative.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Fields that obey all but the law: compatible strains and equilibrated stresses."""
+"""Admissible fields: compatible strains and equilibrated stresses."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def admissible_stress(problem: Problem | Increment, stress: Any) -> Any:
 
 
 def check_admissible(problem: Problem | Increment, strain: Any, stress: Any) -> None:
-    """Refuse a pair that the hypercircle does not hold for.
+    """Refuse a strain or a stress that is not admissible.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How wrong a pair of fields is, without knowing the solution.
+"""The error of a pair of fields, without the solution.
 
 For a convex potential w with conjugate w*, a compatible strain e that carries every
 prescribed mean strain and an equilibrated stress s that carries every prescribed mean
@@ -30,7 +30,7 @@ from fftmech.tensors.fields import dot, mean
 
 
 class Potential(Protocol):
-    """A material that knows its potential and the conjugate."""
+    """A material's potential w and its conjugate w*."""
 
     @property
     def eigenstrain(self) -> Any:

@@ -1,4 +1,4 @@
-"""Which strain a body is described with: the small one, or the deformation gradient."""
+"""Strain measures: the small strain, or the deformation gradient."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from fftmech.tensors.stiffness import reference_stiffness
 
 @dataclass(frozen=True)
 class Kinematics:
-    """A strain, its adjoint, and what a reference medium answers to its mean.
+    """A strain measure, its adjoint, and the stiffness of a reference medium for it.
 
     Attributes
     ----------
@@ -69,9 +69,10 @@ class Kinematics:
         return scheme.strain_adjoint(stress, grid)
 
     def reference(self, bulk: float, shear: float) -> np.ndarray:
-        """Answer of an isotropic medium to a mean strain, (c, c), stress units.
+        """Stiffness of an isotropic medium for a mean strain, (c, c), stress units.
 
-        Of F, rotations are given the stiffness of shear: the mean needs an inverse.
+        For F, the antisymmetric part has the stiffness of shear, so that there is an
+        inverse.
         """
         if not self.finite:
             return reference_stiffness(bulk, shear)

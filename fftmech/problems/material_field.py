@@ -1,4 +1,4 @@
-"""The laws of a body: each point of each phase with its own."""
+"""The laws of all voxels of a body."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ State = list[list[Any]]
 
 @dataclass(frozen=True)
 class Group:
-    """The points that obey one law.
+    """The points with one law.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class FieldResponse(NamedTuple):
     state
         Internal variables at the end of the step.
     tangent
-        None where it was not asked for.
+        None unless `precision` is given.
     """
 
     stress: Any
@@ -126,7 +126,7 @@ class MaterialField:
     ------
     InputError
         A law of the other kind of strain, an eigenstrain at finite strain, elastic
-        phases beside others that know rates only.
+        phases beside others whose stress depends on rates only.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class MaterialField:
             Group(material, rows, points, responder(material, backend))
             for material, rows, points in _split(microstructure, finite, xp)
         ]
-        # voids are at home among both
+        # pores fit either kind
         solid = [m for m in self.materials if m.stiffness.any()]
         rates = {material.rate for material in solid}
         if len(rates) > 1:
@@ -163,23 +163,23 @@ class MaterialField:
             )
         self.rate = rates == {True}
         if self.rate:
-            # the rate of a constant
+            # a constant has no rate
             self.eigenstrain = None
 
     @property
     def materials(self) -> list[Material]:
-        """The laws that there are."""
+        """The law of each group."""
         return [group.material for group in self.groups]
 
     def start(self, points: int) -> State:
-        """State of a virgin body with so many integration points a voxel."""
+        """State before any load, of so many integration points a voxel."""
         one = [
             self._xp.asarray(group.material.start(group.rows)) for group in self.groups
         ]
         return [one for _ in range(points)]
 
     def prepare(self, strain: Any, precision: Any) -> None:
-        """Ask one point of each law, so that it is compiled."""
+        """Evaluate each law at one point, which compiles it."""
         _, flat = flatten(strain)
         for group in self.groups:
             one = group.take(flat[0])[:, :1]
@@ -198,7 +198,7 @@ class MaterialField:
         dt: float,
         precision: Any = None,
     ) -> FieldResponse:
-        """Answer of all points at the end of a step; see `Material.respond`.
+        """Stress, state and tangent of all points at the end of a step.
 
         `strain` and `before` are (q, c, x, y, z).
         """

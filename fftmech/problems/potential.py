@@ -12,14 +12,14 @@ class FieldPotential:
     Parameters
     ----------
     field
-        The laws. Those that know rates only have potentials of the strain rate.
+        The laws. Viscous ones have potentials of the strain rate.
     state
-        Internal variables at the beginning of the step, which stay what they are.
+        Internal variables at the beginning of the step; they are held constant.
 
     Raises
     ------
     NotImplementedError
-        A law has no convex potential: when it is asked for.
+        A law has no convex potential: when a method needs it.
     """
 
     def __init__(self, field: MaterialField, state: State) -> None:

@@ -25,7 +25,7 @@ SOLVERS: dict[str, Solver] = {
 NONLINEAR_SOLVERS: dict[str, Solver] = {
     solver.name: solver for solver in (NewtonKrylov(), BarzilaiBorwein(), BasicScheme())
 }
-"""Every solver that linearises a problem, or asks it for nothing but its residual."""
+"""Every solver of nonlinear problems by name; the first is the default."""
 
 __all__ = ["NONLINEAR_SOLVERS", "SOLVERS", "Solver", "State", "get_solver"]
 

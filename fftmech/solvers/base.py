@@ -1,4 +1,4 @@
-"""What a solver is: a state and a step; `fftmech.solvers.iteration` is the loop."""
+"""Solvers: a state and a step; `fftmech.solvers.iteration` is the loop."""
 
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ from fftmech.problems.equilibrium import Equilibrium
 
 
 class State(NamedTuple):
-    """Where a solver stands.
+    """State of a solver after an iteration.
 
     Attributes
     ----------
@@ -17,7 +17,7 @@ class State(NamedTuple):
         Squared dual norm of the residual, <r, M r> with the problem's own M (stress
         units), or NaN after a breakdown.
     memory
-        What the solver keeps for its next step.
+        Vectors and numbers of the solver for its next step.
     """
 
     v: Any

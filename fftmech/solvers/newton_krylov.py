@@ -1,10 +1,11 @@
 """Newton's method, each step solved by preconditioned conjugate gradients.
 
 An inexact Newton method (Dembo, Eisenstat & Steihaug 1982, doi:10.1137/0719025) with a
-constant forcing term. The line search asks the dual norm of the residual to fall, or,
-near a minimum of the energy along the step, the slope of it. The tangent is applied,
-never assembled; the preconditioner is that of linear elasticity. Where the tangent is
-not positive along a direction, the steps up to it are taken.
+constant forcing term. The line search ends where the dual norm of the residual has
+decreased or, near a minimum of the energy along the step, the slope of the energy. The
+tangent is applied, never assembled; the preconditioner is that of linear elasticity.
+Where the tangent is not positive along a search direction, the sum of the steps before
+it is taken.
 """
 
 from typing import Any
@@ -24,19 +25,20 @@ much as two or three iterations, and more with laws that iterate.
 """
 
 COARSEST = 0.1
-"""Forcing term that is enough where the whole solve asks for little more."""
+"""Largest forcing term, where half of the tolerance of the whole solve is coarser."""
 
 HALVINGS = 8
-"""Of a step, before the line search gives up."""
+"""Most halvings of a step in the line search."""
 
 SUFFICIENT = 1e-4
-"""Part of the decrease that the linearisation foretells which is asked for."""
+"""Armijo's constant of the line search."""
 
 FLAT = 0.5
-"""Part of the slope along a step that may be left at its end."""
+"""Ratio of the slopes of the energy at the end and at the beginning of a step that
+ends the line search (curvature condition)."""
 
 GROWTH = 10.0
-"""Factor by which the residual may have grown where the slope has fallen so far."""
+"""Factor by which the residual may grow in a step that `FLAT` accepts."""
 
 MOST_LINEAR = 500
 """Conjugate gradient iterations of one Newton step."""
@@ -66,9 +68,9 @@ class NewtonKrylov(Solver):
         return State(v, square, evaluation)
 
     def step(self, problem: Increment, state: State) -> State:
-        """Solve for a direction, and go along it as far as the residual falls."""
+        """Solve for a direction, then search along it."""
         v, square, evaluation = state
-        # no more than the whole solve asks for
+        # no finer than the tolerance of the whole solve needs
         needed = 0.5 * problem.target / square**0.5
         relative = max(self.forcing, min(needed, COARSEST))
         linear = Linearized(problem, evaluation)
@@ -97,7 +99,7 @@ class NewtonKrylov(Solver):
             new = self._krylov.step(linear, state)
             problem.linear_iterations += 1
             if not new.square >= 0:
-                # negative curvature: what is there, or the steepest descent
+                # negative curvature: the sum so far, or the steepest descent
                 return new.v if new.v.any() else state.memory[1]
             state = new
             if state.square <= enough:

@@ -117,7 +117,7 @@ def bunge_from_quaternion(quaternion: np.ndarray, degrees: bool = False) -> np.n
     w, x, y, z = np.moveaxis(np.asarray(quaternion, dtype=float), -1, 0)
     c, s = np.hypot(w, z), np.hypot(x, y)
     half_sum, half_difference = np.arctan2(z, w), np.arctan2(y, x)
-    # an angle between vectors of length zero says nothing: take the other's
+    # the direction of a zero vector is undefined: take the other angle
     half_difference = np.where(s < DEGENERATE * c, half_sum, half_difference)
     half_sum = np.where(c < DEGENERATE * s, half_difference, half_sum)
     phi1, phi2 = half_sum + half_difference, half_sum - half_difference

@@ -8,7 +8,7 @@ from torch import Tensor
 from fftmech.errors import NotConverged
 
 # A recursive residual may drift from the true one, which is checked at the end: the
-# samples where it has are restarted from where they stand this many times.
+# samples where it has are restarted from their last v this many times.
 RESTARTS = 3
 
 # A residual that has grown by this factor will not come back.

@@ -1,4 +1,4 @@
-"""Linear elasticity on tensors, differentiable: what goes in, what comes out."""
+"""Linear elasticity on tensors, differentiable."""
 
 from typing import NamedTuple, cast
 

@@ -1,4 +1,4 @@
-"""The discrete problem on a batch of tensors, as `fftmech.problems.linear` has it.
+"""The discrete problem of `fftmech.problems.linear`, on a batch of tensors.
 
 The unknown v = (u, E) of a sample is flat: the displacement fluctuation u at the nodes,
 then six mean strains E, of which those count whose mean stress is prescribed. A
@@ -157,7 +157,7 @@ def _reference_ratios(C: Tensor) -> list[float]:
     """K / G of the isotropic part of mean stiffnesses (b, 6, 6), rounded."""
     bulk = C[:, :3, :3].sum((-2, -1)) / 9
     shear = (C.diagonal(dim1=-2, dim2=-1).sum(-1) - 3 * bulk) / 10
-    # a body that is no solid at all fails in the descent, which says so
+    # without any stiffness the ratio is NaN, and the conjugate gradients fail
     ratio = (bulk / shear).nan_to_num(1.0).clamp(1e-3, 1e3).double()
     return [STEP**power for power in (ratio.log() / np.log(STEP)).round().tolist()]
 
