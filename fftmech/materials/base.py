@@ -193,6 +193,10 @@ class Material(ABC):
         self.laws = tuple(laws)
         self.stiffness = np.asarray(stiffness, dtype=float)
         self.rotation = np.asarray(rotation, dtype=float)
+        self.prepare()
+
+    def prepare(self) -> None:  # noqa: B027
+        """Make the tables that `respond` reads from constants, stiffness, rotation."""
 
     def start(self, rows: Any) -> Any:
         """State before any load, (k, n): zeros unless a law overrides it."""

@@ -1,6 +1,5 @@
 """Power-law creep of an elastic solid."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,11 +42,9 @@ class CreepMaterial(Material):
 
     variables = {"creep_strain": 6, "accumulated_creep_strain": 1}
 
-    def __init__(
-        self, laws: Sequence[Any], stiffness: np.ndarray, rotation: np.ndarray
-    ) -> None:
-        super().__init__(laws, stiffness, rotation)
-        columns = [table(laws, name) for name in CONSTANTS]
+    def prepare(self) -> None:
+        """See `Material.prepare`."""
+        columns = [table(self.laws, name) for name in CONSTANTS]
         self._table = np.column_stack([moduli(self.stiffness, "creep"), *columns])
 
     def respond(self, step: StrainStep) -> Response:

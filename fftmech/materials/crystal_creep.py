@@ -1,6 +1,5 @@
 """Viscoplastic fcc crystals without elasticity."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,16 +58,14 @@ class CrystalCreepMaterial(Material):
     rate = True
     variables = {"accumulated_slip": 1}
 
-    def __init__(
-        self, laws: Sequence[Any], stiffness: np.ndarray, rotation: np.ndarray
-    ) -> None:
-        super().__init__(laws, stiffness, rotation)
+    def prepare(self) -> None:
+        """See `Material.prepare`."""
         self.schmid = schmid_tensors(self.rotation)
-        self.bulk = table(laws, "bulk")
-        self.constants = constants(laws)
-        self.linear_below = table(laws, "linear_below") ** (1 / self.constants[1])
+        self.bulk = table(self.laws, "bulk")
+        self.constants = constants(self.laws)
+        self.linear_below = table(self.laws, "linear_below") ** (1 / self.constants[1])
         self.compliance = J / (3 * self.bulk[:, None, None])
-        self.guess = np.stack([law.stiffness for law in laws])
+        self.guess = np.stack([law.stiffness for law in self.laws])
 
     def respond(self, step: StrainStep) -> Response:
         """See `Material.respond`."""

@@ -1,8 +1,6 @@
 """Elasto-viscoplastic fcc crystals."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -41,10 +39,8 @@ class CrystalPlasticityMaterial(Material):
 
     variables = {"plastic_strain": 6, "accumulated_slip": 1}
 
-    def __init__(
-        self, laws: Sequence[Any], stiffness: np.ndarray, rotation: np.ndarray
-    ) -> None:
-        super().__init__(laws, stiffness, rotation)
+    def prepare(self) -> None:
+        """See `Material.prepare`."""
         if not self.stiffness.any(axis=(1, 2)).all():
             raise InputError(
                 "crystal_plasticity: the phase is a pore: give it a stiffness, such as "
@@ -52,7 +48,7 @@ class CrystalPlasticityMaterial(Material):
             )
         self.schmid = schmid_tensors(self.rotation)
         self.compliance = np.linalg.inv(self.stiffness)
-        self.constants = constants(laws)
+        self.constants = constants(self.laws)
 
     def respond(self, step: StrainStep) -> Response:
         """See `Material.respond`; it does not depend on `before`."""

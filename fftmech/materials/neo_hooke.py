@@ -1,6 +1,5 @@
 """The compressible neo-Hookean law: isotropic, with a barrier against inversion."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,10 +29,8 @@ class NeoHookeMaterial(Material):
 
     finite = True
 
-    def __init__(
-        self, laws: Sequence[Any], stiffness: np.ndarray, rotation: np.ndarray
-    ) -> None:
-        super().__init__(laws, stiffness, rotation)
+    def prepare(self) -> None:
+        """See `Material.prepare`."""
         bulk, shear = moduli(self.stiffness, "neo_hooke").T
         self.lame = np.stack([bulk - 2 * shear / 3, shear])
         """lambda and mu of each row, (2, R), stress units."""

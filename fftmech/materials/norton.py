@@ -1,6 +1,5 @@
 """Power-law viscosity without elasticity."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,11 +43,9 @@ class NortonMaterial(Material):
 
     rate = True
 
-    def __init__(
-        self, laws: Sequence[Any], stiffness: np.ndarray, rotation: np.ndarray
-    ) -> None:
-        super().__init__(laws, stiffness, rotation)
-        self._table = np.column_stack([table(laws, name) for name in CONSTANTS])
+    def prepare(self) -> None:
+        """See `Material.prepare`."""
+        self._table = np.column_stack([table(self.laws, name) for name in CONSTANTS])
 
     def respond(self, step: StrainStep) -> Response:
         """See `Material.respond`; there is no state."""

@@ -1,6 +1,5 @@
 """J2 elastoplasticity with isotropic and kinematic hardening."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,11 +54,9 @@ class PlasticityMaterial(Material):
 
     variables = {"plastic_strain": 6, "accumulated_plastic_strain": 1}
 
-    def __init__(
-        self, laws: Sequence[Any], stiffness: np.ndarray, rotation: np.ndarray
-    ) -> None:
-        super().__init__(laws, stiffness, rotation)
-        columns = [table(laws, name) for name in CONSTANTS]
+    def prepare(self) -> None:
+        """See `Material.prepare`."""
+        columns = [table(self.laws, name) for name in CONSTANTS]
         self.table = np.column_stack([moduli(self.stiffness, "plasticity"), *columns])
 
     def respond(self, step: StrainStep) -> Response:

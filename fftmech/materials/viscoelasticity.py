@@ -1,8 +1,7 @@
 """Linear viscoelasticity: generalised Maxwell model, a Prony series of moduli."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -38,12 +37,10 @@ class ViscoelasticityMaterial(Material):
         A stiffness that is not isotropic, or is a pore's.
     """
 
-    def __init__(
-        self, laws: Sequence[Any], stiffness: np.ndarray, rotation: np.ndarray
-    ) -> None:
-        super().__init__(laws, stiffness, rotation)
+    def prepare(self) -> None:
+        """See `Material.prepare`."""
         self._moduli = moduli(self.stiffness, "viscoelasticity")
-        self._branches = max(len(law.relaxation_times) for law in laws)
+        self._branches = max(len(law.relaxation_times) for law in self.laws)
         # branches that a row lacks have no stiffness
         self._times = self._padded("relaxation_times", 1.0)
         self._shear = self._padded("shear_fractions", 0.0)

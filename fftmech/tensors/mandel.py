@@ -6,7 +6,11 @@ component axis is named by `axis`. Users see tensor components (no factor) and V
 stiffness (engineering shear): the conversions are here and nowhere else.
 """
 
+from typing import Any
+
 import numpy as np
+
+from fftmech.arrays.backend import is_tensor, namespace
 
 COMPONENTS = ("xx", "yy", "zz", "yz", "xz", "xy")
 """Names of the six components, in the order of every 6-vector in memory."""
@@ -79,28 +83,27 @@ def voigt_from_mandel(stiffness: np.ndarray) -> np.ndarray:
     return np.asarray(stiffness, dtype=float) / np.outer(FACTORS, FACTORS)
 
 
-def quaternion_from_bunge(euler: np.ndarray, degrees: bool = False) -> np.ndarray:
+def quaternion_from_bunge(euler: Any, degrees: bool = False) -> Any:
     """Unit quaternions (..., 4), order w x y z, from Bunge angles phi1, Phi, phi2.
 
     The quaternion is that of R = Rz(phi1) Rx(Phi) Rz(phi2), which takes vector
     components from the crystal frame to the sample frame: v_sample = R v_crystal.
     Bunge's orientation matrix g is its transpose.
-    The scalar part is never negative.
+    The scalar part is never negative. Of a tensor it is a tensor, differentiable.
     """
-    euler = np.asarray(euler, dtype=float)
-    phi1, Phi, phi2 = np.moveaxis(np.radians(euler) if degrees else euler, -1, 0)
-    c, s = np.cos(Phi / 2), np.sin(Phi / 2)
+    euler = euler if is_tensor(euler) else np.asarray(euler, dtype=float)
+    xp = namespace(euler)
+    phi1, Phi, phi2 = xp.moveaxis(xp.deg2rad(euler) if degrees else euler, -1, 0)
+    c, s = xp.cos(Phi / 2), xp.sin(Phi / 2)
     half_sum, half_difference = (phi1 + phi2) / 2, (phi1 - phi2) / 2
-    quaternion = np.stack(
-        [
-            c * np.cos(half_sum),
-            s * np.cos(half_difference),
-            s * np.sin(half_difference),
-            c * np.sin(half_sum),
-        ],
-        axis=-1,
-    )
-    return np.where(quaternion[..., :1] < 0, -quaternion, quaternion)
+    parts = [
+        c * xp.cos(half_sum),
+        s * xp.cos(half_difference),
+        s * xp.sin(half_difference),
+        c * xp.sin(half_sum),
+    ]
+    quaternion = xp.stack(parts, -1)
+    return xp.where(quaternion[..., :1] < 0, -quaternion, quaternion)
 
 
 def quaternion_from_xyzw(xyzw: np.ndarray) -> np.ndarray:
@@ -126,17 +129,21 @@ def bunge_from_quaternion(quaternion: np.ndarray, degrees: bool = False) -> np.n
     return np.degrees(euler) if degrees else euler
 
 
-def matrix_from_quaternion(quaternion: np.ndarray) -> np.ndarray:
-    """Rotation matrices R (..., 3, 3), v_sample = R v_crystal, from quaternions."""
-    quaternion = np.asarray(quaternion, dtype=float)
-    norm = np.linalg.norm(quaternion, axis=-1, keepdims=True)
-    w, x, y, z = np.moveaxis(quaternion / norm, -1, 0)
+def matrix_from_quaternion(quaternion: Any) -> Any:
+    """Rotation matrices R (..., 3, 3), v_sample = R v_crystal, from quaternions.
+
+    They may have any length but zero. Of a tensor it is a tensor, differentiable.
+    """
+    q = quaternion if is_tensor(quaternion) else np.asarray(quaternion, dtype=float)
+    xp = namespace(q)
+    w, x, y, z = xp.moveaxis(q / (q * q).sum(-1)[..., None] ** 0.5, -1, 0)
     rows = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
         [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
         [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
     ]
-    return np.moveaxis(np.array(rows), (0, 1), (-2, -1))
+    R = xp.stack([xp.stack(row) for row in rows])
+    return xp.moveaxis(R, (0, 1), (-2, -1))
 
 
 def mandel_rotation(R: np.ndarray) -> np.ndarray:

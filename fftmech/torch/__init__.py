@@ -22,8 +22,10 @@ except ImportError:
         "fftmech.torch needs torch, which is not installed",
         mend='pip install "fftmech[torch]"',
     ) from None
+
+from fftmech.tensors import quaternion_from_bunge
 from fftmech.torch.solve import Fields, effective_stiffness, solve
-from fftmech.torch.stiffness import cubic, isotropic, quaternion_from_bunge, rotate
+from fftmech.torch.stiffness import cubic, isotropic, rotate
 
 limit_torch_threads(_torch)
 

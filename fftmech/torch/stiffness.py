@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fftmech.errors import InputError
-from fftmech.tensors import J, K, matrix_from_mandel
+from fftmech.tensors import J, K, matrix_from_mandel, matrix_from_quaternion
 
 _BASIS = matrix_from_mandel(np.eye(6))  # (6, 3, 3), orthonormal
 
@@ -72,33 +72,6 @@ def cubic(C11: Tensor | float, C12: Tensor | float, C44: Tensor | float) -> Tens
     return c11 * along + c12 * across + c44 * shear
 
 
-def quaternion_from_bunge(euler: Tensor, degrees: bool = False) -> Tensor:
-    """Unit quaternions of R = Rz(phi1) Rx(Phi) Rz(phi2), v_sample = R v_crystal.
-
-    Parameters
-    ----------
-    euler
-        Bunge angles phi1, Phi, phi2, (..., 3).
-
-    Returns
-    -------
-    Tensor
-        (..., 4), order w x y z, of either sign.
-    """
-    phi1, Phi, phi2 = (torch.deg2rad(euler) if degrees else euler).unbind(-1)
-    c, s = torch.cos(Phi / 2), torch.sin(Phi / 2)
-    total, difference = (phi1 + phi2) / 2, (phi1 - phi2) / 2
-    return torch.stack(
-        [
-            c * torch.cos(total),
-            s * torch.cos(difference),
-            s * torch.sin(difference),
-            c * torch.sin(total),
-        ],
-        dim=-1,
-    )
-
-
 def rotate(C: Tensor, quaternion: Tensor) -> Tensor:
     """Stiffness in the sample frame, Q C Q^T.
 
@@ -115,15 +88,8 @@ def rotate(C: Tensor, quaternion: Tensor) -> Tensor:
     Tensor
         Mandel, (..., 6, 6), batch shapes broadcast, precision of C.
     """
-    q = quaternion.double()
-    w, x, y, z = (q / q.norm(dim=-1, keepdim=True)).unbind(-1)
-    entries = [
-        *(1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
-        *(2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
-        *(2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
-    ]
-    R = torch.stack(entries, dim=-1).unflatten(-1, (3, 3))
-    T = q.new_tensor(_BASIS)
+    R = matrix_from_quaternion(quaternion.double())
+    T = R.new_tensor(_BASIS)
     # the basis tensors turned, and their components along the basis
     turned = R[..., None, :, :] @ T @ R[..., None, :, :].transpose(-1, -2)
     Q = (T[:, None] * turned[..., None, :, :, :]).sum((-2, -1))
