@@ -142,13 +142,10 @@ class CpuKernels:
         sums = np.zeros(ny)
         factor = 1 / frame.grid.voxels
         bulk, shear = self._reference
-        medium = spectral.Medium(
-            spectrum.shape[1:],
-            frame.order,
-            *(table.astype(dtype) for table in frame.symbols),
-            *(dtype(c) for c in (bulk - 2 * shear / 3, shear, factor)),
-            multiplicity,
-        )
+        x, y, z = (table.astype(dtype) for table in frame.symbols)
+        constants = dtype(bulk - 2 * shear / 3), dtype(shear), dtype(factor)
+        axes = spectrum.shape[1:], frame.order, x, y, z
+        medium = spectral.Medium(*axes, *constants, multiplicity)
         inverse, flat = spectral.inverses[frame.real], spectrum.view(dtype).reshape(-1)
 
         def rows(parts: Iterator[slice]) -> None:

@@ -39,45 +39,28 @@ ONE, TWO, THREE = U(1), U(2), U(3)
 class ToPoints(NamedTuple):
     """How `gradient` goes from nodes to integration points.
 
-    Attributes
-    ----------
-    shape, order
-        Voxels along the three axes; which component of u belongs to each axis.
-    central
-        Whether differences are central ones: then there are no means.
-    means, g
-        By point and axis: weights of the lower and of the upper node, (q, 3, 2); scale
-        of the difference, (q, 3).
-    pairs, factors
-        By component of the strain: the two derivatives, 3 i + j, that it is the sum of,
-        (c, 2), and its factor, (c,).
+    Component c of the strain is `factors[c]` times the sum of two derivatives, of which
+    `pairs[c]` are the numbers 3 i + j.
     """
 
-    shape: tuple[int, int, int]
-    order: tuple[int, int, int]
-    central: bool
-    means: np.ndarray
-    g: np.ndarray
+    shape: tuple[int, int, int]  # voxels along the three axes
+    order: tuple[int, int, int]  # which component of u belongs to each axis
+    central: bool  # whether differences are central ones: then there are no means
+    means: np.ndarray  # weights of the lower and the upper node by axis, (q, 3, 2)
+    g: np.ndarray  # scale of the difference by axis, (q, 3)
     pairs: np.ndarray
     factors: np.ndarray
 
 
 class ToNodes(NamedTuple):
-    """How the adjoints go back, with `shape`, `order`, `means`, `g` of `ToPoints`.
-
-    Attributes
-    ----------
-    rows, factors
-        By 3 i + j: the component of the stress, and its factor, divided by the
-        number of points, (9,).
-    """
+    """How the adjoints go back, with `shape`, `order`, `means`, `g` of `ToPoints`."""
 
     shape: tuple[int, int, int]
     order: tuple[int, int, int]
     means: np.ndarray
     g: np.ndarray
-    rows: np.ndarray
-    factors: np.ndarray
+    rows: np.ndarray  # component of the stress by 3 i + j, (9,)
+    factors: np.ndarray  # and its factor over the number of points, (9,)
 
 
 @inlined

@@ -63,36 +63,25 @@ FORCES_Z = S4, S3, S2, HXYz, HXZz, HYZz, Hz, NODEz
 class Body(NamedTuple):
     """A body under a mean strain, as compiled operators read it.
 
-    Attributes
-    ----------
-    phase
-        Row of `table` of each voxel, flat.
-    table
-        (P, 27): upper triangle of the Voigt stiffness by rows, then the stress that is
-        subtracted.
-    g, w
-        Scale of the difference along each axis, weight of the upper node in a sum.
-    E
-        Mean strain, xx yy zz and engineering shears yz xz xy.
-    shape, order
-        Voxels along the three axes; which component of a vector belongs to each axis.
+    Rows of `table`, (P, 27), are the upper triangle of the Voigt stiffness by rows, and
+    the stress that is subtracted.
     """
 
-    phase: np.ndarray
+    phase: np.ndarray  # row of the table of each voxel, flat
     table: np.ndarray
-    g: np.ndarray
-    w: Any
-    E: np.ndarray
-    shape: tuple[int, int, int]
-    order: tuple[int, int, int]
+    g: np.ndarray  # scale of the difference along each axis
+    w: Any  # weight of the upper node in a sum
+    E: np.ndarray  # mean strain, xx yy zz and engineering shears yz xz xy
+    shape: tuple[int, int, int]  # voxels along the three axes
+    order: tuple[int, int, int]  # which component of a vector belongs to each axis
 
 
 class Scratch(NamedTuple):
-    """Scratch of one thread: forces that wait, rows of numbers, rows of the table."""
+    """Scratch of one thread."""
 
-    keep: np.ndarray
-    s: np.ndarray
-    ids: np.ndarray
+    keep: np.ndarray  # forces on the next plane
+    s: np.ndarray  # rows of numbers
+    ids: np.ndarray  # rows of the table
 
 
 @inlined

@@ -13,25 +13,13 @@ ROOT_HALF, ROOT_TWO = 0.5**0.5, 2**0.5
 
 
 class Fields(NamedTuple):
-    """What is known of voxels and written of them; all but the table are flat.
+    """Eigenstrain, and flat voxel averages to be written."""
 
-    Attributes
-    ----------
-    eigenstrain
-        By row of the body's table, (P, 6), Mandel.
-    order
-        Place of each of the kernel's six components in `strain` and `stress`.
-    strain, stress
-        Voxel averages, Mandel, (6 nx ny nz).
-    energy
-        Voxel average of 1/2 (strain - eigenstrain) : stress, (nx ny nz).
-    """
-
-    eigenstrain: np.ndarray
-    order: tuple[int, ...]
-    strain: np.ndarray
-    stress: np.ndarray
-    energy: np.ndarray
+    eigenstrain: np.ndarray  # by row of the body's table, Mandel, (P, 6)
+    order: tuple[int, ...]  # place of each of the kernel's components in a tensor
+    strain: np.ndarray  # Mandel, (6 nx ny nz)
+    stress: np.ndarray  # Mandel, (6 nx ny nz)
+    energy: np.ndarray  # 1/2 (strain - eigenstrain) : stress, (nx ny nz)
 
 
 @inlined

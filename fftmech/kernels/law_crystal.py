@@ -41,59 +41,29 @@ FULL = np.arange(36).reshape(6, 6)
 
 
 class Points(NamedTuple):
-    """What `_relax` reads and writes; fields are flat, component by component.
+    """What `_relax` reads and writes; fields are flat, component by component."""
 
-    Attributes
-    ----------
-    rows
-        Row of each point in `table`, (n,), int32.
-    target
-        Strain, or strain rate, that elasticity and slip share, (6 n).
-    table
-        `crystal_lanes.ENTRIES` constants of each row.
-    stress, slip
-        (6 n).
-    accumulated
-        Accumulated slip: at the beginning of the step before, at its end after, (n,).
-    kept
-        Entries of the tangent, (21 n) or (36 n); empty if there will be none.
-    index
-        Which of them each entry of its matrix is, (6, 6).
-    """
-
-    rows: np.ndarray
-    target: np.ndarray
-    table: np.ndarray
-    stress: np.ndarray
-    slip: np.ndarray
-    accumulated: np.ndarray
-    kept: np.ndarray
-    index: np.ndarray
+    rows: np.ndarray  # of each point in the table, (n,), int32
+    target: np.ndarray  # strain, or strain rate, that elasticity and slip share, (6 n)
+    table: np.ndarray  # `crystal_lanes.ENTRIES` constants of each row
+    stress: np.ndarray  # (6 n)
+    slip: np.ndarray  # (6 n)
+    accumulated: np.ndarray  # slip, overwritten by that at the end of the step, (n,)
+    kept: np.ndarray  # entries of the tangent; empty if there will be none
+    index: np.ndarray  # number of each entry of its matrix among them, (6, 6)
 
 
 class Lanes(NamedTuple):
-    """Scratch of one thread: rows of `crystal_lanes`, and integers of each lane.
-
-    Attributes
-    ----------
-    held
-        Row of the table that is in p.
-    status
-        GOING, ENDING or DONE.
-    taken, halved
-        Newton steps taken, halvings of the last one.
-    again
-        Whether a part of the last step is tried again.
-    """
+    """Scratch of one thread: rows of `crystal_lanes`, and integers of each lane."""
 
     p: np.ndarray
     q: np.ndarray
     s: np.ndarray
-    held: np.ndarray
-    status: np.ndarray
-    taken: np.ndarray
-    halved: np.ndarray
-    again: np.ndarray
+    held: np.ndarray  # row of the table that is in p
+    status: np.ndarray  # GOING, ENDING or DONE
+    taken: np.ndarray  # Newton steps
+    halved: np.ndarray  # halvings of the last one
+    again: np.ndarray  # whether a part of the last step is tried again
 
     @classmethod
     def new(cls) -> "Lanes":

@@ -15,26 +15,14 @@ ROUNDING = 4 * float(np.finfo(float).eps)
 
 
 class Points(NamedTuple):
-    """What `_return_map` reads and writes.
+    """What `_return_map` reads and writes."""
 
-    Attributes
-    ----------
-    rows
-        Row of each point in the table of constants, (n,).
-    strain, state
-        At the end of the step, (6, n), and at its beginning, (7, n).
-    stress, after
-        Stress, (6, n), and state, (7, n), at its end.
-    kept
-        What the tangent needs, (8, n); without points if there will be none.
-    """
-
-    rows: np.ndarray
-    strain: np.ndarray
-    state: np.ndarray
-    stress: np.ndarray
-    after: np.ndarray
-    kept: np.ndarray
+    rows: np.ndarray  # of each point in the table of constants, (n,)
+    strain: np.ndarray  # at the end of the step, (6, n)
+    state: np.ndarray  # at its beginning, (7, n)
+    stress: np.ndarray  # (6, n)
+    after: np.ndarray  # state at the end, (7, n)
+    kept: np.ndarray  # what the tangent needs, (8, n), or (8, 0) if there is none
 
 
 def respond(

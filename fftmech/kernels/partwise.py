@@ -12,41 +12,21 @@ from fftmech.materials.base import Response, StrainStep
 
 
 class Points(NamedTuple):
-    """What a compiled law reads and writes; arrays are flat.
+    """What a compiled law reads and writes; fields are flat, component by component."""
 
-    Attributes
-    ----------
-    rows
-        Row of each point in the table of constants, (n,), int32.
-    strain, stress
-        (c n), component by component.
-    kept
-        What the tangent needs, (k n); empty if there will be none.
-    """
-
-    rows: np.ndarray
-    strain: np.ndarray
-    stress: np.ndarray
-    kept: np.ndarray
+    rows: np.ndarray  # of each point in the table of constants, (n,), int32
+    strain: np.ndarray  # (c n)
+    stress: np.ndarray  # (c n)
+    kept: np.ndarray  # what the tangent needs, (k n); empty if there will be none
 
 
 class Part(NamedTuple):
-    """Strains that a compiled tangent is applied to; arrays are flat.
+    """Strains that a compiled tangent is applied to, flat, component by component."""
 
-    Attributes
-    ----------
-    strain, out
-        (c pitch), component by component.
-    pitch
-        Points in them.
-    start
-        Number of the first of these points among all points of the tangent.
-    """
-
-    strain: np.ndarray
-    out: np.ndarray
-    pitch: int
-    start: int
+    strain: np.ndarray  # (c pitch)
+    out: np.ndarray  # (c pitch)
+    pitch: int  # points in them
+    start: int  # number of the first of these among all points of the tangent
 
 
 class PartwiseTangent(ABC):

@@ -29,29 +29,17 @@ ROWS = 7
 
 
 class Medium(NamedTuple):
-    """The reference medium on a half spectrum.
+    """The reference medium on a half spectrum."""
 
-    Attributes
-    ----------
-    shape, order
-        Of the half spectrum, (nx, ny, nz); which component belongs to each axis.
-    x, y, z
-        S, B, Re G and Im G of each axis, (4, n).
-    lame, mu, factor
-        Lame constants; factor of the result.
-    weights
-        Multiplicity of each frequency along z.
-    """
-
-    shape: tuple[int, int, int]
-    order: tuple[int, int, int]
-    x: np.ndarray
+    shape: tuple[int, int, int]  # of the half spectrum
+    order: tuple[int, int, int]  # which component belongs to each axis
+    x: np.ndarray  # S, B, Re G and Im G along x, (4, nx); y and z likewise
     y: np.ndarray
     z: np.ndarray
     lame: Any
     mu: Any
-    factor: Any
-    weights: np.ndarray
+    factor: Any  # of the result
+    weights: np.ndarray  # multiplicity of each frequency along z
 
 
 @inlined
