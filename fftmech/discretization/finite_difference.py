@@ -2,7 +2,8 @@
 
 `central`: (u(x + 1) - u(x - 1)) / 2, nodes and strain at voxel centres; on even axes it
 decouples interleaved grids (zero modes). `forward`: u(x + 1) - u(x); nodes at corners.
-Willot & Pellegrini 2008 (doi:10.48550/arXiv.0802.2488) compare both.
+Willot & Pellegrini 2008 (doi:10.48550/arXiv.0802.2488) solve with the Green operators
+of finite differences.
 """
 
 from fftmech.discretization.stencil import (
