@@ -154,7 +154,7 @@ class Study:
         folder = self.trial_folder(number)
         last: float | None = None
 
-        def reported(step: int, steps: int | None, text: str) -> None:
+        def reported(step: float, steps: float | None, text: str) -> None:
             if report:
                 report(step, steps, f"trial {number + 1} of {count}, {text}")
 
