@@ -58,23 +58,16 @@ def compare(
     batches: Sequence[int] = (1, 8),
     report: ProgressReport | None = None,
 ) -> Comparison:
-    """Compare the model of a run with the solver on one body.
+    """Compare the model of a run with the solver on one body, both on one device.
 
     Parameters
     ----------
-    run
-        Folder of the run.
-    body, load
-        As in `ecosurrogate.evaluation.predict.predict`; the load of the training set if
-        None.
-    device
-        "cpu" or "cuda", of both.
+    load
+        That of the training set if None.
     tolerance
         Of the solver, from zero and from the prediction (`TOLERANCES`).
     batches
         Sizes of batches that the model is timed with, beside 1.
-    report
-        Called with what is being done.
 
     Raises
     ------

@@ -28,15 +28,7 @@ _ROOM = 18.0  # dots between points with numbers
 
 
 class Files(NamedTuple):
-    """Files of a comparison; what is None is not written.
-
-    Attributes
-    ----------
-    picture, document
-        The figure, and its numbers as JSON.
-    folder
-        Folder of both, made if it is not there.
-    """
+    """Picture and JSON document, None where not written, and the folder of both."""
 
     picture: Path | None
     document: Path | None
@@ -56,13 +48,7 @@ class Files(NamedTuple):
 
 
 def output_files(output: str | PathLike) -> Files:
-    """Files of an output: a picture, a JSON document, or a folder for both.
-
-    Raises
-    ------
-    InputError
-        An extension that is none of these, or no Matplotlib for the picture.
-    """
+    """Files of an output: a picture, a JSON document, or a folder for both."""
     path = Path(output)
     suffix = path.suffix.lower()
     if suffix == ".json" and not path.is_dir():
@@ -99,11 +85,6 @@ def figure(found: Comparison) -> "Figure":
 
     Numbers at the points are iterations, or corrections of the model. The dotted line
     leads from the prediction to where the solver is first as good.
-
-    Raises
-    ------
-    InputError
-        Matplotlib is not installed.
     """
     made = new_figure((10.0, 5.0))
     panels = made.subplots(1, 2, sharex=True, sharey=True)

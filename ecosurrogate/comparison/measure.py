@@ -18,13 +18,7 @@ VARIES = 1e-6
 
 
 class Measure:
-    """Errors against a reference.
-
-    Raises
-    ------
-    InputError
-        A reference whose strain and stress are uniform.
-    """
+    """Errors against a reference, whose strain and stress must not both be uniform."""
 
     def __init__(self, reference: Result) -> None:
         self.reference = reference

@@ -25,17 +25,7 @@ from fftmech.microstructure.base import Microstructure
 class TimedModel:
     """A model on one body, or on several copies of it at once.
 
-    Parameters
-    ----------
-    model, card
-        Of a run, on the device.
-    body, load, device
-        What it predicts, and where.
-
-    Attributes
-    ----------
-    counts
-        Numbers of corrections to stop after; None of a model that makes none.
+    `counts` are the numbers of corrections to stop after; [None] if it makes none.
     """
 
     def __init__(

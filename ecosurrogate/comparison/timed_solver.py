@@ -19,23 +19,10 @@ DENSE, SPARSE = 10, 5
 class TimedSolver:
     """CG from zero, or from a prediction, stopped after some iterations.
 
-    Parameters
-    ----------
-    measure
-        Of its errors; with the reference's body and load.
-    method
-        Scheme, device and tolerance, as `fftmech.solve` takes them.
-    initial
-        Where it starts.
-    drawn
-        Whether to measure all `points` at once. If not, the reference, solved by this
-        method, is the only one until `first` adds others, with strain and stress only.
-
-    Attributes
-    ----------
-    points
-        Errors (strain, stress, equilibrated, certificate) by iterations: `DENSE` and
-        `SPARSE` of them, the last with the tolerance; empty where that is not reached.
+    `points` are errors (strain, stress, equilibrated, certificate) by iterations:
+    `DENSE` and `SPARSE` of them, the last with the tolerance; empty where that is not
+    reached. If not `drawn`, the reference, solved by this method, is the only one until
+    `first` adds others, with strain and stress only.
     """
 
     def __init__(

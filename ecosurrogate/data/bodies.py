@@ -110,18 +110,12 @@ def bodies(
     ratio: float,
     dtype: torch.dtype = torch.float32,
 ) -> Bodies:
-    """Make a batch.
+    """Make a batch of bodies with cubic voxels on grids of one shape, a load for each.
 
     Parameters
     ----------
-    microstructures
-        With stiffness, on grids of one shape with cubic voxels.
-    loads
-        One of each.
     inputs
         Channels of each, (C, X, Y, Z).
-    scheme
-        Discretization.
     ratio
         Bulk over shear modulus of the reference medium.
 

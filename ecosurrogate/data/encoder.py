@@ -20,16 +20,9 @@ from fftmech.operators.reference_medium import reference_medium
 class Encoder:
     """Turns bodies into inputs of a network; stored with its weights.
 
-    Parameters
-    ----------
-    scheme
-        Discretization, of one integration point.
-    representation
-        Channels of a body (`ecosurrogate.data.representation`).
-    ratio
-        Bulk over shear modulus of the reference medium.
-    normalization
-        Of the input channels.
+    `scheme` has one integration point; `representation` is one of
+    `ecosurrogate.data.representation`; `ratio` is the bulk over the shear modulus of
+    the reference medium.
     """
 
     scheme: str

@@ -24,16 +24,11 @@ from fftmech.results.sample import Sample
 
 
 class Example(NamedTuple):
-    """A body under a load, and the solution at a lower or the same resolution.
+    """A body under a load, and its solution at a lower or the same resolution.
 
-    Attributes
-    ----------
-    body, load
-        What the network is given.
-    strain, stress
-        Labels, Mandel (6, x, y, z), in the dataset's units; None where there are none.
-    solid
-        Voxels of the labels that are no pore, boolean (1, x, y, z).
+    `strain` and `stress`, the labels, are Mandel (6, x, y, z), in the dataset's units,
+    None where there are none; `solid` marks their voxels that are no pore, boolean (1,
+    x, y, z).
     """
 
     body: Microstructure
@@ -54,16 +49,9 @@ class Example(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Examples of one step; labels are in the units of the `Bodies`.
+    """Examples of one step; labels, (B, 6, x, y, z), are in the units of the `Bodies`.
 
-    Attributes
-    ----------
-    bodies
-        What the model is given.
-    strain, stress
-        Labels, (B, 6, x, y, z); None unless every example has them.
-    solid
-        Voxels of the labels that are no pore, boolean (B, 1, x, y, z).
+    They are None unless every example has them; `solid` is boolean (B, 1, x, y, z).
     """
 
     bodies: Bodies
@@ -83,19 +71,7 @@ class Batch(NamedTuple):
 class LoadedSamples(Sequence[Any]):
     """The samples of one split of a dataset, each under each of its loads.
 
-    Parameters
-    ----------
-    directory
-        Folder of the dataset.
-    split
-        "train", "val" or "test".
-    count
-        Take that many samples, the first ones; all if None.
-
-    Raises
-    ------
-    InputError
-        No dataset there, fewer samples than `count`.
+    `count` takes the first ones, all if None; there have to be that many.
     """
 
     def __init__(
@@ -139,23 +115,9 @@ class LoadedSamples(Sequence[Any]):
 class Examples(LoadedSamples):
     """Training examples; what was read is kept while memory allows.
 
-    That is a third of the memory that was free, or this process's share of it.
-
-    Parameters
-    ----------
-    directory, split, count
-        As in `LoadedSamples`.
-    res
-        Resolution of the bodies; the highest if None. Labels have the lowest one.
-    orientation
-        Whether bodies keep the orientations of their phases.
-    readers
-        Processes of this machine that read the same samples.
-
-    Raises
-    ------
-    InputError
-        As `LoadedSamples`; no such resolution.
+    That is a third of the memory that was free, divided among the `readers`, processes
+    of this machine that read the same samples. Bodies have resolution `res`, the
+    highest if None, labels the lowest one.
     """
 
     def __init__(

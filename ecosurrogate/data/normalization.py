@@ -22,21 +22,7 @@ CONSTANT = 1e-6
 
 @dataclass(frozen=True)
 class Normalization:
-    """An affine map of each channel; JSON-ready by `as_dict`.
-
-    Parameters
-    ----------
-    shift, scale
-        Of each channel, in the units of the field.
-    kind
-        "whiten" or "minmax".
-
-    Raises
-    ------
-    InputError
-        Another kind, lengths that differ, a value that is not finite, a scale that is
-        not positive.
-    """
+    """An affine map of each channel, "whiten" or "minmax"; JSON-ready by `as_dict`."""
 
     shift: tuple[float, ...]
     scale: tuple[float, ...]
@@ -67,16 +53,9 @@ class Normalization:
     def fit(
         cls, samples: Iterable[np.ndarray], kind: str = "whiten"
     ) -> "Normalization":
-        """Return the normalisation of a training set, read once, a sample at a time.
+        """Return the normalisation of a training set, read once, by samples (C, ...).
 
         A channel that is constant over the set has scale 1.
-
-        Parameters
-        ----------
-        samples
-            Arrays (C, ...), at least one.
-        kind
-            As above.
         """
         count, mean, squares, low, high = _moments(samples)
         shift = low if kind == "minmax" else mean
@@ -105,13 +84,7 @@ class Normalization:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Normalization":
-        """Return the normalisation that `as_dict` wrote.
-
-        Raises
-        ------
-        InputError
-            Keys or values that are not those of a normalisation.
-        """
+        """Return the normalisation that `as_dict` wrote."""
         try:
             # earlier versions also wrote a key `shared`, always false
             return cls(**{k: v for k, v in data.items() if k != "shared"})

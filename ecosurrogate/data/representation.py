@@ -51,20 +51,8 @@ def inputs(
 ) -> np.ndarray:
     """Channels of a body, float32, shape (C, nx, ny, nz).
 
-    Parameters
-    ----------
-    body
-        The microstructure.
-    representation
-        One of `REPRESENTATIONS`.
-    scale
-        Unit of "stiffness" (stress units); others have none.
-
-    Raises
-    ------
-    InputError
-        No such representation, or what it needs is missing or not enough to tell the
-        phases apart.
+    `scale` is the unit of "stiffness" (stress units); the others have none. InputError
+    if what a representation needs is missing or not enough to tell the phases apart.
     """
     table = phase_channels(body, representation, scale).astype(np.float32)
     return np.take(np.ascontiguousarray(table.T), body.phase, axis=1)
@@ -87,13 +75,7 @@ def phase_channels(
 
 
 def channel_count(representation: str) -> int:
-    """Number of channels of a representation.
-
-    Raises
-    ------
-    InputError
-        No such representation.
-    """
+    """Number of channels of a representation."""
     return _find(representation)[0]
 
 

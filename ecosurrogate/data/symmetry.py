@@ -38,12 +38,7 @@ from fftmech.tensors import (
 class Symmetry:
     """x'_a = signs[a] x_axes[a]: a rotation, a reflection or both.
 
-    Parameters
-    ----------
-    axes
-        Old axis that each new axis was, a permutation of 0, 1, 2.
-    signs
-        Direction of each new axis along the old one, 1 or -1.
+    `axes` are the old axes that the new ones were, a permutation of 0, 1, 2.
     """
 
     axes: tuple[int, int, int]
@@ -69,15 +64,7 @@ class Symmetry:
         return _contiguous(self._moved(f, at))
 
     def vector(self, u: Any, at: str) -> Any:
-        """Vector fields (..., 3, x, y, z), for instance the displacement at the nodes.
-
-        Parameters
-        ----------
-        u
-            Three components along axis -4.
-        at
-            "corners" or "centers": a scheme's `nodes`.
-        """
+        """Vector fields (..., 3, x, y, z) at the `nodes`: "corners" or "centers"."""
         return _select(self._moved(u, at), self._vector, -4)
 
     def tensor(self, f: Any, at: str = "centers") -> Any:
@@ -180,17 +167,11 @@ SYMMETRIES: tuple[Symmetry, ...] = tuple(
 def symmetries(
     scheme: str, grid: Grid | None = None, load: Load | None = None
 ) -> tuple[Symmetry, ...]:
-    """Symmetries that samples may be augmented by.
+    """Symmetries that commute with a scheme's derivative, to augment samples by.
 
-    Parameters
-    ----------
-    scheme
-        Name in `fftmech.SCHEMES`; its derivative commutes with them.
-    grid
-        They keep its shape and spacing, so that samples fit in a batch.
-    load
-        They keep this load: of a network that does not see the load and learns one.
-        Uniaxial loads are kept by 16 of the 48, hydrostatic ones by all.
+    They keep the shape and spacing of `grid`, so that samples fit in a batch, and
+    `load`, of a network that does not see the load and learns one: uniaxial loads are
+    kept by 16 of the 48, hydrostatic ones by all.
     """
     return tuple(
         g

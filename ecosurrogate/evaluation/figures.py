@@ -39,22 +39,11 @@ def figures(
     component: str = "xx",
     plane: str | None = None,
 ) -> Iterator[tuple[str, "Figure"]]:
-    """Yield every picture and its name.
+    """Yield every picture and its name, of what `evaluate` and `choose` returned.
 
-    Parameters
-    ----------
-    found, shown
-        What `evaluate` and `choose` returned.
-    component
-        Of strain and stress, in slices and spectra.
-    plane
-        As in `fftmech.figures.planes.parse_slice`; one through the middle, or most of
-        the pores, if None.
-
-    Raises
-    ------
-    InputError
-        No such plane; Matplotlib is not installed.
+    `component` is of strain and stress, in slices and spectra; `plane` is as in
+    `fftmech.figures.planes.parse_slice`, by default through the middle, or most of the
+    pores.
     """
     styles = _styles(found)
     yield "slices.png", slices(found, shown[0], component, plane)

@@ -20,14 +20,7 @@ TABLES = "evaluation.md"
 
 
 def check_folder(folder: str | PathLike, force: bool) -> None:
-    """Refuse a folder that cannot be written to, before any work is done.
-
-    Raises
-    ------
-    InputError
-        A file, a folder that holds something else, or an evaluation without `force`;
-        Matplotlib is not installed.
-    """
+    """Refuse a folder that cannot be written to, before any work is done."""
     matplotlib_module("figure")
     place = Path(folder)
     if holds(place, NUMBERS, "evaluation") and not force:
@@ -51,14 +44,7 @@ def write_folder(
 ) -> None:
     """Write an evaluation; a new folder appears with all its files, or not at all.
 
-    Parameters
-    ----------
-    folder
-        That `check_folder` has let pass.
-    found
-        What `ecosurrogate.evaluation.evaluate` returned.
-    pictures
-        By name.
+    `check_folder` has let the folder pass; `pictures` are by name.
     """
     # all of them first: what cannot be drawn leaves no folder behind
     drawn = list(pictures)

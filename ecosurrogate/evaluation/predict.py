@@ -70,25 +70,10 @@ def predict_many(
     loads: Sequence[Load],
     device: str = "cpu",
 ) -> list[Result]:
-    """Predict bodies of one shape in one pass of the network.
+    """Predict bodies of one shape, with a load for each, in one pass of the network.
 
-    Parameters
-    ----------
-    model, card, device
-        As in `predict`.
-    bodies, loads
-        As many of each, as in `predict`.
-
-    Returns
-    -------
-    list
-        Equal to single predictions but for rounding in single precision; times are
-        those of the pass, shared equally.
-
-    Raises
-    ------
-    InputError
-        As `predict`, for any of them; shapes that differ.
+    Results equal those of `predict`, which refuses the same, but for rounding in single
+    precision; times are those of the pass, shared equally.
     """
     place = choose(device)
     started = time.perf_counter()
@@ -182,11 +167,8 @@ def _result(
 def choose_load(card: RunCard, asked: Load | None) -> Load:
     """Return the load to predict: the one asked for, else that of the training set.
 
-    Raises
-    ------
-    InputError
-        None asked for where the training set has several; another one than that of the
-        training set, of a model that does not see the load.
+    InputError if none is asked for where the training set has several, or another one
+    than its own of a model that does not see the load.
     """
     known = Loading.from_dict(card.dataset["loads"])
     if asked is None:
@@ -222,20 +204,12 @@ def _proportional(a: Load, b: Load | None) -> bool:
 def certificates(
     made: Bodies, pairs: Sequence[tuple[Tensor, Tensor]], body: int
 ) -> list[Certificate]:
-    """Certificates of one body of a batch, in double precision.
+    """Certificates of one body, without pores, of a batch, in double precision.
 
     As `fftmech.problems.certificate.certify`, in the dataset's units. The divergence
     and incompatibility that rounding leaves are neglected: their part in the energy
-    error is of the order of single precision.
-
-    Parameters
-    ----------
-    made
-        The batch.
-    pairs
-        Strains and stresses of the batch in its units, (B, 6, X, Y, Z) each.
-    body
-        Which one, without pores.
+    error is of the order of single precision. `pairs` are strains and stresses of the
+    whole batch in its units, (B, 6, X, Y, Z) each.
     """
     C = made.stiffness[body : body + 1].double()
     S = _compliance(made, body)

@@ -19,18 +19,7 @@ from fftmech.simulations.solve import solve
 
 
 class LowResolution(Predictor):
-    """The solution at the lowest resolution, each voxel cut into equal ones.
-
-    Parameters
-    ----------
-    cases
-        What it will predict.
-
-    Raises
-    ------
-    InputError
-        There is no lower resolution.
-    """
+    """The solution at the lowest resolution, each voxel cut into equal ones."""
 
     def __init__(self, cases: SolvedCases) -> None:
         if cases.low is None:
@@ -60,20 +49,6 @@ class StoppedSolver(Predictor):
     """Conjugate gradients, as the dataset was solved, stopped after some iterations.
 
     They apply the Green operator to the first residual and in each iteration.
-
-    Parameters
-    ----------
-    iterations
-        Largest number of iterations.
-    cases
-        What it will predict.
-    device
-        "cpu" or "cuda".
-
-    Raises
-    ------
-    InputError
-        Less than one iteration.
     """
 
     def __init__(
@@ -126,21 +101,11 @@ def make_predictors(
     cases: SolvedCases,
     device: str = "cpu",
 ) -> list[Predictor]:
-    """Return all predictors, runs first.
+    """Return all predictors, those of the folders of runs first.
 
-    Parameters
-    ----------
-    runs
-        Folders.
-    baselines
-        "low-res" or "cg:K"; None is "low-res" where there is a lower resolution.
-    cases, device
-        What they will predict; "cpu" or "cuda".
-
-    Raises
-    ------
-    InputError
-        Any of them that is not there, cannot predict these cases, or is named twice.
+    Baselines are "low-res" or "cg:K"; None is "low-res" where there is a lower
+    resolution. InputError for any that is not there, cannot predict these cases, or is
+    named twice.
     """
     if baselines is None:
         baselines = ["low-res"] if cases.low else []

@@ -31,15 +31,10 @@ _ROBUST = 99.5  # percentile of errors at the end of their colours
 
 
 class DrawnCase(NamedTuple):
-    """A case to draw, and the fields that all predictors predict.
+    """A case to draw, and the fields that all predictors predict, in their order.
 
-    Attributes
-    ----------
-    case, predictions
-        Predictions are in the order of the predictors.
-    word
-        Rank of the case by the stress error of the first predictor: "worst", "median",
-        "best", or "".
+    `word` is its rank by the stress error of the first predictor: "worst", "median",
+    "best", or "".
     """
 
     case: SolvedCase
@@ -55,17 +50,8 @@ def choose(
 ) -> list[DrawnCase]:
     """Return the case to draw, then the worst and the best ones of the first predictor.
 
-    Parameters
-    ----------
-    found
-        What `ecosurrogate.evaluation.evaluate` returned of these cases and predictors.
-    sample
-        Number of a sample; that of the median stress error if None.
-
-    Raises
-    ------
-    InputError
-        No such sample among the cases.
+    `found` is what `evaluate` returned of these cases and predictors. The case is that
+    of the `sample`, or of the median stress error if None.
     """
     check_choice(cases, sample, None)
     records = found["contenders"][0]["samples"]
@@ -90,13 +76,7 @@ def choose(
 
 
 def check_choice(cases: SolvedCases, sample: int | None, plane: str | None) -> None:
-    """Refuse a sample or a plane that is not there, before anything is computed.
-
-    Raises
-    ------
-    InputError
-        Saying what is there.
-    """
+    """Refuse a sample or a plane that is not there, before anything is computed."""
     if sample is not None and sample not in cases.indices:
         listed = ", ".join(map(str, cases.indices[:8]))
         listed += ", ..." if len(cases.indices) > 8 else ""

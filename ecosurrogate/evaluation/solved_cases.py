@@ -22,8 +22,6 @@ class SolvedCase(NamedTuple):
     ----------
     index, name
         Number of its sample, name of the load ("" where there is one).
-    body, load
-        Microstructure, and the mean strains and stresses prescribed.
     strain, stress
         The solution, Mandel (6, x, y, z), in the dataset's units.
     low
@@ -51,26 +49,9 @@ class SolvedCase(NamedTuple):
 class SolvedCases(LoadedSamples):
     """The samples of one split that are solved, each under each of its loads.
 
-    Parameters
-    ----------
-    directory, split, count
-        As in `LoadedSamples`.
-    res
-        Resolution; the highest that all samples of the split are solved at if None.
-
-    Attributes
-    ----------
-    card
-        The dataset's card.
-    res, low
-        Resolution, and the lowest one of the dataset if that is another, else None.
-    indices
-        Numbers of the samples.
-
-    Raises
-    ------
-    InputError
-        No dataset there, no such sample or solution.
+    `res` is the highest that all samples of the split are solved at if None; `low` the
+    lowest of the dataset if that is another, else None; `indices` are numbers of
+    samples. InputError where there is no such dataset, sample or solution.
     """
 
     def __init__(
@@ -143,8 +124,6 @@ class PredictedFields(NamedTuple):
 
     Attributes
     ----------
-    strain, stress
-        At the resolution of the case.
     seconds
         Time for this case alone, of a batch its part; None where it is not known.
     preparation
@@ -166,12 +145,8 @@ class PredictedFields(NamedTuple):
 class Predictor(ABC):
     """A trained model, or a method without training that it is compared with.
 
-    Attributes
-    ----------
-    name, what
-        Its name, and a description; no two have both alike.
-    batch
-        Number of cases that are best predicted at once.
+    No two have both name and description (`what`) alike; `batch` is the number of cases
+    that are best predicted at once.
     """
 
     name: str

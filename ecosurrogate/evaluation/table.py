@@ -15,13 +15,7 @@ SCALES = {"std": "standard deviation", "range": "range"}
 
 
 class Table(NamedTuple):
-    """Cells of text; the first column is names.
-
-    Attributes
-    ----------
-    title, columns, rows
-        A heading may have several lines.
-    """
+    """Cells of text; the first column is names, a heading may have several lines."""
 
     title: str
     columns: tuple[str, ...]
@@ -29,15 +23,7 @@ class Table(NamedTuple):
 
 
 def tables(found: Mapping[str, Any], together: int = 100) -> list[Table]:
-    """Tables of an evaluation.
-
-    Parameters
-    ----------
-    found
-        What `ecosurrogate.evaluation.evaluate` returned.
-    together
-        Most predictors beside one another; of more, another table follows.
-    """
+    """Tables of what `evaluate` returned, with `together` predictors each at most."""
     everybody = found["contenders"]
     parts = [everybody[i : i + together] for i in range(0, len(everybody), together)]
     return [make(found, part) for make in (_errors, _others) for part in parts]

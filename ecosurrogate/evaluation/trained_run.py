@@ -27,22 +27,10 @@ from fftmech.errors import InputError
 
 
 class TrainedRun(Predictor):
-    """The trained model of a run.
+    """The trained model of a run, `folder`.
 
-    Parameters
-    ----------
-    folder, name
-        Of the run.
-    cases
-        What it will predict.
-    device
-        "cpu" or "cuda".
-
-    Raises
-    ------
-    InputError
-        No run there, a damaged one, or one that cannot predict these cases: another
-        scheme, a load that it has not learned and does not see.
+    InputError if it is damaged, or cannot predict these cases: another scheme, a load
+    that it has not learned and does not see.
     """
 
     def __init__(

@@ -61,22 +61,11 @@ def medians(
     tasks: Mapping[Key, Callable[[], float]],
     report: Callable[[int], None] = lambda number: None,
 ) -> tuple[dict[Key, float], int]:
-    """Medians of the seconds of tasks that take turns.
+    """Medians of the seconds of tasks that take turns, and the number of rounds.
 
-    Other work of the machine then slows all of them alike.
-
-    Parameters
-    ----------
-    tasks
-        Each works, not for the first time, and returns its seconds.
-    report
-        Called with the number of each round.
-
-    Returns
-    -------
-    tuple
-        Medians by task, and the number of rounds; short tasks are done several times
-        in each.
+    Other work of the machine then slows all of them alike. Each task works, not for the
+    first time, and returns its seconds; short ones are done several times in each
+    round. `report` is called with the number of each round.
     """
     least, most = ROUNDS
     found: dict[Key, list[float]] = {key: [] for key in tasks}

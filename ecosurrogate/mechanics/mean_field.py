@@ -22,16 +22,10 @@ FreeMeans = Literal["predicted", "solved"]
 
 
 class MeanLoad(NamedTuple):
-    """Mean strains and stresses that are prescribed for each sample, Mandel.
+    """Prescribed mean strains and stresses of each sample, Mandel (B, 6).
 
-    Attributes
-    ----------
-    strain, stress
-        Prescribed mean strains and mean stresses, (B, 6); entries of the other kind
-        do not count.
-    free
-        Components whose mean stress is prescribed and whose mean strain is free,
-        boolean, (B, 6).
+    Entries of the other kind do not count: where `free`, boolean (B, 6), the mean
+    stress is prescribed and the mean strain is free.
     """
 
     strain: Tensor
@@ -66,13 +60,6 @@ class MeanField(nn.Module):
     system a sample. W + W* is the hypercircle's gap (`fftmech.problems.certificate`),
     in which no free component of one occurs together with one of the other; so the two
     minima make the certificate as small as these fluctuations allow.
-
-    Parameters
-    ----------
-    field
-        "strain" or "stress".
-    means
-        "predicted" or "solved".
     """
 
     def __init__(self, field: FieldName, means: FreeMeans = "predicted") -> None:
@@ -87,17 +74,10 @@ class MeanField(nn.Module):
         ----------
         fluctuation
             Mandel (B, 6, X, Y, Z); its mean is replaced.
-        load
-            Prescribed means.
         given
             "predicted": mean strains or stresses, Mandel (B, 6), of which the free
             components are taken. "solved": C for a strain, C^-1 for a stress, Mandel
             (B, 6, 6, X, Y, Z); a body with pores has no C^-1: predict its mean stress.
-
-        Raises
-        ------
-        InputError
-            `given` of another shape.
         """
         batch = len(fluctuation)
         expected = (batch, 6)

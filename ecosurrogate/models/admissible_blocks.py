@@ -59,11 +59,6 @@ class Compatibility(nn.Module):
 
     With `fourier` on even grids the result is zero at Nyquist frequencies, where the
     solver's strain is free (`Operators`).
-
-    Parameters
-    ----------
-    kind
-        "strain" or "deformation_gradient".
     """
 
     def __init__(self, kind: Kinematics = "strain") -> None:
@@ -73,27 +68,15 @@ class Compatibility(nn.Module):
     def forward(
         self, u: Tensor, operators: Operators, mean: Tensor | None = None
     ) -> Tensor:
-        """Return a compatible field.
+        """Return a strain (B, 6, X, Y, Z), or deformation gradient (B, 3, 3, X, Y, Z).
 
         Parameters
         ----------
         u
             Displacement fluctuation at the nodes, length units, (B, 3, X, Y, Z). A
             constant in it has no effect.
-        operators
-            Of the grid.
         mean
             E, Mandel (B, 6), or Fbar (B, 3, 3); zero if None.
-
-        Returns
-        -------
-        Tensor
-            Strain (B, 6, X, Y, Z), or deformation gradient (B, 3, 3, X, Y, Z).
-
-        Raises
-        ------
-        InputError
-            A field or a mean of another shape.
         """
         with full_precision(u):
             u = centred(u)
@@ -121,19 +104,12 @@ class Equilibrium(nn.Module):
 
     Parameters
     ----------
-    kind
-        "maxwell" or "beltrami".
     gains
         One factor of each potential, a, b, c of eq. 12: "fixed" at 1 (the paper's
         pores), "learnable" parameters, or "predicted" for each sample from the
         network's last hidden state (the paper's polycrystals).
     hidden
         Channels of that hidden state.
-
-    Raises
-    ------
-    InputError
-        Another kind, or predicted gains without hidden channels.
     """
 
     def __init__(
@@ -166,29 +142,17 @@ class Equilibrium(nn.Module):
         mean: Tensor | None = None,
         hidden: Tensor | None = None,
     ) -> Tensor:
-        """Return an equilibrated stress.
+        """Return an equilibrated stress, Mandel (B, 6, X, Y, Z).
 
         Parameters
         ----------
         potential
             P = (f, g, h), (B, 3, X, Y, Z), or Phi, Mandel (B, 6, X, Y, Z), at the
             nodes; stress x length^2. A constant in it has no effect.
-        operators
-            Of the grid.
         mean
             S, Mandel (B, 6); zero if None.
         hidden
             The network's last hidden state, (B, C, x, y, z), for predicted gains.
-
-        Returns
-        -------
-        Tensor
-            (B, 6, X, Y, Z).
-
-        Raises
-        ------
-        InputError
-            A field or a mean of another shape, or a gain that varies in space.
         """
         if potential.shape[1] != self.channels:
             raise InputError(
@@ -224,15 +188,7 @@ class Equilibrium(nn.Module):
 
 
 class GainHead(nn.Module):
-    """Gains from a hidden state: global average pool, two layers; 1 at the start.
-
-    Parameters
-    ----------
-    channels
-        Of the hidden state.
-    count
-        Number of gains.
-    """
+    """Gains from a hidden state: global average pool, two layers; 1 at the start."""
 
     def __init__(self, channels: int, count: int) -> None:
         super().__init__()
@@ -254,11 +210,6 @@ class Projection(nn.Module):
         equilibrated    s = g - C0 D M D* g        nearest in the norm of C0^-1
 
     with M = (D* C0 D)^+, by FFT. Every admissible field is reached.
-
-    Parameters
-    ----------
-    kind
-        "compatible" (strain) or "equilibrated" (stress).
     """
 
     def __init__(self, kind: Admissible) -> None:
@@ -268,16 +219,9 @@ class Projection(nn.Module):
     def forward(
         self, guess: Tensor, operators: Operators, mean: Tensor | None = None
     ) -> Tensor:
-        """Return an admissible field, Mandel (B, 6, X, Y, Z).
+        """Return an admissible field of a guess, both Mandel (B, 6, X, Y, Z).
 
-        Parameters
-        ----------
-        guess
-            Mandel (B, 6, X, Y, Z).
-        operators
-            Of the grid, with the reference medium C0.
-        mean
-            Mean of the result, Mandel (B, 6); the guess's if None.
+        Its mean, Mandel (B, 6), is the guess's if None.
         """
         with full_precision(guess):
             guess = single(guess)

@@ -18,8 +18,6 @@ class Descent:
 
     Parameters
     ----------
-    energy
-        The energy.
     field
         Start: admissible, with minimising means; the best uniform field if None.
     dual
@@ -29,8 +27,6 @@ class Descent:
     ----------
     field, response
         x, and the Hessian times x.
-    gradient
-        Steepest descent at x, and the dual field (`Gradient`).
     """
 
     def __init__(

@@ -41,14 +41,8 @@ input channels of a body."""
 class Prediction(NamedTuple):
     """Fields of a batch, Mandel (B, 6, X, Y, Z), in the units of its `Bodies`.
 
-    Attributes
-    ----------
-    strain, stress
-        The prediction.
-    path
-        Earlier pairs of an iterated model, the first guess first; else empty.
-    descended
-        The field whose energy an iterated model descends; else None.
+    Of an iterated model, `path` has its earlier pairs, the first guess first, and
+    `descended` is the field whose energy it descends; else they are empty and None.
     """
 
     strain: Tensor
@@ -184,19 +178,7 @@ class IteratedPECO(nn.Module):
     certificate, which is their sum.
 
     A correction takes two Green operations; the model takes one more, or two if it
-    minimises the energy of the stress.
-
-    Parameters
-    ----------
-    corrections
-        Number of corrections; may be changed after training.
-    energy
-        "strain" or "stress", see `ecosurrogate.models.energies`.
-
-    Raises
-    ------
-    InputError
-        Less than one correction; no such energy.
+    minimises the energy of the stress. `corrections` may be changed after training.
     """
 
     def __init__(

@@ -25,13 +25,9 @@ from ecosurrogate.mechanics.mean_field import FieldName, MeanField, MeanLoad
 class Gradient(NamedTuple):
     """Steepest descent of an energy, and what the same Green operation also gives.
 
-    Attributes
-    ----------
-    direction
-        Steepest descent in the norm of the reference medium, a fluctuation.
-    dual
-        Of a strain e the equilibrated stress nearest to C e, of a stress s the
-        compatible strain nearest to C^-1 s.
+    `direction` is steepest in the norm of the reference medium, a fluctuation; `dual`
+    is of a strain e the equilibrated stress nearest to C e, of a stress s the
+    compatible strain nearest to C^-1 s.
     """
 
     direction: Tensor
@@ -41,10 +37,7 @@ class Gradient(NamedTuple):
 class Energy(ABC):
     """The energy of a strain or of a stress, for a batch of bodies under their loads.
 
-    Attributes
-    ----------
-    hessian
-        C or C^-1 at each voxel, (B, 6, 6, X, Y, Z).
+    `hessian` is C or C^-1 at each voxel, (B, 6, 6, X, Y, Z).
     """
 
     field: FieldName
@@ -95,15 +88,10 @@ class Energy(ABC):
 
     @abstractmethod
     def gradient(self, response: Tensor, dual: Tensor | None = None) -> Gradient:
-        """Gradient at a field x.
+        """Gradient at a field x, of which `response` is the Hessian times x.
 
-        Parameters
-        ----------
-        response
-            The Hessian times x.
-        dual
-            An admissible field of the other kind near the response, which is subtracted
-            from it to save digits.
+        `dual`, an admissible field of the other kind near the response, is subtracted
+        from it to save digits.
         """
 
     @abstractmethod

@@ -38,21 +38,10 @@ def make_network(
     preset: str = "small",
     **changes: Any,
 ) -> Network:
-    """Return a network with fresh weights.
+    """Return a network with fresh weights, one of `NETWORKS`.
 
-    Parameters
-    ----------
-    name
-        One of `NETWORKS`.
-    in_channels, out_channels
-        Channels of input and output.
-    preset, changes
-        Sizes: "smoke", "small" or "paper", and what differs from it.
-
-    Raises
-    ------
-    InputError
-        No such network, preset or size.
+    Its sizes are those of a preset, "smoke", "small" or "paper", but for the `changes`;
+    InputError where there is no such network, preset or size.
     """
     if name not in NETWORKS:
         raise InputError(f"network {name!r}", f"one of {', '.join(NETWORKS)}")

@@ -15,13 +15,7 @@ class Presets:
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:
-        """Return the sizes called `name`, with some of them replaced.
-
-        Raises
-        ------
-        InputError
-            No such preset.
-        """
+        """Return the sizes called `name`, with some of them replaced."""
         if name not in cls.presets:
             raise InputError(f"preset {name!r}", f"one of {', '.join(cls.presets)}")
         return cls(**{**cls.presets[name], **changes})
@@ -31,17 +25,8 @@ class Presets:
 class NetworkConfig(Presets):
     """Sizes of a U-Net, by level from the finest to the coarsest; JSON-ready.
 
-    Parameters
-    ----------
-    channels
-        Channels of each level.
-    groups
-        Groups of every group normalisation; divides every entry of `channels`.
-
-    Raises
-    ------
-    InputError
-        No level, channels that the groups do not divide.
+    `groups` are those of every group normalisation; they divide every entry of
+    `channels`.
     """
 
     channels: tuple[int, ...]
@@ -72,12 +57,7 @@ class Network(nn.Module):
     """A module (B, C_in, X, Y, Z) -> (B, C_out, X, Y, Z), forward = head(features).
 
     Subclasses are made of input and output channels and of their sizes; they define
-    `features` and set `head`.
-
-    Parameters
-    ----------
-    hidden
-        Channels of the hidden state.
+    `features`, of `hidden` channels, and set `head`.
     """
 
     head: nn.Module

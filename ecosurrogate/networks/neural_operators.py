@@ -30,20 +30,13 @@ class FNOConfig(Presets):
 
     Parameters
     ----------
-    channels
-        Of the hidden state.
-    layers
-        Number of Fourier layers.
+    channels, layers
+        Channels of the hidden state, and number of Fourier layers.
     modes
         Waves along each axis up to which a layer acts on the spectrum.
     rank
         Numbers in the spectral weights, as a part of those in dense ones: factors of a
         Tucker decomposition below 1, dense at 1.
-
-    Raises
-    ------
-    InputError
-        Sizes that no network can have.
     """
 
     channels: int
@@ -88,13 +81,7 @@ class TFNOConfig(FNOConfig):
 
 
 class FNO(Network):
-    """Fourier neural operator on periodic grids, in single precision.
-
-    Raises
-    ------
-    InputError
-        `neuraloperator` is not installed.
-    """
+    """Fourier neural operator on periodic grids, in single precision."""
 
     def __init__(self, in_channels: int, out_channels: int, config: FNOConfig) -> None:
         super().__init__(config.channels)

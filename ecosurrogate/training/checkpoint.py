@@ -52,23 +52,9 @@ LARGEST_CARD = 2**18
 class RunCard:
     """Description of a run: all that is stored beside its weights.
 
-    Parameters
-    ----------
-    config
-        Its settings.
-    encoder
-        Scheme, normalisation and reference medium.
-    dataset
-        Description of the training set, with the keys `DATASET`.
-    units
-        Of the dataset, as text.
-    versions
-        Of the packages that began the run.
-
-    Raises
-    ------
-    InputError
-        Parts that do not fit together.
+    `dataset` describes the training set, with the keys `DATASET`; `units` are the
+    dataset's, as text; `versions` those of the packages that began the run. InputError
+    for parts that do not fit together.
     """
 
     config: Config
@@ -107,13 +93,7 @@ class RunCard:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "RunCard":
-        """Return the description that `as_dict` wrote.
-
-        Raises
-        ------
-        KeyError, TypeError, ValueError, AttributeError, OverflowError
-            Of anything else.
-        """
+        """Return what `as_dict` wrote; `read_run` catches errors of anything else."""
         config = Config.from_dict(document["config"])
         return cls(
             config,
@@ -130,13 +110,7 @@ class RunCard:
 
 
 def read_run(run: str | PathLike) -> RunCard:
-    """Read the description of a run.
-
-    Raises
-    ------
-    InputError
-        No run there, or a card that is damaged or newer than this program.
-    """
+    """Read the description of a run, refuse one of a newer program."""
     path = Path(run) / CARD
     if not path.is_file():
         raise InputError(f"{run}: no run there (no {CARD})", mend="check the name")
@@ -159,13 +133,7 @@ def write_run(run: str | PathLike, card: RunCard) -> None:
 
 
 def make_model(config: Config) -> nn.Module:
-    """Return a model with fresh weights.
-
-    Raises
-    ------
-    InputError
-        Options or sizes that it cannot have.
-    """
+    """Return a model with fresh weights."""
     backbone = partial(_network, config)
     try:
         return MODELS[config.model](
@@ -181,13 +149,7 @@ def make_model(config: Config) -> nn.Module:
 
 
 def model_without_memory(config: Config) -> nn.Module:
-    """Return a model with names, shapes and types of weights, but no values.
-
-    Raises
-    ------
-    InputError
-        As `make_model`.
-    """
+    """As `make_model`, with names, shapes and types of weights, but no values."""
     with torch.device("meta"), _Uninitialized():
         return make_model(config)
 
@@ -226,13 +188,7 @@ def versions() -> dict[str, str]:
 
 @contextmanager
 def locked(run: str | PathLike) -> Iterator[None]:
-    """Be the only process that trains in this folder; the lock goes with the process.
-
-    Raises
-    ------
-    InputError
-        Another process has the lock.
-    """
+    """Be the only process that trains in this folder, as long as the process lives."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(Path(run) / ".lock")

@@ -155,13 +155,7 @@ class Config:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Config":
-        """Return the configuration that `as_dict` wrote.
-
-        Raises
-        ------
-        InputError
-            A field that is missing, unknown or of a wrong value.
-        """
+        """Return the configuration that `as_dict` wrote."""
         check_names(document)
         try:
             return cls(**document)
@@ -171,13 +165,7 @@ class Config:
             raise InputError(f"configuration without {min(missing)}") from error
 
     def check_settings(self, settings: Settings) -> None:
-        """Refuse settings that would change this.
-
-        Raises
-        ------
-        InputError
-            Naming what differs.
-        """
+        """Refuse settings that would change this (InputError naming what differs)."""
         check_names(settings)
         mine = flat(self.as_dict())
         asked = flat(merged(self.as_dict(), settings))

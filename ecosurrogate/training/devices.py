@@ -39,14 +39,8 @@ class OtherProcessError(Exception):
 class Devices:
     """The device of this process, and its place among the processes of the run.
 
-    Attributes
-    ----------
-    device
-        Where it computes.
-    rank, size
-        Its number, and how many there are.
-    neighbours
-        How many are on this machine.
+    They are `size` in all, of which `neighbours` are on this machine; `rank` numbers
+    them.
     """
 
     device: torch.device
@@ -65,13 +59,7 @@ class Devices:
         return whole[self.rank * each : (self.rank + 1) * each]
 
     def sum(self, values: Tensor) -> Tensor:
-        """Sum over the processes, to the last bit the same on all of them.
-
-        Raises
-        ------
-        InputError
-            A process was lost.
-        """
+        """Sum over the processes, to the last bit the same on all of them."""
         if self.size == 1:
             return values
         total = values.detach().to(self.device, copy=True)
@@ -111,19 +99,8 @@ def processes(device: str) -> Iterator[Devices]:
     """Join the processes that `torchrun` started, if it started this one.
 
     The process that fails first raises its error, the others `OtherProcessError`. A
-    block that ends without an error waits for the others.
-
-    Parameters
-    ----------
-    device
-        "cpu", or "cuda": to each process of a machine a GPU of its own.
-
-    Raises
-    ------
-    InputError
-        No such device.
-    OtherProcessError
-        Another process failed before.
+    block that ends without an error waits for the others. With "cuda", each process of
+    a machine has a GPU of its own.
     """
     if os.environ.get("WORLD_SIZE", "1") == "1" or not _launched():
         yield Devices(choose(device))
@@ -155,13 +132,7 @@ def processes(device: str) -> Iterator[Devices]:
 
 
 def choose(name: str, number: int = 0) -> torch.device:
-    """Return a device by its kind and number.
-
-    Raises
-    ------
-    InputError
-        No such device.
-    """
+    """Return a device by its kind, "cpu" or "cuda", and number."""
     if name not in ("cpu", "cuda"):
         raise InputError(f"device {name!r}", "cpu or cuda")
     if name == "cpu":

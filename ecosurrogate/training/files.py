@@ -14,13 +14,7 @@ from fftmech.io.atomic import whole_file
 
 
 def read_json(path: str | PathLike, version: int, mend: str) -> dict[str, Any]:
-    """Read a JSON object that has a `format_version` of at most `version`.
-
-    Raises
-    ------
-    InputError
-        A damaged file, which `mend` says how to mend; one of a newer program.
-    """
+    """Read a JSON object that has a `format_version` of at most `version`."""
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
         found = document["format_version"]
@@ -38,10 +32,7 @@ def read_json(path: str | PathLike, version: int, mend: str) -> dict[str, Any]:
 def holds(folder: Path, name: str, kind: str) -> bool:
     """Whether a folder has the file `name`, which every `kind` has.
 
-    Raises
-    ------
-    InputError
-        A file, a folder that holds something else, or one in no folder.
+    InputError for a file, a folder that holds something else, or one in no folder.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: give the name of a folder")

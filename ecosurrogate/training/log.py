@@ -34,14 +34,8 @@ class Log:
     """The log of a run; a context, with a file open.
 
     A step's record has step, loss (null where it was not finite), terms, lr, grad_norm,
-    skipped, seconds; a validation's has step and validation.
-
-    Parameters
-    ----------
-    run
-        Folder of the run.
-    step
-        Step to go on from: records of later ones, and a line that was cut off, go.
+    skipped, seconds; a validation's has step and validation. Of a log that goes on from
+    `step`, records of later ones, and a line that was cut off, go.
     """
 
     def __init__(self, run: str | PathLike, step: int = 0) -> None:
@@ -109,11 +103,6 @@ def curves(records: list[dict[str, Any]]) -> "Figure":
     """Draw the loss and the errors of validation against the step.
 
     The line of the loss is a mean over a twentieth of the steps.
-
-    Raises
-    ------
-    InputError
-        Matplotlib is not installed.
     """
     figure = new_figure((9.0, 3.6))
     left, right = figure.subplots(1, 2)

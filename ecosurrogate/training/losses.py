@@ -15,13 +15,7 @@ from fftmech.tensors.fields import full, symmetrize
 
 
 def window_average(field: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """D(.): mean over windows of voxels, (..., X, Y, Z) -> (..., *shape).
-
-    Raises
-    ------
-    InputError
-        A shape that does not divide the field's.
-    """
+    """D(.): mean over windows of voxels, (..., X, Y, Z) -> (..., *shape)."""
     fine = tuple(field.shape[-3:])
     if fine == tuple(shape):
         return field
@@ -37,14 +31,8 @@ def window_average(field: Tensor, shape: tuple[int, int, int]) -> Tensor:
 def masked_error(prediction: Tensor, label: Tensor, solid: Tensor) -> Tensor:
     """|g (X - D(X'))|^2 / |g X|^2, the first term of eqs. 15 and 16.
 
-    Parameters
-    ----------
-    prediction
-        X' at the high resolution, (B, C, X, Y, Z).
-    label
-        X at the low one, (B, C, x, y, z).
-    solid
-        g = 1 - m at the low one: 1 outside the pore, 0 in it, (B, 1, x, y, z).
+    X' is the prediction at the high resolution, X its label at the low one; there
+    g = 1 - m, `solid`, is 1 outside the pore, 0 in it, (B, 1, x, y, z).
     """
     x, y, z = label.shape[-3:]
     error = solid * (label - window_average(prediction, (x, y, z)))
@@ -70,13 +58,8 @@ def divergence_error(divergence: Tensor) -> Tensor:
 def component_error(prediction: Tensor, label: Tensor, gamma: float) -> Tensor:
     """sum_ij gamma^(1 - delta_ij) <|X_ij - X'_ij|>, as in eqs. 17 and 18.
 
-    Parameters
-    ----------
-    prediction, label
-        Mandel (B, 6, x, y, z), whose off-diagonal entries count twice, or tensors
-        (B, 3, 3, x, y, z).
-    gamma
-        Emphasis of what is off the diagonal.
+    Fields are Mandel (B, 6, x, y, z), whose off-diagonal entries count twice, or
+    tensors (B, 3, 3, x, y, z).
     """
     error = (prediction - label).abs()
     if error.shape[1] == 6:
@@ -91,17 +74,8 @@ def component_error(prediction: Tensor, label: Tensor, gamma: float) -> Tensor:
 def cauchy_stress(stiffness: Tensor, F: Tensor) -> Tensor:
     """T(C, F) = |F|^-1 F (C E) F^T with E = (F^T F - I) / 2, text below eq. 17.
 
-    Parameters
-    ----------
-    stiffness
-        Mandel (B, 6, 6, X, Y, Z).
-    F
-        Elastic deformation gradient, (B, 3, 3, X, Y, Z).
-
-    Returns
-    -------
-    Tensor
-        Cauchy stress, (B, 3, 3, X, Y, Z).
+    The stiffness is Mandel (B, 6, 6, X, Y, Z); the elastic deformation gradient F and
+    the Cauchy stress are (B, 3, 3, X, Y, Z).
     """
     identity = torch.eye(3, dtype=F.dtype, device=F.device)[..., None, None, None]
     E = (torch.einsum("bkixyz,bkjxyz->bijxyz", F, F) - identity) / 2
@@ -116,17 +90,9 @@ def hypercircle(
 ) -> Tensor:
     """|s - C e|^2 in the norm of C^-1, relative to |e|^2_C + |s|^2 there, (B,).
 
-    For admissible e and s this is the sum of the squares of both energy errors,
-    exactly (Prager and Synge 1947, doi:10.1090/qam/25902): a loss that needs no label.
-
-    Parameters
-    ----------
-    stiffness, compliance
-        Mandel (B, 6, 6, X, Y, Z); C^-1 of voxels without a pore.
-    strain
-        Compatible, with the prescribed mean strains, (B, 6, X, Y, Z).
-    stress
-        Equilibrated, with the prescribed mean stresses, (B, 6, X, Y, Z).
+    For admissible e and s, with the prescribed means, this is the sum of the squares of
+    both energy errors, exactly (Prager and Synge 1947, doi:10.1090/qam/25902): a loss
+    that needs no label. No voxel may be a pore, which has no C^-1.
     """
     C_e = apply(stiffness, strain)
     residual = stress - C_e

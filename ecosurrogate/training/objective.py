@@ -35,17 +35,8 @@ NEED_LABELS = ("strain", "stress", "masked-labels")
 class Objective:
     """Weighted sum of the terms of a configuration.
 
-    Parameters
-    ----------
-    config
-        Its `loss`, `gamma` and `model`.
-    pores, labels
-        Whether the data have bodies with pores, and labels for all.
-
-    Raises
-    ------
-    InputError
-        No such term, or one that this model or these data cannot have.
+    Data may have bodies with `pores`, and `labels` for all; InputError for a term that
+    does not exist, or that this model or these data cannot have.
     """
 
     def __init__(self, config: Config, pores: bool, labels: bool) -> None:

@@ -32,22 +32,8 @@ from fftmech.errors import InputError
 class Run:
     """Everything that training needs; nothing is written yet.
 
-    Attributes
-    ----------
-    folder
-        Of its files.
-    card
-        Its configuration, encoder and dataset.
-    model, objective
-        Model with initial weights, and its loss.
-    train, val
-        Examples.
-    sampler
-        Order and symmetries of the training set.
-    devices
-        The device of this process, which takes its part of each batch.
-    resume
-        Whether the folder holds the run already.
+    The model has its initial weights; `sampler` has the order and symmetries of the
+    training set; `resume` is whether the folder holds the run already.
     """
 
     folder: Path

@@ -15,18 +15,9 @@ from fftmech.errors import InputError
 
 @dataclass(frozen=True)
 class Sampler:
-    """Which examples a step takes, and how each is moved.
+    """Which of `count` examples a step takes, and by which of `moves` each is moved.
 
-    Parameters
-    ----------
-    count
-        Number of examples.
-    batch
-        Examples of a step; the last of an epoch may be followed by the next epoch's.
-    seed
-        Of all random numbers.
-    moves
-        Symmetries to choose from.
+    The last examples of an epoch may be followed in a batch by the next epoch's.
     """
 
     count: int
@@ -51,12 +42,7 @@ def allowed_moves(
     """Symmetries under which a model may see the training set.
 
     Those that the scheme's derivative commutes with; of a model that does not see the
-    load, those that keep it.
-
-    Raises
-    ------
-    InputError
-        Several loads for a model that does not see them.
+    load, those that keep it: there has to be one load for all.
     """
     learned = None
     if config.model not in SEE_LOAD:

@@ -68,13 +68,7 @@ _OPTIONS = ("model", "backbone", "preset", "steps", "batch", "lr", "seed")
 
 
 def resolve(settings: Settings, pores: bool = False) -> Config:
-    """Fill in what was not given, for bodies with or without pores.
-
-    Raises
-    ------
-    InputError
-        Unknown names, or values that no run can have.
-    """
+    """Fill in what was not given, for bodies with or without pores."""
     check_names(settings)
     model = settings.get("model", "p-eco-iterated")
     preset = settings.get("preset", "small")
@@ -102,13 +96,7 @@ def resolve(settings: Settings, pores: bool = False) -> Config:
 
 
 def read_settings(path: str | PathLike) -> dict[str, Any]:
-    """Read settings from a TOML file.
-
-    Raises
-    ------
-    InputError
-        No such file, no TOML, or a name that is no setting.
-    """
+    """Read settings from a TOML file."""
     settings = read_toml(path)
     try:
         check_names(settings)
@@ -118,13 +106,7 @@ def read_settings(path: str | PathLike) -> dict[str, Any]:
 
 
 def read_toml(path: str | PathLike) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Raises
-    ------
-    InputError
-        No such file, or no TOML.
-    """
+    """Read a TOML file."""
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -134,13 +116,7 @@ def read_toml(path: str | PathLike) -> dict[str, Any]:
 
 
 def parse_setting(text: str) -> dict[str, Any]:
-    """Settings of `key=value`: a dotted key, and a value of TOML or a plain word.
-
-    Raises
-    ------
-    InputError
-        No such setting, or not of this form.
-    """
+    """Settings of `key=value`: a dotted key, and a value of TOML or a plain word."""
     key, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not all(key.split(".")):
         raise InputError(f"{text!r}", "key=value, for instance lr=1e-3")

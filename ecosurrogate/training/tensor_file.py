@@ -44,16 +44,8 @@ def read_tensors(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read tensors and their note.
 
-    Parameters
-    ----------
-    expected
-        Tensors of the same names, shapes and types, of any values.
-
-    Raises
-    ------
-    InputError
-        No such file, one that is damaged or no safetensors file, other tensors than
-        expected, values that are not finite.
+    They have the names, shapes and types of the `expected` ones, and finite values;
+    InputError for any other file.
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file", mend="restore it, or train again")

@@ -20,13 +20,6 @@ class TrainState:
 
     Random numbers are not: `seed_step` seeds those of each step.
 
-    Parameters
-    ----------
-    config
-        Of the run.
-    model
-        With its initial weights, on the device to train on.
-
     Attributes
     ----------
     average
@@ -79,13 +72,7 @@ class TrainState:
         write_tensors(path, self._tensors(), note)
 
     def read(self, path: str | PathLike) -> None:
-        """Read what `write` wrote for the same configuration.
-
-        Raises
-        ------
-        InputError
-            A file that is damaged or belongs to another configuration.
-        """
+        """Read what `write` wrote for the same configuration."""
         tensors = self._tensors()
         found, note = read_tensors(path, tensors)
         counters = [n for n in map(note.get, _COUNTERS) if type(n) is int and n >= 0]

@@ -31,14 +31,8 @@ def validate(
 
     Parameters
     ----------
-    model, weights
-        The model, and its weights by name, on the device to use.
-    examples
-        At least one.
-    encoder, objective
-        Of the run.
     batch
-        Examples at a time.
+        Examples at a time, of at least one in all.
     devices
         Of this process, one of several that take turns; None of one that is alone. All
         return the result.

@@ -90,13 +90,7 @@ Space = Mapping[str, Range | Choice]
 
 
 def parse_dimension(text: str) -> dict[str, Range | Choice]:
-    """Part of a space written `key=low:high[:log]` or `key=[value, value]`.
-
-    Raises
-    ------
-    InputError
-        No such setting, one that a study cannot vary, another form, reversed ends.
-    """
+    """Part of a space written `key=low:high[:log]` or `key=[value, value]`."""
     key, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not all(key.split(".")):
         raise InputError(
@@ -108,13 +102,7 @@ def parse_dimension(text: str) -> dict[str, Range | Choice]:
 
 
 def read_study_file(path: str | PathLike) -> tuple[dict[str, Any], Space]:
-    """Read settings, and the space in the table `space`, from a TOML file.
-
-    Raises
-    ------
-    InputError
-        As `settings.read_settings` and `parse_dimension`.
-    """
+    """Read settings, and the space in the table `space`, from a TOML file."""
     settings = read_toml(path)
     table = settings.pop(TABLE, {})
     try:

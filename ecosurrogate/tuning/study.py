@@ -54,12 +54,8 @@ class Study:
 
     Attributes
     ----------
-    dataset, folder
-        Folders of its data and of its files.
-    settings
-        What all trials share.
-    space
-        What is tried.
+    settings, space
+        What all trials share, and what is tried.
     error
         What is minimised: `LABELS` or `CERTIFICATE`, on the validation set after the
         last step.
@@ -67,8 +63,6 @@ class Study:
         What must be the same when it is resumed; JSON-ready.
     first
         Values of the first trial, the defaults, by dotted keys.
-    device
-        "cpu" or "cuda".
     """
 
     dataset: str
@@ -86,16 +80,9 @@ class Study:
         report: ProgressReport | None = None,
         ended: Callable[[Trial], None] | None = None,
     ) -> list[Trial]:
-        """Train until there are that many trials; return all of them.
+        """Train until there are `count` trials; return all of them.
 
-        Parameters
-        ----------
-        count
-            Number of trials, those of earlier calls included.
-        report
-            Called after each step.
-        ended
-            Called after each trial.
+        `report` is called after each step, `ended` after each trial.
 
         Raises
         ------

@@ -47,19 +47,7 @@ class Trial(NamedTuple):
 class Trials:
     """The trials of a study, of which one at most is running.
 
-    Parameters
-    ----------
-    folder
-        Of the study; the caller has its lock.
-    space
-        What is tried.
-    seed
-        Of the sampler.
-
-    Raises
-    ------
-    InputError
-        Optuna is not installed; a damaged journal.
+    The caller has the lock of the study's folder; `seed` is the sampler's.
     """
 
     def __init__(self, folder: Path, space: Space, seed: int) -> None:
@@ -185,13 +173,7 @@ def _drop_cut_line(path: Path) -> None:
 
 
 def optuna_module() -> Any:
-    """Optuna, silent.
-
-    Raises
-    ------
-    InputError
-        It is not installed.
-    """
+    """Optuna, silent."""
     try:
         import optuna
         import optuna.storages.journal

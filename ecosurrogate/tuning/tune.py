@@ -30,24 +30,8 @@ def open_study(
 ) -> Study:
     """Begin a study, or resume the one in that folder; nothing is written yet.
 
-    Parameters
-    ----------
-    dataset
-        Folder of a dataset with validation samples.
-    folder
-        Of the study: a new one, or one with a study of the same settings and space.
-    settings
-        What all trials share.
-    space
-        What is tried; `default_space` for what is neither in it nor in `settings`.
-    device
-        "cpu" or "cuda".
-
-    Raises
-    ------
-    InputError
-        Anything that does not go together, a study begun with something else; Optuna
-        is not installed.
+    The dataset has validation samples; a study that is resumed has the same settings
+    and space. `default_space` is tried of what is neither in `space` nor in `settings`.
     """
     folder = Path(folder)
     before = _read_card(folder, settings, space)
