@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ecosurrogate.networks.base import Network, NetworkConfig, Presets
+from ecosurrogate.networks.base import Network, Presets
 from ecosurrogate.networks.ddpm_unet import DDPMUNet, DDPMUNetConfig
 from ecosurrogate.networks.neural_operators import FNO, FNOConfig, TFNOConfig
 from ecosurrogate.networks.unet import UNet, UNetConfig
@@ -15,20 +15,6 @@ NETWORKS: dict[str, tuple[Any, type[Presets]]] = {
     "tfno": (FNO, TFNOConfig),
 }
 """Every network by name: the module and its configuration."""
-
-__all__ = [
-    "FNO",
-    "NETWORKS",
-    "DDPMUNet",
-    "DDPMUNetConfig",
-    "FNOConfig",
-    "Network",
-    "NetworkConfig",
-    "TFNOConfig",
-    "UNet",
-    "UNetConfig",
-    "make_network",
-]
 
 
 def make_network(

@@ -47,11 +47,6 @@ class NetworkConfig(Presets):
                     mend="change one of them",
                 )
 
-    @property
-    def stride(self) -> int:
-        """Fine voxels of a coarsest one along an axis: 2^(levels - 1)."""
-        return 2 ** (len(self.channels) - 1)
-
 
 class Network(nn.Module):
     """A module (B, C_in, X, Y, Z) -> (B, C_out, X, Y, Z), forward = head(features).

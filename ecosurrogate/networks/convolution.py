@@ -7,8 +7,8 @@ Wrapping the body up to a divisible size would instead put a seam into it, with 
 neighbours on both sides.
 
 Stride-one convolutions with circular padding commute with every translation. Levels do
-not: a U-Net is equivariant under shifts along an axis by multiples of its
-`stride` 2^(levels - 1), exactly, where the stride divides that axis; other shifts, and
+not: a U-Net is equivariant under shifts along an axis by multiples of
+2^(levels - 1) voxels, exactly, where that number divides the axis; other shifts, and
 shifts along other axes, only approximately.
 """
 

@@ -100,11 +100,8 @@ class FNO(Network):
         )
         # its parts: the whole adds an entry to `state_dict` that is no tensor
         self.layers = config.layers
-        self.lifting, self.blocks, self.head = (
-            made.lifting,
-            made.fno_blocks,
-            made.projection,
-        )
+        self.lifting, self.blocks = made.lifting, made.fno_blocks
+        self.head = made.projection
 
     def features(self, x: Tensor) -> Tensor:
         """Last hidden state, (B, C_in, X, Y, Z) -> (B, hidden, X, Y, Z)."""

@@ -16,12 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ecosurrogate.networks.base import Network, NetworkConfig
-from ecosurrogate.networks.convolution import (
-    Convolution,
-    coarsen,
-    initialize,
-    refine,
-)
+from ecosurrogate.networks.convolution import Convolution, coarsen, initialize, refine
 
 
 @dataclass(frozen=True)
