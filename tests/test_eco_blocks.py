@@ -12,12 +12,11 @@ from fftmech.results.metrics import divergence_norm, incompatibility_norm
 
 torch = pytest.importorskip("torch")
 
+from ecosurrogate.mechanics.mean_field import MeanField, MeanLoad  # noqa: E402
 from ecosurrogate.mechanics.operators import Operators  # noqa: E402
 from ecosurrogate.models.admissible_blocks import (  # noqa: E402
     Compatibility,
     Equilibrium,
-    MeanField,
-    MeanLoad,
     Projection,
 )
 
@@ -261,17 +260,6 @@ def test_predicted_gains_are_one_number_a_sample_and_are_learnt(one_point_scheme
     assert all(p.grad is not None and p.grad.any() for p in block.gains.parameters())
 
 
-def test_gains_that_vary_in_space_are_refused():
-    ops, block = (
-        operators("rotated", (4, 4, 4)),
-        Equilibrium(gains="predicted", hidden=2),
-    )
-    block.gains = torch.nn.Conv3d(2, 3, 1)
-    potential, hidden = torch.zeros(1, 3, 4, 4, 4), torch.zeros(1, 2, 4, 4, 4)
-    with pytest.raises(InputError, match="vary in space would break equilibrium"):
-        block(potential, ops, hidden=hidden)
-
-
 def test_what_a_block_cannot_use_is_refused_with_what_it_expects():
     ops = operators("rotated", (4, 4, 4))
     u = torch.zeros(2, 3, 4, 4, 4)
@@ -282,12 +270,6 @@ def test_what_a_block_cannot_use_is_refused_with_what_it_expects():
         (lambda: Equilibrium("beltrami")(u, ops), "expected 6 channels"),
         (lambda: Compatibility()(u, ops, torch.zeros(6, 2)), r"expected \(2, 6\)"),
         (lambda: Projection("symmetric"), "expected one of compatible, equilibrated"),
-        (
-            lambda: MeanField("strain", "solved")(
-                torch.zeros(1, 6, 4, 4, 4), MeanLoad.of(Load(), u), torch.zeros(1, 6)
-            ),
-            r"expected \(1, 6, 6, 4, 4, 4\)",
-        ),
     ):
         with pytest.raises(InputError, match=message):
             call()

@@ -14,7 +14,6 @@ from ecosurrogate.mechanics.fields import (
     single,
     uniform,
 )
-from fftmech.errors import InputError
 from fftmech.loads.load import Load
 
 FieldName = Literal["strain", "stress"]
@@ -79,15 +78,6 @@ class MeanField(nn.Module):
             components are taken. "solved": C for a strain, C^-1 for a stress, Mandel
             (B, 6, 6, X, Y, Z); a body with pores has no C^-1: predict its mean stress.
         """
-        batch = len(fluctuation)
-        expected = (batch, 6)
-        if self.means == "solved":
-            expected = (batch, 6, 6, *fluctuation.shape[2:])
-        if given.shape != expected:
-            raise InputError(
-                f"{self.means} mean {self.field} from shape {tuple(given.shape)}",
-                str(expected),
-            )
         with full_precision(fluctuation):
             field = single(fluctuation)
             field = field - average(field)

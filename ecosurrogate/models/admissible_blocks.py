@@ -33,18 +33,8 @@ from ecosurrogate.mechanics.fields import (
     single,
     uniform,
 )
-from ecosurrogate.mechanics.mean_field import MeanField, MeanLoad
 from ecosurrogate.mechanics.operators import Operators
 from fftmech.errors import InputError
-
-__all__ = [
-    "Compatibility",
-    "Equilibrium",
-    "GainHead",
-    "MeanField",
-    "MeanLoad",
-    "Projection",
-]
 
 Kinematics = Literal["strain", "deformation_gradient"]
 StressFunctions = Literal["maxwell", "beltrami"]
@@ -162,8 +152,9 @@ class Equilibrium(nn.Module):
         with full_precision(potential):
             # double: near a null mode potentials are far larger than their stress
             phi = potential.double()
-            gains = self._gains(hidden, len(phi))
+            gains = self._gains(hidden)
             if gains is not None:
+                # one number a potential: one that varies in space breaks equilibrium
                 phi = phi * uniform(gains, phi)
             if self.kind == "maxwell":
                 phi = phi.flip(1)
@@ -172,19 +163,12 @@ class Equilibrium(nn.Module):
                 stress = stress + uniform(mean, stress)
             return stress.to(single(potential).dtype)
 
-    def _gains(self, hidden: Tensor | None, batch: int) -> Tensor | None:
+    def _gains(self, hidden: Tensor | None) -> Tensor | None:
         if not isinstance(self.gains, nn.Module):
             return self.gains
         if hidden is None:
             raise InputError("predicted gains", "the network's hidden state")
-        gains = self.gains(single(hidden))
-        if gains.shape != (batch, self.channels):
-            raise InputError(
-                f"gains of shape {tuple(gains.shape)}",
-                f"one number a sample and potential, {(batch, self.channels)}",
-                "gains that vary in space would break equilibrium",
-            )
-        return gains
+        return self.gains(single(hidden))
 
 
 class GainHead(nn.Module):
