@@ -29,7 +29,7 @@ from ecosurrogate.mechanics.operators import Operators
 from ecosurrogate.models.eco import MODELS
 from ecosurrogate.networks import make_network
 from ecosurrogate.training.config import Config
-from ecosurrogate.training.files import damaged, read_json, short, write_json
+from ecosurrogate.training.files import damaged, read_json, short
 from ecosurrogate.training.tensor_file import read_tensors
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
@@ -127,15 +127,12 @@ def read_run(run: str | PathLike) -> RunCard:
         raise damaged(path, error, "restore the file") from error
 
 
-def write_run(run: str | PathLike, card: RunCard) -> None:
-    """Write the description of a run; the file appears whole or not at all."""
-    write_json(Path(run) / CARD, card.as_dict())
-
-
 def make_model(config: Config) -> nn.Module:
     """Return a model with fresh weights."""
-    backbone = partial(_network, config)
     try:
+        backbone = partial(
+            make_network, config.backbone, preset=config.preset, **config.network
+        )
         return MODELS[config.model](
             backbone, channel_count(config.representation), **config.options
         )
@@ -215,9 +212,3 @@ class _Uninitialized(TorchFunctionMode):
         if getattr(func, "__module__", "") == "torch.nn.init":
             return args[0] if args else kwargs["tensor"]
         return func(*args, **kwargs)
-
-
-def _network(config: Config, in_channels: int, out_channels: int) -> Any:
-    return make_network(
-        config.backbone, in_channels, out_channels, config.preset, **config.network
-    )

@@ -110,7 +110,13 @@ def prepare(
     if before:
         _check_data(dataset, before, data)
     config = before.config if before else resolve(settings, pores)
-    _check_batch(config.batch, devices.size)
+    if config.batch % devices.size:
+        multiple = devices.size * (config.batch // devices.size + 1)
+        raise InputError(
+            f"batch {config.batch} for {devices.size} processes",
+            "a multiple",
+            f"take --batch {multiple}, or start as many processes as divide it",
+        )
     objective = Objective(config, pores, labels)
     moves = allowed_moves(config, scheme, train)
     torch.manual_seed(config.seed)
@@ -143,16 +149,6 @@ def _examples(
     if not len(train):
         raise InputError(f"{dataset}: no sample for training is done", mend="make some")
     return train, val
-
-
-def _check_batch(batch: int, size: int) -> None:
-    if batch % size:
-        raise InputError(
-            f"batch {batch} for {size} processes",
-            "a multiple",
-            f"take --batch {size * (batch // size + 1)}, or start as many processes "
-            "as divide it",
-        )
 
 
 def _survey(*parts: Examples) -> tuple[bool, bool]:

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from ecosurrogate.training.checkpoint import CARD, STATE, WEIGHTS, locked, write_run
+from ecosurrogate.training.checkpoint import CARD, STATE, WEIGHTS, locked
 from ecosurrogate.training.config import Config
+from ecosurrogate.training.files import write_json
 from ecosurrogate.training.interruption import Interruption
 from ecosurrogate.training.log import CURVES, NAME, Log
 from ecosurrogate.training.run import Run
@@ -106,8 +107,10 @@ def fit(
             stack.enter_context(locked(folder))
             _remove_leftovers(folder)
             if not run.resume:
-                _clear(folder)
-                write_run(folder, run.card)
+                # the card last, which makes the folder one of a run
+                for name in FILES:
+                    (folder / name).unlink(missing_ok=True)
+                write_json(folder / CARD, run.card.as_dict())
         state = TrainState(config, run.model)
         if run.resume and (folder / STATE).exists():
             state.read(folder / STATE)
@@ -163,7 +166,9 @@ def _train(
                 log.draw()
         asked = devices.any(interruption.asked)
         if log and (last or asked or not state.step % config.save_every):
-            _save(run.folder, state)
+            # the state first, from which the weights follow
+            state.write(run.folder / STATE)
+            _save_weights(run.folder, state)
         if log and validated and validate_now:
             validated(state.step, config.steps, errors)
         if log and report:
@@ -248,12 +253,6 @@ def _validate(run: Run, state: TrainState) -> dict[str, float]:
     )
 
 
-def _save(folder: Path, state: TrainState) -> None:
-    """Write a checkpoint: the state first, from which the weights follow."""
-    state.write(folder / STATE)
-    _save_weights(folder, state)
-
-
 def _save_weights(folder: Path, state: TrainState) -> None:
     write_tensors(folder / WEIGHTS, state.average, {"step": state.step})
 
@@ -278,12 +277,6 @@ def _result(
         state.skipped,
         seconds,
     )
-
-
-def _clear(folder: Path) -> None:
-    """Remove a run's files; the card last, which makes the folder one of a run."""
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)
 
 
 def _remove_leftovers(folder: Path) -> None:
