@@ -91,7 +91,8 @@ def compare(
         "lower --batch or --res",
     )
     guess = predict(model, card, body, load, device)
-    if not all(map(_finite, (guess.strain, guess.stress, guess.displacement))):
+    fields = (guess.strain, guess.stress, guess.displacement)
+    if not all(np.isfinite(field).all() for field in fields):
         raise InputError(
             f"{run}: its prediction is not finite", mend="train another one"
         )
@@ -106,10 +107,6 @@ def _check(device: str, tolerance: float) -> None:
         raise InputError(f"tolerance {tolerance:g}", f"{low:g} to {high:g}")
     choose(device)
     get_backend(device)
-
-
-def _finite(field: np.ndarray) -> bool:
-    return bool(np.isfinite(field).all())
 
 
 def _reference(

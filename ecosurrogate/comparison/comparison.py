@@ -1,8 +1,7 @@
 """What a comparison of a surrogate with the solver found."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,3 @@ class Comparison:
     prediction: float
     apart: dict[str, dict[str, float]]
     reason: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return asdict(self)

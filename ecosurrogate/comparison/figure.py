@@ -1,6 +1,7 @@
 """A comparison as a picture, error against time, and its files."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -67,7 +68,7 @@ def output_files(output: str | PathLike) -> Files:
 
 def document(found: Comparison) -> dict[str, Any]:
     """JSON-ready: the numbers, and sentences that say which is faster."""
-    return {**found.as_dict(), "verdict": sentences(found)}
+    return {**asdict(found), "verdict": sentences(found)}
 
 
 def write(found: Comparison, files: Files) -> None:
