@@ -18,7 +18,6 @@ from ecosurrogate.evaluation.solved_cases import (
 )
 from fftmech.arrays.progress import ProgressReport
 from fftmech.discretization import discretization
-from fftmech.discretization.grid import Grid
 from fftmech.problems.certificate import energy_error
 from fftmech.results.metrics import (
     QUANTILES,
@@ -126,15 +125,13 @@ class _Reference:
 
     def __init__(self, case: SolvedCase, cases: SolvedCases) -> None:
         self.case, self.scheme = case, cases.scheme
-        self.grid: Grid = case.body.grid
+        self.grid = case.body.grid
         self.solid = case.solid
         # stored in single precision, which would round in a transform
         strain, stress = case.strain.astype(float), case.stress.astype(float)
         self.fields = {"strain": strain, "stress": stress}
-        self.fine = None
-        if cases.low:
-            nyquist = 0.5 / max(self.grid.h)
-            self.fine = nyquist * cases.low / cases.res, nyquist
+        nyquist = 0.5 / max(self.grid.h)
+        self.fine = (nyquist * cases.low / cases.res, nyquist) if cases.low else None
         self.power = {name: self._power(f) for name, f in self.fields.items()}
         self.tail = tail(energy_density(strain, stress)[self.solid])
         self.deviation = float(np.sqrt(stress.var(axis=(1, 2, 3)).sum()))
@@ -160,7 +157,7 @@ class _Reference:
             "preparation": prediction.preparation,
             "applications": prediction.applications,
         }
-        fields = (prediction.strain, prediction.stress)
+        fields = prediction[:2]
         if not all(np.isfinite(field).all() for field in fields):
             return record | {"finite": False}
         density = energy_density(*fields)[self.solid]
@@ -197,9 +194,7 @@ class _Reference:
         if not self.solid.all():
             return None
         exact = (self.case.strain, self.case.stress)
-        return _number(
-            energy_error(self.case.body, (prediction.strain, prediction.stress), exact)
-        )
+        return _number(energy_error(self.case.body, prediction[:2], exact))
 
     def _spectrum(self, prediction: PredictedFields, name: str) -> float | None:
         """Mean |log10(P / P*)| over the shells past the low resolution's Nyquist."""
@@ -247,24 +242,20 @@ def statistic(values: Sequence[float | None]) -> dict[str, Any] | None:
 
 
 def _summary(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Statistics of records, which are kept without their histograms."""
-    local = [r["local_divergence"] for r in records if r.get("local_divergence")]
-    samples = [
-        {key: value for key, value in record.items() if key != "local_divergence"}
-        for record in records
-    ]
-    whole = [s for s in samples if s.get("finite", True)]
+    """Statistics of records, from which the histograms are taken out."""
+    local = [part for r in records if (part := r.pop("local_divergence", None))]
+    whole = [r for r in records if r.get("finite", True)]
+    applications = [n for r in whole if (n := r.get("applications")) is not None]
     summary = {
-        key: _statistics([sample[key] for sample in whole])
+        key: _statistics([record[key] for record in whole])
         for key in (whole[0] if whole else ())
         if key not in ("index", "load", "finite", "applications")
     }
-    applications = [n for s in whole if (n := s.get("applications")) is not None]
     return {
         **summary,
         "applications": max(applications, default=None),
         "local_divergence": np.mean(local, axis=0).tolist() if local else None,
-        "samples": samples,
+        "samples": list(records),
     }
 
 

@@ -69,7 +69,7 @@ def errors(found: Mapping[str, Any], styles: Sequence[Style]) -> "Figure":
         _log_axis(ax)
         ax.set_xlabel(name, fontsize=9)
         ax.tick_params(axis="x", which="both", labelsize=8)
-    _name_rows(panels[0], [style.label for style in styles])
+    panels[0].set_yticks(range(len(styles)), [s.label for s in styles], fontsize=8)
     return figure
 
 
@@ -79,7 +79,7 @@ def divergence(found: Mapping[str, Any], styles: Sequence[Style]) -> "Figure":
     records = [found["reference"], *found["contenders"]]
     figure, (strips, ax) = _side_by_side(2, len(rows), 4.0)
     _strips(strips, {"contenders": records}, rows, lambda r: r["divergence"])
-    _name_rows(strips, [style.label for style in rows])
+    strips.set_yticks(range(len(rows)), [s.label for s in rows], fontsize=8)
     strips.set_xscale("log")
     strips.set_xlabel(
         r"$|\mathrm{div}\,\sigma|\;/\;|\mathrm{grad}\,\sigma|$ of each case", fontsize=9
@@ -255,10 +255,6 @@ def _strips(
     ax.set_ylim(len(styles) - 0.4, -0.6)
     ax.set_yticks([])
     ax.grid(which="major", axis="x", color="0.92")
-
-
-def _name_rows(ax: Any, labels: Sequence[str]) -> None:
-    ax.set_yticks(range(len(labels)), labels, fontsize=8)
 
 
 def _log_axis(ax: Any) -> None:
