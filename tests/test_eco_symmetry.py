@@ -185,24 +185,3 @@ def test_a_grid_is_kept_by_the_symmetries_of_its_box():
         (Grid((4, 4, 4), (1.0, 1.0, 2.0)), 16),
     ):
         assert len(symmetries("rotated", grid)) == number
-
-
-def test_tensors_of_torch_move_as_arrays_and_can_be_differentiated(rng):
-    torch = pytest.importorskip("torch")
-    f, C = rng.normal(size=(2, 6, 3, 4, 5)), rng.normal(size=(4, 6, 6))
-    phase = rng.integers(0, 9, (3, 4, 5))
-    t = torch.from_numpy(f).requires_grad_()
-    for g in SOME:
-        moved = t
-        for at in ("centers", "corners"):
-            moved = g.tensor(t, at)
-            assert moved.is_contiguous() and g.tensor(f, at).flags.c_contiguous
-            assert np.array_equal(moved.detach().numpy(), g.tensor(f, at))
-            vector = g.vector(t[:, :3], at).detach().numpy()
-            assert np.array_equal(vector, g.vector(f[:, :3], at))
-        back = torch.from_numpy(g.scalar(phase)), g.scalar(torch.from_numpy(phase))
-        assert torch.equal(*back) and back[1].is_contiguous()
-        table = g.stiffness(torch.from_numpy(C))
-        assert np.array_equal(table.numpy(), g.stiffness(C))
-        (gradient,) = torch.autograd.grad((moved * moved).sum() / 2, t)
-        assert torch.equal(gradient, t)

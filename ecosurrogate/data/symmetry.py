@@ -11,17 +11,15 @@ for every g that the scheme's derivative commutes with. `rotated`, `central`, `f
 and `hex8` commute with all 48; `forward` only with the six permutations of the axes: a
 reflection makes it a backward difference.
 
-Arrays may be NumPy's or torch's; results are contiguous.
+Results are contiguous: NumPy's flips have negative strides, which torch does not take.
 """
 
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import permutations, product
-from typing import Any
 
 import numpy as np
 
-from fftmech.arrays.backend import is_tensor, namespace
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.loads.load import Load
@@ -56,26 +54,26 @@ class Symmetry:
         """1 of a rotation, -1 of an operation that mirrors."""
         return round(float(np.linalg.det(self.matrix)))
 
-    def scalar(self, f: Any, at: str = "centers") -> Any:
+    def scalar(self, f: np.ndarray, at: str = "centers") -> np.ndarray:
         """Scalar fields or phase maps (..., x, y, z) at voxel "centers" or "corners".
 
         Axes change places: a field of shape (..., 4, 6, 8) may become (..., 8, 4, 6).
         """
-        return _contiguous(self._moved(f, at))
+        return np.ascontiguousarray(self._moved(f, at))
 
-    def vector(self, u: Any, at: str) -> Any:
+    def vector(self, u: np.ndarray, at: str) -> np.ndarray:
         """Vector fields (..., 3, x, y, z) at the `nodes`: "corners" or "centers"."""
         return _select(self._moved(u, at), self._vector, -4)
 
-    def tensor(self, f: Any, at: str = "centers") -> Any:
+    def tensor(self, f: np.ndarray, at: str = "centers") -> np.ndarray:
         """Symmetric tensor fields, Mandel (..., 6, x, y, z): strain or stress."""
         return _select(self._moved(f, at), self._mandel, -4)
 
-    def mean(self, mandel: Any) -> Any:
+    def mean(self, mandel: np.ndarray) -> np.ndarray:
         """Symmetric tensors, Mandel (..., 6): mean strains, eigenstrains."""
         return _select(mandel, self._mandel, -1)
 
-    def stiffness(self, C: Any) -> Any:
+    def stiffness(self, C: np.ndarray) -> np.ndarray:
         """Stiffness, Mandel (..., 6, 6)."""
         return _select(_select(C, self._mandel, -2), self._mandel, -1)
 
@@ -141,18 +139,17 @@ class Symmetry:
         old = np.abs(Q).argmax(axis=1)
         return [(int(m), int(Q[n, m])) for n, m in enumerate(old)]
 
-    def _moved(self, f: Any, at: str) -> Any:
-        xp = namespace(f)
-        f = xp.moveaxis(f, tuple(a - 3 for a in self.axes), (-3, -2, -1))
+    def _moved(self, f: np.ndarray, at: str) -> np.ndarray:
+        f = np.moveaxis(f, tuple(a - 3 for a in self.axes), (-3, -2, -1))
         mirrored = tuple(a - 3 for a in range(3) if self.signs[a] < 0)
         if mirrored:
-            f = xp.flip(f, mirrored)
+            f = np.flip(f, mirrored)
         if at == "corners":
             for axis in mirrored:
                 # point i goes to -i: one step on from n - 1 - i
                 rest = (slice(None),) * (-1 - axis)
                 last, others = f[..., -1:, *rest], f[..., :-1, *rest]
-                f = xp.concatenate((last, others), axis)
+                f = np.concatenate((last, others), axis)
         return f
 
 
@@ -214,14 +211,9 @@ def _keeps_load(g: Symmetry, load: Load) -> bool:
     )
 
 
-def _select(f: Any, picks: list[tuple[int, int]], axis: int) -> Any:
+def _select(f: np.ndarray, picks: list[tuple[int, int]], axis: int) -> np.ndarray:
     """Components by index and sign along `axis`, a new array."""
     rest = (slice(None),) * (-1 - axis)
     parts = [f[(..., old, *rest)] for old, _ in picks]
     signed = [p if s > 0 else -p for p, (_, s) in zip(parts, picks, strict=True)]
-    return _contiguous(namespace(f).stack(signed, axis))
-
-
-def _contiguous(f: Any) -> Any:
-    """In C order: NumPy's flips have negative strides, which torch does not take."""
-    return f.contiguous() if is_tensor(f) else namespace(f).ascontiguousarray(f)
+    return np.ascontiguousarray(np.stack(signed, axis))
