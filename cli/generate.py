@@ -5,13 +5,7 @@ import click
 from fftmech import InputError, Microstructure
 from fftmech.materials import elastic
 from fftmech.materials.elastic import PORE, isotropic
-from fftmech.microstructure import (
-    inclusions,
-    laminate,
-    polycrystal,
-    pores,
-    single_pore,
-)
+from fftmech.microstructure import inclusions, laminate, polycrystal, pores, single_pore
 from fftmech.microstructure.pores import KINDS
 from fftmech.microstructure.resolution import Resolution
 from fftmech.microstructure.texture import texture_of
@@ -132,9 +126,7 @@ def inclusions_command(
     help="Number of pores; a single one lies at the centre.",
 )
 @click.option(
-    "--fraction",
-    type=float,
-    help="Volume fraction of all pores.  [default: 0.01]",
+    "--fraction", type=float, help="Volume fraction of all pores.  [default: 0.01]"
 )
 @click.option(
     "--radius",

@@ -19,10 +19,7 @@ class Numbers(click.ParamType):
         self.counts = [len(form.split(self.separator)) for form in metavar.split("|")]
 
     def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[Any, ...]:
         """Parse "A,B,C"."""
         try:

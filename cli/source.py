@@ -38,9 +38,7 @@ reading_options = options(
         help="Grey image: value > T is phase 1, the rest phase 0.",
     ),
     click.option(
-        "--shape",
-        type=Numbers("NX,NY,NZ", int),
-        help="Voxels of a headerless image.",
+        "--shape", type=Numbers("NX,NY,NZ", int), help="Voxels of a headerless image."
     ),
     click.option(
         "--dtype",

@@ -78,11 +78,7 @@ def read(path: str | PathLike, dataset: str | None = None) -> Microstructure:
             raise InputError(where, "one integer a cell, the grain's id")
         ids = item[()].reshape(item.shape[:3])
         body = image.microstructure_from_image(
-            ids,
-            where,
-            axes="zyx",
-            spacing=geometry.spacing,
-            origin=geometry.origin,
+            ids, where, axes="zyx", spacing=geometry.spacing, origin=geometry.origin
         )
         cells = container.group(file, str(item.name).rpartition("/")[0])
         return body.with_changes(orientation=_orientation(cells, ids.ravel(), file))

@@ -24,9 +24,7 @@ OPTIONS = ("dataset", "threshold")
 
 
 def read(
-    path: str | PathLike,
-    dataset: str | None = None,
-    threshold: float | None = None,
+    path: str | PathLike, dataset: str | None = None, threshold: float | None = None
 ) -> Microstructure:
     """Read the phase ids of ImageData: ascii, inline binary or appended data.
 

@@ -113,11 +113,7 @@ def write_components(arrays: Arrays, name: str, field: np.ndarray) -> None:
     field = field.reshape(-1, *field.shape[-3:])
     rows = "by rows: xx xy xz yx yy yz zx zy zz" if len(field) == 9 else ""
     arrays.write(
-        name,
-        field.shape[::-1],
-        field.dtype,
-        lambda planes: field[..., planes].T,
-        rows,
+        name, field.shape[::-1], field.dtype, lambda planes: field[..., planes].T, rows
     )
 
 

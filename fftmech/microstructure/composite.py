@@ -74,10 +74,7 @@ def reuss(phases: Phases, fractions: csr_array) -> Phases:
 
 
 def laminate_pairs(
-    phases: Phases,
-    pair: np.ndarray,
-    fraction: np.ndarray,
-    normal: np.ndarray,
+    phases: Phases, pair: np.ndarray, fraction: np.ndarray, normal: np.ndarray
 ) -> Phases:
     """Mix two phases as layers with a common normal n (rank-one laminate).
 

@@ -136,8 +136,7 @@ def slabs(
             for name in ("old", "length", "offset", "centre")
         )
         new = np.ravel_multi_index(
-            np.ix_(*(piece.new for piece in pieces)),
-            (stop - start, *shape[1:]),
+            np.ix_(*(piece.new for piece in pieces)), (stop - start, *shape[1:])
         )
         index = (new.ravel(), phase[old].ravel())
         rows = (stop - start) * shape[1] * shape[2]

@@ -17,9 +17,7 @@ TABLES = ("stiffness", "orientation", *STRAINS)
 
 
 def resample(
-    microstructure: Microstructure,
-    shape: Resolution,
-    rule: str = "majority",
+    microstructure: Microstructure, shape: Resolution, rule: str = "majority"
 ) -> Microstructure:
     """Resample by exact volume overlap, at any ratio of the two resolutions.
 

@@ -28,10 +28,7 @@ class Norm(NamedTuple):
 
 
 def nrmse(
-    prediction: Any,
-    reference: Any,
-    normalisation: str = "std",
-    mask: Any = None,
+    prediction: Any, reference: Any, normalisation: str = "std", mask: Any = None
 ) -> Any:
     """Root mean square error over the voxels, over a scale of the reference.
 
@@ -79,10 +76,7 @@ def nrmse(
 
 
 def tensor_nrmse(
-    prediction: Any,
-    reference: Any,
-    normalisation: str = "std",
-    mask: Any = None,
+    prediction: Any, reference: Any, normalisation: str = "std", mask: Any = None
 ) -> Any:
     """nRMSE of the whole tensor: sqrt(sum_c rmse_c^2 / sum_c s_c^2).
 
