@@ -40,8 +40,6 @@ class Card:
         Resolutions (voxels of an edge), the highest first. Bodies are made at the
         highest and resampled by majority; the lowest is solved in every sample, the
         others in those for the test.
-    loading
-        Loads of each body.
     method
         Options of `fftmech.solve`: `METHOD`.
     parts
@@ -50,8 +48,6 @@ class Card:
         The one split that this dataset has, or None: all.
     shard
         (i, n): only samples with index = i - 1 modulo n, or None: all.
-    units, licence, citation, versions
-        For its readers.
     """
 
     kind: str
@@ -165,13 +161,7 @@ class Card:
 
 
 def read_card(directory: str | PathLike) -> Card:
-    """Read the card of a dataset.
-
-    Raises
-    ------
-    InputError
-        No dataset there, or a card that is damaged or newer than this program.
-    """
+    """Read the card of a dataset, if it is sound and no newer than this program."""
     path = Path(directory) / NAME
     if not Path(directory).is_dir():
         raise InputError(f"{directory}: no such folder", f"one with {NAME}")

@@ -22,18 +22,8 @@ from fftmech.io.atomic import temporary_name
 def merge(sources: Sequence[str | PathLike], target: str | PathLike) -> int:
     """Put the shards of one dataset together; return how many samples are missing.
 
-    Parameters
-    ----------
-    sources
-        Folders of datasets that differ in their shards only.
-    target
-        New folder; it appears whole or not at all.
-
-    Raises
-    ------
-    InputError
-        No dataset, or other parameters, in a source; a sample that differs between
-        two of them, or whose file is missing; a target that exists.
+    The sources may differ in their shards only; a sample that is in several must be
+    the same in all. The target is a new folder, which appears whole or not at all.
     """
     if not sources:
         raise InputError("nothing to merge: name the folders of the shards")

@@ -59,12 +59,6 @@ class CompositesRecipe:
         Young's modulus (GPa) and Poisson's ratio of the matrix.
     nu
         Poisson's ratio of the inclusions.
-
-    Raises
-    ------
-    InputError
-        An unknown class, ranges that are not 0 < low <= high, a fraction of 1 or more,
-        moduli of no solid.
     """
 
     kind: ClassVar[str] = "composites"

@@ -17,15 +17,7 @@ from fftmech.results.sample import FIELDS, Sample
 
 
 class Fault(NamedTuple):
-    """A sample whose file is not as it was written.
-
-    Attributes
-    ----------
-    index
-        Number of the sample.
-    what
-        "missing", "altered" or "unreadable".
-    """
+    """A sample whose file is "missing", "altered" or "unreadable"."""
 
     index: int
     what: str

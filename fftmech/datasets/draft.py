@@ -37,17 +37,10 @@ def new_card(
     parts: tuple[int, int, int] | None = None,
     **options: Any,
 ) -> Card:
-    """Card of a new dataset.
+    """Card of a new dataset; the load and the parts are the recipe's unless given.
 
-    Parameters
-    ----------
-    recipe
-        How bodies are generated.
-    count, levels, loading, parts
-        As in `Card`; the load and the parts are the recipe's unless given.
-    options
-        Of `fftmech.solve`, the names in `METHOD`; or seed, shard, licence and citation,
-        as in `Card`.
+    Options are those of `fftmech.solve` with names in `METHOD`, and seed, shard,
+    licence and citation of `Card`.
     """
     if not levels or min(levels) < 1:
         raise InputError(f"resolutions {levels}", "whole numbers of at least 1")

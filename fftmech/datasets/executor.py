@@ -72,13 +72,9 @@ def run(
 ) -> Generator[T, None, None]:
     """Yield `task(index)` for every index, as they are done.
 
-    Parameters
-    ----------
-    task
-        Picklable where there are several processes.
-    executor
-        "local": `jobs` processes, this one if `jobs` is 1; "mpi": the processes that
-        mpiexec started (`mpiexec -n N python -m mpi4py.futures ...`).
+    The executor "local" is `jobs` processes, this one if `jobs` is 1, "mpi" those that
+    mpiexec started (`mpiexec -n N python -m mpi4py.futures ...`). `task` is pickled
+    where there are several.
     """
     if executor == "mpi":
         with _mpi() as pool:

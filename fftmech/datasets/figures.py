@@ -58,19 +58,11 @@ def contact_sheet(
 ) -> "Figure":
     """Draw slices of samples: the body as it was made, and a field in it as solved.
 
-    The body is that of the highest resolution, the field that of the lowest, of the
-    first load. All samples have one colour scale, `colors.color_range` of all their
-    voxels, logarithmic where these are far apart; pores are grey. Slices hold the axis
-    of the load; they go through the middle, or of two phases through most of the rarer.
-
-    Parameters
-    ----------
-    dataset
-        What to draw.
-    field
-        One of `CONTACT_FIELDS`.
-    count
-        Number of samples, evenly spaced over all.
+    The body is that of the highest resolution, the field, one of `CONTACT_FIELDS`,
+    that of the lowest, of the first load. `count` samples are evenly spaced over all
+    and have one colour scale, `colors.color_range` of all their voxels, logarithmic
+    where these are far apart; pores are grey. Slices hold the axis of the load; they go
+    through the middle, or of two phases through most of the rarer.
     """
     if field not in CONTACT_FIELDS:
         raise InputError(f"field {field!r}", f"one of {', '.join(CONTACT_FIELDS)}")

@@ -124,14 +124,7 @@ class ImagesRecipe:
     ) -> "ImagesRecipe":
         """Recipe of all images in a folder that `fftmech.read` knows, by name.
 
-        Parameters
-        ----------
-        folder
-            Its subfolders are not searched.
-        materials
-            Materials file, for windows.
-        options
-            The other parameters.
+        Subfolders are not searched. `materials` is a materials file, for windows.
         """
         if materials is not None:
             options["materials"] = (fspath(materials), sha256_of(materials))

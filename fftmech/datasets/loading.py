@@ -21,13 +21,9 @@ STREAM = 2**31
 class Loading:
     """One load for all bodies, a random one for each, or the six unit strains.
 
-    Parameters
-    ----------
-    mode
-        "fixed"; "random": six mean strains, uniform on the sphere of Mandel norm 1;
-        "six": each mean strain in turn 1, the others 0 (tensor components).
-    load
-        The fixed load, else None.
+    The mode "fixed" takes a load; "random" is six mean strains, uniform on the sphere
+    of Mandel norm 1; "six" is each mean strain in turn 1, the others 0 (tensor
+    components).
     """
 
     mode: str = "fixed"

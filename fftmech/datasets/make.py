@@ -33,18 +33,9 @@ SampleProgress = Callable[[int, int, int], None]
 
 
 class RunCounts(NamedTuple):
-    """Samples of a dataset after a run.
+    """Samples of a dataset after a run, and the bytes of all.
 
-    Attributes
-    ----------
-    done, failed, missing
-        Their numbers.
-    made
-        Number of those that this run made, failed ones included.
-    bytes
-        Size of all samples.
-    seconds
-        Time that this run took.
+    `made` of them, failed ones included, are this run's, which took `seconds`.
     """
 
     done: int
@@ -205,15 +196,10 @@ def allowed_failures(count: int) -> int:
 
 
 class Repair(NamedTuple):
-    """Numbers of samples that were repaired.
+    """Numbers of samples that were made again, and of those whose bytes changed.
 
-    Attributes
-    ----------
-    made
-        Those that were made again.
-    changed
-        Those of them whose bytes differ from the old ones: another machine, or other
-        versions of the libraries, solves to the tolerance but not to the last bit.
+    Another machine, or other versions of the libraries, solve to the tolerance but not
+    to the last bit.
     """
 
     made: int

@@ -55,13 +55,7 @@ def write_manifest(directory: str | PathLike, records: Iterable[Record]) -> None
 
 
 def append_record(directory: str | PathLike, record: Record) -> None:
-    """Add one line at the end.
-
-    Raises
-    ------
-    OSError
-        The disk is full, for instance; the next start mends what was written of it.
-    """
+    """Add one line at the end; the next start mends what a full disk left of it."""
     path = Path(directory) / NAME
     try:
         with open(path, "ab") as file:

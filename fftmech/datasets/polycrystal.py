@@ -48,12 +48,6 @@ class PolycrystalRecipe:
         Crystal stiffness C11, C12, C44 (GPa).
     fibre, direction, peak, spread
         Texture, as in `texture_of`; without, orientations are uniformly random.
-
-    Raises
-    ------
-    InputError
-        Numbers of grains that are not whole and 1 <= least <= most, neither grains nor
-        sizes, a stiffness that is not positive definite, a texture that is none.
     """
 
     kind: ClassVar[str] = "polycrystal"

@@ -30,11 +30,6 @@ class PoresRecipe:
         smallest a flat pore is 5 voxels thick in a cube of 64.
     E, nu
         Young's modulus (GPa) and Poisson's ratio of the solid.
-
-    Raises
-    ------
-    InputError
-        Fractions that are not 0 < least <= largest < 1, moduli of no solid.
     """
 
     kind: ClassVar[str] = "pores"

@@ -16,14 +16,9 @@ UNITS = {"stress": "GPa", "length": "box edge"}
 
 
 class GeneratedBody(NamedTuple):
-    """One body of a dataset.
+    """A microstructure at the high resolution, with stiffness, in `UNITS`.
 
-    Attributes
-    ----------
-    body
-        Microstructure at the high resolution, with stiffness, in `UNITS`.
-    statistics
-        Numbers and names that describe it, JSON-ready.
+    Statistics are numbers and names that describe it, JSON-ready.
     """
 
     body: Microstructure
@@ -33,14 +28,8 @@ class GeneratedBody(NamedTuple):
 class Recipe(Protocol):
     """A kind of body; a frozen dataclass whose fields are JSON-ready parameters.
 
-    Attributes
-    ----------
-    kind
-        Name on the command line and in the card.
-    load
-        The default load.
-    parts
-        Samples for training, validation and test, in parts (80, 10, 10).
+    `kind` is its name on the command line and in the card, `load` the default load,
+    `parts` are the samples for training, validation and test, in parts.
     """
 
     kind: ClassVar[str]
@@ -50,12 +39,8 @@ class Recipe(Protocol):
     def draw(self, seed: int, index: int, res: int) -> GeneratedBody:
         """Make body `index` of the dataset with this seed, `res` voxels an edge.
 
-        It depends on the arguments and the parameters alone.
-
-        Raises
-        ------
-        InputError
-            Parameters of which no body can be made at this resolution.
+        It depends on the arguments and the parameters alone; where no body can be made
+        of them, it is an InputError.
         """
         ...
 

@@ -25,14 +25,7 @@ def make_sample(
 ) -> Record:
     """Make one sample, write its file, and return its line of the manifest.
 
-    Parameters
-    ----------
-    index
-        Number of the sample.
-    directory, card
-        Folder of the dataset, and the text of its card.
-    threads, device
-        As in `fftmech.solve`.
+    `directory` is the folder of the dataset, `card` the text of its card.
     """
     # h5py takes longer to import than --help may
     from fftmech.io.sample_file import sample_bytes

@@ -14,13 +14,6 @@ def split_of(index: int, parts: Sequence[int]) -> str:
     Sample by sample, the split that is farthest behind its share comes next, so that
     any first samples are shared out as the parts say to within one sample, and more
     samples change nothing for those that are there.
-
-    Parameters
-    ----------
-    index
-        Number of the sample, from 0.
-    parts
-        Of training, validation and test, whole numbers: (80, 10, 10).
     """
     period = _period(tuple(parts))
     return SPLITS[period[index % len(period)]]

@@ -159,10 +159,7 @@ def write_result(path: str | PathLike, result: Result) -> None:
 def check_writable(path: str | PathLike) -> None:
     """Refuse a name whose extension is not that of the one format written.
 
-    Raises
-    ------
-    InputError
-        Another extension. Call it before work is done whose result is to be written.
+    Call it before work is done whose result is to be written.
     """
     if Path(path).suffix.lower() not in WRITTEN:
         raise InputError(
@@ -172,13 +169,7 @@ def check_writable(path: str | PathLike) -> None:
 
 
 def kind(path: str | PathLike) -> str | None:
-    """What a file holds, of `KINDS`, or None where nothing known.
-
-    Raises
-    ------
-    InputError
-        No such file, or HDF5 that cannot be opened.
-    """
+    """What a file holds, of `KINDS`, or None where nothing known."""
     _check_file(path)
     formats = _formats(path)
     if formats is None:

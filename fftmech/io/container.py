@@ -15,13 +15,7 @@ LISTED = 8
 
 @contextmanager
 def opened(path: str | PathLike) -> Iterator[h5py.File]:
-    """Open an HDF5 file for reading.
-
-    Raises
-    ------
-    InputError
-        Not HDF5, cut short, not readable, or damaged where it is read in the block.
-    """
+    """Open an HDF5 file; damage, also what the block meets, is an InputError."""
     path = fspath(path)
     try:
         file = h5py.File(path, "r")
@@ -69,13 +63,7 @@ def listing(items: list[h5py.Dataset]) -> str:
 
 
 def dataset(file: h5py.Group, name: str) -> h5py.Dataset:
-    """Return the dataset `name` of a file.
-
-    Raises
-    ------
-    InputError
-        No such dataset, or one without values; the message lists those that exist.
-    """
+    """Return the dataset `name` of a file; an InputError lists those that exist."""
     item = file.get(name)
     if isinstance(item, h5py.Dataset) and item.shape is not None:
         return item

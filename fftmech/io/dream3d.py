@@ -58,10 +58,7 @@ def recognises(file: h5py.File, dataset: str | None) -> bool:
 def read(path: str | PathLike, dataset: str | None = None) -> Microstructure:
     """Read grain ids and, where the file has any, the grains' orientations.
 
-    Parameters
-    ----------
-    dataset
-        Path of the cell array of grain ids, where it is not the only `FeatureIds`.
+    `dataset` is the path of the grain ids, where they are not the only `FeatureIds`.
     """
     name = fspath(path)
     with container.opened(path) as file:
@@ -222,25 +219,13 @@ def _structures(cells: h5py.Group, file: h5py.File, voxels: int) -> np.ndarray:
 def mean_orientations(
     ids: np.ndarray, quaternion: np.ndarray, group: str = "O"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean orientation of each grain from those of its voxels.
+    """Sorted ids of the grains, (g,), and the mean unit quaternion of each, (g, 4).
 
     A voxel's orientation may be written as any of its crystal's symmetry equivalents,
     R S, and with either sign of the quaternion: each is first replaced by the
     equivalent nearest to the grain's first voxel; the mean is the normalised sum.
-
-    Parameters
-    ----------
-    ids
-        Grain id of each voxel, (n,).
-    quaternion
-        Unit quaternions w x y z, v_sample = R v_crystal, (n, 4).
-    group
-        Rotation group of the crystal, as `scipy.spatial.transform.Rotation` names it.
-
-    Returns
-    -------
-    grains, means
-        Sorted ids, (g,), and their mean unit quaternions, (g, 4).
+    Voxels have a grain id, (n,), and w x y z, v_sample = R v_crystal, (n, 4); `group`
+    is the crystal's rotation group, as `scipy.spatial.transform.Rotation` names it.
     """
     from scipy.spatial.transform import Rotation
 

@@ -47,25 +47,11 @@ def microstructure_from_image(
 ) -> Microstructure:
     """Turn a 3-D array into a microstructure.
 
-    Parameters
-    ----------
-    values
-        Phase ids (whole numbers >= 0), or grey values if `threshold` is given.
-    where
-        How messages name the array: file and dataset.
-    axes
-        "xyz" or "zyx": the meaning of the array's three indices.
-    spacing, origin
-        Edges of a voxel and corner of the box, along x, y, z (length units).
-    threshold
-        Grey value T: voxels with value > T are phase 1, the others phase 0.
-    tables
-        `stiffness`, `orientation`, ... of `Microstructure`.
-
-    Raises
-    ------
-    InputError
-        Not three axes, NaN, ids that are not whole numbers >= 0, a bad spacing.
+    `values` are phase ids (whole numbers >= 0), or grey values with a `threshold`:
+    voxels above it are phase 1, the others phase 0. `axes` says what the indices are;
+    `spacing` and `origin` are the edges of a voxel and the corner of the box, along
+    x, y, z (length units). `where` names the array in messages, `tables` are those of
+    `Microstructure`.
     """
     check_axes(axes, where)
     if values.ndim != 3:

@@ -40,13 +40,9 @@ MOST_INCREMENTS = 10**6
 
 
 def read_path(path: str | PathLike) -> Path:
-    """Read a load path; see the module's docstring.
+    """Read a load path, all steps of small or all of finite strain.
 
-    Raises
-    ------
-    InputError
-        No such file, no TOML, an unknown key, a missing or wrong value, steps of small
-        and of finite strain; the message names the step.
+    The module's docstring shows the file; an InputError names the step at fault.
     """
     name = fspath(path)
     document = read_toml(path)

@@ -50,16 +50,8 @@ from fftmech.tensors import (
 class Materials:
     """What phases are made of, by id; see the module's docstring.
 
-    Parameters
-    ----------
-    name
-        The file, for messages.
-    phases, default, grey
-        Listed phases by id, that of all others, the rule for grey values.
-    seed
-        Seed of random orientations, or None.
-    units
-        As in `Microstructure`.
+    Phases that are not listed are `default`, or grey values of the rule `grey`. `seed`
+    is that of random orientations; `name` is the file, for messages.
     """
 
     name: str
@@ -73,13 +65,7 @@ class Materials:
         """Give every phase in use its properties, rotated into the sample frame.
 
         A phase that is not listed, where there is neither default nor grey rule, keeps
-        the properties that it has.
-
-        Raises
-        ------
-        InputError
-            A phase that is not listed and has no stiffness, a grey value above full,
-            or tables larger than the free memory.
+        the properties that it has; without a stiffness it is an InputError.
         """
         used = microstructure.phases
         count = int(used[-1]) + 1

@@ -41,16 +41,8 @@ RULES = ("voigt", "hashin-shtrikman")
 class Phase:
     """Properties of a phase in its crystal frame, Mandel; None is not given.
 
-    Parameters
-    ----------
-    stiffness
-        (6, 6), stress units; zero is a pore.
-    orientation
-        Unit quaternion w x y z, v_sample = R v_crystal, (4,).
-    eigenstrain, thermal_expansion
-        (6,), strain and strain a degree.
-    law
-        What it obeys, if that is more than linear elasticity.
+    A stiffness of zero is a pore. The orientation is a unit quaternion w x y z,
+    v_sample = R v_crystal. Without a law the phase is linear elastic.
     """
 
     stiffness: np.ndarray
@@ -64,16 +56,8 @@ class Phase:
 class Grey:
     """Composite voxels: grey value g is a fraction g / full of solid in empty space.
 
-    Parameters
-    ----------
-    solid
-        Mandel stiffness of the solid, (6, 6).
-    full
-        Grey value of a voxel full of solid.
-    rule
-        "voigt": the fraction times the stiffness of the solid. "hashin-shtrikman":
-        `fftmech.tensors.bounds.hashin_shtrikman`, the upper bound for an isotropic
-        solid with pores.
+    The rule "voigt" is the fraction times the stiffness of the solid (Mandel), and
+    "hashin-shtrikman" the upper bound for an isotropic solid with pores.
     """
 
     solid: np.ndarray

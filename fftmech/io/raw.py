@@ -28,12 +28,8 @@ def read(
 ) -> Microstructure:
     """Read a headerless image of phase ids (or of grey values, with a threshold).
 
-    Parameters
-    ----------
-    shape
-        Voxels along x, y, z.
-    dtype
-        NumPy's name of a voxel's type, "uint8" or ">u2" (big-endian) for instance.
+    `shape` is the voxels along x, y, z; `dtype` is NumPy's name of a voxel's type,
+    "uint8" or ">u2" (big-endian) for instance.
     """
     name = fspath(path)
     if shape is None or dtype is None:

@@ -57,14 +57,8 @@ def sample_bytes(
 ) -> bytes:
     """Return the file of a sample.
 
-    Parameters
-    ----------
-    index, seed, split, statistics
-        As in `Sample`.
-    bodies
-        By resolution, the highest first; they share their tables.
-    results
-        By resolution and name of the load.
+    `bodies` by resolution, the highest first, share their tables; `results` are by
+    resolution and name of the load. The others are those of `Sample`.
     """
     first = next(iter(results.values()))
     some = next(iter(first.values()))
@@ -151,10 +145,7 @@ def recognises(file: h5py.File, _dataset: str | None) -> bool:
 def read(path: str | PathLike, dataset: str | None = None) -> Microstructure:
     """Read the microstructure of a sample.
 
-    Parameters
-    ----------
-    dataset
-        The resolution, "res32" for instance; the highest unless given.
+    `dataset` is the resolution, "res32" for instance; the highest unless given.
     """
     with container.opened(path) as file:
         names = _blocks(file)
@@ -171,19 +162,9 @@ def read_sample(
     fields: Sequence[str] = FIELDS,
     levels: Sequence[int] | None = None,
 ) -> Sample:
-    """Read a sample.
+    """Read a sample: some of `FIELDS`, at some resolutions or all of them.
 
-    Parameters
-    ----------
-    fields
-        Which of `FIELDS` to read.
-    levels
-        Resolutions to read; all of them if None.
-
-    Raises
-    ------
-    InputError
-        A file that is no sample, an unknown field, a resolution that it does not have.
+    A file that is no sample, or lacks one of these, is an InputError.
     """
     check_fields(fields)
     with container.opened(path) as file:

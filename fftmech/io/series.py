@@ -45,16 +45,8 @@ def write_series(
 ) -> None:
     """Begin a series; the file appears whole or not at all.
 
-    Parameters
-    ----------
-    path
-        The file.
-    results
-        Two at least, at increasing times.
-    count
-        Largest number of times.
-    identity
-        What is solved, and how (`march_checkpoint.identity`).
+    `results` are two at least, at increasing times, and `count` is the largest number
+    of times. `identity` is what is solved, and how (`march_checkpoint.identity`).
     """
     body = results[0].microstructure
     with whole_hdf5(path) as file:

@@ -28,12 +28,8 @@ def read(
 ) -> Microstructure:
     """Read the phase ids of ImageData: ascii, inline binary or appended data.
 
-    Parameters
-    ----------
-    dataset
-        Name of the cell data that holds the ids; "material" unless given.
-    threshold
-        For grey values: value > T is phase 1.
+    `dataset` names the cell data that holds the ids, "material" unless given; of grey
+    values, those above `threshold` are phase 1.
     """
     name = fspath(path)
     xml, appended = _split(Path(path).read_bytes())

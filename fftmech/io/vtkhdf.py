@@ -60,10 +60,7 @@ def write(path: str | PathLike, microstructure: Microstructure) -> None:
 def read(path: str | PathLike, dataset: str | None = None) -> Microstructure:
     """Read a microstructure, also that of a result.
 
-    Parameters
-    ----------
-    dataset
-        Name of the phase ids among the cell data; "phase" unless given.
+    `dataset` names the phase ids among the cell data, "phase" unless given.
     """
     with container.opened(path) as file:
         return read_microstructure(file, dataset)

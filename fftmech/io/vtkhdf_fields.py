@@ -35,14 +35,8 @@ SMALL = 2**18
 class Arrays:
     """Arrays below a group of VTKHDF: the whole of each, or one time of a series.
 
-    Parameters
-    ----------
-    root
-        The group that holds CellData and PointData.
-    number
-        Number of the time, from 0; None where arrays have no time axis.
-    count
-        Length of the time axis of arrays that are made.
+    `root` holds CellData and PointData. `number` is that of the time, from 0, None
+    where arrays have no time axis; arrays that are made get `count` times.
     """
 
     root: h5py.Group

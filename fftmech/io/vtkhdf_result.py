@@ -152,13 +152,7 @@ def read_result(path: str | PathLike) -> Result:
 def read_fields(
     arrays: Arrays, grid: Grid, variables: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Read what `Result` has at every voxel.
-
-    Parameters
-    ----------
-    variables
-        Names of the internal variables, and the number of components of each.
-    """
+    """Read what `Result` has at every voxel; `variables` are counts of components."""
 
     def variable(name: str, count: int) -> np.ndarray:
         if count == 1:

@@ -113,13 +113,7 @@ class Boundary:
         return "released"
 
     def affine(self, load: Load) -> Load:
-        """The load without what the faces release or hold.
-
-        Raises
-        ------
-        InputError
-            A strain or a stress that the faces contradict.
-        """
+        """The load without what the faces release or hold, if none contradicts it."""
         strain, stress = {}, {}
         for name in COMPONENTS:
             role = self.role(name)
@@ -138,13 +132,7 @@ class Boundary:
         return Load(strain, stress)
 
     def values(self, grid: Grid) -> np.ndarray | None:
-        """`displacement` at the nodes, zero but on its faces, (3, *nodes), or None.
-
-        Raises
-        ------
-        InputError
-            A wrong shape, or values that are not finite.
-        """
+        """`displacement` at the nodes, zero but on its faces, (3, *nodes), or None."""
         if self.displacement is None:
             return None
         nodes = self.nodes(grid)
@@ -172,13 +160,7 @@ class Boundary:
         return values
 
     def check(self, grid: Grid) -> None:
-        """Refuse an axis too thin to have two faces.
-
-        Raises
-        ------
-        InputError
-            Naming it.
-        """
+        """Refuse an axis too thin to have two faces."""
         for axis, kind, n in zip(AXES, self.kinds, grid.shape, strict=True):
             if kind != "periodic" and n < 2:
                 raise InputError(

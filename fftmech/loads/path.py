@@ -98,13 +98,7 @@ class Path:
 
 @dataclass(frozen=True)
 class Target:
-    """Prescribed means at one time.
-
-    Attributes
-    ----------
-    free, mean_strain, mean_stress
-        As `fftmech.problems.equilibrium.Means`, (c,).
-    """
+    """Prescribed means at one time, (c,), as `fftmech.problems.equilibrium.Means`."""
 
     free: np.ndarray
     mean_strain: np.ndarray

@@ -126,12 +126,8 @@ class Microstructure:
         """Return self if every phase in use has a sound stiffness.
 
         Stiffness must be finite, symmetric, and positive definite or zero (a pore);
-        eigenstrain and thermal expansion must be finite.
-
-        Raises
-        ------
-        InputError
-            Otherwise, naming the first phase at fault.
+        eigenstrain and thermal expansion must be finite. The InputError names the first
+        phase at fault.
         """
         phases = self.phases
         if self.stiffness is None:
@@ -199,13 +195,7 @@ class Microstructure:
 
 
 def check_phase(phase: np.ndarray) -> np.ndarray:
-    """Return the phase map as a 3-D int32 array.
-
-    Raises
-    ------
-    InputError
-        Not three axes, an axis of length zero, not whole numbers, negative ids.
-    """
+    """Return the phase map, whole numbers >= 0 on three axes, as int32."""
     phase = np.asarray(phase)
     if phase.ndim != 3:
         raise InputError(

@@ -13,16 +13,10 @@ NEIGHBOURS = {6: 1, 18: 2, 26: 3}
 
 
 class Component(NamedTuple):
-    """A connected component.
+    """A connected component: its voxels in the box that bounds it, boolean.
 
-    Attributes
-    ----------
-    label
-        Its number among all those of the mask, from 1, in the order of first voxels.
-    body
-        Its voxels in the box that bounds it, boolean.
-    cut
-        Whether it touches a face of the mask's box.
+    `label` is its number among all those of the mask, from 1, in the order of first
+    voxels; `cut` says whether it touches a face of the mask's box.
     """
 
     label: int
@@ -33,14 +27,7 @@ class Component(NamedTuple):
 def components(mask: np.ndarray, smallest: int, neighbours: int) -> list[Component]:
     """Connected components of at least `smallest` voxels; the box is not periodic.
 
-    Parameters
-    ----------
-    mask
-        Boolean, (nx, ny, nz).
-    smallest
-        Voxels.
-    neighbours
-        6, 18 or 26: voxels share a face, an edge, or a corner.
+    Of 6, 18 or 26 neighbours voxels share a face, an edge, or a corner.
     """
     from scipy.ndimage import find_objects, generate_binary_structure, label
 
@@ -61,18 +48,11 @@ def components(mask: np.ndarray, smallest: int, neighbours: int) -> list[Compone
 def embedded(
     body: np.ndarray, spacing: Sequence[float], margin: float
 ) -> Microstructure:
-    """Put a body (phase 1) into the middle of a cube of phase 0.
+    """Put a body (phase 1), in the box that bounds it, into a cube of phase 0.
 
-    Parameters
-    ----------
-    body
-        Boolean, in the box that bounds it.
-    spacing
-        Edges of a voxel along x, y, z.
-    margin
-        Solid between the longest extent of the body and either face, as a fraction of
-        the edge; at least a voxel. Where voxels are no cubes, the box is a cube to
-        within a voxel.
+    `margin` is the solid between the longest extent of the body and either face, as a
+    fraction of the edge; at least a voxel. Where voxels, of edges `spacing`, are no
+    cubes, the box is a cube to within a voxel.
     """
     h = np.array(spacing)
     extent = np.array(body.shape)

@@ -21,14 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Phases:
-    """Properties of the phases that are mixed.
+    """Stiffness, Mandel (P, 6, 6), zero for a pore, of the phases that are mixed.
 
-    Parameters
-    ----------
-    stiffness
-        Mandel (P, 6, 6) (stress units); zero is a pore.
-    strains
-        Stress-free strains by name (eigenstrain, thermal expansion), Mandel (P, 6).
+    Stress-free strains, Mandel (P, 6), are by name: eigenstrain, thermal expansion.
     """
 
     stiffness: np.ndarray
@@ -38,12 +33,7 @@ class Phases:
 def voigt(phases: Phases, fractions: csr_array) -> Phases:
     """Mix at equal strain: C = sum f C_p and a = C^-1 sum f C_p a_p.
 
-    Parameters
-    ----------
-    phases
-        Properties of P phases.
-    fractions
-        Volume fractions, sparse (voxels, P), rows sum to 1.
+    Volume fractions are sparse (voxels, P); rows sum to 1.
     """
     C = (fractions @ phases.stiffness.reshape(-1, 36)).reshape(-1, 6, 6)
     strains = {}
@@ -54,14 +44,9 @@ def voigt(phases: Phases, fractions: csr_array) -> Phases:
 
 
 def reuss(phases: Phases, fractions: csr_array) -> Phases:
-    """Mix at equal stress: C = (sum f C_p^-1)^-1 and a = sum f a_p.
+    """Mix at equal stress: C = (sum f C_p^-1)^-1 and a = sum f a_p; see `voigt`.
 
     A voxel with a pore in it is a pore.
-
-    Parameters
-    ----------
-    phases, fractions
-        As for `voigt`.
     """
     solid = phases.stiffness.any(axis=(1, 2))
     compliance = np.zeros_like(phases.stiffness)
@@ -86,18 +71,9 @@ def laminate_pairs(
 
     from strains that differ by N a and tractions that agree (Milton, The Theory of
     Composites, 2002, chapter 9; for composite voxels Kabel, Merkert and Schneider
-    2015, doi 10.1016/j.cma.2015.06.003). Neither phase may be a pore.
-
-    Parameters
-    ----------
-    phases
-        Properties of P phases.
-    pair
-        Phase ids of each voxel, (voxels, 2).
-    fraction
-        Volume fraction f1 of the first of the pair, (voxels,).
-    normal
-        Unit normals, (voxels, 3).
+    2015, doi 10.1016/j.cma.2015.06.003). Neither phase may be a pore. Of each voxel
+    `pair` are the phase ids, (voxels, 2), `fraction` is f1, (voxels,), and `normal` a
+    unit vector, (voxels, 3).
     """
     C1, C2 = phases.stiffness[pair[:, 0]], phases.stiffness[pair[:, 1]]
     f1 = fraction[:, None, None]

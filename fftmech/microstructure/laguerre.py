@@ -38,17 +38,9 @@ COMPARED = 2**16
 class Laguerre:
     """Grain of each voxel: argmin over g of |x - x_g|^2 - w_g, ties to the lowest g.
 
-    Parameters
-    ----------
-    shape
-        Voxels along x, y, z (cubic voxels).
-    seeds
-        Positions x_g in 1/1024 voxel, integers, shape (P, 3).
-    periodic
-        Whether distances are those of the nearest periodic image.
-    stride
-        Look at every stride-th voxel of each axis only: a coarse view of the same
-        tessellation.
+    Voxels are cubic. Positions x_g (`seeds`) are integers, (P, 3), in 1/1024 voxel;
+    where periodic, distances are those of the nearest image. A `stride` looks at every
+    stride-th voxel of each axis only: a coarse view of the same tessellation.
     """
 
     shape: tuple[int, int, int]
@@ -215,16 +207,9 @@ def _least(
 ) -> np.ndarray:
     """Grain of least power at each voxel of some blocks, (blocks, edge, edge, edge).
 
-    Parameters
-    ----------
-    tables
-        Squared offsets along each axis, (blocks along it, edge, P).
-    places
-        Block along each axis, for each of the blocks.
-    near
-        Grains that may own voxels of each block, boolean (blocks, P).
-    weights
-        Weight of each grain, (P,).
+    `tables` are squared offsets along each axis, (blocks along it, edge, P), `places`
+    the block along each axis, for each of the blocks, and `near` says which grains may
+    own voxels of each block, boolean (blocks, P).
     """
     counts = near.sum(axis=1)
     # blocks with most candidates first: those that have a k-th are the first ones

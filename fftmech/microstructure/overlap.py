@@ -20,18 +20,10 @@ class Overlap:
     """Pieces into which the faces of old and new voxels cut one axis.
 
     Along an axis that gets more voxels, or keeps them, there is one piece a new voxel:
-    the old voxel at its centre.
-
-    Parameters
-    ----------
-    new, old
-        New and old voxel of each piece.
-    length
-        Length of each piece, in a unit common to the axis.
-    offset
-        Twice the distance from the new voxel's centre to the piece's, same unit.
-    centre
-        Old voxel at the centre of each new one; the upper where that is a face.
+    the old voxel at its centre. A piece lies in a `new` and an `old` voxel; its length,
+    and twice the distance from the new voxel's centre to its own (`offset`), are in a
+    unit common to the axis. `centre` is the old voxel at the centre of each new one;
+    the upper where that is a face.
     """
 
     new: np.ndarray
@@ -68,15 +60,9 @@ class Overlap:
 class PhaseVolumes:
     """Volume of each phase in each new voxel of a slab.
 
-    Parameters
-    ----------
-    volume
-        Overlap volumes, sparse (voxels, P), whole numbers, phases ascending in a row.
-    moments
-        Volume times offset along x, y, z, in the order of `volume.data`; only where
-        asked for.
-    centre
-        Phase at the centre of each voxel, (voxels,).
+    Overlap volumes are whole numbers, sparse (voxels, P), phases ascending in a row;
+    `moments`, volume times offset along x, y, z, in the order of `volume.data`, are
+    only there where asked for. `centre` is the phase at the centre of each voxel.
     """
 
     volume: csr_array
@@ -111,17 +97,7 @@ class PhaseVolumes:
 def slabs(
     phase: np.ndarray, shape: tuple[int, int, int], with_moments: bool = False
 ) -> Iterator[tuple[slice, PhaseVolumes]]:
-    """Yield volumes of phases in new voxels, some planes across x at a time.
-
-    Parameters
-    ----------
-    phase
-        Old phase map, (nx, ny, nz).
-    shape
-        New voxels along x, y, z.
-    with_moments
-        Whether to count the first moments too.
-    """
+    """Yield volumes of phases in new voxels, some planes across x at a time."""
     from scipy.sparse import csr_array
 
     x, y, z = (Overlap.between(n, m) for n, m in zip(phase.shape, shape, strict=True))

@@ -12,11 +12,6 @@ class Packing:
     """Bodies placed one after another, a gap of at least one voxel between any two.
 
     No body touches another, nor itself through the periodic box.
-
-    Parameters
-    ----------
-    grid
-        The periodic box.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -31,12 +26,7 @@ class Packing:
     def place(self, body: np.ndarray, corner: np.ndarray) -> bool:
         """Fill the voxels of a body if they keep the gap, and say whether.
 
-        Parameters
-        ----------
-        body
-            Voxels of the body in its own small box, boolean, three axes.
-        corner
-            Voxel of the periodic box where the first voxel of the small box lies.
+        The body is boolean, in a small box whose first voxel lies at `corner`.
         """
         from scipy.ndimage import binary_dilation
 

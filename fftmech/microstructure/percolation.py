@@ -10,11 +10,6 @@ def connected_axes(solid: np.ndarray) -> tuple[bool, bool, bool]:
     A part winds along an axis if a closed path on it does; paths are followed across
     the faces of the box as in union-find with offsets (Newman & Ziff 2001,
     doi:10.1103/PhysRevE.64.016706, on wrapping clusters).
-
-    Parameters
-    ----------
-    solid
-        Boolean, (nx, ny, nz).
     """
     # here, because to import it takes as long as a small solve
     from scipy import ndimage

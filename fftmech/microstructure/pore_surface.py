@@ -54,15 +54,7 @@ KINDS = {
 
 
 class Surface:
-    """The surface of one random pore of a kind, up to its size.
-
-    Parameters
-    ----------
-    kind
-        Its average shape.
-    random
-        Random numbers for its rotation, its tilt and the waves of f.
-    """
+    """The surface of one random pore of a kind, up to its size."""
 
     def __init__(self, kind: PoreShape, random: Generator) -> None:
         from scipy.spatial.transform import Rotation

@@ -53,17 +53,7 @@ def shape_for(grid: Grid, res: Resolution) -> tuple[int, int, int]:
 def unit_grid(res: Resolution, bytes_per_voxel: int = 32) -> Grid:
     """Grid of cubic voxels whose longest edge is 1; one number makes a cube.
 
-    Parameters
-    ----------
-    res
-        Voxels along every axis, or along x, y, z (2-D is one voxel in z).
-    bytes_per_voxel
-        Memory that the work on this grid will take.
-
-    Raises
-    ------
-    InputError
-        Not whole numbers of at least 1, or more than this machine's free memory.
+    What does not fit the memory is an InputError.
     """
     res = _whole(res)
     shape = (res, res, res) if isinstance(res, int) else res

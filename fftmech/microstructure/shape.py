@@ -47,20 +47,10 @@ class BodyShape:
 
     @classmethod
     def measure(cls, body: np.ndarray, periodic: bool = True) -> "BodyShape":
-        """Measure the filled voxels of a box as one body.
+        """Measure the filled voxels of a box, boolean (nx, ny, nz), as one body.
 
-        Parameters
-        ----------
-        body
-            Boolean, (nx, ny, nz).
-        periodic
-            Whether a body that crosses a face of the box goes on at the opposite one.
-
-        Raises
-        ------
-        InputError
-            No voxel, or a body in a periodic box that leaves no plane of voxels free
-            across some axis: it has no ends there.
+        In a periodic box a body that crosses a face goes on at the opposite one. One
+        that leaves no plane of voxels free across some axis is an InputError.
         """
         whole = centred(body) if periodic else np.asarray(body, dtype=bool)
         used = np.argwhere(whole)
@@ -102,12 +92,8 @@ class BodyShape:
 def centred(body: np.ndarray) -> np.ndarray:
     """Shift a body in its periodic box, boolean (nx, ny, nz), to the box's centre.
 
-    The box that bounds it is centred, to a voxel: it crosses no face.
-
-    Raises
-    ------
-    InputError
-        The body leaves no plane of voxels free across some axis.
+    The box that bounds it is centred, to a voxel: it crosses no face. A body that
+    leaves no plane of voxels free across some axis is an InputError.
     """
     body = np.asarray(body, dtype=bool)
     for axis in range(3):

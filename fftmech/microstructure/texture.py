@@ -97,17 +97,7 @@ def texture_of(
     peak: tuple[float, float, float] | None = None,
     spread: float | None = None,
 ) -> Texture | None:
-    """Texture of those parameters that are given; None if none is.
-
-    Parameters
-    ----------
-    fibre, direction
-        Axis and direction of a `Fibre`.
-    peak
-        Angles of a `Peak`.
-    spread
-        Spread of either.
-    """
+    """The `Fibre` or `Peak` of those parameters that are given; None if none is."""
     given: dict[str, float] = {} if spread is None else {"spread": spread}
     if fibre is not None and peak is not None:
         raise InputError(f"fibre {fibre} and peak {peak}: give one of them")

@@ -32,12 +32,8 @@ def compare(a: Result, b: Result) -> dict[str, Any]:
     equation determines the strain of a pore). Values that do not exist are None: an
     nRMSE against a uniform reference that `a` does not match, the compatibility of a
     scheme with several integration points, a ratio to a band without power, divergence
-    and compatibility of finite strain and of a box with faces.
-
-    Parameters
-    ----------
-    a, b
-        Results on one grid; `b` is the reference.
+    and compatibility of finite strain and of a box with faces. Grids or units that
+    differ, and bodies without a common solid voxel, are an InputError.
 
     Returns
     -------
@@ -52,11 +48,6 @@ def compare(a: Result, b: Result) -> dict[str, Any]:
         component the variance of `a` over that of `b` in each band.
         energy_tail: quantiles of the energy density of "a" and "b", and their ratio.
         mean: mean fields of "a" and "b".
-
-    Raises
-    ------
-    InputError
-        Grids or units that differ, no voxel that is solid in both.
     """
     grid = _one_grid(a, b)
     solid = ~(_pores(a) | _pores(b))

@@ -49,25 +49,9 @@ def nrmse(
     component's root mean square) gives 0 if the error vanishes too, else infinity;
     never NaN.
 
-    Parameters
-    ----------
-    prediction, reference
-        Fields of equal shape, (..., x, y, z); the scale of rounding is taken over the
-        last axis before x (the components).
-    normalisation
-        One of `NORMALISATIONS`.
-    mask
-        Voxels that count, boolean, (x, y, z); all if None.
-
-    Returns
-    -------
-    Any
-        nRMSE, shape (...); a component field (6, x, y, z) gives (6,).
-
-    Raises
-    ------
-    InputError
-        Unequal shapes, another normalisation, a mask of another shape or empty.
+    Fields (..., x, y, z) give (...); the scale of rounding is taken over the last axis
+    before x (the components). The boolean mask (x, y, z) says which voxels count; all
+    if None.
     """
     error, scale, rounding = _error_and_scale(
         prediction, reference, normalisation, mask
@@ -96,24 +80,12 @@ def divergence_norm(stress: Any, grid: Grid, scheme: str) -> Norm:
 
     Both come from the scheme's adjoint derivative, (div s)_i = -sum_a D_a* s_ia and
     |grad s|^2 = sum_ija |D_a* s_ij|^2, so that the relative value is at most 1; it is 0
-    for a stress that is uniform to rounding.
+    for a stress that is uniform to rounding. The absolute one is in stress units per
+    length.
 
-    A voxel has one stress: with `hex8` it is given to all eight integration points, and
-    even a solved field is then not in equilibrium to the solver's tolerance.
-
-    Parameters
-    ----------
-    stress
-        Mandel, (6, x, y, z), stress units.
-    grid
-        The periodic grid.
-    scheme
-        Name of the discretization.
-
-    Returns
-    -------
-    Norm
-        absolute (stress units per length), relative.
+    A voxel has one stress, Mandel (6, x, y, z): with `hex8` it is given to all eight
+    integration points, and even a solved field is then not in equilibrium to the
+    solver's tolerance.
     """
     d = discretization(scheme)
     _check_field(stress, grid, "stress")
@@ -132,27 +104,10 @@ def divergence_norm(stress: Any, grid: Grid, scheme: str) -> Norm:
 def incompatibility_norm(strain: Any, grid: Grid, scheme: str) -> Norm:
     """Root mean square of inc e = curl e curl, and relative to second differences.
 
-    The denominator is sqrt(<sum_ijab |D_a D_b e_ij|^2>) in the same scheme, so that the
-    relative value is at most 1; it is 0 for a strain that is uniform to rounding.
-
-    Parameters
-    ----------
-    strain
-        Mandel, (6, x, y, z).
-    grid
-        The periodic grid.
-    scheme
-        Name of a discretization with one integration point (not hex8).
-
-    Returns
-    -------
-    Norm
-        absolute (per length squared), relative.
-
-    Raises
-    ------
-    InputError
-        A scheme with several integration points, or a field of another shape.
+    The strain is Mandel (6, x, y, z), the scheme one with a single integration point
+    (not hex8), the absolute value per length squared. The denominator of the relative
+    one is sqrt(<sum_ijab |D_a D_b e_ij|^2>) in the same scheme, so that it is at most
+    1; it is 0 for a strain that is uniform to rounding.
     """
     d = discretization(scheme)
     _check_field(strain, grid, "strain")

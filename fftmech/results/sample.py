@@ -92,20 +92,9 @@ class Sample:
     def result(self, res: int | None = None, load: str | None = None) -> Result:
         """One solution, as `fftmech.solve` returns it, so that it can be drawn.
 
+        It is that of the lowest resolution and the first load unless others are given.
         The energy density is half of strain : stress, of voxel averages; residuals are
-        the last alone.
-
-        Parameters
-        ----------
-        res
-            Resolution; the lowest unless given.
-        load
-            Name of the load; the first unless given.
-
-        Raises
-        ------
-        InputError
-            Not solved there, no such load, or fields that were not read.
+        the last alone. All fields must have been read.
         """
         res = next(reversed(self.levels)) if res is None else res
         names = list(self.loads)

@@ -47,20 +47,12 @@ _UNITS = {
 
 @dataclass(frozen=True)
 class ScalarField:
-    """Values on the voxels, with symbol and unit for the labels of pictures.
+    """Values on the voxels, (x, y, z), with symbol and unit for the labels of pictures.
 
-    Parameters
-    ----------
-    values
-        Shape (x, y, z).
-    symbol
-        Name for a label, LaTeX mathematics included.
-    unit
-        Text, "" where there is none or it is not known.
-    solid
-        Voxels where the field means something (not pores), boolean, (x, y, z).
-    magnitude
-        Root mean square of the whole tensor, the scale of rounding of a component.
+    The symbol may hold LaTeX mathematics; the unit is "" where there is none or it is
+    not known. `solid` are the voxels where the field means something (not pores).
+    `magnitude` is the root mean square of the whole tensor, the scale of rounding of a
+    component.
     """
 
     values: np.ndarray
@@ -102,21 +94,10 @@ def default_field(source: Microstructure | Result) -> str:
 def scalar_fields(
     source: Microstructure | Result, field: str, components: tuple[str, ...] = ()
 ) -> list[ScalarField]:
-    """Return components of a field, all of them if none is named.
+    """Return components of a field of `known_fields`, all of them if none is named.
 
-    Parameters
-    ----------
-    source
-        A result, or a microstructure, which has its `phase` only.
-    field
-        One of `known_fields`; displacement is the fluctuation at the nodes.
-    components
-        Of that field; tensor components, no Mandel factor.
-
-    Raises
-    ------
-    InputError
-        No such field or component, or a field that needs a result.
+    A microstructure has its `phase` only. Displacement is the fluctuation at the nodes;
+    tensor components have no Mandel factor.
     """
     fields = known_fields(source)
     if field not in fields:

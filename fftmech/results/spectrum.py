@@ -13,15 +13,9 @@ from fftmech.discretization.grid import Grid
 class Spectrum:
     """Power of a field by shell of wavenumbers.
 
-    Parameters
-    ----------
-    wavenumber
-        Centre of each shell (cycles per length), shape (S,).
-    power
-        Mean of |f(k)|^2 over the modes of each shell, where f(k) is the transform
-        divided by the number of voxels (field units squared), shape (..., S).
-    counts
-        Number of modes in each shell, shape (S,).
+    Each of S shells has a centre (cycles per length) and a number of modes, (S,), and
+    the mean of |f(k)|^2 over its modes, (..., S), where f(k) is the transform divided
+    by the number of voxels (field units squared).
     """
 
     wavenumber: np.ndarray
@@ -35,20 +29,13 @@ class Spectrum:
 
 
 def power_spectrum(field: Any, grid: Grid) -> Spectrum:
-    """Radially averaged power spectrum of a field without its mean.
+    """Radially averaged power spectrum of a field (..., x, y, z) without its mean.
 
     Shell n >= 1 holds the modes with n - 1/2 <= |k|/dk < n + 1/2, where k_a is in
     cycles per length and dk = 1/(longest edge of the box), so that shells of one box
     agree at every resolution and are spheres whatever the shape of box and voxel. All
     modes of the grid are in some shell; beyond the Nyquist frequency 1/(2 h) shells are
     incomplete. Shells without modes are left out.
-
-    Parameters
-    ----------
-    field
-        Any array on the grid, shape (..., x, y, z); leading axes are kept.
-    grid
-        The periodic grid.
     """
     xp = namespace(field)
     fft = cpu_backend() if xp is np else gpu_backend()
@@ -73,14 +60,10 @@ def power_spectrum(field: Any, grid: Grid) -> Spectrum:
 
 
 def octave_bands(spectrum: Spectrum) -> tuple[np.ndarray, np.ndarray]:
-    """Variance in each octave of wavenumber, from the first shell upwards.
+    """Edges and variance of octaves of wavenumber, from the first shell upwards.
 
-    Returns
-    -------
-    edges
-        Wavenumbers k_1, 2 k_1, 4 k_1, ... (cycles per length), shape (B + 1,).
-    variance
-        Sum of power x counts over the shells in [edges[b], edges[b + 1]), (..., B).
+    Edges are k_1, 2 k_1, 4 k_1, ... (cycles per length), (B + 1,); the variance of
+    [edges[b], edges[b + 1]) is the sum of power x counts over its shells, (..., B).
     """
     k = spectrum.wavenumber
     if not k.size:
