@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite
-from numbers import Real
 
 import numpy as np
 
 from fftmech.errors import InputError
+from fftmech.loads.load import checked_values
 
 NAMES = tuple(i + j for i in "xyz" for j in "xyz")
 """Components of F and P by rows: xy is F_12, the derivative of x along Y."""
-
-_INDEX = {name: index for index, name in enumerate(NAMES)}
 
 
 @dataclass(frozen=True)
@@ -42,20 +39,7 @@ class FiniteLoad:
 
     def __post_init__(self) -> None:
         for kind in "FP":
-            given = getattr(self, kind)
-            if not isinstance(given, Mapping):
-                raise InputError(
-                    f"{kind} {given!r}",
-                    f'values by component, for instance {kind}={{"xx": 1.1}}',
-                )
-            for name, value in given.items():
-                if name not in _INDEX:
-                    raise InputError(
-                        f"{kind} component {name!r}", f"one of {', '.join(NAMES)}"
-                    )
-                if not isinstance(value, Real) or not isfinite(value):
-                    raise InputError(f"{kind} {name}={value!r}", "a finite number")
-            values = {name: float(value) for name, value in given.items()}
+            values = checked_values(kind, getattr(self, kind), NAMES, "1.1")
             object.__setattr__(self, kind, values)
         both = [name for name in self.F if name in self.P]
         if both:

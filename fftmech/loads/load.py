@@ -1,14 +1,32 @@
 """What is prescribed: of each component, the mean strain or the mean stress."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
 from fftmech.errors import InputError
 from fftmech.tensors import COMPONENTS, FACTORS
+
+
+def checked_values(
+    kind: str, given: Any, names: Sequence[str], example: str
+) -> dict[str, float]:
+    """Return values by component, of `names`, as finite numbers."""
+    if not isinstance(given, Mapping):
+        raise InputError(
+            f"{kind} {given!r}",
+            f'values by component, for instance {kind}={{"xx": {example}}}',
+        )
+    for name, value in given.items():
+        if name not in names:
+            raise InputError(f"{kind} component {name!r}", f"one of {', '.join(names)}")
+        if not isinstance(value, Real) or not isfinite(value):
+            raise InputError(f"{kind} {name}={value!r}", "a finite number")
+    return {name: float(value) for name, value in given.items()}
 
 
 @dataclass(frozen=True)
@@ -34,22 +52,8 @@ class Load:
 
     def __post_init__(self) -> None:
         for kind in ("strain", "stress"):
-            given = {}
-            components = getattr(self, kind)
-            if not isinstance(components, Mapping):
-                raise InputError(
-                    f"{kind} {components!r}",
-                    f'values by component, for instance {kind}={{"xx": 1e-3}}',
-                )
-            for name, value in components.items():
-                if name not in COMPONENTS:
-                    raise InputError(
-                        f"{kind} component {name!r}", f"one of {', '.join(COMPONENTS)}"
-                    )
-                if not isinstance(value, Real) or not isfinite(value):
-                    raise InputError(f"{kind} {name}={value!r}", "a finite number")
-                given[name] = float(value)
-            object.__setattr__(self, kind, given)
+            values = checked_values(kind, getattr(self, kind), COMPONENTS, "1e-3")
+            object.__setattr__(self, kind, values)
         both = [name for name in self.strain if name in self.stress]
         if both:
             raise InputError(
