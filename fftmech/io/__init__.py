@@ -19,12 +19,11 @@ from fftmech.results.result import Result
 
 HDF5 = ("sample_file", "vtkhdf", "dream3d", "hdf5", "fans")
 
+WRITTEN = (".h5", ".hdf5", ".hdf", ".vtkhdf")
+"""Extensions of the one format that is written."""
+
 FORMATS: dict[str, tuple[str, ...]] = {
-    ".h5": HDF5,
-    ".hdf5": HDF5,
-    ".hdf": HDF5,
-    ".vtkhdf": HDF5,
-    ".dream3d": HDF5,
+    **dict.fromkeys((*WRITTEN, ".dream3d"), HDF5),
     ".vti": ("vti",),
     ".tesr": ("tesr",),
     ".npy": ("npy",),
@@ -37,9 +36,6 @@ FORMATS: dict[str, tuple[str, ...]] = {
 
 KINDS = ("microstructure", "result", "sample", "series")
 """What a file may hold."""
-
-WRITTEN = (".h5", ".hdf5", ".hdf", ".vtkhdf")
-"""Extensions of the one format that is written."""
 
 __all__ = [
     "FORMATS",

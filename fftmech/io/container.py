@@ -15,7 +15,7 @@ LISTED = 8
 
 @contextmanager
 def opened(path: str | PathLike) -> Iterator[h5py.File]:
-    """Open an HDF5 file; damage, also what the block meets, is an InputError."""
+    """Open an HDF5 file; raise InputError where it is damaged, also in the block."""
     path = fspath(path)
     try:
         file = h5py.File(path, "r")
@@ -98,19 +98,10 @@ def where(item: h5py.Dataset) -> str:
     return f"{item.file.filename}: dataset {item.name}"
 
 
-def numbers(
-    item: h5py.Dataset, shape: tuple[int | None, ...], blank_rows: bool = False
-) -> np.ndarray:
-    """Read a dataset of real numbers as float64.
+def numbers(item: h5py.Dataset, shape: tuple[int | None, ...]) -> np.ndarray:
+    """Read real numbers of this shape, of which None is any length, as float64.
 
-    Parameters
-    ----------
-    item
-        The dataset.
-    shape
-        Expected shape; None is any length.
-    blank_rows
-        Whether rows of nothing but NaN (phases of which nothing is known) may occur.
+    Rows of nothing but NaN are phases of which nothing is known.
     """
     fits = item.ndim == len(shape) and all(
         want in (None, got) for want, got in zip(shape, item.shape, strict=True)
@@ -128,7 +119,7 @@ def numbers(
     )
     table = np.asarray(item[()], dtype=float)
     bad = ~np.isfinite(table)
-    if blank_rows and bad.any():
+    if bad.any():
         bad[np.isnan(table).reshape(len(table), -1).all(axis=1)] = False
     if bad.any():
         index = tuple(int(i) for i in np.argwhere(bad)[0])

@@ -91,7 +91,7 @@ def read_tables(group: h5py.Group) -> dict[str, np.ndarray]:
         if name not in group:
             continue
         item = container.dataset(group, name)
-        table = container.numbers(item, shape, blank_rows=True)
+        table = container.numbers(item, shape)
         if name == "stiffness":
             table = mandel_from_voigt(table)
         elif name != "orientation":
@@ -113,7 +113,7 @@ def units(value: object) -> dict[str, str]:
     try:
         parsed = json.loads(written)
     except json.JSONDecodeError:
-        return {"stress": written} if written else {}
+        parsed = None
     if isinstance(parsed, dict):
         return {str(key): str(unit) for key, unit in parsed.items()}
-    return {"stress": written}
+    return {"stress": written} if written else {}

@@ -146,7 +146,10 @@ def parse_stiffness(entry: dict[str, Any], where: str) -> np.ndarray:
                 )
             return elastic.PORE
         if kind == "stiffness":
-            return elastic.anisotropic(_matrix(value))
+            if not isinstance(value, list) or len(value) != 6:
+                raise InputError("expected six rows of six numbers, Voigt")
+            rows = [_numbers(row, 6, "row", "") for row in value]
+            return elastic.anisotropic(np.array(rows))
         if kind == "isotropic":
             check_keys(value, PAIRS, "constants")
             return elastic.isotropic(**{k: number(v, k) for k, v in value.items()})
@@ -207,12 +210,6 @@ def _numbers(value: Any, count: int, where: str, form: str) -> list[float]:
     if not isinstance(value, list) or len(value) != count:
         raise InputError(f"{where} = {value!r}", f"{count} numbers {form}")
     return [number(v, where) for v in value]
-
-
-def _matrix(value: Any) -> np.ndarray:
-    if not isinstance(value, list) or len(value) != 6:
-        raise InputError("expected six rows of six numbers, Voigt")
-    return np.array([_numbers(row, 6, "row", "") for row in value])
 
 
 def _strain(entry: dict[str, Any], key: str, where: str) -> np.ndarray | None:

@@ -75,10 +75,8 @@ def _voxel_type(name: str, dtype: str) -> np.dtype:
 def _bytes(name: str, expected: int) -> bytes:
     """At most one byte more than expected, so that a huge file is not read."""
     try:
-        if name.lower().endswith(".gz"):
-            with gzip.open(name, "rb") as file:
-                return file.read(expected + 1)
-        with open(name, "rb") as file:
+        opener = gzip.open if name.lower().endswith(".gz") else open
+        with opener(name, "rb") as file:
             return file.read(expected + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(

@@ -169,7 +169,8 @@ def read_sample(
     check_fields(fields)
     with container.opened(path) as file:
         names = _blocks(file)
-        run, tables = _run(file), read_tables(file)
+        run = json.loads(container.text(container.dataset(file, "fftmech/run")[()]))
+        tables = read_tables(file)
         wanted = [int(name.removeprefix("res")) for name in names]
         if levels is not None:
             missing = [res for res in levels if res not in wanted]
@@ -264,7 +265,3 @@ def _blocks(file: h5py.File) -> list[str]:
     blocks = map(str, container.group(file, "VTKHDF"))
     names = [name for name in blocks if name.startswith("res")]
     return sorted(names, key=lambda name: -int(name.removeprefix("res")))
-
-
-def _run(file: h5py.File) -> dict[str, Any]:
-    return json.loads(container.text(container.dataset(file, "fftmech/run")[()]))

@@ -67,10 +67,8 @@ def summarize_run(path: str | PathLike) -> dict[str, Any] | None:
 
 
 def _stiffness(body: Microstructure, p: int) -> dict[str, Any]:
-    if body.stiffness is None or p >= len(body.stiffness):
-        return {"symmetry": "unknown"}
-    C = body.stiffness[p]
-    if not np.isfinite(C).all():
+    table = body.stiffness
+    if table is None or p >= len(table) or not np.isfinite(C := table[p]).all():
         return {"symmetry": "unknown"}
     if not C.any():
         return {"symmetry": "pore"}

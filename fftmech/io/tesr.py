@@ -25,12 +25,8 @@ BINARY = {
 """NumPy's name of each of neper's binary voxel types."""
 
 PARAMETERS = {
-    "quaternion": 4,
-    "rodrigues": 3,
-    "euler-bunge": 3,
-    "rotmat": 9,
-    "axis-angle": 4,
-}
+    "quaternion": 4, "rodrigues": 3, "euler-bunge": 3, "rotmat": 9, "axis-angle": 4,
+}  # fmt: skip
 """Numbers a cell in each orientation descriptor."""
 
 OPTIONS = ()

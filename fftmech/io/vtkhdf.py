@@ -18,7 +18,7 @@ from fftmech.errors import InputError
 from fftmech.io import container, hdf5, image
 from fftmech.io.atomic import whole_hdf5
 from fftmech.io.laws import read_laws, write_laws
-from fftmech.io.vtkhdf_fields import Arrays, check_shape, write_scalar
+from fftmech.io.vtkhdf_fields import Arrays, check_shape, write_components
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import components_from_mandel, voigt_from_mandel
 from fftmech.version import __version__
@@ -87,7 +87,7 @@ def write_image(arrays: Arrays, body: Microstructure) -> None:
     cells = root.create_group("CellData")
     cells.attrs["Scalars"] = np.bytes_("phase")
     least = np.min_scalar_type(body.phase.max())
-    write_scalar(arrays, "CellData/phase", body.phase, least)
+    write_components(arrays, "CellData/phase", body.phase, least)
 
 
 def write_tables(file: h5py.File, body: Microstructure, what: str) -> h5py.Group:

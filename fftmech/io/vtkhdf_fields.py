@@ -90,24 +90,20 @@ class Arrays:
         return self.root.create_dataset(name, (self.count, *shape), dtype, dcpl=space)
 
 
-def write_scalar(
+def write_components(
     arrays: Arrays, name: str, field: np.ndarray, dtype: DTypeLike | None = None
 ) -> None:
-    """Write (nx, ny, nz) as (nz, ny, nx)."""
+    """Write ([k,] nx, ny, nz), or (3, 3, nx, ny, nz) by rows, as (nz, ny, nx[, k])."""
+    rows = ""
+    if field.ndim > 3:
+        field = field.reshape(-1, *field.shape[-3:])
+        rows = "by rows: xx xy xz yx yy yz zx zy zz" if len(field) == 9 else ""
     arrays.write(
         name,
         field.shape[::-1],
         dtype or field.dtype,
         lambda planes: field[..., planes].T,
-    )
-
-
-def write_components(arrays: Arrays, name: str, field: np.ndarray) -> None:
-    """Write (3, 3, nx, ny, nz) by rows, or any (k, nx, ny, nz), as (nz, ny, nx, k)."""
-    field = field.reshape(-1, *field.shape[-3:])
-    rows = "by rows: xx xy xz yx yy yz zx zy zz" if len(field) == 9 else ""
-    arrays.write(
-        name, field.shape[::-1], field.dtype, lambda planes: field[..., planes].T, rows
+        rows,
     )
 
 

@@ -25,7 +25,6 @@ from fftmech.io.vtkhdf_fields import (
     read_tensor,
     write_components,
     write_displacement,
-    write_scalar,
     write_tensor,
 )
 from fftmech.loads.boundary import Boundary
@@ -82,17 +81,16 @@ def write_fields(arrays: Arrays, result: Result) -> None:
     """Write the fields of a result below /VTKHDF."""
     write_tensor(arrays, "CellData/strain", result.strain)
     write_tensor(arrays, "CellData/stress", result.stress)
-    write_scalar(arrays, "CellData/energy_density", result.energy_density)
+    write_components(arrays, "CellData/energy_density", result.energy_density)
     if result.finite is not None:
         write_components(arrays, "CellData/F", result.finite.F)
         write_components(arrays, "CellData/P", result.finite.P)
     for name, field in result.variables.items():
-        if len(field) == 1:
-            write_scalar(arrays, f"CellData/{name}", field[0])
-        elif len(field) == 6:
+        if len(field) == 6:
             write_tensor(arrays, f"CellData/{name}", field)
         else:
-            write_components(arrays, f"CellData/{name}", field)
+            values = field[0] if len(field) == 1 else field
+            write_components(arrays, f"CellData/{name}", values)
     write_displacement(
         arrays,
         "displacement",
