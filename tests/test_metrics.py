@@ -7,7 +7,6 @@ from fftmech.errors import InputError
 from fftmech.results.metrics import (
     NORMALISATIONS,
     divergence_norm,
-    histogram,
     incompatibility_norm,
     nrmse,
     tail,
@@ -194,17 +193,3 @@ def test_energy_density_counts_each_shear_twice():
 def test_tail_of_a_ramp_is_its_quantiles():
     density = np.arange(1001.0)[np.random.default_rng(0).permutation(1001)]
     assert tail(density) == pytest.approx([500, 900, 990, 999, 1000])
-
-
-def test_histogram_has_equal_bins_in_the_logarithm_and_leaves_pores_out():
-    density = np.concatenate(
-        [np.zeros(10), np.repeat([1.0, 10.0, 100.0], [10, 20, 40])]
-    )
-    edges, fraction = histogram(density, bins=4)
-    assert edges == pytest.approx([1, 10**0.5, 10, 10**1.5, 100])
-    assert fraction == pytest.approx([10 / 80, 0, 20 / 80, 40 / 80])
-    _, same = histogram(10 * density, edges=10 * edges)
-    assert np.array_equal(same, fraction)
-    assert histogram(np.full(5, 0.3))[1].sum() == pytest.approx(1)
-    with pytest.raises(InputError, match="positive"):
-        histogram(np.zeros(3))

@@ -70,10 +70,7 @@ def compare(a: Result, b: Result) -> dict[str, Any]:
         "spectra": _spectra(fields, solid, grid),
         "energy_tail": _tails(a, b, solid),
         "mean": {
-            name: {
-                key: dict(zip(COMPONENTS, _floats(_mean(result, name)), strict=True))
-                for key, result in pair.items()
-            }
+            name: {key: _mean(result, name) for key, result in pair.items()}
             for name in fields
         },
     }
@@ -188,8 +185,9 @@ def _points(result: Result) -> int:
     return discretization(result.scheme).points
 
 
-def _mean(result: Result, name: str) -> np.ndarray:
-    return components_from_mandel(getattr(result, f"mean_{name}"))
+def _mean(result: Result, name: str) -> dict[str, float | None]:
+    values = components_from_mandel(getattr(result, f"mean_{name}"))
+    return dict(zip(COMPONENTS, _floats(values), strict=True))
 
 
 def _errors(p: np.ndarray, r: np.ndarray, solid: np.ndarray) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 Fields are Mandel, (..., 6, x, y, z), of NumPy or CuPy.
 """
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,51 +121,10 @@ def incompatibility_norm(strain: Any, grid: Grid, scheme: str) -> Norm:
     return _norm(absolute, square**0.5, floor)
 
 
-def tail(density: Any, quantiles: Sequence[float] = QUANTILES) -> Any:
-    """Quantiles of a field over its voxels, shape (len(quantiles),)."""
+def tail(density: Any) -> Any:
+    """`QUANTILES` of a field over its voxels."""
     xp = namespace(density)
-    return xp.quantile(density.ravel(), xp.asarray(quantiles))
-
-
-def histogram(density: Any, bins: int = 64, edges: Any = None) -> tuple[Any, Any]:
-    """Histogram of a positive field in bins of equal width in the logarithm.
-
-    Parameters
-    ----------
-    density
-        Field of any shape; voxels that are not positive (pores) fall in no bin.
-    bins
-        Number of bins between the least and the largest positive value.
-    edges
-        Bin edges to use instead, for fields to be compared; shape (bins + 1,).
-
-    Returns
-    -------
-    edges
-        Bin edges (units of the field), shape (bins + 1,).
-    fraction
-        Part of all voxels in each bin, shape (bins,).
-
-    Raises
-    ------
-    InputError
-        No voxel is positive, and no edges are given.
-    """
-    xp = namespace(density)
-    positive = density[density > 0]
-    if edges is None:
-        if not positive.size:
-            raise InputError(
-                "histogram of a field without a positive voxel",
-                "an energy density of a loaded body",
-            )
-        low, high = float(positive.min()), float(positive.max())
-        if high <= low * (1 + 1e-9):  # a uniform field: one bin on either side
-            low, high = low / 2, high * 2
-        edges = xp.geomspace(low, high, bins + 1)
-        edges[0], edges[-1] = low, high
-    counts, edges = xp.histogram(positive, edges)
-    return edges, counts / density.size
+    return xp.quantile(density.ravel(), xp.asarray(QUANTILES))
 
 
 def _error_and_scale(prediction, reference, normalisation, mask):

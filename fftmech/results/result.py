@@ -30,16 +30,10 @@ def affine_displacement(
 
 @dataclass(frozen=True)
 class FiniteFields:
-    """Fields of finite strain; tensors are by row and column.
+    """Fields of finite strain: voxel averages, (3, 3, nx, ny, nz), by row and column.
 
-    Parameters
-    ----------
-    F
-        Deformation gradient, voxel averages, (3, 3, nx, ny, nz), [i, j] = dx_i/dX_j.
-    P
-        First Piola-Kirchhoff stress, voxel averages (stress units), likewise.
-    mean_F, mean_P
-        Volume averages over the undeformed cell, (3, 3).
+    F is the deformation gradient, [i, j] = dx_i/dX_j, P the first Piola-Kirchhoff
+    stress (stress units). Their means are over the undeformed cell, (3, 3).
     """
 
     F: np.ndarray

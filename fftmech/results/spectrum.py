@@ -22,11 +22,6 @@ class Spectrum:
     power: np.ndarray
     counts: np.ndarray
 
-    @property
-    def variance(self) -> np.ndarray:
-        """Variance of the field, sum over shells of power x counts (Parseval)."""
-        return (self.power * self.counts).sum(axis=-1)
-
 
 def power_spectrum(field: Any, grid: Grid) -> Spectrum:
     """Radially averaged power spectrum of a field (..., x, y, z) without its mean.
