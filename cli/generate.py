@@ -1,5 +1,7 @@
 """`fftmech generate`: make a microstructure and write it."""
 
+from typing import Any
+
 import click
 
 from fftmech import InputError, Microstructure
@@ -190,16 +192,12 @@ def polycrystal_command(
     sizes,
     periodic: bool,
     cubic,
-    fibre: str | None,
-    direction,
-    peak,
-    spread: float | None,
+    **texture: Any,
 ) -> Microstructure:
     """Grains of one crystal, each with its orientation.
 
     Example: fftmech generate polycrystal -o micro.h5 --res 64 --grains 24 --seed 0
     """
-    texture = texture_of(fibre, direction, peak, spread)
     return polycrystal(
         shape,
         24 if grains is None and sizes is None else grains,
@@ -207,5 +205,5 @@ def polycrystal_command(
         sizes,
         periodic,
         elastic.cubic(*cubic),
-        texture,
+        texture_of(**texture),
     )

@@ -130,9 +130,7 @@ def inclusions(
             f"fraction {fraction:g} is less than half an inclusion",
             mend="lower the radius",
         )
-    return Microstructure(
-        grid, packing.filled.astype(np.int32), np.stack([matrix, inclusion])
-    )
+    return Microstructure(grid, packing.filled, np.stack([matrix, inclusion]))
 
 
 def _semi_axes(

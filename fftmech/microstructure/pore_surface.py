@@ -24,18 +24,11 @@ BLOCK = 2**13
 class PoreShape:
     """Average shape of a kind of pore; the build direction is z.
 
-    Parameters
-    ----------
-    axes
-        Semi-axes of the smooth body along x, y, z, up to a common factor.
-    bulb
-        How much wider the low end is than the middle (0: an ellipsoid, below 1).
-    roughness
-        Standard deviation of f, the logarithm of the relative distance.
-    frequency
-        Waves of f per radian: small is wavy, large is jagged.
-    tilt
-        Standard deviation of the body's tilt from the build direction, degrees.
+    The smooth body has semi-axes along x, y, z up to a common factor, a low end wider
+    than the middle (`bulb`, from 0, an ellipsoid, to below 1), and a tilt from the
+    build direction of this standard deviation (degrees). `roughness` is that of f, the
+    logarithm of the relative distance, and `frequency` the waves of f per radian: small
+    is wavy, large is jagged.
     """
 
     axes: tuple[float, float, float]

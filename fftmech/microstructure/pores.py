@@ -65,9 +65,7 @@ def single_pore(
     corner = [(n - m) // 2 for n, m in zip(grid.shape, body.shape, strict=True)]
     if not packing.place(body, np.array(corner)):
         raise _too_large(fraction * grid.voxels, grid.shape)
-    return Microstructure(
-        grid, packing.filled.astype(np.int32), np.stack([stiffness, PORE])
-    )
+    return Microstructure(grid, packing.filled, np.stack([stiffness, PORE]))
 
 
 def pores(
@@ -133,9 +131,7 @@ def pores(
                 f"{fraction:g} with {placed} of {count} pores",
                 mend="lower the fraction",
             )
-    return Microstructure(
-        grid, packing.filled.astype(np.int32), np.stack([stiffness, PORE])
-    )
+    return Microstructure(grid, packing.filled, np.stack([stiffness, PORE]))
 
 
 def _shape(kind: str) -> PoreShape:

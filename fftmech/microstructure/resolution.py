@@ -50,14 +50,14 @@ def shape_for(grid: Grid, res: Resolution) -> tuple[int, int, int]:
     return nx, ny, nz
 
 
-def unit_grid(res: Resolution, bytes_per_voxel: int = 32) -> Grid:
+def unit_grid(res: Resolution) -> Grid:
     """Grid of cubic voxels whose longest edge is 1; one number makes a cube.
 
     What does not fit the memory is an InputError.
     """
     res = _whole(res)
     shape = (res, res, res) if isinstance(res, int) else res
-    check_bytes(prod(shape) * bytes_per_voxel, f"a grid of {size_text(shape)}")
+    check_bytes(32 * prod(shape), f"a grid of {size_text(shape)}")
     return Grid(shape)
 
 
