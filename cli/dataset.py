@@ -11,17 +11,11 @@ from fftmech.datasets.splits import SPLITS
 from fftmech.datasets.summary import summarize
 from fftmech_cli.dataset_make import composites, polycrystal, pores
 from fftmech_cli.dataset_run import finish, run_options, sample_bar, size, take_run
+from fftmech_cli.generated import output_option
 from fftmech_cli.options import force_option, json_option
 from fftmech_cli.rim import check_output, print_json, show, table
 
-_output = click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(),
-    metavar="DIR",
-    help="Folder of the dataset to make.",
-)
+_output = output_option("DIR", "Folder of the dataset to make.")
 
 
 @click.group()

@@ -13,10 +13,9 @@ from fftmech.datasets.make import make
 from fftmech.datasets.polycrystal import PolycrystalRecipe
 from fftmech.datasets.pores import PoresRecipe
 from fftmech.datasets.recipe import Recipe
-from fftmech.datasets.splits import check_parts
 from fftmech.errors import InputError
 from fftmech_cli.dataset_run import finish, run_options, take_run
-from fftmech_cli.generated import crystal_options, matrix_option
+from fftmech_cli.generated import crystal_options, matrix_option, output_option
 from fftmech_cli.load import load_options, parse_load
 from fftmech_cli.method import method_options, take_method
 from fftmech_cli.numbers import Numbers
@@ -28,13 +27,8 @@ _LOADS = ("loads", "strain", "stress", "uniaxial")
 
 
 make_options = options(
-    click.option(
-        "-o",
-        "--output",
-        required=True,
-        type=click.Path(),
-        metavar="DIR",
-        help="Folder of the dataset; one that this command began is continued.",
+    output_option(
+        "DIR", "Folder of the dataset; one that this command began is continued."
     ),
     click.option(
         "--count",
@@ -236,7 +230,7 @@ def _make(
         recipe,
         levels=(res, *(low for low in low_res if low != res)),
         loading=_loading(recipe, **{n: options.pop(n) for n in _LOADS}),
-        parts=None if (parts := options.pop("splits")) is None else check_parts(parts),
+        parts=options.pop("splits"),
         **take_method(options),
         **options,
     )

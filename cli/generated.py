@@ -19,15 +19,21 @@ UNITS = {"stress": "GPa", "length": "box edge"}
 LISTED = 4
 """Phases whose fractions the summary lists one by one."""
 
-common_options = options(
-    click.option(
+
+def output_option(metavar: str, text: str) -> Callable:
+    """Option -o of a file or folder that is made."""
+    return click.option(
         "-o",
         "--output",
         required=True,
         type=click.Path(),
-        metavar="FILE",
-        help="File to write (.h5 or .vtkhdf).",
-    ),
+        metavar=metavar,
+        help=text,
+    )
+
+
+common_options = options(
+    output_option("FILE", "File to write (.h5 or .vtkhdf)."),
     click.option(
         "--res",
         default="64",

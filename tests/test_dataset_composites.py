@@ -145,7 +145,7 @@ def test_a_fraction_that_always_jams_is_refused():
         ({"shapes": ("cubes",)}, "short-fibres"),
         ({"shapes": "spheres"}, "expected some of"),
         ({"fraction": (0.3, 0.1)}, "low <= high"),
-        ({"fraction": (0.3, 1.0)}, "below 1"),
+        ({"fraction": (0.3, 1.0)}, "high < 1"),
         ({"fraction": 0.3}, "low, high"),
         ({"radius": (0.0, 0.1)}, "0 < low"),
         ({"contrast": (0.0, 10.0)}, "0 < low"),

@@ -17,7 +17,7 @@ from fftmech.datasets.pores import PoresRecipe
 from fftmech.errors import InputError
 from fftmech.figures.colors import ROBUST
 from fftmech.io import Dataset
-from fftmech.tensors.fields import hydrostatic, von_mises
+from fftmech.tensors.fields import von_mises
 from fftmech_cli.fftmech_main import main
 
 
@@ -106,13 +106,6 @@ def test_all_samples_of_a_contact_sheet_have_one_robust_colour_scale(pores):
     assert bar.get_ylabel() == "von Mises stress (GPa)"
 
 
-def test_a_contact_sheet_of_the_hydrostatic_stress_shows_it(grains):
-    pairs = slices(contact_sheet(grains, "hydrostatic"))
-    for sample, (_, field) in zip(grains, pairs, strict=True):
-        expected = hydrostatic(sample.low.stress[0])[:, :, 4].T
-        assert np.array_equal(field.get_array(), expected)
-
-
 def test_of_six_loads_the_first_is_drawn_and_named(tmp_path):
     load = Loading("six")
     folder = make_dataset(tmp_path / "six", PolycrystalRecipe(), 1, (8,), loading=load)
@@ -141,8 +134,6 @@ def test_samples_are_evenly_spaced_and_named(grains, pores):
 
 
 def test_a_contact_sheet_refuses_what_it_cannot_draw(pores, tmp_path):
-    with pytest.raises(InputError, match="von_mises"):
-        contact_sheet(pores, "heat")
     with pytest.raises(InputError, match="at least 1"):
         contact_sheet(pores, count=0)
     folder = make_dataset(tmp_path / "one", PoresRecipe((0.01, 0.02)), 1, (24, 12))

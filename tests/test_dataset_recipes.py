@@ -118,15 +118,15 @@ def test_load_and_parts_are_such_as_a_card_takes(recipe):
 
 
 BAD = [
-    ("pores", {"fraction": (0.02, 0.002)}, "least <= largest"),
-    ("pores", {"fraction": (0.0, 0.1)}, "0 < least"),
-    ("pores", {"fraction": (0.1, 1.0)}, "largest < 1"),
-    ("pores", {"fraction": 0.1}, "the least and the largest"),
-    ("pores", {"fraction": (float("nan"), 0.1)}, "0 < least"),
-    ("pores", {"fraction": ("a", "b")}, "the least and the largest"),
+    ("pores", {"fraction": (0.02, 0.002)}, "low <= high"),
+    ("pores", {"fraction": (0.0, 0.1)}, "0 < low"),
+    ("pores", {"fraction": (0.1, 1.0)}, "high < 1"),
+    ("pores", {"fraction": 0.1}, "numbers low, high"),
+    ("pores", {"fraction": (float("nan"), 0.1)}, "numbers low, high"),
+    ("pores", {"fraction": ("a", "b")}, "numbers low, high"),
     ("pores", {"E": -1.0}, "positive"),
-    ("pores", {"E": "stiff"}, "two finite numbers"),
-    ("pores", {"E": float("inf")}, "two finite numbers"),
+    ("pores", {"E": "stiff"}, "finite numbers"),
+    ("pores", {"E": float("inf")}, "finite numbers"),
     ("pores", {"nu": 0.5}, "nu < 0.5"),
     ("images", {"images": ()}, "no images"),
     ("images", {"connectivity": 8}, "6, 18 or 26"),

@@ -150,7 +150,10 @@ class Card:
 
         A larger count only adds samples, and `PLACES` and `NOTES` change none.
         """
-        mine, theirs = (_flat(_plain(card.as_dict())) for card in (self, other))
+        # as JSON, in which tuples are lists
+        mine, theirs = (
+            _flat(json.loads(json.dumps(card.as_dict()))) for card in (self, other)
+        )
         return [
             f"{name}: {mine.get(name)} there, {theirs.get(name)} asked"
             for name in {**mine, **theirs}
@@ -203,11 +206,6 @@ def _digest(document: Mapping[str, Any]) -> str:
 
     fixed = {name: value for name, value in document.items() if name not in NOTES}
     return sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
-
-
-def _plain(document: Any) -> Any:
-    """The document after JSON: tuples are lists."""
-    return json.loads(json.dumps(document))
 
 
 def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Recipe `composites`: particles and fibres in a matrix, over a range of contrasts."""
 
 from dataclasses import dataclass
-from math import exp, log
+from math import exp, inf, log
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.random import PCG64, Generator, SeedSequence
 from fftmech.datasets.recipe import (
     UNITS,
     GeneratedBody,
+    Recipe,
     balanced,
     first_sound,
     interval,
@@ -34,7 +35,7 @@ LONGEST = 0.45
 
 
 @dataclass(frozen=True)
-class CompositesRecipe:
+class CompositesRecipe(Recipe):
     """Unit cubes of inclusions that do not touch, in a matrix, stretched along x.
 
     Classes are balanced: each block of as many bodies as classes has each once. Of
@@ -63,7 +64,6 @@ class CompositesRecipe:
 
     kind: ClassVar[str] = "composites"
     load: ClassVar[Load] = Load.uniaxial("xx", 1e-3)
-    parts: ClassVar[tuple[int, int, int]] = (80, 10, 10)
 
     shapes: tuple[str, ...] = tuple(MOST)
     fraction: tuple[float, float] = (0.05, 0.35)
@@ -78,16 +78,11 @@ class CompositesRecipe:
             raise InputError(f"shapes {self.shapes!r}", f"some of {', '.join(MOST)}")
         object.__setattr__(self, "shapes", tuple(self.shapes))
         for name in ("fraction", "radius", "contrast"):
-            object.__setattr__(self, name, interval(name, getattr(self, name)))
-        if self.fraction[1] >= 1:
-            raise InputError(f"fraction up to {self.fraction[1]:g}", "below 1")
+            below = 1.0 if name == "fraction" else inf
+            object.__setattr__(self, name, interval(name, getattr(self, name), below))
         object.__setattr__(self, "matrix", numbers("matrix", self.matrix, ("E", "nu")))
         object.__setattr__(self, "nu", numbers("nu", [self.nu], ("nu",))[0])
         self._stiffness(1.0)
-
-    def available(self) -> None:
-        """Number of bodies that can be drawn: any."""
-        return None
 
     def draw(self, seed: int, index: int, res: int) -> GeneratedBody:
         """Make body `index`: phase 0 is the matrix, 1 the inclusions.

@@ -24,6 +24,9 @@ CITATION = (
     "Super-Resolution Learning, 2025."
 )
 
+BUILT_ON = ("numpy", "scipy", "h5py", "numba")
+"""Packages whose versions a card names."""
+
 TRIES = 3
 """Bodies of which one must be sound before a dataset is begun."""
 
@@ -42,6 +45,8 @@ def new_card(
     Options are those of `fftmech.solve` with names in `METHOD`, and seed, shard,
     licence and citation of `Card`.
     """
+    from importlib.metadata import version
+
     if not levels or min(levels) < 1:
         raise InputError(f"resolutions {levels}", "whole numbers of at least 1")
     grid = Grid((levels[0], levels[0], levels[0]))
@@ -56,7 +61,7 @@ def new_card(
         parts=parts or recipe.parts,
         units=UNITS,
         citation=options.pop("citation", None) or CITATION.format(version=__version__),
-        versions=_versions(),
+        versions={"fftmech": __version__, **{name: version(name) for name in BUILT_ON}},
         **{"seed": 0, **options},
     )
 
@@ -125,10 +130,3 @@ def check_memory(card: Card, jobs: int) -> None:
     check_bytes(
         jobs * one, f"{jobs} samples of {card.levels[0]}^3 at once", "lower --jobs"
     )
-
-
-def _versions() -> dict[str, str]:
-    from importlib.metadata import version
-
-    names = ("numpy", "scipy", "h5py", "numba")
-    return {"fftmech": __version__, **{name: version(name) for name in names}}

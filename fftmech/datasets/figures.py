@@ -1,6 +1,6 @@
 """Pictures of a dataset: a contact sheet of its samples, and their statistics."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +20,12 @@ from fftmech.figures.colors import color_range, phase_colors
 from fftmech.figures.planes import in_plane
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.scalar_fields import ScalarField
-from fftmech.tensors.fields import hydrostatic, von_mises
+from fftmech.tensors.fields import von_mises
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["CONTACT_FIELDS", "contact_sheet", "statistics_figure"]
-
-CONTACT_FIELDS = {
-    "von_mises": ("von Mises stress", von_mises),
-    "hydrostatic": ("hydrostatic stress", hydrostatic),
-}
-"""Fields of a contact sheet: name of each, and how it follows from the stress."""
+__all__ = ["contact_sheet", "statistics_figure"]
 
 _MOST_PAIRS = 4  # samples in a row
 _PANEL, _GAP, _BETWEEN = 1.3, 0.06, 0.3  # inches: a slice, to its field, to the next
@@ -53,30 +47,25 @@ class _Cut:
     unit: str
 
 
-def contact_sheet(
-    dataset: Dataset, field: str = "von_mises", count: int = 16
-) -> "Figure":
-    """Draw slices of samples: the body as it was made, and a field in it as solved.
+def contact_sheet(dataset: Dataset, count: int = 16) -> "Figure":
+    """Draw slices of samples: the body as it was made, and the von Mises stress in it.
 
-    The body is that of the highest resolution, the field, one of `CONTACT_FIELDS`,
-    that of the lowest, of the first load. `count` samples are evenly spaced over all
-    and have one colour scale, `colors.color_range` of all their voxels, logarithmic
-    where these are far apart; pores are grey. Slices hold the axis of the load; they go
-    through the middle, or of two phases through most of the rarer.
+    The body is that of the highest resolution, the stress that of the lowest, of the
+    first load. `count` samples are evenly spaced over all and have one colour scale,
+    `colors.color_range` of all their voxels, logarithmic where these are far apart;
+    pores are grey. Slices hold the axis of the load; they go through the middle, or of
+    two phases through most of the rarer.
     """
-    if field not in CONTACT_FIELDS:
-        raise InputError(f"field {field!r}", f"one of {', '.join(CONTACT_FIELDS)}")
     if count < 1:
         raise InputError(f"count {count}", "at least 1 sample")
     check_samples(dataset)
     fine, coarse = dataset.card.levels[0], dataset.card.levels[-1]
-    name, compute = CONTACT_FIELDS[field]
     across = _across(dataset)
-    cuts = _cuts(dataset, compute, across, count)
+    cuts = _cuts(dataset, across, count)
     values = np.stack([cut.field for cut in cuts])
     scalar = ScalarField(
         values,
-        name,
+        "von Mises stress",
         cuts[-1].unit,
         np.stack([cut.solid for cut in cuts]),
         float(np.abs(values).max(initial=0.0)),
@@ -87,7 +76,7 @@ def contact_sheet(
     figure.text(
         _BETWEEN / figure.get_figwidth(),
         1 - 0.5 * _TITLE / figure.get_figheight(),
-        f"{dataset.card.kind}: {fine}$^3$ voxels, and {name} at {coarse}$^3$"
+        f"{dataset.card.kind}: {fine}$^3$ voxels, and von Mises stress at {coarse}$^3$"
         f"{loads.get(dataset.card.loading.mode, '')}; {right} to the right, {up} up",
         fontsize=10,
         va="center",
@@ -95,9 +84,7 @@ def contact_sheet(
     return figure
 
 
-def _cuts(
-    dataset: Dataset, compute: Callable[[Any], Any], across: int, count: int
-) -> list[_Cut]:
+def _cuts(dataset: Dataset, across: int, count: int) -> list[_Cut]:
     """Slices of samples, evenly spaced over all."""
     fine, coarse = dataset.card.levels[0], dataset.card.levels[-1]
     levels = tuple(dict.fromkeys((fine, coarse)))
@@ -116,7 +103,7 @@ def _cuts(
             _Cut(
                 ", ".join(filter(None, (str(sample.index), sample.split, kind))),
                 _colored(high, across, (2 * plane + 1) * fine // coarse // 2),
-                compute(sample.low.stress[0]),
+                von_mises(sample.low.stress[0]),
                 ~np.isin(low.phase, low.pores),
                 plane,
                 low.units.get("stress", ""),
@@ -163,11 +150,10 @@ def _draw_cuts(cuts: Sequence[_Cut], scalar: ScalarField, across: int) -> "Figur
         """Axes at x, y of this width and height, in inches."""
         return figure.add_axes(tuple(np.array(place) / inches))
 
-    low, high, diverging = color_range(scalar)
+    low, high, _ = color_range(scalar)
     wide = 0 < _WIDE * low < high
     norms = matplotlib_module("colors")
     norm = (norms.LogNorm if wide else norms.Normalize)(low, high)
-    colors = {"cmap": "RdBu_r" if diverging else "viridis", "norm": norm}
     how: Any = {"origin": "lower", "interpolation": "nearest"}
     image: Any = None
     for n, cut in enumerate(cuts):
@@ -182,7 +168,7 @@ def _draw_cuts(cuts: Sequence[_Cut], scalar: ScalarField, across: int) -> "Figur
         body.imshow(cut.body, **how)
         body.set_title(cut.label, fontsize=9, loc="left", pad=3)
         masked = np.ma.array(cut.field, mask=~cut.solid).take(cut.plane, across)
-        image = field.imshow(masked.T, **how, **colors)
+        image = field.imshow(masked.T, **how, cmap="viridis", norm=norm)
     inside = scalar.values[scalar.solid]
     below, above = (inside < low).any(), (inside > high).any()
     tall = min(3.0, height - _TITLE - 0.5)

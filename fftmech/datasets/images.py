@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import isfinite
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +12,7 @@ from numpy.random import PCG64, Generator, SeedSequence
 from fftmech.arrays.memory import size_text
 from fftmech.datasets.image_files import File, check_unchanged, images_in, sha256_of
 from fftmech.datasets.pores import shape_statistics, solid_and_pore
-from fftmech.datasets.recipe import UNITS, GeneratedBody, first_sound
+from fftmech.datasets.recipe import UNITS, GeneratedBody, Recipe, first_sound
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.io import read
@@ -32,7 +31,7 @@ from fftmech.microstructure.shape import BodyShape
 
 
 @dataclass(frozen=True)
-class ImagesRecipe:
+class ImagesRecipe(Recipe):
     """Single pores cut from images, or, with `window`, whole windows of them.
 
     A pore is a connected component. Those that touch a face of their image are cut
@@ -71,7 +70,6 @@ class ImagesRecipe:
 
     kind: ClassVar[str] = "images"
     load: ClassVar[Load] = Load.uniaxial("zz", 1e-3)
-    parts: ClassVar[tuple[int, int, int]] = (80, 10, 10)
 
     folder: str
     images: tuple[File, ...]
@@ -100,7 +98,7 @@ class ImagesRecipe:
             raise InputError(f"{self.folder}: no images", mend="name one at least")
         if self.connectivity not in NEIGHBOURS:
             raise InputError(f"connectivity {self.connectivity}", "6, 18 or 26")
-        if not (isfinite(self.margin) and 0 <= self.margin < 0.5):
+        if not 0 <= self.margin < 0.5:
             raise InputError(
                 f"margin {self.margin:g}", "a part of the edge below 0.5, such as 0.25"
             )

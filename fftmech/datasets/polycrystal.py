@@ -9,6 +9,7 @@ from numpy.random import PCG64, Generator
 from fftmech.datasets.recipe import (
     UNITS,
     GeneratedBody,
+    Recipe,
     body_seed,
     first_sound,
     numbers,
@@ -25,7 +26,7 @@ SHARE = 3 / 7
 
 
 @dataclass(frozen=True)
-class PolycrystalRecipe:
+class PolycrystalRecipe(Recipe):
     """Unit cubes of 21 to 28 grains of austenitic steel, stretched along x.
 
     The number of grains is least + Binomial(most - least, 3/7), with mean 24. Published
@@ -94,10 +95,6 @@ class PolycrystalRecipe:
     def texture(self) -> Texture | None:
         """Texture of every body."""
         return texture_of(self.fibre, self.direction, self.peak, self.spread)
-
-    def available(self) -> None:
-        """Number of bodies that can be drawn: any."""
-        return None
 
     def count(self, seed: int, index: int) -> int | None:
         """Grains of body `index`, the same in all attempts; None: as they fill it."""

@@ -1,14 +1,21 @@
 """Recipe `pores`: one irregular pore, as laser powder-bed fusion leaves them."""
 
 from dataclasses import dataclass
-from math import exp, inf, isfinite, log
+from math import exp, log
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import PCG64, Generator
 
-from fftmech.datasets.recipe import UNITS, GeneratedBody, balanced, first_sound
-from fftmech.errors import InputError
+from fftmech.datasets.recipe import (
+    UNITS,
+    GeneratedBody,
+    Recipe,
+    balanced,
+    first_sound,
+    interval,
+    numbers,
+)
 from fftmech.loads.load import Load
 from fftmech.materials.elastic import PORE, isotropic
 from fftmech.microstructure.pores import KINDS, single_pore
@@ -16,7 +23,7 @@ from fftmech.microstructure.shape import BodyShape, centred
 
 
 @dataclass(frozen=True)
-class PoresRecipe:
+class PoresRecipe(Recipe):
     """One pore at the centre of a periodic cube of Ti-6Al-4V, built along z.
 
     Classes (`fftmech.microstructure.pores.KINDS`) are balanced: any three bodies
@@ -34,29 +41,14 @@ class PoresRecipe:
 
     kind: ClassVar[str] = "pores"
     load: ClassVar[Load] = Load.uniaxial("zz", 1e-3)
-    parts: ClassVar[tuple[int, int, int]] = (80, 10, 10)
 
     fraction: tuple[float, float] = (0.002, 0.02)
     E: float = 113.8
     nu: float = 0.342
 
     def __post_init__(self) -> None:
-        try:
-            low, high = (float(value) for value in self.fraction)
-        except (TypeError, ValueError):
-            low = high = 0.0
-        if not 0 < low <= high < 1:
-            raise InputError(
-                f"pore fraction {self.fraction!r}",
-                "the least and the largest, 0 < least <= largest < 1, such as "
-                "0.002,0.02",
-            )
-        object.__setattr__(self, "fraction", (low, high))
+        object.__setattr__(self, "fraction", interval("fraction", self.fraction, 1.0))
         solid_and_pore(self.E, self.nu)
-
-    def available(self) -> None:
-        """Number of bodies that can be drawn: any."""
-        return None
 
     def draw(self, seed: int, index: int, res: int) -> GeneratedBody:
         """Make body `index`: phase 0 is the solid, 1 the pore.
@@ -100,12 +92,5 @@ def shape_statistics(shape: BodyShape, res: int) -> dict[str, Any]:
 
 def solid_and_pore(E: float, nu: float) -> np.ndarray:
     """Stiffness of phase 0, isotropic, and of phase 1, empty, (2, 6, 6)."""
-    try:
-        E, nu = float(E), float(nu)
-    except (TypeError, ValueError):
-        E = nu = inf
-    if not (isfinite(E) and isfinite(nu)):
-        raise InputError(
-            "E and nu of the solid", "two finite numbers, such as 113.8, 0.342"
-        )
+    E, nu = numbers("solid", (E, nu), ("E", "nu"))
     return np.stack([isotropic(E=E, nu=nu), PORE])

@@ -1,7 +1,7 @@
 """Recipes: how the random bodies of a kind of dataset are generated."""
 
 from collections.abc import Callable, Sequence
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -34,7 +34,7 @@ class Recipe(Protocol):
 
     kind: ClassVar[str]
     load: ClassVar[Load]
-    parts: ClassVar[tuple[int, int, int]]
+    parts: ClassVar[tuple[int, int, int]] = (80, 10, 10)
 
     def draw(self, seed: int, index: int, res: int) -> GeneratedBody:
         """Make body `index` of the dataset with this seed, `res` voxels an edge.
@@ -46,7 +46,7 @@ class Recipe(Protocol):
 
     def available(self) -> int | None:
         """Number of different bodies that there are, None if endless."""
-        ...
+        return None
 
 
 def body_seed(seed: int, index: int, attempt: int = 0) -> int:
@@ -88,11 +88,12 @@ def first_sound(make: Callable[[int], Made], seed: int, index: int) -> Made:
     return make(body_seed(seed, index, ATTEMPTS - 1))
 
 
-def interval(name: str, value: Any) -> tuple[float, float]:
+def interval(name: str, value: Any, below: float = inf) -> tuple[float, float]:
     """Return the ends of a range of positive numbers."""
     low, high = numbers(name, value, ("low", "high"))
-    if not 0 < low <= high:
-        raise InputError(f"{name} {low:g} to {high:g}", "0 < low <= high")
+    if not 0 < low <= high < below:
+        bound = f" < {below:g}" if below < inf else ""
+        raise InputError(f"{name} {low:g} to {high:g}", f"0 < low <= high{bound}")
     return low, high
 
 
