@@ -15,8 +15,15 @@ BIN := .venv/bin
 SOURCES := $(shell find fftmech ecosurrogate cli -type f -not -name '*.pyc')
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# The folder of compiled kernels outlives an installation, and is another one whenever a
+# source changes that they may be compiled from: Numba sees the change of one file only.
+KERNELS := $(shell cat $$(find fftmech/kernels fftmech/materials fftmech/discretization \
+	fftmech/tensors fftmech/arrays -name '*.py' | LC_ALL=C sort) | cksum | cut -d' ' -f1)
+
 # test processes share the processors: one thread each
-THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 DUCC0_NUM_THREADS=1
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 DUCC0_NUM_THREADS=1 \
+	NUMBA_CACHE_DIR=$(CURDIR)/.venv/kernels-$(KERNELS) $(BIN)/pytest
+WORKERS := -n auto --maxprocesses 4 --dist worksteal
 
 .PHONY: demo demo-eco demo-serve test lint slow browser clean
 
@@ -51,7 +58,7 @@ demo-serve: .venv/serve
 	$(BIN)/ecosr serve demo/run
 
 test: .venv/test
-	$(THREADS) $(BIN)/pytest -n auto --maxprocesses 4 -m "not slow and not browser"
+	$(PYTEST) $(WORKERS) -m "not slow and not browser"
 
 lint: .venv/test
 	$(BIN)/ruff format --check .
@@ -59,10 +66,10 @@ lint: .venv/test
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 slow: .venv/test
-	$(BIN)/pytest -m slow
+	$(PYTEST) $(WORKERS) -m slow
 
 browser: .venv/browser
-	$(BIN)/pytest -m browser
+	$(PYTEST) -m browser
 
 clean:
 	rm -rf .venv build demo *.egg-info

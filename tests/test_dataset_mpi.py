@@ -87,6 +87,7 @@ def test_without_mpiexec_mpi_is_refused_in_one_line(tmp_path):
     assert not (tmp_path / "d").exists()
 
 
+@pytest.mark.slow
 @needs_mpiexec
 def test_programs_that_know_nothing_of_each_other_are_refused(tmp_path):
     code, out, err = end(mpi(tmp_path / "d", 2, PROGRAM), 30)
@@ -98,7 +99,10 @@ def test_programs_that_know_nothing_of_each_other_are_refused(tmp_path):
 @needs_mpiexec
 @pytest.mark.parametrize(
     ("options", "named"),
-    [("--low-res 3", "low resolution 3"), ("--count 0", "--count")],
+    [
+        ("--low-res 3", "low resolution 3"),
+        pytest.param("--count 0", "--count", marks=pytest.mark.slow),
+    ],
 )
 def test_bad_input_ends_all_processes_with_one_line(options, named, tmp_path):
     code, out, err = end(mpi(tmp_path / "d", 2, options=options), 30)
@@ -108,6 +112,7 @@ def test_bad_input_ends_all_processes_with_one_line(options, named, tmp_path):
     assert not (tmp_path / "d").exists()
 
 
+@pytest.mark.slow
 @needs_mpiexec
 def test_a_failed_write_in_a_worker_ends_all_with_one_line(tmp_path, whole):
     run(pores(tmp_path / "d", "--jobs 1", count=1))
@@ -127,8 +132,9 @@ def test_a_failed_write_in_a_worker_ends_all_with_one_line(tmp_path, whole):
     assert code == 0 and content(tmp_path / "d") == whole, err
 
 
+@pytest.mark.slow
 @needs_mpiexec
-@pytest.mark.parametrize("victim", ["first", slow("worker"), slow("mpiexec")])
+@pytest.mark.parametrize("victim", ["first", "worker", "mpiexec"])
 def test_a_killed_process_ends_all_and_the_dataset_continues(victim, tmp_path):
     folder = tmp_path / "d"
     process = mpi(folder, 2, count=60)

@@ -18,6 +18,8 @@ pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="signals are sent to other processes"
 )
 
+SLOW = pytest.mark.slow
+
 SERVER = """
 import os, signal, sys
 
@@ -95,7 +97,7 @@ def served(server):
 
 
 @pytest.mark.parametrize(
-    ("jobs", "times"), [(1, 20), (2, 2), pytest.param(2, 20, marks=pytest.mark.slow)]
+    ("jobs", "times"), [(1, 5), *(pytest.param(n, 20, marks=SLOW) for n in (1, 2))]
 )
 def test_killed_at_random_times_the_same_command_ends_with_the_same_bytes(
     jobs, times, tmp_path, server, whole
@@ -134,6 +136,7 @@ def test_killed_at_random_times_the_same_command_ends_with_the_same_bytes(
     assert content(folder) == whole
 
 
+@SLOW
 def test_killed_before_any_change_to_its_files_it_ends_with_the_same_bytes(
     tmp_path, server
 ):
@@ -199,7 +202,14 @@ main()
 
 
 @pytest.mark.parametrize(
-    ("place", "counted"), [(".json", 0), (".jsonl", 0), (".h5", 3), ("line", 3)]
+    ("place", "counted"),
+    [
+        (".h5", 3),
+        *(
+            pytest.param(*one, marks=SLOW)
+            for one in ((".json", 0), (".jsonl", 0), ("line", 3))
+        ),
+    ],
 )
 def test_what_was_half_written_when_it_was_killed_is_not_counted_and_made_again(
     place, counted, tmp_path, whole

@@ -23,6 +23,8 @@ pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="limits and terminals are those of POSIX"
 )
 
+SLOW = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
@@ -86,7 +88,7 @@ def fill_line(monkeypatch):
         (fill_card, 1),
         (fill_sample, 1),
         (fill_line, 1),
-        (fill_line, 2),
+        pytest.param(fill_line, 2, marks=SLOW),
         (fill_sorted_manifest, 1),
     ],
 )
@@ -105,6 +107,7 @@ def test_a_full_disk_ends_with_one_line_that_names_the_file_and_it_continues(
     assert content(folder) == whole
 
 
+@SLOW
 def test_a_file_that_grows_too_large_for_the_system_ends_with_one_line(tmp_path, whole):
     resource = importlib.import_module("resource")
     # the sample for the test, with both solutions, is the largest
@@ -135,7 +138,7 @@ cp -r $2/d $2-copy
 
 
 @pytest.mark.parametrize(
-    ("room", "jobs"), [("36k", 1), pytest.param("140k", 2, marks=pytest.mark.slow)]
+    ("room", "jobs"), [("36k", 1), pytest.param("140k", 2, marks=SLOW)]
 )
 def test_a_dataset_on_a_full_disk_continues_once_there_is_room(
     room, jobs, tmp_path, whole
@@ -182,7 +185,7 @@ main()
 """The command line, which waits for a line before it records its first sample."""
 
 
-@pytest.mark.parametrize("ends", ["ends", "is killed"])
+@pytest.mark.parametrize("ends", ["ends", pytest.param("is killed", marks=SLOW)])
 def test_a_second_process_is_refused_until_the_first_one(ends, tmp_path, whole):
     folder = tmp_path / "d"
     process = start(pores(folder), WAITING)
@@ -234,7 +237,12 @@ def read_until(text, terminal):
 
 
 @pytest.mark.parametrize(
-    ("jobs", "when"), [(1, "solving"), (2, "starting"), (2, "solving")]
+    ("jobs", "when"),
+    [
+        (1, "solving"),
+        pytest.param(2, "starting", marks=SLOW),
+        pytest.param(2, "solving", marks=SLOW),
+    ],
 )
 def test_ctrl_c_at_a_terminal_ends_with_one_line_and_leaves_whole_samples(
     jobs, when, tmp_path, whole

@@ -10,6 +10,8 @@ from cuda_on_host import COMPILER, install
 from test_nonlinear import CRYSTALS, PAIRS
 
 from fftmech import (
+    SCHEMES,
+    SOLVERS,
     FiniteLoad,
     Load,
     March,
@@ -43,7 +45,13 @@ def test_stand_in_refuses_what_a_device_refuses(cupy):
     assert get_backend("cuda").fft == "cufft"
 
 
+PAIRED = [(scheme, "cg") for scheme in SCHEMES]
+PAIRED += [("rotated", solver) for solver in SOLVERS if solver != "cg"]
+"""Every scheme with one solver, every solver in one scheme."""
+
+
 @host_compiler
+@pytest.mark.parametrize(("scheme", "solver"), PAIRED)
 @pytest.mark.parametrize(
     "load",
     [Load(strain={"xx": 1e-3}), Load.uniaxial("zz", 1e-3)],

@@ -114,8 +114,10 @@ PORES = {"loss": {"masked-labels": 1, "constitutive-squared": 1}}
     ("kind", "changes"),
     [
         ("grains", SHARP),
-        ("grains", {"model": "unet"}),
-        ("pores", {"model": "s-eco", "batch": 4, **PORES}),
+        pytest.param("grains", {"model": "unet"}, marks=pytest.mark.slow),
+        pytest.param(
+            *("pores", {"model": "s-eco", "batch": 4, **PORES}), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_two_processes_end_with_the_weights_of_one_but_for_rounding(
@@ -147,7 +149,10 @@ def undisturbed(pair, grains8, tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("what", "codes", "kept"),
-    [("SIGTERM", [130, 130], 9), ("SIGKILL", [2, -9], 7)],
+    [
+        pytest.param("SIGTERM", [130, 130], 9, marks=pytest.mark.slow),
+        ("SIGKILL", [2, -9], 7),
+    ],
 )
 def test_all_end_with_one_and_two_that_go_on_are_the_undisturbed_two_to_the_last_bit(
     pair, undisturbed, grains8, tmp_path, what, codes, kept
@@ -162,6 +167,7 @@ def test_all_end_with_one_and_two_that_go_on_are_the_undisturbed_two_to_the_last
     check_same(run, undisturbed)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_another_number_of_processes(alone, pair, grains8, tmp_path):
     line = f"fit {grains8} {as_options(tiny(**SHARP))}"
     assert alone(f"{line} -o {tmp_path / 'one'}") == 0
@@ -198,6 +204,7 @@ def test_torchrun_prints_once_what_one_process_prints(grains8, tmp_path):
     assert summary.startswith(f"{tmp_path / 'run'}: step 2 of 2")
 
 
+@pytest.mark.slow
 def test_torchrun_prints_once_what_is_refused(grains8, tmp_path):
     done = torchrun(f"fit {grains8} -o {tmp_path / 'run'} --batch 3")
     assert done.returncode != 0 and done.stdout == ""

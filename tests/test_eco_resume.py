@@ -19,6 +19,7 @@ from ecosurrogate.training.train import fit  # noqa: E402
 from fftmech import InputError  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+SLOW = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +65,11 @@ def check_same(run, undisturbed):
 @pytest.mark.parametrize(
     ("what", "number"),
     [
-        *[("SIGKILL", 0)] * 2,
-        *[("change", number) for number in CHANGES],
-        *[("SIGTERM", 10), ("SIGINT", 3)],
+        ("SIGKILL", 0),
+        pytest.param("SIGKILL", 0, marks=SLOW),
+        *[pytest.param("change", n, marks=[SLOW] * (n != 25)) for n in CHANGES],
+        ("SIGTERM", 10),
+        pytest.param("SIGINT", 3, marks=SLOW),
     ],
 )
 def test_a_run_that_was_ended_and_resumed_is_the_undisturbed_one_to_the_last_bit(

@@ -126,6 +126,7 @@ def test_more_trials_go_on_as_if_they_had_been_asked_for_at_once(
     assert without_times(again) == without_times(whole)
 
 
+@pytest.mark.slow
 def test_a_study_that_is_killed_goes_on_to_the_same_trials(study, grains8, tmp_path):
     _, whole = study
     folder = tmp_path / "study"

@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -25,7 +26,11 @@ SERVED = "serve-a-model"
 CT, LAMINATE = "ct_to_stiffness", "laminate_by_hand"
 LONG = (
     "ask_a_server",
+    "how_many_grains",
     "identify_moduli",
+    "inclusion_in_large_shear",
+    "make_a_dataset",
+    "polycrystal_tension",
     "pore_in_a_plastic_matrix",
     "train_a_surrogate",
 )
@@ -36,8 +41,31 @@ plasticity = { yield_stress = 0.2 }
 """
 
 
-def run(example, folder, *arguments):
-    """What an example prints, run in `folder`."""
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run an example in a folder of its own, and return what it prints.
+
+    In this process, where all is imported already; those that take long, or that begin
+    processes, and one of the others, in a process of their own.
+    """
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+
+    def run_(example, *arguments):
+        if example.stem in (*LONG, "python_api"):
+            return run_alone(example, tmp_path, *arguments)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [str(example), *map(str, arguments)])
+        pyplot.switch_backend("Agg")
+        with pyplot.rc_context():
+            runpy.run_path(str(example), run_name="__main__")
+        pyplot.close("all")
+        return capsys.readouterr().out
+
+    return run_
+
+
+def run_alone(example, folder, *arguments):
+    """What an example prints, run in `folder` in a process of its own."""
     done = subprocess.run(
         [sys.executable, str(example), *map(str, arguments)],
         cwd=folder,
@@ -64,26 +92,25 @@ def check_picture(path):
         if e.stem not in (CT, LAMINATE)
     ],
 )
-def test_example_converges_and_draws_the_picture_it_is_told_to(example, tmp_path):
-    pytest.importorskip("matplotlib")
-    printed = run(example, tmp_path, "picture.png")
+def test_example_converges_and_draws_the_picture_it_is_told_to(run, example, tmp_path):
+    printed = run(example, "picture.png")
     assert re.search(r"[1-9]\d* iterations", printed)
     check_picture(tmp_path / "picture.png")
 
 
-def test_laminate_example_meets_the_closed_form(tmp_path):
-    pytest.importorskip("matplotlib")
+def test_laminate_example_meets_the_closed_form(run, tmp_path):
     example = next(e for e in EXAMPLES if e.stem == LAMINATE)
-    error = run(example, tmp_path).split()[-1]
+    error = run(example).split()[-1]
     assert float(error) < 1e-9
     check_picture(tmp_path / "laminate_by_hand.png")
 
 
-def test_ct_example_reads_an_image_and_finer_porosity_makes_it_softer(data, tmp_path):
-    pytest.importorskip("matplotlib")
+def test_ct_example_reads_an_image_and_finer_porosity_makes_it_softer(
+    run, data, tmp_path
+):
     example = next(e for e in EXAMPLES if e.stem == CT)
     image = data / "grosmont_128.raw.gz"
-    printed = run(example, tmp_path, image, "--res", 16, "-o", "picture.png")
+    printed = run(example, image, "--res", 16, "-o", "picture.png")
     K = dict(re.findall(r"(\w+) +16\^3: K ([\d.]+)", printed))
     assert 0 < float(K["porous"]) < float(K["composite"]) < 70.2
     assert printed.count("converged") == 9

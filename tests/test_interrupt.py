@@ -73,19 +73,21 @@ def end(process, number):
 
 
 @pytest.mark.parametrize(
-    ("line", "place"),
+    "line",
     [
-        (f"solve {ENDLESS} -o s.vtkhdf", "fftmech.problems.linear:Problem:balance"),
-        (f"homogenize {ENDLESS} --json", "fftmech.problems.linear:Problem:balance"),
+        f"solve {ENDLESS} -o s.vtkhdf",
+        pytest.param(f"homogenize {ENDLESS} --json", marks=pytest.mark.slow),
     ],
     ids=["solve", "homogenize"],
 )
-def test_interrupted_iterations_exit_130_and_write_nothing(folder, line, place):
-    code, out, err = end(begin(line, place), signal.SIGINT)
+def test_interrupted_iterations_exit_130_and_write_nothing(folder, line):
+    process = begin(line, "fftmech.problems.linear:Problem:balance")
+    code, out, err = end(process, signal.SIGINT)
     assert (code, out, err) == (130, "", MESSAGE)
     assert [path.name for path in folder.iterdir()] == ["sphere.h5"]
 
 
+@pytest.mark.slow
 def test_interrupted_generation_exits_130_and_writes_nothing(folder):
     line = "generate polycrystal --res 16 -o p.h5"
     process = begin(line, "fftmech_cli.generate:polycrystal", pause=60)
@@ -93,7 +95,11 @@ def test_interrupted_generation_exits_130_and_writes_nothing(folder):
     assert [path.name for path in folder.iterdir()] == ["sphere.h5"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["INT", "KILL"])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)],
+    ids=["INT", "KILL"],
+)
 def test_an_interrupted_write_leaves_the_earlier_file_as_it_was(folder, number):
     (folder / "s.h5").write_text("mine")
     line = "solve sphere.h5 -o s.h5 --force"

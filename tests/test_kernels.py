@@ -20,6 +20,7 @@ SERVED = [name for name, scheme in SCHEMES.items() if has_kernels(scheme)]
 TYPES = [np.float64, np.float32]
 TOLERANCE = {np.float64: 1e-13, np.float32: 1e-6}
 LONG = 2 * CHUNK + 2 * BLOCK + 12
+USUAL = (3, 5, CHUNK + 7)
 SHAPES = [
     (4, 6, 8),
     (5, 3, 7),
@@ -34,6 +35,9 @@ SHAPES = [
     (3, 2, CHUNK + 1),
 ]
 """Even, odd, 2-D, 1-D, one voxel; lines that are cut into pieces."""
+CASES = [((scheme, USUAL), dtype) for dtype in TYPES for scheme in SERVED]
+CASES += [((one, shape), TYPES[0]) for one in ("hex8", "central") for shape in SHAPES]
+"""Every scheme in both precisions; every shape for one scheme of each kind of kernels."""
 LOADS = {
     "strain": Load(strain={"xx": 1.0}),
     "mixed": Load(strain={"zz": 1.0}, stress={"xx": 0.0, "yy": 0.3, "xy": 0.1}),
@@ -112,19 +116,30 @@ class Body:
         return [*map(np.array, results), u, r, q, out]
 
 
+def pytest_generate_tests(metafunc):
+    """Run a test of a body over `CASES`, and one of a type alone over both."""
+    names = metafunc.fixturenames
+    if "body" in names and "dtype" in names:
+        both = ("body", "dtype")
+        metafunc.parametrize(both, CASES, ids=name_of, indirect=["body"])
+    elif "body" in names:
+        metafunc.parametrize("body", dict(CASES), ids=name_of, indirect=True)
+    elif "dtype" in names:
+        metafunc.parametrize("dtype", TYPES, ids=name_of)
+
+
+def name_of(value):
+    return getattr(value, "__name__", str(value))
+
+
 @pytest.fixture(params=SERVED)
 def served(request):
     return request.param
 
 
-@pytest.fixture(params=TYPES, ids=["double", "single"])
-def dtype(request):
-    return request.param
-
-
-@pytest.fixture(params=SHAPES, ids=str)
-def body(request, served):
-    return Body(served, request.param)
+@pytest.fixture
+def body(request):
+    return Body(*request.param)
 
 
 @pytest.fixture(params=["one", "a voxel"])

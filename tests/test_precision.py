@@ -70,7 +70,7 @@ def test_search_in_single_precision_reaches_1e_12(name, element, load):
     assert true_residual(body, load, element, v) < 1.01e-12
 
 
-@pytest.mark.parametrize("tolerance", [1e-4, 1e-6, 1e-8, 1e-10], ids=str)
+@pytest.mark.parametrize("tolerance", [1e-6, 1e-10], ids=str)
 def test_search_in_single_precision_takes_as_many_iterations(
     name, element, load, tolerance
 ):
@@ -122,7 +122,7 @@ def test_single_precision_attains_it_where_rounding_is_worst(element):
     assert result.converged
 
 
-@pytest.mark.parametrize("size", [1e-12, 1e-6, 1.0, 1e2], ids=str)
+@pytest.mark.parametrize("size", [1e-12, 1e2], ids=str)
 @pytest.mark.parametrize("precision", ["double", "single"])
 def test_pascals_and_micrometres_converge_like_numbers_of_order_one(
     element, load, size, precision

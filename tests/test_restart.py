@@ -241,6 +241,7 @@ def read_with_vtk(name):
     return np.array(times), np.array(means)
 
 
+@pytest.mark.slow
 def test_twenty_kills_at_random_moments_of_twenty_increments_leave_no_trace(
     drive, tmp_path
 ):
@@ -257,6 +258,7 @@ def test_twenty_kills_at_random_moments_of_twenty_increments_leave_no_trace(
     assert len(whole_times) == 21 and len(set(lengths)) >= 10
 
 
+@pytest.mark.slow
 def test_kills_leave_no_trace_where_every_third_increment_has_fields(drive):
     said = drive("finite", kills=4, every=3)
     assert said["codes"] == [-9] * 4 and said["last"] == 0

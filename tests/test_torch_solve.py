@@ -8,7 +8,15 @@ import pytest
 from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
 import fftmech
-from fftmech import Grid, InputError, Load, Microstructure, materials, tensors
+from fftmech import (
+    SCHEMES,
+    Grid,
+    InputError,
+    Load,
+    Microstructure,
+    materials,
+    tensors,
+)
 
 torch = pytest.importorskip("torch")
 
@@ -58,7 +66,11 @@ def relative(value, reference):
     return np.abs(value - reference).max() / np.abs(reference).max()
 
 
-@pytest.mark.parametrize("stiffness", ["shared table", "tables", "shared field"])
+@pytest.mark.parametrize(
+    ("scheme", "stiffness"),
+    [(scheme, "shared table") for scheme in SCHEMES]
+    + [("rotated", stiffness) for stiffness in ("tables", "shared field")],
+)
 def test_every_gradient_is_the_derivative(scheme, stiffness):
     field = stiffness == "shared field"
     phase = None if field else torch.randint(0, 3, (2, *SHAPE))
