@@ -23,6 +23,10 @@ TYPES = [np.float64, np.float32]
 TOLERANCE = {np.float64: 1e-13, np.float32: 2e-6}
 SHAPES = [(4, 6, 8), (5, 3, 7), (4, 5, 1), (1, 6, 1), (1, 1, 1), (9, 8, 33), (2, 1, 3)]
 """Even, odd, 2-D, 1-D and one voxel; more than one block along each axis."""
+SERVED = ["rotated", "hex8", "forward"]
+CASES = [(scheme, (9, 8, 33), dtype) for dtype in TYPES for scheme in SERVED]
+CASES += [("hex8", shape, TYPES[0]) for shape in SHAPES if shape != (9, 8, 33)]
+"""Every scheme in both precisions; every shape for one."""
 
 host_compiler = pytest.mark.skipif(COMPILER is None, reason="no g++")
 
@@ -83,7 +87,7 @@ class Body:
         return product.sum() / self.grid.voxels
 
 
-@pytest.fixture(params=["rotated", "hex8", "forward"])
+@pytest.fixture(params=SERVED)
 def served(request):
     return request.param
 
@@ -93,9 +97,9 @@ def dtype(request):
     return request.param
 
 
-@pytest.fixture(params=SHAPES, ids=str)
-def body(request, served, dtype, cupy):
-    return Body(served, request.param, dtype, cupy)
+@pytest.fixture(params=CASES, ids=lambda case: f"{case[:2]}-{case[2].__name__}")
+def body(request, cupy):
+    return Body(*request.param, cupy)
 
 
 def assert_close(actual, expected, body, scale=None):

@@ -37,7 +37,7 @@ SHAPES = [
 """Even, odd, 2-D, 1-D, one voxel; lines that are cut into pieces."""
 CASES = [((scheme, USUAL), dtype) for dtype in TYPES for scheme in SERVED]
 CASES += [((one, shape), TYPES[0]) for one in ("hex8", "central") for shape in SHAPES]
-"""Every scheme in both precisions; every shape for one scheme of each kind of kernels."""
+"""Every scheme in both precisions; all shapes for one scheme of each kind of code."""
 LOADS = {
     "strain": Load(strain={"xx": 1.0}),
     "mixed": Load(strain={"zz": 1.0}, stress={"xx": 0.0, "yy": 0.3, "xy": 0.1}),

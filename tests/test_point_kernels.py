@@ -17,6 +17,7 @@ from fftmech.problems.kinematics import FINITE, SMALL
 SERVED = [name for name, scheme in SCHEMES.items() if has_kernels(scheme)]
 TOLERANCE = {"float64": 2e-14, "float32": 2e-6}
 LONG = CHUNK + 3
+USUAL = (3, 5, LONG)
 SHAPES = [
     (4, 6, 8),
     (5, 3, 7),
@@ -29,6 +30,11 @@ SHAPES = [
     (2, LONG, 1),
 ]
 """Even, odd, 2-D, 1-D, one voxel; lines that are cut into pieces."""
+CASES = [((name, USUAL), dtype) for dtype in TOLERANCE for name in SERVED]
+CASES += [
+    ((name, shape), "float64") for name in ("hex8", "central") for shape in SHAPES
+]
+"""Every scheme in both precisions; all shapes for one scheme of each kind of code."""
 
 
 class Body:
@@ -64,14 +70,10 @@ def kinematics(request):
     return request.param
 
 
-@pytest.fixture(params=TOLERANCE)
-def dtype(request):
-    return request.param
-
-
-@pytest.fixture(params=SHAPES, ids=str)
-def body(request, served, kinematics, dtype):
-    return Body(served, request.param, kinematics, dtype)
+@pytest.fixture(params=CASES, ids=str)
+def body(request, kinematics):
+    (scheme, shape), dtype = request.param
+    return Body(scheme, shape, kinematics, dtype)
 
 
 def close(actual, expected, scale):
@@ -80,15 +82,15 @@ def close(actual, expected, scale):
     np.testing.assert_allclose(actual, expected, rtol=0, atol=atol)
 
 
-def test_gradient_is_that_of_the_scheme(body, dtype):
+def test_gradient_is_that_of_the_scheme(body):
     strain, expected = body.kernels().gradient(body.u, body.mean), body.strain()
-    assert strain.dtype == dtype and strain.shape == expected.shape
+    assert strain.dtype == body.u.dtype and strain.shape == expected.shape
     close(strain, expected, abs(expected).max())
 
 
-def test_adjoint_is_that_of_the_scheme(body, dtype):
+def test_adjoint_is_that_of_the_scheme(body):
     force = body.kernels().adjoint(body.stress)
-    assert force.dtype == dtype and force.shape == body.u.shape
+    assert force.dtype == body.u.dtype and force.shape == body.u.shape
     close(force, body.force(body.stress), 10 * abs(body.stress).max())
 
 
@@ -156,6 +158,7 @@ def test_fused_pass_is_the_three_one_by_one(body, block, threads, monkeypatch):
     np.testing.assert_allclose(mean, stress.mean(axis=(0, 2)), atol=tolerance)
 
 
+@pytest.mark.parametrize("dtype", TOLERANCE)
 def test_fused_pass_takes_the_tangent_of_a_law(served, dtype):
     body = Body(served, (4, 6, 8), FINITE, dtype)
     rng = np.random.default_rng(7)
