@@ -1,10 +1,12 @@
 """Lists that every law is tested over, and small bodies to test it on."""
 
+import os
 import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from fftmech import SCHEMES, SOLVERS, Grid, Microstructure
 from fftmech.kernels import has_kernels
@@ -102,20 +104,34 @@ STIFF = isotropic(E=10.0, nu=0.2)
 EMPTY = PORE
 
 
+def made_once(tmp_path_factory, name, line):
+    """Folder of a dataset that the first process of pytest-xdist makes for all."""
+    pytest.importorskip("torch")
+    from small_runs import make_dataset
+
+    folder = tmp_path_factory.getbasetemp() / name
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = tmp_path_factory.getbasetemp().parent / name
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            make_dataset(f"{line} -o {folder}")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def grains8(tmp_path_factory):
-    """A dataset of eight polycrystals, `small_runs.GRAINS`; only to be read."""
-    from small_runs import make_grains
+    """A dataset of eight polycrystals for models to learn; only to be read."""
+    from small_runs import GRAINS
 
-    return make_grains(tmp_path_factory)
+    return made_once(tmp_path_factory, "grains", GRAINS)
 
 
 @pytest.fixture(scope="session")
 def pores8(tmp_path_factory):
-    """A dataset of pores, `small_runs.make_pores`; only to be read."""
-    from small_runs import make_pores
+    """A dataset of eight bodies with pores for models to learn; only to be read."""
+    from small_runs import PORES
 
-    return make_pores(tmp_path_factory)
+    return made_once(tmp_path_factory, "pores", PORES)
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,17 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 from click.testing import CliRunner, Result
 
 from fftmech_cli import ecosr_main, fftmech_main
 
 GRAINS = "dataset polycrystal --res 8 --low-res 4 --grains 4 --splits 5,2,1 --count 8"
-"""The last of eight samples is solved at both resolutions."""
+"""Of 8^3 voxels, five for training, with labels of 4^3; the last has both."""
+
+PORES = (
+    "dataset pores --res 8 --low-res 4 --fraction 0.05,0.12 --splits 5,2,1 --count 8"
+)
 
 TINY = {
     "network": {"channels": [4, 8], "groups": 2},
@@ -163,20 +166,3 @@ class Server:
         """Exit code of the line that was begun."""
         assert self.process.stdout
         return os.waitstatus_to_exitcode(int(self.process.stdout.readline()))
-
-
-def make_grains(tmp_path_factory) -> Path:
-    """Polycrystals of 8^3 voxels, five for training, labels of 4^3."""
-    folder = tmp_path_factory.mktemp("data") / "grains"
-    make_dataset(f"{GRAINS} -o {folder}")
-    return folder
-
-
-def make_pores(tmp_path_factory) -> Path:
-    """Pores of 8^3 voxels, five for training, labels of 4^3."""
-    folder = tmp_path_factory.mktemp("data") / "pores"
-    make_dataset(
-        f"dataset pores --res 8 --low-res 4 --fraction 0.05,0.12 --splits 5,2,1 "
-        f"--count 8 -o {folder}"
-    )
-    return folder

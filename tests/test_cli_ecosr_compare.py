@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from small_runs import as_options, make_grains, refused, run, tiny  # noqa: E402
+from small_runs import as_options, refused, run, tiny  # noqa: E402
 
 from ecosurrogate.comparison import compare as comparison  # noqa: E402
 from ecosurrogate.mechanics import cost  # noqa: E402
@@ -15,13 +15,12 @@ from fftmech.microstructure import polycrystal  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(grains8, tmp_path_factory):
     """A folder with a few steps of two models, and a body in a file."""
-    grains = make_grains(tmp_path_factory)
     folder = tmp_path_factory.mktemp("runs")
     for model in ("p-eco-iterated", "s-eco"):
         settings = tiny(model=model, steps=2, validate_every=2)
-        run(f"fit {grains} -o {folder / model} {as_options(settings)}")
+        run(f"fit {grains8} -o {folder / model} {as_options(settings)}")
     io.write(folder / "micro.h5", polycrystal(8, 4, seed=5))
     return folder
 

@@ -6,7 +6,7 @@ import sys
 import tomllib
 
 import pytest
-from small_runs import as_options, make_grains, make_pores, refused, run, tiny
+from small_runs import as_options, refused, run, tiny
 
 from ecosurrogate.training.settings import join, parse_setting, read_settings
 from fftmech import InputError
@@ -17,16 +17,6 @@ OPTIONS = as_options(tiny(steps=4))
 @pytest.fixture(scope="module")
 def torch():
     return pytest.importorskip("torch")
-
-
-@pytest.fixture(scope="module")
-def grains8(tmp_path_factory, torch):
-    return make_grains(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def pores8(tmp_path_factory, torch):
-    return make_pores(tmp_path_factory)
 
 
 def test_a_run_says_what_it_trains_on_what_and_how_well(grains8, tmp_path):
@@ -148,7 +138,9 @@ def test_a_gpu_that_is_not_there_is_refused(grains8, tmp_path, torch):
     assert "torch finds no GPU" in message
 
 
-@pytest.mark.parametrize("package", ["torch", "safetensors"])
+@pytest.mark.parametrize(
+    "package", ["torch", pytest.param("safetensors", marks=pytest.mark.slow)]
+)
 def test_a_package_that_is_missing_is_named_with_its_extra(tmp_path, package):
     program = (
         f"import sys; sys.modules[{package!r}] = None\n"

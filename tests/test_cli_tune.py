@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from small_runs import as_options, make_dataset, make_grains, refused, run, tiny
+from small_runs import as_options, make_dataset, refused, run, tiny
 
 from fftmech_cli.ecosr_main import main as ecosr
 
@@ -16,10 +16,9 @@ OPTIONS = as_options(TRIED)
 
 
 @pytest.fixture(scope="module")
-def grains8(tmp_path_factory):
-    pytest.importorskip("torch")
+def grains8(grains8):
     pytest.importorskip("optuna")
-    return make_grains(tmp_path_factory)
+    return grains8
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +192,11 @@ def test_data_without_validation_samples_are_refused(grains8, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "package, extra", [("optuna", "tune"), ("torch", "surrogate,tune")]
+    "package, extra",
+    [
+        pytest.param("optuna", "tune", marks=pytest.mark.slow),
+        ("torch", "surrogate,tune"),
+    ],
 )
 def test_a_package_that_is_missing_is_named_with_its_extra(tmp_path, package, extra):
     program = (

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from small_runs import as_options, make_grains, run, tiny  # noqa: E402
+from small_runs import as_options, run, tiny  # noqa: E402
 
 from ecosurrogate.comparison import compare as comparison  # noqa: E402
 from ecosurrogate.comparison import figure as comparison_figure  # noqa: E402
@@ -40,12 +40,11 @@ def composite(contrast, shape=(8, 8, 8)):
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    grains = make_grains(tmp_path_factory)
+def runs(grains8, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     for model in ("p-eco-iterated", "p-eco", "unet"):
         settings = as_options(tiny(model=model, steps=2, validate_every=2))
-        run(f"fit {grains} -o {folder / model} {settings}")
+        run(f"fit {grains8} -o {folder / model} {settings}")
     return folder
 
 

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch")
 
 from click.testing import CliRunner  # noqa: E402
-from small_runs import as_options, make_grains, refused, run, tiny  # noqa: E402
+from small_runs import as_options, refused, run, tiny  # noqa: E402
 
 import fftmech  # noqa: E402
 from ecosurrogate.evaluation.predict import predict  # noqa: E402
@@ -22,13 +22,12 @@ MODELS = ("p-eco-iterated", "s-eco", "unet")
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(grains8, tmp_path_factory):
     """A folder with a few steps of some models, and a body in a file."""
-    grains = make_grains(tmp_path_factory)
     folder = tmp_path_factory.mktemp("runs")
     for model in MODELS:
         settings = tiny(model=model, steps=2, validate_every=2)
-        run(f"fit {grains} -o {folder / model} {as_options(settings)}")
+        run(f"fit {grains8} -o {folder / model} {as_options(settings)}")
     io.write(folder / "micro.h5", polycrystal(8, 4, seed=5))
     return folder
 
