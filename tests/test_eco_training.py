@@ -45,7 +45,12 @@ def grains16(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("model", "steps", "lr", "least"),
-    [("p-eco-iterated", 20, 1e-2, "certificate"), ("s-eco", 60, 1e-2, "loss")],
+    [
+        pytest.param(
+            *("p-eco-iterated", 20, 1e-2, "certificate"), marks=pytest.mark.slow
+        ),
+        ("s-eco", 60, 1e-2, "loss"),
+    ],
 )
 def test_loss_and_error_fall_on_polycrystals(
     grains16, tmp_path, model, steps, lr, least

@@ -144,7 +144,9 @@ def test_python_in_the_documentation_runs(page, tmp_path, monkeypatch):
         if "[[step]]" in code:
             Path("cycle.toml").write_text(code)
     for code in blocks(page, "python"):
-        exec(compile(code, str(page), "exec"), {})
+        names = {}
+        exec(compile(code, str(page), "exec"), names)
+        assert len(names) > 1, code
 
 
 @pytest.mark.parametrize(

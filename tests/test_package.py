@@ -68,10 +68,10 @@ def test_import_takes_no_optional_or_heavy_package(package):
 
 
 HELP = """
+import contextlib
 for line in sys.argv[1:]:
-    main([*line.split(), "--help"], standalone_mode=False)
-    heavy = {heavy} & {{*sys.modules}}
-    assert not heavy, (line, heavy)
+    with contextlib.suppress(SystemExit):
+        main([*line.split(), "--help"])
 """
 
 
@@ -84,9 +84,10 @@ for line in sys.argv[1:]:
     ids=["fftmech", "ecosr"],
 )
 def test_help_takes_no_optional_or_heavy_package(script, lines):
-    program = f"from fftmech_cli.{script}_main import main\n" + HELP
-    loaded = imported(program.format(heavy=HEAVY), *lines)
-    assert "fftmech_cli.rim" in loaded and len(lines) > 5
+    program = f"from fftmech_cli.{script}_main import main\n{HELP}"
+    loaded = imported(program, *lines)
+    assert {"fftmech_cli.solve", "fftmech_cli.tune"} & loaded
+    assert not HEAVY & loaded
 
 
 def test_a_subcommand_does_not_import_the_others():
