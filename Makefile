@@ -3,7 +3,7 @@
 # make demo-serve   that surrogate behind a page, at http://127.0.0.1:8000
 # make test   the tests, on an installed copy of the package
 # make lint   format, style and types
-# make slow   the tests that take minutes
+# make slow   tests that take long: large bodies, and more kills of processes
 # make browser   the tests of the pages in Chromium, which has to be there
 
 # the first Python on the path that is new enough, unless PYTHON is given

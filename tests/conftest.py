@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from fftmech import SCHEMES, SOLVERS, Grid, Microstructure
+from fftmech import SCHEMES, SOLVERS, Grid, Load, Microstructure
+from fftmech.arrays.backend import cpu_backend
 from fftmech.kernels import has_kernels
 from fftmech.materials import PORE, cubic, isotropic
+from fftmech.problems.linear import Problem
 from fftmech.tensors import matrix_from_quaternion, rotate_stiffness
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -47,7 +49,10 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_collection_modifyitems(items):
-    """Drop the reference code where a scheme has no other or it takes minutes."""
+    """Drop the reference code where a scheme has no other or it takes minutes.
+
+    Solvers see no difference between it and kernels: one of them runs on both.
+    """
     items[:] = [item for item in items if not _is_superfluous(item)]
 
 
@@ -57,7 +62,27 @@ def _is_superfluous(item):
         return False
     scheme = SCHEMES.get(parameters.get("scheme"))
     without_kernels = scheme is not None and not has_kernels(scheme)
-    return without_kernels or item.get_closest_marker("slow") is not None
+    another_solver = parameters.get("solver", "cg") != "cg"
+    slow = item.get_closest_marker("slow") is not None
+    return without_kernels or another_solver or slow
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compile_a_share():
+    """Have processes of pytest-xdist compile different kernels, at the same time.
+
+    They would compile the same ones otherwise, for each test needs some of them.
+    """
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if count == 1:
+        return
+    number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    body, load = sphere(2, SOFT, STIFF), Load(strain={"xx": 1.0})
+    served = [scheme for scheme in SCHEMES.values() if has_kernels(scheme)]
+    for scheme in served[number::count]:
+        problem = Problem(body, load, scheme, cpu_backend(1))
+        for precision in (np.float64, np.float32):
+            problem.kernels.prepare(precision, np.float32)
 
 
 @pytest.fixture

@@ -315,6 +315,7 @@ def io_has_gpu():
     return True
 
 
+@pytest.mark.slow
 def test_a_relative_folder_is_that_of_the_caller(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run(pores("d", "--jobs 2", count=2))

@@ -137,9 +137,8 @@ cp -r $2/d $2-copy
 """
 
 
-@pytest.mark.parametrize(
-    ("room", "jobs"), [("36k", 1), pytest.param("140k", 2, marks=SLOW)]
-)
+@SLOW
+@pytest.mark.parametrize(("room", "jobs"), [("36k", 1), ("140k", 2)])
 def test_a_dataset_on_a_full_disk_continues_once_there_is_room(
     room, jobs, tmp_path, whole
 ):

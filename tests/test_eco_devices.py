@@ -196,6 +196,7 @@ def test_all_end_where_the_first_is_refused(pair, grains8, tmp_path):
         assert pair(line) == [2, 2]
 
 
+@pytest.mark.slow
 def test_torchrun_prints_once_what_one_process_prints(grains8, tmp_path):
     done = torchrun(f"fit {grains8} -o {tmp_path / 'run'} {as_options(tiny(steps=2))}")
     assert done.returncode == 0, done.stderr

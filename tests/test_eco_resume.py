@@ -68,7 +68,7 @@ def check_same(run, undisturbed):
         ("SIGKILL", 0),
         pytest.param("SIGKILL", 0, marks=SLOW),
         *[pytest.param("change", n, marks=[SLOW] * (n != 25)) for n in CHANGES],
-        ("SIGTERM", 10),
+        pytest.param("SIGTERM", 10, marks=SLOW),
         pytest.param("SIGINT", 3, marks=SLOW),
     ],
 )

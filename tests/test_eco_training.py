@@ -201,7 +201,9 @@ def test_validation_of_the_labels_is_zero_and_of_their_double_is_their_own_nrmse
             assert errors[name] == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize(
+    "precision", ["bf16", pytest.param("fp16", marks=pytest.mark.slow)]
+)
 def test_lower_precision_of_the_network_leaves_stress_in_equilibrium(
     grains8, tmp_path, precision
 ):
@@ -231,7 +233,9 @@ class Poisoned:
         return (loss * self.value if bad else loss), terms
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e38])
+@pytest.mark.parametrize(
+    "value", [float("nan"), pytest.param(float("inf"), marks=pytest.mark.slow), 1e38]
+)
 def test_batches_that_are_not_finite_are_skipped_and_counted(grains8, tmp_path, value):
     run = prepare(grains8, tmp_path / "run", tiny(validate_every=12))
     run = dataclasses.replace(run, objective=Poisoned(run.objective, {3, 4, 7}, value))

@@ -117,6 +117,7 @@ def test_states_that_no_run_needs_are_not_kept(study):
         assert "config.json" in files and "state.safetensors" not in files
 
 
+@pytest.mark.slow
 def test_more_trials_go_on_as_if_they_had_been_asked_for_at_once(
     study, grains8, tmp_path
 ):

@@ -231,9 +231,8 @@ def test_results_do_not_depend_on_the_order_of_threads(served, cupy, monkeypatch
 
 
 @pytest.mark.skipif(NVCC is None, reason="no nvcc")
-@pytest.mark.parametrize(
-    "name", [pytest.param("rotated", marks=pytest.mark.slow), "hex8"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["rotated", "hex8"])
 def test_registers_hold_what_a_thread_works_with(cupy, monkeypatch, tmp_path, name):
     sources = {}
 

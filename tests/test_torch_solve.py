@@ -136,7 +136,9 @@ def test_fields_are_those_of_the_solver(scheme, dtype):
     assert 0 < found.iterations <= reference.iterations + 5
 
 
-@pytest.mark.parametrize("scheme", ["rotated", "hex8"])
+@pytest.mark.parametrize(
+    "scheme", ["rotated", pytest.param("hex8", marks=pytest.mark.slow)]
+)
 def test_a_body_with_a_pore_has_the_solvers_stress_and_a_derivative(scheme):
     micro = sphere(8, STIFF, EMPTY)
     load = Load.uniaxial("zz", 1e-3)
