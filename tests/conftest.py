@@ -11,6 +11,7 @@ from filelock import FileLock
 from fftmech import SCHEMES, SOLVERS, Grid, Load, Microstructure
 from fftmech.arrays.backend import cpu_backend
 from fftmech.kernels import has_kernels
+from fftmech.kernels.points import PointKernels
 from fftmech.materials import PORE, cubic, isotropic
 from fftmech.problems.linear import Problem
 from fftmech.tensors import matrix_from_quaternion, rotate_stiffness
@@ -79,10 +80,11 @@ def compile_a_share():
     number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
     body, load = sphere(2, SOFT, STIFF), Load(strain={"xx": 1.0})
     served = [scheme for scheme in SCHEMES.values() if has_kernels(scheme)]
-    for scheme in served[number::count]:
-        problem = Problem(body, load, scheme, cpu_backend(1))
+    kernels = [Problem(body, load, s, cpu_backend(1)).kernels for s in served]
+    kernels.insert(2, PointKernels(served[0], body.grid, True, 1))
+    for some in kernels[number::count]:
         for precision in (np.float64, np.float32):
-            problem.kernels.prepare(precision, np.float32)
+            some.prepare(precision, np.float32)
 
 
 @pytest.fixture
