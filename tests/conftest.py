@@ -170,3 +170,11 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def no_curves():
+    """Runs draw no picture, which would take longer than to train them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ecosurrogate.training.log.Log.draw", lambda *_, **__: None)
+        yield

@@ -7,6 +7,7 @@ says nothing of a real GPU's speed or rounding.
 """
 
 import ctypes
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import tempfile
 import threading
 import types
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ import scipy.fft
 
 COMPILER = shutil.which("g++")
 HEADER = Path(__file__).with_name("cuda_on_host.hpp")
+OWN = tempfile.TemporaryDirectory()
 ONE_LAUNCH = threading.Lock()
 
 
@@ -197,13 +200,20 @@ def _library(code, options):
             "const unsigned *block, bool backwards) "
             f"{{ return host::start({name}, arguments, grid, block, backwards); }}"
         )
-    with tempfile.TemporaryDirectory() as folder:
-        source, library = Path(folder) / "kernels.cpp", Path(folder) / "kernels.so"
-        source.write_text("\n".join(text), encoding="utf-8")
-        flags = ["-std=c++17", "-O1", "-fno-strict-aliasing", "-Wno-unknown-pragmas"]
-        flags += ["-Wall", "-Werror", "-shared", "-fPIC", *options]
-        subprocess.run([COMPILER, *flags, "-o", library, source], check=True)
-        return ctypes.CDLL(str(library))
+    flags = ["-std=c++17", "-O1", "-fno-strict-aliasing", "-Wno-unknown-pragmas"]
+    flags += ["-Wall", "-Werror", "-shared", "-fPIC", *options]
+    # kept where Numba keeps what it compiles, if somebody said where
+    kept = Path(os.environ.get("NUMBA_CACHE_DIR", OWN.name))
+    everything = "\n".join([*flags, *text, HEADER.read_text(encoding="utf-8")])
+    library = kept / f"cuda-{sha256(everything.encode()).hexdigest()}.so"
+    if not library.exists():
+        kept.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept) as folder:
+            source, made = Path(folder) / "kernels.cpp", Path(folder) / "kernels.so"
+            source.write_text("\n".join(text), encoding="utf-8")
+            subprocess.run([COMPILER, *flags, "-o", made, source], check=True)
+            made.replace(library)
+    return ctypes.CDLL(str(library))
 
 
 def install(monkeypatch):

@@ -13,6 +13,8 @@ from ecosurrogate.mechanics import cost  # noqa: E402
 from fftmech import io  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 
 @pytest.fixture(scope="module")
 def folder(grains8, tmp_path_factory):

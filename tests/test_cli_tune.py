@@ -10,6 +10,8 @@ from small_runs import as_options, make_dataset, refused, run, tiny
 
 from fftmech_cli.ecosr_main import main as ecosr
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 TRIED = tiny(steps=4, validate_every=2, model="unet")
 del TRIED["batch"]
 OPTIONS = as_options(TRIED)

@@ -27,6 +27,8 @@ from fftmech import Grid, InputError, Load, Microstructure, solve  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
 from fftmech.results.metrics import nrmse  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 LOAD = Load({"xx": 1e-3})
 ISOTROPIC = np.diag([2.0, 2, 2, 1, 1, 1]) + np.pad(np.ones((3, 3)), (0, 3))
 """Mandel stiffness of lambda = 1 and 2 G = 1, but for the shear terms' size."""

@@ -18,6 +18,8 @@ from fftmech import Load, io, solve  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
 from fftmech_cli import fftmech_main  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 MODELS = ("p-eco-iterated", "s-eco", "unet")
 
 

@@ -29,7 +29,7 @@ from ecosurrogate.training.validation import validate  # noqa: E402
 from fftmech import InputError  # noqa: E402
 from fftmech.results.metrics import divergence_norm  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "no_curves")
 
 
 @pytest.fixture(scope="module")

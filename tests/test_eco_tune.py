@@ -34,17 +34,11 @@ from ecosurrogate.tuning.trials import Trial, Trials, best_of  # noqa: E402
 from ecosurrogate.tuning.tune import open_study  # noqa: E402
 from fftmech import InputError  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 SPACE = {"lr": Range(1e-4, 1e-2, log=True), "batch": Choice((1, 2))}
 TRIED = tiny(steps=6, validate_every=2, save_every=2)
 del TRIED["batch"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_curves():
-    """Runs draw no picture, which would take longer than to train them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ecosurrogate.training.log.Log.draw", lambda *_, **__: None)
-        yield
 
 
 @pytest.fixture(scope="module")
