@@ -95,6 +95,7 @@ def test_solve_needs_no_disk_for_compiled_code(tmp_path):
     assert not any(path.stat().st_size for path in tmp_path.rglob("*.nb?"))
 
 
+@pytest.mark.slow
 def test_cache_folder_that_is_a_file_is_no_obstacle(tmp_path):
     (tmp_path / "file").write_text("mine")
     run(BODY + "assert solve(body, load).converged", tmp_path / "file")

@@ -19,6 +19,7 @@ from fftmech.arrays.threads import count_of, processors, threads_for
 from fftmech.datasets.make import make
 from fftmech.simulations.batch import solve_many
 
+SLOW = pytest.mark.slow
 linux = pytest.mark.skipif(sys.platform != "linux", reason="affinity of Linux")
 
 INFINITE = float("inf")
@@ -269,7 +270,9 @@ WAIT = "print(*(os.environ.get(n) for n in ('OMP_WAIT_POLICY', 'GOMP_SPINCOUNT')
 """Prints how the environment has threads of OpenMP wait."""
 
 
-@pytest.mark.parametrize("package", ["ecosurrogate", "fftmech.torch"])
+@pytest.mark.parametrize(
+    "package", ["ecosurrogate", pytest.param("fftmech.torch", marks=SLOW)]
+)
 @pytest.mark.parametrize(
     "environment, expected",
     [
@@ -292,7 +295,12 @@ CHILD = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {ALONE!r
 
 
 @pytest.mark.parametrize(
-    "package", ["ecosurrogate", "fftmech.torch", "fftmech_cli.ecosr_main"]
+    "package",
+    [
+        "ecosurrogate",
+        pytest.param("fftmech.torch", marks=SLOW),
+        pytest.param("fftmech_cli.ecosr_main", marks=SLOW),
+    ],
 )
 @pytest.mark.parametrize("program", [ALONE, CHILD], ids=["here", "in a child"])
 def test_threads_of_torch_sleep_soon_while_they_wait(package, program):
@@ -313,17 +321,24 @@ def test_the_solver_leaves_the_environment_alone():
     assert python(program) == "True"
 
 
-def test_torch_has_no_more_threads_than_the_quota_allows():
+@pytest.mark.parametrize(
+    ("package", "threads", "left"),
+    [
+        ("fftmech.torch", 6, "2"),
+        pytest.param("fftmech.torch", 1, "1", marks=SLOW),
+        pytest.param("ecosurrogate.training.devices", 6, "2", marks=SLOW),
+        pytest.param("ecosurrogate.training.devices", 1, "1", marks=SLOW),
+    ],
+)
+def test_torch_has_no_more_threads_than_the_quota_allows(package, threads, left):
     pytest.importorskip("torch")
     program = (
         "import torch, fftmech.arrays.cgroups\n"
-        "torch.set_num_threads({threads})\n"
+        f"torch.set_num_threads({threads})\n"
         "import fftmech.arrays.threads as ours\n"
         "ours.cpu_quota = lambda root: 1.5\n"
         "ours.os.sched_getaffinity = lambda process: set(range(8))\n"
-        "import {package}\n"
+        f"import {package}\n"
         "print(torch.get_num_threads())"
     )
-    for package in ("ecosurrogate.training.devices", "fftmech.torch"):
-        for threads, left in ((6, "2"), (1, "1")):
-            assert python(program.format(threads=threads, package=package)) == left
+    assert python(program) == left
