@@ -2,7 +2,7 @@
 # make demo-eco   a surrogate: data, training, prediction, comparison, in demo/
 # make demo-serve   that surrogate behind a page, at http://127.0.0.1:8000
 # make test   the tests, on an installed copy of the package
-# make lint   format, style and types
+# make lint   format, style, types, and which package imports which
 # make slow   tests that take long: large bodies, and more kills of processes
 # make browser   the tests of the pages in Chromium, which has to be there
 
@@ -64,6 +64,8 @@ lint: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/python docs/architecture.py --check
 
 slow: .venv/test
 	$(PYTEST) $(WORKERS) -m slow
