@@ -117,10 +117,9 @@ class App:
             self.look("corner")
         elif key in ("ArrowLeft", "ArrowRight"):
             name = f"slice_{state.axis}"
-            shape = self.viewer.files[0].body.grid.shape
-            last = shape["xyz".index(state.axis)] - 1
-            step = 1 if key == "ArrowRight" else -1
-            state[name] = min(max(int(state[name]) + step, 0), last)
+            count = self.viewer.files[0].body.grid.shape["xyz".index(state.axis)]
+            moved = int(state[name]) + (1 if key == "ArrowRight" else -1)
+            state[name] = min(max(moved, 0), count - 1)
         elif key in "cC" and state.components:
             state.component = _next(state.components, state.component, key == "c")
         elif key in "fF":
@@ -216,31 +215,16 @@ def serve(
     open_browser: bool,
     say: Callable[[str], Any],
 ) -> None:
-    """Serve the page of a viewer until it is interrupted.
+    """Serve the page of a viewer until it is interrupted; port 0 is any free one.
 
-    Parameters
-    ----------
-    viewer
-        What is shown.
-    host, port
-        Address of the page; port 0 is any free one.
-    open_browser
-        Whether to open it in the user's browser.
-    say
-        Called with the address when the page is there.
-
-    Raises
-    ------
-    InputError
-        An address that is not this machine's, or a port that is taken.
+    `say` is called with the address when the page is there. InputError of an address
+    that is not this machine's, or a port that is taken.
     """
     server = App(viewer).server
     logging.getLogger("wslink").setLevel(logging.ERROR)
-
-    def ready(**_: Any) -> None:
-        say(f"http://{host}:{server.port}/  (Ctrl-C ends)")
-
-    server.controller.on_server_ready.add(ready)
+    server.controller.on_server_ready.add(
+        lambda **_: say(f"http://{host}:{server.port}/  (Ctrl-C ends)")
+    )
     try:
         server.start(
             port=port,

@@ -7,7 +7,9 @@ from trame.ui.vuetify3 import VAppLayout
 from trame.widgets import client, html, vtk
 from trame.widgets import vuetify3 as v3
 
-from fftmech.viewer.controls import build_controls
+from fftmech.viewer.picture import LOOKS
+from fftmech.viewer.render_window import AXES
+from fftmech.viewer.view import ENDS, MAPS, MODES
 
 _SMALL = {"density": "compact", "hideDetails": True}
 _SLIDER = _SMALL | {"thumbSize": 14, "trackSize": 3}
@@ -37,6 +39,7 @@ html { overflow: hidden !important; }
 .views { flex: 1; display: grid; min-width: 0; gap: 2px; background: #dde1e5; }
 .view { display: flex; flex-direction: column; min-width: 0; min-height: 0;
   background: #fff; }
+.view.table { padding: 12px; overflow: auto; }
 .title { text-align: center; font-size: 13px; padding: 8px 10px 2px; }
 .scene { flex: 1; min-height: 0; position: relative; }
 .unit { position: absolute; left: 10px; bottom: 4px; font-size: 12px;
@@ -86,6 +89,12 @@ window.addEventListener('keydown', (event) => {
 }, true);
 """
 
+_HELP = (
+    "Red, green and blue are the edges along x, y and z from the corner of the box. "
+    "Keys: x y z choose a slice, ← → move it; X Y Z look along an axis, H from a "
+    "corner; f field, c component (F C back), m mode. A click on a voxel probes it."
+)
+
 
 def build_page(app: Any) -> list[Any]:
     """Lay out the page of an `App`; return trame's views, one for each window."""
@@ -95,17 +104,12 @@ def build_page(app: Any) -> list[Any]:
         client.Script(_KEYS)
         with html.Div(classes="page"):
             with html.Div(classes="side", style="width: 262px"):
-                build_controls(app, app.viewer)
+                _build_controls(app)
             tracks = "1fr" if count == 1 else "1fr 1fr"
-            with html.Div(
-                classes="views",
-                style=f"grid-template-columns: {tracks}; grid-template-rows: {tracks}",
-            ):
+            with html.Div(classes="views", style=f"grid-template: {tracks} / {tracks}"):
                 views = [_build_view(app, number) for number in range(count)]
                 if count > 1:
-                    with html.Div(
-                        classes="view", style="padding: 12px; overflow: auto"
-                    ):
+                    with html.Div(classes="view table"):
                         _build_table("runs", ("", "A", "B"))
             with html.Div(classes="side", style="width: 318px"):
                 _build_findings(alone=count == 1)
@@ -125,13 +129,11 @@ def _build_view(app: Any, number: int) -> Any:
     with html.Div(classes="view"):
         html.Div(f"{{{{ titles[{number}] }}}}", classes="title")
         with html.Div(classes="scene"):
+            events = ["Animation", "EndAnimation", "LeftButtonPress"]
             view = vtk.VtkLocalView(
                 app.windows[number].window,
                 ref=f"view{number}",
-                interactor_events=(
-                    "moved",
-                    ["Animation", "EndAnimation", "LeftButtonPress"],
-                ),
+                interactor_events=("moved", events),
                 picking_modes=("picked", ["click"]),
                 Animation=linked,
                 EndAnimation=linked,
@@ -160,11 +162,8 @@ def _build_findings(alone: bool) -> None:
     for name in tabs[1:]:
         with html.Div(v_if=f"tab === '{name}'"):
             html.Img(v_if=name, src=(name,), classes="chart", alt=name)
-            html.Div(
-                "Phase ids are names: choose another field.",
-                v_if=f"!{name}",
-                classes="mt-4",
-            )
+            text = "Phase ids are names: choose another field."
+            html.Div(text, v_if=f"!{name}", classes="mt-4")
     if alone:
         html.Div("Run", classes="head mt-4")
         _build_table("runs")
@@ -179,3 +178,106 @@ def _build_table(rows: str, heads: Sequence[str] = ()) -> None:
                     html.Th(head)
         with html.Tbody(), html.Tr(v_for=f"(row, n) in {rows}", key="n"):
             html.Td("{{ cell }}", v_for="(cell, m) in row", key="m")
+
+
+def _build_controls(app: Any) -> None:
+    """The left column: what chooses the view; buttons call methods of the app."""
+    viewer = app.viewer
+    v3.VSelect(v_model="field", items=("fields",), label="Field")
+    with v3.VBtnToggle(
+        v_if="components.length",
+        v_model="component",
+        classes=("`mt-2 ${components.length === 9 ? 'nine' : ''}`",),
+        style="height: auto",
+    ):
+        v3.VBtn(
+            "{{ name }}",
+            v_for="name in components",
+            key="name",
+            value=("name",),
+            classes="narrow component",
+        )
+    _head("Show")
+    _build_toggle("mode", dict.fromkeys(MODES, ""))
+    with html.Div(v_if="mode !== 'body'"):
+        _head("{{ mode === 'corner' ? 'Corner' : 'Slices' }} (voxel)")
+        for axis in range(3):
+            _build_slice(axis, viewer.files[0].body.grid.shape[axis])
+    times = viewer.files[0].times
+    if times:
+        _head("Time {{ time_text }}")
+        _build_slider("time", "time", len(times) - 1, id="time")
+    _head("Threshold: {{ keep_text }}")
+    _build_slider("keep", "threshold", 100, v3.VRangeSlider, strict=True)
+    if "displacement" in viewer.fields:
+        _head("Deformed shape")
+        with html.Div(classes="row"):
+            v3.VTextField(v_model="warp", label="displacement times")
+            v3.VBtn("visible", click=app.deform, variant="tonal")
+    # phases have names, and no scale
+    with html.Div(v_if="field !== 'phase'"):
+        _head("Colours")
+        v3.VSelect(v_model="colors", items=("maps", list(MAPS)), label="Map")
+        _build_toggle("ends", ENDS, "mt-2")
+        with html.Div(v_if="ends === 'own'", classes="row mt-2"):
+            v3.VTextField(v_model="low", label="from")
+            v3.VTextField(v_model="high", label="to")
+    _head("Look from")
+    with html.Div(classes="row"):
+        for name in LOOKS:
+            click = (app.look, f"['{name}']")
+            v3.VBtn(name, click=click, variant="tonal", classes="narrow")
+    v3.VBtn(
+        "Save a picture",
+        click="utils.download('fftmech.png', "
+        "trigger('picture', [trame.refs.view0.getCamera()]), 'image/png')",
+        block=True,
+        color="primary",
+        classes="mt-4",
+        id="save-picture",
+    )
+    html.Div(_HELP, classes="keys")
+
+
+def _head(text: str) -> None:
+    html.Div(text, classes="head")
+
+
+def _build_toggle(variable: str, titles: dict[str, str], classes: str = "") -> None:
+    """Buttons of which one is chosen: values of a variable and their tooltips."""
+    with v3.VBtnToggle(v_model=variable, classes=classes, style="height: 30px"):
+        for value, title in titles.items():
+            v3.VBtn(value, value=value, title=title)
+
+
+def _build_slider(
+    variable: str, label: str, last: int, kind: Any = v3.VSlider, **more: Any
+) -> None:
+    kind(
+        v_model=variable,
+        min=0,
+        max=max(last, 1),
+        step=1,
+        raw_attrs=[f'aria-label="{label}"'],
+        **more,
+    )
+
+
+def _build_slice(axis: int, count: int) -> None:
+    """A switch and a slider for the plane across an axis."""
+    name = "xyz"[axis]
+    with html.Div(classes="row"):
+        v3.VCheckboxBtn(
+            v_if="mode === 'slices'",
+            v_model="planes",
+            value=name,
+            raw_attrs=[f'aria-label="show {name}"'],
+        )
+        html.B(
+            name,
+            style=f"color: rgb{tuple(int(255 * c) for c in AXES[axis])}",
+            classes=(f"axis === '{name}' ? 'chosen' : ''",),
+        )
+        more = {"disabled": count == 1, "id": f"slice-{name}"}
+        _build_slider(f"slice_{name}", f"slice {name}", count - 1, **more)
+        html.Span(f"{{{{ slice_{name} }}}}", classes="value")

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
-from vtkmodules.vtkCommonCore import vtkPoints
-from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
+import pyvista
 from vtkmodules.vtkRenderingAnnotation import vtkCubeAxesActor
 from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper, vtkRenderer
 from vtkmodules.vtkRenderingOpenGL2 import vtkGenericOpenGLRenderWindow
@@ -28,27 +26,13 @@ _EDGES = np.array([(a, a | bit) for bit in (1, 2, 4) for a in range(8) if not a 
 class RenderWindow:
     """One body in a window of its own: its cells, the box, and the probed voxel.
 
-    Parameters
-    ----------
-    grid
-        Of the body.
-    lengths
-        Whether they are written along the edges of the box, unless the body is
-        deformed.
-
-    Attributes
-    ----------
-    window
-        VTK's, which trame sends to the browser.
-    shown
-        The cells of the body.
-    centre
-        Of the box.
+    `lengths` are written along the edges of the box, unless the body is deformed.
+    `window` is VTK's, which trame sends to the browser, `shown` the cells of the body.
     """
 
     def __init__(self, grid: Grid, lengths: bool = True) -> None:
-        self._low, self._size = np.array(grid.origin), np.array(grid.size)
-        self.centre: list[float] = (self._low + self._size / 2).tolist()
+        low, size = self._low, self._size = np.array(grid.origin), np.array(grid.size)
+        self.centre: list[float] = (low + size / 2).tolist()
         self._shape, self._lengths = grid.shape, lengths
         # one without a context of its own: nothing is rendered here
         self.window = vtkGenericOpenGLRenderWindow()
@@ -56,15 +40,12 @@ class RenderWindow:
         self._renderer.SetBackground(1, 1, 1)
         self.window.AddRenderer(self._renderer)
         self.shown = EMPTY
-        self._cells, self._probe = vtkPolyData(), vtkPolyData()
+        self._cells, self._probe = pyvista.PolyData(), pyvista.PolyData()
         self._add(self._cells)
-        box = vtkPolyData()
-        _set_lines(box, self._low + _CORNERS * self._size, _EDGES)
-        self._add(box, (0.35, 0.35, 0.35))
+        self._add(_lines(low + _CORNERS * size, _EDGES), (0.35, 0.35, 0.35))
         for axis, color in enumerate(AXES):
-            edge, ends = vtkPolyData(), np.outer((0, 1), self._size * np.eye(3)[axis])
-            _set_lines(edge, self._low + ends, np.array([[0, 1]]))
-            self._add(edge, color, width=4)
+            ends = np.outer((0, 1), size * np.eye(3)[axis])
+            self._add(_lines(low + ends, np.array([[0, 1]])), color, width=4)
         self._add(self._probe, (0.85, 0.0, 0.55), width=4)
         self._axes = self._new_axes()
         self._renderer.AddActor(self._axes)
@@ -73,16 +54,15 @@ class RenderWindow:
     def show(self, panel: Panel, view: View) -> None:
         """Put into the window what a view shows of a body."""
         self.shown, rgb = panel.cells(view)
-        _set_points(self._cells, self.shown.points)
-        self._cells.SetPolys(_cell_array(self.shown.quads))
-        colors = numpy_to_vtk(np.rint(255 * rgb).astype(np.uint8), deep=True)
-        colors.SetName("rgb")
-        self._cells.GetCellData().SetScalars(colors)
-        self._cells.Modified()
+        cells = pyvista.PolyData.from_regular_faces(
+            self.shown.points.astype(np.float32), self.shown.quads
+        )
+        cells.cell_data.set_scalars(np.rint(255 * rgb).astype(np.uint8), "rgb")
+        self._cells.copy_from(cells)
         self._axes.SetVisibility(self._lengths and not view.warp)
         i, j, k = view.probe
         around = nodes_of(panel.file, view.warp)[i : i + 2, j : j + 2, k : k + 2]
-        _set_lines(self._probe, around.reshape(8, 3), _EDGES)
+        self._probe.copy_from(_lines(around.reshape(8, 3), _EDGES))
 
     def look(self, toward: Sequence[float], up: Sequence[float]) -> None:
         """Look at the whole body: direction to the eye, and what is upwards."""
@@ -119,7 +99,7 @@ class RenderWindow:
         return axes
 
     def _add(
-        self, data: vtkPolyData, color: Sequence[float] = (1, 1, 1), width: float = 1
+        self, data: pyvista.PolyData, color: Sequence[float] = (1, 1, 1), width: float = 1
     ) -> None:
         """Add an actor in the colours of its cells, or in one colour, without light."""
         mapper, actor = vtkPolyDataMapper(), vtkActor()
@@ -135,20 +115,7 @@ class RenderWindow:
         self._renderer.AddActor(actor)
 
 
-def _set_points(data: vtkPolyData, places: np.ndarray) -> None:
-    points = vtkPoints()
-    points.SetData(numpy_to_vtk(places.astype(np.float32), deep=True))
-    data.SetPoints(points)
-
-
-def _set_lines(data: vtkPolyData, places: np.ndarray, lines: np.ndarray) -> None:
-    _set_points(data, places)
-    data.SetLines(_cell_array(lines))
-    data.Modified()
-
-
-def _cell_array(corners: np.ndarray) -> vtkCellArray:
-    flat = corners.astype(np.int64).ravel()
-    cells = vtkCellArray()
-    cells.SetData(corners.shape[1], numpy_to_vtkIdTypeArray(flat, deep=True))
-    return cells
+def _lines(points: np.ndarray, ends: np.ndarray) -> pyvista.PolyData:
+    """Straight lines, (M, 2) of points."""
+    lines = np.insert(ends, 0, 2, axis=1)
+    return pyvista.PolyData(points.astype(np.float32), lines=lines)
