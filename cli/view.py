@@ -20,7 +20,12 @@ class Size(click.ParamType):
         match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", str(value))
         if match is None:
             self.fail(f"{value!r}: expected WIDTHxHEIGHT, e.g. 1280x800", param, ctx)
-        return int(match[1]), int(match[2])
+        size = int(match[1]), int(match[2])
+        if not all(300 <= n <= 8000 for n in size):
+            self.fail(
+                f"{value}: expected 300 to 8000 pixels, e.g. 1280x800", param, ctx
+            )
+        return size
 
 
 @click.command()
@@ -93,13 +98,14 @@ def view(
     fftmech view result.vtkhdf --warp 100 --screenshot body.png
     """
     from fftmech.figures import save_figure
-    from fftmech.viewer.picture import DPI, check_picture, draw
+    from fftmech.viewer.picture import DPI, draw
     from fftmech.viewer.viewer import Viewer
 
     if len(files) > 2:
         raise InputError(f"{len(files)} files", "one, or two to compare")
     if screenshot is not None:
-        check_picture(screenshot, size)
+        if not screenshot.lower().endswith(".png"):
+            raise InputError(f"{screenshot}: screenshots are PNG: end the name in .png")
         check_output(screenshot, force)
     viewer = Viewer.open(files, field, component, mode=mode, warp=warp)
     if screenshot is not None:

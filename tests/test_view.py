@@ -10,10 +10,9 @@ from viewed_files import TENSION, solved, write_files
 
 import fftmech
 from fftmech import Grid, InputError, Microstructure, io
-from fftmech.viewer.coloring import ColorScale, colors
 from fftmech.viewer.opened_file import open_file
 from fftmech.viewer.surface import nodes, plane, skin, surface
-from fftmech.viewer.view import View
+from fftmech.viewer.view import ColorScale, View, colors
 from fftmech.viewer.viewer import Viewer, difference, with_field
 
 

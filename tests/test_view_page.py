@@ -9,9 +9,8 @@ from conftest import grains
 
 import fftmech
 from fftmech import Load, io
-from fftmech.viewer.page_state import first_state, probed_voxel, shown_view
 from fftmech.viewer.surface import nodes
-from fftmech.viewer.viewer import Viewer
+from fftmech.viewer.viewer import Viewer, first_state, probed_voxel, shown_view
 from fftmech_cli.fftmech_main import main
 
 

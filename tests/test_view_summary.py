@@ -15,11 +15,9 @@ from fftmech.loads.path import Path, Step
 from fftmech.materials import isotropic
 from fftmech.materials.plasticity import Plasticity
 from fftmech.results.scalar_fields import scalar_fields
-from fftmech.viewer.coloring import colors, draw_colors, named_values
-from fftmech.viewer.opened_file import open_file
-from fftmech.viewer.summary import describe, headline, probe
+from fftmech.viewer.opened_file import describe, headline, open_file, probe
 from fftmech.viewer.surface import nodes
-from fftmech.viewer.view import View
+from fftmech.viewer.view import View, colors, draw_colors, named_values
 from fftmech.viewer.viewer import difference
 
 

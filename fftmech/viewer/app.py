@@ -15,17 +15,18 @@ import numpy as np
 
 from fftmech.errors import InputError
 from fftmech.viewer.charts import bar_chart, histogram_chart, spectrum_chart
-from fftmech.viewer.page_state import (
+from fftmech.viewer.opened_file import describe, probe
+from fftmech.viewer.picture import LOOKS, Projection, draw, shortened
+from fftmech.viewer.view import MODES
+from fftmech.viewer.viewer import (
     PROBED,
     SHOWN,
+    Viewer,
     first_state,
     probed_voxel,
     shown_view,
+    with_field,
 )
-from fftmech.viewer.picture import LOOKS, Projection, draw, shortened
-from fftmech.viewer.summary import describe, probe
-from fftmech.viewer.view import MODES
-from fftmech.viewer.viewer import Viewer, with_field
 
 try:
     from trame.app import get_server

@@ -12,8 +12,8 @@ from fftmech.figures import new_figure, with_unit
 from fftmech.figures.field_figures import draw_spectra
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.scalar_fields import ScalarField
-from fftmech.viewer.coloring import draw_colors
 from fftmech.viewer.surface import Panel
+from fftmech.viewer.view import draw_colors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

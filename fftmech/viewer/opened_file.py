@@ -1,10 +1,14 @@
-"""A file that is looked at: a body, its fields, and their times."""
+"""A file that is looked at, and what a summary, a title and a probe say of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+
 from fftmech import io
+from fftmech.loads.finite_load import NAMES, FiniteLoad
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
 from fftmech.results.scalar_fields import (
@@ -13,6 +17,7 @@ from fftmech.results.scalar_fields import (
     microstructure_of,
     scalar_fields,
 )
+from fftmech.tensors import COMPONENTS, components_from_mandel
 
 _TITLES = {
     "displacement": "displacement fluctuation",
@@ -22,24 +27,15 @@ _TITLES = {
     "P": "P, first Piola-Kirchhoff stress",
 }
 _FINITE_TITLES = {"strain": "Green-Lagrange strain", "stress": "Cauchy stress"}
+_IN_TITLE = 3  # components of a mean
+_SHOWN = 5e-5  # of the largest component: what four digits show
 
 
 @dataclass(frozen=True, eq=False)
 class OpenedFile:
-    """What a file holds; of a time series one of its times.
+    """What a file holds, of a time series at `times[number]`.
 
-    Parameters
-    ----------
-    path
-        The file.
-    source
-        What it holds, of a series at `times[number]`.
-    times
-        Those of a series, else empty.
-    number
-        Of the time, from 0.
-    note
-        Which of the solutions of a dataset's sample this is, else "".
+    `note` says which of the solutions of a dataset's sample this is.
     """
 
     path: Path
@@ -83,11 +79,6 @@ def open_file(path: str | PathLike) -> OpenedFile:
     """Open a result, a microstructure of any format, a sample or a time series.
 
     A sample is its first load at the lowest resolution, a series its last time.
-
-    Raises
-    ------
-    InputError
-        As in `io.read` and `io.read_result`.
     """
     path, kind = Path(path), io.kind(path)
     if kind == "series":
@@ -110,3 +101,156 @@ def _open_series(path: Path, times: tuple[float, ...], number: int) -> OpenedFil
     from fftmech.io.series import read_result_at
 
     return OpenedFile(path, read_result_at(path, number), times, number)
+
+
+def describe(file: OpenedFile) -> dict[str, str]:
+    """What a summary says of a file: names and text; tensors by components."""
+    body, result = file.body, file.source
+    rows = {"file": file.path.name}
+    if file.note:
+        rows["sample"] = file.note
+    if isinstance(result, Result):
+        rows |= _describe_run(file, result)
+    grid, length = body.grid, body.units.get("length", "")
+    box = " x ".join(f"{s:.4g}" for s in grid.size)
+    pores = len(body.pores)
+    return rows | {
+        "voxels": " x ".join(map(str, grid.shape)),
+        "box": f"{box} {length}".strip(),
+        "phases": f"{len(body.phases)}" + (f", pores {pores}" if pores else ""),
+    }
+
+
+def headline(file: OpenedFile) -> str:
+    """One line for a picture: file, load or time with its means, certificate."""
+    rows, result = describe(file), file.source
+    parts = [rows["file"]]
+    if isinstance(result, Result) and file.times:
+        parts.append(f"time {rows['time']}")
+        for name, (values, unit) in _means(result).items():
+            parts.append(f"{name} {_listed(values, _IN_TITLE)} {unit}".strip())
+    elif isinstance(result, Result):
+        known = result.certificate.get("relative") is not None
+        text = f"certificate {rows['certificate']}" if known else "no certificate"
+        parts += [rows["load"], text]
+    return "  ·  ".join(parts)
+
+
+def probe(
+    file: OpenedFile,
+    voxel: tuple[int, int, int],
+    fields: Mapping[str, tuple[str, ...]],
+    digits: int = 5,
+) -> list[tuple[str, str, str]]:
+    """Name, value and unit of fields in a voxel, tensors by component."""
+    rows = []
+    for field, components in fields.items():
+        scalars = scalar_fields(file.source, field)
+        name = "fluctuation" if field == "displacement" else field.replace("_", " ")
+        for component, scalar in zip(components or ("",), scalars, strict=True):
+            value = scalar.values[voxel]
+            text = str(value) if field == "phase" else f"{value:.{digits}g}"
+            if not scalar.solid[voxel]:
+                text = "pore"
+            rows.append((f"{name} {component}".strip(), text, scalar.unit))
+    return rows
+
+
+def _describe_run(file: OpenedFile, result: Result) -> dict[str, str]:
+    """The state first, then how it was found."""
+    rows = {}
+    if file.times:
+        rows["time"] = f"{result.time:.5g} ({file.number + 1}/{len(file.times)})"
+    else:
+        rows["load"] = _load(result)
+    rows["certificate"] = _certificate(file, result)
+    for name, (values, unit) in _means(result).items():
+        rows[name] = f"{_listed(values)} {unit}".strip()
+    unit = result.microstructure.units.get("stress", "")
+    rows["energy density"] = f"{result.energy:.5g} {unit}".strip()
+    if not file.times:
+        rows["status"] = f"{result.status}, {result.iterations} iterations"
+    if result.residuals and np.isfinite(result.residual):
+        asked = f" (asked {_number(result.tolerance)})" if result.tolerance else ""
+        rows["residual"] = f"{_number(result.residual, '.1e')}{asked}"
+    rows |= {"scheme": result.scheme, "solver": result.solver}
+    if "solve" in result.times:
+        rows["solved in"] = f"{result.times['solve']:.3g} s"
+    return rows
+
+
+def _means(result: Result) -> dict[str, tuple[dict[str, float], str]]:
+    """Mean strain and stress, at finite strain F and P: components and unit.
+
+    Components that are rounding in four digits of the largest, or within the solver's
+    tolerance, are left out, and so are those of F that are the identity's.
+    """
+    names, strain, stress = COMPONENTS, "mean strain", "mean stress"
+    if result.finite is None:
+        unloaded = np.zeros(6)
+        tensors = map(components_from_mandel, (result.mean_strain, result.mean_stress))
+    else:
+        names, strain, stress = NAMES, "mean F", "mean P"
+        unloaded = np.eye(3).ravel()
+        tensors = (result.finite.mean_F.ravel(), result.finite.mean_P.ravel())
+    units = "", result.microstructure.units.get("stress", "")
+    means = {}
+    for name, values, rest, unit in zip(
+        (strain, stress), tensors, (unloaded, 0 * unloaded), units, strict=True
+    ):
+        least = max(result.tolerance, _SHOWN) * abs(values).max()
+        shown = np.flatnonzero(abs(values - rest) > least)
+        means[name] = {names[k]: float(values[k]) for k in shown}, unit
+    return means
+
+
+def _listed(values: dict[str, float], most: int = 9) -> str:
+    """Components that are not zero, of many the largest."""
+    if not values:
+        return "0"
+    largest = sorted(values, key=lambda name: -abs(values[name]))[:most]
+    texts = [
+        f"{name}\u00a0{_number(values[name])}" for name in values if name in largest
+    ]
+    return ", ".join(texts) + (", …" if len(values) > most else "")
+
+
+def _number(value: float, digits: str = ".4g") -> str:
+    # after a hyphen a browser would begin a new line
+    return f"{value:{digits}}".replace("-", "\N{MINUS SIGN}")
+
+
+def _load(result: Result) -> str:
+    load = result.load
+    kinds = ("F", "P") if isinstance(load, FiniteLoad) else ("strain", "stress")
+    parts = [
+        f"{kind} {component} = {value:.4g}"
+        for kind in kinds
+        for component, value in getattr(load, kind).items()
+        if value
+    ]
+    free = [c for c, value in getattr(load, kinds[1]).items() if not value]
+    if free:
+        parts.append(f"{kinds[1]} {' '.join(free)} = 0")
+    if result.temperature:
+        parts.append(f"temperature change {result.temperature:.4g}")
+    if result.boundary is not None:
+        parts += [
+            f"faces {axis} {kind}"
+            for axis, kind in zip("xyz", result.boundary.kinds, strict=True)
+            if kind != "periodic"
+        ]
+    return ", ".join(parts) or "none"
+
+
+def _certificate(file: OpenedFile, result: Result) -> str:
+    relative = result.certificate.get("relative")
+    if relative is not None:
+        return f"{_number(relative, '.1e')} relative error"
+    if file.times:
+        end = file.path.with_name(f"{file.path.stem}-end{file.path.suffix}")
+        text = "none: a series stores the fields of its times alone"
+        if end.exists():
+            text += f"; {end.name} has that of the last time"
+        return text
+    return "none: " + str(result.certificate.get("reason") or "not computed")

@@ -6,19 +6,15 @@ draws the same; it is right because all cells are about one voxel large.
 """
 
 from collections.abc import Sequence
-from os import PathLike, fspath
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from fftmech.discretization.grid import Grid
-from fftmech.errors import InputError
 from fftmech.figures import matplotlib_module, new_figure
 from fftmech.microstructure.base import Microstructure
-from fftmech.viewer.coloring import draw_colors
 from fftmech.viewer.surface import Panel
-from fftmech.viewer.view import View
+from fftmech.viewer.view import View, draw_colors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,9 +32,6 @@ DPI = 100
 
 _BAR = 1.35  # inches at the right, for the colour bar
 _EDGE = "0.35"
-
-Place = tuple[float, float, float, float]
-"""Left, bottom, width and height on the picture, parts of it."""
 
 
 class Projection(NamedTuple):
@@ -69,21 +62,9 @@ def draw(
     size: tuple[int, int] = (1280, 800),
     projection: Projection | None = None,
 ) -> "Figure":
-    """Draw bodies side by side, each with a colour bar.
+    """Draw bodies side by side, each with a colour bar; width and height in pixels.
 
-    Parameters
-    ----------
-    panels, view
-        One or more, and what is shown of them.
-    size
-        Width and height in pixels.
-    projection
-        From where; unless given as `first_projection`.
-
-    Raises
-    ------
-    InputError
-        Matplotlib is not installed.
+    `projection` says from where, by default as `first_projection`.
     """
     if projection is None:
         projection = first_projection(panels[0].file.body.grid)
@@ -94,26 +75,21 @@ def draw(
         left = number * share
         place, bar = _places(left, share, size, several)
         _paint(figure.add_axes(place), panel, view, projection, named=several)
-        draw_colors(
-            figure.add_axes(bar),
-            *(panel.scalar, panel.file.body, panel.scale),
-            "horizontal" if several else "vertical",
-        )
-        figure.text(
-            left + 0.5 * share,
-            0.955,
-            shortened(panel.title, int(share * size[0] / 8.3)),
-            ha="center",
-            va="center",
-            fontsize=10.5,
-        )
+        ax, lies = figure.add_axes(bar), "horizontal" if several else "vertical"
+        draw_colors(ax, panel.scalar, panel.file.body, panel.scale, lies)
+        title = shortened(panel.title, int(share * size[0] / 8.3))
+        middle = left + 0.5 * share
+        figure.text(middle, 0.955, title, ha="center", va="center", fontsize=10.5)
     return figure
 
 
 def _places(
     left: float, share: float, size: tuple[int, int], several: bool
-) -> tuple[Place, Place]:
-    """Where a body and its colour bar are: at the right of one, below several."""
+) -> tuple[tuple[float, float, float, float], ...]:
+    """Where a body and its colour bar are: at the right of one, below several.
+
+    Left, bottom, width and height, parts of the picture.
+    """
     width, height = (n / DPI for n in size)
     if several:
         scene = (left + 0.1 * share, 1.1 / height, 0.8 * share, 0.9 - 1.1 / height)
@@ -129,16 +105,6 @@ def first_projection(grid: Grid) -> Projection:
     """From a corner, of a 2-D body straight on."""
     flat = [name for name, n in zip("xyz", grid.shape, strict=True) if n == 1]
     return Projection.towards(*LOOKS[flat[-1] if flat else "corner"])
-
-
-def check_picture(path: str | PathLike, size: tuple[int, int]) -> None:
-    """Refuse a name that is not PNG's, less than 300 or more than 8000 pixels."""
-    if Path(path).suffix.lower() != ".png":
-        raise InputError(f"{fspath(path)}: screenshots are PNG: end the name in .png")
-    if not all(300 <= n <= 8000 for n in size):
-        raise InputError(
-            f"size {size[0]}x{size[1]}", "300 to 8000 pixels, for instance 1280x800"
-        )
 
 
 def shortened(text: str, length: int) -> str:
@@ -182,13 +148,10 @@ def _draw_box(
         for start in _edges(axis):
             ends = projection.flat(origin + [start, start + np.eye(3)[axis]] * size)
             behind = (np.delete(start, axis) != np.delete(sides, axis)).any()
-            ax.plot(
-                *ends.T,
-                color=_EDGE,
-                lw=0.8,
-                alpha=0.9 if behind else 0.35,
-                zorder=1 if behind else 3,
+            how = (
+                {"zorder": 1, "alpha": 0.9} if behind else {"zorder": 3, "alpha": 0.35}
             )
+            ax.plot(*ends.T, color=_EDGE, lw=0.8, **how)
     unit = body.units.get("length", "")
     halo = matplotlib_module("patheffects").withStroke(linewidth=3, foreground="white")
     for axis in range(3):

@@ -99,7 +99,10 @@ class RenderWindow:
         return axes
 
     def _add(
-        self, data: pyvista.PolyData, color: Sequence[float] = (1, 1, 1), width: float = 1
+        self,
+        data: pyvista.PolyData,
+        color: Sequence[float] = (1, 1, 1),
+        width: float = 1,
     ) -> None:
         """Add an actor in the colours of its cells, or in one colour, without light."""
         mapper, actor = vtkPolyDataMapper(), vtkActor()

@@ -15,9 +15,8 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
 from fftmech.results.scalar_fields import ScalarField, microstructure_of
 from fftmech.tensors import matrix_from_mandel
-from fftmech.viewer.coloring import ColorScale, colors
 from fftmech.viewer.opened_file import OpenedFile
-from fftmech.viewer.view import View
+from fftmech.viewer.view import ColorScale, View, colors
 
 SHADES = np.array([0.74, 0.87, 1.0])
 """Brightness of faces across x, y and z."""
@@ -26,14 +25,8 @@ SHADES = np.array([0.74, 0.87, 1.0])
 class Surface(NamedTuple):
     """Quadrilaterals of voxels.
 
-    Attributes
-    ----------
-    points
-        Corners (length units), (N, 3).
-    quads
-        Indices of each one's corners, in cyclic order, (M, 4).
-    voxels
-        Flat index in the grid of the voxel that each one belongs to, (M,).
+    `points` are corners, (N, 3), `quads` the indices of each one's in cyclic order,
+    (M, 4), and `voxels` the flat indices of the voxels that they belong to, (M,).
     """
 
     points: np.ndarray
