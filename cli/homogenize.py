@@ -3,7 +3,6 @@
 from typing import Any
 
 import click
-import numpy as np
 
 import fftmech
 from fftmech import Effective
@@ -30,9 +29,7 @@ from fftmech_cli.source import load_microstructure, resolution_options, source_o
 @device_option
 @threads_option
 @json_option
-def homogenize(
-    source: str, res: str | None, composite: str | None, as_json: bool, **options: Any
-) -> int:
+def homogenize(source: str, as_json: bool, **options: Any) -> int:
     """Effective stiffness of SOURCE, with bounds.
 
     \b
@@ -41,16 +38,10 @@ def homogenize(
         --materials calcite.toml --json
     """
     method = take_method(options)
-    microstructure = load_microstructure(
-        source,
-        res=res,
-        composite=composite,
-        check=memory_check(**method),
-        **options,
-    )
-    with residual_bar(method, microstructure.grid, "Solving") as report:
+    body = load_microstructure(source, check=memory_check(**method), **options)
+    with residual_bar(method, body.grid, "Solving") as report:
         effective = fftmech.homogenize(
-            microstructure,
+            body,
             progress=lambda load, count, residual: report(
                 count, residual, f"load {load + 1} of 6, "
             ),
@@ -60,31 +51,23 @@ def homogenize(
         print_json(_document(effective))
     else:
         _show(effective)
-        note_speed(microstructure.grid, effective.times)
+        note_speed(body.grid, effective.times)
     return exit_code(effective.status, max(effective.residuals), effective.advice)
 
 
 def _document(effective: Effective) -> dict[str, Any]:
+    bounds = effective.bounds
+    matrices = {n: voigt_from_mandel(bounds[n]).tolist() for n in ("voigt", "reuss")}
     return {
         "status": effective.status,
         "stiffness": voigt_from_mandel(effective.stiffness).tolist(),
         "engineering": effective.engineering,
         "symmetry": effective.symmetry,
-        "bounds": _plain(effective.bounds),
+        "bounds": bounds | matrices,
         "iterations": effective.iterations,
         "residuals": effective.residuals,
         "time": effective.times,
         "units": effective.units,
-    }
-
-
-def _plain(bounds: dict[str, Any]) -> dict[str, Any]:
-    """Bounds for JSON: stiffness matrices as Voigt lists."""
-    return {
-        name: voigt_from_mandel(value).tolist()
-        if isinstance(value, np.ndarray)
-        else value
-        for name, value in bounds.items()
     }
 
 

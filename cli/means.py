@@ -11,7 +11,8 @@ from fftmech.loads.finite_load import NAMES
 from fftmech.tensors import COMPONENTS, components_from_mandel
 from fftmech_cli.boundary import released
 from fftmech_cli.load import prescribed
-from fftmech_cli.rim import show, table
+from fftmech_cli.method import note_speed
+from fftmech_cli.rim import print_json, show, table
 
 
 def by_component(mandel: np.ndarray) -> dict[str, float]:
@@ -40,13 +41,44 @@ def show_means(result: Result) -> None:
     click.echo(f"energy density {result.energy:.6g} {unit}")
 
 
-def show_certificate(result: Result) -> None:
-    """Print how wrong the fields may be, or why that is not known."""
-    bound = result.certificate.get("relative")
-    if bound is not None:
+def report(
+    result: Result,
+    headline: str,
+    counts: Mapping[str, Any],
+    written: Mapping[str, str],
+    as_json: bool,
+) -> None:
+    """Print the outcome of a solve as JSON, which begins with `counts`, or as text."""
+    grid, certificate = result.microstructure.grid, result.certificate
+    if as_json:
+        print_json(
+            {
+                **counts,
+                "residual": result.residual,
+                **means_of(result),
+                "energy": result.energy,
+                "certificate": certificate,
+                "time": result.times,
+                "voxels": grid.voxels,
+                "output": None,
+                **written,
+            }
+        )
+        return
+    nx, ny, nz = grid.shape
+    click.echo(
+        f"{headline}\n"
+        f"{nx} x {ny} x {nz} voxels, scheme {result.scheme}, solver {result.solver}"
+    )
+    note_speed(grid, result.times)
+    show_means(result)
+    if certificate.get("relative") is not None:
+        bound = certificate["relative"]
         click.echo(f"certified relative error of the discrete fields {bound:.1e}")
-    elif result.certificate:
-        click.echo(f"no certificate: {result.certificate['reason']}")
+    elif certificate:
+        click.echo(f"no certificate: {certificate['reason']}")
+    if written:
+        click.echo(f"wrote {', '.join(written.values())}")
 
 
 def show_averages(

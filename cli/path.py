@@ -12,32 +12,20 @@ from fftmech import (
     March,
     Microstructure,
     Path,
-    Result,
     write_result,
 )
 from fftmech.io import check_writable
 from fftmech.io.load_path import MOST_INCREMENTS, read_path
 from fftmech_cli.load import parse_finite_load, parse_load
-from fftmech_cli.means import means_of, show_certificate, show_means
-from fftmech_cli.method import note_speed
+from fftmech_cli.means import report
 from fftmech_cli.options import options
 from fftmech_cli.progress import increment_bar
-from fftmech_cli.rim import check_output, exit_code, print_json
+from fftmech_cli.rim import check_output, exit_code
 
 
 @dataclass(frozen=True)
 class PathOptions:
-    """Values of `path_options`.
-
-    Attributes
-    ----------
-    file
-        Of a load path, or None.
-    finite, F, P
-        Whether strains are finite, and the load then.
-    increments, every, restart
-        As given; None where not.
-    """
+    """Values of `path_options`, None where not given."""
 
     file: str | None
     finite: bool
@@ -195,59 +183,28 @@ def march_along(
     if record and advice:
         kept = f"{output} holds what was before" if written else "nothing is written"
         advice = f"{advice}; {kept}"
-    if as_json:
-        print_json(_document(march, result, written))
-    else:
-        _show(march, result, written)
-    return exit_code(result.status, result.residual, advice)
-
-
-def _document(march: March, result: Result, written: dict[str, str]) -> dict[str, Any]:
-    return {
-        "status": result.status,
+    failed = 0 if march.failed is None else march.failed.cuts
+    counts = {
         "steps": march.stand.step,
         "increments": len(march.stand.points),
         "iterations": result.iterations,
         "linear_iterations": result.linear_iterations,
-        "cuts": _cuts(march),
-        "residual": result.residual,
-        **means_of(result),
-        "energy": result.energy,
-        "certificate": result.certificate,
-        "time": result.times,
-        "voxels": result.microstructure.grid.voxels,
-        "output": None,
-        **written,
-    }
-
-
-def _show(march: March, result: Result, written: dict[str, str]) -> None:
-    nx, ny, nz = result.microstructure.grid.shape
-    seconds = result.times["setup"] + result.times["solve"]
-    counts = {
-        "step": march.stand.step,
-        "increment": len(march.stand.points),
-        "iteration": result.iterations,
-        "cut": _cuts(march),
+        "cuts": failed + sum(point.cuts for point in march.stand.points),
     }
     listed = ", ".join(
-        f"{n} {name}{'' if n == 1 else 's'}" for name, n in counts.items()
+        f"{n} {name.removesuffix('s') if n == 1 else name}"
+        for name, n in counts.items()
+        if name != "linear_iterations"
     )
-    click.echo(
-        f"{result.status}: {listed}, {seconds:.2f} s; residual {result.residual:.1e}\n"
-        f"{nx} x {ny} x {nz} voxels, scheme {result.scheme}, solver {result.solver}"
+    seconds = result.times["setup"] + result.times["solve"]
+    report(
+        result,
+        f"{result.status}: {listed}, {seconds:.2f} s; residual {result.residual:.1e}",
+        {"status": result.status, **counts},
+        written,
+        as_json,
     )
-    note_speed(result.microstructure.grid, result.times)
-    show_means(result)
-    show_certificate(result)
-    if written:
-        click.echo(f"wrote {', '.join(written.values())}")
-
-
-def _cuts(march: March) -> int:
-    """How often increments were halved, also of the one that failed."""
-    failed = 0 if march.failed is None else march.failed.cuts
-    return failed + sum(point.cuts for point in march.stand.points)
+    return exit_code(result.status, result.residual, advice)
 
 
 def _refuse(options: dict[str, Any], why: str, remedy: str = "leave it out") -> None:

@@ -7,24 +7,23 @@ from typing import Any
 import click
 
 import fftmech
-from fftmech import InputError, Load, Result
+from fftmech import InputError, Load
 from fftmech.arrays.memory import size_text
 from fftmech.io import check_writable
 from fftmech_cli.boundary import boundary_option, parse_boundary
 from fftmech_cli.load import load_options
-from fftmech_cli.means import means_of, show_certificate, show_means
+from fftmech_cli.means import report
 from fftmech_cli.method import (
     device_option,
     memory_check,
     method_options,
-    note_speed,
     take_method,
     threads_option,
 )
 from fftmech_cli.options import force_option, json_option
 from fftmech_cli.path import march_along, path_options, take_path_options
 from fftmech_cli.progress import residual_bar
-from fftmech_cli.rim import Finite, exit_code, print_json
+from fftmech_cli.rim import Finite, exit_code
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
 
 
@@ -58,8 +57,6 @@ from fftmech_cli.source import load_microstructure, resolution_options, source_o
 @json_option
 def solve(
     source: str,
-    res: str | None,
-    composite: str | None,
     strain: tuple[str, ...],
     stress: tuple[str, ...],
     uniaxial: tuple[str, ...],
@@ -91,14 +88,8 @@ def solve(
     given.check_files(output, force)
     check_writable(output)
     guess = None if initial is None else fftmech.read_result(initial)
-    microstructure = load_microstructure(
-        source,
-        res=res,
-        composite=composite,
-        check=memory_check(**method),
-        **options,
-    )
-    path = given.path(load, microstructure)
+    body = load_microstructure(source, check=memory_check(**method), **options)
+    path = given.path(load, body)
     if path is not None:
         for name, value in {"--initial": guess, "--boundary": faces}.items():
             if value is not None:
@@ -107,58 +98,29 @@ def solve(
                     "a linear elastic body at small strain",
                     "leave it out",
                 )
-        return march_along(microstructure, path, method, given, output, as_json)
+        return march_along(body, path, method, given, output, as_json)
     assert isinstance(load, Load)
-    if guess:
-        has, wants = guess.microstructure.grid.shape, microstructure.grid.shape
-        if has != wants:
-            raise InputError(
-                f"--initial {initial} has {size_text(has)} voxels",
-                f"{size_text(wants)}",
-                "solve it again at this --res",
-            )
-    with residual_bar(method, microstructure.grid, "Solving") as progress:
+    if guess and guess.microstructure.grid.shape != body.grid.shape:
+        raise InputError(
+            f"--initial {initial} has {size_text(guess.microstructure.grid.shape)} "
+            "voxels",
+            size_text(body.grid.shape),
+            "solve it again at this --res",
+        )
+    with residual_bar(method, body.grid, "Solving") as progress:
         result = fftmech.solve(
-            microstructure,
-            load,
-            boundary=faces,
-            initial=guess,
-            progress=progress,
-            **method,
+            body, load, boundary=faces, initial=guess, progress=progress, **method
         )
     fftmech.write_result(output, result)
-    if as_json:
-        print_json(_document(result, output))
-    else:
-        _show(result, output)
-    return exit_code(result.status, result.residual, result.advice)
-
-
-def _document(result: Result, output: str) -> dict[str, Any]:
-    return {
-        "status": result.status,
-        "iterations": result.iterations,
-        "residual": result.residual,
-        **means_of(result),
-        "energy": result.energy,
-        "certificate": result.certificate,
-        "time": result.times,
-        "voxels": result.microstructure.grid.voxels,
-        "output": str(output),
-    }
-
-
-def _show(result: Result, output: str) -> None:
-    nx, ny, nz = result.microstructure.grid.shape
     seconds = result.times["setup"] + result.times["solve"]
     status = "converged in" if result.converged else f"{result.status} after"
     plural = "" if result.iterations == 1 else "s"
-    click.echo(
+    report(
+        result,
         f"{status} {result.iterations} iteration{plural}, {seconds:.2f} s: "
-        f"residual {result.residual:.1e}\n"
-        f"{nx} x {ny} x {nz} voxels, scheme {result.scheme}, solver {result.solver}"
+        f"residual {result.residual:.1e}",
+        {"status": result.status, "iterations": result.iterations},
+        {"output": output},
+        as_json,
     )
-    note_speed(result.microstructure.grid, result.times)
-    show_means(result)
-    show_certificate(result)
-    click.echo(f"wrote {output}")
+    return exit_code(result.status, result.residual, result.advice)
