@@ -7,6 +7,7 @@ import click
 from fftmech import Boundary, InputError
 from fftmech.loads.boundary import KINDS
 from fftmech.tensors import COMPONENTS
+from fftmech_cli.load import parse_pairs
 
 boundary_option = click.option(
     "--boundary",
@@ -20,18 +21,11 @@ boundary_option = click.option(
 
 def parse_boundary(items: tuple[str, ...]) -> Boundary | None:
     """Return the conditions that --boundary describes, None if the box is periodic."""
-    kinds: dict[str, Any] = {}
-    for item in items:
-        axis, _, kind = item.partition("=")
-        axis, kind = axis.strip(), kind.strip()
-        if axis not in ("x", "y", "z") or kind not in KINDS:
-            raise InputError(
-                f"--boundary {item}",
-                f"AXIS=KIND with AXIS of x, y, z and KIND of {', '.join(KINDS)}",
-            )
-        if axis in kinds:
-            raise InputError(f"--boundary names {axis} twice: give it once")
-        kinds[axis] = kind
+    expected = f"AXIS=KIND with AXIS of x, y, z and KIND of {', '.join(KINDS)}"
+    kinds: dict[str, Any] = parse_pairs("--boundary", items, ("x", "y", "z"), expected)
+    for axis, kind in kinds.items():
+        if kind not in KINDS:
+            raise InputError(f"--boundary {axis}={kind}", expected)
     boundary = Boundary(**kinds)
     return None if all(boundary.periodic) else boundary
 

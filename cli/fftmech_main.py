@@ -22,7 +22,7 @@ SUBCOMMANDS = (
 @click.group(
     "fftmech",
     cls=Group,
-    subcommands=SUBCOMMANDS,
+    subcommands={name: name for name in SUBCOMMANDS},
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(fftmech.__version__, prog_name="fftmech")

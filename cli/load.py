@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from math import isfinite, nan
+from typing import TypeVar
 
 import click
 
@@ -10,8 +11,7 @@ from fftmech.loads.finite_load import NAMES
 from fftmech.tensors import COMPONENTS
 from fftmech_cli.options import options
 
-DEFAULT = Load(strain={"xx": 1e-3})
-"""The load where the command line has no --strain, --stress or --uniaxial."""
+Kind = TypeVar("Kind", Load, FiniteLoad)
 
 
 def load_options(default: str) -> Callable[[Callable], Callable]:
@@ -42,76 +42,79 @@ def load_options(default: str) -> Callable[[Callable], Callable]:
 def parse_load(
     strain: tuple[str, ...], stress: tuple[str, ...], uniaxial: tuple[str, ...]
 ) -> Load:
-    """Return the load that the options of `load_options` describe."""
-    if uniaxial:
-        mixed = "--strain or --stress: --uniaxial sets all six components"
-        return Load.uniaxial(*_parse_uniaxial(uniaxial, bool(strain or stress), mixed))
-    if not strain and not stress:
-        return DEFAULT
-    return Load(
-        parse_components("--strain", strain), parse_components("--stress", stress)
-    )
+    """Return the load of the options of `load_options`, without any xx=1e-3."""
+    given = {"--strain": strain, "--stress": stress}
+    return _parse(Load, given, uniaxial, COMPONENTS, "six") or Load({"xx": 1e-3})
 
 
 def parse_finite_load(
     F: tuple[str, ...], P: tuple[str, ...], uniaxial: tuple[str, ...]
 ) -> FiniteLoad:
     """Return the load that --F, --P and --uniaxial describe."""
-    if uniaxial:
-        mixed = "--F or --P: --uniaxial sets all nine components"
-        return FiniteLoad.uniaxial(
-            *_parse_uniaxial(uniaxial, bool(F or P), mixed, NAMES)
-        )
-    if not F and not P:
+    load = _parse(FiniteLoad, {"--F": F, "--P": P}, uniaxial, NAMES, "nine")
+    if load is None:
         raise InputError(
             "--finite without a load: add --F xx=1.1, --P yy=0, or --uniaxial xx=1.1"
         )
-    return FiniteLoad(
-        parse_components("--F", F, NAMES), parse_components("--P", P, NAMES)
-    )
+    return load
 
 
-def _parse_uniaxial(
-    items: tuple[str, ...],
-    others: bool,
-    mixed: str,
-    names: Sequence[str] = COMPONENTS,
-) -> tuple[str, float]:
-    """Return component and value of the one --uniaxial, which has no others beside."""
-    if others or len(items) > 1:
-        raise InputError(
-            f"--uniaxial {items[0]} with another --uniaxial, {mixed}",
-            mend="give it alone",
-        )
-    ((component, value),) = parse_components("--uniaxial", items, names).items()
-    return component, value
+def _parse(
+    kind: type[Kind],
+    given: dict[str, tuple[str, ...]],
+    uniaxial: tuple[str, ...],
+    names: Sequence[str],
+    count: str,
+) -> Kind | None:
+    """Return the load of some kind that options describe, None if there are none."""
+    if uniaxial:
+        if uniaxial[1:] or any(given.values()):
+            raise InputError(
+                f"--uniaxial {uniaxial[0]} with another --uniaxial, "
+                f"{' or '.join(given)}: --uniaxial sets all {count} components",
+                mend="give it alone",
+            )
+        ((component, value),) = _parse_values("--uniaxial", uniaxial, names).items()
+        return kind.uniaxial(component, value)
+    if not any(given.values()):
+        return None
+    return kind(*(_parse_values(*item, names) for item in given.items()))
 
 
-def parse_components(
-    option: str, items: tuple[str, ...], names: Sequence[str] = COMPONENTS
+def _parse_values(
+    option: str, items: tuple[str, ...], names: Sequence[str]
 ) -> dict[str, float]:
     """Return the values of IJ=VALUE by component."""
-    values: dict[str, float] = {}
-    for item in items:
-        component, _, text = item.partition("=")
-        component = component.strip()
-        if component not in names:
-            raise InputError(
-                f"{option} {item}", f"IJ=VALUE with IJ of {', '.join(names)}"
-            )
-        if component in values:
-            raise InputError(f"{option} names {component} twice: give it once")
+    expected = f"IJ=VALUE with IJ of {', '.join(names)}"
+    values = {}
+    for component, text in parse_pairs(option, items, names, expected).items():
         try:
             value = float(text)
         except ValueError:
             value = nan
         if not isfinite(value):
             raise InputError(
-                f"{option} {item}: {text!r} is not a finite number",
+                f"{option} {component}={text}: {text!r} is not a finite number",
                 mend=f"write for instance {option} {component}=1e-3",
             )
         values[component] = value
     return values
+
+
+def parse_pairs(
+    option: str, items: tuple[str, ...], names: Sequence[str], expected: str
+) -> dict[str, str]:
+    """Return the texts of NAME=TEXT by name, each of which is given once."""
+    texts = {}
+    for item in items:
+        name, _, text = item.partition("=")
+        name = name.strip()
+        if name not in names:
+            raise InputError(f"{option} {item}", expected)
+        if name in texts:
+            raise InputError(f"{option} names {name} twice: give it once")
+        texts[name] = text.strip()
+    return texts
 
 
 def prescribed(load: Load | FiniteLoad) -> dict[str, str]:

@@ -53,20 +53,17 @@ class Group(click.Group):
     Parameters
     ----------
     subcommands
-        Names of modules beside this one, each with a command of the same name, or
-        modules by the names of their commands; a module is imported when its command
-        is asked for.
+        Modules beside this one by the names of their commands; one is imported when its
+        command is asked for.
     """
 
     def __init__(
         self,
         *args: Any,
-        subcommands: Sequence[str] | Mapping[str, str] = (),
+        subcommands: Mapping[str, str],
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
-        if not isinstance(subcommands, Mapping):
-            subcommands = {name: name for name in subcommands}
         self.subcommands = subcommands
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -21,7 +21,6 @@ from fftmech.arrays.backend import to_numpy
 from fftmech.errors import InputError
 from fftmech.io import container
 from fftmech.io.atomic import whole_hdf5
-from fftmech.loads.path import Path
 from fftmech.microstructure.base import Microstructure
 from fftmech.problems.nonlinear import Moment
 from fftmech.simulations.march import March
@@ -36,18 +35,10 @@ NUMBERS = ("step", "increment", "part", "norm", "ratio")
 
 
 def identity(march: March, **more: Any) -> dict[str, Any]:
-    """What a march solves and how, JSON-ready; a checkpoint fits an equal one only.
-
-    Parameters
-    ----------
-    march
-        Its microstructure is known by a SHA-256 of all its tables.
-    more
-        Further entries.
-    """
+    """What a march solves and how, JSON-ready; a checkpoint fits an equal one only."""
     return {
         "microstructure": _digest(march.microstructure),
-        "path": _steps(march.path),
+        "path": [asdict(step) for step in march.path.steps],
         "scheme": march.method.scheme,
         "solver": march.method.solver,
         "tolerance": march.tolerance,
@@ -98,8 +89,8 @@ def read_checkpoint(
         groups = container.group(file, "state")
         state = [
             [
-                array(f"state/{q}/{law}")
-                for law in range(len(container.group(groups, str(q))))
+                array(f"state/{q}/{n}")
+                for n in range(len(container.group(groups, str(q))))
             ]
             for q in range(len(groups))
         ]
@@ -109,10 +100,7 @@ def read_checkpoint(
             **{name: _values(file, name) for name in MEANS},
             change=array("change") if "change" in file else None,
             moment=Moment(array("strain"), state),
-            begun=(
-                _values(file, "begun/mean_strain"),
-                _values(file, "begun/mean_stress"),
-            ),
+            begun=tuple(_values(file, f"begun/{name}") for name in MEANS),
             points=_read_points(file),
             residuals=tuple(_values(file, "residuals").tolist()),
         )
@@ -163,23 +151,14 @@ def _check_identity(file: h5py.File, wanted: Mapping[str, Any]) -> None:
         )
 
 
-def _steps(path: Path) -> list[dict[str, Any]]:
-    return [asdict(step) for step in path.steps]
-
-
 def _digest(body: Microstructure) -> str:
     """SHA-256 of the grid, the phases and their properties."""
     digest = hashlib.sha256()
     grid = body.grid
     laws = {p: (law.name, law.constants()) for p, law in sorted(body.law.items())}
     digest.update(repr((grid.shape, grid.size, laws)).encode())
-    for table in (
-        body.phase,
-        body.stiffness,
-        body.orientation,
-        body.eigenstrain,
-        body.thermal_expansion,
-    ):
+    tables = (body.phase, body.stiffness, body.orientation)
+    for table in (*tables, body.eigenstrain, body.thermal_expansion):
         if table is None:
             digest.update(b"none")
             continue

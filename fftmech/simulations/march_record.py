@@ -25,17 +25,9 @@ from fftmech.simulations.stress_strain_curve import StressStrainCurve
 class Files(NamedTuple):
     """Names of the files of a load path.
 
-    Attributes
-    ----------
-    series
-        Fields over time (`fftmech.io.series`), from the undeformed body on.
-    table, curve
-        Means by increment (`fftmech.simulations.stress_strain_curve`), and their
-        picture.
-    end
-        The last increment, as an ordinary result file.
-    checkpoint
-        State after the last increment; removed when the path is over.
+    Fields over time from the undeformed body on, means by increment as a table and a
+    curve, the result of the last increment, and a checkpoint, which is removed when the
+    path is over.
     """
 
     series: Path
@@ -60,22 +52,9 @@ class Files(NamedTuple):
 class Record:
     """Writes the files of a load path while it is solved, after every increment.
 
-    Parameters
-    ----------
-    march
-        At its beginning.
-    output
-        Name of the series; `Files.beside` says the others.
-    every
-        Increments from one time of the series to the next; the last is there anyway.
-
-    Attributes
-    ----------
-    files
-        Their names.
-    written
-        Names of the files once the path is over or has failed: "output", "csv", "end",
-        and "picture" if Matplotlib is installed; none if no increment converged.
+    The series, `output`, has every Nth increment and the last. `written` are the names
+    of files once the path is over or has failed: "output", "csv", "end", and "picture"
+    if Matplotlib is installed; none if no increment converged.
     """
 
     def __init__(self, march: March, output: str | PathLike, every: int = 1) -> None:
@@ -86,11 +65,6 @@ class Record:
         self._origin = march.stand
         self._begun = False
         self._result: Result | None = None
-
-    @property
-    def curve(self) -> StressStrainCurve:
-        """Means of the increments so far."""
-        return self._curve(self.march.stand.points)
 
     @property
     def result(self) -> Result:
@@ -121,7 +95,7 @@ class Record:
         """Solve the rest of the path as `March.points`, and write each increment."""
         files, march = self.files, self.march
         write_checkpoint(files.checkpoint, march.stand, self._identity)
-        self.curve.write(files.table)
+        self._curve(march.stand.points).write(files.table)
         for point in march.points(progress):
             if point.status == "converged":
                 if self._is_output(len(march.stand.points)):
@@ -142,7 +116,7 @@ class Record:
             write_result(files.end, self._result)
             kept = {"output": files.series, "csv": files.table, "end": files.end}
             with suppress(InputError):
-                save_figure(self.curve.figure(), files.curve)
+                save_figure(self._curve(march.stand.points).figure(), files.curve)
                 kept["picture"] = files.curve
             self.written = {name: str(path) for name, path in kept.items()}
         else:
@@ -172,5 +146,5 @@ class Record:
         return solved // self.every + last
 
     def _curve(self, points: tuple[Point, ...]) -> StressStrainCurve:
-        finite = self.march.path.finite
-        return StressStrainCurve(points, finite, self.march.microstructure.units)
+        units = self.march.microstructure.units
+        return StressStrainCurve(points, self.march.path.finite, units)

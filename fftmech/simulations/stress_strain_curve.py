@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fftmech.errors import InputError
-from fftmech.figures import new_figure
+from fftmech.figures import new_figure, with_unit
 from fftmech.io.atomic import whole_file
 from fftmech.loads.finite_load import NAMES
 from fftmech.simulations.march_state import Point
@@ -35,16 +34,9 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class StressStrainCurve:
-    """Means of the increments of a load path.
+    """Means of increments that converged; at `finite` strain they are F and P.
 
-    Parameters
-    ----------
-    points
-        Increments that converged.
-    finite
-        Whether their means are F and P.
-    units
-        As in `Microstructure`: those of stress and time.
+    `units` are those of stress and time, as in `Microstructure`.
     """
 
     points: Sequence[Point]
@@ -67,24 +59,7 @@ class StressStrainCurve:
         return self._components([point.mean_stress for point in self.points])
 
     @property
-    def header(self) -> list[str]:
-        """Names of the columns."""
-        strain, stress = ("F", "P") if self.finite else ("strain", "stress")
-        return [
-            _with_unit("time", self.units.get("time")),
-            "step",
-            "increment",
-            *(f"{strain}_{c}" for c in self.components),
-            *(
-                _with_unit(f"{stress}_{c}", self.units.get("stress"))
-                for c in self.components
-            ),
-            "iterations",
-        ]
-
-    @property
-    def rows(self) -> list[list[float | int]]:
-        """Numbers of the columns."""
+    def _rows(self) -> list[list[float | int]]:
         means = np.hstack([self.strain, self.stress]).tolist()
         return [
             [float(p.time), p.step, p.increment, *values, p.iterations]
@@ -93,13 +68,22 @@ class StressStrainCurve:
 
     def write(self, path: str | PathLike) -> None:
         """Write a table with a header (CSV); the file appears whole."""
+        strain, stress = ("F", "P") if self.finite else ("strain", "stress")
+        unit = self.units.get("stress", "")
+        header = [
+            with_unit("time", self.units.get("time", "")),
+            *("step", "increment"),
+            *(f"{strain}_{c}" for c in self.components),
+            *(with_unit(f"{stress}_{c}", unit) for c in self.components),
+            "iterations",
+        ]
         with whole_file(path) as name:
-            name.write_text(_text([self.header, *self.rows]), encoding="utf-8")
+            name.write_text(_text([header, *self._rows]), encoding="utf-8")
 
     def append(self, path: str | PathLike) -> None:
         """Add the rows to a table that `write` began."""
         with open(path, "a", encoding="utf-8") as file:
-            file.write(_text(self.rows))
+            file.write(_text(self._rows))
 
     def figure(self) -> "Figure":
         """Draw mean stresses over the mean strain that changes most.
@@ -107,8 +91,6 @@ class StressStrainCurve:
         Dots are the ends of steps. Stresses that change by less than `LEAST_RANGE` of
         the one that changes most are left out.
         """
-        if not self.points:
-            raise InputError("a history without an increment", "at least one")
         rest = np.eye(3).ravel() if self.finite else np.zeros(6)
         strain = np.vstack([rest, self.strain])
         stress = np.vstack([np.zeros(len(rest)), self.stress])
@@ -130,7 +112,7 @@ class StressStrainCurve:
         ax.set_xlabel(rf"{kind} ${symbols[0]}_{{{self.components[along]}}}$")
         if len(drawn) == 1:
             conjugate = f"{conjugate} {labels[drawn[0]]}"
-        ax.set_ylabel(_with_unit(conjugate, self.units.get("stress")))
+        ax.set_ylabel(with_unit(conjugate, self.units.get("stress", "")))
         ax.ticklabel_format(scilimits=(-2, 4), useMathText=True)
         ax.grid(color="0.9")
         ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
@@ -139,10 +121,6 @@ class StressStrainCurve:
     def _components(self, means: Sequence[np.ndarray]) -> np.ndarray:
         table = np.array(means, dtype=float).reshape(-1, len(self.components))
         return table if self.finite else components_from_mandel(table)
-
-
-def _with_unit(name: str, unit: str | None) -> str:
-    return f"{name} ({unit})" if unit else name
 
 
 def _text(rows: Sequence[Sequence[object]]) -> str:
