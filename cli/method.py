@@ -6,27 +6,18 @@ from typing import Any
 import click
 
 from fftmech import SCHEMES, SOLVERS, Grid
-from fftmech.simulations.method import Method, check_memory
+from fftmech.simulations.method import Method, MethodOptions, check_memory
 from fftmech.solvers import NONLINEAR_SOLVERS
 from fftmech_cli.options import options
-
-_METHOD = (
-    "scheme",
-    "solver",
-    "tolerance",
-    "max_iterations",
-    "device",
-    "precision",
-    "threads",
-)
-"""Names in `fftmech.solve` of what `method_options` and single options add."""
 
 _SOLVERS = "  [default: cg; newton where the body is nonlinear or has a load path]"
 
 
 def take_method(given: dict[str, Any]) -> dict[str, Any]:
     """Take the values of `method_options` and of single options out of all given."""
-    return {key: given.pop(key) for key in _METHOD if key in given}
+    return {
+        key: given.pop(key) for key in MethodOptions.__annotations__ if key in given
+    }
 
 
 def method_options(command: Callable, nonlinear: bool = False) -> Callable:

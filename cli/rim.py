@@ -31,12 +31,7 @@ class Finite(click.ParamType):
 
     name = "number"
 
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> float:
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
         """Parse a number."""
         try:
             number = float(value)
@@ -58,10 +53,7 @@ class Group(click.Group):
     """
 
     def __init__(
-        self,
-        *args: Any,
-        subcommands: Mapping[str, str],
-        **options: Any,
+        self, *args: Any, subcommands: Mapping[str, str], **options: Any
     ) -> None:
         super().__init__(*args, **options)
         self.subcommands = subcommands

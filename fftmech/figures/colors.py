@@ -53,22 +53,18 @@ def phase_labels(micro: Microstructure) -> list[str]:
 
 def phase_colors(micro: Microstructure) -> list[tuple[float, float, float]]:
     """RGB of each phase in use, in the order of `micro.phases`; pores are white."""
-    phases, pores = micro.phases, set(micro.pores)
-    few = len(phases) - len(pores) <= len(_FEW)
-    palette, number = [], 0
-    for p in phases:
-        if p in pores:
-            palette.append((1.0, 1.0, 1.0))
-            continue
-        if few:
-            palette.append(_FEW[number])
-        else:
-            # hues a golden ratio apart never come close to their predecessors
-            hue = number * 0.6180339887498949 % 1
-            palette.append(
-                colorsys.hsv_to_rgb(
-                    hue, (0.40, 0.62, 0.50)[number % 3], (0.95, 0.82, 0.68)[number % 3]
-                )
+    pores = set(micro.pores)
+    count = len(micro.phases) - len(pores)
+    palette = list(_FEW)
+    if count > len(_FEW):
+        # hues a golden ratio apart never come close to their predecessors
+        palette = [
+            colorsys.hsv_to_rgb(
+                n * 0.6180339887498949 % 1,
+                (0.40, 0.62, 0.50)[n % 3],
+                (0.95, 0.82, 0.68)[n % 3],
             )
-        number += 1
-    return palette
+            for n in range(count)
+        ]
+    solid = iter(palette)
+    return [(1.0, 1.0, 1.0) if p in pores else next(solid) for p in micro.phases]

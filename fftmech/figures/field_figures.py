@@ -183,32 +183,23 @@ def _draw_values(
     ax: Any, scalar: ScalarField, micro: Microstructure, plane: tuple[int, int]
 ) -> None:
     axis, index = plane
-    masked = np.ma.array(scalar.values, mask=~scalar.solid)
+    masked = np.ma.array(scalar.values, mask=~scalar.solid).take(index, axis)
     low, high, diverging = color_range(scalar)
-    image = _show(
-        ax,
-        masked.take(index, axis),
-        micro.grid,
-        axis,
-        cmap=DIVERGING if diverging else SEQUENTIAL,
-        vmin=low,
-        vmax=high,
-    )
+    how = {"cmap": DIVERGING if diverging else SEQUENTIAL, "vmin": low, "vmax": high}
+    image = _show(ax, masked, micro.grid, axis, **how)
     ax.set_facecolor(_PORE)
     inside = scalar.values[scalar.solid]
     color_bar(ax.figure, image, scalar.label, inside, cax=_bar_axes(ax))
 
 
 def _draw_phases(ax: Any, micro: Microstructure, plane: tuple[int, int]) -> None:
-    colors = matplotlib_module("colors")
     axis, index = plane
     phases = micro.phases
     rank = np.searchsorted(phases, micro.phase.take(index, axis))
-    palette = phase_colors(micro)
+    colors = matplotlib_module("colors")
     norm = colors.BoundaryNorm(np.arange(len(phases) + 1) - 0.5, len(phases))
-    image = _show(
-        ax, rank, micro.grid, axis, cmap=colors.ListedColormap(palette), norm=norm
-    )
+    named = {"cmap": colors.ListedColormap(phase_colors(micro)), "norm": norm}
+    image = _show(ax, rank, micro.grid, axis, **named)
     if len(phases) > MOST_NAMED_PHASES:
         text = f"{len(phases)} phases"
         ax.text(1.02, 0.5, text, rotation=90, va="center", transform=ax.transAxes)

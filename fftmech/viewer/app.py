@@ -187,10 +187,8 @@ class App:
         ]
         state.time_text = runs[0].get("time", "")
         digits = 5 if len(viewer.files) == 1 else 4
-        tables = [
-            probe(file, viewer.view.probe, viewer.fields, digits)
-            for file in viewer.files
-        ]
+        voxel, fields = viewer.view.probe, viewer.fields
+        tables = [probe(file, voxel, fields, digits) for file in viewer.files]
         state.probed = [
             [row[0][0], *(values[1] for values in row), row[0][2]]
             for row in zip(*tables, strict=True)

@@ -105,23 +105,18 @@ def plane(corners: np.ndarray, axis: int, index: int) -> Surface:
     """The middle of the layer of voxels `index` across an axis."""
     a, b = (np.take(corners, index + n, axis) for n in (0, 1))
     points = (a + b) / 2
-    rows, columns = points.shape[0] - 1, points.shape[1] - 1
-    shape = tuple(n - 1 for n in corners.shape[:3])
-    places = np.arange(np.prod(shape)).reshape(shape)
-    first = (np.arange(rows)[:, None] * (columns + 1) + np.arange(columns)).ravel()
-    around = np.array([0, columns + 1, columns + 2, 1])
-    return Surface(
-        points.reshape(-1, 3),
-        first[:, None] + around,
-        np.take(places, index, axis).ravel(),
-    )
+    rows, columns = points.shape[:2]
+    number = np.arange(rows * columns).reshape(rows, columns)
+    around = number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]
+    shape = [n - 1 for n in corners.shape[:3]]
+    voxels = np.arange(np.prod(shape)).reshape(shape).take(index, axis)
+    quads = np.stack(around, axis=-1).reshape(-1, 4)
+    return Surface(points.reshape(-1, 3), quads, voxels.ravel())
 
 
 def skin(corners: np.ndarray, kept: np.ndarray) -> Surface:
     """The faces of kept voxels towards voxels that are not, and the outside."""
-    strides = np.array(
-        [corners.shape[1] * corners.shape[2], corners.shape[2], 1], dtype=np.int64
-    )
+    strides = np.array([corners.shape[1] * corners.shape[2], corners.shape[2], 1])
     quads, voxels = [], []
     padded = np.pad(kept, 1)
     inner = (slice(1, -1),) * 3
@@ -135,11 +130,8 @@ def skin(corners: np.ndarray, kept: np.ndarray) -> Surface:
             quads.append((place @ strides + side * strides[axis])[:, None] + around)
             voxels.append(np.ravel_multi_index(tuple(place.T), kept.shape))
     used, renumbered = np.unique(np.concatenate(quads), return_inverse=True)
-    return Surface(
-        corners.reshape(-1, 3)[used],
-        renumbered.reshape(-1, 4),
-        np.concatenate(voxels),
-    )
+    points = corners.reshape(-1, 3)[used]
+    return Surface(points, renumbered.reshape(-1, 4), np.concatenate(voxels))
 
 
 def joined(parts: list[Surface]) -> Surface:

@@ -144,17 +144,12 @@ def difference(
     """
     first, second = (file.scalar(field, component) for file in (a, b))
     if first.values.shape != second.values.shape:
-        raise InputError(
-            f"{a.path} has {first.values.shape} voxels, {b.path} {second.values.shape}",
-            "equal grids",
-            "solve both at one --res",
-        )
+        shapes = first.values.shape, second.values.shape
+        sizes = f"{a.path} has {shapes[0]} voxels, {b.path} {shapes[1]}"
+        raise InputError(sizes, "equal grids", "solve both at one --res")
     if first.unit != second.unit and first.unit and second.unit:
-        raise InputError(
-            f"{a.path} is in {first.unit}, {b.path} in {second.unit}",
-            "one unit",
-            "convert one file",
-        )
+        units = f"{a.path} is in {first.unit}, {b.path} in {second.unit}"
+        raise InputError(units, "one unit", "convert one file")
     if field == "phase":
         values = (first.values != second.values).astype(int)
         return ScalarField(values, DIFFERENT_PHASES, "", first.solid, 1.0)
@@ -209,10 +204,8 @@ def shown_view(state: Mapping[str, Any], viewer: Viewer) -> View:
     A colour scale that becomes the user's own begins with the ends that it had.
     """
     view = viewer.view
-    limits = (
-        _number(state["low"], view.limits[0]),
-        _number(state["high"], view.limits[1]),
-    )
+    low, high = view.limits
+    limits = _number(state["low"], low), _number(state["high"], high)
     if state["ends"] == "own" and view.ends != "own":
         scale = view.color_scale(viewer.scalars()[0])
         limits = scale.low, scale.high
