@@ -95,9 +95,19 @@ def _show(effective: Effective) -> None:
         rows.add_row(*(f"{n} {values[n]}" if n else "" for n in names))
     show(f"Engineering constants (moduli in {unit})", rows)
 
+    bounds = effective.bounds
+    narrow = bounds["hashin_shtrikman"]
+    moduli = {
+        "Reuss": isotropic_moduli(bounds["reuss"]),
+        "Hashin-Shtrikman lower": narrow and (narrow["K"][0], narrow["G"][0]),
+        "this microstructure": isotropic_moduli(effective.stiffness),
+        "Hashin-Shtrikman upper": narrow and (narrow["K"][1], narrow["G"][1]),
+        "Voigt": isotropic_moduli(bounds["voigt"]),
+    }
     rows = table("", "K", "G")
-    for name, (K, G) in _isotropic_bounds(effective).items():
-        rows.add_row(name, f"{K:.5g}", f"{G:.5g}")
+    for name, of_bound in moduli.items():
+        if of_bound is not None:
+            rows.add_row(name, *(f"{value:.5g}" for value in of_bound))
     show(f"Bounds and result, isotropic parts ({unit})", rows)
 
     distances = ", ".join(
@@ -111,17 +121,3 @@ def _show(effective: Effective) -> None:
         f"{effective.status}: iterations of the six loads {effective.iterations}, "
         f"{seconds:.2f} s"
     )
-
-
-def _isotropic_bounds(effective: Effective) -> dict[str, tuple[float, float]]:
-    """Bulk and shear modulus of each bound and of the result, from below."""
-    bounds = effective.bounds
-    rows = {"Reuss": isotropic_moduli(bounds["reuss"])}
-    narrow = bounds["hashin_shtrikman"]
-    if narrow is not None:
-        rows["Hashin-Shtrikman lower"] = (narrow["K"][0], narrow["G"][0])
-    rows["this microstructure"] = isotropic_moduli(effective.stiffness)
-    if narrow is not None:
-        rows["Hashin-Shtrikman upper"] = (narrow["K"][1], narrow["G"][1])
-    rows["Voigt"] = isotropic_moduli(bounds["voigt"])
-    return rows

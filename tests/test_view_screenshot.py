@@ -112,7 +112,7 @@ def test_a_picture_is_png_and_is_kept_without_force(folder, tmp_path):
 def test_a_page_without_its_packages_is_refused_in_one_line(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "trame.app", None)
     monkeypatch.delitem(sys.modules, "fftmech.viewer.app", raising=False)
-    monkeypatch.setitem(sys.modules, "vtkmodules.util.numpy_support", None)
+    monkeypatch.setitem(sys.modules, "pyvista", None)
     monkeypatch.delitem(sys.modules, "fftmech.viewer.render_window", raising=False)
     outcome = run("view", folder / "a.vtkhdf", "--no-browser")
     assert "fftmech[view]" in failed_line(outcome)

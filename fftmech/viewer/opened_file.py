@@ -185,19 +185,18 @@ def _means(result: Result) -> dict[str, tuple[dict[str, float], str]]:
     Components that are rounding in four digits of the largest, or within the solver's
     tolerance, are left out, and so are those of F that are the identity's.
     """
-    names, strain, stress = COMPONENTS, "mean strain", "mean stress"
+    unit = result.microstructure.units.get("stress", "")
     if result.finite is None:
-        unloaded = np.zeros(6)
-        tensors = map(components_from_mandel, (result.mean_strain, result.mean_stress))
+        names, rest = COMPONENTS, np.zeros(6)
+        strain = components_from_mandel(result.mean_strain)
+        stress = components_from_mandel(result.mean_stress)
+        rows = ("mean strain", strain, rest, ""), ("mean stress", stress, rest, unit)
     else:
-        names, strain, stress = NAMES, "mean F", "mean P"
-        unloaded = np.eye(3).ravel()
-        tensors = (result.finite.mean_F.ravel(), result.finite.mean_P.ravel())
-    units = "", result.microstructure.units.get("stress", "")
+        names, rest = NAMES, np.eye(3).ravel()
+        F, P = result.finite.mean_F.ravel(), result.finite.mean_P.ravel()
+        rows = ("mean F", F, rest, ""), ("mean P", P, 0 * rest, unit)
     means = {}
-    for name, values, rest, unit in zip(
-        (strain, stress), tensors, (unloaded, 0 * unloaded), units, strict=True
-    ):
+    for name, values, rest, unit in rows:
         least = max(result.tolerance, _SHOWN) * abs(values).max()
         shown = np.flatnonzero(abs(values - rest) > least)
         means[name] = {names[k]: float(values[k]) for k in shown}, unit

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fftmech.discretization.grid import Grid
 from fftmech.figures import matplotlib_module, new_figure
 from fftmech.microstructure.base import Microstructure
 from fftmech.viewer.surface import Panel
@@ -64,10 +63,12 @@ def draw(
 ) -> "Figure":
     """Draw bodies side by side, each with a colour bar; width and height in pixels.
 
-    `projection` says from where, by default as `first_projection`.
+    `projection` says from where, by default a corner, of a 2-D body straight on.
     """
     if projection is None:
-        projection = first_projection(panels[0].file.body.grid)
+        shape = panels[0].file.body.grid.shape
+        flat = [name for name, n in zip("xyz", shape, strict=True) if n == 1]
+        projection = Projection.towards(*LOOKS[flat[-1] if flat else "corner"])
     figure = new_figure((size[0] / DPI, size[1] / DPI))
     figure.set_dpi(DPI)
     share, several = 1 / len(panels), len(panels) > 1
@@ -99,12 +100,6 @@ def _places(
     margin = 1.25 / width
     scene = (margin, 0.06, 1 - bar - margin - 0.02, 0.84)
     return scene, (1 - bar, 0.46 - tall / 2, 0.16 * bar, tall)
-
-
-def first_projection(grid: Grid) -> Projection:
-    """From a corner, of a 2-D body straight on."""
-    flat = [name for name, n in zip("xyz", grid.shape, strict=True) if n == 1]
-    return Projection.towards(*LOOKS[flat[-1] if flat else "corner"])
 
 
 def shortened(text: str, length: int) -> str:
