@@ -14,7 +14,6 @@ from fftmech import (
     Path,
     write_result,
 )
-from fftmech.io import check_writable
 from fftmech.io.load_path import MOST_INCREMENTS, read_path
 from fftmech_cli.load import parse_finite_load, parse_load
 from fftmech_cli.means import report
@@ -65,7 +64,6 @@ class PathOptions:
         # here, because --help needs no HDF5
         from fftmech.simulations.march_record import Files
 
-        check_writable(output)
         files = Files.beside(output)
         begun = files.checkpoint.exists()
         if self.restart and not begun and files.series.exists() and not force:

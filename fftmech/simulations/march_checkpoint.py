@@ -80,19 +80,16 @@ def read_checkpoint(
 ) -> Stand:
     """Read the state of a march, with fields as arrays of the library `xp`."""
     with container.opened(path) as file:
-        _check_version(file)
         _check_identity(file, identity)
 
         def array(name: str) -> Any:
             return xp.asarray(_values(file, name))
 
         groups = container.group(file, "state")
+        counts = [len(container.group(groups, str(q))) for q in range(len(groups))]
         state = [
-            [
-                array(f"state/{q}/{n}")
-                for n in range(len(container.group(groups, str(q))))
-            ]
-            for q in range(len(groups))
+            [array(f"state/{q}/{law}") for law in range(count)]
+            for q, count in enumerate(counts)
         ]
         return Stand(
             **{name: np.asarray(file.attrs[name]).item() for name in NUMBERS},
@@ -124,7 +121,8 @@ def _values(file: h5py.File, name: str) -> Any:
     return container.dataset(file, name)[()]
 
 
-def _check_version(file: h5py.File) -> None:
+def _check_identity(file: h5py.File, wanted: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint of another problem; the message names what differs first."""
     version = file.attrs.get("format_version")
     if version is None:
         raise InputError(f"{file.filename} is no checkpoint", mend="check the name")
@@ -134,10 +132,6 @@ def _check_version(file: h5py.File) -> None:
             f"{FORMAT_VERSION}",
             "begin anew, without --restart and with --force",
         )
-
-
-def _check_identity(file: h5py.File, wanted: Mapping[str, Any]) -> None:
-    """Refuse a checkpoint of another problem; the message names what differs first."""
     known = json.loads(container.text(_values(file, "identity")))
     for key, value in json.loads(json.dumps(wanted)).items():
         if known.get(key) == value:

@@ -6,7 +6,7 @@ needs neither display nor GPU. All that the page loads comes from installed pack
 
 import io
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import ceil, floor
 from typing import Any
@@ -126,7 +126,7 @@ class App:
         elif key in "fF":
             state.field = _next(list(self.viewer.fields), state.field, key == "f")
         elif key == "m":
-            state.mode = _next(list(MODES), state.mode)
+            state.mode = _next(MODES, state.mode)
 
     def picture(self, camera: dict[str, Any] | None = None) -> bytes:
         """PNG of what is shown, from where the browser looks at it."""
@@ -240,5 +240,5 @@ def serve(
         ) from error
 
 
-def _next(names: list[str], name: str, forward: bool = True) -> str:
+def _next(names: Sequence[str], name: str, forward: bool = True) -> str:
     return names[(names.index(name) + (1 if forward else -1)) % len(names)]
