@@ -183,11 +183,11 @@ def march_along(
         advice = f"{advice}; {kept}"
     failed = 0 if march.failed is None else march.failed.cuts
     counts = {
-        "steps": march.stand.step,
-        "increments": len(march.stand.points),
+        "steps": march.state.step,
+        "increments": len(march.state.points),
         "iterations": result.iterations,
         "linear_iterations": result.linear_iterations,
-        "cuts": failed + sum(point.cuts for point in march.stand.points),
+        "cuts": failed + sum(point.cuts for point in march.state.points),
     }
     listed = ", ".join(
         f"{n} {name.removesuffix('s') if n == 1 else name}"

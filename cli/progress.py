@@ -74,12 +74,12 @@ def increment_bar(march: March) -> Iterator[Callable[[int, float], None]]:
     with progress_bar("Solving") as report:
 
         def report_iteration(iteration: int, residual: float) -> None:
-            stand = march.stand
-            count = march.path.steps[stand.step].increments
+            state = march.state
+            count = march.path.steps[state.step].increments
             report(
-                len(stand.points) + _share(residual, march.tolerance),
+                len(state.points) + _share(residual, march.tolerance),
                 march.path.increments,
-                f"step {stand.step + 1}, increment {stand.increment + 1} of {count}, "
+                f"step {state.step + 1}, increment {state.increment + 1} of {count}, "
                 f"{name} {iteration}, residual {residual:.1e}",
             )
 

@@ -30,7 +30,7 @@ strain, stress = [0.0], [0.0]
 for point in march.points():
     strain.append(100 * point.mean_strain[0])
     stress.append(1000 * point.mean_stress[0])
-points = march.stand.points
+points = march.state.points
 result = march.result()
 slip = 100 * result.variables["accumulated_slip"][0]
 print(

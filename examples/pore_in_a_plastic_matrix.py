@@ -44,7 +44,7 @@ for name, body in bodies.items():
         stress.append(point.mean_stress[0])
         if point.step == 1:
             plastic = march.result().variables["accumulated_plastic_strain"][0]
-    points = march.stand.points
+    points = march.state.points
     print(
         f"{name}: {max(stress):.4f} GPa at 1 %, {strain[-1]:.3%} is left without load; "
         f"{sum(p.iterations for p in points)} Newton steps, "

@@ -24,8 +24,8 @@ from fftmech import (
 from fftmech.arrays.backend import cpu_backend
 from fftmech.loads.boundary import KINDS
 from fftmech.materials import isotropic
-from fftmech.operators.green_nonperiodic import HalfRange
-from fftmech.problems.nonperiodic import Bounded
+from fftmech.operators.green_nonperiodic import NonperiodicGreen
+from fftmech.problems.nonperiodic import NonperiodicProblem
 from fftmech.results.comparison import compare
 from fftmech.simulations.prepare import NONPERIODIC_SOLVERS as OURS
 from fftmech.tensors import COMPONENTS, mandel_from_components
@@ -177,9 +177,11 @@ def reference_problem(shape, boundary, scheme):
     grid = Grid(shape, (0.1, 0.2, 0.15))
     body = Microstructure(grid, np.zeros(shape, int), SOFT[None])
     scheme = discretization(scheme)
-    problem = Bounded(body, Load(), boundary, scheme, cpu_backend(1))
+    problem = NonperiodicProblem(body, Load(), boundary, scheme, cpu_backend(1))
     problem.body.kernels = None
-    problem.inverse = HalfRange(scheme, grid, boundary, *problem.reference, float)
+    problem.inverse = NonperiodicGreen(
+        scheme, grid, boundary, *problem.reference, float
+    )
     return problem
 
 

@@ -129,7 +129,7 @@ def test_laws_are_solved_without_asking_in_as_many_increments_as_asked(run):
     body = io.read("plastic.h5")
     march = March(body, Path.of((Load.uniaxial("xx", 0.01),), 4))
     assert len([*march.points()]) == 4 == document["increments"]
-    stress = components_from_mandel(march.stand.mean_stress)
+    stress = components_from_mandel(march.state.mean_stress)
     assert list(document["mean_stress"]) == list(COMPONENTS)
     np.testing.assert_allclose([*document["mean_stress"].values()], stress, atol=1e-14)
     assert set(document) >= {"iterations", "linear_iterations", "cuts", "energy"}

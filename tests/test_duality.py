@@ -65,7 +65,7 @@ class _Pair:
         assert self.point.status == "converged"
         problem = self.problem = self.march.problem
         rate = TIME if problem.material.rate else 1.0
-        self.strain = self.march.stand.moment.strain / rate
+        self.strain = self.march.state.start.strain / rate
         self.stress = problem.green.project_equilibrated(problem.last.stress)
         self.potential = FieldPotential(
             problem.material, problem.material.start(problem.scheme.points)
@@ -152,7 +152,7 @@ def test_a_capped_solve_has_a_gap_that_bounds_its_energy_error():
     march = March(body, Path((Step(load, time=TIME),)), tolerance=0.2)
     (point,) = march.points()
     assert point.status == "converged"
-    rate = march.stand.moment.strain / TIME
+    rate = march.state.start.strain / TIME
     W, W_exact = (exact.errors(e, exact.stress)[0] for e in (rate, exact.strain))
     gap = march.result().certificate["gap"]
     assert 0 < W - W_exact < gap < 1000 * (W - W_exact)

@@ -22,7 +22,7 @@ from fftmech.discretization import discretization
 from fftmech.materials import isotropic
 from fftmech.materials.neo_hooke import NeoHooke
 from fftmech.problems.kinematics import FINITE
-from fftmech.problems.nonlinear import Increment
+from fftmech.problems.nonlinear import TimeStep
 from fftmech.solvers.newton_krylov import NewtonKrylov
 from fftmech.tensors import matrix_from_mandel
 
@@ -121,7 +121,7 @@ def test_newton_converges_quadratically_when_its_linear_problems_are_solved(law)
     body = sphere(8, SOFT, STIFF)
     if law == "neo_hooke":
         body = Microstructure(body.grid, body.phase, law=laws)
-    increment = Increment(
+    increment = TimeStep(
         body,
         FINITE,
         FiniteLoad(F={"xy": 0.4}),

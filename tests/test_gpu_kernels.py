@@ -167,7 +167,7 @@ def test_descent_updates_the_residual_and_preconditions_it(body, weighted):
     W = body.weights if weighted else 1.0
     new = body.r - 0.3 * body.q
     expected = W * body.inverse(W * new)
-    product = body.kernels.descend(r, 0.3, body.device(body.q), weights)
+    product = body.kernels.update_residual(r, 0.3, body.device(body.q), weights)
     body.kernels.finish(z, weights)
     assert_close(r, new, body)
     assert_close(z, expected, body, abs(body.inverse(new)).max())
@@ -182,8 +182,8 @@ def test_turn_moves_along_the_old_direction(served, dtype, cupy, solution, weigh
     v, p = to_device(body.u.astype(solution)), body.device(body.q)
     weights = body.device(body.weights) if weighted else None
     W = body.weights if weighted else 1.0
-    body.kernels.descend(body.device(body.r), weights=weights)
-    body.kernels.turn(v, 0.3, p, 0.7, weights)
+    body.kernels.update_residual(body.device(body.r), weights=weights)
+    body.kernels.update_direction(v, 0.3, p, 0.7, weights)
     assert v.dtype == solution and p.dtype == dtype
     assert_close(v, body.u + 0.3 * body.q, body)
     assert_close(p, W * body.inverse(W * body.r) + 0.7 * body.q, body)
@@ -193,8 +193,8 @@ def test_turn_moves_along_the_old_direction(served, dtype, cupy, solution, weigh
 def test_a_twin_has_a_descent_of_its_own(cupy):
     body = Body("rotated", (5, 3, 7), np.float64, cupy)
     twin, results = body.kernels.twin(), body.xp.empty((2, body.r.size), body.dtype)
-    body.kernels.descend(body.device(body.r))
-    twin.descend(body.device(body.q))
+    body.kernels.update_residual(body.device(body.r))
+    twin.update_residual(body.device(body.q))
     for kernels, z, r in zip(
         (body.kernels, twin), results, (body.r, body.q), strict=True
     ):
@@ -224,7 +224,7 @@ def test_results_do_not_depend_on_the_order_of_threads(served, cupy, monkeypatch
         body = Body(served, (9, 8, 33), np.float64, cupy)
         u, r, out = body.device(body.u), body.device(body.r), body.device(body.q)
         sums = [*body.kernels.apply(u, body.E, out), body.kernels.dot(u, r)]
-        sums.append(body.kernels.descend(r, 0.3, out))
+        sums.append(body.kernels.update_residual(r, 0.3, out))
         body.kernels.finish(r)
         results.append(np.hstack([*sums, out.get(), r.get()]))
     np.testing.assert_array_equal(*results)

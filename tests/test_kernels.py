@@ -108,9 +108,9 @@ class Body:
         results = [*kernels.apply(u, self.E, out, True), out.copy()]
         results += kernels.fields(u, self.E)
         results += [kernels.quadratic(u, self.E, self.body.stiffness)]
-        results += [kernels.descend(r, 0.3, q, w), kernels.dot(u, r)]
-        kernels.turn(u, 0.3, q, 0.7, w)
-        kernels.descend(r)
+        results += [kernels.update_residual(r, 0.3, q, w), kernels.dot(u, r)]
+        kernels.update_direction(u, 0.3, q, 0.7, w)
+        kernels.update_residual(r)
         kernels.finish(out)
         kernels.add(u, 0.1, r)
         return [*map(np.array, results), u, r, q, out]
@@ -225,7 +225,7 @@ def test_descent_updates_the_residual_and_preconditions_it(body, dtype, weighted
     r, z = body.r.astype(dtype), np.empty(body.r.size, dtype)
     new = body.r - 0.3 * body.q
     expected = W * body.inverse(W * new)
-    energy = kernels.descend(r, 0.3, body.q.astype(dtype), weights)
+    energy = kernels.update_residual(r, 0.3, body.q.astype(dtype), weights)
     kernels.finish(z, weights)
     assert_close(r, new, dtype)
     assert_close(z, expected, dtype, 2 * abs(body.inverse(W * new)).max())
@@ -239,8 +239,8 @@ def test_turn_moves_along_the_old_direction(served, dtype, solution, weighted):
     kernels, W = body.new_kernels(), body.weights if weighted else 1.0
     weights = body.weights.astype(dtype) if weighted else None
     v, p = body.u.astype(solution), body.q.astype(dtype)
-    kernels.descend(body.r.astype(dtype), weights=weights)
-    kernels.turn(v, 0.3, p, 0.7, weights)
+    kernels.update_residual(body.r.astype(dtype), weights=weights)
+    kernels.update_direction(v, 0.3, p, 0.7, weights)
     assert v.dtype == solution and p.dtype == dtype
     # alpha has the precision of v
     assert_close(v, body.u + 0.3 * body.q, solution)
@@ -262,9 +262,9 @@ def test_sum_and_product_of_two_vectors(body, dtype, other):
 def test_a_twin_has_a_descent_of_its_own(served):
     body = Body(served, (5, 3, 7))
     kernels = body.new_kernels(threads=2)
-    kernels.descend(body.r.copy())
+    kernels.update_residual(body.r.copy())
     twin, results = kernels.twin(threads=1), np.empty((2, body.r.size))
-    twin.descend(body.q.copy())
+    twin.update_residual(body.q.copy())
     for own, z, r in zip((kernels, twin), results, (body.r, body.q), strict=True):
         own.finish(z)
         assert_close(z, body.inverse(r), np.float64)
@@ -345,7 +345,7 @@ def test_null_modes_are_preconditioned_to_exactly_zero(served, dtype, shape, rng
     for field in fields:
         r = np.einsum("c,xyz->cxyz", rng.normal(size=3), field).astype(dtype)
         z = np.full(r.size, np.nan, dtype)
-        assert kernels.descend(r.ravel()) == 0
+        assert kernels.update_residual(r.ravel()) == 0
         kernels.finish(z)
         assert not z.any()
 
@@ -367,7 +367,7 @@ def test_single_preconditioner_is_as_accurate_as_single_transforms(
     z, products = [], []
     for dtype in TYPES:
         z.append(np.empty(r.size, dtype))
-        products.append(kernels.descend(r.astype(dtype).ravel()))
+        products.append(kernels.update_residual(r.astype(dtype).ravel()))
         kernels.finish(z[-1])
     z.append(green.solve(r).ravel())  # the symbols are made in double precision
     medium = np.array([problem.reference_stiffness] * 2)
@@ -396,9 +396,9 @@ def test_problem_with_kernels_is_the_problem_without(served, load, rng):
         v1, p1, r1 = v.copy(), p.copy(), r.copy()
         stress, residual = problem.balance(v1)
         Kp, work = problem.curvature(p1)
-        z, product = problem.descend(r1, 0.3, q, weights)
-        problem.turn(v1, 0.5, p1, 0.7, z, weights)
-        problem.advance(v1, -0.2, q)
+        z, product = problem.update_residual(r1, 0.3, q, weights)
+        problem.update_direction(v1, 0.5, p1, 0.7, z, weights)
+        problem.add(v1, -0.2, q)
         fields = np.concatenate([f.ravel() for f in problem.fields(v)])
         sums = [work, product, problem.dot(v, r)]
         M = problem.precondition(r)

@@ -99,7 +99,7 @@ def test_every_law_in_a_laminate_agrees_with_a_stack_solved_without_a_grid(pair)
         np.testing.assert_allclose(
             point.mean_stress, reference.mean_stress, atol=1e-9 * size
         )
-    layers = march.stand.stress[0][:, [0, -1], 0, 0].T
+    layers = march.state.stress[0][:, [0, -1], 0, 0].T
     size = abs(reference.stress).max()
     np.testing.assert_allclose(layers, reference.stress, atol=1e-9 * size)
 
@@ -287,6 +287,6 @@ def test_a_path_has_a_residual_before_its_first_iteration_and_one_after_each():
     for point in march.points():
         assert point.status == "converged"
     result = march.result()
-    assert result.iterations == sum(p.iterations for p in march.stand.points) > 4
+    assert result.iterations == sum(p.iterations for p in march.state.points) > 4
     assert len(result.residuals) == result.iterations + 1
-    assert result.residuals[-1] == march.stand.points[-1].residual <= march.tolerance
+    assert result.residuals[-1] == march.state.points[-1].residual <= march.tolerance

@@ -95,7 +95,7 @@ def test_a_rate_adds_to_the_strain_that_there_is_and_what_is_not_named_stays(rea
     )
     C = isotropic(E=2.0, nu=0.25)
     body = Microstructure(Grid((2, 2, 2)), np.zeros((2, 2, 2), int), C[None])
-    points = solved(March(body, path)).stand.points
+    points = solved(March(body, path)).state.points
     before, half, after = (components_from_mandel(p.mean_strain) for p in points)
     # Hooke with e_zz = 0: s_xx = 1.6 (1.5 e_xx + 0.5 e_yy), s_yz = 1.6 e_yz
     expected = [(0.2 / 1.6 - 0.5 * 0.03) / 1.5, 0.03, 0, 0.1 / 1.6, 0, 0]
@@ -113,10 +113,10 @@ def test_a_rate_adds_to_the_strain_that_there_is_and_what_is_not_named_stays(rea
 
 def test_a_table_has_tensor_components_units_and_every_digit(tmp_path):
     march = solved(March(plastic(), Path.of((TENSION, Load({"xy": 0.02})), 2)))
-    history = StressStrainCurve(march.stand.points, units=march.microstructure.units)
+    history = StressStrainCurve(march.state.points, units=march.microstructure.units)
     history.write(tmp_path / "all.csv")
     for number in range(4):
-        part = replace(history, points=march.stand.points[number : number + 1])
+        part = replace(history, points=march.state.points[number : number + 1])
         (part.append if number else part.write)(tmp_path / "grown.csv")
     text = (tmp_path / "all.csv").read_text()
     assert (tmp_path / "grown.csv").read_text() == text
@@ -130,7 +130,7 @@ def test_a_table_has_tensor_components_units_and_every_digit(tmp_path):
     assert [row[:3] for row in rows] == [
         *(["0.5", "1", "1"], ["1.0", "1", "2"], ["1.5", "2", "1"], ["2.0", "2", "2"])
     ]
-    for row, point in zip(rows, march.stand.points, strict=True):
+    for row, point in zip(rows, march.state.points, strict=True):
         means = point.mean_strain, point.mean_stress
         wanted = np.hstack([components_from_mandel(mean) for mean in means])
         np.testing.assert_array_equal(np.array(row[3:-1], float), wanted)
@@ -141,7 +141,7 @@ def test_a_table_has_tensor_components_units_and_every_digit(tmp_path):
 def test_a_curve_is_over_the_strain_that_changes_with_a_dot_at_the_end_of_a_step():
     pytest.importorskip("matplotlib")
     march = solved(March(plastic(), Path.of((TENSION, TENSION.scaled(-1)), 3)))
-    history = StressStrainCurve(march.stand.points, units=march.microstructure.units)
+    history = StressStrainCurve(march.state.points, units=march.microstructure.units)
     (ax,) = history.figure().axes
     assert r"\varepsilon_{xx}" in ax.get_xlabel()
     assert r"\sigma_{xx}" in ax.get_ylabel() and "(GPa)" in ax.get_ylabel()
@@ -156,7 +156,7 @@ def test_a_curve_is_over_the_strain_that_changes_with_a_dot_at_the_end_of_a_step
 def test_a_curve_of_finite_strain_begins_at_the_identity_and_names_F_and_P():
     pytest.importorskip("matplotlib")
     march = solved(March(sphere(4, SOFT, STIFF), Path.of((SHEAR,))))
-    (ax,) = StressStrainCurve(march.stand.points, finite=True).figure().axes
+    (ax,) = StressStrainCurve(march.state.points, finite=True).figure().axes
     assert "F_{xy}" in ax.get_xlabel() and "Piola" in ax.get_ylabel()
     labels = [line.get_label() for line in ax.lines]
     assert "$P_{xx}$" in labels and "$P_{yx}$" in labels and "$P_{yy}$" not in labels
@@ -290,7 +290,7 @@ def test_a_checkpoint_holds_where_a_march_stands_bit_by_bit(kind, count, tmp_pat
     march = March(body, path, scheme=scheme)
     if count:
         solved(march, count)
-    write_checkpoint(tmp_path / "c", march.stand, identity(march))
+    write_checkpoint(tmp_path / "c", march.state, identity(march))
     again = read_checkpoint(tmp_path / "c", identity(march), np)
 
     def assert_same(a, b):
@@ -307,7 +307,7 @@ def test_a_checkpoint_holds_where_a_march_stands_bit_by_bit(kind, count, tmp_pat
         else:
             assert type(a) is type(b) and a == b
 
-    assert_same(march.stand, again)
+    assert_same(march.state, again)
     assert len(again.points) == count and abs(again.stress).any() == bool(count)
 
 
@@ -316,7 +316,7 @@ def checkpoint(tmp_path_factory):
     """A march in the middle of its path, and its checkpoint."""
     march = solved(March(plastic(), Path.of((TENSION,), 2)), 1)
     name = tmp_path_factory.mktemp("checkpoint") / "c.checkpoint"
-    write_checkpoint(name, march.stand, identity(march, every=2))
+    write_checkpoint(name, march.state, identity(march, every=2))
     return march, name
 
 

@@ -72,8 +72,8 @@ assert code(run("a.vtkhdf", lambda: None)) == 0, Path("a.vtkhdf.log").read_text(
 codes = []
 for number in range(kills):
     reader, writer = os.pipe()
-    def tell(count, path, stand, identity):
-        os.write(writer, bytes([len(stand.points)]))
+    def tell(count, path, state, identity):
+        os.write(writer, bytes([len(state.points)]))
     child = run(
         "b.vtkhdf", lambda: wrap("fftmech.simulations.march_record:write_checkpoint",
         tell), "--restart"

@@ -52,17 +52,17 @@ class Kernels(Protocol):
         """Voxel averages of strain and stress, Mandel (6, x, y, z), energy density."""
         ...
 
-    def descend(
+    def update_residual(
         self, r: Any, alpha: float = 0.0, q: Any = None, weights: Any = None
     ) -> float:
         """r <- r - alpha q; returns <W r, M W r>, and begins z = W M W r.
 
-        W are weights of the nodal values, 1 if None. `turn` or `finish`, with the same
-        weights, must follow: it completes z.
+        W are weights of the nodal values, 1 if None. `update_direction` or `finish`,
+        with the same weights, must follow: it completes z.
         """
         ...
 
-    def turn(
+    def update_direction(
         self, v: Any, alpha: float, p: Any, beta: float, weights: Any = None
     ) -> None:
         """v <- v + alpha p, then p <- z + beta p."""
@@ -77,7 +77,7 @@ class Kernels(Protocol):
         ...
 
     def finish(self, z: Any, weights: Any = None) -> None:
-        """Write z of the last `descend`."""
+        """Write z of the last `update_residual`."""
         ...
 
 

@@ -111,14 +111,17 @@ class CpuKernels:
             energy.reshape(self._shape),
         )
 
-    def descend(
+    def update_residual(
         self,
         r: np.ndarray,
         alpha: float = 0.0,
         q: np.ndarray | None = None,
         weights: np.ndarray | None = None,
     ) -> float:
-        """r <- r - alpha q, and <W r, M W r>; W M W r waits for `turn` or `finish`."""
+        """r <- r - alpha q, and <W r, M W r>.
+
+        W M W r is left for `update_direction` or `finish`.
+        """
         frame = self._frame
         nx, ny, nz = frame.grid.shape
         spectrum = self._half_spectrum(r.dtype)
@@ -160,7 +163,7 @@ class CpuKernels:
         self._each_block(ny, size, rows)
         return float(sums.sum()) * factor
 
-    def turn(
+    def update_direction(
         self,
         v: np.ndarray,
         alpha: float,
@@ -168,14 +171,14 @@ class CpuKernels:
         beta: float,
         weights: np.ndarray | None = None,
     ) -> None:
-        """v <- v + alpha p, then p <- W M W r + beta p, after `descend`."""
+        """v <- v + alpha p, then p <- W M W r + beta p, after `update_residual`."""
         alpha, beta = v.dtype.type(alpha), p.dtype.type(beta)
         v4, p4 = (a.reshape(3, *self._frame.grid.shape) for a in (v, p))
 
         def use(part: slice, z: np.ndarray) -> None:
             own = v4[:, part], p4[:, part], z
             for own_v, own_p, own_z in zip(*own, strict=True):
-                vectors.turn(
+                vectors.update_direction(
                     own_v.reshape(-1), alpha, own_p.reshape(-1), beta, own_z.reshape(-1)
                 )
 
@@ -206,7 +209,7 @@ class CpuKernels:
         parallel(part, v.size, self._threads)
 
     def finish(self, z: np.ndarray, weights: np.ndarray | None = None) -> None:
-        """z <- W M W r, after `descend`."""
+        """z <- W M W r, after `update_residual`."""
         z4 = z.reshape(3, *self._frame.grid.shape)
 
         def use(part: slice, block: np.ndarray) -> None:
@@ -317,8 +320,8 @@ def _compile(
     v, p = np.zeros(24, precision), np.zeros(24, search)
     for vector in {precision: v, search: p}.values():
         kernels.apply(vector, np.zeros(6), p)
-    kernels.descend(p, 0.0, p)
-    kernels.turn(v, 0.0, p, 0.0)
+    kernels.update_residual(p, 0.0, p)
+    kernels.update_direction(v, 0.0, p, 0.0)
     kernels.add(v, 0.0, p)
     kernels.add(v, 0.0, v)
     kernels.dot(p, v)

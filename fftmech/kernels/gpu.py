@@ -132,10 +132,13 @@ class GpuKernels:
         )
         return strain, stress, energy
 
-    def descend(
+    def update_residual(
         self, r: Any, alpha: float = 0.0, q: Any = None, weights: Any = None
     ) -> float:
-        """r <- r - alpha q, and <W r, M W r>; W M W r waits for `turn` or `finish`."""
+        """r <- r - alpha q, and <W r, M W r>.
+
+        W M W r is left for `update_direction` or `finish`.
+        """
         xp, frame, dtype = self._xp, self._frame, r.dtype
         if q is not None:
             self.add(r, -alpha, q)
@@ -164,16 +167,18 @@ class GpuKernels:
         self._spectrum = spectrum
         return float(sums.sum()) * factor
 
-    def turn(
+    def update_direction(
         self, v: Any, alpha: float, p: Any, beta: float, weights: Any = None
     ) -> None:
-        """v <- v + alpha p, then p <- W M W r + beta p, after `descend`."""
+        """v <- v + alpha p, then p <- W M W r + beta p, after `update_residual`."""
         z = self._transform_back().astype(p.dtype, copy=False)
         if weights is None:
-            self._each("turn", v, alpha, p, p.dtype.type(beta), z)
+            self._each("update_direction", v, alpha, p, p.dtype.type(beta), z)
         else:
             weights = weights.astype(p.dtype, copy=False)
-            self._each("turn_weighted", v, alpha, p, p.dtype.type(beta), z, weights)
+            self._each(
+                "update_direction_weighted", v, alpha, p, p.dtype.type(beta), z, weights
+            )
 
     def dot(self, a: Any, b: Any) -> float:
         """<a, b>."""
@@ -188,7 +193,7 @@ class GpuKernels:
         self._each("add", v, alpha, p)
 
     def finish(self, z: Any, weights: Any = None) -> None:
-        """z <- W M W r, after `descend`."""
+        """z <- W M W r, after `update_residual`."""
         z[...] = self._transform_back()
         if weights is not None:
             z *= weights
@@ -220,7 +225,7 @@ class GpuKernels:
         return frame.mandel_stress(means[:6]), float(means[6])
 
     def _transform_back(self) -> Any:
-        """W M W r without the second W, from the spectrum that `descend` left."""
+        """M W r, of the spectrum that `update_residual` left."""
         spectrum, self._spectrum = self._spectrum, None
         return self._fft.irfftn(
             spectrum,
@@ -283,8 +288,8 @@ def _compile(xp: Any, full: bool, precision: np.dtype, search: np.dtype) -> None
     v, p, q = (xp.zeros(24, dtype) for dtype in (precision, search, search))
     for vector in {precision: v, search: p}.values():
         kernels.apply(vector, np.zeros(6), q)
-    kernels.descend(p, 0.0, q)
-    kernels.turn(v, 0.0, p, 0.0)
+    kernels.update_residual(p, 0.0, q)
+    kernels.update_direction(v, 0.0, p, 0.0)
     kernels.add(v, 0.0, p)
     kernels.dot(p, v)
     kernels.fields(v, np.zeros(6))

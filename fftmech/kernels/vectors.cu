@@ -11,7 +11,8 @@ typedef OTHER other;
     if (i < size)
 
 // v <- v + alpha p, then p <- z + beta p.
-extern "C" __global__ void turn(real *__restrict__ v, real alpha, other *__restrict__ p,
+extern "C" __global__ void update_direction(real *__restrict__ v, real alpha,
+                                            other *__restrict__ p,
                                 other beta, const other *__restrict__ z, size_t size)
 {
     FOR_EACH(i)
@@ -22,7 +23,7 @@ extern "C" __global__ void turn(real *__restrict__ v, real alpha, other *__restr
 }
 
 // v <- v + alpha p, then p <- W z + beta p.
-extern "C" __global__ void turn_weighted(real *__restrict__ v, real alpha,
+extern "C" __global__ void update_direction_weighted(real *__restrict__ v, real alpha,
                                          other *__restrict__ p, other beta,
                                          const other *__restrict__ z,
                                          const other *__restrict__ weights, size_t size)

@@ -22,7 +22,7 @@ def dot(a, b):
 
 
 @compiled
-def turn(v, alpha, p, beta, z):
+def update_direction(v, alpha, p, beta, z):
     """v <- v + alpha p, then p <- z + beta p."""
     for i in range(len(v)):
         v[i] += alpha * p[i]

@@ -66,7 +66,7 @@ class Frequencies:
         return abs(whole.ravel()[: n // 2 + 1]).reshape(shape)
 
 
-class HalfRange:
+class NonperiodicGreen:
     """Inverse of the reference medium's operator in a box with faces, or nearly.
 
     Of the acoustic tensor A of `fftmech.operators.green.Green`, at the angles above, M

@@ -6,11 +6,11 @@ import numpy as np
 
 from fftmech.errors import InputError
 from fftmech.problems.linear import Problem
-from fftmech.problems.nonlinear import Increment
+from fftmech.problems.nonlinear import TimeStep
 from fftmech.tensors.fields import mean
 
 
-def admissible_stress(problem: Problem | Increment, stress: Any) -> Any:
+def admissible_stress(problem: Problem | TimeStep, stress: Any) -> Any:
     """Nearest equilibrated stress that carries the prescribed mean stresses."""
     stress = problem.green.project_equilibrated(stress)
     load, xp = problem.load, problem.backend.xp
@@ -19,7 +19,7 @@ def admissible_stress(problem: Problem | Increment, stress: Any) -> Any:
     return stress + missing[:, None, None, None]
 
 
-def check_admissible(problem: Problem | Increment, strain: Any, stress: Any) -> None:
+def check_admissible(problem: Problem | TimeStep, strain: Any, stress: Any) -> None:
     """Refuse a strain or a stress that is not admissible.
 
     Raises
@@ -35,8 +35,8 @@ def check_admissible(problem: Problem | Increment, strain: Any, stress: Any) -> 
     e, s = _size(strain), _size(stress)
     free = problem.backend.xp.asarray(load.free)
     prescribed = problem.mean_strain(problem.zeros())
-    if isinstance(problem, Increment) and problem.material.rate:
-        prescribed = (prescribed - mean(problem.moment.strain)) / problem.dt
+    if isinstance(problem, TimeStep) and problem.material.rate:
+        prescribed = (prescribed - mean(problem.start.strain)) / problem.dt
     strain_mean = abs(prescribed - mean(strain))
     stress_mean = abs(problem.asarray(load.mean_stress) - mean(stress))
     for what, error, size in (

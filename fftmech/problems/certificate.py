@@ -24,7 +24,7 @@ from fftmech.arrays.backend import to_numpy
 from fftmech.microstructure.base import Microstructure
 from fftmech.problems.admissible_fields import admissible_stress, check_admissible
 from fftmech.problems.linear import Problem
-from fftmech.problems.nonlinear import Increment
+from fftmech.problems.nonlinear import TimeStep
 from fftmech.problems.potential import FieldPotential
 from fftmech.tensors.fields import dot, mean
 
@@ -80,7 +80,7 @@ class Certificate:
         return asdict(self)
 
 
-def certify(problem: Problem | Increment, strain: Any, stress: Any) -> Certificate:
+def certify(problem: Problem | TimeStep, strain: Any, stress: Any) -> Certificate:
     """Bound the error of a strain and a stress by their duality gap.
 
     Parameters
@@ -100,11 +100,11 @@ def certify(problem: Problem | Increment, strain: Any, stress: Any) -> Certifica
         A field that is not compatible, not equilibrated, or without the prescribed
         mean (to 1e-6 of its size in double precision).
     """
-    if isinstance(problem, Increment):
+    if isinstance(problem, TimeStep):
         reason = _no_potential(problem)
         if reason:
             return Certificate(None, None, None, None, reason)
-        potential = FieldPotential(problem.material, problem.moment.state)
+        potential = FieldPotential(problem.material, problem.start.state)
     else:
         potential = problem.material
     check_admissible(problem, strain, stress)
@@ -149,7 +149,7 @@ def _certify_by_work(
     E = to_numpy(problem.mean_strain(v)).astype(float)
     work = -kernels.dot(v[:-6], r[:-6])
     w_nodes = problem.backend.xp.empty_like(r[:-6])
-    kernels.descend(r[:-6])
+    kernels.update_residual(r[:-6])
     kernels.finish(w_nodes)
     C0 = problem.reference_stiffness
     C = problem.microstructure.stiffness
@@ -163,7 +163,7 @@ def _certify_by_work(
     return _certificate(problem, gap, w, w_star, w + w_star, (stress + missing) * E)
 
 
-def certify_increment(problem: Increment) -> Certificate:
+def certify_increment(problem: TimeStep) -> Certificate:
     """Certify the last evaluation of a small-strain step whose potential is convex.
 
     Of a body with rates only, w is a potential of the strain rate, and the gap is the
@@ -173,17 +173,17 @@ def certify_increment(problem: Increment) -> Certificate:
     reason = _no_potential(problem)
     if reason:
         return Certificate(None, None, None, None, reason)
-    last, moment, material = problem.last, problem.moment, problem.material
+    last, start, material = problem.last, problem.start, problem.material
     assert last is not None
     strain = last.strain
     if material.rate:
-        strain = (strain - moment.strain) / problem.dt
+        strain = (strain - start.strain) / problem.dt
     stress = admissible_stress(problem, last.stress)
-    potential = FieldPotential(material, moment.state)
+    potential = FieldPotential(material, start.state)
     return _duality_gap(problem, potential, strain, stress)
 
 
-def _no_potential(problem: Increment) -> str:
+def _no_potential(problem: TimeStep) -> str:
     """Why a step of a body has no convex potential and its conjugate, or ""."""
     if problem.kinematics.finite:
         return _NOT_CONVEX
@@ -202,7 +202,7 @@ _PORES = "the body has pores, where it needs a stress that vanishes"
 
 
 def _duality_gap(
-    problem: Problem | Increment, material: Potential, strain: Any, stress: Any
+    problem: Problem | TimeStep, material: Potential, strain: Any, stress: Any
 ) -> Certificate:
     conjugate = material.conjugate_energy(stress)
     if not bool(problem.backend.xp.isfinite(conjugate).all()):
@@ -220,7 +220,7 @@ def _duality_gap(
 
 
 def _certificate(
-    problem: Problem | Increment,
+    problem: Problem | TimeStep,
     gap: float,
     w: float,
     w_star: float,

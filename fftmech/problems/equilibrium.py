@@ -144,7 +144,7 @@ class Equilibrium(ABC):
         size = int(np.prod(self.nodes)) + self.means
         return self.backend.xp.zeros(size, self.precision)
 
-    def uniform(self) -> Any:
+    def uniform_start(self) -> Any:
         """A uniform strain: a step on the mean stresses, with the reference medium."""
         v = self.zeros()
         missing = self.load.mean_stress - self.balance(v, self.search)[0]
@@ -192,11 +192,11 @@ class Equilibrium(ABC):
             u = self.green.solve(self.displacement(r))
             return self.pack(u, self.asarray(self._free_compliance) @ r[-self.means :])
         z = self.backend.xp.empty_like(r)
-        z[-self.means :] = self.descend(r)[0]
+        z[-self.means :] = self.update_residual(r)[0]
         self.kernels.finish(z[: -self.means])
         return z
 
-    def descend(
+    def update_residual(
         self, r: Any, alpha: float = 0.0, q: Any = None, weights: Any = None
     ) -> tuple[Any, float]:
         """r <- r - alpha q, and the preconditioned residual z = W M W r.
@@ -209,8 +209,8 @@ class Equilibrium(ABC):
         Returns
         -------
         tuple
-            z in the form that `turn` takes, to be used before the next `descend`, and
-            <r, z>.
+            z in the form that `update_direction` takes, to be used before the next
+            `update_residual`, and <r, z>.
         """
         if self.kernels is None:
             if q is not None:
@@ -224,7 +224,7 @@ class Equilibrium(ABC):
             r[-m:] -= alpha * q[-m:]
         E = to_numpy(r[-m:]) if self.load.free.any() else np.zeros(m)
         z = self._free_compliance @ E
-        product = self.kernels.descend(
+        product = self.kernels.update_residual(
             r[:-m],
             alpha,
             None if q is None else q[:-m],
@@ -232,10 +232,10 @@ class Equilibrium(ABC):
         )
         return self.backend.xp.asarray(z, dtype=r.dtype), product + float(E @ z)
 
-    def turn(
+    def update_direction(
         self, v: Any, alpha: float, p: Any, beta: float, z: Any, weights: Any = None
     ) -> None:
-        """v <- v + alpha p, then p <- z + beta p, with z and W of `descend`."""
+        """v <- v + alpha p, then p <- z + beta p, with z and W of `update_residual`."""
         if self.kernels is None:
             v += alpha * p
             p *= beta
@@ -245,9 +245,9 @@ class Equilibrium(ABC):
         v[-m:] += alpha * p[-m:]
         p[-m:] = z + beta * p[-m:]
         nodal = None if weights is None else weights[:-m]
-        self.kernels.turn(v[:-m], alpha, p[:-m], beta, nodal)
+        self.kernels.update_direction(v[:-m], alpha, p[:-m], beta, nodal)
 
-    def advance(self, v: Any, alpha: float, p: Any) -> None:
+    def add(self, v: Any, alpha: float, p: Any) -> None:
         """v <- v + alpha p."""
         if self.kernels is None:
             v += alpha * p

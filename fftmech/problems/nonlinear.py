@@ -25,7 +25,7 @@ from fftmech.tensors.fields import mean
 
 
 @dataclass(frozen=True)
-class Moment:
+class StepStart:
     """State of a body at the beginning of a time step.
 
     Attributes
@@ -65,7 +65,7 @@ class Evaluation(NamedTuple):
     tangent: FieldTangent | None
 
 
-class Increment(Equilibrium):
+class TimeStep(Equilibrium):
     """Equilibrium of a nonlinear body at the end of a step.
 
     Parameters
@@ -138,11 +138,11 @@ class Increment(Equilibrium):
             compiled,
         )
         rest = self._uniform_strain(kinematics.rest)
-        self.begin(Moment(rest, self.material.start(scheme.points)), 1.0)
+        self.begin(StepStart(rest, self.material.start(scheme.points)), 1.0)
 
-    def begin(self, moment: Moment, dt: float) -> None:
+    def begin(self, start: StepStart, dt: float) -> None:
         """Set the state at the beginning of the time step, and its duration."""
-        self.moment, self.dt = moment, dt
+        self.start, self.dt = start, dt
         self.last: Evaluation | None = None
         self._at: Any = None
         self.target = 0.0
@@ -153,7 +153,7 @@ class Increment(Equilibrium):
         started = time.perf_counter()
         if self.points is not None:
             self.points.prepare(self.precision, self.search)
-        self.material.prepare(self.moment.strain, self.search)
+        self.material.prepare(self.start.strain, self.search)
         return time.perf_counter() - started
 
     def set_load(self, load: Means) -> None:
@@ -187,10 +187,10 @@ class Increment(Equilibrium):
     def evaluate(self, v: Any, tangent: bool = False) -> Evaluation:
         """Strain, stress, state and residual of v; the last one is kept in `last`."""
         strain = self.strain(v)
-        moment = self.moment
+        start = self.start
         precision = self.search if tangent else None
         response = self.material.respond(
-            strain, moment.strain, moment.state, self.dt, precision
+            strain, start.strain, start.state, self.dt, precision
         )
         stress = response.stress
         mean_stress = to_numpy(mean(stress)).astype(float)

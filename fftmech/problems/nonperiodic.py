@@ -17,7 +17,7 @@ from fftmech.discretization.grid import Grid
 from fftmech.loads.boundary import Boundary
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.operators.green_nonperiodic import HalfRange
+from fftmech.operators.green_nonperiodic import NonperiodicGreen
 from fftmech.operators.reference_medium import reference_medium
 from fftmech.problems.equilibrium import Equilibrium, Solution
 from fftmech.problems.linear import Problem
@@ -25,7 +25,7 @@ from fftmech.tensors import matrix_from_mandel
 from fftmech.tensors.stiffness import reference_stiffness
 
 
-class Bounded(Equilibrium):
+class NonperiodicProblem(Equilibrium):
     """Linear elasticity of a box with faces, under one load.
 
     Volume averages of `balance`, `curvature` and `dot` are over the padded box.
@@ -83,7 +83,7 @@ class Bounded(Equilibrium):
         self.search = self.body.search
         values = boundary.values(self.box)
         self.lift = None if values is None else self.asarray(unit * values)
-        self.inverse = HalfRange(
+        self.inverse = NonperiodicGreen(
             scheme, self.box, boundary, *reference, self.search, backend.threads
         )
 
@@ -123,9 +123,9 @@ class Bounded(Equilibrium):
         """Volume average of a.b over the padded box."""
         return self.body.dot(a, b)
 
-    def advance(self, v: Any, alpha: float, p: Any) -> None:
+    def add(self, v: Any, alpha: float, p: Any) -> None:
         """v <- v + alpha p."""
-        self.body.advance(v, alpha, p)
+        self.body.add(v, alpha, p)
 
     def fields(self, v: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Strain, stress, Mandel (6, x, y, z), and energy density of the box."""

@@ -6,14 +6,14 @@ import numpy as np
 
 from fftmech.arrays.backend import to_numpy
 from fftmech.problems.equilibrium import Equilibrium
-from fftmech.problems.nonlinear import Evaluation, Increment
+from fftmech.problems.nonlinear import Evaluation, TimeStep
 from fftmech.tensors.fields import mean
 
 
-class Linearized(Equilibrium):
-    """K dv = r, with K the tangent of an `Increment` at one v."""
+class TangentProblem(Equilibrium):
+    """K dv = r, with K the tangent of an `TimeStep` at one v."""
 
-    def __init__(self, increment: Increment, evaluation: Evaluation) -> None:
+    def __init__(self, increment: TimeStep, evaluation: Evaluation) -> None:
         assert evaluation.tangent is not None
         self._increment = increment
         self._tangent = evaluation.tangent

@@ -188,7 +188,7 @@ class UnitLoads:
         start = _galerkin_start(problem, self.solutions, self.gram, work)
         norm = None
         if start is not None:
-            norm = np.sqrt(max(problem.descend(force)[1], 0.0))
+            norm = np.sqrt(max(problem.update_residual(force)[1], 0.0))
         outcome = iterate(
             problem,
             self.prepared.solver,
@@ -218,5 +218,5 @@ def _galerkin_start(
         return None
     start = problem.zeros()
     for weight, v in zip(weights, solutions, strict=True):
-        problem.advance(start, float(weight), v)
+        problem.add(start, float(weight), v)
     return start

@@ -10,13 +10,12 @@ import numpy as np
 from fftmech.arrays.backend import to_numpy
 from fftmech.loads.path import Path, Step, Target
 from fftmech.microstructure.base import Microstructure
-from fftmech.problems.nonlinear import Evaluation, Moment
+from fftmech.problems.nonlinear import Evaluation, StepStart
 from fftmech.results.result import Result
 from fftmech.simulations.march_result import march_result
-from fftmech.simulations.march_state import Point, Stand
+from fftmech.simulations.march_state import IncrementLog, MarchState
 from fftmech.simulations.method import Method, MethodOptions
 from fftmech.simulations.prepare import prepare_march
-from fftmech.solvers import State
 from fftmech.solvers.iteration import IterationReport, run
 
 MOST_NEWTON = 50
@@ -41,7 +40,7 @@ class March:
         What is loaded, and how.
     temperature
         Temperature change, there from the beginning on (degrees).
-    stand
+    state
         Where to go on, from an earlier march of the same body on the same path.
     method
         scheme, solver (one of `NONLINEAR_SOLVERS`, newton if none is named), tolerance,
@@ -52,7 +51,7 @@ class March:
     ----------
     method, tolerance
         How increments are solved.
-    stand
+    state
         The last increment that was accepted.
     status, advice
         As in `Result`: "converged" as long as every increment is, and what to do else.
@@ -71,7 +70,7 @@ class March:
         path: Path,
         *,
         temperature: float = 0.0,
-        stand: Stand | None = None,
+        state: MarchState | None = None,
         **method: Unpack[MethodOptions],
     ) -> None:
         started = time.perf_counter()
@@ -85,9 +84,9 @@ class March:
         self._most = self.method.max_iterations
         if self.method.solver == "newton":
             self._most = min(self._most, MOST_NEWTON)
-        self.stand = stand or self._start()
+        self.state = state or self._start()
         self.status, self.advice = "converged", ""
-        self.failed: Point | None = None
+        self.failed: IncrementLog | None = None
         self._failed_residuals: tuple[float, ...] = ()
         self.times = {
             "setup": time.perf_counter() - started,
@@ -95,17 +94,17 @@ class March:
             "solve": 0.0,
         }
 
-    def _start(self) -> Stand:
+    def _start(self) -> MarchState:
         problem, rest = self.problem, self.problem.kinematics.rest
         nothing = np.zeros(problem.means)
-        stress = problem.backend.xp.zeros_like(problem.moment.strain)
-        return Stand(
+        stress = problem.backend.xp.zeros_like(problem.start.strain)
+        return MarchState(
             step=0,
             increment=0,
             v=problem.zeros(),
             change=None,
             part=0.0,
-            moment=problem.moment,
+            start=problem.start,
             stress=stress,
             work=stress[:, 0],
             mean_strain=rest,
@@ -116,29 +115,29 @@ class March:
     @property
     def over(self) -> bool:
         """Whether all steps are solved."""
-        return self.stand.step == len(self.path.steps)
+        return self.state.step == len(self.path.steps)
 
-    def points(self, progress: IterationReport | None = None) -> Iterator[Point]:
+    def points(self, progress: IterationReport | None = None) -> Iterator[IncrementLog]:
         """Solve what is left of the path; the last point may not have converged."""
         while not self.over:
             started = time.perf_counter()
-            point = self._increment(self.path.steps[self.stand.step], progress)
+            point = self._increment(self.path.steps[self.state.step], progress)
             self.times["solve"] += time.perf_counter() - started
             yield point
             if point.status != "converged":
                 return
 
-    def _increment(self, step: Step, progress: IterationReport | None) -> Point:
+    def _increment(self, step: Step, progress: IterationReport | None) -> IncrementLog:
         """Solve the next increment, in as many parts as it needs."""
-        stand = self.stand
-        done, end = stand.increment / step.increments, 1 / step.increments
-        goal = 1.0 if stand.increment + 1 == step.increments else done + end
+        state = self.state
+        done, end = state.increment / step.increments, 1 / step.increments
+        goal = 1.0 if state.increment + 1 == step.increments else done + end
         part = end
         iterations = linear = cuts = 0
-        residuals = stand.residuals
+        residuals = state.residuals
         while done < goal:
             part = min(part, goal - done)
-            tried = self._part(stand, step, done, part, progress)
+            tried = self._part(state, step, done, part, progress)
             iterations += tried.iterations
             linear += tried.linear_iterations
             residuals = (*residuals, *tried.residuals[1:])
@@ -146,19 +145,19 @@ class March:
                 # the unknown has changed all the same, by the prediction
                 residuals = (*residuals[:-1], tried.residuals[0])
             if tried.status == "converged":
-                stand = tried.stand
+                state = tried.state
                 done = goal if done + part >= goal - 1e-12 else done + part
                 continue
             if part <= LEAST_FRACTION * end:
                 break
             part, cuts = part / 2, cuts + 1
-        before = sum(s.time for s in self.path.steps[: self.stand.step])
-        point = Point(
-            step=self.stand.step + 1,
-            increment=self.stand.increment + 1,
+        before = sum(s.time for s in self.path.steps[: self.state.step])
+        point = IncrementLog(
+            step=self.state.step + 1,
+            increment=self.state.increment + 1,
             time=before + done * step.time,
-            mean_strain=stand.mean_strain,
-            mean_stress=stand.mean_stress,
+            mean_strain=state.mean_strain,
+            mean_stress=state.mean_stress,
             status=tried.status,
             iterations=iterations,
             linear_iterations=linear,
@@ -166,25 +165,25 @@ class March:
             residual=tried.residuals[-1],
         )
         if point.status == "converged":
-            self._accept(replace(stand, residuals=residuals), point, step)
+            self._accept(replace(state, residuals=residuals), point, step)
         else:
             self._fail(point, residuals)
         return point
 
-    def _accept(self, stand: Stand, point: Point, step: Step) -> None:
+    def _accept(self, state: MarchState, point: IncrementLog, step: Step) -> None:
         """Go on from the end of an increment, and of a step if it is the last one."""
-        stand = replace(stand, increment=point.increment, points=(*stand.points, point))
+        state = replace(state, increment=point.increment, points=(*state.points, point))
         if point.increment == step.increments:
-            stand = replace(
-                stand,
-                step=stand.step + 1,
+            state = replace(
+                state,
+                step=state.step + 1,
                 increment=0,
                 change=None,
-                begun=(stand.mean_strain, stand.mean_stress),
+                begun=(state.mean_strain, state.mean_stress),
             )
-        self.stand = stand
+        self.state = state
 
-    def _fail(self, point: Point, residuals: tuple[float, ...]) -> None:
+    def _fail(self, point: IncrementLog, residuals: tuple[float, ...]) -> None:
         self.status, self.failed, self._failed_residuals = (
             point.status,
             point,
@@ -197,7 +196,7 @@ class March:
 
     def _part(
         self,
-        stand: Stand,
+        state: MarchState,
         step: Step,
         done: float,
         part: float,
@@ -206,49 +205,49 @@ class March:
         """Try a part of a step."""
         problem = self.problem
         rest = problem.kinematics.rest
-        problem.set_load(Target.between(step, done + part, *stand.begun, rest))
-        problem.begin(stand.moment, part * step.time)
-        start = stand.v.copy()
+        problem.set_load(Target.between(step, done + part, *state.begun, rest))
+        problem.begin(state.start, part * step.time)
+        start = state.v.copy()
         start[-problem.means :] = problem.asarray(
-            np.where(problem.load.free, stand.mean_strain - rest, 0.0)
+            np.where(problem.load.free, state.mean_strain - rest, 0.0)
         )
         v = start.copy()
-        if stand.change is not None:
-            v += (part / stand.part) * stand.change
-        state = self._solver.init(problem, v)
-        norm, ratio = self._norm(stand, state)
+        if state.change is not None:
+            v += (part / state.part) * state.change
+        first = self._solver.init(problem, v)
+        norm, ratio = self._norm(state, max(first.square, 0.0) ** 0.5)
         problem.target = self.tolerance * norm
         outcome = run(
-            problem, self._solver, state, norm, self.tolerance, self._most, progress
+            problem, self._solver, first, norm, self.tolerance, self._most, progress
         )
         tried = _Part(
-            outcome.status, outcome.residuals, problem.linear_iterations, stand
+            outcome.status, outcome.residuals, problem.linear_iterations, state
         )
         if outcome.status != "converged":
             return tried
         last = problem.last
         assert last is not None
         after = replace(
-            stand,
+            state,
             v=outcome.v,
             change=outcome.v - start,
             part=part,
-            moment=Moment(last.strain, last.state),
+            start=StepStart(last.strain, last.state),
             stress=last.stress,
-            work=stand.work + _work(stand, last),
+            work=state.work + _work(state, last),
             mean_strain=to_numpy(problem.mean_strain(outcome.v)).astype(float),
             mean_stress=last.mean_stress,
             norm=norm,
             ratio=ratio,
         )
-        return tried._replace(stand=after)
+        return tried._replace(state=after)
 
     def result(self, certificate: bool = True) -> Result:
         """Fields at the last accepted increment, certified if that is possible."""
-        stand, failed = self.stand, self.failed
+        state, failed = self.state, self.failed
         return march_result(
             self.problem,
-            stand,
+            state,
             self.path,
             failed,
             certificate,
@@ -260,12 +259,12 @@ class March:
             status=self.status,
             advice=self.advice,
             residuals=list(
-                stand.residuals if failed is None else self._failed_residuals
+                state.residuals if failed is None else self._failed_residuals
             ),
             times=dict(self.times),
         )
 
-    def _norm(self, stand: Stand, state: State) -> tuple[float, float]:
+    def _norm(self, state: MarchState, residual: float) -> tuple[float, float]:
         """The norm that residuals of this part are relative to, and norm / stress.
 
         In the first increment it is the residual of a homogeneous strain; later it
@@ -282,11 +281,10 @@ class March:
         square = (second * S0).sum() / (len(flat) * flat.shape[-1])
         size = float(square + prescribed @ S0 @ prescribed) ** 0.5
         least = LEAST_STRAIN * float(np.trace(problem.reference_stiffness)) ** 0.5
-        residual = max(state.square, 0.0) ** 0.5
-        if not stand.norm:
+        if not state.norm:
             ratio = max(residual / max(size, least), LEAST_RATIO)
             return max(residual, LEAST_RATIO * size, least), ratio
-        return max(stand.norm, stand.ratio * size), stand.ratio
+        return max(state.norm, state.ratio * size), state.ratio
 
 
 class _Part(NamedTuple):
@@ -295,14 +293,14 @@ class _Part(NamedTuple):
     status: str
     residuals: list[float]
     linear_iterations: int
-    stand: Stand
+    state: MarchState
 
     @property
     def iterations(self) -> int:
         return len(self.residuals) - 1
 
 
-def _work(stand: Stand, last: Evaluation) -> Any:
+def _work(state: MarchState, last: Evaluation) -> Any:
     """Stress work density of a part by the trapezoidal rule, (q, x, y, z)."""
-    change = last.strain - stand.moment.strain
-    return 0.5 * ((last.stress + stand.stress) * change).sum(1)
+    change = last.strain - state.start.strain
+    return 0.5 * ((last.stress + state.stress) * change).sum(1)

@@ -1,7 +1,7 @@
 """Checkpoints: the state of a load path after an increment, bit by bit, in HDF5.
 
 Attributes and datasets have the names of the fields of
-`fftmech.simulations.march_state.Stand`; internal variables are state/POINT/LAW,
+`fftmech.simulations.march_state.MarchState`; internal variables are state/POINT/LAW,
 points/NAME has an entry for each increment, and identity (JSON) says what is solved and
 how. Arrays keep their type and order, (*batch, component, x, y, z), on whatever device
 they are. A checkpoint replaces the one before it whole.
@@ -22,16 +22,16 @@ from fftmech.errors import InputError
 from fftmech.io import container
 from fftmech.io.atomic import whole_hdf5
 from fftmech.microstructure.base import Microstructure
-from fftmech.problems.nonlinear import Moment
+from fftmech.problems.nonlinear import StepStart
 from fftmech.simulations.march import March
-from fftmech.simulations.march_state import Point, Stand
+from fftmech.simulations.march_state import IncrementLog, MarchState
 
 FORMAT_VERSION = 2
 
 FIELDS = ("v", "stress", "work")
 MEANS = ("mean_strain", "mean_stress")
 NUMBERS = ("step", "increment", "part", "norm", "ratio")
-"""Names in `Stand` of arrays of a backend, of arrays on the host, and of numbers."""
+"""Names in `MarchState` of arrays of a backend, of arrays on the host, of numbers."""
 
 
 def identity(march: March, **more: Any) -> dict[str, Any]:
@@ -48,27 +48,27 @@ def identity(march: March, **more: Any) -> dict[str, Any]:
 
 
 def write_checkpoint(
-    path: str | PathLike, stand: Stand, identity: Mapping[str, Any]
+    path: str | PathLike, state: MarchState, identity: Mapping[str, Any]
 ) -> None:
     """Write the state of a march; the file appears whole or not at all."""
     with whole_hdf5(path) as file:
         file.attrs["format_version"] = FORMAT_VERSION
         _write_text(file, "identity", json.dumps(identity))
         for name in NUMBERS:
-            file.attrs[name] = getattr(stand, name)
+            file.attrs[name] = getattr(state, name)
         for name in (*FIELDS, *MEANS):
-            file[name] = to_numpy(getattr(stand, name))
-        file["strain"] = to_numpy(stand.moment.strain)
-        file["residuals"] = np.array(stand.residuals)
-        file["begun/mean_strain"], file["begun/mean_stress"] = stand.begun
-        if stand.change is not None:
-            file["change"] = to_numpy(stand.change)
-        for q, states in enumerate(stand.moment.state):
+            file[name] = to_numpy(getattr(state, name))
+        file["strain"] = to_numpy(state.start.strain)
+        file["residuals"] = np.array(state.residuals)
+        file["begun/mean_strain"], file["begun/mean_stress"] = state.begun
+        if state.change is not None:
+            file["change"] = to_numpy(state.change)
+        for q, states in enumerate(state.start.state):
             group = file.create_group(f"state/{q}")
-            for number, state in enumerate(states):
-                group[str(number)] = to_numpy(state)
-        for item in fields(Point) if stand.points else ():
-            column = [getattr(point, item.name) for point in stand.points]
+            for number, variables in enumerate(states):
+                group[str(number)] = to_numpy(variables)
+        for item in fields(IncrementLog) if state.points else ():
+            column = [getattr(point, item.name) for point in state.points]
             if item.name == "status":
                 _write_text(file, "points/status", json.dumps(column))
             else:
@@ -77,7 +77,7 @@ def write_checkpoint(
 
 def read_checkpoint(
     path: str | PathLike, identity: Mapping[str, Any], xp: Any
-) -> Stand:
+) -> MarchState:
     """Read the state of a march, with fields as arrays of the library `xp`."""
     with container.opened(path) as file:
         _check_identity(file, identity)
@@ -91,30 +91,30 @@ def read_checkpoint(
             [array(f"state/{q}/{law}") for law in range(count)]
             for q, count in enumerate(counts)
         ]
-        return Stand(
+        return MarchState(
             **{name: np.asarray(file.attrs[name]).item() for name in NUMBERS},
             **{name: array(name) for name in FIELDS},
             **{name: _values(file, name) for name in MEANS},
             change=array("change") if "change" in file else None,
-            moment=Moment(array("strain"), state),
+            start=StepStart(array("strain"), state),
             begun=tuple(_values(file, f"begun/{name}") for name in MEANS),
             points=_read_points(file),
             residuals=tuple(_values(file, "residuals").tolist()),
         )
 
 
-def _read_points(file: h5py.File) -> tuple[Point, ...]:
+def _read_points(file: h5py.File) -> tuple[IncrementLog, ...]:
     if "points" not in file:
         return ()
     columns = []
-    for item in fields(Point):
+    for item in fields(IncrementLog):
         values = _values(file, f"points/{item.name}")
         if item.name == "status":
             columns.append(json.loads(container.text(values)))
         else:
             # numbers as Python's, and a row of means as an array
             columns.append(values.tolist() if values.ndim == 1 else list(values))
-    return tuple(Point(*row) for row in zip(*columns, strict=True))
+    return tuple(IncrementLog(*row) for row in zip(*columns, strict=True))
 
 
 def _values(file: h5py.File, name: str) -> Any:

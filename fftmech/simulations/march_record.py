@@ -18,7 +18,7 @@ from fftmech.simulations.march_checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from fftmech.simulations.march_state import Point
+from fftmech.simulations.march_state import IncrementLog
 from fftmech.simulations.stress_strain_curve import StressStrainCurve
 
 
@@ -62,7 +62,7 @@ class Record:
         self.files = Files.beside(output)
         self.written: dict[str, str] = {}
         self._identity = identity(march, every=every)
-        self._origin = march.stand
+        self._origin = march.state
         self._begun = False
         self._result: Result | None = None
 
@@ -80,35 +80,35 @@ class Record:
         if not files.checkpoint.exists():
             return
         xp = march.problem.backend.xp
-        stand = read_checkpoint(files.checkpoint, self._identity, xp)
-        outputs = self._outputs(len(stand.points))
+        state = read_checkpoint(files.checkpoint, self._identity, xp)
+        outputs = self._outputs(len(state.points))
         self._begun = outputs > 0
         if self._begun or files.series.exists():
             check_series(files.series, self._identity, self._begun + outputs)
         if self._begun:
             cut_series(files.series, 1 + outputs)
-        march.stand = stand
+        march.state = state
 
     def points(
         self, progress: Callable[[int, float], None] | None = None
-    ) -> Iterator[Point]:
+    ) -> Iterator[IncrementLog]:
         """Solve the rest of the path as `March.points`, and write each increment."""
         files, march = self.files, self.march
-        write_checkpoint(files.checkpoint, march.stand, self._identity)
-        self._curve(march.stand.points).write(files.table)
+        write_checkpoint(files.checkpoint, march.state, self._identity)
+        self._curve(march.state.points).write(files.table)
         for point in march.points(progress):
             if point.status == "converged":
-                if self._is_output(len(march.stand.points)):
+                if self._is_output(len(march.state.points)):
                     self._write_fields()
                 self._curve((point,)).append(files.table)
                 # last: a restart removes what was written after the checkpoint
-                write_checkpoint(files.checkpoint, march.stand, self._identity)
+                write_checkpoint(files.checkpoint, march.state, self._identity)
             yield point
         self._finish()
 
     def _finish(self) -> None:
         files, march = self.files, self.march
-        solved = len(march.stand.points)
+        solved = len(march.state.points)
         self._result = march.result()
         if solved:
             if not self._is_output(solved):
@@ -116,7 +116,7 @@ class Record:
             write_result(files.end, self._result)
             kept = {"output": files.series, "csv": files.table, "end": files.end}
             with suppress(InputError):
-                save_figure(self._curve(march.stand.points).figure(), files.curve)
+                save_figure(self._curve(march.state.points).figure(), files.curve)
                 kept["picture"] = files.curve
             self.written = {name: str(path) for name, path in kept.items()}
         else:
@@ -130,7 +130,7 @@ class Record:
             append_result(self.files.series, result)
             return
         resting = copy.copy(self.march)
-        resting.stand = self._origin
+        resting.state = self._origin
         results = resting.result(certificate=False), result
         count = 1 + self._outputs(self.march.path.increments)
         write_series(self.files.series, results, count, self._identity)
@@ -145,6 +145,6 @@ class Record:
         last = solved == self.march.path.increments and solved % self.every > 0
         return solved // self.every + last
 
-    def _curve(self, points: tuple[Point, ...]) -> StressStrainCurve:
+    def _curve(self, points: tuple[IncrementLog, ...]) -> StressStrainCurve:
         units = self.march.microstructure.units
         return StressStrainCurve(points, self.march.path.finite, units)

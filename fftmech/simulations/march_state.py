@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.problems.nonlinear import Moment
+from fftmech.problems.nonlinear import StepStart
 
 
 @dataclass(frozen=True)
-class Point:
+class IncrementLog:
     """One increment of a path, solved or not.
 
     Attributes
@@ -43,7 +43,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Stand:
+class MarchState:
     """State after an accepted increment: all that the next one needs.
 
     Attributes
@@ -55,7 +55,7 @@ class Stand:
     change, part
         Change of v in the last part of an increment, and that part as a fraction of the
         step: the next change is extrapolated from it. None at the beginning of a step.
-    moment, stress
+    start, stress
         Strain, internal variables and stress at integration points.
     work
         Stress work density by the trapezoidal rule (stress units), (q, x, y, z).
@@ -76,7 +76,7 @@ class Stand:
     v: Any
     change: Any
     part: float
-    moment: Moment
+    start: StepStart
     stress: Any
     work: Any
     mean_strain: np.ndarray
@@ -84,5 +84,5 @@ class Stand:
     begun: tuple[np.ndarray, np.ndarray]
     norm: float = 0.0
     ratio: float = 0.0
-    points: tuple[Point, ...] = ()
+    points: tuple[IncrementLog, ...] = ()
     residuals: tuple[float, ...] = (1.0,)

@@ -18,8 +18,8 @@ from fftmech.microstructure.base import (
 from fftmech.operators.reference_medium import reference_medium
 from fftmech.problems.kinematics import FINITE, SMALL
 from fftmech.problems.linear import Problem
-from fftmech.problems.nonlinear import Increment
-from fftmech.problems.nonperiodic import Bounded
+from fftmech.problems.nonlinear import TimeStep
+from fftmech.problems.nonperiodic import NonperiodicProblem
 from fftmech.simulations.mechanisms import check_load
 from fftmech.simulations.method import Method, check_memory
 from fftmech.solvers import Solver, get_solver
@@ -47,7 +47,7 @@ class Prepared(NamedTuple):
         Seconds spent on compiling kernels.
     """
 
-    problem: Problem | Bounded
+    problem: Problem | NonperiodicProblem
     solver: Solver
     tolerance: float
     unit: float
@@ -96,7 +96,7 @@ def prepare(
     if boundary is None:
         problem = Problem(body, load, scheme, backend, method.dtype, method.reference)
     else:
-        problem = Bounded(
+        problem = NonperiodicProblem(
             body, load, boundary, scheme, backend, method.dtype, method.reference, unit
         )
     compile_time = problem.prepare(solver.mixed)
@@ -105,7 +105,7 @@ def prepare(
 
 def prepare_march(
     body: Microstructure, path: Path, method: Method, temperature: float = 0.0
-) -> tuple[Increment, Solver, float, float]:
+) -> tuple[TimeStep, Solver, float, float]:
     """Check a body and its load path, and make the problem of the first increment.
 
     Returns
@@ -139,7 +139,7 @@ def prepare_march(
     if temperature:
         eigenstrain = total_eigenstrain(body, temperature)
         strained = body.with_changes(eigenstrain=eigenstrain, thermal_expansion=None)
-    problem = Increment(
+    problem = TimeStep(
         strained,
         kinematics,
         path.steps[0].load,

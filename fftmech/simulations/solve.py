@@ -11,7 +11,7 @@ from fftmech.loads.path import Path, Step
 from fftmech.microstructure.base import Microstructure
 from fftmech.problems.certificate import Certificate, certify_solution
 from fftmech.problems.linear import Problem
-from fftmech.problems.nonperiodic import Bounded
+from fftmech.problems.nonperiodic import NonperiodicProblem
 from fftmech.results.result import Result
 from fftmech.simulations.march import March
 from fftmech.simulations.method import Method
@@ -186,9 +186,9 @@ def _solve_linear(
 
 
 def _certificate(
-    problem: Problem | Bounded, v: Any, balance: tuple[Any, Any]
+    problem: Problem | NonperiodicProblem, v: Any, balance: tuple[Any, Any]
 ) -> dict[str, Any]:
-    if isinstance(problem, Bounded):
+    if isinstance(problem, NonperiodicProblem):
         reason = "the box has faces, and only periodic boxes have a certificate"
         return Certificate(None, None, None, None, reason).as_dict()
     return certify_solution(problem, v, balance).as_dict()
@@ -209,11 +209,11 @@ def _refuse_for_nonlinear(boundary: Boundary | None, initial: Any) -> None:
         )
 
 
-def _start(problem: Problem | Bounded, initial: Any, unit: float) -> Any:
+def _start(problem: Problem | NonperiodicProblem, initial: Any, unit: float) -> Any:
     """Unknown of an initial guess: a displacement fluctuation or a Result."""
     if initial is None:
         return None
-    if isinstance(problem, Bounded):
+    if isinstance(problem, NonperiodicProblem):
         raise InputError("an initial guess with a boundary", "none", "drop it")
     v = problem.zeros()
     xp = problem.backend.xp

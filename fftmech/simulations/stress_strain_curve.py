@@ -17,7 +17,7 @@ import numpy as np
 from fftmech.figures import new_figure, with_unit
 from fftmech.io.atomic import whole_file
 from fftmech.loads.finite_load import NAMES
-from fftmech.simulations.march_state import Point
+from fftmech.simulations.march_state import IncrementLog
 from fftmech.tensors import COMPONENTS, components_from_mandel
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class StressStrainCurve:
     `units` are those of stress and time, as in `Microstructure`.
     """
 
-    points: Sequence[Point]
+    points: Sequence[IncrementLog]
     finite: bool = False
     units: Mapping[str, str] = field(default_factory=dict)
 

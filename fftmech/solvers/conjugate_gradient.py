@@ -58,7 +58,7 @@ class ConjugateGradient(Solver):
         r = problem.residual(v, problem.search)
         p, Kp = problem.backend.xp.zeros_like(r), problem.backend.xp.empty_like(r)
         z, product, square = _descend(problem, r, weights=weights)
-        problem.turn(v, 0.0, p, 0.0, z, weights)
+        problem.update_direction(v, 0.0, p, 0.0, z, weights)
         return State(v, square, (r, p, Kp, product, square, weights))
 
     def step(self, problem: Equilibrium, state: State) -> State:
@@ -69,7 +69,7 @@ class ConjugateGradient(Solver):
             return State(v, float("nan"), state.memory)
         alpha = product / curvature
         if problem.search != problem.precision and square < RENEW**2 * renewed:
-            problem.advance(v, alpha, p)
+            problem.add(v, alpha, p)
             alpha = 0.0
             lost = square < LOST**2 * renewed
             r = problem.residual(v, problem.search)
@@ -78,7 +78,7 @@ class ConjugateGradient(Solver):
         else:
             z, new_product, square = _descend(problem, r, alpha, Kp, weights)
             beta = new_product / product
-        problem.turn(v, alpha, p, beta, z, weights)
+        problem.update_direction(v, alpha, p, beta, z, weights)
         return State(v, square, (r, p, Kp, new_product, renewed, weights))
 
 
@@ -86,10 +86,10 @@ def _descend(
     problem: Equilibrium, r: Any, alpha: float = 0.0, q: Any = None, weights: Any = None
 ) -> tuple[Any, float, float]:
     """r <- r - alpha q; z, <r, z>, and the squared residual norm <r, M r>."""
-    z, square = problem.descend(r, alpha, q)
+    z, square = problem.update_residual(r, alpha, q)
     if weights is None:
         return z, square, square
-    z, product = problem.descend(r, weights=weights)
+    z, product = problem.update_residual(r, weights=weights)
     return z, product, square
 
 

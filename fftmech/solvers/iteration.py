@@ -61,7 +61,7 @@ def iterate(
     else:
         if norm is None:
             norm = _norm(problem, problem.balance(zero, problem.search)[1])
-        state = method.init(problem, problem.uniform() if v is None else v)
+        state = method.init(problem, problem.uniform_start() if v is None else v)
     finite = np.isfinite(norm)
     floor = 10 * np.finfo(problem.precision).eps * np.sqrt(problem.scale)
     if not finite or norm <= floor:
@@ -112,7 +112,7 @@ def run(
 
 def _norm(problem: Equilibrium, r: Any) -> float:
     """Dual norm sqrt(<r, M r>) of a residual."""
-    return _root(problem.descend(r)[1])
+    return _root(problem.update_residual(r)[1])
 
 
 def _root(square: float) -> float:

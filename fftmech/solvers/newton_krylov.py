@@ -10,8 +10,8 @@ it is taken.
 
 from typing import Any
 
-from fftmech.problems.nonlinear import Increment
-from fftmech.problems.tangent import Linearized
+from fftmech.problems.nonlinear import TimeStep
+from fftmech.problems.tangent import TangentProblem
 from fftmech.solvers.base import Solver, State
 from fftmech.solvers.conjugate_gradient import ConjugateGradient
 
@@ -61,19 +61,19 @@ class NewtonKrylov(Solver):
         self.forcing = forcing
         self._krylov = ConjugateGradient("cg")
 
-    def init(self, problem: Increment, v: Any) -> State:
+    def init(self, problem: TimeStep, v: Any) -> State:
         """Evaluate v, with its tangent."""
         evaluation = problem.evaluate(v, tangent=True)
         square = _square(problem, evaluation.residual)
         return State(v, square, evaluation)
 
-    def step(self, problem: Increment, state: State) -> State:
+    def step(self, problem: TimeStep, state: State) -> State:
         """Solve for a direction, then search along it."""
         v, square, evaluation = state
         # no finer than the tolerance of the whole solve needs
         needed = 0.5 * problem.target / square**0.5
         relative = max(self.forcing, min(needed, COARSEST))
-        linear = Linearized(problem, evaluation)
+        linear = TangentProblem(problem, evaluation)
         direction = self._solve(problem, linear, relative)
         slope = problem.dot(evaluation.residual, direction)
         length = 1.0
@@ -92,7 +92,7 @@ class NewtonKrylov(Solver):
             return State(v, float("nan"), state.memory)
         return State(trial, new, evaluation)
 
-    def _solve(self, problem: Increment, linear: Linearized, relative: float) -> Any:
+    def _solve(self, problem: TimeStep, linear: TangentProblem, relative: float) -> Any:
         state = self._krylov.init(linear, linear.zeros())
         enough = relative**2 * state.square
         for _ in range(MOST_LINEAR):
@@ -107,6 +107,6 @@ class NewtonKrylov(Solver):
         return state.v
 
 
-def _square(problem: Increment, r: Any) -> float:
+def _square(problem: TimeStep, r: Any) -> float:
     """<r, M r>; NaN stays NaN."""
-    return problem.descend(r)[1]
+    return problem.update_residual(r)[1]
