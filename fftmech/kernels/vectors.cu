@@ -12,8 +12,8 @@ typedef OTHER other;
 
 // v <- v + alpha p, then p <- z + beta p.
 extern "C" __global__ void update_direction(real *__restrict__ v, real alpha,
-                                            other *__restrict__ p,
-                                other beta, const other *__restrict__ z, size_t size)
+                                            other *__restrict__ p, other beta,
+                                            const other *__restrict__ z, size_t size)
 {
     FOR_EACH(i)
     {
