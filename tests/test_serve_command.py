@@ -1,6 +1,5 @@
 """The command `ecosr serve`: what it refuses, says of its models, and how it ends."""
 
-import ctypes
 import json
 import os
 import shutil
@@ -21,7 +20,7 @@ from served import trained, until  # noqa: E402
 from small_runs import as_options, refused, run, tiny  # noqa: E402
 
 from ecosurrogate.client import Client, Refused  # noqa: E402
-from ecosurrogate.server.description import describe  # noqa: E402
+from ecosurrogate.server.model_info import describe  # noqa: E402
 from ecosurrogate.server.serving import listen  # noqa: E402
 from ecosurrogate.training.checkpoint import load_model  # noqa: E402
 from fftmech import read_result  # noqa: E402
@@ -63,38 +62,6 @@ def test_other_addresses_need_a_token_and_runs_have_to_be_there(folder, tmp_path
         port = place.getsockname()[1]
         said = refused(f"serve {folder}/s-eco --port {port}")
     assert f"127.0.0.1:{port}: cannot listen there (Address already in use);" in said
-
-
-@pytest.mark.skipif(
-    not hasattr(ctypes.CDLL(None) if os.name == "posix" else None, "mallopt"),
-    reason="not glibc",
-)
-def test_what_arrays_of_a_batch_leave_behind_is_kept_for_the_next():
-    program = """
-import resource, sys, threading
-import numpy as np
-from ecosurrogate.server.memory import keep_freed_memory
-
-def work():
-    for _ in range(40):
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        layers = [np.ones(2**20) for _ in range(4)]
-        del layers
-        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-
-faults = []
-if sys.argv[1] == "kept":
-    keep_freed_memory()
-thread = threading.Thread(target=work)
-thread.start()
-thread.join()
-print(sum(faults[5:]))
-"""
-    kept, returned = (
-        int(subprocess.check_output([sys.executable, "-c", program, how]))
-        for how in ("kept", "returned")
-    )
-    assert kept < returned / 4
 
 
 def test_no_part_of_an_answer_waits_for_the_client_to_confirm_another():

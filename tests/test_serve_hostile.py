@@ -19,8 +19,8 @@ import hostile_bodies as hostile  # noqa: E402
 from served import HDF5, JSON, Served, until  # noqa: E402
 from small_runs import as_options, run, tiny  # noqa: E402
 
-from ecosurrogate.server.gate import Limits  # noqa: E402
-from ecosurrogate.server.guard import check_hdf5  # noqa: E402
+from ecosurrogate.server.request_limits import Limits  # noqa: E402
+from ecosurrogate.server.hdf5_check import check_hdf5  # noqa: E402
 from fftmech import Load, read, solve, write, write_result  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
 

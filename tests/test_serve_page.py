@@ -14,7 +14,7 @@ pytest.importorskip("python_multipart")
 from served import Served  # noqa: E402
 from small_runs import as_options, run, tiny  # noqa: E402
 
-from ecosurrogate.server.page import FOLDER  # noqa: E402
+from ecosurrogate.server.app import PAGE as FOLDER  # noqa: E402
 from fftmech.io import write  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
 
@@ -61,7 +61,7 @@ def test_routes_are_described_on_a_page_that_loads_only_files_of_this_server(ser
         status, _, content = served.ask("GET", path)
         assert status == 200 and content, path
     document = json.loads(content)
-    assert "/predict" in document["paths"] and document["security"] == [{"token": []}]
+    assert "/predict" in document["paths"] and document["paths"]["/predict"]["post"]["security"] == [{"token": []}]
     assert b"://" not in page
 
 

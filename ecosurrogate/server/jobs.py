@@ -4,16 +4,13 @@ import asyncio
 import logging
 import secrets
 import shutil
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
-from ecosurrogate.server.gate import busy
-from ecosurrogate.server.helper import Cancelled
-from ecosurrogate.server.refusal import Refusal, refusal_of
+from ecosurrogate.server.refusal import Refusal, busy, late, mistake, parts_of
 from fftmech.errors import InputError
 
 log = logging.getLogger("ecosurrogate.server")
@@ -25,31 +22,31 @@ FETCHED = 5.0
 
 
 class Job:
-    """One piece of work.
+    """One piece of work: queued, running, then for good one of `ENDED`.
+
+    To be used from the event loop, as `Jobs`.
 
     Parameters
     ----------
     kind
         "predict" or "solve".
     folder
-        Of its files.
+        In which it has one of its own for its files.
 
     Attributes
     ----------
     id
         Long enough that nobody guesses it.
-    state
-        "queued", "running", or one of `ENDED`.
     progress, summary
         JSON-ready.
-    refusal
+    error
         Why it failed.
     path
         The result, once it is done.
-    cancelled
-        Set to end it.
     detached
         Whether nobody waits for it: then its result becomes a file.
+    fetched
+        Whether somebody has asked for the result.
     """
 
     def __init__(self, kind: str, folder: Path) -> None:
@@ -59,23 +56,25 @@ class Job:
         self.state = "queued"
         self.progress: dict[str, Any] = {}
         self.summary: dict[str, Any] = {}
-        self.refusal: Refusal | None = None
-        self.cancelled = threading.Event()
-        self.detached = False
-        self.fetched = False
+        self.error: InputError | None = None
+        self.detached = self.fetched = False
         self.began = time.monotonic()
         self.ended: float | None = None
         self.task: asyncio.Task[None]
         self.folder.mkdir()
 
-    def check_done(self) -> None:
-        """Refuse to give what there is only when it is done.
+    def run(self, progress: dict[str, Any]) -> None:
+        """Note progress; what is heard of a job that has ended is too late."""
+        if self.ended is None:
+            self.state, self.progress = "running", progress
 
-        Raises
-        ------
-        Refusal
-            409.
-        """
+    def end(self, state: str, error: InputError | None = None) -> None:
+        """End it; one that has ended stays what it is."""
+        if self.ended is None:
+            self.state, self.error, self.ended = state, error, time.monotonic()
+
+    def check_done(self) -> None:
+        """Refuse (409) to give what there is only when it is done."""
         if self.state != "done":
             raise Refusal(
                 409,
@@ -85,7 +84,7 @@ class Job:
             )
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """What clients are told, JSON-ready."""
         place = f"/jobs/{self.id}"
         shown: dict[str, Any] = {
             "id": self.id,
@@ -97,8 +96,8 @@ class Job:
         }
         if self.state == "done":
             shown.update(summary=self.summary, result=f"{place}/result")
-        if self.refusal is not None:
-            shown.update(self.refusal.as_dict())
+        if self.error is not None:
+            shown.update(parts_of(self.error))
         return shown
 
 
@@ -114,7 +113,7 @@ class Jobs:
     folder
         Of their files.
     most
-        Jobs that are not done; as many that are, the oldest of which go.
+        Jobs that have not ended; as many that have, the oldest of which go.
     seconds
         That a job may take.
     """
@@ -126,7 +125,7 @@ class Jobs:
     @property
     def running(self) -> list[Job]:
         """Those that have not ended."""
-        return [job for job in self._jobs.values() if job.state not in ENDED]
+        return [job for job in self._jobs.values() if job.ended is None]
 
     @property
     def unfinished(self) -> list[Job]:
@@ -140,26 +139,14 @@ class Jobs:
         ]
 
     def check_place(self) -> None:
-        """Refuse work when there is much.
-
-        Raises
-        ------
-        Refusal
-            503.
-        """
+        """Refuse work (503) when there is much."""
         if len(self.running) >= self.most:
             raise busy()
 
     def begin(self, kind: str, work: Work) -> Job:
-        """Begin work.
-
-        Raises
-        ------
-        Refusal
-            There is too much.
-        """
+        """Begin work; refused (503) when there is much."""
         self.check_place()
-        ended = [job for job in self._jobs.values() if job.state in ENDED]
+        ended = [job for job in self._jobs.values() if job.ended is not None]
         for job in ended[: max(0, len(ended) - self.most + 1)]:
             self.remove(job)
         job = Job(kind, self.folder)
@@ -168,13 +155,7 @@ class Jobs:
         return job
 
     def get(self, name: str) -> Job:
-        """Return a job by its id.
-
-        Raises
-        ------
-        Refusal
-            404.
-        """
+        """Return a job by its id; 404 if there is none."""
         if name not in self._jobs:
             raise Refusal(
                 404,
@@ -186,58 +167,29 @@ class Jobs:
 
     def cancel(self, job: Job) -> None:
         """End a job; one that has ended stays what it is."""
-        if job.state not in ENDED:
-            job.cancelled.set()
+        if job.ended is None:
+            job.end("cancelled")
             job.task.cancel()
-            self._end(job, "cancelled")
 
     def remove(self, job: Job) -> None:
-        """End a job if need be, forget it and remove its files."""
+        """End a job if need be, forget it, and remove its files when it leaves them."""
         self.cancel(job)
         self._jobs.pop(job.id, None)
-        shutil.rmtree(job.folder, ignore_errors=True)
+        job.task.add_done_callback(
+            lambda _: shutil.rmtree(job.folder, ignore_errors=True)
+        )
 
     async def _run(self, job: Job, work: Work) -> None:
         try:
             async with asyncio.timeout(self.seconds):
                 job.summary = await work(job)
-            self._end(job, "done")
-        except (Cancelled, CancelledError, asyncio.CancelledError):
-            self._end(job, "cancelled")
+            job.end("done")
         except TimeoutError:
-            job.cancelled.set()
-            self._fail(job, _late(self.seconds))
-        except Refusal as refusal:
-            self._fail(job, refusal)
+            job.end("failed", late(self.seconds))
+        except (CancelledError, asyncio.CancelledError):
+            job.end("cancelled")
         except InputError as error:
-            self._fail(job, refusal_of(error))
+            job.end("failed", error)
         except Exception:
             log.exception("job %s (%s) failed", job.id, job.kind)
-            self._fail(job, mistake())
-
-    def _fail(self, job: Job, refusal: Refusal) -> None:
-        job.refusal = refusal
-        self._end(job, "failed")
-
-    def _end(self, job: Job, state: str) -> None:
-        if job.state not in ENDED:
-            job.state, job.ended = state, time.monotonic()
-
-
-def mistake() -> Refusal:
-    """Of what is our fault; what happened is in the server's log."""
-    return Refusal(
-        500,
-        "the server made a mistake",
-        "none",
-        "try another body, and tell who runs the server",
-    )
-
-
-def _late(seconds: float) -> Refusal:
-    return Refusal(
-        422,
-        f"the work took more than {seconds:g} s",
-        "work that is done in this time",
-        "coarsen the body, or run it on the command line",
-    )
+            job.end("failed", mistake())

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from ecosurrogate.evaluation.predict import predict_many, trained_load
-from ecosurrogate.training.checkpoint import RunCard, load_model
-from ecosurrogate.training.devices import choose
-from fftmech.loads.load import Load
+from ecosurrogate.checkpoint import RunCard, load_model
+from ecosurrogate.devices import choose
+from ecosurrogate.predict import predict_many, trained_load
+from ecosurrogate.server.refusal import busy
+from fftmech.load import Load
 from fftmech.microstructure import polycrystal
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
@@ -28,29 +29,15 @@ TOGETHER = 8
 
 CACHED = 2**17
 """Voxels that are answered at once on a processor, at most: four bodies of 32^3. The
-network gains nothing by more, and what it frees can be kept (`memory.py`)."""
+network gains nothing by more."""
 
 WARM_UP = 8
 """Voxels along each axis of the body that models are warmed up with."""
 
 
-class Full(Exception):
-    """The queue has no place left."""
-
-
 @dataclass(frozen=True)
 class Question:
-    """A body under a load, for one of the models.
-
-    Attributes
-    ----------
-    model
-        Name of the run.
-    body, load
-        What is asked.
-    answer
-        Of it.
-    """
+    """A body under a load for a model, the name of a run, and its answer to come."""
 
     model: str
     body: Microstructure
@@ -123,13 +110,15 @@ class Predictor:
 
         Raises
         ------
-        Full
-            There is no place.
+        Refusal
+            503: there is no place.
         """
         question = Question(model, body, load)
         with self._changed:
-            if self.waiting >= self.queue:
-                raise Full
+            # those that were given up would else keep their bodies
+            self._waiting = deque(q for q in self._waiting if not q.answer.cancelled())
+            if len(self._waiting) >= self.queue:
+                raise busy()
             self._waiting.append(question)
             self._changed.notify()
         return question.answer

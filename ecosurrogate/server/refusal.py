@@ -1,72 +1,69 @@
 """What a client is told when it does not get what it asked for."""
 
-import re
-from os import PathLike
-from pathlib import Path
-
 from fftmech.errors import InputError
 
-UNREADABLE = 422
-"""Status of a body or an option that makes no sense."""
-
-_PARTS = re.compile(r"(.+?)(?:: expected (.+?))?(?:; ([^;]+))?", re.DOTALL)
+EXPECTED = "a microstructure, a load and options that can be solved"
+MEND = "look at the file with fftmech info"
 
 
-class Refusal(Exception):
-    """A request that is refused, as one line of JSON.
+class Refusal(InputError):
+    """A request refused with a status of HTTP of its own, not 422 as any `InputError`.
 
-    Parameters
-    ----------
-    status
-        Of HTTP.
-    error, expected, mend
-        What was given, what was expected, what to do about it.
-    retry_after
-        Seconds after which to try again, where that helps.
+    `retry_after` are seconds after which to ask again, where that helps.
     """
 
     def __init__(
         self,
         status: int,
-        error: str,
+        what: str,
         expected: str,
-        mend: str,
+        mend: str = "see /docs",
         retry_after: int | None = None,
     ) -> None:
+        super().__init__(what, expected, mend)
         # all of them, for a refusal comes out of another process
-        super().__init__(status, error, expected, mend, retry_after)
-        self.status = status
-        self.error, self.expected, self.mend = map(_line, (error, expected, mend))
-        self.retry_after = retry_after
-
-    def as_dict(self) -> dict[str, str]:
-        """JSON-ready."""
-        return {"error": self.error, "expected": self.expected, "mend": self.mend}
-
-    def headers(self) -> dict[str, str]:
-        """Of the response."""
-        headers = {"WWW-Authenticate": "Bearer"} if self.status == 401 else {}
-        if self.retry_after is not None:
-            headers["Retry-After"] = str(self.retry_after)
-        return headers
+        self.args = (status, what, expected, mend, retry_after)
+        self.status, self.retry_after = status, retry_after
 
 
-def refusal_of(error: InputError, path: str | PathLike | None = None) -> Refusal:
-    """The message of an error in its parts, without the folder of our file `path`."""
-    text = str(error)
-    if path is not None:
-        text = text.replace(str(path), "the body").replace(f"{Path(path).parent}/", "")
-    found = _PARTS.fullmatch(text)
-    what, expected, mend = found.groups() if found else (text, None, None)
-    if mend and mend.startswith(("it has ", "the file has ")):
+def parts_of(error: InputError) -> dict[str, str]:
+    """What a client is told of an error, JSON-ready: one printable line each."""
+    what, mend = error.what, error.mend
+    if mend.startswith(("it has ", "the file has ")):
         # a listing of what was found, which is no advice
-        what, mend = f"{what}; {mend}", None
+        what, mend = f"{what}; {mend}", ""
+    return {
+        "error": _line(what),
+        "expected": _line(error.expected or EXPECTED),
+        "mend": _line(mend or MEND),
+    }
+
+
+def busy() -> Refusal:
+    """Of work that has no place in a queue."""
     return Refusal(
-        UNREADABLE,
-        what,
-        expected or "a microstructure, a load and options that can be solved",
-        mend or "look at the file with fftmech info",
+        503, "the queue is full", "fewer requests at once", "ask again", retry_after=1
     )
+
+
+def late(seconds: float) -> InputError:
+    """Of work that took too long."""
+    return InputError(
+        f"the work took more than {seconds:g} s",
+        "work that is done in this time",
+        "coarsen the body, or run it on the command line",
+    )
+
+
+def mistake() -> Refusal:
+    """Of what is our fault; what happened is in the server's log."""
+    mend = "try another body, and tell who runs the server"
+    return Refusal(500, "the server made a mistake", "none", mend)
+
+
+def too_large(what: str, most: str) -> Refusal:
+    """Of what has too many bytes or voxels."""
+    return Refusal(413, what, f"at most {most}", "coarsen it: fftmech convert --res")
 
 
 def _line(text: str) -> str:

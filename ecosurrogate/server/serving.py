@@ -10,9 +10,7 @@ from typing import Any
 import uvicorn
 
 from ecosurrogate.server.app import make_app
-from ecosurrogate.server.memory import keep_freed_memory
 from ecosurrogate.server.service import Service, Settings
-from ecosurrogate.server.silence import Silence
 from fftmech.errors import InputError
 
 GRACE = 60.0
@@ -31,6 +29,11 @@ class Server(uvicorn.Server):
         As `GRACE`.
     ready
         Called when it listens.
+
+    Attributes
+    ----------
+    left
+        Jobs that were not finished when it stopped, JSON-ready.
     """
 
     def __init__(
@@ -40,14 +43,16 @@ class Server(uvicorn.Server):
         ready: Callable[[], None] = lambda: None,
     ) -> None:
         self.service, self.grace, self.ready = service, grace, ready
-        self._until: float | None = None
-        self._silence = Silence(service.settings.limits.silence)
         self.left: list[dict[str, Any]] = []
+        self._until: float | None = None
+        self._silent: dict[Any, tuple[Any, int, float]] = {}
         super().__init__(
             uvicorn.Config(
                 make_app(service),
                 log_level="warning",
                 server_header=False,
+                # the one that `_end_silent` knows
+                http="h11",
                 ws="none",
                 # jobs that a client waits for are done by then
                 timeout_graceful_shutdown=5,
@@ -56,21 +61,15 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Begin to stop at the first signal, stop at the second."""
-        if self._until is not None:
-            self._until = time.monotonic()
-        else:
-            self.stop()
-
-    def stop(self) -> None:
-        """Take no new work, and stop when there is none."""
         self.service.stopping = True
-        self._until = time.monotonic() + self.grace
+        grace = self.grace if self._until is None else 0
+        self._until = time.monotonic() + grace
 
     async def on_tick(self, counter: int) -> bool:
-        """Whether to stop now."""
+        """Whether to stop now; called ten times a second."""
         if await super().on_tick(counter):
             return True
-        self._silence.end(self.server_state.connections, time.monotonic())
+        self._end_silent(time.monotonic())
         if self._until is None:
             return False
         left = self.service.jobs.unfinished
@@ -87,6 +86,27 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self.ready()
+
+    def _end_silent(self, now: float) -> None:
+        """End connections whose clients neither ask nor take what they are sent.
+
+        uvicorn waits for the head of a request, and for a client to take its answer, as
+        long as the client likes. What a request waits for, and its body, do not count.
+        """
+        silent = {}
+        connections: list[Any] = [*self.server_state.connections]
+        for connection in connections:
+            request = connection.cycle
+            unsent = connection.transport.get_write_buffer_size()
+            if request is not None and not request.response_complete and not unsent:
+                continue
+            seen = self._silent.get(connection, (None, 0, now))
+            if connection not in self._silent or seen[:2] != (request, unsent):
+                seen = request, unsent, now
+            silent[connection] = seen
+            if now - seen[2] > self.service.settings.limits.silence:
+                connection.transport.abort()
+        self._silent = silent
 
 
 def serve(
@@ -114,7 +134,6 @@ def serve(
     InputError
         A run that cannot be served, an address that cannot be listened on.
     """
-    keep_freed_memory()
     # before models are loaded, which takes time
     with listen(host, port) as place:
         service = Service(settings)
@@ -141,10 +160,8 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         # without what socket adds: "(while attempting to bind on address ..."
         reason = str(getattr(error, "strerror", None) or error).partition(" (")[0]
-        raise InputError(
-            f"{host}:{port}: cannot listen there ({reason}); choose another --port or "
-            "--host"
-        ) from error
+        given = f"{host}:{port}: cannot listen there ({reason})"
+        raise InputError(given, mend="choose another --port or --host") from error
     # its connections inherit this; else the second part of an answer waits until the
     # client confirms the first, 40 ms
     place.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -2,15 +2,15 @@
 
 import shutil
 from asyncio import to_thread
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from ecosurrogate.server.options import LONGEST
 from ecosurrogate.server.refusal import Refusal
+from ecosurrogate.server.schemas import LONGEST
+from fftmech.errors import InputError
 from fftmech.io import FORMATS
 
 RAW = ("", "application/octet-stream", "application/x-hdf5", "application/x-hdf")
@@ -24,19 +24,8 @@ MATERIALS = 2**20
 """Bytes of a materials file."""
 
 
-@dataclass(frozen=True)
-class Upload:
-    """What came.
-
-    Attributes
-    ----------
-    body
-        The microstructure.
-    materials
-        The materials file, if any.
-    options
-        The field of that name of a form, JSON.
-    """
+class Upload(NamedTuple):
+    """The microstructure, its materials file, and the JSON of a form's `options`."""
 
     body: Path
     materials: Path | None = None
@@ -46,9 +35,12 @@ class Upload:
 async def receive(request: Request, folder: Path) -> Upload:
     """Write the body of a request to `folder`.
 
+    The framework would read a form before anything else is checked, with any number of
+    parts, and most of them in memory.
+
     Raises
     ------
-    Refusal
+    InputError
         A type of body that is not taken, a form with other fields, no bytes.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -60,47 +52,34 @@ async def receive(request: Request, folder: Path) -> Upload:
             async for part in request.stream():
                 file.write(part)
     else:
-        raise Refusal(
-            415,
-            f"a body of type {kind!r}",
-            f"HDF5 as application/x-hdf5, or {FORM} with the field file",
-            "set the header Content-Type",
-        )
+        known = f"HDF5 as application/x-hdf5, or {FORM} with the field file"
+        raise Refusal(415, f"a body of type {kind!r}", known, "set Content-Type")
     if not upload.body.stat().st_size:
-        raise Refusal(
-            400,
-            "no body",
-            "a microstructure: HDF5, or any file that fftmech convert reads",
-            "send one; fftmech generate makes some",
-        )
+        known = "a microstructure: HDF5, or any file that fftmech convert reads"
+        raise Refusal(400, "no body", known, "send one; fftmech generate makes some")
     return upload
 
 
 async def _form(request: Request, folder: Path) -> Upload:
-    async with request.form(
-        max_files=2, max_fields=2, max_part_size=4 * LONGEST
-    ) as form:
-        parts: dict[str, Any] = {}
-        for name, value in form.multi_items():
-            if name not in PARTS or name in parts:
-                raise _bad(f"field {name[:80]!r}", f"{', '.join(PARTS)}, each once")
-            parts[name] = value
-        file = parts.get("file")
-        if not isinstance(file, UploadFile):
+    limits = {"max_files": 2, "max_fields": 2, "max_part_size": 4 * LONGEST}
+    async with request.form(**limits) as form:
+        parts = dict(form)
+        if len(parts) < len(form.multi_items()) or not {*parts} <= {*PARTS}:
+            raise _bad("other fields", f"{', '.join(PARTS)}, each once")
+        file, materials, options = map(parts.get, PARTS)
+        if not isinstance(file, UploadFile) or isinstance(options, UploadFile):
             raise _bad("no file", "the field file with a name that has an extension")
         body = folder / f"body{_extension(file.filename or '')}"
         await to_thread(_copy, file, body)
-        materials = parts.get("materials")
-        listed = None if materials is None else folder / "materials.toml"
-        if isinstance(materials, UploadFile):
-            if (materials.size or 0) > MATERIALS:
-                raise _bad("materials", f"at most {MATERIALS} bytes")
+        if materials is None:
+            return Upload(body, None, options)
+        listed = folder / "materials.toml"
+        if isinstance(materials, str):
+            listed.write_text(materials, encoding="utf-8", errors="replace")
+        elif (materials.size or 0) <= MATERIALS:
             await to_thread(_copy, materials, listed)
-        elif listed is not None:
-            listed.write_text(str(materials), encoding="utf-8", errors="replace")
-        options = parts.get("options")
-        if isinstance(options, UploadFile):
-            raise _bad("options as a file", "JSON in the field options")
+        else:
+            raise _bad("materials", f"at most {MATERIALS} bytes")
         return Upload(body, listed, options)
 
 
@@ -108,16 +87,15 @@ def _extension(name: str) -> str:
     """One of `FORMATS`: nothing else of a stranger's file name is used."""
     fitting = [known for known in FORMATS if name.lower().endswith(known)]
     if not fitting:
-        raise _bad(
-            f"a file name that ends in {name[-12:]!r}", f"one of {' '.join(FORMATS)}"
-        )
+        given = f"a file name that ends in {name[-12:]!r}"
+        raise _bad(given, f"one of {' '.join(FORMATS)}")
     return max(fitting, key=len)
 
 
-def _copy(file: UploadFile, path: Any) -> None:
+def _copy(file: UploadFile, path: Path) -> None:
     with open(path, "wb") as target:
         shutil.copyfileobj(file.file, target)
 
 
-def _bad(error: str, expected: str) -> Refusal:
-    return Refusal(422, error, expected, "send file, and if needed materials, options")
+def _bad(what: str, expected: str) -> InputError:
+    return InputError(what, expected, "send file, and if needed materials, options")

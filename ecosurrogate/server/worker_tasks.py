@@ -1,32 +1,47 @@
-"""What processes beside the server do: read, make or solve a body."""
+"""What processes beside the server do: read a body, solve it, write a prediction."""
 
 import time
-from collections.abc import Callable, Mapping
-from math import prod
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ecosurrogate.server.generation import make
-from ecosurrogate.server.guard import check_hdf5
-from ecosurrogate.server.refusal import UNREADABLE, Refusal, refusal_of
+from ecosurrogate.server.hdf5_check import check_hdf5
+from ecosurrogate.server.refusal import Refusal, too_large
+from ecosurrogate.server.workers import Report
+from fftmech import io
 from fftmech.errors import InputError
-from fftmech.loads.load import Load
+from fftmech.io.materials import read_materials
+from fftmech.load import Load
+from fftmech.microstructure import polycrystal
 from fftmech.microstructure.base import Microstructure
-from fftmech.results.result import Result
+from fftmech.microstructure.resample import resample
+from fftmech.microstructure.resolution import parse_resolution, shape_for
+from fftmech.result import Result
+from fftmech.solve import solve
 from fftmech.tensors import COMPONENTS, components_from_mandel
 
 PAUSE = 0.1
 """Least time between two reports of progress, seconds."""
 
-Report = Callable[[dict[str, Any]], None]
-"""Called with the progress, JSON-ready."""
+WARM_UP = 8
+"""Voxels along each axis of the body that is solved first."""
+
+
+def warm_up(report: Report, schemes: Sequence[str] = ()) -> None:
+    """Load what tasks need, and the compiled code of solves in some schemes.
+
+    Their first body would else pay for it, and its solve seem slow.
+    """
+    body, load = polycrystal(WARM_UP, 2), Load({"xx": 1e-3})
+    for scheme in schemes:
+        solved(report, body, load, {"scheme": scheme})
 
 
 def read_body(
     report: Report,
-    path: str | PathLike,
-    materials: str | PathLike | None,
+    path: Path,
+    materials: Path | None,
     options: dict[str, Any],
     res: str | None,
     voxels: int,
@@ -48,87 +63,36 @@ def read_body(
 
     Raises
     ------
-    Refusal
+    InputError
         Naming what is wrong, not our files.
     """
-    from fftmech import io
-    from fftmech.io.materials import read_materials
-    from fftmech.microstructure.resample import resample
-    from fftmech.microstructure.resolution import parse_resolution, shape_for
-
     try:
-        if io.FORMATS[_extension(path)] is io.HDF5:
+        # its name is `body` and one of `FORMATS`
+        if io.FORMATS[path.name.removeprefix("body")] is io.HDF5:
             check_hdf5(path, voxels)
         body = io.read(path, **options)
-        _check_voxels(body.grid.voxels, voxels)
+        check_voxels(body.grid.voxels, voxels)
         if materials is not None:
             body = read_materials(materials).apply(body)
         if res is not None:
             shape = shape_for(body.grid, parse_resolution(res))
-            _check_voxels(body.grid.with_shape(shape).voxels, voxels)
+            check_voxels(body.grid.with_shape(shape).voxels, voxels)
             body = resample(body, shape, "majority")
         return body.check()
+    except Refusal:
+        raise
     except InputError as error:
-        raise refusal_of(error, path) from error
+        parts = (error.what, error.expected, error.mend)
+        raise InputError(*(_without_names(part, path) for part in parts)) from error
     except MemoryError as error:
-        raise Refusal(
-            413,
-            "reading the body takes more memory than a request may",
-            f"at most {voxels} voxels",
-            "coarsen it: fftmech convert --res",
-        ) from error
-
-
-def make_body(
-    report: Report,
-    kind: str,
-    res: str,
-    options: Mapping[str, Any],
-    voxels: int,
-    output: str | PathLike,
-) -> None:
-    """Write a microstructure to `output` as `fftmech generate` does.
-
-    Parameters
-    ----------
-    report
-        Not called.
-    kind, res, options
-        Of `ecosurrogate.server.generation.make`.
-    voxels
-        At most so many.
-
-    Raises
-    ------
-    Refusal
-        What cannot be made.
-    """
-    from fftmech import io
-    from fftmech.discretization.grid import Grid
-    from fftmech.microstructure.resolution import parse_resolution, shape_for
-
-    try:
-        shape = shape_for(Grid((1, 1, 1)), parse_resolution(res))
-        _check_voxels(prod(shape), voxels)
-        io.write(output, make(kind, shape, options))
-    except InputError as error:
-        raise refusal_of(error) from error
-    except MemoryError as error:
-        raise Refusal(
-            413,
-            "making the body takes more memory than a request may",
-            f"at most {voxels} voxels",
-            "lower res, or ask for less in it",
-        ) from error
+        raise too_large("a body that takes more memory", f"{voxels} voxels") from error
 
 
 def write_prediction(
     report: Report, prediction: Result, output: str | PathLike
 ) -> None:
     """Write a prediction to `output`; `report` is not called."""
-    from fftmech.io import write_result
-
-    write_result(output, prediction)
+    io.write_result(output, prediction)
 
 
 def solve_body(
@@ -142,28 +106,18 @@ def solve_body(
 
     Raises
     ------
-    Refusal
+    InputError
         What cannot be solved, or did not converge.
     """
-    from fftmech.io import write_result
-
     result = solved(report, body, load, method)
-    write_result(output, result)
+    io.write_result(output, result)
     return summary_of(result)
 
 
 def solved(
     report: Report, body: Microstructure, load: Load, method: dict[str, Any]
 ) -> Result:
-    """Solve, and report the iterations.
-
-    Raises
-    ------
-    Refusal
-        What cannot be solved, or did not converge.
-    """
-    from fftmech.simulations.solve import solve
-
+    """Solve, and report the iterations; refused as in `solve_body`."""
     last = 0.0
 
     def progress(iteration: int, residual: float) -> None:
@@ -172,13 +126,9 @@ def solved(
             last = time.monotonic()
             report({"iteration": iteration, "residual": float(residual)})
 
-    try:
-        result = solve(body, load, progress=progress, **method)
-    except InputError as error:
-        raise refusal_of(error) from error
+    result = solve(body, load, progress=progress, **method)
     if not result.converged:
-        raise Refusal(
-            UNREADABLE,
+        raise InputError(
             f"not converged ({result.status}) after {result.iterations} iterations: "
             f"residual {result.residual:.1e}",
             f"a residual of {result.tolerance:g}",
@@ -210,21 +160,18 @@ def means_of(result: Result) -> dict[str, Any]:
     }
 
 
+def check_voxels(given: int, most: int) -> None:
+    """Refuse (413) more voxels than the machine's memory takes."""
+    if given > most:
+        raise too_large(
+            f"a body of {given} voxels", f"{most}, which this machine's memory takes"
+        )
+
+
 def _by_component(mandel: Any) -> dict[str, float]:
     values = components_from_mandel(mandel)
     return {name: float(x) for name, x in zip(COMPONENTS, values, strict=True)}
 
 
-def _check_voxels(given: int, most: int) -> None:
-    if given > most:
-        raise Refusal(
-            413,
-            f"a body of {given} voxels",
-            f"at most {most}, which this machine's memory takes",
-            "coarsen it: fftmech convert --res",
-        )
-
-
-def _extension(path: str | PathLike) -> str:
-    """Ours: the name is `body` and one of `FORMATS`."""
-    return Path(path).name.removeprefix("body")
+def _without_names(text: str, path: Path) -> str:
+    return text.replace(str(path), "the body").replace(f"{path.parent}/", "")

@@ -7,7 +7,7 @@ external storage, virtual datasets), run other code (filters) or take much more 
 than the body's bytes (sizes, types, chunks that inflate) is refused by name.
 
 The library that looks is the one that might be attacked: call this in a process that
-may be lost, with limits of its own (`ecosurrogate.server.helper`).
+may be lost, with limits of its own (`workers.py`).
 """
 
 import zlib
@@ -18,7 +18,8 @@ from typing import Any
 
 from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t, h5z  # pyright: ignore
 
-from ecosurrogate.server.refusal import UNREADABLE, Refusal
+from ecosurrogate.server.refusal import too_large
+from fftmech.errors import InputError
 from fftmech.io import container
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -59,7 +60,7 @@ def check_hdf5(path: str | PathLike, voxels: int) -> None:
     """
     with open(path, "rb") as start:
         if start.read(len(SIGNATURE)) != SIGNATURE:
-            raise _refusal("the body is no HDF5 file", "HDF5 from its first byte on")
+            raise _bad("the body is no HDF5 file", "HDF5 from its first byte on")
     with container.opened(path) as file:
         total = 0
         for name, item in _objects(file.id):
@@ -67,7 +68,7 @@ def check_hdf5(path: str | PathLike, voxels: int) -> None:
             total += _check_dataset(name, item, voxels)
         most = 8 * ARRAYS * WORDS * voxels + SMALL
         if total > most:
-            raise _too_large(f"arrays of {total} bytes", f"at most {most} in all")
+            raise too_large(f"arrays of {total} bytes", f"{most} in all")
 
 
 def _objects(root: Any) -> Iterator[tuple[str, Any]]:
@@ -80,24 +81,22 @@ def _objects(root: Any) -> Iterator[tuple[str, Any]]:
             continue
         seen.add(address)
         if len(seen) > OBJECTS:
-            raise _refusal(f"more than {OBJECTS} objects", f"at most {OBJECTS}")
+            raise _bad(f"more than {OBJECTS} objects", f"at most {OBJECTS}")
         yield name or "/", item
         if not isinstance(item, h5g.GroupID):
             continue
         if name.count("/") >= DEPTH:
-            raise _refusal(f"groups {DEPTH} deep", "fewer levels")
+            raise _bad(f"groups {DEPTH} deep", "fewer levels")
         links += item.get_num_objs()
         if links > LINKS:
-            raise _refusal(f"more than {LINKS} links", f"at most {LINKS}")
+            raise _bad(f"more than {LINKS} links", f"at most {LINKS}")
         for link in item:
             path = f"{name}/{link.decode('utf-8', 'replace')[:80]}"
             kind = item.links.get_info(link).type
             if kind == h5l.TYPE_HARD:
                 waiting.append((path, h5o.open(item, link)))
             elif kind != h5l.TYPE_SOFT or not _inside(item, link):
-                raise _refusal(
-                    f"{path} is a link out of the file", "a body that is whole"
-                )
+                raise _bad(f"{path} is a link out of the file", "a body that is whole")
 
 
 def _inside(group: Any, link: bytes) -> bool:
@@ -112,7 +111,7 @@ def _inside(group: Any, link: bytes) -> bool:
 def _check_attributes(name: str, item: Any) -> None:
     count = h5a.get_num_attrs(item)
     if count > ATTRIBUTES:
-        raise _refusal(f"{count} attributes of {name}", f"at most {ATTRIBUTES}")
+        raise _bad(f"{count} attributes of {name}", f"at most {ATTRIBUTES}")
     for index in range(count):
         attribute = h5a.open(item, index=index)
         label = f"attribute {attribute.name.decode('utf-8', 'replace')[:80]} of {name}"
@@ -120,8 +119,8 @@ def _check_attributes(name: str, item: Any) -> None:
         size = _size(attribute.get_space(), label)
         _check_type(kind, size, label)
         if size * kind.get_size() > SMALL:
-            raise _too_large(
-                f"{label} of {size * kind.get_size()} bytes", f"at most {SMALL}"
+            raise too_large(
+                f"{label} of {size * kind.get_size()} bytes", f"{SMALL} bytes"
             )
 
 
@@ -138,24 +137,24 @@ def _check_dataset(name: str, item: Any, voxels: int) -> int:
     first = prod(max(n - 1, 1) for n in item.shape[:3]) if item.rank >= 3 else 0
     if bytes_ > most or first > voxels:
         shape = " x ".join(map(str, item.shape[:8]))
-        raise _too_large(f"{name} of {shape} values", f"at most {voxels} voxels")
+        raise too_large(f"{name} of {shape} values", f"{voxels} voxels")
     plan = item.get_create_plist()
     if plan.get_layout() == h5d.VIRTUAL:
-        raise _refusal(f"{name} is a virtual dataset", "values in the file itself")
+        raise _bad(f"{name} is a virtual dataset", "values in the file itself")
     if plan.get_external_count():
-        raise _refusal(f"{name} has external storage", "values in the file itself")
+        raise _bad(f"{name} has external storage", "values in the file itself")
     known = {h5z.FILTER_SHUFFLE: "shuffle", h5z.FILTER_DEFLATE: "deflate"}
     numbers = [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
     filters = tuple(known.get(number, str(number)) for number in numbers)
     if filters not in FILTERS:
-        raise _refusal(
+        raise _bad(
             f"{name} has filters {', '.join(filters)}",
             "no compression, or gzip with or without shuffle",
         )
     if plan.get_layout() == h5d.CHUNKED:
         chunk = prod(plan.get_chunk()) * kind.get_size()
         if chunk > most:
-            raise _too_large(f"chunks of {chunk} bytes in {name}", f"at most {most}")
+            raise too_large(f"chunks of {chunk} bytes in {name}", f"{most} bytes")
         if filters:
             _check_chunks(name, item, chunk, filters[-1] == "deflate")
     return bytes_
@@ -164,7 +163,7 @@ def _check_dataset(name: str, item: Any, voxels: int) -> int:
 def _check_chunks(name: str, item: Any, chunk: int, deflated: bool) -> None:
     """Refuse chunks that inflate to more than a chunk has."""
     if item.get_num_chunks() > CHUNKS:
-        raise _refusal(f"more than {CHUNKS} chunks in {name}", "larger chunks")
+        raise _bad(f"more than {CHUNKS} chunks in {name}", "larger chunks")
     stored: list[Any] = []
     item.chunk_iter(lambda info: stored.append(info))
     for info in stored:
@@ -174,7 +173,7 @@ def _check_chunks(name: str, item: Any, chunk: int, deflated: bool) -> None:
             _, data = item.read_direct_chunk(info.chunk_offset)
             bomb = len(_inflated(data, chunk)) > chunk
         if bomb:
-            raise _refusal(
+            raise _bad(
                 f"a chunk of {name} that holds more than its {chunk} bytes",
                 "chunks as HDF5 writes them",
             )
@@ -193,7 +192,7 @@ def _size(space: Any, name: str) -> int:
         return 0
     shape = space.get_simple_extent_dims()
     if len(shape) > 5:
-        raise _refusal(f"{name} has {len(shape)} axes", "at most 5")
+        raise _bad(f"{name} has {len(shape)} axes", "at most 5")
     return prod(shape)
 
 
@@ -207,18 +206,12 @@ def _check_type(kind: Any, size: int, name: str) -> None:
                 return
         elif size * width <= SMALL:
             return
-        raise _too_large(f"{name} of {size} texts", "short texts")
-    raise _refusal(
+        raise too_large(f"{name} of {size} texts", f"{TEXTS}, or short ones")
+    raise _bad(
         f"{name} has a type that is neither a number of at most 8 bytes nor a text",
         "integers, floats or texts",
     )
 
 
-def _refusal(error: str, expected: str) -> Refusal:
-    return Refusal(
-        UNREADABLE, error, expected, "write the body again with fftmech convert"
-    )
-
-
-def _too_large(error: str, expected: str) -> Refusal:
-    return Refusal(413, error, expected, "coarsen it: fftmech convert --res")
+def _bad(what: str, expected: str) -> InputError:
+    return InputError(what, expected, "write the body again with fftmech convert")

@@ -1,40 +1,26 @@
 """How wrong a prediction is, and when the solver is as good: needs no network."""
 
-from collections.abc import Sequence
 from math import isfinite, nan
 from os import PathLike
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ecosurrogate.comparison.measure import Measure
-from ecosurrogate.comparison.timed_solver import TimedSolver
-from ecosurrogate.server.refusal import Refusal, refusal_of
-from ecosurrogate.server.tasks import Report, solved, summary_of
+from ecosurrogate.measure import Measure
+from ecosurrogate.server.refusal import Refusal
+from ecosurrogate.server.worker_tasks import solved, summary_of
+from ecosurrogate.server.workers import Report
+from ecosurrogate.timed_solver import TimedSolver
+from fftmech.certificate import energy_error
 from fftmech.errors import InputError
 from fftmech.io import read_result, write_result
-from fftmech.loads.load import Load
-from fftmech.microstructure import polycrystal
-from fftmech.problems.certificate import energy_error
-from fftmech.results.result import Result
+from fftmech.load import Load
+from fftmech.result import Result
 
 TIMED = 3
 """Solves that a time is the median of."""
 
 FIELDS = ("strain", "stress")
-
-WARM_UP = 8
-"""Voxels along each axis of the body that is solved first."""
-
-
-def warm_up(report: Report, schemes: Sequence[str] = ()) -> None:
-    """Load what tasks need, and the compiled code of solves in some schemes.
-
-    Their first body would else pay for it, and its solve seem slow.
-    """
-    body, load = polycrystal(WARM_UP, 2), Load({"xx": 1e-3})
-    for scheme in schemes:
-        solved(report, body, load, {"scheme": scheme})
 
 
 def solve_prediction(
@@ -68,7 +54,7 @@ def solve_prediction(
 
     Raises
     ------
-    Refusal
+    InputError
         A prediction that is gone, what cannot be solved, uniform fields.
     """
     try:
@@ -84,10 +70,7 @@ def solve_prediction(
     method = {**method, "scheme": prediction.scheme}
     result = solved(report, body, load, method)
     report({"phase": "errors"})
-    try:
-        errors = _errors(prediction, Measure(result), method)
-    except InputError as error:
-        raise refusal_of(error) from error
+    errors = _errors(prediction, Measure(result), method)
     write_result(output, result)
     return {**summary_of(result), "prediction": {"id": name, **errors}}
 
@@ -112,12 +95,8 @@ def _errors(
         pairs = [(fields.strain, fields.stress) for fields in (prediction, exact)]
         energy = energy_error(exact.microstructure, *pairs)
     return {
-        **{name: _number(error) for name, error in found.items()},
-        "energy": _number(energy),
+        **{name: e if isfinite(e) else None for name, e in found.items()},
+        "energy": energy if isfinite(energy) else None,
         "iterations": first,
         "seconds": {name: seconds.get(k) for name, k in first.items()},
     }
-
-
-def _number(value: float) -> float | None:
-    return value if isfinite(value) else None

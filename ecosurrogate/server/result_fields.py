@@ -1,14 +1,13 @@
-"""Scalar fields of a result, as a page draws them."""
+"""Scalar fields of a result, as the page draws them."""
 
-import json
-from dataclasses import dataclass
 from math import isfinite
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from ecosurrogate.server.refusal import UNREADABLE, Refusal, refusal_of
+from ecosurrogate.server.refusal import Refusal
+from fftmech.colors import color_range
 from fftmech.errors import InputError
 from fftmech.figures.colors import color_range
 from fftmech.io import read_result
@@ -16,22 +15,6 @@ from fftmech.results.scalar_fields import known_fields, scalar_fields
 
 LONGEST = 40
 """Characters of a unit that are told: it comes from a stranger's file."""
-
-
-@dataclass(frozen=True)
-class DrawnField:
-    """A scalar field.
-
-    Attributes
-    ----------
-    content
-        float32, little-endian, C order (x, y, z), NaN in pores.
-    header
-        JSON: shape, symbol, unit, and the ends of its colour scale.
-    """
-
-    content: bytes
-    header: str
 
 
 def list_fields(path: str | PathLike) -> dict[str, Any]:
@@ -46,12 +29,21 @@ def list_fields(path: str | PathLike) -> dict[str, Any]:
     }
 
 
-def draw_field(path: str | PathLike, field: str, component: str | None) -> DrawnField:
+def draw_field(
+    path: str | PathLike, field: str, component: str | None
+) -> tuple[bytes, dict[str, Any]]:
     """Return a scalar field of a result, or a component of a tensor or a vector.
+
+    Returns
+    -------
+    bytes
+        float32, little-endian, C order (x, y, z), NaN in pores.
+    dict
+        Shape, symbol, unit, and the ends of its colour scale, JSON-ready.
 
     Raises
     ------
-    Refusal
+    InputError
         404 for a field that there is not, 422 for a component, or for values that are
         not finite.
     """
@@ -65,28 +57,20 @@ def draw_field(path: str | PathLike, field: str, component: str | None) -> Drawn
             "see GET /jobs/{id}/fields",
         )
     if component is None and known[field]:
-        raise Refusal(
-            UNREADABLE,
+        raise InputError(
             f"{field} without a component",
             f"one of {', '.join(known[field])}",
             f"add ?component={known[field][0]}",
         )
-    try:
-        named = () if component is None else (component,)
-        (scalar,) = scalar_fields(result, field, named)
-    except InputError as error:
-        raise refusal_of(error) from error
+    (scalar,) = scalar_fields(result, field, () if component is None else (component,))
     with np.errstate(all="ignore"):
         low, high, diverging = color_range(scalar)
         values = np.where(scalar.solid, scalar.values, np.nan).astype("<f4")
     if not (isfinite(low) and isfinite(high)):
-        raise Refusal(
-            UNREADABLE,
-            f"{field} is not finite",
-            "a field of ordinary size",
-            "scale the load down",
+        raise InputError(
+            f"{field} is not finite", "a field of ordinary size", "scale the load down"
         )
-    header = {
+    return values.tobytes(), {
         "shape": result.microstructure.grid.shape,
         "symbol": scalar.symbol,
         "unit": scalar.unit[:LONGEST],
@@ -94,4 +78,3 @@ def draw_field(path: str | PathLike, field: str, component: str | None) -> Drawn
         "high": high,
         "diverging": diverging,
     }
-    return DrawnField(values.tobytes(), json.dumps(header))

@@ -1,0 +1,194 @@
+"""What every request has to pass first: who asks, how often, how much, how slowly."""
+
+import asyncio
+import hmac
+import json
+import re
+import time
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ecosurrogate.server.refusal import Refusal, busy, parts_of, too_large
+from fftmech.errors import InputError
+
+PUBLIC = re.compile(r"/|/docs|/health|/openapi\.json|/static/.*")
+"""Paths that need no token."""
+
+LOCAL = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
+"""This machine, as it calls itself."""
+
+HEADERS = [
+    (b"x-frame-options", b"DENY"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-cache"),
+]
+"""Of all answers: no page of others frames them, no browser guesses types, and files of
+two versions of the page are never mixed."""
+
+CLIENTS = 1024
+"""Addresses whose rate is remembered."""
+
+LINGER = 1.0
+"""Seconds in which the rest of a refused body is thrown away, so that its client reads
+the refusal instead of meeting a closed connection."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may take.
+
+    Attributes
+    ----------
+    body
+        Bytes.
+    upload
+        Seconds for the body.
+    silence
+        Seconds in which a client that is connected has to ask, and to take some of what
+        it is sent.
+    rate
+        Requests a second and address, on average; twice as many in one second.
+    open
+        Requests at once, of all addresses: each may have a body on the disk.
+    """
+
+    body: int = 2**28
+    upload: float = 60.0
+    silence: float = 20.0
+    rate: float = 50.0
+    open: int = 128
+
+
+class RequestLimits:
+    """An application behind checks of address, origin, rate, token, size and time.
+
+    Parameters
+    ----------
+    app
+        What is behind.
+    limits
+        Of a request.
+    token
+        Expected as `Authorization: Bearer TOKEN`; none if None.
+    local
+        Whether the server is for this machine only: then other names of it are
+        refused, with which a page on the web could reach it (DNS rebinding).
+    """
+
+    def __init__(
+        self, app: ASGIApp, limits: Limits, token: str | None, local: bool
+    ) -> None:
+        self.app, self.limits, self.token, self.local = app, limits, token, local
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._open = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or let it pass."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        body = _Body(receive, self.limits)
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], *HEADERS]}
+                if message["status"] >= 400:
+                    await body.discard()
+            await send(message)
+
+        self._open += 1
+        try:
+            self._check(scope)
+        except Refusal as refusal:
+            await answer(refusal)(scope, receive, sending)
+        else:
+            await self.app(scope, body.receive, sending)
+        finally:
+            self._open -= 1
+
+    def _check(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if self.local and not LOCAL.fullmatch(host):
+            mend = "ask by that name; --host and --token serve others"
+            raise Refusal(403, f"host {host!r}", "127.0.0.1 or localhost", mend)
+        if origin is not None and origin.partition("://")[2] != host:
+            given = f"a request of a page of {origin!r}"
+            raise Refusal(403, given, "pages of this server, or programs")
+        self._check_rate((scope.get("client") or ("?",))[0])
+        if self.token is not None and not PUBLIC.fullmatch(scope["path"]):
+            scheme, _, token = headers.get("authorization", "").partition(" ")
+            same = hmac.compare_digest(token.strip().encode(), self.token.encode())
+            if scheme.lower() != "bearer" or not same:
+                expected = "the header Authorization: Bearer TOKEN"
+                mend = "ask who runs the server for its token"
+                raise Refusal(401, "no token, or another one", expected, mend)
+        if self._open > self.limits.open:
+            raise busy()
+        declared = headers.get("content-length", "0")
+        if declared.isdecimal() and int(declared[:20]) > self.limits.body:
+            raise too_large("the body", f"{self.limits.body} bytes")
+
+    def _check_rate(self, address: str) -> None:
+        """Take one of the requests that an address has left; some come each second."""
+        now, rate = time.monotonic(), self.limits.rate
+        left, then = self._left.pop(address, (2 * rate, now))
+        left = min(2 * rate, left + (now - then) * rate)
+        self._left[address] = (left - 1 if left >= 1 else left, now)
+        if len(self._left) > CLIENTS:
+            self._left.popitem(last=False)
+        if left < 1:
+            most = f"at most {rate:g} a second"
+            raise Refusal(429, "too many requests", most, "wait a second", 1)
+
+
+class _Body:
+    """A body on its way, with a limit on its bytes and its time."""
+
+    def __init__(self, receive: Receive, limits: Limits) -> None:
+        self._receive, self.limits = receive, limits
+        self.taken, self.whole = 0, False
+        self.until = time.monotonic() + limits.upload
+
+    async def receive(self) -> Message:
+        """The next part; what is too much or too late is refused."""
+        if self.whole:
+            return await self._receive()
+        try:
+            message = await self._next(self.until)
+        except TimeoutError as error:
+            most = f"all of it in {self.limits.upload:g} s"
+            mend = "send it again, or a smaller one"
+            raise Refusal(408, "a body that arrives slowly", most, mend) from error
+        if self.taken > self.limits.body:
+            raise too_large("the body", f"{self.limits.body} bytes")
+        return message
+
+    async def discard(self) -> None:
+        """Throw the rest away, for a short while."""
+        until = time.monotonic() + LINGER
+        with suppress(TimeoutError):
+            while not self.whole:
+                await self._next(until)
+
+    async def _next(self, until: float) -> Message:
+        async with asyncio.timeout(until - time.monotonic()):
+            message = await self._receive()
+        self.taken += len(message.get("body", b""))
+        self.whole = message["type"] != "http.request" or not message.get("more_body")
+        return message
+
+
+def answer(error: InputError) -> Response:
+    """One line of JSON that says no."""
+    refusal = error if isinstance(error, Refusal) else Refusal(422, *error.args)
+    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
+    if refusal.retry_after is not None:
+        headers["Retry-After"] = str(refusal.retry_after)
+    line = json.dumps(parts_of(refusal)) + "\n"
+    return Response(line, refusal.status, headers, "application/json")
