@@ -172,9 +172,18 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="module")
-def no_curves():
-    """Runs draw no picture, which would take longer than to train them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ecosurrogate.training.log.Log.draw", lambda *_, **__: None)
-        yield
+@pytest.fixture(scope="session")
+def served_folder(tmp_path_factory, grains8):
+    """Trained models and bodies, `served.trained`; only to be read."""
+    from served import trained
+
+    return trained(tmp_path_factory, grains8)
+
+
+@pytest.fixture(scope="session")
+def shared_server(served_folder):
+    """A server of these models; whoever begins jobs there removes them."""
+    from served import MODELS, Served
+
+    with Served({name: served_folder / name for name in MODELS}) as served:
+        yield served

@@ -1,6 +1,5 @@
 """A served model: equal to the command line, together as alone, jobs, a soft end."""
 
-import asyncio
 import json
 import threading
 
@@ -13,41 +12,37 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("python_multipart")
 
 from click.testing import CliRunner  # noqa: E402
-from doomed_tasks import dies, sleeps, takes  # noqa: E402
-from served import HDF5, JSON, Served, form, trained, until  # noqa: E402
+from served import HDF5, JSON, MODELS, form, until  # noqa: E402
 from small_runs import run  # noqa: E402
 
 from ecosurrogate.client import Client, Refused  # noqa: E402
 from ecosurrogate.evaluation.predict import predict_many  # noqa: E402
 from ecosurrogate.server import predictor  # noqa: E402
-from ecosurrogate.server.request_limits import Limits  # noqa: E402
 from ecosurrogate.server.predictor import Predictor  # noqa: E402
 from ecosurrogate.server.refusal import Refusal  # noqa: E402
-from ecosurrogate.server.workers import Workers  # noqa: E402
-from fftmech.errors import InputError  # noqa: E402
 from fftmech import Load, read_result  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
 from fftmech_cli import fftmech_main  # noqa: E402
 
 FIELDS = ("strain", "stress", "displacement", "energy_density")
-FAST = Limits(rate=1e6)
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, grains8, one_thread):
-    return trained(tmp_path_factory, grains8)
+@pytest.fixture
+def folder(served_folder):
+    return served_folder
 
 
-@pytest.fixture(scope="module")
-def body(folder):
-    return (folder / "micro.h5").read_bytes()
+@pytest.fixture
+def body(served_folder):
+    return (served_folder / "micro.h5").read_bytes()
 
 
-@pytest.fixture(scope="module")
-def served(folder):
-    runs = {name: folder / name for name in ("p-eco-iterated", "s-eco")}
-    with Served(runs, limits=FAST) as served:
-        yield served
+@pytest.fixture
+def served(shared_server):
+    yield shared_server
+    until(lambda: not list(shared_server.service.folder.iterdir()))
 
 
 @pytest.fixture
@@ -78,18 +73,20 @@ def ask_many(served, body, count, path="/predict"):
     return threads, answers
 
 
-def test_a_prediction_is_that_of_the_command_line_bit_for_bit(folder, served, body):
+def test_a_prediction_is_that_of_the_command_line_bit_for_bit(
+    folder, served, body, tmp_path
+):
     for name, load in (
         ("p-eco-iterated", "--strain xx=1e-3 --stress yy=0"),
         ("s-eco", ""),
     ):
-        out = folder / f"{name}.vtkhdf"
-        run(f"predict {folder / name} {folder}/micro.h5 {load} -o {out} --force")
+        out = tmp_path / f"{name}.vtkhdf"
+        run(f"predict {folder / name} {folder}/micro.h5 {load} -o {out}")
         query = load.replace("--", "").replace(" stress", "&stress").replace(" ", "=")
         status, headers, content = served.post(f"/predict?model={name}&{query}", body)
         assert status == 200 and headers["Content-Type"] == "application/x-hdf5"
-        (folder / "got.vtkhdf").write_bytes(content)
-        expected, got = read_result(out), read_result(folder / "got.vtkhdf")
+        (tmp_path / "got.vtkhdf").write_bytes(content)
+        expected, got = read_result(out), read_result(tmp_path / "got.vtkhdf")
         for field in FIELDS:
             assert np.abs(getattr(got, field)).max() > 0
             assert getattr(got, field).tobytes() == getattr(expected, field).tobytes()
@@ -120,19 +117,19 @@ def test_a_body_that_cannot_be_predicted_does_not_spoil_the_others(folder, monke
     service.end()
 
 
-def test_a_full_queue_is_503_with_the_time_to_wait(folder, body, request):
-    with Served({"run": folder / "s-eco"}, queue=2, limits=FAST) as served:
-        go, _ = request.getfixturevalue("held")
-        threads, answers = ask_many(served, body, 2, "/predict?wait=20")
-        until(lambda: len(served.service.jobs.running) == 2)
-        status, headers, text = served.post("/predict", body)
-        assert status == 503 and int(headers["Retry-After"]) > 0
-        assert json.loads(text)["error"] == "the queue is full"
-        go.set()
-        for thread in threads:
-            thread.join()
-        assert [status for status, _ in answers] == [200, 200]
-        assert served.post("/predict", body)[0] == 200
+def test_a_full_queue_is_503_with_the_time_to_wait(served, body, held, monkeypatch):
+    go, _ = held
+    monkeypatch.setattr(served.service.jobs, "most", 2)
+    threads, answers = ask_many(served, body, 2, "/predict?wait=20")
+    until(lambda: len(served.service.jobs.running) == 2)
+    status, headers, text = served.post("/predict", body)
+    assert status == 503 and int(headers["Retry-After"]) > 0
+    assert json.loads(text)["error"] == "the queue is full"
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert [status for status, _ in answers] == [200, 200]
+    assert served.post("/predict", body)[0] == 200
 
 
 def test_the_queue_of_the_models_is_bounded(folder):
@@ -146,11 +143,9 @@ def test_the_queue_of_the_models_is_bounded(folder):
     service.end()
 
 
-def test_a_solve_is_that_of_the_command_line(folder, served, body):
-    done = CliRunner().invoke(
-        fftmech_main.main,
-        f"solve {folder}/micro.h5 --strain xx=1e-3 -o {folder}/s.vtkhdf --json".split(),
-    )
+def test_a_solve_is_that_of_the_command_line(folder, served, body, tmp_path):
+    line = f"solve {folder}/micro.h5 --strain xx=1e-3 -o {tmp_path}/s.vtkhdf --json"
+    done = CliRunner().invoke(fftmech_main.main, line.split())
     expected = json.loads(done.stdout)
     status, got = served.json("POST", "/solve?strain=xx=1e-3", body, {**HDF5, **JSON})
     assert status == 200
@@ -159,8 +154,8 @@ def test_a_solve_is_that_of_the_command_line(folder, served, body):
         for component, value in expected[name].items():
             assert got[name][component] == pytest.approx(value, rel=1e-9, abs=1e-12)
     status, _, content = served.post("/solve?strain=xx=1e-3", body)
-    (folder / "solved.vtkhdf").write_bytes(content)
-    assert read_result(folder / "solved.vtkhdf").converged
+    (tmp_path / "solved.vtkhdf").write_bytes(content)
+    assert read_result(tmp_path / "solved.vtkhdf").converged
 
 
 def test_a_solve_that_does_not_converge_is_refused(served, body):
@@ -168,7 +163,7 @@ def test_a_solve_that_does_not_converge_is_refused(served, body):
     assert status == 422 and "not converged" in said["error"]
 
 
-def test_long_work_is_a_job_with_progress_that_can_be_cancelled(folder, served):
+def test_long_work_is_a_job_with_progress_that_can_be_cancelled(folder, served, body):
     large = (folder / "large.h5").read_bytes()
     path = "/solve?wait=0&tolerance=1e-12&solver=basic"
     assert served.json("POST", path, large, HDF5)[0] == 422
@@ -187,19 +182,17 @@ def test_long_work_is_a_job_with_progress_that_can_be_cancelled(folder, served):
     served.ask("DELETE", place)
     assert served.ask("GET", place)[0] == 404
     # the process that was ended is replaced
-    body = (folder / "micro.h5").read_bytes()
     assert served.post("/solve?wait=30", body)[0] == 200
-    until(lambda: not list(served.service.folder.iterdir()))
 
 
 def test_a_prediction_that_is_cancelled_leaves_the_queue(served, body, held):
     go, sizes = held
-    places = [served.post("/predict?wait=0", body)[1]["Location"] for _ in range(3)]
+    places = [served.begin("/predict", body) for _ in range(3)]
     until(lambda: served.service.predictor.waiting == 2)
     assert served.json("DELETE", places[1])[1]["state"] == "cancelled"
     until(lambda: served.service.predictor.waiting == 1)
     go.set()
-    until(lambda: served.json("GET", places[2])[1]["state"] == "done")
+    assert served.ended(places[2])["state"] == "done"
     status, _, content = served.ask("GET", f"{places[2]}/result")
     assert status == 200 and content.startswith(b"\x89HDF")
     summary = served.json("GET", places[2])[1]["summary"]
@@ -209,20 +202,22 @@ def test_a_prediction_that_is_cancelled_leaves_the_queue(served, body, held):
         served.ask("DELETE", place)
 
 
-def test_the_client_predicts_solves_and_says_why_not(folder, served, body):
+def test_the_client_predicts_solves_and_says_why_not(served, body, tmp_path):
     client = Client(served.address)
-    assert [m["name"] for m in client.models()] == ["p-eco-iterated", "s-eco"]
+    assert [m["name"] for m in client.models()] == [*MODELS]
     fields = {}
     for name in ("predict", "solve"):
         # the second one becomes a job
         options = {"strain": "xx=1e-3", "wait": 10 if name == "predict" else 0}
-        path = folder / f"client-{name}.vtkhdf"
+        path = tmp_path / f"{name}.vtkhdf"
         path.write_bytes(getattr(client, name)(body, **options))
         fields[name] = read_result(path).stress
     error = abs(fields["predict"] - fields["solve"]).max()
     assert 0 < error < 0.5 * abs(fields["solve"]).max()
     with pytest.raises(Refused, match="no HDF5"):
         client.predict(b"noise")
+    for job in [*served.service.jobs._jobs]:
+        served.ask("DELETE", f"/jobs/{job}")
 
 
 def test_models_and_health_say_what_is_served(served):
@@ -247,46 +242,19 @@ def test_a_form_takes_any_format_with_materials_and_options(served):
     assert said["mean_stress"]["xx"] == pytest.approx(0.2046, rel=1e-5)
 
 
-def test_a_token_is_asked_for_where_there_is_one(folder, body):
+def test_a_token_is_asked_for_where_there_is_one(served, body):
     token = "0123456789abcdef"
-    runs = {"run": folder / "s-eco"}
-    with Served(runs, token=token, local=False, limits=FAST) as served:
-        assert served.ask("GET", "/health")[0] == 200
+    with served.beside(token=token, local=False) as guarded:
+        assert guarded.ask("GET", "/health")[0] == 200
         for headers in ({}, {"Authorization": "Bearer 0123"}, {"Authorization": token}):
-            status, answered, text = served.ask("GET", "/models", None, headers)
+            status, answered, text = guarded.ask("GET", "/models", None, headers)
             assert status == 401 and answered["WWW-Authenticate"] == "Bearer"
             assert token not in text.decode() and "token" in json.loads(text)["error"]
-        assert Client(served.address, token).predict(body).startswith(b"\x89HDF")
+        assert Client(guarded.address, token).predict(body).startswith(b"\x89HDF")
 
 
-def test_too_many_requests_are_429(folder):
-    with Served({"run": folder / "s-eco"}, limits=Limits(rate=2)) as served:
-        statuses = [served.ask("GET", "/health")[0] for _ in range(8)]
-        assert statuses[:4] == [200] * 4 and 429 in statuses
-        until(lambda: served.ask("GET", "/health")[0] == 200)
-
-
-def test_a_process_that_is_lost_late_or_greedy_is_refused_and_replaced():
-    workers = Workers(1, 2**28)
-
-    async def tasks():
-        assert await workers.call(takes, 2**20, seconds=60) == 2**20
-        with pytest.raises(RuntimeError, match="MemoryError"):
-            await workers.call(takes, 2**30, seconds=60)
-        with pytest.raises(InputError, match="lost"):
-            await workers.call(dies, seconds=60)
-        assert await workers.call(takes, 2**20, seconds=60) == 2**20
-        seen = []
-        with pytest.raises(InputError, match="more than 0.3 s"):
-            await workers.call(sleeps, seconds=0.3, report=seen.append)
-        assert seen == [{"asleep": True}]
-        asleep = asyncio.create_task(workers.call(sleeps, seconds=60))
-        waiting = asyncio.create_task(workers.call(takes, 2**20, seconds=60))
-        await asyncio.sleep(0.1)
-        asleep.cancel()
-        assert await waiting == 2**20 and asleep.cancelled()
-
-    try:
-        asyncio.run(tasks())
-    finally:
-        workers.end()
+def test_too_many_requests_are_429_and_some_are_allowed_each_second(served):
+    with served.beside(rate=4) as slow:
+        statuses = [slow.ask("GET", "/health")[0] for _ in range(16)]
+        assert statuses[:8] == [200] * 8 and 429 in statuses
+        until(lambda: slow.ask("GET", "/health")[0] == 200)

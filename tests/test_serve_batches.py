@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from small_runs import as_options, one_line, run, tiny  # noqa: E402
+from small_runs import one_line  # noqa: E402
 
 from ecosurrogate.evaluation.predict import PORES, predict, predict_many  # noqa: E402
 from ecosurrogate.server import predictor  # noqa: E402
@@ -33,14 +33,12 @@ LOADS = (
 """Of three kinds: none, five and one of the mean strains are free."""
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, grains8, one_thread):
-    """A few steps of some models."""
-    folder = tmp_path_factory.mktemp("together")
-    for model in MODELS:
-        settings = tiny(model=model, steps=2, validate_every=2)
-        run(f"fit {grains8} -o {folder / model} {as_options(settings)}")
-    return folder
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def folder(served_folder):
+    return served_folder
 
 
 @pytest.fixture

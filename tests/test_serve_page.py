@@ -11,10 +11,7 @@ pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 pytest.importorskip("python_multipart")
 
-from served import Served  # noqa: E402
-from small_runs import as_options, run, tiny  # noqa: E402
-
-from ecosurrogate.server.app import PAGE as FOLDER  # noqa: E402
+from ecosurrogate.server.app import PAGE  # noqa: E402
 from fftmech.io import write  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
 
@@ -23,11 +20,8 @@ TOKEN = "t" * 20
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory, grains8, one_thread):
-    folder = tmp_path_factory.mktemp("page") / "run"
-    settings = tiny(steps=1, validate_every=1)
-    run(f"fit {grains8} -o {folder} {as_options(settings)}")
-    with Served({"run": folder}, token=TOKEN) as served:
+def served(shared_server):
+    with shared_server.beside(token=TOKEN) as served:
         yield served
 
 
@@ -46,7 +40,7 @@ def test_the_page_needs_no_token_and_loads_only_files_of_this_server(served):
         for name in re.findall(rb'from "\./([^"]+)"', content):
             if (other := f"static/{name.decode()}") not in loaded:
                 waiting.append(other)
-    files = {f"static/{file.name}" for file in FOLDER.iterdir()}
+    files = {f"static/{file.name}" for file in PAGE.iterdir()}
     assert {*loaded} == files - {"static/index.html"}
     for content in (page, *loaded.values()):
         assert b"//" not in re.sub(rb"(?m)//( .*)$", b"", content)
@@ -61,7 +55,9 @@ def test_routes_are_described_on_a_page_that_loads_only_files_of_this_server(ser
         status, _, content = served.ask("GET", path)
         assert status == 200 and content, path
     document = json.loads(content)
-    assert "/predict" in document["paths"] and document["paths"]["/predict"]["post"]["security"] == [{"token": []}]
+    assert "/predict" in document["paths"] and document["paths"]["/predict"]["post"][
+        "security"
+    ] == [{"token": []}]
     assert b"://" not in page
 
 

@@ -1,24 +1,8 @@
 """A model over HTTP: predictions, solves, jobs; bodies of strangers are read apart.
 
-    gate.py         who may ask: address, token, rate, size and time of an upload
-    upload.py       the body of a request becomes a file whose name is ours
-    options.py      what is asked for, from the query and from JSON
-    guard.py        the structure of an HDF5 file, before anything in it is decoded
-    helper.py       processes beside the server, which may be lost
-    tasks.py        what they do: read or make a body, solve
-    generation.py   the bodies that are made
-    assessment.py   how wrong a prediction is, and when the solver is as good
-    predictor.py    the thread that owns the models, and its queue
-    jobs.py         work under way, and its files
-    job_fields.py   the fields in them, as the page draws them
-    scratch.py      the folder of their files
-    silence.py      connections on which nothing happens
-    memory.py       the memory of freed arrays
-    settings.py     how a server is to be
-    service.py      all of these together
-    app.py          routes, which openapi.py describes; those of the page: page.py
-    description.py  what a model is, for clients
-    serving.py      the server itself: its port, its signals
-
+A request passes `request_limits`, comes typed by `schemas` to a route in `app`, and its
+body by `upload` to a file. `service` has the rest: `predictor`, the thread with the
+models; `workers`, processes that may be lost, with their `worker_tasks`, `hdf5_check`
+and `prediction_errors`; `jobs`, work under way. `serving` is the server on its port.
 It needs the extra `serve`; nothing is imported before it is used.
 """

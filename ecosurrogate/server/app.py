@@ -8,12 +8,13 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Security
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 from pydantic import ValidationError
@@ -33,70 +34,21 @@ from ecosurrogate.server.upload import receive
 from fftmech.errors import InputError
 from fftmech.microstructure.base import Microstructure
 
-FILE = "application/x-hdf5"
-"""Type of an answer that is a VTKHDF file."""
-
-TICK = 0.5
-"""Seconds between two looks at whether a client still waits."""
-
+FILE = "application/x-hdf5"  # type of an answer that is a VTKHDF file
 PAGE = Path(__file__).with_name("static")
-"""Files of the page, which need no token and no network."""
-
+# what the page may load: this server's files alone
 POLICY = {"Content-Security-Policy": "default-src 'self'; img-src 'self' data:"}
-"""What the page may load: this server's files alone."""
-
+# options that a query may have several times
 REPEATED = {"strain", "stress", "uniaxial", "shape", "spacing"}
-"""Options that a query may have several times."""
 
-# what the description says of routes, beside the types of `schemas`
-BINARY = {"type": "string", "format": "binary"}
-FORM = {"file": BINARY, "materials": BINARY, "options": {"type": "string"}}
-BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "A microstructure: HDF5 as it is, or any file that `fftmech "
-        "convert` reads as the field `file` of a form, with `materials` (TOML) and "
-        "`options` (JSON) where they are needed.",
-        "content": {
-            FILE: {"schema": BINARY},
-            "multipart/form-data": {
-                "schema": {"type": "object", "required": ["file"], "properties": FORM},
-                "example": {"options": '{"strain": {"xx": 1e-3}}'},
-            },
-        },
-    }
-}
-VTKHDF: dict[str, Any] = {
-    "description": "VTKHDF",
-    "content": {FILE: {"schema": BINARY}},
-}
-DRAWN: dict[str, Any] = {
-    "description": "NaN in pores. The header X-Field is JSON: shape, symbol, unit, and "
-    "low, high and diverging, the ends and the kind of its colour scale",
-    "content": {"application/octet-stream": {"schema": BINARY}},
-}
-REFUSALS = {
-    401: "No token",
-    404: "No such model, job or field",
-    406: "Neither the file nor JSON is accepted",
-    408: "The body came too slowly",
-    409: "The job is not done",
-    413: "Too many bytes or voxels",
-    422: "A body or an option that makes no sense",
-    429: "Too many requests from this address; Retry-After",
-    503: "The queue is full, or the server is stopping; Retry-After",
-}
+A = TypeVar("A", bound=schemas.Asked)
 
 
 async def _service(request: Request) -> Service:
     return request.app.state.service
 
 
-async def _check_each_once(request: Request) -> None:
-    counts = Counter(name for name, _ in request.query_params.multi_items())
-    for name, count in counts.items():
-        if count > 1 and name not in REPEATED:
-            raise InputError(f"option {name!r} given twice", "each once", schemas.MEND)
+TheService = Annotated[Service, Depends(_service)]
 
 
 async def _wants_json(
@@ -113,30 +65,60 @@ async def _wants_json(
     raise Refusal(406, f"Accept: {accept[:80]}", f"{FILE} or application/json", mend)
 
 
-TheService = Annotated[Service, Depends(_service)]
-AsJson = Annotated[bool, Depends(_wants_json)]
+async def _check_each_once(request: Request) -> None:
+    counts = Counter(name for name, _ in request.query_params.multi_items())
+    for name, count in counts.items():
+        if count > 1 and name not in REPEATED:
+            raise InputError(f"option {name!r} given twice", "each once", schemas.MEND)
 
 
-def _work(model: type[schemas.Means]) -> dict[str, Any]:
-    """What is said of a route that works for a while."""
-    done = "VTKHDF, or with Accept: application/json its summary"
-    late = "Not done in `wait` seconds: a job"
-    return {
-        "response_class": Response,
-        "responses": {
-            200: {**VTKHDF, "model": model, "description": done},
-            202: {"model": schemas.Job, "description": late},
-        },
-    }
+@dataclass
+class Client:
+    """Who asks for work, and gets its result or the place where it will be."""
+
+    request: Request
+    service: TheService
+    as_json: Annotated[bool, Depends(_wants_json)]
+
+    async def work(
+        self, asked: A, begin: Callable[[Microstructure, A, bool], Job]
+    ) -> Response:
+        """Read the body of the request, begin its job, and answer."""
+        self.service.check_place()
+        with self.service.upload_folder() as folder:
+            upload = await receive(self.request, folder)
+            asked = asked.with_options(upload.options)
+            self.service.model(asked.model)
+            body = await self.service.read(upload, asked)
+        job = begin(body, asked, not self.as_json)
+        # the arrays are the job's
+        del body
+        return await self.answer(job, asked.wait)
+
+    async def answer(self, job: Job, wait: float) -> Response:
+        """Wait for a job, and answer with its result or with where it will be."""
+        await asyncio.wait({job.task}, timeout=wait)
+        if job.ended is None:
+            # before anything else runs, so that its result becomes a file
+            job.detached = True
+            if await self.request.is_disconnected():
+                self.service.jobs.remove(job)
+            headers = {"Location": f"/jobs/{job.id}", "Retry-After": "1"}
+            return JSONResponse(job.as_dict(), 202, headers)
+        remove = BackgroundTask(self.service.jobs.remove, job)
+        if job.state == "done" and self.as_json:
+            return JSONResponse(job.summary, background=remove)
+        if job.state == "done":
+            return _file(job, remove)
+        self.service.jobs.remove(job)
+        expected = "a server that is not stopping"
+        cancelled = Refusal(503, "the work was cancelled", expected, "ask again", 10)
+        raise job.error or cancelled
 
 
-router = APIRouter(
-    dependencies=[Depends(_check_each_once)],
-    responses={
-        status: {"model": schemas.Refused, "description": text}
-        for status, text in REFUSALS.items()
-    },
-)
+TheClient = Annotated[Client, Depends()]
+
+router = APIRouter(dependencies=[Depends(_check_each_once)], responses=schemas.REFUSALS)
 
 
 @router.get("/", include_in_schema=False)
@@ -145,81 +127,74 @@ async def page() -> Response:
     return FileResponse(PAGE / "index.html", headers=POLICY)
 
 
-@router.get("/health", response_model=schemas.Health)
+@router.get("/health")
 async def health(service: TheService) -> dict[str, Any]:
     """Whether the server works."""
     return service.health()
 
 
-@router.get("/models", response_model=schemas.Models)
+@router.get("/models")
 def models(service: TheService) -> dict[str, Any]:
     """The models: scheme, resolution, training data, errors."""
     return {"models": service.describe()}
 
 
-@router.post("/generate", response_class=Response, responses={200: VTKHDF})
+@router.post("/generate", response_class=Response, responses=schemas.VTKHDF)
 async def generate(
     service: TheService, asked: Annotated[schemas.Generate, Query()]
 ) -> Response:
     """Make a microstructure, to be sent to /predict or /solve."""
     service.check_place()
-    with ExitStack() as stack:
-        path = stack.enter_context(service.upload_folder()) / "body.h5"
-        await service.generate(asked, path)
-        # until the file is sent
-        remove = BackgroundTask(stack.pop_all().close)
-    name = f"{asked.kind}.h5"
-    return FileResponse(path, media_type=FILE, filename=name, background=remove)
+    with service.upload_folder() as folder:
+        await service.generate(asked, folder / "body.h5")
+        content = await asyncio.to_thread((folder / "body.h5").read_bytes)
+    headers = {"Content-Disposition": f'attachment; filename="{asked.kind}.h5"'}
+    return Response(content, 200, headers, FILE)
 
 
-@router.post("/predict", **_work(schemas.Predicted), openapi_extra=BODY)
+@router.post("/predict", **schemas.work(schemas.Predicted), openapi_extra=schemas.BODY)
 async def predict(
-    request: Request,
-    service: TheService,
-    as_json: AsJson,
-    asked: Annotated[schemas.Asked, Query()],
+    client: TheClient, asked: Annotated[schemas.Asked, Query()]
 ) -> Response:
     """Predict the fields of a body."""
-
-    def begin(body: Microstructure, asked: schemas.Asked) -> Job:
-        return service.predict(body, asked, file=not as_json)
-
-    return await _answered(request, service, as_json, asked, begin)
+    return await client.work(asked, client.service.predict)
 
 
-@router.post("/solve", **_work(schemas.Solved), openapi_extra=BODY)
+@router.post("/solve", **schemas.work(schemas.Solved), openapi_extra=schemas.BODY)
 async def solve(
-    request: Request,
-    service: TheService,
-    as_json: AsJson,
-    asked: Annotated[schemas.AskedToSolve, Query()],
+    client: TheClient, asked: Annotated[schemas.AskedToSolve, Query()]
 ) -> Response:
     """Solve the same with the solver."""
-    return await _answered(request, service, as_json, asked, service.solve)
+    return await client.work(asked, client.service.solve)
 
 
-@router.get(
-    "/jobs/{name}", response_model=schemas.Job, response_model_exclude_unset=True
-)
+@router.post("/jobs/{name}/solve", **schemas.work(schemas.Solved))
+async def solve_prediction(
+    client: TheClient, name: str, asked: Annotated[schemas.Method, Query()]
+) -> Response:
+    """Solve what was predicted, and measure the prediction."""
+    client.service.check_place()
+    prediction = client.service.jobs.get(name)
+    job = client.service.solve_prediction(prediction, asked)
+    return await client.answer(job, asked.wait)
+
+
+@router.get("/jobs/{name}", response_model=schemas.JobState)
 async def job(service: TheService, name: str) -> dict[str, Any]:
     """How far a job is."""
     return service.jobs.get(name).as_dict()
 
 
-@router.delete(
-    "/jobs/{name}", response_model=schemas.Job, response_model_exclude_unset=True
-)
+@router.delete("/jobs/{name}", response_model=schemas.JobState)
 async def cancel(service: TheService, name: str) -> dict[str, Any]:
     """Cancel a job, or remove one that has ended."""
     job = service.jobs.get(name)
-    if job.ended is None:
-        service.jobs.cancel(job)
-    else:
-        service.jobs.remove(job)
+    act = service.jobs.cancel if job.ended is None else service.jobs.remove
+    act(job)
     return job.as_dict()
 
 
-@router.get("/jobs/{name}/result", response_class=Response, responses={200: VTKHDF})
+@router.get("/jobs/{name}/result", response_class=Response, responses=schemas.VTKHDF)
 async def result(service: TheService, name: str) -> Response:
     """The result of a job that is done, VTKHDF."""
     job = service.jobs.get(name)
@@ -237,7 +212,7 @@ async def fields(
 
 
 @router.get(
-    "/jobs/{name}/fields/{field}", response_class=Response, responses={200: DRAWN}
+    "/jobs/{name}/fields/{field}", response_class=Response, responses=schemas.DRAWN
 )
 async def field(
     service: TheService,
@@ -252,18 +227,9 @@ async def field(
     return Response(values, media_type="application/octet-stream", headers=headers)
 
 
-@router.post("/jobs/{name}/solve", **_work(schemas.Solved))
-async def solve_prediction(
-    request: Request,
-    service: TheService,
-    as_json: AsJson,
-    name: str,
-    asked: Annotated[schemas.Method, Query()],
-) -> Response:
-    """Solve what was predicted, and measure the prediction."""
-    service.check_place()
-    job = service.solve_prediction(service.jobs.get(name), asked)
-    return await _outcome(request, service, as_json, job, asked.wait)
+for route in router.routes:
+    if isinstance(route, APIRoute):
+        route.summary, route.description = route.description.rstrip("."), ""
 
 
 def make_app(service: Service) -> FastAPI:
@@ -283,73 +249,13 @@ def make_app(service: Service) -> FastAPI:
         swagger_ui_parameters={"validatorUrl": None, "defaultModelsExpandDepth": -1},
     )
     app.state.service = service
-    app.add_middleware(
-        RequestLimits,
-        limits=settings.limits,
-        token=settings.token,
-        local=settings.local,
-    )
-    app.add_exception_handler(InputError, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(ValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _no_route)
-    app.add_exception_handler(Exception, _mistaken)
+    app.add_middleware(RequestLimits, settings=settings)
+    invalid = (RequestValidationError, ValidationError)
+    for kind in (InputError, *invalid, HTTPException, Exception):
+        app.add_exception_handler(kind, _refuse)
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=PAGE))
     return app
-
-
-async def _answered(
-    request: Request,
-    service: Service,
-    as_json: bool,
-    asked: Any,
-    begin: Callable[[Microstructure, Any], Job],
-) -> Response:
-    """Read a request, begin its job, and answer as `_outcome`."""
-    service.check_place()
-    with service.upload_folder() as folder:
-        upload = await receive(request, folder)
-        asked = asked.with_options(upload.options)
-        service.model(asked.model)
-        body = await service.read(upload, asked)
-    job = begin(body, asked)
-    # the arrays are the job's
-    del body
-    return await _outcome(request, service, as_json, job, asked.wait)
-
-
-async def _outcome(
-    request: Request, service: Service, as_json: bool, job: Job, wait: float
-) -> Response:
-    """Wait for a job, and answer with its result or with where it will be."""
-    if not await _waited(request, job, wait):
-        # before anything else runs, so that its result becomes a file
-        job.detached = True
-        if await request.is_disconnected():
-            service.jobs.remove(job)
-        headers = {"Location": f"/jobs/{job.id}", "Retry-After": "1"}
-        return JSONResponse(job.as_dict(), 202, headers)
-    if job.state == "done":
-        remove = BackgroundTask(service.jobs.remove, job)
-        if as_json:
-            return JSONResponse(job.summary, background=remove)
-        return _file(job, remove)
-    service.jobs.remove(job)
-    raise job.error or Refusal(
-        503, "the work was cancelled", "a server that is not stopping", "ask again", 10
-    )
-
-
-async def _waited(request: Request, job: Job, seconds: float) -> bool:
-    """Whether a job ended in time, while its client was there."""
-    clock = asyncio.get_running_loop().time
-    until = clock() + seconds
-    while not job.task.done() and (rest := until - clock()) > 0:
-        await asyncio.wait({job.task}, timeout=min(rest, TICK))
-        if not job.task.done() and await request.is_disconnected():
-            return False
-    return job.task.done()
 
 
 class _File(FileResponse):
@@ -359,38 +265,21 @@ class _File(FileResponse):
 
 
 def _file(job: Job, after: BackgroundTask | None = None) -> FileResponse:
-    # the summary's numbers for those who take the file
-    headers = {"X-Summary": json.dumps(job.summary, allow_nan=False)}
-    return _File(job.path, 200, headers, FILE, after, f"{job.kind}.vtkhdf")
+    name = f"{job.kind}.vtkhdf"
+    return _File(job.path, media_type=FILE, filename=name, background=after)
 
 
-def _refused(request: Request, error: Any) -> Response:
-    return answer(error)
-
-
-def _invalid(request: Request, error: Any) -> Response:
-    """Of options that are not as `schemas` says."""
-    found = error.errors()[0]
-    name = " ".join(str(part) for part in found["loc"] if part not in ("query", "path"))
-    given, expected = f"{name} {str(found['input'])[:40]!r}", found["msg"]
-    if found["type"] == "missing":
-        given = f"no {name}"
-    elif found["type"] == "extra_forbidden":
-        given, expected = f"option {name!r}", "an option that this route has"
-    elif found["type"] == "value_error":
-        given, expected = "options that do not fit", str(found["ctx"]["error"])
-    expected = expected.removeprefix("Input should be ")
-    return answer(InputError(given, expected, schemas.MEND))
-
-
-def _no_route(request: Request, error: Any) -> Response:
-    """Of what the framework refuses: no such path or method, a form that is none."""
+def _refuse(request: Request, error: Exception) -> Response:
+    """One line of JSON for what was raised."""
+    if isinstance(error, InputError):
+        return answer(error)
+    if isinstance(error, RequestValidationError | ValidationError):
+        return answer(schemas.input_error(error.errors()[0]))
+    if not isinstance(error, HTTPException):
+        return answer(mistake())
+    # the framework's: no such path or method, a form that is none
     given = f"{request.method} {request.url.path[:80]}: {error.detail}"
-    expected, mend = "a request that /openapi.json describes", "see /openapi.json"
-    response = answer(Refusal(error.status_code, given, expected, mend))
+    expected = "a request that /openapi.json describes"
+    response = answer(Refusal(error.status_code, given, expected))
     response.headers.update(error.headers or {})
     return response
-
-
-def _mistaken(request: Request, error: Exception) -> Response:
-    return answer(mistake())

@@ -7,7 +7,7 @@ external storage, virtual datasets), run other code (filters) or take much more 
 than the body's bytes (sizes, types, chunks that inflate) is refused by name.
 
 The library that looks is the one that might be attacked: call this in a process that
-may be lost, with limits of its own (`workers.py`).
+may be lost, with limits of its own (`workers`).
 """
 
 import zlib
@@ -24,28 +24,16 @@ from fftmech.io import container
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
-OBJECTS = 4096
-"""Groups and datasets; a file of DREAM.3D has some hundreds."""
+OBJECTS, LINKS, DEPTH, ATTRIBUTES, CHUNKS = 4096, 2**14, 16, 128, 2**17
+"""At most so many; a file of DREAM.3D has some hundreds of groups and datasets."""
 
-LINKS = 4 * OBJECTS
-DEPTH = 16
-ATTRIBUTES = 128
-CHUNKS = 2**17
+SMALL = 2**20  # bytes of an attribute or a text, and of tables beside the voxels
+TEXTS = 1024  # texts of free length in one array: each may name the same long one
+WORDS = 16  # numbers a voxel in one array; a matrix has 9
+ARRAYS = 8  # arrays of that size, counted by their bytes
 
-SMALL = 2**20
-"""Bytes of an attribute or a text, and of tables beside what voxels need."""
-
-TEXTS = 1024
-"""Texts of free length in one array: each may name the same long one."""
-
-WORDS = 16
-"""Numbers a voxel in one array at most; a matrix has 9."""
-
-ARRAYS = 8
-"""Arrays of that size at most, counted by their bytes."""
-
-FILTERS = ((), ("shuffle",), ("deflate",), ("shuffle", "deflate"))
-"""What chunks may have passed, in this order."""
+FILTERS = ([], [h5z.FILTER_SHUFFLE], [h5z.FILTER_DEFLATE])
+"""What chunks may have passed; or both, in this order."""
 
 
 def check_hdf5(path: str | PathLike, voxels: int) -> None:
@@ -53,10 +41,8 @@ def check_hdf5(path: str | PathLike, voxels: int) -> None:
 
     Raises
     ------
-    Refusal
-        Naming what is in it that should not be.
     InputError
-        No HDF5, or a damaged one.
+        No HDF5, a damaged one, or what is in it that should not be.
     """
     with open(path, "rb") as start:
         if start.read(len(SIGNATURE)) != SIGNATURE:
@@ -65,10 +51,9 @@ def check_hdf5(path: str | PathLike, voxels: int) -> None:
         total = 0
         for name, item in _objects(file.id):
             _check_attributes(name, item)
-            total += _check_dataset(name, item, voxels)
-        most = 8 * ARRAYS * WORDS * voxels + SMALL
-        if total > most:
-            raise too_large(f"arrays of {total} bytes", f"{most} in all")
+            if isinstance(item, h5d.DatasetID):
+                total += _check_dataset(name, item, voxels)
+        _check_size(f"all arrays with {total} bytes", total, ARRAYS * _most(voxels))
 
 
 def _objects(root: Any) -> Iterator[tuple[str, Any]]:
@@ -80,16 +65,13 @@ def _objects(root: Any) -> Iterator[tuple[str, Any]]:
         if address in seen:
             continue
         seen.add(address)
-        if len(seen) > OBJECTS:
-            raise _bad(f"more than {OBJECTS} objects", f"at most {OBJECTS}")
+        _check_count("objects", len(seen), OBJECTS)
         yield name or "/", item
         if not isinstance(item, h5g.GroupID):
             continue
-        if name.count("/") >= DEPTH:
-            raise _bad(f"groups {DEPTH} deep", "fewer levels")
+        _check_count("levels of groups", name.count("/"), DEPTH - 1)
         links += item.get_num_objs()
-        if links > LINKS:
-            raise _bad(f"more than {LINKS} links", f"at most {LINKS}")
+        _check_count("links", links, LINKS)
         for link in item:
             path = f"{name}/{link.decode('utf-8', 'replace')[:80]}"
             kind = item.links.get_info(link).type
@@ -102,68 +84,47 @@ def _objects(root: Any) -> Iterator[tuple[str, Any]]:
 def _inside(group: Any, link: bytes) -> bool:
     """Whether a soft link ends at an object of this file."""
     try:
-        found = h5o.get_info(group, link)
-        return found.fileno == h5o.get_info(group).fileno
+        return h5o.get_info(group, link).fileno == h5o.get_info(group).fileno
     except (KeyError, RuntimeError, OSError):
         return False
 
 
 def _check_attributes(name: str, item: Any) -> None:
     count = h5a.get_num_attrs(item)
-    if count > ATTRIBUTES:
-        raise _bad(f"{count} attributes of {name}", f"at most {ATTRIBUTES}")
+    _check_count(f"attributes of {name}", count, ATTRIBUTES)
     for index in range(count):
         attribute = h5a.open(item, index=index)
         label = f"attribute {attribute.name.decode('utf-8', 'replace')[:80]} of {name}"
-        kind = attribute.get_type()
-        size = _size(attribute.get_space(), label)
-        _check_type(kind, size, label)
-        if size * kind.get_size() > SMALL:
-            raise too_large(
-                f"{label} of {size * kind.get_size()} bytes", f"{SMALL} bytes"
-            )
+        _check_size(label, _size(attribute, label), SMALL)
 
 
 def _check_dataset(name: str, item: Any, voxels: int) -> int:
-    """Check a dataset; return its bytes, 0 of what is none."""
-    if not isinstance(item, h5d.DatasetID):
-        return 0
-    kind, space = item.get_type(), item.get_space()
-    size = _size(space, name)
-    _check_type(kind, size, name)
-    bytes_ = size * kind.get_size()
-    most = WORDS * voxels * 8 + SMALL
+    """Check a dataset; return its bytes."""
+    size, most = _size(item, name), _most(voxels)
+    _check_size(name, size, most)
     # one node more along each axis than voxels
     first = prod(max(n - 1, 1) for n in item.shape[:3]) if item.rank >= 3 else 0
-    if bytes_ > most or first > voxels:
-        shape = " x ".join(map(str, item.shape[:8]))
-        raise too_large(f"{name} of {shape} values", f"{voxels} voxels")
-    plan = item.get_create_plist()
-    if plan.get_layout() == h5d.VIRTUAL:
-        raise _bad(f"{name} is a virtual dataset", "values in the file itself")
-    if plan.get_external_count():
-        raise _bad(f"{name} has external storage", "values in the file itself")
-    known = {h5z.FILTER_SHUFFLE: "shuffle", h5z.FILTER_DEFLATE: "deflate"}
-    numbers = [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
-    filters = tuple(known.get(number, str(number)) for number in numbers)
-    if filters not in FILTERS:
-        raise _bad(
-            f"{name} has filters {', '.join(filters)}",
-            "no compression, or gzip with or without shuffle",
+    if first > voxels:
+        raise too_large(
+            f"{name} of {' x '.join(map(str, item.shape))}", f"{voxels} voxels"
         )
+    plan = item.get_create_plist()
+    if plan.get_layout() == h5d.VIRTUAL or plan.get_external_count():
+        raise _bad(f"{name} is in other files", "values in the file itself")
+    filters = [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
+    if filters not in (*FILTERS, FILTERS[1] + FILTERS[2]):
+        raise _bad(f"{name} has filters {filters}", "gzip and shuffle, or none")
     if plan.get_layout() == h5d.CHUNKED:
-        chunk = prod(plan.get_chunk()) * kind.get_size()
-        if chunk > most:
-            raise too_large(f"chunks of {chunk} bytes in {name}", f"{most} bytes")
+        chunk = prod(plan.get_chunk()) * item.get_type().get_size()
+        _check_size(f"a chunk of {name}", chunk, most)
         if filters:
-            _check_chunks(name, item, chunk, filters[-1] == "deflate")
-    return bytes_
+            _check_chunks(name, item, chunk, FILTERS[2][0] in filters)
+    return size
 
 
 def _check_chunks(name: str, item: Any, chunk: int, deflated: bool) -> None:
     """Refuse chunks that inflate to more than a chunk has."""
-    if item.get_num_chunks() > CHUNKS:
-        raise _bad(f"more than {CHUNKS} chunks in {name}", "larger chunks")
+    _check_count(f"chunks of {name}", item.get_num_chunks(), CHUNKS)
     stored: list[Any] = []
     item.chunk_iter(lambda info: stored.append(info))
     for info in stored:
@@ -173,10 +134,8 @@ def _check_chunks(name: str, item: Any, chunk: int, deflated: bool) -> None:
             _, data = item.read_direct_chunk(info.chunk_offset)
             bomb = len(_inflated(data, chunk)) > chunk
         if bomb:
-            raise _bad(
-                f"a chunk of {name} that holds more than its {chunk} bytes",
-                "chunks as HDF5 writes them",
-            )
+            given = f"a chunk of {name} that holds more than its {chunk} bytes"
+            raise _bad(given, "chunks as HDF5 writes them")
 
 
 def _inflated(data: bytes, most: int) -> bytes:
@@ -187,30 +146,33 @@ def _inflated(data: bytes, most: int) -> bytes:
         return b""
 
 
-def _size(space: Any, name: str) -> int:
-    if space.get_simple_extent_type() == h5s.NULL:
-        return 0
-    shape = space.get_simple_extent_dims()
-    if len(shape) > 5:
-        raise _bad(f"{name} has {len(shape)} axes", "at most 5")
-    return prod(shape)
-
-
-def _check_type(kind: Any, size: int, name: str) -> None:
-    what, width = kind.get_class(), kind.get_size()
-    if what in (h5t.INTEGER, h5t.FLOAT, h5t.ENUM) and width <= 8:
-        return
+def _size(item: Any, name: str) -> int:
+    """Bytes of a dataset or an attribute, if it has a type that is known."""
+    space, kind = item.get_space(), item.get_type()
+    empty = space.get_simple_extent_type() == h5s.NULL
+    shape = (0,) if empty else space.get_simple_extent_dims()
+    _check_count(f"axes of {name}", len(shape), 5)
+    count, width, what = prod(shape), kind.get_size(), kind.get_class()
     if what == h5t.STRING:
-        if kind.is_variable_str():
-            if size <= TEXTS:
-                return
-        elif size * width <= SMALL:
-            return
-        raise too_large(f"{name} of {size} texts", f"{TEXTS}, or short ones")
-    raise _bad(
-        f"{name} has a type that is neither a number of at most 8 bytes nor a text",
-        "integers, floats or texts",
-    )
+        most = TEXTS if kind.is_variable_str() else SMALL // width
+        _check_count(f"texts in {name}", count, most)
+    elif what not in (h5t.INTEGER, h5t.FLOAT, h5t.ENUM) or width > 8:
+        raise _bad(f"{name} has another type", "numbers of at most 8 bytes, or texts")
+    return count * width
+
+
+def _most(voxels: int) -> int:
+    return 8 * WORDS * voxels + SMALL
+
+
+def _check_count(what: str, given: int, most: int) -> None:
+    if given > most:
+        raise _bad(f"{given} {what}", f"at most {most}")
+
+
+def _check_size(what: str, given: int, most: int) -> None:
+    if given > most:
+        raise too_large(f"{what} of {given} bytes", f"{most} bytes")
 
 
 def _bad(what: str, expected: str) -> InputError:

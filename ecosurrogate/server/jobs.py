@@ -15,53 +15,31 @@ from fftmech.errors import InputError
 
 log = logging.getLogger("ecosurrogate.server")
 
-ENDED = ("done", "failed", "cancelled")
-
-FETCHED = 5.0
-"""Seconds in which a client that asks for its job now and then fetches the result."""
+FETCHED = 5.0  # seconds in which a client that asks now and then fetches a result
 
 
 class Job:
-    """One piece of work: queued, running, then for good one of `ENDED`.
+    """A "predict" or "solve": queued, running, then for good done, failed or cancelled.
 
     To be used from the event loop, as `Jobs`.
-
-    Parameters
-    ----------
-    kind
-        "predict" or "solve".
-    folder
-        In which it has one of its own for its files.
-
-    Attributes
-    ----------
-    id
-        Long enough that nobody guesses it.
-    progress, summary
-        JSON-ready.
-    error
-        Why it failed.
-    path
-        The result, once it is done.
-    detached
-        Whether nobody waits for it: then its result becomes a file.
-    fetched
-        Whether somebody has asked for the result.
     """
 
     def __init__(self, kind: str, folder: Path) -> None:
+        # long enough that nobody guesses it
         self.id, self.kind = secrets.token_urlsafe(16), kind
-        self.folder = folder / self.id
-        self.path = self.folder / "result.vtkhdf"
+        self.path = folder / self.id / "result.vtkhdf"
+        self.path.parent.mkdir()
         self.state = "queued"
         self.progress: dict[str, Any] = {}
         self.summary: dict[str, Any] = {}
         self.error: InputError | None = None
-        self.detached = self.fetched = False
         self.began = time.monotonic()
+        # when its state became final
         self.ended: float | None = None
+        # whether nobody waits for it, so that its result becomes a file; and whether
+        # somebody has asked for that
+        self.detached = self.fetched = False
         self.task: asyncio.Task[None]
-        self.folder.mkdir()
 
     def run(self, progress: dict[str, Any]) -> None:
         """Note progress; what is heard of a job that has ended is too late."""
@@ -76,12 +54,8 @@ class Job:
     def check_done(self) -> None:
         """Refuse (409) to give what there is only when it is done."""
         if self.state != "done":
-            raise Refusal(
-                409,
-                f"the job is {self.state}",
-                "a job that is done",
-                "look at GET /jobs/{id}, which says how far it is",
-            )
+            mend = "look at GET /jobs/{id}, which says how far it is"
+            raise Refusal(409, f"the job is {self.state}", "a job that is done", mend)
 
     def as_dict(self) -> dict[str, Any]:
         """What clients are told, JSON-ready."""
@@ -102,20 +76,13 @@ class Job:
 
 
 Work = Callable[[Job], Awaitable[dict[str, Any]]]
-"""Does what a job is for; returns the summary, and writes `Job.path`."""
+"""Does what a job is for: writes `Job.path`, and returns the summary."""
 
 
 class Jobs:
-    """All jobs of a server; to be used from its event loop.
+    """All jobs of a server, which take some `seconds` each at most.
 
-    Parameters
-    ----------
-    folder
-        Of their files.
-    most
-        Jobs that have not ended; as many that have, the oldest of which go.
-    seconds
-        That a job may take.
+    There are `most` that have not ended, and as many that have: the oldest of those go.
     """
 
     def __init__(self, folder: Path, most: int = 64, seconds: float = 600.0) -> None:
@@ -130,13 +97,9 @@ class Jobs:
     @property
     def unfinished(self) -> list[Job]:
         """Those, and those that are done and that somebody may still come for."""
-        late = time.monotonic() - FETCHED
-        return [
-            job
-            for job in self._jobs.values()
-            if job.ended is None
-            or (job.state == "done" and not job.fetched and job.ended > late)
-        ]
+        since = time.monotonic() - FETCHED
+        done = [j for j in self._jobs.values() if j.state == "done" and not j.fetched]
+        return [*self.running, *(job for job in done if (job.ended or 0) > since)]
 
     def check_place(self) -> None:
         """Refuse work (503) when there is much."""
@@ -157,12 +120,8 @@ class Jobs:
     def get(self, name: str) -> Job:
         """Return a job by its id; 404 if there is none."""
         if name not in self._jobs:
-            raise Refusal(
-                404,
-                "no such job",
-                "an id that POST gave, of one that was not removed yet",
-                "ask again with POST",
-            )
+            known = "an id that POST gave, of one that was not removed yet"
+            raise Refusal(404, "no such job", known, "ask again with POST")
         return self._jobs[name]
 
     def cancel(self, job: Job) -> None:
@@ -172,12 +131,11 @@ class Jobs:
             job.task.cancel()
 
     def remove(self, job: Job) -> None:
-        """End a job if need be, forget it, and remove its files when it leaves them."""
+        """End a job if need be, forget it, and remove its files once it leaves them."""
         self.cancel(job)
         self._jobs.pop(job.id, None)
-        job.task.add_done_callback(
-            lambda _: shutil.rmtree(job.folder, ignore_errors=True)
-        )
+        folder = job.path.parent
+        job.task.add_done_callback(lambda _: shutil.rmtree(folder, ignore_errors=True))
 
     async def _run(self, job: Job, work: Work) -> None:
         try:

@@ -1,7 +1,6 @@
 """How wrong a prediction is, and when the solver is as good: needs no network."""
 
 from math import isfinite, nan
-from os import PathLike
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -17,18 +16,12 @@ from fftmech.io import read_result, write_result
 from fftmech.load import Load
 from fftmech.result import Result
 
-TIMED = 3
-"""Solves that a time is the median of."""
-
+TIMED = 3  # solves that a time is the median of
 FIELDS = ("strain", "stress")
 
 
 def solve_prediction(
-    report: Report,
-    name: str,
-    path: str | PathLike,
-    method: dict[str, Any],
-    output: str | PathLike,
+    report: Report, name: str, path: Path, method: dict[str, Any], output: Path
 ) -> dict[str, Any]:
     """Solve what was predicted, in its scheme, and measure the prediction against that.
 
@@ -47,24 +40,17 @@ def solve_prediction(
     -------
     dict
         As `solve_body`, and "prediction": its "id", nRMSE of "strain" and "stress"
-        (`ecosurrogate.comparison.measure.Measure`), "energy", the relative energy error
-        or None, and for strain and stress the "iterations" after which the solver is
-        first as good and the "seconds" it takes when it is stopped there; None where
-        the field is uniform.
-
-    Raises
-    ------
-    InputError
-        A prediction that is gone, what cannot be solved, uniform fields.
+        (`ecosurrogate.measure.Measure`), "energy", the relative energy error or None,
+        and for strain and stress the "iterations" after which the solver is first as
+        good and the "seconds" it takes when it is stopped there; None where the field
+        is uniform.
     """
     try:
         prediction = read_result(path)
     except (InputError, OSError) as error:
-        if Path(path).exists():
+        if path.exists():
             raise
-        raise Refusal(
-            404, "the prediction was removed", "one that is there", "predict again"
-        ) from error
+        raise Refusal(404, "the prediction was removed", "one that is there") from error
     body, load = prediction.microstructure, prediction.load
     assert isinstance(load, Load)
     method = {**method, "scheme": prediction.scheme}
@@ -90,13 +76,12 @@ def _errors(
         for k in {*first.values()}
         if k is not None
     }
-    exact, energy = measure.reference, nan
+    exact, found["energy"] = measure.reference, nan
     if not len(exact.microstructure.pores):
         pairs = [(fields.strain, fields.stress) for fields in (prediction, exact)]
-        energy = energy_error(exact.microstructure, *pairs)
+        found["energy"] = energy_error(exact.microstructure, *pairs)
     return {
-        **{name: e if isfinite(e) else None for name, e in found.items()},
-        "energy": energy if isfinite(energy) else None,
+        **{name: x if isfinite(x) else None for name, x in found.items()},
         "iterations": first,
         "seconds": {name: seconds.get(k) for name, k in first.items()},
     }

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any
 
 import numpy as np
 from torch import nn
@@ -24,15 +23,9 @@ from fftmech.microstructure import polycrystal
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
 
-TOGETHER = 8
-"""Questions that are answered at once at most."""
-
-CACHED = 2**17
-"""Voxels that are answered at once on a processor, at most: four bodies of 32^3. The
-network gains nothing by more."""
-
-WARM_UP = 8
-"""Voxels along each axis of the body that models are warmed up with."""
+TOGETHER = 8  # questions that are answered at once, at most
+CACHED = 2**17  # voxels at once on a processor: its network gains nothing by more
+WARM_UP = 8  # voxels along each axis of the body that models are warmed up with
 
 
 @dataclass(frozen=True)
@@ -44,30 +37,17 @@ class Question:
     load: Load
     answer: Future[Result] = field(default_factory=Future)
 
-    @property
-    def kind(self) -> tuple[Any, ...]:
-        """What questions have in common that are answered together."""
-        return self.model, self.body.grid.shape
+    def fits(self, other: "Question") -> bool:
+        """Whether both can be answered together."""
+        same = self.body.grid.shape == other.body.grid.shape
+        return same and self.model == other.model
 
 
 class Predictor:
-    """Models, a queue of questions, and the thread that answers them.
+    """The models of runs, a queue of questions, and the thread that answers them.
 
-    Parameters
-    ----------
-    runs
-        Folders of trained runs by the names that clients use.
-    device
-        "cpu" or "cuda".
-    queue
-        Questions that may wait.
-    voxels
-        Of the bodies that are answered together, at most.
-
-    Raises
-    ------
-    InputError
-        A folder that holds no run, a device that is not there.
+    At most `queue` questions wait, and bodies of so many `voxels` are answered at once.
+    A folder that holds no run, or a device that is not there, is an InputError.
     """
 
     def __init__(
@@ -86,40 +66,26 @@ class Predictor:
         self._waiting: deque[Question] = deque()
         self._changed = threading.Condition()
         self._ended = False
-        self._thread = threading.Thread(
-            target=self._work, name="predictor", daemon=True
-        )
+        self._thread = threading.Thread(target=self._work, daemon=True)
 
     def start(self) -> None:
-        """Warm the models up, and begin to answer.
-
-        Raises
-        ------
-        InputError
-            A model that cannot predict.
-        """
+        """Warm the models up, and begin to answer; InputError if one cannot predict."""
         for model, card in self.models.values():
-            body = polycrystal(WARM_UP, 2)
-            load = trained_load(card) or Load({"xx": 1e-3})
-            predict_many(model, card, [body], [load], self.device)
-            predict_many(model, card, [body] * 2, [load] * 2, self.device)
+            body, load = polycrystal(WARM_UP, 2), trained_load(card)
+            for count in (1, 2):
+                loads = [load or Load({"xx": 1e-3})] * count
+                predict_many(model, card, [body] * count, loads, self.device)
         self._thread.start()
 
     def ask(self, model: str, body: Microstructure, load: Load) -> Future[Result]:
-        """Put a question in the queue; a future that is cancelled leaves it.
-
-        Raises
-        ------
-        Refusal
-            503: there is no place.
-        """
+        """Put a question in the queue, 503 if full; one that is cancelled leaves it."""
         question = Question(model, body, load)
         with self._changed:
-            # those that were given up would else keep their bodies
-            self._waiting = deque(q for q in self._waiting if not q.answer.cancelled())
-            if len(self._waiting) >= self.queue:
+            waiting = [q for q in self._waiting if not q.answer.cancelled()]
+            if len(waiting) >= self.queue:
                 raise busy()
-            self._waiting.append(question)
+            # those that were given up would else keep their bodies
+            self._waiting = deque([*waiting, question])
             self._changed.notify()
         return question.answer
 
@@ -150,23 +116,21 @@ class Predictor:
 
     def _next(self) -> list[Question]:
         """The oldest question and those that go with it; none at the end."""
+        batch: list[Question] = []
         with self._changed:
-            while True:
+            while not batch:
                 self._changed.wait_for(lambda: self._waiting or self._ended)
                 if self._ended:
-                    return []
-                kind, most, taken, rest = None, 1, [], deque()
+                    break
+                rest: deque[Question] = deque()
                 for question in self._waiting:
-                    fits = len(taken) < most and kind in (None, question.kind)
-                    if not fits:
+                    full = batch and len(batch) >= self.most(batch[0].body)
+                    if full or batch and not question.fits(batch[0]):
                         rest.append(question)
                     elif question.answer.set_running_or_notify_cancel():
-                        kind = question.kind
-                        most = self.most(question.body)
-                        taken.append(question)
+                        batch.append(question)
                 self._waiting = rest
-                if taken:
-                    return taken
+        return batch
 
     def _answer(self, batch: Sequence[Question]) -> None:
         model, card = self.models[batch[0].model]

@@ -7,83 +7,37 @@ import re
 import time
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecosurrogate.server.refusal import Refusal, busy, parts_of, too_large
+from ecosurrogate.server.service import Settings
 from fftmech.errors import InputError
 
+# paths that need no token
 PUBLIC = re.compile(r"/|/docs|/health|/openapi\.json|/static/.*")
-"""Paths that need no token."""
-
+# this machine as it calls itself: a page on the web can have another name lead here
 LOCAL = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
-"""This machine, as it calls itself."""
-
+# of all answers: no page of others frames them, no browser guesses types, and files of
+# two versions of the page are never mixed
 HEADERS = [
     (b"x-frame-options", b"DENY"),
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-cache"),
 ]
-"""Of all answers: no page of others frames them, no browser guesses types, and files of
-two versions of the page are never mixed."""
-
-CLIENTS = 1024
-"""Addresses whose rate is remembered."""
-
+CLIENTS = 1024  # addresses whose rate is remembered
+# seconds in which the rest of a refused body is thrown away, so that its client reads
+# the refusal instead of meeting a closed connection
 LINGER = 1.0
-"""Seconds in which the rest of a refused body is thrown away, so that its client reads
-the refusal instead of meeting a closed connection."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one request may take.
-
-    Attributes
-    ----------
-    body
-        Bytes.
-    upload
-        Seconds for the body.
-    silence
-        Seconds in which a client that is connected has to ask, and to take some of what
-        it is sent.
-    rate
-        Requests a second and address, on average; twice as many in one second.
-    open
-        Requests at once, of all addresses: each may have a body on the disk.
-    """
-
-    body: int = 2**28
-    upload: float = 60.0
-    silence: float = 20.0
-    rate: float = 50.0
-    open: int = 128
 
 
 class RequestLimits:
-    """An application behind checks of address, origin, rate, token, size and time.
+    """An application behind checks of address, origin, rate, token, size and time."""
 
-    Parameters
-    ----------
-    app
-        What is behind.
-    limits
-        Of a request.
-    token
-        Expected as `Authorization: Bearer TOKEN`; none if None.
-    local
-        Whether the server is for this machine only: then other names of it are
-        refused, with which a page on the web could reach it (DNS rebinding).
-    """
-
-    def __init__(
-        self, app: ASGIApp, limits: Limits, token: str | None, local: bool
-    ) -> None:
-        self.app, self.limits, self.token, self.local = app, limits, token, local
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app, self.settings = app, settings
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._open = 0
 
@@ -92,7 +46,7 @@ class RequestLimits:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        body = _Body(receive, self.limits)
+        body = _Body(receive, self.settings)
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -103,7 +57,7 @@ class RequestLimits:
 
         self._open += 1
         try:
-            self._check(scope)
+            self._check(scope["path"], Headers(scope=scope), scope["client"])
         except Refusal as refusal:
             await answer(refusal)(scope, receive, sending)
         else:
@@ -111,32 +65,31 @@ class RequestLimits:
         finally:
             self._open -= 1
 
-    def _check(self, scope: Scope) -> None:
-        headers = Headers(scope=scope)
+    def _check(self, path: str, headers: Headers, client: tuple[str, int]) -> None:
         host, origin = headers.get("host", ""), headers.get("origin")
-        if self.local and not LOCAL.fullmatch(host):
+        if self.settings.local and not LOCAL.fullmatch(host):
             mend = "ask by that name; --host and --token serve others"
             raise Refusal(403, f"host {host!r}", "127.0.0.1 or localhost", mend)
         if origin is not None and origin.partition("://")[2] != host:
             given = f"a request of a page of {origin!r}"
             raise Refusal(403, given, "pages of this server, or programs")
-        self._check_rate((scope.get("client") or ("?",))[0])
-        if self.token is not None and not PUBLIC.fullmatch(scope["path"]):
+        self._check_rate(client[0])
+        if self.settings.token is not None and not PUBLIC.fullmatch(path):
             scheme, _, token = headers.get("authorization", "").partition(" ")
-            same = hmac.compare_digest(token.strip().encode(), self.token.encode())
-            if scheme.lower() != "bearer" or not same:
+            pair = token.strip().encode(), self.settings.token.encode()
+            if scheme.lower() != "bearer" or not hmac.compare_digest(*pair):
                 expected = "the header Authorization: Bearer TOKEN"
                 mend = "ask who runs the server for its token"
                 raise Refusal(401, "no token, or another one", expected, mend)
-        if self._open > self.limits.open:
+        if self._open > self.settings.open:
             raise busy()
         declared = headers.get("content-length", "0")
-        if declared.isdecimal() and int(declared[:20]) > self.limits.body:
-            raise too_large("the body", f"{self.limits.body} bytes")
+        if declared.isdecimal() and int(declared[:20]) > self.settings.body:
+            raise too_large("the body", f"{self.settings.body} bytes")
 
     def _check_rate(self, address: str) -> None:
         """Take one of the requests that an address has left; some come each second."""
-        now, rate = time.monotonic(), self.limits.rate
+        now, rate = time.monotonic(), self.settings.rate
         left, then = self._left.pop(address, (2 * rate, now))
         left = min(2 * rate, left + (now - then) * rate)
         self._left[address] = (left - 1 if left >= 1 else left, now)
@@ -150,10 +103,10 @@ class RequestLimits:
 class _Body:
     """A body on its way, with a limit on its bytes and its time."""
 
-    def __init__(self, receive: Receive, limits: Limits) -> None:
-        self._receive, self.limits = receive, limits
+    def __init__(self, receive: Receive, settings: Settings) -> None:
+        self._receive, self.settings = receive, settings
         self.taken, self.whole = 0, False
-        self.until = time.monotonic() + limits.upload
+        self.until = time.monotonic() + settings.upload
 
     async def receive(self) -> Message:
         """The next part; what is too much or too late is refused."""
@@ -162,11 +115,10 @@ class _Body:
         try:
             message = await self._next(self.until)
         except TimeoutError as error:
-            most = f"all of it in {self.limits.upload:g} s"
-            mend = "send it again, or a smaller one"
-            raise Refusal(408, "a body that arrives slowly", most, mend) from error
-        if self.taken > self.limits.body:
-            raise too_large("the body", f"{self.limits.body} bytes")
+            most = f"all of it in {self.settings.upload:g} s"
+            raise Refusal(408, "a body that arrives slowly", most) from error
+        if self.taken > self.settings.body:
+            raise too_large("the body", f"{self.settings.body} bytes")
         return message
 
     async def discard(self) -> None:

@@ -13,8 +13,7 @@ from fftmech.figures.colors import color_range
 from fftmech.io import read_result
 from fftmech.results.scalar_fields import known_fields, scalar_fields
 
-LONGEST = 40
-"""Characters of a unit that are told: it comes from a stranger's file."""
+LONGEST = 40  # characters of a unit that are told: it comes from a stranger's file
 
 
 def list_fields(path: str | PathLike) -> dict[str, Any]:
@@ -34,34 +33,17 @@ def draw_field(
 ) -> tuple[bytes, dict[str, Any]]:
     """Return a scalar field of a result, or a component of a tensor or a vector.
 
-    Returns
-    -------
-    bytes
-        float32, little-endian, C order (x, y, z), NaN in pores.
-    dict
-        Shape, symbol, unit, and the ends of its colour scale, JSON-ready.
-
-    Raises
-    ------
-    InputError
-        404 for a field that there is not, 422 for a component, or for values that are
-        not finite.
+    It is float32, little-endian, C order (x, y, z), NaN in pores. With it come shape,
+    symbol, unit, and the ends of its colour scale, JSON-ready.
     """
     result = read_result(path)
     known = known_fields(result)
     if field not in known:
-        raise Refusal(
-            404,
-            f"field {field[:LONGEST]!r}",
-            f"one of {', '.join(known)}",
-            "see GET /jobs/{id}/fields",
-        )
-    if component is None and known[field]:
-        raise InputError(
-            f"{field} without a component",
-            f"one of {', '.join(known[field])}",
-            f"add ?component={known[field][0]}",
-        )
+        known = f"one of {', '.join(known)}"
+        raise Refusal(404, f"field {field[:LONGEST]!r}", known)
+    if parts := known[field] if component is None else ():
+        given, mend = f"{field} without a component", f"add ?component={parts[0]}"
+        raise InputError(given, f"one of {', '.join(parts)}", mend)
     (scalar,) = scalar_fields(result, field, () if component is None else (component,))
     with np.errstate(all="ignore"):
         low, high, diverging = color_range(scalar)

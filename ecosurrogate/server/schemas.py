@@ -1,4 +1,4 @@
-"""What requests may ask and what answers hold: the types of all routes.
+"""What requests may ask and what answers hold, as types.
 
 In a query as on the command line, `model=steel&strain=xx=1e-3&stress=yy=0&wait=5`; in
 JSON, the field `options` of the query or of a form, with strain, stress and uniaxial as
@@ -10,15 +10,15 @@ from math import nan
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from starlette.responses import Response
 
 from fftmech.errors import InputError
 from fftmech.load import Load
 
-LONGEST = 2**14
-"""Characters of `options`."""
-
+LONGEST = 2**14  # characters of `options`
 MEND = "see /openapi.json for the options"
 
+# options of `fftmech.io.read`, of `fftmech.solve`, and of what makes microstructures
 READING = {"dataset", "axes", "shape", "dtype", "spacing", "threshold"}
 METHOD = {"scheme", "tolerance", "max_iterations", "precision"}
 GENERATORS = {
@@ -26,7 +26,6 @@ GENERATORS = {
     "inclusions": {"fraction", "contrast"},
     "pores": {"fraction", "count"},
 }
-"""Options of each kind of microstructure that is made."""
 
 
 def _split(value: Any) -> list[str]:
@@ -140,6 +139,19 @@ class Generate(Options):
         return self
 
 
+def input_error(found: Any) -> InputError:
+    """What pydantic has found, as everything else is refused."""
+    name = " ".join(str(part) for part in found["loc"] if part not in ("query", "path"))
+    given, expected = f"{name} {str(found['input'])[:40]!r}", found["msg"]
+    if found["type"] == "missing":
+        given = f"no {name}"
+    elif found["type"] == "extra_forbidden":
+        given, expected = f"option {name!r}", "an option that this route has"
+    elif found["type"] == "value_error":
+        given, expected = "options that do not fit", str(found["ctx"]["error"])
+    return InputError(given, expected.removeprefix("Input should be "), MEND)
+
+
 def _object(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text) if len(text) <= LONGEST else None
@@ -170,95 +182,110 @@ def _values(option: str, items: list[str]) -> dict[str, float]:
     return found
 
 
-def _shown(example: Any, description: str | None = None) -> Any:
-    return Field(examples=[example], description=description)
+def _like(example: Any) -> Any:
+    return Field(examples=[example])
 
 
 class Refused(BaseModel):
     """What was not done, and why."""
 
-    error: str = _shown("the body is no HDF5 file")
-    expected: str = _shown("HDF5 from its first byte on")
-    mend: str = _shown("write the body again with fftmech convert")
+    error: str = _like("the body is no HDF5 file")
+    expected: str = _like("HDF5 from its first byte on")
+    mend: str = _like("write the body again with fftmech convert")
 
 
-class Health(BaseModel):
-    """Whether the server works, and how much waits."""
+class JobState(BaseModel):
+    """How far work is; at its end a summary and a result, or why it failed."""
 
-    status: Literal["ok", "stopping"]
-    version: str = _shown("0.1.0")
-    models: list[str] = _shown(["run"])
-    waiting: int = _shown(0, "Predictions that wait, of at most `queue`")
-    queue: int = _shown(64)
-    jobs: int = _shown(0, "Work that has not ended")
-    voxels: int = _shown(2097152, "Of a body at most")
+    model_config = ConfigDict(extra="allow")
 
-
-class Models(BaseModel):
-    """The models, each with its card."""
-
-    models: list[dict[str, Any]] = _shown([{"name": "run", "model": "p-eco-iterated"}])
+    id: str = _like("2rO0vJpLxq1nW5kT0a6p3Q")
+    kind: Literal["predict", "solve"]
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    seconds: float = _like(1.2)
+    progress: dict[str, Any] = _like({"iteration": 7, "residual": 3.1e-4})
+    href: str = _like("/jobs/2rO0vJpLxq1nW5kT0a6p3Q")
 
 
 class Means(BaseModel):
-    """Volume averages, density of energy, certificate and seconds."""
+    """Volume averages, density of energy, certificate, seconds."""
 
-    mean_strain: dict[str, float] = _shown({"xx": 1e-3, "yy": 0, "zz": 0})
-    mean_stress: dict[str, float] = _shown({"xx": 0.26, "yy": 0.12, "zz": 0.12})
-    energy: float = _shown(1.3e-4)
-    certificate: dict[str, Any] | None = _shown({"relative": 0.007, "gap": 6.4e-9})
-    time: dict[str, float] = _shown({"setup": 0.003, "solve": 0.23})
-    voxels: int = _shown(32768)
+    mean_strain: dict[str, float] = _like({"xx": 1e-3, "yy": 0, "zz": 0})
+    mean_stress: dict[str, float] = _like({"xx": 0.26, "yy": 0.12, "zz": 0.12})
+    energy: float = _like(1.3e-4)
+    certificate: dict[str, Any] | None = _like({"relative": 0.007, "gap": 6.4e-9})
+    time: dict[str, float] = _like({"setup": 0.003, "solve": 0.23})
+    voxels: int = _like(32768)
 
 
 class Predicted(Means):
     """A prediction, with its certificate after each correction."""
 
-    model: str = _shown("run")
-    certificates: list[float] = _shown([0.05, 0.02, 0.007])
+    model: str = _like("run")
+    certificates: list[float] = _like([0.05, 0.02, 0.007])
 
 
 class Solved(Means):
-    """A solution; of what was predicted, with how wrong that is.
+    """A solution; of what was predicted, with the errors of that."""
 
-    nRMSE of strain and stress, relative error in energy, and after how many iterations
-    and seconds the solver is as good; null where a field is uniform.
-    """
-
-    status: str = _shown("converged")
-    iterations: int = _shown(12)
-    residual: float = _shown(4.4e-07)
-    scheme: str = _shown("rotated")
-    prediction: dict[str, Any] | None = _shown(
-        {
-            "id": "Wn3nJ8a0Uo7cS1qf5Y2lEw",
-            **{"strain": 0.061, "stress": 0.034, "energy": 0.007},
-            "iterations": {"strain": 4, "stress": 3},
-            "seconds": {"strain": 0.09, "stress": 0.07},
-        }
+    status: str = _like("converged")
+    iterations: int = _like(12)
+    residual: float = _like(4.4e-07)
+    scheme: str = _like("rotated")
+    prediction: dict[str, Any] | None = _like(
+        {"strain": 0.061, "stress": 0.034, "energy": 0.007, "iterations": {"strain": 4}}
     )
-
-
-class Job(BaseModel):
-    """How far work is; at its end a summary and a result, or why it failed."""
-
-    id: str = _shown("2rO0vJpLxq1nW5kT0a6p3Q")
-    kind: Literal["predict", "solve"]
-    state: Literal["queued", "running", "done", "failed", "cancelled"]
-    seconds: float = _shown(1.2)
-    progress: dict[str, Any] = _shown({"iteration": 7, "residual": 3.1e-4})
-    href: str = _shown("/jobs/2rO0vJpLxq1nW5kT0a6p3Q")
-    summary: dict[str, Any] | None = None
-    result: str | None = None
-    error: str | None = None
-    expected: str | None = None
-    mend: str | None = None
 
 
 class Fields(BaseModel):
     """The grid of a result and its fields with their components."""
 
-    shape: list[int] = _shown([32, 32, 32])
-    size: list[float] = _shown([1.0, 1.0, 1.0])
-    units: dict[str, str] = _shown({"stress": "GPa", "length": "box edge"})
-    fields: dict[str, list[str]] = _shown({"phase": [], "displacement": ["x", "y"]})
+    shape: list[int] = _like([32, 32, 32])
+    size: list[float] = _like([1.0, 1.0, 1.0])
+    units: dict[str, str] = _like({"stress": "GPa", "length": "box edge"})
+    fields: dict[str, list[str]] = _like({"phase": [], "displacement": ["x", "y"]})
+
+
+# what the description says of bodies and files
+_BINARY = {"type": "string", "format": "binary"}
+_PARTS = {"file": _BINARY, "materials": _BINARY, "options": {"type": "string"}}
+_FORM = {"type": "object", "required": ["file"], "properties": _PARTS}
+_FILE = {"application/x-hdf5": {"schema": _BINARY}}
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "A microstructure: HDF5 as it is, or any file that `fftmech "
+        "convert` reads as the field `file` of a form, with `materials` (TOML) and "
+        "`options` (JSON) where they are needed.",
+        "content": {**_FILE, "multipart/form-data": {"schema": _FORM}},
+    }
+}
+VTKHDF: dict[int | str, Any] = {200: {"description": "VTKHDF", "content": _FILE}}
+DRAWN: dict[int | str, Any] = {
+    200: {
+        "description": "NaN in pores. The header X-Field is JSON: shape, symbol, unit, "
+        "and low, high and diverging, the ends and the kind of its colour scale",
+        "content": {"application/octet-stream": {"schema": _BINARY}},
+    }
+}
+REFUSALS: dict[int | str, Any] = {
+    "4XX": {
+        "model": Refused,
+        "description": "401 no token; 404 no such model, job or field; 406 neither the "
+        "file nor JSON is accepted; 408 the body came too slowly; 409 the job is not "
+        "done; 413 too many bytes or voxels; 422 a body or an option that makes no "
+        "sense; 429 too many requests from this address",
+    },
+    503: {"model": Refused, "description": "The queue is full, or the server stops"},
+}
+
+
+def work(summary: type[Means]) -> dict[str, Any]:
+    """What is said of a route that works for a while."""
+    done = "VTKHDF, or with Accept: application/json its summary"
+    late = "Not done in `wait` seconds: a job"
+    answers = {
+        200: {"description": done, "content": _FILE, "model": summary},
+        202: {"description": late, "model": JobState},
+    }
+    return {"response_class": Response, "responses": answers}

@@ -1,92 +1,65 @@
 """Everything that a server has: models, workers, jobs and a folder for their files."""
 
 import asyncio
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
+from torch import nn
 
 import fftmech
-from ecosurrogate.checkpoint import RunCard
+from ecosurrogate.checkpoint import RunCard, digest_of_weights
+from ecosurrogate.config import ADMISSIBLE, SEE_LOAD
+from ecosurrogate.evaluation_folder import NUMBERS
+from ecosurrogate.log import read_log
 from ecosurrogate.predict import BYTES, choose_load, trained_load
-from ecosurrogate.server import worker_tasks
-from ecosurrogate.server.generate import make_body
+from ecosurrogate.server import schemas, worker_tasks
 from ecosurrogate.server.jobs import Job, Jobs
-from ecosurrogate.server.model_info import describe
 from ecosurrogate.server.prediction_errors import solve_prediction
 from ecosurrogate.server.predictor import Predictor
 from ecosurrogate.server.refusal import Refusal
-from ecosurrogate.server.request_limits import Limits
-from ecosurrogate.server.schemas import (
-    GENERATORS,
-    METHOD,
-    READING,
-    Asked,
-    AskedToSolve,
-    Generate,
-    Method,
-)
 from ecosurrogate.server.upload import Upload
 from ecosurrogate.server.workers import Workers
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.results.result import Result
 
-READ = 30.0
-"""Seconds that a body may take to be read, or made."""
-
-MEMORY = 2**30
-"""Bytes that reading may take in any case, beside some times the largest body."""
-
-SOLVE = Load({"xx": 1e-3})
-"""The load of a solve that names none, as on the command line."""
-
-FOLDER = "ecosr-serve-"
-"""How the name of a server's folder begins; the number of its process follows."""
+READING = 30.0  # seconds that a body may take to be read, or made
+READER = 2**30  # bytes that reading may take beside some times the largest body
+SOLVE = Load({"xx": 1e-3})  # of a solve that names none, as on the command line
+FOLDER = "ecosr-serve-"  # names of folders begin so; the number of a process follows
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a server is to be."""
+    """How a server is to be; its runs by the names that clients use."""
 
     runs: Mapping[str, str | PathLike]
-    """Folders of trained runs by the names that clients use."""
-    device: str = "cpu"
-    """Of the models, "cpu" or "cuda"."""
-    workers: int = 1
-    """Processes that read bodies, and as many that solve."""
-    token: str | None = None
-    """That clients have to show; None for no token."""
-    local: bool = True
-    """Whether it is for this machine only."""
-    queue: int = 64
-    """Predictions that may wait, and jobs."""
-    voxels: int | None = None
-    """Of a body at most; what half of the free memory takes if None."""
-    seconds: float = 600.0
-    """That one piece of work may take."""
-    limits: Limits = field(default_factory=Limits)
-    """Of a request."""
+    device: str = "cpu"  # of the models
+    workers: int = 1  # processes that read bodies, and as many that solve
+    token: str | None = None  # that clients have to show
+    local: bool = True  # whether it is for this machine only
+    queue: int = 64  # predictions that may wait, and jobs
+    voxels: int | None = None  # of a body; what half of the free memory takes if None
+    seconds: float = 600.0  # that one piece of work may take
+    body: int = 2**28  # bytes of a request
+    upload: float = 60.0  # seconds in which they have to arrive
+    silence: float = 20.0  # seconds in which a client has to ask, or take its answer
+    rate: float = 50.0  # requests a second and address; twice as many in one second
+    open: int = 128  # requests at once: each may have a body on the disk
 
 
 class Service:
-    """A server without its network.
-
-    Raises
-    ------
-    InputError
-        A folder that holds no run, a device that is not there.
-    """
+    """A server without its network; InputError if a run or a device is not there."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -96,7 +69,7 @@ class Service:
         self.predictor = Predictor(
             settings.runs, settings.device, settings.queue, self.voxels
         )
-        self.readers = Workers(settings.workers, MEMORY + 200 * self.voxels)
+        self.readers = Workers(settings.workers, READER + 200 * self.voxels)
         self.solvers = Workers(settings.workers)
         self.folder = _own_folder()
         self.jobs = Jobs(self.folder, settings.queue, settings.seconds)
@@ -104,18 +77,11 @@ class Service:
         self._looking = asyncio.Lock()
 
     def start(self) -> None:
-        """Warm the models up and start all processes.
-
-        Raises
-        ------
-        InputError
-            A model that cannot predict.
-        """
-        schemes = {card.encoder.scheme for _, card in self.predictor.models.values()}
-        begun = [
-            *self.readers.start(worker_tasks.warm_up),
-            *self.solvers.start(worker_tasks.warm_up, sorted(schemes)),
-        ]
+        """Start all processes and warm the models up; InputError if one is no good."""
+        models = self.predictor.models.values()
+        schemes = sorted({card.encoder.scheme for _, card in models})
+        begun = self.readers.start(worker_tasks.warm_up)
+        begun += self.solvers.start(worker_tasks.warm_up, schemes)
         self.predictor.start()
         for task in begun:
             task.result()
@@ -130,22 +96,17 @@ class Service:
     @contextmanager
     def upload_folder(self) -> Iterator[Path]:
         """A folder for what one request sends."""
-        folder = Path(tempfile.mkdtemp(dir=self.folder))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with tempfile.TemporaryDirectory(
+            dir=self.folder, ignore_cleanup_errors=True
+        ) as folder:
+            yield Path(folder)
 
     def check_place(self) -> None:
         """Refuse (503) work that could not be begun, before its body is read."""
         if self.stopping:
-            raise Refusal(
-                503,
-                "the server is stopping",
-                "a server that runs",
-                "ask again when it has been started again",
-                retry_after=10,
-            )
+            mend = "ask again when it has been started again"
+            known = "a server that runs"
+            raise Refusal(503, "the server is stopping", known, mend, retry_after=10)
         self.jobs.check_place()
 
     def model(self, name: str | None) -> tuple[str, RunCard]:
@@ -153,46 +114,35 @@ class Service:
         models = self.predictor.models
         name = next(iter(models)) if name is None else name
         if name not in models:
-            raise Refusal(
-                404, f"model {name!r}", f"one of {', '.join(models)}", "see GET /models"
-            )
+            known = f"one of {', '.join(models)}"
+            raise Refusal(404, f"model {name!r}", known, "see GET /models")
         return name, models[name][1]
 
-    async def read(self, upload: Upload, asked: Asked) -> Microstructure:
+    async def read(self, upload: Upload, asked: schemas.Asked) -> Microstructure:
         """Read a body in a process that may be lost."""
-        return await self.readers.call(
-            worker_tasks.read_body,
-            upload.body,
-            upload.materials,
-            asked.given(READING),
-            asked.res,
-            self.voxels,
-            seconds=READ,
-        )
+        given = upload.body, upload.materials, asked.given(schemas.READING), asked.res
+        read = worker_tasks.read_body
+        return await self.readers.call(read, *given, self.voxels, seconds=READING)
 
-    async def generate(self, asked: Generate, output: Path) -> None:
+    async def generate(self, asked: schemas.Generate, output: Path) -> None:
         """Write a microstructure."""
-        options = asked.given(GENERATORS[asked.kind] | {"seed"})
-        given = (asked.kind, asked.res, options, self.voxels, output)
-        await self.readers.call(make_body, *given, seconds=READ)
+        options = asked.given(schemas.GENERATORS[asked.kind] | {"seed"})
+        given = asked.kind, asked.res, options, self.voxels, output
+        await self.readers.call(worker_tasks.make_body, *given, seconds=READING)
 
-    def predict(self, body: Microstructure, asked: Asked, file: bool) -> Job:
-        """Begin a prediction; a file is written if `file`, or if nobody waits for it.
-
-        Raises
-        ------
-        InputError
-            No such model, a load that it does not take, a full queue.
-        """
+    def predict(self, body: Microstructure, asked: schemas.Asked, file: bool) -> Job:
+        """Begin a prediction, which becomes a file if `file`, or if nobody waits."""
         name, card = self.model(asked.model)
         self.jobs.check_place()
         answer = self.predictor.ask(name, body, choose_load(card, asked.load()))
 
         async def work(job: Job) -> dict[str, Any]:
-            result = await _answer(job, answer)
-            if not (
-                np.isfinite(result.strain).all() and np.isfinite(result.stress).all()
-            ):
+            waiting = asyncio.wrap_future(answer)
+            while not waiting.done() and not answer.running():
+                await asyncio.wait({waiting}, timeout=0.1)
+            job.run({})
+            result = await waiting
+            if not all(np.isfinite(x).all() for x in (result.strain, result.stress)):
                 raise InputError(
                     "the prediction is not finite",
                     "a body and a load like those that the model was trained on",
@@ -202,52 +152,42 @@ class Service:
                 # in another process, for here the models would wait for it
                 write, seconds = worker_tasks.write_prediction, self.settings.seconds
                 await self.readers.call(write, result, job.path, seconds=seconds)
-            return {
-                "model": name,
-                **worker_tasks.means_of(result),
-                "certificates": result.residuals,
-            }
+            means = worker_tasks.means_of(result)
+            return {"model": name, **means, "certificates": result.residuals}
 
         job = self.jobs.begin("predict", work)
         # what nobody waits for any more leaves the queue
         job.task.add_done_callback(lambda _: answer.cancel())
         return job
 
-    def solve(self, body: Microstructure, asked: AskedToSolve) -> Job:
+    def solve(self, body: Microstructure, asked: schemas.Asked, file: bool) -> Job:
         """Begin a solve; its scheme is that of the model unless it is named."""
         card = self.model(asked.model)[1]
-        method = {"scheme": card.encoder.scheme, **asked.given(METHOD)}
+        method = {"scheme": card.encoder.scheme, **asked.given(schemas.METHOD)}
         load = asked.load() or trained_load(card) or SOLVE
         return self._solve(worker_tasks.solve_body, body, load, method)
 
-    def solve_prediction(self, prediction: Job, asked: Method) -> Job:
+    def solve_prediction(self, prediction: Job, asked: schemas.Method) -> Job:
         """Begin a solve of what was predicted, which measures the prediction."""
         if prediction.kind != "predict":
             raise InputError(
-                f"the job is a {prediction.kind}",
-                "a prediction",
-                "send its body to POST /solve",
+                "the job is a solve", "a prediction", "send a body to /solve"
             )
         prediction.check_done()
-        given = prediction.id, prediction.path, asked.given(METHOD)
-        return self._solve(solve_prediction, *given)
+        method = asked.given(schemas.METHOD)
+        return self._solve(solve_prediction, prediction.id, prediction.path, method)
 
     def _solve(self, task: Callable[..., Any], *given: Any) -> Job:
-        async def work(job: Job) -> dict[str, Any]:
-            return await self.solvers.call(
-                task, *given, job.path, seconds=self.settings.seconds, report=job.run
-            )
-
-        return self.jobs.begin("solve", work)
+        seconds = self.settings.seconds
+        return self.jobs.begin(
+            "solve",
+            lambda job: self.solvers.call(
+                task, *given, job.path, seconds=seconds, report=job.run
+            ),
+        )
 
     async def look(self, job: Job, task: Callable[..., Any], *given: Any) -> Any:
-        """Return what `task(path, *given)` tells of the result of a job.
-
-        Raises
-        ------
-        InputError
-            A job that is not done, or was removed meanwhile; what the task refuses.
-        """
+        """Return what `task(path, *given)` tells of a result; 404 if that is removed."""
         job.check_done()
         async with self._looking:
             try:
@@ -277,15 +217,6 @@ class Service:
         }
 
 
-async def _answer(job: Job, answer: Future[Result]) -> Result:
-    """Wait for it, and say when it is no longer waiting itself."""
-    waiting = asyncio.wrap_future(answer)
-    while not waiting.done() and not answer.running():
-        await asyncio.wait({waiting}, timeout=0.1)
-    job.run({})
-    return await waiting
-
-
 def _own_folder() -> Path:
     """Make a folder that only this user reads; remove those of killed servers."""
     for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
@@ -293,3 +224,49 @@ def _own_folder() -> Path:
         if number.isdecimal() and not psutil.pid_exists(int(number)):
             shutil.rmtree(folder, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-"))
+
+
+def describe(model: nn.Module, card: RunCard, folder: str | PathLike) -> dict[str, Any]:
+    """What a model is; `test` has errors only if these very weights were evaluated."""
+    config = card.config
+    names = ("model", "backbone", "preset", "representation")
+    return {
+        **{name: getattr(config, name) for name in names},
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "scheme": card.encoder.scheme,
+        "resolution": card.dataset["res"],
+        "sees_load": config.model in SEE_LOAD,
+        "admissible": config.model in ADMISSIBLE,
+        "trained_on": dict(card.dataset),
+        "units": dict(card.units),
+        "versions": dict(card.versions),
+        "validation": _validation(folder),
+        "test": _test(Path(folder)),
+    }
+
+
+def _validation(folder: str | PathLike) -> dict[str, Any] | None:
+    try:
+        found = [r["validation"] for r in read_log(folder) if "validation" in r]
+    except (InputError, OSError):
+        return None
+    return found[-1] if found else None
+
+
+def _test(folder: Path) -> dict[str, Any] | None:
+    try:
+        text = (folder / "evaluation" / NUMBERS).read_text(encoding="utf-8")
+        found, weights = json.loads(text), digest_of_weights(folder)
+        runs = [c for c in found["contenders"] if c["kind"] == "run"]
+        own = next(run for run in runs if run["weights"] == weights)
+        kind = found["normalisation"]
+        errors = own["nrmse"][kind]
+        return {
+            "samples": len(own["samples"]),
+            "resolution": found["resolution"],
+            "normalisation": kind,
+            **{name: errors[name]["mean"]["mean"] for name in ("strain", "stress")},
+            "certificate": (own["certificate"] or {}).get("mean"),
+        }
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        return None

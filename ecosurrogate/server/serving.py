@@ -19,21 +19,9 @@ fetch them; a second one ends all at once."""
 
 
 class Server(uvicorn.Server):
-    """A server that is asked to stop and takes no new work, before it stops.
+    """A server that, asked to stop, takes no new work and finishes what it has begun.
 
-    Parameters
-    ----------
-    service
-        Started; ended with the server.
-    grace
-        As `GRACE`.
-    ready
-        Called when it listens.
-
-    Attributes
-    ----------
-    left
-        Jobs that were not finished when it stopped, JSON-ready.
+    `ready` is called when it listens; `left` are the jobs that it did not finish.
     """
 
     def __init__(
@@ -104,7 +92,7 @@ class Server(uvicorn.Server):
             if connection not in self._silent or seen[:2] != (request, unsent):
                 seen = request, unsent, now
             silent[connection] = seen
-            if now - seen[2] > self.service.settings.limits.silence:
+            if now - seen[2] > self.service.settings.silence:
                 connection.transport.abort()
         self._silent = silent
 
@@ -123,16 +111,11 @@ def serve(
     settings
         How the server is to be.
     host, port
-        Where it listens; port 0 is any that is free.
+        Where it listens, or InputError; port 0 is any that is free.
     grace
         Seconds that jobs have to end when it is asked to stop.
     ready
         Called with the port when it listens.
-
-    Raises
-    ------
-    InputError
-        A run that cannot be served, an address that cannot be listened on.
     """
     # before models are loaded, which takes time
     with listen(host, port) as place:
@@ -147,13 +130,7 @@ def serve(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; port 0 is any that is free.
-
-    Raises
-    ------
-    InputError
-        An address that cannot be listened on.
-    """
+    """Return a socket that listens, or InputError; port 0 is any that is free."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         place = socket.create_server((host, port), family=family)

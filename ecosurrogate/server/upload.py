@@ -13,15 +13,11 @@ from ecosurrogate.server.schemas import LONGEST
 from fftmech.errors import InputError
 from fftmech.io import FORMATS
 
+# types of a body that is one HDF5 file; curl gives it one of a form unless told
 RAW = ("", "application/octet-stream", "application/x-hdf5", "application/x-hdf")
-"""Types of a body that is one HDF5 file; curl gives it one of a form unless told."""
-
 FORM = "multipart/form-data"
-
 PARTS = ("file", "materials", "options")
-
-MATERIALS = 2**20
-"""Bytes of a materials file."""
+MATERIALS = 2**20  # bytes of a materials file
 
 
 class Upload(NamedTuple):
@@ -33,15 +29,10 @@ class Upload(NamedTuple):
 
 
 async def receive(request: Request, folder: Path) -> Upload:
-    """Write the body of a request to `folder`.
+    """Write the body of a request to `folder`; InputError for what is no body.
 
     The framework would read a form before anything else is checked, with any number of
     parts, and most of them in memory.
-
-    Raises
-    ------
-    InputError
-        A type of body that is not taken, a form with other fields, no bytes.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == FORM:
@@ -63,10 +54,10 @@ async def receive(request: Request, folder: Path) -> Upload:
 async def _form(request: Request, folder: Path) -> Upload:
     limits = {"max_files": 2, "max_fields": 2, "max_part_size": 4 * LONGEST}
     async with request.form(**limits) as form:
-        parts = dict(form)
-        if len(parts) < len(form.multi_items()) or not {*parts} <= {*PARTS}:
+        file, materials, options = map(form.get, PARTS)
+        names = [name for name, _ in form.multi_items()]
+        if len({*names}) < len(names) or not {*names} <= {*PARTS}:
             raise _bad("other fields", f"{', '.join(PARTS)}, each once")
-        file, materials, options = map(parts.get, PARTS)
         if not isinstance(file, UploadFile) or isinstance(options, UploadFile):
             raise _bad("no file", "the field file with a name that has an extension")
         body = folder / f"body{_extension(file.filename or '')}"

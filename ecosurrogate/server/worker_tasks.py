@@ -1,19 +1,26 @@
-"""What processes beside the server do: read a body, solve it, write a prediction."""
+"""What processes beside the server do: read, make or solve a body, write a prediction.
+
+Each task is called with a function to report progress to, which only solves use.
+"""
 
 import time
-from collections.abc import Sequence
-from os import PathLike
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from ecosurrogate.server.hdf5_check import check_hdf5
-from ecosurrogate.server.refusal import Refusal, too_large
+from ecosurrogate.server.refusal import too_large
 from ecosurrogate.server.workers import Report
 from fftmech import io
+from fftmech.datasets.recipe import UNITS
 from fftmech.errors import InputError
+from fftmech.grid import Grid
 from fftmech.io.materials import read_materials
 from fftmech.load import Load
-from fftmech.microstructure import polycrystal
+from fftmech.materials.elastic import isotropic
+from fftmech.microstructure import inclusions, polycrystal, pores, single_pore
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.resample import resample
 from fftmech.microstructure.resolution import parse_resolution, shape_for
@@ -21,11 +28,13 @@ from fftmech.result import Result
 from fftmech.solve import solve
 from fftmech.tensors import COMPONENTS, components_from_mandel
 
-PAUSE = 0.1
-"""Least time between two reports of progress, seconds."""
+PAUSE = 0.1  # least time between two reports of progress, seconds
+WARM_UP = 8  # voxels along each axis of the body that is solved first
+MATRIX = 3.0, 0.35  # Young's modulus (GPa) and Poisson's ratio around inclusions
+RADIUS = 0.1  # of inclusions, in units of the longest edge
+PORE = "lack-of-fusion"  # kind of pores
 
-WARM_UP = 8
-"""Voxels along each axis of the body that is solved first."""
+Shape = tuple[int, int, int]
 
 
 def warm_up(report: Report, schemes: Sequence[str] = ()) -> None:
@@ -46,52 +55,56 @@ def read_body(
     res: str | None,
     voxels: int,
 ) -> Microstructure:
-    """Read a microstructure as `fftmech convert` does, and check it.
+    """Read a microstructure as `fftmech convert` does, resample and check it.
 
     Parameters
     ----------
-    report
-        Not called.
     path, materials
-        Our files; the extension of the first tells the format.
+        Our files in one folder; the first is named `body` and one of `FORMATS`.
     options
         Of `fftmech.io.read`.
     res
-        Resample it, as `--res`.
+        As `--res`.
     voxels
         At most so many.
-
-    Raises
-    ------
-    InputError
-        Naming what is wrong, not our files.
     """
-    try:
-        # its name is `body` and one of `FORMATS`
+    # errors name files by what they are called here, not where they are
+    with chdir(path.parent), _little_memory(voxels):
         if io.FORMATS[path.name.removeprefix("body")] is io.HDF5:
-            check_hdf5(path, voxels)
-        body = io.read(path, **options)
-        check_voxels(body.grid.voxels, voxels)
+            check_hdf5(path.name, voxels)
+        body = io.read(path.name, **options)
+        _check_voxels(body.grid.voxels, voxels)
         if materials is not None:
-            body = read_materials(materials).apply(body)
+            body = read_materials(materials.name).apply(body)
         if res is not None:
             shape = shape_for(body.grid, parse_resolution(res))
-            check_voxels(body.grid.with_shape(shape).voxels, voxels)
+            _check_voxels(prod(shape), voxels)
             body = resample(body, shape, "majority")
         return body.check()
-    except Refusal:
-        raise
-    except InputError as error:
-        parts = (error.what, error.expected, error.mend)
-        raise InputError(*(_without_names(part, path) for part in parts)) from error
-    except MemoryError as error:
-        raise too_large("a body that takes more memory", f"{voxels} voxels") from error
 
 
-def write_prediction(
-    report: Report, prediction: Result, output: str | PathLike
+def make_body(
+    report: Report,
+    kind: str,
+    res: str,
+    options: Mapping[str, Any],
+    voxels: int,
+    output: Path,
 ) -> None:
-    """Write a prediction to `output`; `report` is not called."""
+    """Write a microstructure to `output` as `fftmech generate` makes it.
+
+    `kind` is one of `GENERATORS`, which takes the options; `res` is as `--res`, and
+    gives at most so many voxels.
+    """
+    with _little_memory(voxels):
+        shape = shape_for(Grid((1, 1, 1)), parse_resolution(res))
+        _check_voxels(prod(shape), voxels)
+        body = GENERATORS[kind](shape, **options).check()
+        io.write(output, body.with_changes(units=UNITS))
+
+
+def write_prediction(report: Report, prediction: Result, output: Path) -> None:
+    """Write a prediction to `output`."""
     io.write_result(output, prediction)
 
 
@@ -100,15 +113,9 @@ def solve_body(
     body: Microstructure,
     load: Load,
     method: dict[str, Any],
-    output: str | PathLike,
+    output: Path,
 ) -> dict[str, Any]:
-    """Solve, write the result to `output`, return what `fftmech solve --json` prints.
-
-    Raises
-    ------
-    InputError
-        What cannot be solved, or did not converge.
-    """
+    """Solve, write the result, and return what `fftmech solve --json` prints."""
     result = solved(report, body, load, method)
     io.write_result(output, result)
     return summary_of(result)
@@ -117,7 +124,7 @@ def solve_body(
 def solved(
     report: Report, body: Microstructure, load: Load, method: dict[str, Any]
 ) -> Result:
-    """Solve, and report the iterations; refused as in `solve_body`."""
+    """Solve, and report the iterations; InputError if it does not converge."""
     last = 0.0
 
     def progress(iteration: int, residual: float) -> None:
@@ -139,20 +146,20 @@ def solved(
 
 def summary_of(result: Result) -> dict[str, Any]:
     """What `fftmech solve --json` prints."""
-    return {
-        "status": result.status,
-        "iterations": result.iterations,
-        "residual": result.residual,
-        "scheme": result.scheme,
-        **means_of(result),
-    }
+    names = ("status", "iterations", "residual", "scheme")
+    return {**{name: getattr(result, name) for name in names}, **means_of(result)}
 
 
 def means_of(result: Result) -> dict[str, Any]:
     """Volume averages, energy, certificate and times of a result, JSON-ready."""
+
+    def by_component(mandel: Any) -> dict[str, float]:
+        values = map(float, components_from_mandel(mandel))
+        return dict(zip(COMPONENTS, values, strict=True))
+
     return {
-        "mean_strain": _by_component(result.mean_strain),
-        "mean_stress": _by_component(result.mean_stress),
+        "mean_strain": by_component(result.mean_strain),
+        "mean_stress": by_component(result.mean_stress),
         "energy": result.energy,
         "certificate": result.certificate,
         "time": result.times,
@@ -160,18 +167,35 @@ def means_of(result: Result) -> dict[str, Any]:
     }
 
 
-def check_voxels(given: int, most: int) -> None:
-    """Refuse (413) more voxels than the machine's memory takes."""
+@contextmanager
+def _little_memory(voxels: int) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError as error:
+        raise too_large("a body that takes more memory", f"{voxels} voxels") from error
+
+
+def _check_voxels(given: int, most: int) -> None:
     if given > most:
-        raise too_large(
-            f"a body of {given} voxels", f"{most}, which this machine's memory takes"
-        )
+        text = f"{most}, which this machine's memory takes"
+        raise too_large(f"a body of {given} voxels", text)
 
 
-def _by_component(mandel: Any) -> dict[str, float]:
-    values = components_from_mandel(mandel)
-    return {name: float(x) for name, x in zip(COMPONENTS, values, strict=True)}
+def _inclusions(
+    shape: Shape, fraction: float = 0.2, contrast: float = 10.0, seed: int = 0
+) -> Microstructure:
+    E, nu = MATRIX
+    matrix, inclusion = isotropic(E=E, nu=nu), isotropic(E=contrast * E, nu=nu)
+    return inclusions(shape, fraction, RADIUS, matrix, inclusion, seed=seed)
 
 
-def _without_names(text: str, path: Path) -> str:
-    return text.replace(str(path), "the body").replace(f"{path.parent}/", "")
+def _pores(
+    shape: Shape, fraction: float = 0.01, count: int = 1, seed: int = 0
+) -> Microstructure:
+    if count == 1:
+        return single_pore(shape, PORE, fraction, seed=seed)
+    return pores(shape, fraction, count, PORE, seed=seed)
+
+
+GENERATORS = {"polycrystal": polycrystal, "inclusions": _inclusions, "pores": _pores}
+"""By kind; called with voxels along x, y, z, and the options of `schemas.Generate`."""

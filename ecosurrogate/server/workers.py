@@ -21,6 +21,9 @@ from fftmech.errors import InputError
 TICK = 0.1
 """Seconds between two looks at whether a task is still wanted."""
 
+Task = Callable[..., Any]
+"""Called in the process with a function to report progress to, and what is given."""
+
 Report = Callable[[dict[str, Any]], None]
 """Called with the progress of a task, JSON-ready."""
 
@@ -28,21 +31,18 @@ Report = Callable[[dict[str, Any]], None]
 class Worker:
     """One process, started when it is needed and again when it was lost.
 
-    Parameters
-    ----------
-    memory
-        Bytes that it may take beyond what it has at its start; None for no limit.
+    `memory` are the bytes that it may take beyond what it has at its start.
     """
 
-    def __init__(self, memory: int | None = None) -> None:
+    def __init__(self, memory: int | None) -> None:
         self.memory = memory
         # set when the present task is no longer wanted
         self.stop = threading.Event()
         self._process: Any = None
         self._pipe: Any = None
 
-    def call(self, task: Callable[..., Any], given: tuple, report: Report) -> Any:
-        """Return what `task(report, *given)` returns in the process; None if stopped.
+    def call(self, task: Task, given: tuple, report: Report) -> Any:
+        """Return what a task returns in the process; None if it is stopped.
 
         Raises
         ------
@@ -77,15 +77,13 @@ class Worker:
             self._pipe.close()
         self._process = self._pipe = None
 
-    def _outcome(
-        self, task: Callable[..., Any], given: tuple, report: Report
-    ) -> tuple[str, Any]:
+    def _outcome(self, task: Task, given: tuple, report: Report) -> tuple[str, Any]:
         if self._process is None or not self._process.is_alive():
             self.end()
             context = multiprocessing.get_context("spawn")
             self._pipe, theirs = context.Pipe()
-            given_to_it = theirs, self.memory
-            self._process = context.Process(target=_work, args=given_to_it, daemon=True)
+            ends = theirs, self.memory
+            self._process = context.Process(target=_work, args=ends, daemon=True)
             self._process.start()
             theirs.close()
         self._pipe.send((task, given))
@@ -109,16 +107,16 @@ class Workers:
         for worker in self.all:
             self._free.put_nowait(worker)
 
-    def start(self, task: Callable[..., Any], *given: Any) -> list[Future[Any]]:
-        """Start all with a first task; it is over when the futures are done."""
-        return [
-            self._threads.submit(worker.call, task, given, lambda progress: None)
-            for worker in self.all
+    def start(self, task: Task, *given: Any) -> list[Future[Any]]:
+        """Start all with a first task, which is over when the futures are done."""
+        each = [
+            (worker.call, task, given, lambda progress: None) for worker in self.all
         ]
+        return [self._threads.submit(*call) for call in each]
 
     async def call(
         self,
-        task: Callable[..., Any],
+        task: Task,
         *given: Any,
         seconds: float,
         report: Report = lambda progress: None,
