@@ -43,6 +43,14 @@ from machine import table, write_json
 from traffic import Traffic
 
 BODIES = 32
+KEEP = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),
+    "MALLOC_TRIM_THRESHOLD_": str(2**29),
+}
+"""Has glibc keep the memory of freed arrays for those of the next layer; else the system
+gets it back, and clears it page by page."""
+
 TURNS, TURN = 4, 2.0
 """Of the model alone, before the loads and after, and the seconds of one."""
 
@@ -56,13 +64,11 @@ def own(run: str, bodies: list[str], folder: str, turns: int) -> dict:
     """Speeds without a server, bodies a second, and what clients have to ask for."""
     import torch
 
-    from ecosurrogate.evaluation.predict import choose_load, predict_many
-    from ecosurrogate.server.memory import keep_freed_memory
+    from ecosurrogate.predict import choose_load, predict_many
     from ecosurrogate.server.predictor import Predictor
     from fftmech import Load, io
     from fftmech.errors import InputError
 
-    keep_freed_memory()
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     predictor = Predictor({"run": run})
     model, card = predictor.models["run"]
@@ -155,7 +161,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict:
     for seed, path in enumerate(paths):
         io.write(path, body("polycrystal", options.size, seed))
     bodies = [Path(path).read_bytes() for path in paths]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
+    environment = {**os.environ, **KEEP, "OMP_NUM_THREADS": str(options.threads)}
 
     def alone() -> dict:
         given = json.dumps([options.run, paths, str(folder), TURNS])

@@ -127,13 +127,13 @@ async def page() -> Response:
     return FileResponse(PAGE / "index.html", headers=POLICY)
 
 
-@router.get("/health")
+@router.get("/health", responses=schemas.HEALTH)
 async def health(service: TheService) -> dict[str, Any]:
     """Whether the server works."""
     return service.health()
 
 
-@router.get("/models")
+@router.get("/models", responses=schemas.MODELS)
 def models(service: TheService) -> dict[str, Any]:
     """The models: scheme, resolution, training data, errors."""
     return {"models": service.describe()}
@@ -229,7 +229,7 @@ async def field(
 
 for route in router.routes:
     if isinstance(route, APIRoute):
-        route.summary, route.description = route.description.rstrip("."), ""
+        route.summary = route.description.rstrip(".")
 
 
 def make_app(service: Service) -> FastAPI:

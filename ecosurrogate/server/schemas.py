@@ -6,6 +6,7 @@ objects: {"model": "steel", "strain": {"xx": 1e-3}}.
 """
 
 import json
+from collections.abc import Iterable
 from math import nan
 from typing import Annotated, Any, Literal, Self
 
@@ -34,6 +35,7 @@ def _split(value: Any) -> list[str]:
 
 
 Text = Annotated[str, Field(max_length=200)]
+Components = Annotated[list[Text], Field(min_length=1)]
 Shape = Annotated[tuple[int, int, int], BeforeValidator(_split)]
 Spacing = Annotated[tuple[float, float, float], BeforeValidator(_split)]
 
@@ -42,10 +44,6 @@ def _option(text: str, example: Any, default: Any = None, **limits: Any) -> Any:
     # the example in words, for Swagger UI would send all examples with every request
     description = f"{text}, for instance `{example}`"
     return Field(default, description=description, **limits)
-
-
-def _load(text: str, example: str) -> Any:
-    return _option(f"{text}, IJ=VALUE", example, [], min_length=1)
 
 
 class Options(BaseModel):
@@ -82,9 +80,9 @@ class Asked(Waiting):
     """What to do with a body that is sent."""
 
     model: Text | None = _option("Name of the model; the first one if left out", "run")
-    strain: list[Text] = _load("Mean strain; may be repeated", "xx=1e-3")
-    stress: list[Text] = _load("Mean stress; may be repeated", "yy=0")
-    uniaxial: list[Text] = _load("This strain, other mean stresses zero", "zz=1e-3")
+    strain: Components | None = _option("Mean strain, several times", "xx=1e-3")
+    stress: Components | None = _option("Mean stress, several times", "yy=0")
+    uniaxial: Components | None = _option("A strain, no other stress", "zz=1e-3")
     res: Text | None = _option("Resample the body to N voxels, or NX,NY,NZ", "32")
     options: str | None = _option("All as JSON", '{"strain": {"xx": 1e-3}}')
     dataset: Text | None = _option("Array in the file", "/data/phase")
@@ -106,12 +104,13 @@ class Asked(Waiting):
 
     def load(self) -> Load | None:
         """The load; None for that of the training set."""
-        strain, stress = _values("strain", self.strain), _values("stress", self.stress)
-        if not self.uniaxial:
+        names = ("strain", "stress", "uniaxial")
+        strain, stress, uniaxial = (_values(n, getattr(self, n) or ()) for n in names)
+        if not uniaxial:
             return Load(strain, stress) if strain or stress else None
-        if strain or stress or len(self.uniaxial) > 1:
+        if strain or stress or len(uniaxial) > 1:
             raise InputError("uniaxial with another load", "it alone", MEND)
-        return Load.uniaxial(*_values("uniaxial", self.uniaxial).popitem())
+        return Load.uniaxial(*uniaxial.popitem())
 
 
 class AskedToSolve(Method, Asked):
@@ -168,7 +167,7 @@ def _as_in_a_query(value: Any) -> str | list[str]:
     return [*map(str, value)] if isinstance(value, list) else str(value)
 
 
-def _values(option: str, items: list[str]) -> dict[str, float]:
+def _values(option: str, items: Iterable[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for item in items:
         component, _, text = item.partition("=")
@@ -278,6 +277,14 @@ REFUSALS: dict[int | str, Any] = {
     },
     503: {"model": Refused, "description": "The queue is full, or the server stops"},
 }
+
+
+def _like_json(example: Any) -> dict[int | str, Any]:
+    return {200: {"content": {"application/json": {"example": example}}}}
+
+
+HEALTH = _like_json({"status": "ok", "models": ["run"], "waiting": 0, "jobs": 0})
+MODELS = _like_json({"models": [{"name": "run", "model": "p-eco-iterated"}]})
 
 
 def work(summary: type[Means]) -> dict[str, Any]:

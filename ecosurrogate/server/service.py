@@ -187,7 +187,7 @@ class Service:
         )
 
     async def look(self, job: Job, task: Callable[..., Any], *given: Any) -> Any:
-        """Return what `task(path, *given)` tells of a result; 404 if that is removed."""
+        """Return what `task(path, *given)` tells of a result; 404 if it is removed."""
         job.check_done()
         async with self._looking:
             try:

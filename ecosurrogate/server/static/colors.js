@@ -6,14 +6,12 @@ const MAPS = {
   diverging: "0530611752902a71b23f8ec06bacd19bc9e0c2ddece0ecf3f7f6f6fbe5d8fbccb4" +
     "f5aa89e48066d05548ba2832930e2667001f",
 };
-
-export const PORE = [204, 204, 204];
-
+const PORE = [204, 204, 204];
 const STEPS = 256;
 
-// RGB of 256 steps of a map.
-export function table(name) {
-  const stops = MAPS[name].match(/.{6}/g).map(rgb);
+// RGB of the 256 steps of a scale {low, high, diverging}.
+export function table({ diverging }) {
+  const stops = MAPS[diverging ? "diverging" : "sequential"].match(/.{6}/g).map(rgb);
   return Array.from({ length: STEPS }, (_, i) => {
     const place = (i / (STEPS - 1)) * (stops.length - 1);
     const k = Math.min(Math.floor(place), stops.length - 2);
@@ -21,13 +19,13 @@ export function table(name) {
   });
 }
 
-// Colour of a value on a scale {low, high, diverging}.
-export function painter({ low, high, diverging }) {
-  const colors = table(diverging ? "diverging" : "sequential");
-  const factor = (STEPS - 1) / (high - low || 1);
+// Colour of a value on a scale.
+export function painter(scale) {
+  const colors = table(scale);
+  const factor = (STEPS - 1) / (scale.high - scale.low || 1);
+  const step = (value) => Math.round((value - scale.low) * factor);
   return (value) => Number.isNaN(value)
-    ? PORE
-    : colors[Math.max(0, Math.min(STEPS - 1, Math.round((value - low) * factor)))];
+    ? PORE : colors[Math.max(0, Math.min(STEPS - 1, step(value)))];
 }
 
 // Okabe and Ito's colours after a grey, which people of any colour vision tell apart.

@@ -1,11 +1,12 @@
 // What is asked for: a microstructure, a model and a load.
 
+import { get, make } from "./elements.js";
 import { ask } from "./server.js";
 
 const COMPONENTS = ["xx", "yy", "zz", "yz", "xz", "xy"];
 const READING = ["threshold", "shape", "dtype", "spacing", "axes", "dataset"];
 
-const form = document.getElementById("ask");
+const form = get("ask");
 const inputs = form.elements;
 let models = [];
 let generated = { query: "", blob: null };
@@ -13,9 +14,8 @@ let generated = { query: "", blob: null };
 export function setUp(served) {
   models = served;
   for (const { name } of models) inputs.model.add(new Option(name));
-  const rows = document.querySelector("#load tbody");
   for (const c of COMPONENTS) {
-    rows.insertAdjacentHTML("beforeend", `<tr><td>${c}</td>
+    get("load").tBodies[0].insertAdjacentHTML("beforeend", `<tr><td>${c}</td>
       <td><select name="kind_${c}" aria-label="what is prescribed of ${c}">
         <option>strain</option><option>stress</option></select></td>
       <td><input name="value_${c}" type="number" step="any" required
@@ -28,16 +28,11 @@ export function setUp(served) {
     drop.addEventListener(event, (e) => {
       e.preventDefault();
       drop.classList.toggle("over", over);
-      if (event === "drop" && e.dataTransfer.files.length) {
-        inputs.file.files = e.dataTransfer.files;
-      }
+      const files = event === "drop" ? e.dataTransfer.files : [];
+      if (files.length) inputs.file.files = files;
     });
   }
   showModel();
-}
-
-export function model() {
-  return models.find(({ name }) => name === inputs.model.value);
 }
 
 // Body and query of POST /predict.
@@ -64,7 +59,7 @@ export async function request() {
 // A microstructure of the server's generators; the last one is kept.
 async function generate() {
   const query = new URLSearchParams();
-  for (const input of document.querySelectorAll("#generate :is(input, select)")) {
+  for (const input of get("generate").querySelectorAll("input, select")) {
     if (!input.closest("[hidden]")) query.append(input.name, input.value);
   }
   if (query.toString() !== generated.query) {
@@ -75,26 +70,22 @@ async function generate() {
 }
 
 function load() {
-  if (inputs.load.value === "trained") return {};
-  const found = { strain: {}, stress: {} };
+  const found = {};
+  if (inputs.load.value === "trained") return found;
   for (const c of COMPONENTS) {
-    found[inputs[`kind_${c}`].value][c] = Number(inputs[`value_${c}`].value);
+    (found[inputs[`kind_${c}`].value] ??= {})[c] = Number(inputs[`value_${c}`].value);
   }
-  return Object.fromEntries(
-    Object.entries(found).filter(([, values]) => Object.keys(values).length));
+  return found;
 }
 
 function showChoices() {
-  const kind = inputs.kind.value;
   const generating = inputs.source.value === "generate";
-  show("generate", generating);
-  show("file", !generating);
-  for (const label of document.querySelectorAll("#generate [data-kind]")) {
-    label.hidden = label.dataset.kind !== kind;
-  }
   const own = inputs.load.value === "own";
-  show("load", own);
-  show("trained", !own);
+  const shown = { generate: generating, file: !generating, load: own, trained: !own };
+  for (const [id, visible] of Object.entries(shown)) get(id).hidden = !visible;
+  for (const label of get("generate").querySelectorAll("[data-kind]")) {
+    label.hidden = label.dataset.kind !== inputs.kind.value;
+  }
   // what is not seen is neither checked nor sent
   for (const input of form.querySelectorAll("input, select")) {
     if (!input.closest(".choice")) input.disabled = Boolean(input.closest("[hidden]"));
@@ -102,59 +93,43 @@ function showChoices() {
 }
 
 function showModel() {
-  const card = model();
+  const card = models.find(({ name }) => name === inputs.model.value);
   const { kind, loads, train, res, labels } = card.trained_on;
   const percent = (x) => `${(100 * x).toPrecision(2)} %`;
-  const rows = [
-    ["kind", card.model],
-    ["backbone", `${card.backbone}, ${card.parameters.toLocaleString("en")} parameters`],
-    ["scheme", card.scheme],
-    ["trained on", `${train} ${kinds(kind)} at ${res}³`
-      + (labels < res ? `, solved at ${labels}³` : "")],
-    ["test error", card.test
+  const rows = {
+    kind: card.model,
+    backbone: `${card.backbone}, ${card.parameters.toLocaleString("en")} parameters`,
+    scheme: card.scheme,
+    "trained on": `${train} ${kind.replace(/s?$/, "s")} at ${res}³`
+      + (labels < res ? `, solved at ${labels}³` : ""),
+    "test error": card.test
       ? `strain ${percent(card.test.strain)}, stress ${percent(card.test.stress)}`
-      : "not evaluated"],
-    ["certificate", card.admissible ? "yes" : "none: its fields are not admissible"],
-  ];
-  const list = document.getElementById("card");
-  list.replaceChildren(...rows.flatMap(([name, value]) => {
-    const pair = [document.createElement("dt"), document.createElement("dd")];
-    [pair[0].textContent, pair[1].textContent] = [name, value];
-    return pair;
-  }));
+      : "not evaluated",
+    certificate: card.admissible ? "yes" : "none: its fields are not admissible",
+  };
+  get("card").replaceChildren(...Object.entries(rows).flatMap(
+    ([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   const fixed = loads.mode === "fixed";
   const [trained, own] = inputs.load;
   trained.disabled = !fixed;
   own.disabled = !card.sees_load;
   inputs.load.value = fixed ? "trained" : "own";
-  document.getElementById("trained").textContent = fixed ? text(loads) : "";
+  get("trained").textContent = fixed ? text(loads) : "";
   for (const c of COMPONENTS) {
     const stress = fixed ? c in loads.stress : c !== "xx";
+    const known = (stress ? loads.stress : loads.strain)?.[c];
     inputs[`kind_${c}`].value = stress ? "stress" : "strain";
-    const known = stress ? loads.stress?.[c] : loads.strain?.[c];
     inputs[`value_${c}`].value = known ?? (c === "xx" ? 1e-3 : 0);
   }
   showChoices();
 }
 
-function kinds(name) {
-  return name.endsWith("s") ? name : `${name}s`;
-}
-
 // A load as it is written beside results: what is not zero, then what is free.
 function text({ strain = {}, stress = {} }) {
-  const parts = [];
-  for (const [name, values] of [["strain", strain], ["stress", stress]]) {
-    const zero = [];
-    for (const [c, value] of Object.entries(values)) {
-      if (value) parts.push(`mean ${name} ${c} = ${value}`);
-      else zero.push(c);
-    }
-    if (zero.length) parts.push(`mean ${name} ${zero.join(" ")} = 0`);
-  }
-  return parts.join(", ");
-}
-
-function show(name, visible) {
-  document.getElementById(name).hidden = !visible;
+  return Object.entries({ strain, stress }).flatMap(([name, values]) => {
+    const zero = Object.keys(values).filter((c) => !values[c]);
+    const parts = Object.keys(values).filter((c) => values[c])
+      .map((c) => `mean ${name} ${c} = ${values[c]}`);
+    return zero.length ? [...parts, `mean ${name} ${zero.join(" ")} = 0`] : parts;
+  }).join(", ");
 }

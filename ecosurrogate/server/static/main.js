@@ -1,11 +1,11 @@
 // The page: asks for a prediction, then for the solver's answer, and shows both.
 
+import { get } from "./elements.js";
 import * as form from "./form.js";
 import { compare, short } from "./numbers.js";
 import { ask, Cancelled, drop, json, save, work } from "./server.js";
 import { Slices } from "./slices.js";
 
-const get = (id) => document.getElementById(id);
 const slices = new Slices(get("grid"), showProbe);
 let prediction = null;
 let solution = null;
@@ -27,17 +27,16 @@ async function predict() {
   forget();
   prediction = job;
   fields = await json(`jobs/${job.id}/fields`);
-  listFields();
+  list("field", Object.keys(fields.fields), "stress");
+  listComponents();
   slices.open(fields);
-  showNumbers();
-  await showFields();
+  await show();
 }
 
 async function solve() {
   solution = await work(`jobs/${prediction.id}/solve?wait=0`, { method: "POST" },
     (now) => progress("Solving", now));
-  showNumbers();
-  await showFields();
+  await show();
 }
 
 // Do something; what goes wrong is said in one line.
@@ -75,27 +74,24 @@ function progress(what, job) {
   get("progress").hidden = false;
 }
 
-function showNumbers() {
-  get("outcome").hidden = false;
-  get("save-solution").disabled = !solution;
-  compare(prediction, solution, fields.units);
-}
-
-function listFields() {
-  const { value } = get("field");
-  const names = Object.keys(fields.fields);
-  get("field").replaceChildren(...names.map((n) => new Option(n.replace("_", " "), n)));
-  get("field").value = names.includes(value) ? value : "stress";
-  get("field").disabled = false;
-  listComponents();
+// List names to choose from; the one that was chosen stays so.
+function list(id, names, first) {
+  const { value } = get(id);
+  get(id).replaceChildren(...names.map((name) => new Option(name.replace("_", " "), name)));
+  get(id).disabled = !names.length;
+  get(id).value = names.includes(value) ? value : first;
 }
 
 function listComponents() {
-  const { value } = get("component");
   const names = fields.fields[get("field").value];
-  get("component").replaceChildren(...names.map((n) => new Option(n)));
-  get("component").disabled = !names.length;
-  if (names.includes(value)) get("component").value = value;
+  list("component", names, names[0] ?? "");
+}
+
+async function show() {
+  get("outcome").hidden = false;
+  get("save-solution").disabled = !solution;
+  compare(prediction, solution, fields.units);
+  await showFields();
 }
 
 async function showFields() {
@@ -105,15 +101,15 @@ async function showFields() {
   const a = await fetched(prediction, name, component);
   const b = solution && await fetched(solution, name, component);
   if (mine !== shown) return; // another one was chosen meanwhile
-  const { unit } = a;
+  const { values, unit } = a;
   if (name === "phase") {
-    slices.show([{ title: "phase", values: a.values, scale: null, unit }]);
+    slices.show([{ title: "phase", values, scale: null, unit }]);
     return;
   }
   const scale = b ? union(a.scale, b.scale) : a.scale;
-  const rows = [{ title: "surrogate", values: a.values, scale, unit }];
+  const rows = [{ title: "surrogate", values, scale, unit }];
   if (b) {
-    const difference = a.values.map((x, i) => x - b.values[i]);
+    const difference = values.map((x, i) => x - b.values[i]);
     rows.push({ title: "solver", values: b.values, scale, unit });
     rows.push({ title: "difference", values: difference, scale: centred(difference), unit });
   }
@@ -124,33 +120,32 @@ async function fetched(job, name, component) {
   const path = `jobs/${job.id}/fields/${name}` + (component && `?component=${component}`);
   if (!kept.has(path)) {
     const answer = await ask(path);
-    const { low, high, diverging, unit } = JSON.parse(answer.headers.get("X-Field"));
-    const values = new Float32Array(await answer.arrayBuffer());
-    kept.set(path, { values, unit, scale: { low, high, diverging } });
+    const { unit, ...scale } = JSON.parse(answer.headers.get("X-Field"));
+    kept.set(path, { values: new Float32Array(await answer.arrayBuffer()), unit, scale });
   }
   return kept.get(path);
 }
 
 function union(a, b) {
-  const ends = { low: Math.min(a.low, b.low), high: Math.max(a.high, b.high) };
-  if (!a.diverging && !b.diverging) return { ...ends, diverging: false };
-  const end = Math.max(-ends.low, ends.high);
-  return { low: -end, high: end, diverging: true };
+  const [low, high] = [Math.min(a.low, b.low), Math.max(a.high, b.high)];
+  return a.diverging || b.diverging
+    ? bothSigns(Math.max(-low, high)) : { low, high, diverging: false };
 }
 
 // A scale for both signs that leaves out the largest half per cent.
 function centred(values) {
   const sizes = values.filter((x) => !Number.isNaN(x)).map(Math.abs).sort();
-  const end = sizes[Math.floor(0.995 * (sizes.length - 1))] || 1e-12;
+  return bothSigns(sizes[Math.floor(0.995 * (sizes.length - 1))] || 1e-12);
+}
+
+function bothSigns(end) {
   return { low: -end, high: end, diverging: true };
 }
 
 function showProbe(found) {
+  const named = ([title, x]) => `${title} ${Number.isNaN(x) ? "pore" : short(x)}`;
   get("probe").value = found
-    ? [`voxel ${found.at.join(" ")}`,
-      ...found.values.map(([title, x]) => `${title} ${Number.isNaN(x) ? "pore" : short(x)}`),
-    ].join("   ")
-    : "";
+    ? [`voxel ${found.at.join(" ")}`, ...found.values.map(named)].join("   ") : "";
 }
 
 // Have the server forget what is no longer shown.
@@ -159,21 +154,23 @@ function forget() {
   [prediction, solution, kept] = [null, null, new Map()];
 }
 
-get("ask").addEventListener("submit", (event) => {
+function on(id, event, act) {
+  get(id).addEventListener(event, act);
+}
+
+on("ask", "submit", (event) => {
   event.preventDefault();
   busy(predict);
 });
-get("solve").addEventListener("click", () => busy(solve));
-get("cancel").addEventListener("click", () => running && drop(running));
-get("save-prediction").addEventListener("click",
-  () => careful(() => save(prediction, "prediction.vtkhdf")));
-get("save-solution").addEventListener("click",
-  () => careful(() => save(solution, "solution.vtkhdf")));
-get("field").addEventListener("change", () => {
+on("solve", "click", () => busy(solve));
+on("cancel", "click", () => running && drop(running));
+on("save-prediction", "click", () => careful(() => save(prediction, "prediction.vtkhdf")));
+on("save-solution", "click", () => careful(() => save(solution, "solution.vtkhdf")));
+on("field", "change", () => {
   listComponents();
   careful(showFields);
 });
-get("component").addEventListener("change", () => careful(showFields));
+on("component", "change", () => careful(showFields));
 window.addEventListener("pagehide", (event) => event.persisted || forget());
 
 busy(start);

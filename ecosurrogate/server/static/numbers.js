@@ -1,21 +1,20 @@
 // Numbers and the table that sets surrogate and solver side by side.
 
-export function short(x) {
-  if (x === null || x === undefined) return "–";
-  if (x === 0) return "0";
+import { get, make } from "./elements.js";
+
+const known = (format) => (x) => (x === null || x === undefined ? "–" : format(x));
+
+export const short = known((x) => {
   const size = Math.abs(x);
-  return size >= 1e-3 && size < 1e5 ? String(Number(x.toPrecision(4))) : x.toExponential(2);
-}
+  const plain = x === 0 || (size >= 1e-3 && size < 1e5);
+  return plain ? String(Number(x.toPrecision(4))) : x.toExponential(2);
+});
 
-export function share(x) {
-  if (x === null || x === undefined) return "–";
-  return x >= 1e-4 ? `${Number((100 * x).toPrecision(2))} %` : x.toExponential(1);
-}
+const share = known((x) =>
+  x >= 1e-4 ? `${Number((100 * x).toPrecision(2))} %` : x.toExponential(1));
 
-function seconds(x) {
-  if (x === null || x === undefined) return "–";
-  return x < 1 ? `${Number((1000 * x).toPrecision(2))} ms` : `${Number(x.toPrecision(3))} s`;
-}
+const seconds = known((x) =>
+  x < 1 ? `${Number((1000 * x).toPrecision(2))} ms` : `${Number(x.toPrecision(3))} s`);
 
 // Fill the table with what a prediction and, once it is there, a solution say.
 export function compare(prediction, solution, units) {
@@ -23,35 +22,26 @@ export function compare(prediction, solution, units) {
   const s = solution?.summary;
   const stress = units.stress ?? "";
   const truth = s?.prediction;
+  const wrong = (name, part) => [name, share(truth[part]), "reference"];
   const rows = [
     ["time"],
     ["fields", seconds(p.time.solve), seconds(s?.time.solve)],
     ["preparation", seconds(p.time.setup), seconds(s && s.time.setup - s.time.compile)],
     ["iterations", "–", s ? s.iterations : "–"],
     ["error in energy"],
-    ["certified", certified(p), certified(s)],
-    ...truth ? [["true", share(truth.energy), "reference"]] : [],
-    ...truth ? [
-      ["true error (nRMSE)"],
-      ["strain", share(truth.strain), "reference"],
-      ["stress", share(truth.stress), "reference"],
-    ] : [],
+    ["certified", ...[p, s].map((one) => share(one?.certificate?.relative))],
+    ...truth ? [wrong("true", "energy"), ["true error (nRMSE)"]] : [],
+    ...truth ? ["strain", "stress"].map((name) => wrong(name, name)) : [],
     [`averages ${stress && `(${stress})`}`],
     ["energy density", short(p.energy), short(s?.energy)],
     ...Object.keys(p.mean_stress)
       .map((c) => [`stress ${c}`, mean(p.mean_stress, c), s ? mean(s.mean_stress, c) : "–"])
       .filter(([, a, b]) => a !== "0" || (s && b !== "0")),
   ];
-  const body = document.querySelector("#compared tbody");
-  body.replaceChildren(...rows.map((cells) => {
-    const row = document.createElement("tr");
-    if (cells.length === 1) row.className = "group";
-    for (const cell of cells) row.insertCell().textContent = cell;
-    if (cells.length === 1) row.cells[0].colSpan = 3;
-    return row;
-  }));
-  document.getElementById("verdict").textContent =
-    [reason(p), truth ? verdict(s) : ""].filter(Boolean).join(" ");
+  get("compared").tBodies[0].replaceChildren(...rows.map((cells) => cells.length > 1
+    ? make("tr", {}, ...cells.map((text) => make("td", {}, text)))
+    : make("tr", { className: "group" }, make("td", { colSpan: 3 }, ...cells))));
+  get("verdict").textContent = [reason(p), truth && verdict(s)].filter(Boolean).join(" ");
 }
 
 // Rounding beside the largest component is zero.
@@ -60,18 +50,14 @@ function mean(values, c) {
   return Math.abs(values[c]) < 1e-5 * largest ? "0" : short(values[c]);
 }
 
-function certified(summary) {
-  return summary ? share(summary.certificate?.relative ?? null) : "–";
-}
-
 function reason({ certificate }) {
   return certificate?.relative == null && certificate?.reason
     ? `No certificate: ${certificate.reason}.` : "";
 }
 
 function verdict({ iterations, prediction: { iterations: enough, seconds: spent } }) {
-  const part = (name) => enough[name] === null
+  const [strain, stress] = ["strain", "stress"].map((name) => enough[name] === null
     ? `its ${name} is never as good`
-    : `its ${name} is as good after ${enough[name]} (${seconds(spent[name])})`;
-  return `The solver took ${iterations} iterations; ${part("strain")}, ${part("stress")}.`;
+    : `its ${name} is as good after ${enough[name]} (${seconds(spent[name])})`);
+  return `The solver took ${iterations} iterations; ${strain}, ${stress}.`;
 }

@@ -1,9 +1,8 @@
 // Requests to the server: what it refuses becomes an error of one line, work a job.
 
-export class Refused extends Error {
-  constructor(said) {
-    super([said.error, said.expected && `expected ${said.expected}`, said.mend]
-      .filter(Boolean).join("; "));
+class Refused extends Error {
+  constructor({ error, expected, mend }) {
+    super([error, expected && `expected ${expected}`, mend].filter(Boolean).join("; "));
   }
 }
 
@@ -17,25 +16,15 @@ let token = sessionStorage.getItem("token") ?? "";
 // The answer to a request, if it is a good one.
 export async function ask(path, how = {}) {
   for (let times = 0; ; times++) {
-    const headers = { ...how.headers };
-    if (token) headers.Authorization = `Bearer ${token}`;
-    let answer;
-    try {
-      answer = await fetch(path, { ...how, headers });
-    } catch {
+    const headers = token ? { Authorization: `Bearer ${token}` } : {};
+    const answer = await fetch(path, { ...how, headers }).catch(() => {
       throw new Refused({ error: "the server does not answer", mend: "is it running?" });
-    }
+    });
     if (answer.ok) return answer;
-    if (answer.status === 401) {
-      await askForToken();
-      continue;
-    }
     const later = answer.headers.get("Retry-After");
-    if (later && times < PATIENCE) {
-      await sleep(1000 * Number(later));
-      continue;
-    }
-    throw new Refused(await answer.json().catch(() => ({ error: answer.statusText })));
+    if (answer.status === 401) await askForToken();
+    else if (later && times < PATIENCE) await sleep(1000 * Number(later));
+    else throw new Refused(await answer.json().catch(() => ({ error: answer.statusText })));
   }
 }
 
@@ -46,8 +35,7 @@ export async function json(path, how) {
 // Begin work, call `report` with its job now and then, return the job when it is done.
 export async function work(path, how, report) {
   let job = await json(path, how);
-  let pause = POLL[0];
-  while (job.state === "queued" || job.state === "running") {
+  for (let pause = POLL[0]; ["queued", "running"].includes(job.state);) {
     report(job);
     await sleep(pause);
     pause = Math.min(1.3 * pause, POLL[1]);
@@ -66,21 +54,19 @@ export function drop(job) {
 export async function save(job, name) {
   const blob = await (await ask(`jobs/${job.id}/result`)).blob();
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
+  Object.assign(link, { href: URL.createObjectURL(blob), download: name }).click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 function askForToken() {
   const dialog = document.getElementById("token");
+  if (!dialog.open) dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       token = dialog.querySelector("input").value.trim();
       sessionStorage.setItem("token", token);
       resolve();
     }, { once: true });
-    if (!dialog.open) dialog.showModal();
   });
 }
 

@@ -1,6 +1,7 @@
 // Three slices of a few fields, one row each, on canvases: one pixel is one voxel.
 
 import { painter, phasePainter, table } from "./colors.js";
+import { make } from "./elements.js";
 import { short } from "./numbers.js";
 
 const AXES = ["x", "y", "z"];
@@ -9,10 +10,7 @@ const LEAST = 110; // pixels of a slice's longer edge
 export class Slices {
   // `probe` is told the voxel under the mouse, or null.
   constructor(place, probe) {
-    this.place = place;
-    this.probe = probe;
-    this.rows = [];
-    this.index = null;
+    Object.assign(this, { place, probe, rows: [], index: null });
     new ResizeObserver(() => this.fit()).observe(place.parentElement);
     window.addEventListener("resize", () => this.fit());
   }
@@ -33,9 +31,9 @@ export class Slices {
     this.place.style.gridTemplateColumns =
       `1.2rem repeat(${this.normals.length}, minmax(0, 1fr)) 5.2rem`;
     this.place.replaceChildren(
-      document.createElement("span"),
+      make("span"),
       ...this.normals.map((a) => this.slider(a)),
-      document.createElement("span"),
+      make("span"),
       ...rows.flatMap((row) => this.line(row)),
     );
     this.fit();
@@ -43,42 +41,35 @@ export class Slices {
   }
 
   slider(axis) {
-    const label = document.createElement("label");
-    const input = document.createElement("input");
-    const output = document.createElement("output");
-    Object.assign(input, { type: "range", min: 0, max: this.shape[axis] - 1 });
-    input.setAttribute("aria-label", `slice across ${AXES[axis]}`);
-    input.value = this.index[axis];
-    output.value = this.index[axis];
+    const value = this.index[axis];
+    const output = make("output", { value });
+    const input = make("input", {
+      type: "range", min: 0, max: this.shape[axis] - 1, value,
+      "aria-label": `slice across ${AXES[axis]}`,
+    });
     input.addEventListener("input", () => {
       this.index[axis] = Number(input.value);
       output.value = input.value;
       this.paint();
     });
-    label.append(AXES[axis], input, output);
-    return label;
+    return make("label", {}, AXES[axis], input, output);
   }
 
   line(row) {
-    const title = document.createElement("h3");
-    title.textContent = row.title;
     row.canvases = new Map();
     const figures = this.normals.map((axis) => {
       const [h, v] = plane(axis);
-      const figure = document.createElement("figure");
-      const canvas = document.createElement("canvas");
-      figure.className = "slice";
-      Object.assign(canvas, { width: this.shape[h], height: this.shape[v] });
-      canvas.setAttribute("aria-label", `${row.title}, slice across ${AXES[axis]}`);
+      const canvas = make("canvas", {
+        width: this.shape[h], height: this.shape[v],
+        "aria-label": `${row.title}, slice across ${AXES[axis]}`,
+      });
       canvas.addEventListener("mousemove", (e) => this.point(e, canvas, axis));
       canvas.addEventListener("mouseleave", () => this.probe(null));
-      const caption = document.createElement("figcaption");
-      caption.textContent = `${AXES[h]} →  ${AXES[v]} ↑`;
-      figure.append(canvas, caption);
       row.canvases.set(axis, canvas);
-      return figure;
+      const caption = make("figcaption", {}, `${AXES[h]} →  ${AXES[v]} ↑`);
+      return make("figure", { className: "slice" }, canvas, caption);
     });
-    return [title, ...figures, scaleOf(row)];
+    return [make("h3", {}, row.title), ...figures, scaleOf(row)];
   }
 
   paint() {
@@ -95,13 +86,10 @@ export class Slices {
     const image = context.createImageData(width, height);
     const at = [...this.index];
     let byte = 0;
-    for (let j = height - 1; j >= 0; j--) {
-      at[v] = j;
-      for (let i = 0; i < width; i++) {
-        at[h] = i;
+    for (at[v] = height - 1; at[v] >= 0; at[v]--) {
+      for (at[h] = 0; at[h] < width; at[h]++, byte += 4) {
         image.data.set(color(values[this.offset(at)]), byte);
         image.data[byte + 3] = 255;
-        byte += 4;
       }
     }
     context.putImageData(image, 0, 0);
@@ -110,8 +98,7 @@ export class Slices {
   // All slices to one scale, so large that all rows are seen if the window allows it.
   fit() {
     if (!this.rows.length) return;
-    const columns = this.normals.length;
-    const wide = (this.place.clientWidth - 110) / columns - 12;
+    const wide = (this.place.clientWidth - 110) / this.normals.length - 12;
     const top = this.place.getBoundingClientRect().top + window.scrollY;
     const high = (window.innerHeight - top - 55) / this.rows.length - 26;
     const longest = (k) => Math.max(...this.normals.map((a) => this.size[plane(a)[k]]));
@@ -119,14 +106,12 @@ export class Slices {
     const least = LEAST / Math.max(width, height);
     const factor = Math.max(least, Math.min(wide / width, high / height));
     for (const { canvases } of this.rows) {
-      for (const [axis, canvas] of canvases) {
-        const [h, v] = plane(axis);
-        canvas.style.width = `${factor * this.size[h]}px`;
-        canvas.style.height = `${factor * this.size[v]}px`;
+      for (const [axis, { style }] of canvases) {
+        [style.width, style.height] = plane(axis).map((a) => `${factor * this.size[a]}px`);
       }
     }
-    for (const scale of this.place.querySelectorAll(".scale")) {
-      scale.style.height = `${Math.max(LEAST, factor * height)}px`;
+    for (const { style } of this.place.querySelectorAll(".scale")) {
+      style.height = `${Math.max(LEAST, factor * height)}px`;
     }
   }
 
@@ -137,7 +122,8 @@ export class Slices {
     const at = [...this.index];
     at[h] = inside((event.clientX - box.left) / box.width, this.shape[h]);
     at[v] = inside((box.bottom - event.clientY) / box.height, this.shape[v]);
-    this.probe({ at, values: this.rows.map(({ title, values }) => [title, values[this.offset(at)]]) });
+    const i = this.offset(at);
+    this.probe({ at, values: this.rows.map(({ title, values }) => [title, values[i]]) });
   }
 
   offset([i, j, k]) {
@@ -151,26 +137,15 @@ function plane(axis) {
 }
 
 function scaleOf({ scale, unit, values }) {
-  const place = document.createElement("div");
-  if (!scale) {
-    place.textContent = `${new Set(values).size} phases`;
-    return place;
-  }
-  const canvas = document.createElement("canvas");
-  const colors = table(scale.diverging ? "diverging" : "sequential");
-  Object.assign(canvas, { width: 1, height: colors.length });
+  if (!scale) return make("div", {}, `${new Set(values).size} phases`);
+  const colors = table(scale);
+  const canvas = make("canvas", { width: 1, height: colors.length });
   const context = canvas.getContext("2d");
   colors.forEach((rgb, i) => {
     context.fillStyle = `rgb(${rgb.map(Math.round)})`;
     context.fillRect(0, colors.length - 1 - i, 1, 1);
   });
-  place.className = "scale";
-  const texts = [short(scale.high), "", short(scale.low), unit].map((text) => {
-    const span = document.createElement("span");
-    span.textContent = text;
-    return span;
-  });
-  texts[3].className = "unit";
-  place.append(canvas, ...texts);
-  return place;
+  const ends = [short(scale.high), "", short(scale.low)].map((x) => make("span", {}, x));
+  const name = make("span", { className: "unit" }, unit);
+  return make("div", { className: "scale" }, canvas, ...ends, name);
 }
