@@ -1,5 +1,6 @@
 """Bodies predicted together: as each alone, each certified, and in what batches."""
 
+import asyncio
 import time
 
 import numpy as np
@@ -124,19 +125,21 @@ def test_what_waits_for_one_model_and_shape_is_one_batch_under_any_load(
         shapes.append([body.grid.shape[0] for body in bodies])
         return predict_many(model, card, bodies, loads, device)
 
-    waiting = Predictor({"run": folder / "p-eco-iterated"})
+    service = Predictor({"run": folder / "p-eco-iterated"})
     other = polycrystal(6, 3)
-    asked = [
-        waiting.ask("run", body, load)
-        for body, load in zip(bodies, LOADS, strict=True)
-        for body in (body, other)
-    ]
-    monkeypatch.setattr(predictor, "WARM_UP", 4)
     monkeypatch.setattr(predictor, "predict_many", seen)
-    waiting.start()
-    answers = [answer.result(20) for answer in asked]
-    waiting.end()
-    assert shapes[-2:] == [[8] * 3, [6] * 3]
+
+    async def asked():
+        asked = [
+            service.predict("run", body, load)
+            for body, load in zip(bodies, LOADS, strict=True)
+            for body in (body, other)
+        ]
+        return await asyncio.gather(*asked)
+
+    answers = asyncio.run(asked())
+    service.end()
+    assert shapes == [[8] * 3, [6] * 3]
     for answer, load in zip(answers[::2], LOADS, strict=True):
         assert answer.load is load
 

@@ -1,14 +1,13 @@
-"""The thread that owns the models: a bounded queue, and equal questions together.
+"""The models, and what waits for them: equal questions are answered together.
 
 A question that waits alone is answered at once. While it is, others arrive; those of
 one model and one shape are then answered in one pass of the network.
 """
 
-import threading
-from collections import deque
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from os import PathLike
 
 import numpy as np
@@ -17,7 +16,6 @@ from torch import nn
 from ecosurrogate.checkpoint import RunCard, load_model
 from ecosurrogate.devices import choose
 from ecosurrogate.predict import predict_many, trained_load
-from ecosurrogate.server.refusal import busy
 from fftmech.load import Load
 from fftmech.microstructure import polycrystal
 from fftmech.microstructure.base import Microstructure
@@ -28,14 +26,15 @@ CACHED = 2**17  # voxels at once on a processor: its network gains nothing by mo
 WARM_UP = 8  # voxels along each axis of the body that models are warmed up with
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Question:
     """A body under a load for a model, the name of a run, and its answer to come."""
 
     model: str
     body: Microstructure
     load: Load
-    answer: Future[Result] = field(default_factory=Future)
+    begun: Callable[[], None]
+    answer: asyncio.Future[Result | Exception]
 
     def fits(self, other: "Question") -> bool:
         """Whether both can be answered together."""
@@ -44,55 +43,57 @@ class Question:
 
 
 class Predictor:
-    """The models of runs, a queue of questions, and the thread that answers them.
+    """The models of some runs, and one thread in which they answer.
 
-    At most `queue` questions wait, and bodies of so many `voxels` are answered at once.
-    A folder that holds no run, or a device that is not there, is an InputError.
+    Bodies of at most so many `voxels` are answered together. A folder that holds no
+    run, or a device that is not there, is an InputError.
     """
 
     def __init__(
         self,
         runs: Mapping[str, str | PathLike],
         device: str = "cpu",
-        queue: int = 64,
         voxels: int = 2**24,
     ) -> None:
         choose(device)
-        self.device, self.queue = device, queue
+        self.device = device
         self.voxels = voxels if device == "cuda" else min(voxels, CACHED)
         self.models: dict[str, tuple[nn.Module, RunCard]] = {
             name: load_model(folder) for name, folder in runs.items()
         }
-        self._waiting: deque[Question] = deque()
-        self._changed = threading.Condition()
-        self._ended = False
-        self._thread = threading.Thread(target=self._work, daemon=True)
+        self.waiting: list[Question] = []
+        self._thread = ThreadPoolExecutor(1, "predictor")
+        self._working: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Warm the models up, and begin to answer; InputError if one cannot predict."""
+    def warm_up(self) -> None:
+        """Predict once alone and once together; InputError if a model cannot."""
         for model, card in self.models.values():
             body, load = polycrystal(WARM_UP, 2), trained_load(card)
             for count in (1, 2):
                 loads = [load or Load({"xx": 1e-3})] * count
                 predict_many(model, card, [body] * count, loads, self.device)
-        self._thread.start()
 
-    def ask(self, model: str, body: Microstructure, load: Load) -> Future[Result]:
-        """Put a question in the queue, 503 if full; one that is cancelled leaves it."""
-        question = Question(model, body, load)
-        with self._changed:
-            waiting = [q for q in self._waiting if not q.answer.cancelled()]
-            if len(waiting) >= self.queue:
-                raise busy()
-            # those that were given up would else keep their bodies
-            self._waiting = deque([*waiting, question])
-            self._changed.notify()
-        return question.answer
-
-    @property
-    def waiting(self) -> int:
-        """Questions in the queue."""
-        return sum(not question.answer.cancelled() for question in [*self._waiting])
+    async def predict(
+        self,
+        model: str,
+        body: Microstructure,
+        load: Load,
+        begun: Callable[[], None] = lambda: None,
+    ) -> Result:
+        """Wait for its turn, call `begun`, and return the prediction."""
+        answer = asyncio.get_running_loop().create_future()
+        question = Question(model, body, load, begun, answer)
+        self.waiting.append(question)
+        if self._working is None:
+            self._working = asyncio.create_task(self._work())
+        try:
+            result = await answer
+        finally:
+            if question in self.waiting:
+                self.waiting.remove(question)
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     def most(self, body: Microstructure) -> int:
         """Questions about bodies of this size that are answered at once."""
@@ -100,50 +101,33 @@ class Predictor:
 
     def end(self) -> None:
         """Answer what is being answered, and nothing more."""
-        with self._changed:
-            self._ended = True
-            for question in self._waiting:
-                question.answer.cancel()
-            self._changed.notify()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._thread.shutdown(cancel_futures=True)
 
-    def _work(self) -> None:
-        # what is not finite is refused; warnings would only fill the log
-        with np.errstate(all="ignore"):
-            while batch := self._next():
-                self._answer(batch)
+    async def _work(self) -> None:
+        """Answer the oldest question and those that go with it, until there is none."""
+        loop = asyncio.get_running_loop()
+        while self.waiting:
+            first = self.waiting[0]
+            batch = [question for question in self.waiting if question.fits(first)]
+            batch = batch[: self.most(first.body)]
+            for question in batch:
+                self.waiting.remove(question)
+                question.begun()
+            found = await loop.run_in_executor(self._thread, self._answers, batch)
+            for question, result in zip(batch, found, strict=True):
+                # unless nobody waits for it any more
+                if not question.answer.done():
+                    question.answer.set_result(result)
+        self._working = None
 
-    def _next(self) -> list[Question]:
-        """The oldest question and those that go with it; none at the end."""
-        batch: list[Question] = []
-        with self._changed:
-            while not batch:
-                self._changed.wait_for(lambda: self._waiting or self._ended)
-                if self._ended:
-                    break
-                rest: deque[Question] = deque()
-                for question in self._waiting:
-                    full = batch and len(batch) >= self.most(batch[0].body)
-                    if full or batch and not question.fits(batch[0]):
-                        rest.append(question)
-                    elif question.answer.set_running_or_notify_cancel():
-                        batch.append(question)
-                self._waiting = rest
-        return batch
-
-    def _answer(self, batch: Sequence[Question]) -> None:
+    def _answers(self, batch: Sequence[Question]) -> Sequence[Result | Exception]:
         model, card = self.models[batch[0].model]
         bodies, loads = [q.body for q in batch], [q.load for q in batch]
         try:
-            results = predict_many(model, card, bodies, loads, self.device)
+            # what is not finite is refused; warnings would only fill the log
+            with np.errstate(all="ignore"):
+                return predict_many(model, card, bodies, loads, self.device)
         except Exception as error:
-            if len(batch) == 1:
-                batch[0].answer.set_exception(error)
-                return
             # the fault of one is not that of the others
-            for question in batch:
-                self._answer([question])
-            return
-        for question, result in zip(batch, results, strict=True):
-            question.answer.set_result(result)
+            each = [[error]] if len(batch) == 1 else [self._answers([q]) for q in batch]
+            return [answer for answers in each for answer in answers]

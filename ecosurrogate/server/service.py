@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,7 @@ class Service:
         self.stopping = False
         affordable = max(1, psutil.virtual_memory().available // 2 // BYTES)
         self.voxels = settings.voxels or affordable
-        self.predictor = Predictor(
-            settings.runs, settings.device, settings.queue, self.voxels
-        )
+        self.predictor = Predictor(settings.runs, settings.device, self.voxels)
         self.readers = Workers(settings.workers, READER + 200 * self.voxels)
         self.solvers = Workers(settings.workers)
         self.folder = _own_folder()
@@ -82,7 +81,7 @@ class Service:
         schemes = sorted({card.encoder.scheme for _, card in models})
         begun = self.readers.start(worker_tasks.warm_up)
         begun += self.solvers.start(worker_tasks.warm_up, schemes)
-        self.predictor.start()
+        self.predictor.warm_up()
         for task in begun:
             task.result()
 
@@ -133,15 +132,11 @@ class Service:
     def predict(self, body: Microstructure, asked: schemas.Asked, file: bool) -> Job:
         """Begin a prediction, which becomes a file if `file`, or if nobody waits."""
         name, card = self.model(asked.model)
-        self.jobs.check_place()
-        answer = self.predictor.ask(name, body, choose_load(card, asked.load()))
+        load = choose_load(card, asked.load())
 
         async def work(job: Job) -> dict[str, Any]:
-            waiting = asyncio.wrap_future(answer)
-            while not waiting.done() and not answer.running():
-                await asyncio.wait({waiting}, timeout=0.1)
-            job.run({})
-            result = await waiting
+            begun = partial(job.run, {})
+            result = await self.predictor.predict(name, body, load, begun)
             if not all(np.isfinite(x).all() for x in (result.strain, result.stress)):
                 raise InputError(
                     "the prediction is not finite",
@@ -155,10 +150,7 @@ class Service:
             means = worker_tasks.means_of(result)
             return {"model": name, **means, "certificates": result.residuals}
 
-        job = self.jobs.begin("predict", work)
-        # what nobody waits for any more leaves the queue
-        job.task.add_done_callback(lambda _: answer.cancel())
-        return job
+        return self.jobs.begin("predict", work)
 
     def solve(self, body: Microstructure, asked: schemas.Asked, file: bool) -> Job:
         """Begin a solve; its scheme is that of the model unless it is named."""
@@ -210,8 +202,8 @@ class Service:
             "status": "stopping" if self.stopping else "ok",
             "version": fftmech.__version__,
             "models": [*self.predictor.models],
-            "waiting": self.predictor.waiting,
-            "queue": self.predictor.queue,
+            "waiting": len(self.predictor.waiting),
+            "queue": self.settings.queue,
             "jobs": len(self.jobs.running),
             "voxels": self.voxels,
         }
