@@ -23,8 +23,8 @@ from small_runs import refused, run  # noqa: E402
 from ecosurrogate.client import Client, Refused  # noqa: E402
 from ecosurrogate.server.service import describe  # noqa: E402
 from ecosurrogate.server.serving import listen  # noqa: E402
-from ecosurrogate.training.checkpoint import load_model  # noqa: E402
-from fftmech import read_result  # noqa: E402
+from fftmech import read_result, write  # noqa: E402
+from fftmech.microstructure import polycrystal  # noqa: E402
 
 
 @pytest.fixture
@@ -91,7 +91,9 @@ def start(folder, tmp_path):
 def test_a_killed_server_leaves_no_process_and_the_next_one_ends_softly(
     folder, start, tmp_path
 ):
-    body, large = ((folder / f"{n}.h5").read_bytes() for n in ("micro", "large"))
+    write(tmp_path / "large.h5", polycrystal(32, 9, seed=5))
+    body = (folder / "micro.h5").read_bytes()
+    large = (tmp_path / "large.h5").read_bytes()
     server, client = start()
     expected = json.loads(client.ask("GET", "/models"))
     right = client.predict(body)
@@ -105,7 +107,7 @@ def test_a_killed_server_leaves_no_process_and_the_next_one_ends_softly(
     (left,) = tmp_path.glob("ecosr-serve-*")
     for file in left.rglob("*.vtkhdf"):
         # what had its name already is whole
-        assert read_result(file).microstructure.grid.shape == (48, 48, 48)
+        assert read_result(file).microstructure.grid.shape == (32, 32, 32)
 
     server, client = start()
     assert not left.exists()

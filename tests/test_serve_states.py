@@ -181,7 +181,7 @@ def test_a_worker_is_free_again_once_and_only_when_its_process_has_left_it(worke
 def test_workers_end_at_once_whatever_they_do():
     workers = Workers(1)
     (first,) = workers.start(sleeps)
-    until(lambda: workers.all[0]._process and workers.all[0]._process.pid)
+    until(lambda: workers.all[0]._process)
     process = psutil.Process(workers.all[0]._process.pid)
     assert process.ppid() == os.getpid()
     started = time.monotonic()

@@ -5,18 +5,23 @@ JSON, the field `options` of the query or of a form, with strain, stress and uni
 objects: {"model": "steel", "strain": {"xx": 1e-3}}.
 """
 
-import json
 from collections.abc import Iterable
 from math import nan
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Json,
+    model_validator,
+)
 from starlette.responses import Response
 
 from fftmech.errors import InputError
 from fftmech.load import Load
 
-LONGEST = 2**14  # characters of `options`
 MEND = "see /openapi.json for the options"
 
 # options of `fftmech.io.read`, of `fftmech.solve`, and of what makes microstructures
@@ -35,7 +40,6 @@ def _split(value: Any) -> list[str]:
 
 
 Text = Annotated[str, Field(max_length=200)]
-Components = Annotated[list[Text], Field(min_length=1)]
 Shape = Annotated[tuple[int, int, int], BeforeValidator(_split)]
 Spacing = Annotated[tuple[float, float, float], BeforeValidator(_split)]
 
@@ -44,6 +48,10 @@ def _option(text: str, example: Any, default: Any = None, **limits: Any) -> Any:
     # the example in words, for Swagger UI would send all examples with every request
     description = f"{text}, for instance `{example}`"
     return Field(default, description=description, **limits)
+
+
+def _load(text: str, example: str) -> Any:
+    return _option(f"{text}, IJ=VALUE", example, min_length=1)
 
 
 class Options(BaseModel):
@@ -80,11 +88,11 @@ class Asked(Waiting):
     """What to do with a body that is sent."""
 
     model: Text | None = _option("Name of the model; the first one if left out", "run")
-    strain: Components | None = _option("Mean strain, several times", "xx=1e-3")
-    stress: Components | None = _option("Mean stress, several times", "yy=0")
-    uniaxial: Components | None = _option("A strain, no other stress", "zz=1e-3")
+    strain: list[Text] | None = _load("Mean strain, several times", "xx=1e-3")
+    stress: list[Text] | None = _load("Mean stress, several times", "yy=0")
+    uniaxial: list[Text] | None = _load("A strain, no other stress", "zz=1e-3")
     res: Text | None = _option("Resample the body to N voxels, or NX,NY,NZ", "32")
-    options: str | None = _option("All as JSON", '{"strain": {"xx": 1e-3}}')
+    options: Json[dict[str, Any]] | None = _option("All as JSON", '{"res": "32"}')
     dataset: Text | None = _option("Array in the file", "/data/phase")
     axes: Text | None = _option("Order of its axes, xyz or zyx", "zyx")
     shape: Shape | None = _option("Voxels of .raw along x, y, z", "128,128,128")
@@ -95,11 +103,11 @@ class Asked(Waiting):
     def with_options(self, form: str | None) -> Self:
         """The same with the options of JSON, its own and those of a form."""
         given = self.model_dump(exclude_defaults=True, exclude={"options"})
-        for text in (self.options, form):
-            for name, value in ({} if text is None else _object(text)).items():
-                if name in given or name == "options":
-                    raise InputError(f"option {name!r} given twice", "each once", MEND)
-                given[name] = _as_in_a_query(value)
+        others = self.model_validate({"options": form}).options
+        for name, value in [*(self.options or {}).items(), *(others or {}).items()]:
+            if name in given or name == "options":
+                raise InputError(f"option {name!r} given twice", "each once", MEND)
+            given[name] = _as_in_a_query(value)
         return self.model_validate(given)
 
     def load(self) -> Load | None:
@@ -141,24 +149,17 @@ class Generate(Options):
 def input_error(found: Any) -> InputError:
     """What pydantic has found, as everything else is refused."""
     name = " ".join(str(part) for part in found["loc"] if part not in ("query", "path"))
-    given, expected = f"{name} {str(found['input'])[:40]!r}", found["msg"]
+    given = f"{name} {str(found['input'])[:40]!r}".strip()
+    expected = (
+        found["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    )
     if found["type"] == "missing":
         given = f"no {name}"
     elif found["type"] == "extra_forbidden":
         given, expected = f"option {name!r}", "an option that this route has"
-    elif found["type"] == "value_error":
-        given, expected = "options that do not fit", str(found["ctx"]["error"])
-    return InputError(given, expected.removeprefix("Input should be "), MEND)
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text) if len(text) <= LONGEST else None
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise InputError("options that are no JSON object", "a JSON object", MEND)
-    return found
+    elif found["type"] == "json_invalid":
+        expected = "a JSON object"
+    return InputError(given, expected, MEND)
 
 
 def _as_in_a_query(value: Any) -> str | list[str]:

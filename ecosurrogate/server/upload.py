@@ -9,7 +9,6 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from ecosurrogate.server.refusal import Refusal
-from ecosurrogate.server.schemas import LONGEST
 from fftmech.errors import InputError
 from fftmech.io import FORMATS
 
@@ -18,6 +17,7 @@ RAW = ("", "application/octet-stream", "application/x-hdf5", "application/x-hdf"
 FORM = "multipart/form-data"
 PARTS = ("file", "materials", "options")
 MATERIALS = 2**20  # bytes of a materials file
+TEXT = 2**16  # bytes of a field that is no file
 
 
 class Upload(NamedTuple):
@@ -52,7 +52,7 @@ async def receive(request: Request, folder: Path) -> Upload:
 
 
 async def _form(request: Request, folder: Path) -> Upload:
-    limits = {"max_files": 2, "max_fields": 2, "max_part_size": 4 * LONGEST}
+    limits = {"max_files": 2, "max_fields": 2, "max_part_size": TEXT}
     async with request.form(**limits) as form:
         file, materials, options = map(form.get, PARTS)
         names = [name for name, _ in form.multi_items()]

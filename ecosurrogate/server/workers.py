@@ -83,8 +83,9 @@ class Worker:
             context = multiprocessing.get_context("spawn")
             self._pipe, theirs = context.Pipe()
             ends = theirs, self.memory
-            self._process = context.Process(target=_work, args=ends, daemon=True)
-            self._process.start()
+            process = context.Process(target=_work, args=ends, daemon=True)
+            process.start()
+            self._process = process
             theirs.close()
         self._pipe.send((task, given))
         while not self.stop.is_set():
