@@ -16,7 +16,7 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("python_multipart")
 
 from doomed_tasks import dies, sleeps, takes  # noqa: E402
-from served import until  # noqa: E402
+from served import HDF5, until  # noqa: E402
 
 from ecosurrogate.server.jobs import Jobs  # noqa: E402
 from ecosurrogate.server.refusal import Refusal  # noqa: E402
@@ -187,6 +187,22 @@ def test_workers_end_at_once_whatever_they_do():
     started = time.monotonic()
     workers.end()
     assert first.done() and not process.is_running() and time.monotonic() - started < 5
+
+
+def test_work_whose_body_is_read_when_the_server_stops_is_refused_not_lost(
+    shared_server, served_folder, monkeypatch
+):
+    with shared_server.beside() as served:
+        read = served.service.read
+
+        def stopping(*given):
+            served.service.stopping = True
+            return read(*given)
+
+        monkeypatch.setattr(served.service, "read", stopping)
+        body = (served_folder / "micro.h5").read_bytes()
+        status, said = served.json("POST", "/predict?wait=0", body, HDF5)
+        assert status == 503 and said["error"] == "the server is stopping"
 
 
 def test_a_prediction_that_is_given_up_leaves_the_queue_and_keeps_no_body(

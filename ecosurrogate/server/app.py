@@ -90,6 +90,8 @@ class Client:
             asked = asked.with_options(upload.options)
             self.service.model(asked.model)
             body = await self.service.read(upload, asked)
+        # a server that stops meanwhile would not come to it
+        self.service.check_place()
         job = begin(body, asked, not self.as_json)
         # the arrays are the job's
         del body
