@@ -48,8 +48,8 @@ KEEP = {
     "MALLOC_MMAP_THRESHOLD_": str(2**25),
     "MALLOC_TRIM_THRESHOLD_": str(2**29),
 }
-"""Has glibc keep the memory of freed arrays for those of the next layer; else the system
-gets it back, and clears it page by page."""
+"""Has glibc keep the memory of freed arrays for those of the next layer; else the
+system gets it back, and clears it page by page."""
 
 TURNS, TURN = 4, 2.0
 """Of the model alone, before the loads and after, and the seconds of one."""
