@@ -21,6 +21,7 @@ from served import until  # noqa: E402
 from small_runs import refused, run  # noqa: E402
 
 from ecosurrogate.client import Client, Refused  # noqa: E402
+from ecosurrogate.evaluation_folder import NUMBERS  # noqa: E402
 from ecosurrogate.server.service import describe  # noqa: E402
 from ecosurrogate.server.serving import listen  # noqa: E402
 from fftmech import read_result, write  # noqa: E402
@@ -39,7 +40,10 @@ def test_errors_on_the_test_set_are_told_only_of_the_weights_that_were_evaluated
     shutil.copytree(folder / "s-eco", evaluated)
     card = load_model(evaluated)
     assert describe(*card, evaluated)["test"] is None
-    run(f"evaluate {evaluated} {grains8} -o {evaluated}/evaluation")
+    # what -o writes there beside pictures
+    numbers = run(f"evaluate {evaluated} {grains8} --baseline none --json").stdout
+    (evaluated / "evaluation").mkdir()
+    (evaluated / "evaluation" / NUMBERS).write_text(numbers)
     found = describe(*card, evaluated)
     assert found["test"]["samples"] == 1 and found["test"]["stress"] > 0
     assert found["resolution"] == 8 and found["trained_on"]["labels"] == 4
