@@ -21,9 +21,10 @@ from served import until  # noqa: E402
 from small_runs import refused, run  # noqa: E402
 
 from ecosurrogate.client import Client, Refused  # noqa: E402
-from ecosurrogate.evaluation_folder import NUMBERS  # noqa: E402
+from ecosurrogate.evaluation.folder import NUMBERS  # noqa: E402
 from ecosurrogate.server.service import describe  # noqa: E402
 from ecosurrogate.server.serving import listen  # noqa: E402
+from ecosurrogate.training.checkpoint import load_model  # noqa: E402
 from fftmech import read_result, write  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
 

@@ -16,17 +16,17 @@ pytest.importorskip("python_multipart")
 from click.testing import CliRunner  # noqa: E402
 from served import HDF5, JSON, until  # noqa: E402
 
-from ecosurrogate.measure import Measure  # noqa: E402
+from ecosurrogate.comparison.measure import Measure  # noqa: E402
 from ecosurrogate.server.prediction_errors import solve_prediction  # noqa: E402
 from ecosurrogate.server.refusal import Refusal  # noqa: E402
 from ecosurrogate.server.schemas import Asked, AskedToSolve, Generate  # noqa: E402
 from fftmech import Grid, Load, Microstructure, io, read_result, solve  # noqa: E402
-from fftmech.certificate import energy_error  # noqa: E402
-from fftmech.colors import color_range  # noqa: E402
 from fftmech.errors import InputError  # noqa: E402
-from fftmech.fields import known_fields, scalar_fields  # noqa: E402
+from fftmech.figures.colors import color_range  # noqa: E402
 from fftmech.materials.elastic import PORE, isotropic  # noqa: E402
 from fftmech.microstructure import single_pore  # noqa: E402
+from fftmech.problems.certificate import energy_error  # noqa: E402
+from fftmech.results.scalar_fields import known_fields, scalar_fields  # noqa: E402
 from fftmech_cli import fftmech_main  # noqa: E402
 
 LOAD = Load({"xx": 1e-3})

@@ -5,16 +5,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ecosurrogate.measure import Measure
+from ecosurrogate.comparison.measure import Measure
+from ecosurrogate.comparison.timed_solver import TimedSolver
 from ecosurrogate.server.refusal import Refusal
 from ecosurrogate.server.worker_tasks import solved, summary_of
 from ecosurrogate.server.workers import Report
-from ecosurrogate.timed_solver import TimedSolver
-from fftmech.certificate import energy_error
 from fftmech.errors import InputError
 from fftmech.io import read_result, write_result
-from fftmech.load import Load
-from fftmech.result import Result
+from fftmech.loads.load import Load
+from fftmech.problems.certificate import energy_error
+from fftmech.results.result import Result
 
 TIMED = 3  # solves that a time is the median of
 FIELDS = ("strain", "stress")
@@ -40,10 +40,10 @@ def solve_prediction(
     -------
     dict
         As `solve_body`, and "prediction": its "id", nRMSE of "strain" and "stress"
-        (`ecosurrogate.measure.Measure`), "energy", the relative energy error or None,
-        and for strain and stress the "iterations" after which the solver is first as
-        good and the "seconds" it takes when it is stopped there; None where the field
-        is uniform.
+        (`ecosurrogate.comparison.measure.Measure`), "energy", the relative energy error
+        or None, and for strain and stress the "iterations" after which the solver is
+        first as good and the "seconds" it takes when it is stopped there; None where
+        the field is uniform.
     """
     try:
         prediction = read_result(path)

@@ -13,10 +13,10 @@ from os import PathLike
 import numpy as np
 from torch import nn
 
-from ecosurrogate.checkpoint import RunCard, load_model
-from ecosurrogate.devices import choose
-from ecosurrogate.predict import predict_many, trained_load
-from fftmech.load import Load
+from ecosurrogate.evaluation.predict import predict_many, trained_load
+from ecosurrogate.training.checkpoint import RunCard, load_model
+from ecosurrogate.training.devices import choose
+from fftmech.loads.load import Load
 from fftmech.microstructure import polycrystal
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result

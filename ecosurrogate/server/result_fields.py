@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ecosurrogate.server.refusal import Refusal
-from fftmech.colors import color_range
 from fftmech.errors import InputError
 from fftmech.figures.colors import color_range
 from fftmech.io import read_result

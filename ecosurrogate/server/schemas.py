@@ -20,7 +20,7 @@ from pydantic import (
 from starlette.responses import Response
 
 from fftmech.errors import InputError
-from fftmech.load import Load
+from fftmech.loads.load import Load
 
 MEND = "see /openapi.json for the options"
 

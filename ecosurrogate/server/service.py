@@ -18,11 +18,8 @@ import psutil
 from torch import nn
 
 import fftmech
-from ecosurrogate.checkpoint import RunCard, digest_of_weights
-from ecosurrogate.config import ADMISSIBLE, SEE_LOAD
-from ecosurrogate.evaluation_folder import NUMBERS
-from ecosurrogate.log import read_log
-from ecosurrogate.predict import BYTES, choose_load, trained_load
+from ecosurrogate.evaluation.folder import NUMBERS
+from ecosurrogate.evaluation.predict import BYTES, choose_load, trained_load
 from ecosurrogate.server import schemas, worker_tasks
 from ecosurrogate.server.jobs import Job, Jobs
 from ecosurrogate.server.prediction_errors import solve_prediction
@@ -30,6 +27,10 @@ from ecosurrogate.server.predictor import Predictor
 from ecosurrogate.server.refusal import Refusal
 from ecosurrogate.server.upload import Upload
 from ecosurrogate.server.workers import Workers
+from ecosurrogate.training.checkpoint import RunCard, digest_of_weights
+from ecosurrogate.training.config import ADMISSIBLE, SEE_LOAD
+from ecosurrogate.training.log import read_log
+from fftmech.arrays.memory import free_memory
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
@@ -65,7 +66,7 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stopping = False
-        affordable = max(1, psutil.virtual_memory().available // 2 // BYTES)
+        affordable = max(1, free_memory() // 2 // BYTES)
         self.voxels = settings.voxels or affordable
         self.predictor = Predictor(settings.runs, settings.device, self.voxels)
         self.readers = Workers(settings.workers, READER + 200 * self.voxels)

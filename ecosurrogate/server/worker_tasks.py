@@ -15,17 +15,17 @@ from ecosurrogate.server.refusal import too_large
 from ecosurrogate.server.workers import Report
 from fftmech import io
 from fftmech.datasets.recipe import UNITS
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.grid import Grid
 from fftmech.io.materials import read_materials
-from fftmech.load import Load
+from fftmech.loads.load import Load
 from fftmech.materials.elastic import isotropic
 from fftmech.microstructure import inclusions, polycrystal, pores, single_pore
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.resample import resample
 from fftmech.microstructure.resolution import parse_resolution, shape_for
-from fftmech.result import Result
-from fftmech.solve import solve
+from fftmech.results.result import Result
+from fftmech.simulations.solve import solve
 from fftmech.tensors import COMPONENTS, components_from_mandel
 
 PAUSE = 0.1  # least time between two reports of progress, seconds
