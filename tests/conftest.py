@@ -187,3 +187,11 @@ def shared_server(served_folder):
 
     with Served({name: served_folder / name for name in MODELS}) as served:
         yield served
+
+
+@pytest.fixture(scope="module")
+def no_curves():
+    """Runs draw no picture, which would take longer than to train them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ecosurrogate.training.log.Log.draw", lambda *_, **__: None)
+        yield
