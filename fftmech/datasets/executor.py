@@ -112,7 +112,7 @@ def _run(
 
 @contextmanager
 def _noticed_interrupts() -> Iterator[Callable[[], bool]]:
-    """Tell whether Ctrl-C came: Python ignores what is raised where it frees objects."""
+    """Tell whether Ctrl-C came: Python ignores it in code that frees objects."""
     handler, came = signal.getsignal(signal.SIGINT), threading.Event()
 
     def notice(number: int, frame: Any) -> None:
