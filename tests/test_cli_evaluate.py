@@ -74,6 +74,7 @@ def test_json_is_all_that_is_on_standard_output(place):
     assert found["resolution"] == 4 and len(found["contenders"]) == 1
 
 
+@pytest.mark.slow
 def test_another_component_plane_and_sample_are_drawn(place, tmp_path):
     pytest.importorskip("matplotlib")
     line = f"evaluate {place}/s-eco {place}/grains --baseline none -o {tmp_path / 'a'}"

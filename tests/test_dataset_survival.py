@@ -204,7 +204,7 @@ main()
 @pytest.mark.parametrize(
     ("place", "counted"),
     [
-        (".h5", 3),
+        pytest.param(".h5", 3, marks=SLOW),
         *(
             pytest.param(*one, marks=SLOW)
             for one in ((".json", 0), (".jsonl", 0), ("line", 3))

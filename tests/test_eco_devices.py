@@ -151,7 +151,7 @@ def undisturbed(pair, grains8, tmp_path_factory):
     ("what", "codes", "kept"),
     [
         pytest.param("SIGTERM", [130, 130], 9, marks=pytest.mark.slow),
-        ("SIGKILL", [2, -9], 7),
+        pytest.param("SIGKILL", [2, -9], 7, marks=pytest.mark.slow),
     ],
 )
 def test_all_end_with_one_and_two_that_go_on_are_the_undisturbed_two_to_the_last_bit(
@@ -181,6 +181,7 @@ def test_a_run_goes_on_with_another_number_of_processes(alone, pair, grains8, tm
         check_close(run, tmp_path / "one")
 
 
+@pytest.mark.slow
 def test_a_batch_that_is_not_finite_for_one_is_skipped_by_all(pair, grains8, tmp_path):
     line = f"fit {grains8} -o {tmp_path / 'run'} {as_options(tiny())}"
     assert pair(line, 1, "nan", 3) == [0, 0]
@@ -189,6 +190,7 @@ def test_a_batch_that_is_not_finite_for_one_is_skipped_by_all(pair, grains8, tmp
     assert [r["step"] for r in records if r["loss"] is None] == [3]
 
 
+@pytest.mark.slow
 def test_all_end_where_the_first_is_refused(pair, grains8, tmp_path):
     (tmp_path / "run").mkdir()
     with locked(tmp_path / "run"):

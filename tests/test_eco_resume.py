@@ -66,8 +66,7 @@ def check_same(run, undisturbed):
     ("what", "number"),
     [
         ("SIGKILL", 0),
-        pytest.param("SIGKILL", 0, marks=SLOW),
-        *[pytest.param("change", n, marks=[SLOW] * (n != 25)) for n in CHANGES],
+        *[pytest.param("change", n, marks=SLOW) for n in CHANGES],
         pytest.param("SIGTERM", 10, marks=SLOW),
         pytest.param("SIGINT", 3, marks=SLOW),
     ],

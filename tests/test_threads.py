@@ -302,7 +302,11 @@ CHILD = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {ALONE!r
         pytest.param("fftmech_cli.ecosr_main", marks=SLOW),
     ],
 )
-@pytest.mark.parametrize("program", [ALONE, CHILD], ids=["here", "in a child"])
+@pytest.mark.parametrize(
+    "program",
+    [ALONE, pytest.param(CHILD, marks=SLOW)],
+    ids=["here", "in a child"],
+)
 def test_threads_of_torch_sleep_soon_while_they_wait(package, program):
     pytest.importorskip("torch")
     shown = python(f"import {package}; {program}", OMP_DISPLAY_ENV="verbose")
