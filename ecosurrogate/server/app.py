@@ -86,7 +86,7 @@ class Client:
         """Read the body of the request, begin its job, and answer."""
         self.service.check_place()
         with self.service.upload_folder() as folder:
-            upload = await receive(self.request, folder)
+            upload = await receive(self.request, Path(folder))
             asked = asked.with_options(upload.options)
             self.service.model(asked.model)
             body = await self.service.read(upload, asked)
@@ -107,11 +107,10 @@ class Client:
                 self.service.jobs.remove(job)
             headers = {"Location": f"/jobs/{job.id}", "Retry-After": "1"}
             return JSONResponse(job.as_dict(), 202, headers)
-        remove = BackgroundTask(self.service.jobs.remove, job)
-        if job.state == "done" and self.as_json:
-            return JSONResponse(job.summary, background=remove)
         if job.state == "done":
-            return _file(job, remove)
+            remove = BackgroundTask(self.service.jobs.remove, job)
+            summary = JSONResponse(job.summary, background=remove)
+            return summary if self.as_json else _file(job, remove)
         self.service.jobs.remove(job)
         expected = "a server that is not stopping"
         cancelled = Refusal(503, "the work was cancelled", expected, "ask again", 10)
@@ -147,14 +146,12 @@ async def generate(
 ) -> Response:
     """Make a microstructure, to be sent to /predict or /solve."""
     service.check_place()
-    with service.upload_folder() as folder:
-        await service.generate(asked, folder / "body.h5")
-        content = await asyncio.to_thread((folder / "body.h5").read_bytes)
+    content = await service.generate(asked)
     headers = {"Content-Disposition": f'attachment; filename="{asked.kind}.h5"'}
     return Response(content, 200, headers, FILE)
 
 
-@router.post("/predict", **schemas.work(schemas.Predicted), openapi_extra=schemas.BODY)
+@router.post("/predict", **schemas.PREDICTED, openapi_extra=schemas.BODY)
 async def predict(
     client: TheClient, asked: Annotated[schemas.Asked, Query()]
 ) -> Response:
@@ -162,7 +159,7 @@ async def predict(
     return await client.work(asked, client.service.predict)
 
 
-@router.post("/solve", **schemas.work(schemas.Solved), openapi_extra=schemas.BODY)
+@router.post("/solve", **schemas.SOLVED, openapi_extra=schemas.BODY)
 async def solve(
     client: TheClient, asked: Annotated[schemas.AskedToSolve, Query()]
 ) -> Response:
@@ -170,7 +167,7 @@ async def solve(
     return await client.work(asked, client.service.solve)
 
 
-@router.post("/jobs/{name}/solve", **schemas.work(schemas.Solved))
+@router.post("/jobs/{name}/solve", **schemas.SOLVED)
 async def solve_prediction(
     client: TheClient, name: str, asked: Annotated[schemas.Method, Query()]
 ) -> Response:
@@ -181,13 +178,13 @@ async def solve_prediction(
     return await client.answer(job, asked.wait)
 
 
-@router.get("/jobs/{name}", response_model=schemas.JobState)
+@router.get("/jobs/{name}", responses=schemas.JOB)
 async def job(service: TheService, name: str) -> dict[str, Any]:
     """How far a job is."""
     return service.jobs.get(name).as_dict()
 
 
-@router.delete("/jobs/{name}", response_model=schemas.JobState)
+@router.delete("/jobs/{name}", responses=schemas.JOB)
 async def cancel(service: TheService, name: str) -> dict[str, Any]:
     """Cancel a job, or remove one that has ended."""
     job = service.jobs.get(name)
@@ -205,7 +202,7 @@ async def result(service: TheService, name: str) -> Response:
     return _file(job)
 
 
-@router.get("/jobs/{name}/fields", response_model=schemas.Fields)
+@router.get("/jobs/{name}/fields", responses=schemas.FIELDS)
 async def fields(
     service: TheService, name: str, _: Annotated[schemas.Options, Query()]
 ) -> dict[str, Any]:
@@ -260,15 +257,12 @@ def make_app(service: Service) -> FastAPI:
     return app
 
 
-class _File(FileResponse):
-    """A file in few parts: each is read in a thread that the models' may wait for."""
-
-    chunk_size = 2**22
-
-
 def _file(job: Job, after: BackgroundTask | None = None) -> FileResponse:
     name = f"{job.kind}.vtkhdf"
-    return _File(job.path, media_type=FILE, filename=name, background=after)
+    file = FileResponse(job.path, media_type=FILE, filename=name, background=after)
+    # few parts, for each is read in a thread that the models' may wait for
+    file.chunk_size = 2**22
+    return file
 
 
 def _refuse(request: Request, error: Exception) -> Response:

@@ -12,6 +12,7 @@ may be lost, with limits of its own (`workers`).
 
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from math import prod
 from os import PathLike
 from typing import Any
@@ -24,26 +25,19 @@ from fftmech.io import container
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
+# at most so many; a file of DREAM.3D has some hundreds of groups and datasets
 OBJECTS, LINKS, DEPTH, ATTRIBUTES, CHUNKS = 4096, 2**14, 16, 128, 2**17
-"""At most so many; a file of DREAM.3D has some hundreds of groups and datasets."""
-
 SMALL = 2**20  # bytes of an attribute or a text, and of tables beside the voxels
 TEXTS = 1024  # texts of free length in one array: each may name the same long one
 WORDS = 16  # numbers a voxel in one array; a matrix has 9
 ARRAYS = 8  # arrays of that size, counted by their bytes
 
+# what chunks may have passed; or both, in this order
 FILTERS = ([], [h5z.FILTER_SHUFFLE], [h5z.FILTER_DEFLATE])
-"""What chunks may have passed; or both, in this order."""
 
 
 def check_hdf5(path: str | PathLike, voxels: int) -> None:
-    """Refuse a file that is more than arrays of at most `voxels` voxels.
-
-    Raises
-    ------
-    InputError
-        No HDF5, a damaged one, or what is in it that should not be.
-    """
+    """Refuse what is no HDF5, is damaged, or is more than arrays of `voxels` voxels."""
     with open(path, "rb") as start:
         if start.read(len(SIGNATURE)) != SIGNATURE:
             raise _bad("the body is no HDF5 file", "HDF5 from its first byte on")
@@ -105,9 +99,8 @@ def _check_dataset(name: str, item: Any, voxels: int) -> int:
     # one node more along each axis than voxels
     first = prod(max(n - 1, 1) for n in item.shape[:3]) if item.rank >= 3 else 0
     if first > voxels:
-        raise too_large(
-            f"{name} of {' x '.join(map(str, item.shape))}", f"{voxels} voxels"
-        )
+        given = f"{name} of {' x '.join(map(str, item.shape))}"
+        raise too_large(given, f"{voxels} voxels")
     plan = item.get_create_plist()
     if plan.get_layout() == h5d.VIRTUAL or plan.get_external_count():
         raise _bad(f"{name} is in other files", "values in the file itself")
@@ -126,24 +119,18 @@ def _check_chunks(name: str, item: Any, chunk: int, deflated: bool) -> None:
     """Refuse chunks that inflate to more than a chunk has."""
     _check_count(f"chunks of {name}", item.get_num_chunks(), CHUNKS)
     stored: list[Any] = []
-    item.chunk_iter(lambda info: stored.append(info))
+    item.chunk_iter(stored.append)
     for info in stored:
         # what cannot be made smaller grows by some bytes
         bomb = info.size > chunk + chunk // 100 + 1024
         if deflated and not bomb:
             _, data = item.read_direct_chunk(info.chunk_offset)
-            bomb = len(_inflated(data, chunk)) > chunk
+            # if not kept as it was (which its mask says) or damaged (found by reading)
+            with suppress(zlib.error):
+                bomb = len(zlib.decompressobj().decompress(data, chunk + 1)) > chunk
         if bomb:
             given = f"a chunk of {name} that holds more than its {chunk} bytes"
             raise _bad(given, "chunks as HDF5 writes them")
-
-
-def _inflated(data: bytes, most: int) -> bytes:
-    try:
-        return zlib.decompressobj().decompress(data, most + 1)
-    except zlib.error:
-        # kept as it was (which its mask says), or damaged (which reading it finds)
-        return b""
 
 
 def _size(item: Any, name: str) -> int:

@@ -34,8 +34,7 @@ class Job:
         self.summary: dict[str, Any] = {}
         self.error: InputError | None = None
         self.began = time.monotonic()
-        # when its state became final
-        self.ended: float | None = None
+        self.ended: float | None = None  # when its state became final
         # whether nobody waits for it, so that its result becomes a file; and whether
         # somebody has asked for that
         self.detached = self.fetched = False
@@ -75,8 +74,8 @@ class Job:
         return shown
 
 
+# does what a job is for: writes `Job.path`, and returns the summary
 Work = Callable[[Job], Awaitable[dict[str, Any]]]
-"""Does what a job is for: writes `Job.path`, and returns the summary."""
 
 
 class Jobs:

@@ -25,25 +25,10 @@ def solve_prediction(
 ) -> dict[str, Any]:
     """Solve what was predicted, in its scheme, and measure the prediction against that.
 
-    Parameters
-    ----------
-    report
-        Called with the iterations, then with {"phase": "errors"}.
-    name, path
-        Id of the prediction, and our file of it.
-    method
-        Options of `fftmech.solve` beside the scheme.
-    output
-        Where the result is written.
-
-    Returns
-    -------
-    dict
-        As `solve_body`, and "prediction": its "id", nRMSE of "strain" and "stress"
-        (`ecosurrogate.comparison.measure.Measure`), "energy", the relative energy error
-        or None, and for strain and stress the "iterations" after which the solver is
-        first as good and the "seconds" it takes when it is stopped there; None where
-        the field is uniform.
+    Returns what `solve_body` does, and "prediction": its "id", nRMSE of "strain" and
+    "stress" (`Measure`), "energy", the relative energy error or None, and for both
+    fields the "iterations" after which the solver is first as good and the "seconds" it
+    takes when it is stopped there; None where the field is uniform.
     """
     try:
         prediction = read_result(path)
@@ -67,21 +52,18 @@ def _errors(
     stopped = {n: x for n, x in method.items() if n != "max_iterations"}
     solver = TimedSolver(measure, stopped, drawn=False)
     found = {name: measure(name, getattr(prediction, name)) for name in FIELDS}
-    first: dict[str, int | None] = {
-        name: solver.first(name, found[name]) if measure.varies(name) else None
-        for name in FIELDS
-    }
+    first = {n: solver.first(n, found[n]) for n in FIELDS if measure.varies(n)}
     seconds: dict[int | None, float] = {
         k: median(solver.seconds(k) for _ in range(TIMED))
         for k in {*first.values()}
         if k is not None
     }
-    exact, found["energy"] = measure.reference, nan
-    if not len(exact.microstructure.pores):
-        pairs = [(fields.strain, fields.stress) for fields in (prediction, exact)]
-        found["energy"] = energy_error(exact.microstructure, *pairs)
+    body, found["energy"] = measure.reference.microstructure, nan
+    if not len(body.pores):
+        pairs = [(r.strain, r.stress) for r in (prediction, measure.reference)]
+        found["energy"] = energy_error(body, *pairs)
     return {
         **{name: x if isfinite(x) else None for name, x in found.items()},
-        "iterations": first,
-        "seconds": {name: seconds.get(k) for name, k in first.items()},
+        "iterations": {name: first.get(name) for name in FIELDS},
+        "seconds": {name: seconds.get(first.get(name)) for name in FIELDS},
     }

@@ -36,10 +36,10 @@ class Question:
     begun: Callable[[], None]
     answer: asyncio.Future[Result | Exception]
 
-    def fits(self, other: "Question") -> bool:
-        """Whether both can be answered together."""
-        same = self.body.grid.shape == other.body.grid.shape
-        return same and self.model == other.model
+    @property
+    def together(self) -> tuple[str, tuple[int, ...]]:
+        """Model and shape, the same of questions that are answered together."""
+        return self.model, self.body.grid.shape
 
 
 class Predictor:
@@ -108,7 +108,7 @@ class Predictor:
         loop = asyncio.get_running_loop()
         while self.waiting:
             first = self.waiting[0]
-            batch = [question for question in self.waiting if question.fits(first)]
+            batch = [q for q in self.waiting if q.together == first.together]
             batch = batch[: self.most(first.body)]
             for question in batch:
                 self.waiting.remove(question)

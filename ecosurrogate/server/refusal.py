@@ -41,17 +41,14 @@ def parts_of(error: InputError) -> dict[str, str]:
 
 def busy() -> Refusal:
     """Of work that has no place in a queue."""
-    return Refusal(
-        503, "the queue is full", "fewer requests at once", "ask again", retry_after=1
-    )
+    return Refusal(503, "the queue is full", "fewer requests at once", "ask again", 1)
 
 
 def late(seconds: float) -> InputError:
     """Of work that took too long."""
+    given, expected = f"the work took more than {seconds:g} s", "work done in this time"
     return InputError(
-        f"the work took more than {seconds:g} s",
-        "work that is done in this time",
-        "coarsen the body, or run it on the command line",
+        given, expected, "coarsen the body, or run it on the command line"
     )
 
 

@@ -38,8 +38,8 @@ def draw_field(
     result = read_result(path)
     known = known_fields(result)
     if field not in known:
-        known = f"one of {', '.join(known)}"
-        raise Refusal(404, f"field {field[:LONGEST]!r}", known)
+        expected = f"one of {', '.join(known)}"
+        raise Refusal(404, f"field {field[:LONGEST]!r}", expected)
     if parts := known[field] if component is None else ():
         given, mend = f"{field} without a component", f"add ?component={parts[0]}"
         raise InputError(given, f"one of {', '.join(parts)}", mend)
@@ -48,9 +48,8 @@ def draw_field(
         low, high, diverging = color_range(scalar)
         values = np.where(scalar.solid, scalar.values, np.nan).astype("<f4")
     if not (isfinite(low) and isfinite(high)):
-        raise InputError(
-            f"{field} is not finite", "a field of ordinary size", "scale the load down"
-        )
+        expected, mend = "a field of ordinary size", "scale the load down"
+        raise InputError(f"{field} is not finite", expected, mend)
     return values.tobytes(), {
         "shape": result.microstructure.grid.shape,
         "symbol": scalar.symbol,

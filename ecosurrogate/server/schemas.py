@@ -5,18 +5,13 @@ JSON, the field `options` of the query or of a form, with strain, stress and uni
 objects: {"model": "steel", "strain": {"xx": 1e-3}}.
 """
 
+import re
 from collections.abc import Iterable
+from contextlib import suppress
 from math import nan
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    Json,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, Field, Json, model_validator
 from starlette.responses import Response
 
 from fftmech.errors import InputError
@@ -57,7 +52,7 @@ def _load(text: str, example: str) -> Any:
 class Options(BaseModel):
     """Of a request: no others, and no number that is not finite."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = {"extra": "forbid", "allow_inf_nan": False}
 
     def given(self, names: set[str]) -> dict[str, Any]:
         """Those of some names that have been given."""
@@ -150,9 +145,7 @@ def input_error(found: Any) -> InputError:
     """What pydantic has found, as everything else is refused."""
     name = " ".join(str(part) for part in found["loc"] if part not in ("query", "path"))
     given = f"{name} {str(found['input'])[:40]!r}".strip()
-    expected = (
-        found["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    )
+    expected = re.sub("^(Value error, |Input should be )", "", found["msg"])
     if found["type"] == "missing":
         given = f"no {name}"
     elif found["type"] == "extra_forbidden":
@@ -174,77 +167,13 @@ def _values(option: str, items: Iterable[str]) -> dict[str, float]:
         component, _, text = item.partition("=")
         if component in found:
             raise InputError(f"{option} {component} given twice", "each once", MEND)
-        try:
+        found[component] = nan  # which a load refuses
+        with suppress(ValueError):
             found[component] = float(text)
-        except ValueError:
-            # which a load refuses
-            found[component] = nan
     return found
 
 
-def _like(example: Any) -> Any:
-    return Field(examples=[example])
-
-
-class Refused(BaseModel):
-    """What was not done, and why."""
-
-    error: str = _like("the body is no HDF5 file")
-    expected: str = _like("HDF5 from its first byte on")
-    mend: str = _like("write the body again with fftmech convert")
-
-
-class JobState(BaseModel):
-    """How far work is; at its end a summary and a result, or why it failed."""
-
-    model_config = ConfigDict(extra="allow")
-
-    id: str = _like("2rO0vJpLxq1nW5kT0a6p3Q")
-    kind: Literal["predict", "solve"]
-    state: Literal["queued", "running", "done", "failed", "cancelled"]
-    seconds: float = _like(1.2)
-    progress: dict[str, Any] = _like({"iteration": 7, "residual": 3.1e-4})
-    href: str = _like("/jobs/2rO0vJpLxq1nW5kT0a6p3Q")
-
-
-class Means(BaseModel):
-    """Volume averages, density of energy, certificate, seconds."""
-
-    mean_strain: dict[str, float] = _like({"xx": 1e-3, "yy": 0, "zz": 0})
-    mean_stress: dict[str, float] = _like({"xx": 0.26, "yy": 0.12, "zz": 0.12})
-    energy: float = _like(1.3e-4)
-    certificate: dict[str, Any] | None = _like({"relative": 0.007, "gap": 6.4e-9})
-    time: dict[str, float] = _like({"setup": 0.003, "solve": 0.23})
-    voxels: int = _like(32768)
-
-
-class Predicted(Means):
-    """A prediction, with its certificate after each correction."""
-
-    model: str = _like("run")
-    certificates: list[float] = _like([0.05, 0.02, 0.007])
-
-
-class Solved(Means):
-    """A solution; of what was predicted, with the errors of that."""
-
-    status: str = _like("converged")
-    iterations: int = _like(12)
-    residual: float = _like(4.4e-07)
-    scheme: str = _like("rotated")
-    prediction: dict[str, Any] | None = _like(
-        {"strain": 0.061, "stress": 0.034, "energy": 0.007, "iterations": {"strain": 4}}
-    )
-
-
-class Fields(BaseModel):
-    """The grid of a result and its fields with their components."""
-
-    shape: list[int] = _like([32, 32, 32])
-    size: list[float] = _like([1.0, 1.0, 1.0])
-    units: dict[str, str] = _like({"stress": "GPa", "length": "box edge"})
-    fields: dict[str, list[str]] = _like({"phase": [], "displacement": ["x", "y"]})
-
+Answers = dict[int | str, dict[str, Any]]
 
 # what the description says of bodies and files
 _BINARY = {"type": "string", "format": "binary"}
@@ -254,46 +183,83 @@ _FILE = {"application/x-hdf5": {"schema": _BINARY}}
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "A microstructure: HDF5 as it is, or any file that `fftmech "
-        "convert` reads as the field `file` of a form, with `materials` (TOML) and "
-        "`options` (JSON) where they are needed.",
+        "description": "HDF5 as it is, or as the field `file` of a form any file that "
+        "`fftmech convert` reads, if needed with `materials` (TOML), `options` (JSON)",
         "content": {**_FILE, "multipart/form-data": {"schema": _FORM}},
     }
 }
-VTKHDF: dict[int | str, Any] = {200: {"description": "VTKHDF", "content": _FILE}}
-DRAWN: dict[int | str, Any] = {
+VTKHDF: Answers = {200: {"description": "VTKHDF", "content": _FILE}}
+DRAWN: Answers = {
     200: {
         "description": "NaN in pores. The header X-Field is JSON: shape, symbol, unit, "
         "and low, high and diverging, the ends and the kind of its colour scale",
         "content": {"application/octet-stream": {"schema": _BINARY}},
     }
 }
-REFUSALS: dict[int | str, Any] = {
-    "4XX": {
-        "model": Refused,
-        "description": "401 no token; 404 no such model, job or field; 406 neither the "
-        "file nor JSON is accepted; 408 the body came too slowly; 409 the job is not "
-        "done; 413 too many bytes or voxels; 422 a body or an option that makes no "
-        "sense; 429 too many requests from this address",
-    },
-    503: {"model": Refused, "description": "The queue is full, or the server stops"},
+
+
+def _like(example: Any, description: str = "Done", **others: Any) -> dict[str, Any]:
+    content = {"application/json": {"example": example}, **others}
+    return {"description": description, "content": content}
+
+
+_REFUSED = {
+    "error": "the body is no HDF5 file",
+    "expected": "HDF5 from its first byte on",
+    "mend": "write the body again with fftmech convert",
+}
+REFUSALS: Answers = {
+    "4XX": _like(
+        _REFUSED,
+        "401 no token; 404 no such model, job or field; 406 neither the file nor JSON "
+        "is accepted; 408 the body came too slowly; 409 the job is not done; 413 too "
+        "many bytes or voxels; 422 a body or an option that makes no sense; 429 too "
+        "many requests from this address",
+    ),
+    503: _like(_REFUSED, "The queue is full, or the server stops"),
+}
+_JOB = {
+    "id": "2rO0vJpLxq1nW5kT0a6p3Q",
+    "kind": "solve",
+    "state": "running",
+    "seconds": 1.2,
+    "progress": {"iteration": 7, "residual": 3.1e-4},
+    "href": "/jobs/2rO0vJpLxq1nW5kT0a6p3Q",
+}
+_MEANS = {
+    "mean_strain": {"xx": 1e-3, "yy": 0, "zz": 0},
+    "mean_stress": {"xx": 0.26, "yy": 0.12, "zz": 0.12},
+    "energy": 1.3e-4,
+    "certificate": {"relative": 0.007, "gap": 6.4e-9},
+    "time": {"setup": 0.003, "solve": 0.23},
+    "voxels": 32768,
+}
+_ERRORS = {"strain": 0.061, "stress": 0.034, "energy": 0.007}
+_SOLVE = {"status": "converged", "iterations": 12, "residual": 4.4e-7}
+_FIELDS = {"phase": [], "displacement": ["x", "y"]}
+
+HEALTH: Answers = {200: _like({"status": "ok", "models": ["run"], "jobs": 0})}
+MODELS: Answers = {200: _like({"models": [{"name": "run", "model": "p-eco-iterated"}]})}
+JOB: Answers = {200: _like(_JOB, "At its end with a summary, or why it failed")}
+FIELDS: Answers = {
+    200: _like(
+        {
+            "shape": [32, 32, 32],
+            "size": [1.0, 1.0, 1.0],
+            "units": {"stress": "GPa"},
+            "fields": _FIELDS,
+        }
+    )
 }
 
 
-def _like_json(example: Any) -> dict[int | str, Any]:
-    return {200: {"content": {"application/json": {"example": example}}}}
-
-
-HEALTH = _like_json({"status": "ok", "models": ["run"], "waiting": 0, "jobs": 0})
-MODELS = _like_json({"models": [{"name": "run", "model": "p-eco-iterated"}]})
-
-
-def work(summary: type[Means]) -> dict[str, Any]:
+def _work(summary: dict[str, Any]) -> dict[str, Any]:
     """What is said of a route that works for a while."""
     done = "VTKHDF, or with Accept: application/json its summary"
     late = "Not done in `wait` seconds: a job"
-    answers = {
-        200: {"description": done, "content": _FILE, "model": summary},
-        202: {"description": late, "model": JobState},
-    }
+    answers = {200: _like(_MEANS | summary, done, **_FILE), 202: _like(_JOB, late)}
     return {"response_class": Response, "responses": answers}
+
+
+PREDICTED = _work({"model": "run", "certificates": [0.05, 0.02, 0.007]})
+SOLVED = _work({**_SOLVE, "scheme": "rotated", "prediction": _ERRORS})

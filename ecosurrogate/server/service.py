@@ -5,8 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from os import PathLike
@@ -93,13 +92,9 @@ class Service:
         self.predictor.end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    @contextmanager
-    def upload_folder(self) -> Iterator[Path]:
+    def upload_folder(self) -> tempfile.TemporaryDirectory[str]:
         """A folder for what one request sends."""
-        with tempfile.TemporaryDirectory(
-            dir=self.folder, ignore_cleanup_errors=True
-        ) as folder:
-            yield Path(folder)
+        return tempfile.TemporaryDirectory(dir=self.folder, ignore_cleanup_errors=True)
 
     def check_place(self) -> None:
         """Refuse (503) work that could not be begun, before its body is read."""
@@ -124,11 +119,14 @@ class Service:
         read = worker_tasks.read_body
         return await self.readers.call(read, *given, self.voxels, seconds=READING)
 
-    async def generate(self, asked: schemas.Generate, output: Path) -> None:
-        """Write a microstructure."""
+    async def generate(self, asked: schemas.Generate) -> bytes:
+        """Make a microstructure, HDF5."""
         options = asked.given(schemas.GENERATORS[asked.kind] | {"seed"})
-        given = asked.kind, asked.res, options, self.voxels, output
-        await self.readers.call(worker_tasks.make_body, *given, seconds=READING)
+        with self.upload_folder() as folder:
+            path = Path(folder, "body.h5")
+            given = asked.kind, asked.res, options, self.voxels, path
+            await self.readers.call(worker_tasks.make_body, *given, seconds=READING)
+            return await asyncio.to_thread(path.read_bytes)
 
     def predict(self, body: Microstructure, asked: schemas.Asked, file: bool) -> Job:
         """Begin a prediction, which becomes a file if `file`, or if nobody waits."""
@@ -139,11 +137,9 @@ class Service:
             begun = partial(job.run, {})
             result = await self.predictor.predict(name, body, load, begun)
             if not all(np.isfinite(x).all() for x in (result.strain, result.stress)):
-                raise InputError(
-                    "the prediction is not finite",
-                    "a body and a load like those that the model was trained on",
-                    "check the size of the stiffness and of the load",
-                )
+                expected = "a body and a load like those that the model was trained on"
+                mend = "check the size of the stiffness and of the load"
+                raise InputError("the prediction is not finite", expected, mend)
             if file or job.detached:
                 # in another process, for here the models would wait for it
                 write, seconds = worker_tasks.write_prediction, self.settings.seconds
@@ -163,21 +159,18 @@ class Service:
     def solve_prediction(self, prediction: Job, asked: schemas.Method) -> Job:
         """Begin a solve of what was predicted, which measures the prediction."""
         if prediction.kind != "predict":
-            raise InputError(
-                "the job is a solve", "a prediction", "send a body to /solve"
-            )
+            mend = "send a body to /solve"
+            raise InputError("the job is a solve", "a prediction", mend)
         prediction.check_done()
         method = asked.given(schemas.METHOD)
         return self._solve(solve_prediction, prediction.id, prediction.path, method)
 
     def _solve(self, task: Callable[..., Any], *given: Any) -> Job:
-        seconds = self.settings.seconds
-        return self.jobs.begin(
-            "solve",
-            lambda job: self.solvers.call(
-                task, *given, job.path, seconds=seconds, report=job.run
-            ),
-        )
+        async def work(job: Job) -> dict[str, Any]:
+            limits = {"seconds": self.settings.seconds, "report": job.run}
+            return await self.solvers.call(task, *given, job.path, **limits)
+
+        return self.jobs.begin("solve", work)
 
     async def look(self, job: Job, task: Callable[..., Any], *given: Any) -> Any:
         """Return what `task(path, *given)` tells of a result; 404 if it is removed."""
@@ -240,10 +233,9 @@ def describe(model: nn.Module, card: RunCard, folder: str | PathLike) -> dict[st
 
 def _validation(folder: str | PathLike) -> dict[str, Any] | None:
     try:
-        found = [r["validation"] for r in read_log(folder) if "validation" in r]
-    except (InputError, OSError):
+        return [r["validation"] for r in read_log(folder) if "validation" in r][-1]
+    except (InputError, OSError, IndexError):
         return None
-    return found[-1] if found else None
 
 
 def _test(folder: Path) -> dict[str, Any] | None:

@@ -13,9 +13,9 @@ from ecosurrogate.server.app import make_app
 from ecosurrogate.server.service import Service, Settings
 from fftmech.errors import InputError
 
+# seconds that jobs have to end after the first SIGTERM or Ctrl-C, and their clients to
+# fetch them; a second one ends all at once
 GRACE = 60.0
-"""Seconds that jobs have to end after the first SIGTERM or Ctrl-C, and their clients to
-fetch them; a second one ends all at once."""
 
 
 class Server(uvicorn.Server):
@@ -34,18 +34,15 @@ class Server(uvicorn.Server):
         self.left: list[dict[str, Any]] = []
         self._until: float | None = None
         self._silent: dict[Any, tuple[Any, int, float]] = {}
-        super().__init__(
-            uvicorn.Config(
-                make_app(service),
-                log_level="warning",
-                server_header=False,
-                # the one that `_end_silent` knows
-                http="h11",
-                ws="none",
-                # jobs that a client waits for are done by then
-                timeout_graceful_shutdown=5,
-            )
+        config = uvicorn.Config(
+            make_app(service),
+            log_level="warning",
+            server_header=False,
+            http="h11",  # the one that `_end_silent` knows
+            ws="none",
+            timeout_graceful_shutdown=5,  # what clients wait for is done by then
         )
+        super().__init__(config)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Begin to stop at the first signal, stop at the second."""
@@ -88,11 +85,10 @@ class Server(uvicorn.Server):
             unsent = connection.transport.get_write_buffer_size()
             if request is not None and not request.response_complete and not unsent:
                 continue
-            seen = self._silent.get(connection, (None, 0, now))
-            if connection not in self._silent or seen[:2] != (request, unsent):
-                seen = request, unsent, now
-            silent[connection] = seen
-            if now - seen[2] > self.service.settings.silence:
+            *before, since = self._silent.get(connection, (None, 0, now))
+            since = since if before == [request, unsent] else now
+            silent[connection] = request, unsent, since
+            if now - since > self.service.settings.silence:
                 connection.transport.abort()
         self._silent = silent
 
@@ -106,16 +102,7 @@ def serve(
 ) -> list[dict[str, Any]]:
     """Serve until a signal ends it; return the jobs that were not finished.
 
-    Parameters
-    ----------
-    settings
-        How the server is to be.
-    host, port
-        Where it listens, or InputError; port 0 is any that is free.
-    grace
-        Seconds that jobs have to end when it is asked to stop.
-    ready
-        Called with the port when it listens.
+    `grace` are seconds that jobs have to end; `ready` is called with the port.
     """
     # before models are loaded, which takes time
     with listen(host, port) as place:

@@ -57,16 +57,8 @@ def read_body(
 ) -> Microstructure:
     """Read a microstructure as `fftmech convert` does, resample and check it.
 
-    Parameters
-    ----------
-    path, materials
-        Our files in one folder; the first is named `body` and one of `FORMATS`.
-    options
-        Of `fftmech.io.read`.
-    res
-        As `--res`.
-    voxels
-        At most so many.
+    Both files are in one folder; the first is named `body` and one of `FORMATS`. The
+    options are of `io.read`, `res` is as `--res`; at most `voxels` voxels are taken.
     """
     # errors name files by what they are called here, not where they are
     with chdir(path.parent), _little_memory(voxels):
@@ -91,11 +83,7 @@ def make_body(
     voxels: int,
     output: Path,
 ) -> None:
-    """Write a microstructure to `output` as `fftmech generate` makes it.
-
-    `kind` is one of `GENERATORS`, which takes the options; `res` is as `--res`, and
-    gives at most so many voxels.
-    """
+    """Write a microstructure to `output` as `fftmech generate --res` makes it."""
     with _little_memory(voxels):
         shape = shape_for(Grid((1, 1, 1)), parse_resolution(res))
         _check_voxels(prod(shape), voxels)
@@ -152,14 +140,13 @@ def summary_of(result: Result) -> dict[str, Any]:
 
 def means_of(result: Result) -> dict[str, Any]:
     """Volume averages, energy, certificate and times of a result, JSON-ready."""
-
-    def by_component(mandel: Any) -> dict[str, float]:
-        values = map(float, components_from_mandel(mandel))
-        return dict(zip(COMPONENTS, values, strict=True))
-
+    strain, stress = (
+        dict(zip(COMPONENTS, map(float, components_from_mandel(mean)), strict=True))
+        for mean in (result.mean_strain, result.mean_stress)
+    )
     return {
-        "mean_strain": by_component(result.mean_strain),
-        "mean_stress": by_component(result.mean_stress),
+        "mean_strain": strain,
+        "mean_stress": stress,
         "energy": result.energy,
         "certificate": result.certificate,
         "time": result.times,

@@ -12,19 +12,19 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
 from ecosurrogate.server.refusal import late
 from fftmech.errors import InputError
 
-TICK = 0.1
-"""Seconds between two looks at whether a task is still wanted."""
+TICK = 0.1  # seconds between two looks at whether a task is still wanted
 
 Task = Callable[..., Any]
 """Called in the process with a function to report progress to, and what is given."""
 
-Report = Callable[[dict[str, Any]], None]
+Report = Callable[[dict[str, Any]], object]
 """Called with the progress of a task, JSON-ready."""
 
 
@@ -44,12 +44,7 @@ class Worker:
     def call(self, task: Task, given: tuple, report: Report) -> Any:
         """Return what a task returns in the process; None if it is stopped.
 
-        Raises
-        ------
-        InputError
-            Of the task; or the process was lost.
-        RuntimeError
-            Another exception of the task.
+        Raises InputError of the task, or if the process was lost, else RuntimeError.
         """
         try:
             kind, value = self._outcome(task, given, report)
@@ -110,10 +105,8 @@ class Workers:
 
     def start(self, task: Task, *given: Any) -> list[Future[Any]]:
         """Start all with a first task, which is over when the futures are done."""
-        each = [
-            (worker.call, task, given, lambda progress: None) for worker in self.all
-        ]
-        return [self._threads.submit(*call) for call in each]
+        calls = [partial(w.call, task, given, lambda progress: None) for w in self.all]
+        return [self._threads.submit(call) for call in calls]
 
     async def call(
         self,
@@ -130,10 +123,7 @@ class Workers:
         worker = await self._free.get()
         worker.stop = stop = threading.Event()
         loop = asyncio.get_running_loop()
-
-        def reporting(progress: dict[str, Any]) -> None:
-            loop.call_soon_threadsafe(report, progress)
-
+        reporting = partial(loop.call_soon_threadsafe, report)
         work = loop.run_in_executor(self._threads, worker.call, task, given, reporting)
         work.add_done_callback(lambda _: self._free.put_nowait(worker))
         try:
