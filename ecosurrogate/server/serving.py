@@ -24,12 +24,7 @@ class Server(uvicorn.Server):
     `ready` is called when it listens; `left` are the jobs that it did not finish.
     """
 
-    def __init__(
-        self,
-        service: Service,
-        grace: float = GRACE,
-        ready: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, service: Service, grace: float, ready: Callable[[], None]):
         self.service, self.grace, self.ready = service, grace, ready
         self.left: list[dict[str, Any]] = []
         self._until: float | None = None
@@ -94,22 +89,18 @@ class Server(uvicorn.Server):
 
 
 def serve(
-    settings: Settings,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    grace: float = GRACE,
-    ready: Callable[[int], None] = lambda port: None,
+    settings: Settings, host: str, port: int, ready: Callable[[int], None]
 ) -> list[dict[str, Any]]:
     """Serve until a signal ends it; return the jobs that were not finished.
 
-    `grace` are seconds that jobs have to end; `ready` is called with the port.
+    `ready` is called with the port when it listens.
     """
     # before models are loaded, which takes time
     with listen(host, port) as place:
         service = Service(settings)
         try:
             service.start()
-            server = Server(service, grace, partial(ready, place.getsockname()[1]))
+            server = Server(service, GRACE, partial(ready, place.getsockname()[1]))
             server.run([place])
             return server.left
         finally:

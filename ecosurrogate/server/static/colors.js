@@ -6,6 +6,7 @@ const MAPS = {
   diverging: "0530611752902a71b23f8ec06bacd19bc9e0c2ddece0ecf3f7f6f6fbe5d8fbccb4" +
     "f5aa89e48066d05548ba2832930e2667001f",
 };
+const rgb = (text) => [0, 2, 4].map((k) => parseInt(text.slice(k, k + 2), 16));
 const PORE = [204, 204, 204];
 const STEPS = 256;
 
@@ -48,8 +49,4 @@ function hue(number) {
     const k = (n + angle) % 12;
     return 255 * (light - range * Math.max(-1, Math.min(k - 3, 9 - k, 1)));
   });
-}
-
-function rgb(text) {
-  return [0, 2, 4].map((k) => parseInt(text.slice(k, k + 2), 16));
 }

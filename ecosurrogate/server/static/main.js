@@ -100,20 +100,16 @@ async function showFields() {
   const component = get("component").value;
   const a = await fetched(prediction, name, component);
   const b = solution && await fetched(solution, name, component);
-  if (mine !== shown) return; // another one was chosen meanwhile
-  const { values, unit } = a;
-  if (name === "phase") {
-    slices.show([{ title: "phase", values, scale: null, unit }]);
-    return;
-  }
+  if (mine !== shown) return null; // another one was chosen meanwhile
+  if (name === "phase") return slices.show([{ ...a, title: "phase", scale: null }]);
   const scale = b ? union(a.scale, b.scale) : a.scale;
-  const rows = [{ title: "surrogate", values, scale, unit }];
+  const rows = [{ ...a, title: "surrogate", scale }];
   if (b) {
-    const difference = values.map((x, i) => x - b.values[i]);
-    rows.push({ title: "solver", values: b.values, scale, unit });
-    rows.push({ title: "difference", values: difference, scale: centred(difference), unit });
+    const values = a.values.map((x, i) => x - b.values[i]);
+    rows.push({ ...b, title: "solver", scale });
+    rows.push({ ...a, title: "difference", values, scale: centred(values) });
   }
-  slices.show(rows);
+  return slices.show(rows);
 }
 
 async function fetched(job, name, component) {
@@ -138,9 +134,7 @@ function centred(values) {
   return bothSigns(sizes[Math.floor(0.995 * (sizes.length - 1))] || 1e-12);
 }
 
-function bothSigns(end) {
-  return { low: -end, high: end, diverging: true };
-}
+const bothSigns = (end) => ({ low: -end, high: end, diverging: true });
 
 function showProbe(found) {
   const named = ([title, x]) => `${title} ${Number.isNaN(x) ? "pore" : short(x)}`;
@@ -154,9 +148,7 @@ function forget() {
   [prediction, solution, kept] = [null, null, new Map()];
 }
 
-function on(id, event, act) {
-  get(id).addEventListener(event, act);
-}
+const on = (id, event, act) => get(id).addEventListener(event, act);
 
 on("ask", "submit", (event) => {
   event.preventDefault();

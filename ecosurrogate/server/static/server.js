@@ -11,6 +11,7 @@ export class Cancelled extends Error {}
 const PATIENCE = 5; // times that a busy server is asked again
 const POLL = [100, 1000]; // ms between two looks at a job, at first and at most
 
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 let token = sessionStorage.getItem("token") ?? "";
 
 // The answer to a request, if it is a good one.
@@ -28,9 +29,7 @@ export async function ask(path, how = {}) {
   }
 }
 
-export async function json(path, how) {
-  return (await ask(path, how)).json();
-}
+export const json = async (path, how) => (await ask(path, how)).json();
 
 // Begin work, call `report` with its job now and then, return the job when it is done.
 export async function work(path, how, report) {
@@ -68,8 +67,4 @@ function askForToken() {
       resolve();
     }, { once: true });
   });
-}
-
-function sleep(ms) {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

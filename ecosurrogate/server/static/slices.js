@@ -7,6 +7,9 @@ import { short } from "./numbers.js";
 const AXES = ["x", "y", "z"];
 const LEAST = 110; // pixels of a slice's longer edge
 
+// Horizontal and vertical axis of a slice.
+const plane = (axis) => [0, 1, 2].filter((a) => a !== axis);
+
 export class Slices {
   // `probe` is told the voxel under the mouse, or null.
   constructor(place, probe) {
@@ -131,20 +134,14 @@ export class Slices {
   }
 }
 
-// Horizontal and vertical axis of a slice.
-function plane(axis) {
-  return [0, 1, 2].filter((a) => a !== axis);
-}
-
 function scaleOf({ scale, unit, values }) {
   if (!scale) return make("div", {}, `${new Set(values).size} phases`);
   const colors = table(scale);
   const canvas = make("canvas", { width: 1, height: colors.length });
   const context = canvas.getContext("2d");
-  colors.forEach((rgb, i) => {
-    context.fillStyle = `rgb(${rgb.map(Math.round)})`;
-    context.fillRect(0, colors.length - 1 - i, 1, 1);
-  });
+  const image = context.createImageData(1, colors.length);
+  colors.toReversed().forEach((rgb, i) => image.data.set([...rgb, 255], 4 * i));
+  context.putImageData(image, 0, 0);
   const ends = [short(scale.high), "", short(scale.low)].map((x) => make("span", {}, x));
   const name = make("span", { className: "unit" }, unit);
   return make("div", { className: "scale" }, canvas, ...ends, name);
