@@ -61,6 +61,12 @@ def test_routes_are_described_on_a_page_that_loads_only_files_of_this_server(ser
     assert b"://" not in page
 
 
+def test_rules_of_the_page_have_selectors_that_browsers_read():
+    rules = (PAGE / "page.css").read_text(encoding="utf-8")
+    selectors = re.findall(r"([^{};]+){", rules)
+    assert selectors and not [s for s in selectors if "@" in s.lstrip()[1:]]
+
+
 def test_python_in_the_documentation_asks_the_server(served, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write("micro.h5", polycrystal(8, 4, seed=5))

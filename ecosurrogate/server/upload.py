@@ -77,10 +77,10 @@ async def _form(request: Request, folder: Path) -> Upload:
 def _extension(name: str) -> str:
     """One of `FORMATS`: nothing else of a stranger's file name is used."""
     fitting = [known for known in FORMATS if name.lower().endswith(known)]
-    if not fitting:
-        given = f"a file name that ends in {name[-12:]!r}"
-        raise _bad(given, f"one of {' '.join(FORMATS)}")
-    return max(fitting, key=len)
+    if fitting:
+        return max(fitting, key=len)
+    given = f"a file name that ends in {name[-12:]!r}"
+    raise _bad(given, f"one of {' '.join(FORMATS)}")
 
 
 def _copy(file: UploadFile, path: Path) -> None:

@@ -2,13 +2,9 @@
 
 export const get = (id) => document.getElementById(id);
 
-// An element with properties, or attributes where it has none such, and children.
+// An element with properties and children.
 export function make(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name in element) element[name] = value;
-    else element.setAttribute(name, value);
-  }
+  const element = Object.assign(document.createElement(tag), properties);
   element.append(...children);
   return element;
 }

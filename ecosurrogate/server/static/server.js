@@ -1,5 +1,7 @@
 // Requests to the server: what it refuses becomes an error of one line, work a job.
 
+import { get, make } from "./elements.js";
+
 class Refused extends Error {
   constructor({ error, expected, mend }) {
     super([error, expected && `expected ${expected}`, mend].filter(Boolean).join("; "));
@@ -52,13 +54,13 @@ export function drop(job) {
 
 export async function save(job, name) {
   const blob = await (await ask(`jobs/${job.id}/result`)).blob();
-  const link = document.createElement("a");
-  Object.assign(link, { href: URL.createObjectURL(blob), download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  const href = URL.createObjectURL(blob);
+  make("a", { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60_000);
 }
 
 function askForToken() {
-  const dialog = document.getElementById("token");
+  const dialog = get("token");
   if (!dialog.open) dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {

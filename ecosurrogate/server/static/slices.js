@@ -48,7 +48,7 @@ export class Slices {
     const output = make("output", { value });
     const input = make("input", {
       type: "range", min: 0, max: this.shape[axis] - 1, value,
-      "aria-label": `slice across ${AXES[axis]}`,
+      ariaLabel: `slice across ${AXES[axis]}`,
     });
     input.addEventListener("input", () => {
       this.index[axis] = Number(input.value);
@@ -64,7 +64,7 @@ export class Slices {
       const [h, v] = plane(axis);
       const canvas = make("canvas", {
         width: this.shape[h], height: this.shape[v],
-        "aria-label": `${row.title}, slice across ${AXES[axis]}`,
+        ariaLabel: `${row.title}, slice across ${AXES[axis]}`,
       });
       canvas.addEventListener("mousemove", (e) => this.point(e, canvas, axis));
       canvas.addEventListener("mouseleave", () => this.probe(null));
