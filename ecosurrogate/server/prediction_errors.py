@@ -14,7 +14,6 @@ from fftmech.errors import InputError
 from fftmech.io import read_result, write_result
 from fftmech.loads.load import Load
 from fftmech.problems.certificate import energy_error
-from fftmech.results.result import Result
 
 TIMED = 3  # solves that a time is the median of
 FIELDS = ("strain", "stress")
@@ -41,16 +40,10 @@ def solve_prediction(
     method = {**method, "scheme": prediction.scheme}
     result = solved(report, body, load, method)
     report({"phase": "errors"})
-    errors = _errors(prediction, Measure(result), method)
-    write_result(output, result)
-    return {**summary_of(result), "prediction": {"id": name, **errors}}
-
-
-def _errors(
-    prediction: Result, measure: Measure, method: dict[str, Any]
-) -> dict[str, Any]:
-    stopped = {n: x for n, x in method.items() if n != "max_iterations"}
-    solver = TimedSolver(measure, stopped, drawn=False)
+    measure = Measure(result)
+    # the solver that is stopped has no other limit
+    method.pop("max_iterations", None)
+    solver = TimedSolver(measure, method, drawn=False)
     found = {name: measure(name, getattr(prediction, name)) for name in FIELDS}
     first = {n: solver.first(n, found[n]) for n in FIELDS if measure.varies(n)}
     seconds: dict[int | None, float] = {
@@ -58,12 +51,13 @@ def _errors(
         for k in {*first.values()}
         if k is not None
     }
-    body, found["energy"] = measure.reference.microstructure, nan
-    if not len(body.pores):
-        pairs = [(r.strain, r.stress) for r in (prediction, measure.reference)]
-        found["energy"] = energy_error(body, *pairs)
-    return {
+    pairs = [(fields.strain, fields.stress) for fields in (prediction, result)]
+    found["energy"] = nan if len(body.pores) else energy_error(body, *pairs)
+    errors = {
+        "id": name,
         **{name: x if isfinite(x) else None for name, x in found.items()},
         "iterations": {name: first.get(name) for name in FIELDS},
         "seconds": {name: seconds.get(first.get(name)) for name in FIELDS},
     }
+    write_result(output, result)
+    return {**summary_of(result), "prediction": errors}
