@@ -184,5 +184,5 @@ def _pores(
     return pores(shape, fraction, count, PORE, seed=seed)
 
 
+# by kind; called with voxels along x, y, z, and the options of `schemas.Generate`
 GENERATORS = {"polycrystal": polycrystal, "inclusions": _inclusions, "pores": _pores}
-"""By kind; called with voxels along x, y, z, and the options of `schemas.Generate`."""

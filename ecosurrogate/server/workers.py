@@ -21,11 +21,10 @@ from fftmech.errors import InputError
 
 TICK = 0.1  # seconds between two looks at whether a task is still wanted
 
+# called in the process with a function to report progress to, and what is given
 Task = Callable[..., Any]
-"""Called in the process with a function to report progress to, and what is given."""
-
+# called with the progress of a task, JSON-ready
 Report = Callable[[dict[str, Any]], object]
-"""Called with the progress of a task, JSON-ready."""
 
 
 class Worker:
