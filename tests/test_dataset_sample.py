@@ -260,6 +260,7 @@ def test_other_files_are_no_samples(path, tmp_path):
             read_sample(tmp_path / name)
 
 
+@pytest.mark.slow
 def test_a_damaged_sample_is_refused_or_read(path, tmp_path):
     sound, copy = path.read_bytes(), tmp_path / "s.h5"
     random, refusals = np.random.default_rng(0), 0

@@ -97,7 +97,7 @@ def served(server):
 
 
 @pytest.mark.parametrize(
-    ("jobs", "times"), [(1, 5), *(pytest.param(n, 20, marks=SLOW) for n in (1, 2))]
+    ("jobs", "times"), [pytest.param(n, 20, marks=SLOW) for n in (1, 2)]
 )
 def test_killed_at_random_times_the_same_command_ends_with_the_same_bytes(
     jobs, times, tmp_path, server, whole

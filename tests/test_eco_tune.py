@@ -194,6 +194,7 @@ def test_a_trial_that_falls_behind_is_pruned_and_one_that_leads_is_not(tmp_path)
     assert statuses == [*["done"] * 4, "pruned", "done"]
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_is_no_candidate(grains8, tmp_path):
     settings = tiny(steps=30, model="unet", clip=1e30)
     space = {"lr": Choice((1e-3, 1e25)), "weight_decay": Range(0.0, 0.1)}
