@@ -50,7 +50,7 @@ def test_one_sample_is_learned_a_hundredfold_in_four_thousand_steps(name, one_th
     def size(prediction, loss):
         # the loss of iterated models is a logarithm
         iterated = name == "p-eco-iterated"
-        found = certificate(prediction, batch).mean() ** 2 if iterated else loss
+        found = certificate(prediction, batch.bodies).mean() ** 2 if iterated else loss
         return found.item()
 
     first, least = None, math.inf
