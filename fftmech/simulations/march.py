@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.problems.nonlinear import Evaluation, StepStart
 from fftmech.results.result import Result
 from fftmech.simulations.march_result import march_result
-from fftmech.simulations.march_state import IncrementLog, MarchState
+from fftmech.simulations.march_state import IncrementLog, MarchState, TriedPart
 from fftmech.simulations.method import Method, MethodOptions
 from fftmech.simulations.prepare import prepare_march
 from fftmech.solvers.iteration import IterationReport, run
@@ -201,7 +201,7 @@ class March:
         done: float,
         part: float,
         progress: IterationReport | None,
-    ) -> "_Part":
+    ) -> TriedPart:
         """Try a part of a step."""
         problem = self.problem
         rest = problem.kinematics.rest
@@ -220,7 +220,7 @@ class March:
         outcome = run(
             problem, self._solver, first, norm, self.tolerance, self._most, progress
         )
-        tried = _Part(
+        tried = TriedPart(
             outcome.status, outcome.residuals, problem.linear_iterations, state
         )
         if outcome.status != "converged":
@@ -285,19 +285,6 @@ class March:
             ratio = max(residual / max(size, least), LEAST_RATIO)
             return max(residual, LEAST_RATIO * size, least), ratio
         return max(state.norm, state.ratio * size), state.ratio
-
-
-class _Part(NamedTuple):
-    """A part of an increment that was tried, and the state that it leads to."""
-
-    status: str
-    residuals: list[float]
-    linear_iterations: int
-    state: MarchState
-
-    @property
-    def iterations(self) -> int:
-        return len(self.residuals) - 1
 
 
 def _work(state: MarchState, last: Evaluation) -> Any:

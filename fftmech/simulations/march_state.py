@@ -1,7 +1,7 @@
 """State of a load path after an accepted increment, and the increments so far."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -86,3 +86,17 @@ class MarchState:
     ratio: float = 0.0
     points: tuple[IncrementLog, ...] = ()
     residuals: tuple[float, ...] = (1.0,)
+
+
+class TriedPart(NamedTuple):
+    """A part of an increment that was tried, and the state that it leads to."""
+
+    status: str
+    residuals: list[float]
+    linear_iterations: int
+    state: MarchState
+
+    @property
+    def iterations(self) -> int:
+        """Of the solver, on this part."""
+        return len(self.residuals) - 1
