@@ -133,6 +133,7 @@ def test_a_jammed_packing_is_drawn_anew_with_another_fraction(monkeypatch):
     assert drawn.statistics["fraction"] == pytest.approx(wanted[2], abs=0.006)
 
 
+@pytest.mark.slow
 def test_a_fraction_that_always_jams_is_refused():
     with pytest.raises(InputError, match="lower the fraction"):
         of_class("fibres", res=12, fraction=(0.9, 0.9))

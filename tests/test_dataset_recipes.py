@@ -101,6 +101,7 @@ def test_parameters_cannot_be_changed(recipe):
         setattr(recipe, name, None)
 
 
+@pytest.mark.slow
 def test_what_is_available_can_all_be_drawn_and_no_more(recipe):
     count = recipe.available()
     if count is None:

@@ -204,7 +204,7 @@ main()
 @pytest.mark.parametrize(
     ("place", "counted"),
     [
-        pytest.param(".h5", 3, marks=SLOW),
+        (".h5", 3),
         *(
             pytest.param(*one, marks=SLOW)
             for one in ((".json", 0), (".jsonl", 0), ("line", 3))
@@ -228,6 +228,7 @@ def test_what_was_half_written_when_it_was_killed_is_not_counted_and_made_again(
     assert content(folder) == whole
 
 
+@pytest.mark.slow
 def test_a_killed_worker_ends_the_run_with_one_line_and_it_continues(tmp_path):
     folder = tmp_path / "d"
     line = pores(folder, "--jobs 2", count=40)

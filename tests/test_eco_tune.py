@@ -34,7 +34,8 @@ from ecosurrogate.tuning.trials import Trial, Trials, best_of  # noqa: E402
 from ecosurrogate.tuning.tune import open_study  # noqa: E402
 from fftmech import InputError  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("no_curves")
+# the study of test_cli_tune.py is in make test
+pytestmark = [pytest.mark.usefixtures("no_curves"), pytest.mark.slow]
 
 SPACE = {"lr": Range(1e-4, 1e-2, log=True), "batch": Choice((1, 2))}
 TRIED = tiny(steps=6, validate_every=2, save_every=2)

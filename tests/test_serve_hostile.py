@@ -231,6 +231,7 @@ def test_more_bytes_than_allowed_are_not_kept(served, refused):
     assert status == 413 and "bytes" in refused(status, text)["expected"]
 
 
+@pytest.mark.slow
 def test_a_slow_body_is_given_up(served, refused):
     def trickle():
         for _ in range(12):
@@ -262,6 +263,7 @@ def test_a_client_that_does_not_ask_is_not_waited_for(served, goes_on, sent):
     goes_on()
 
 
+@pytest.mark.slow
 def test_a_client_that_takes_no_answer_is_not_waited_for(served, tmp_path, goes_on):
     write(tmp_path / "larger.h5", polycrystal(16, 4, seed=5))
     body = (tmp_path / "larger.h5").read_bytes()
@@ -281,6 +283,7 @@ def test_a_client_that_takes_no_answer_is_not_waited_for(served, tmp_path, goes_
     goes_on()
 
 
+@pytest.mark.slow
 def test_a_client_that_asks_again_and_again_is_not_taken_for_silent(served):
     connection = HTTPConnection("127.0.0.1", served.port, timeout=10)
     ended = time.monotonic() + 2 * LIMITS["silence"]
