@@ -112,7 +112,6 @@ def test_states_that_no_run_needs_are_not_kept(study):
         assert "config.json" in files and "state.safetensors" not in files
 
 
-@pytest.mark.slow
 def test_more_trials_go_on_as_if_they_had_been_asked_for_at_once(
     study, grains8, tmp_path
 ):
@@ -122,7 +121,6 @@ def test_more_trials_go_on_as_if_they_had_been_asked_for_at_once(
     assert without_times(again) == without_times(whole)
 
 
-@pytest.mark.slow
 def test_a_study_that_is_killed_goes_on_to_the_same_trials(study, grains8, tmp_path):
     _, whole = study
     folder = tmp_path / "study"
@@ -195,7 +193,6 @@ def test_a_trial_that_falls_behind_is_pruned_and_one_that_leads_is_not(tmp_path)
     assert statuses == [*["done"] * 4, "pruned", "done"]
 
 
-@pytest.mark.slow
 def test_a_run_that_diverges_is_no_candidate(grains8, tmp_path):
     settings = tiny(steps=30, model="unet", clip=1e30)
     space = {"lr": Choice((1e-3, 1e25)), "weight_decay": Range(0.0, 0.1)}
