@@ -9,9 +9,12 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from _thread import interrupt_main
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from math import isfinite
+from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -99,10 +102,30 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand; Ctrl-C ends it with one line."""
         try:
-            return super().invoke(ctx)
+            with _no_interrupt_lost():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("Interrupted: no file was left half-written.", err=True)
             ctx.exit(INTERRUPTED)
+
+
+@contextmanager
+def _no_interrupt_lost() -> Iterator[None]:
+    """Repeat a Ctrl-C that Python ignores, in code that frees objects for instance."""
+    before = sys.unraisablehook
+
+    def repeat(unraisable: Any) -> None:
+        if unraisable.exc_type is KeyboardInterrupt:
+            # a moment later, when that code is left
+            Timer(0.01, interrupt_main).start()
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = repeat
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def fail(message: str) -> None:

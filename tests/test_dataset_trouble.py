@@ -6,7 +6,6 @@ import io as io_
 import os
 import select
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ import pytest
 from small_datasets import check_what_is_counted, content, pores, refused, run, start
 
 from fftmech import io
-from fftmech.datasets import executor, make, manifest
+from fftmech.datasets import make, manifest
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="limits and terminals are those of POSIX"
@@ -281,24 +280,3 @@ def test_ctrl_c_at_a_terminal_ends_with_one_line_and_leaves_whole_samples(
             assert left[name] == data
     data = io.Dataset(folder)
     assert list(data.verify()) == [None] * len(data)
-
-
-class Interrupting:
-    """An object that Ctrl-C comes upon while it is freed."""
-
-    def __del__(self):
-        signal.raise_signal(signal.SIGINT)
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_ctrl_c_that_python_ignores_ends_a_run_before_its_next_sample():
-    done = []
-
-    def task(index):
-        Interrupting()  # KeyboardInterrupt is raised in __del__, and ignored
-        done.append(index)
-
-    with pytest.raises(KeyboardInterrupt):
-        list(executor.run(task, range(3), "local", 1))
-    assert done == [0]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

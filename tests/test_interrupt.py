@@ -6,11 +6,15 @@ import select
 import signal
 import subprocess
 import sys
+import time
 
+import click
 import pytest
+from click.testing import CliRunner
 from conftest import SOFT, STIFF, sphere
 
 from fftmech import io
+from fftmech_cli.rim import Group
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="signals are sent to another process"
@@ -144,3 +148,25 @@ def test_ctrl_c_at_a_terminal_ends_the_progress_bar_with_one_line(folder):
     assert b"Solving" in shown and b"Traceback" not in shown
     assert shown.endswith(MESSAGE.encode().replace(b"\n", b"\r\n"))
     assert [path.name for path in folder.iterdir()] == ["sphere.h5"]
+
+
+class Interrupting:
+    """An object that Ctrl-C comes upon while it is freed."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_that_python_ignores_ends_a_command_with_one_line(monkeypatch):
+    def work():
+        Interrupting()  # KeyboardInterrupt is raised in __del__, and ignored
+        time.sleep(60)
+
+    group = Group(subcommands={})
+    monkeypatch.setattr(
+        group, "get_command", lambda *_: click.Command("work", None, work)
+    )
+    before = sys.unraisablehook
+    ended = CliRunner().invoke(group, ["work"])
+    assert ended.exit_code == 130 and ended.stderr == MESSAGE
+    assert sys.unraisablehook is before

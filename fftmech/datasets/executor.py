@@ -80,11 +80,7 @@ def run(
         with _mpi() as pool:
             yield from _run(pool, task, indices, 2 * max(1, pool.num_workers))
     elif jobs == 1:
-        with _noticed_interrupts() as interrupted:
-            for index in indices:
-                if interrupted():
-                    raise KeyboardInterrupt
-                yield task(index)
+        yield from map(task, indices)
     else:
         with _local(jobs) as pool:
             yield from _run(pool, task, indices, 2 * jobs)
@@ -108,26 +104,6 @@ def _run(
         running |= submit(len(done))
         for future in done:
             yield future.result()
-
-
-@contextmanager
-def _noticed_interrupts() -> Iterator[Callable[[], bool]]:
-    """Tell whether Ctrl-C came: Python ignores it in code that frees objects."""
-    handler, came = signal.getsignal(signal.SIGINT), threading.Event()
-
-    def notice(number: int, frame: Any) -> None:
-        came.set()
-        signal.default_int_handler(number, frame)
-
-    main = threading.current_thread() is threading.main_thread()
-    usual = main and handler is signal.default_int_handler
-    if usual:
-        signal.signal(signal.SIGINT, notice)
-    try:
-        yield came.is_set
-    finally:
-        if usual:
-            signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager
