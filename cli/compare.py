@@ -10,7 +10,7 @@ from fftmech import io
 from fftmech.results.comparison import compare as compare_results
 from fftmech.results.metrics import NORMALISATIONS
 from fftmech_cli.options import json_option
-from fftmech_cli.rim import print_json, show, table
+from fftmech_cli.rim import print_json, print_notes, show, table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,8 +37,7 @@ def compare(a: str, reference: str, as_json: bool) -> None:
         return
     for title, content in _tables(document):
         show(title, content)
-    for note in document["notes"]:
-        click.echo(f"Note: {note}")
+    print_notes(document["notes"])
 
 
 def _tables(found: dict[str, Any]) -> list[tuple[str, Table]]:

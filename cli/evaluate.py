@@ -12,7 +12,7 @@ from fftmech.errors import InputError
 from fftmech.tensors import COMPONENTS
 from fftmech_cli.method import device_option
 from fftmech_cli.progress import progress_bar
-from fftmech_cli.rim import print_json, show, table
+from fftmech_cli.rim import print_json, print_notes, show, table
 from fftmech_cli.surrogate import surrogate_packages
 
 _FIRST, _NUMBER = 30, 17  # characters: names of rows and the DNS; mean ± std
@@ -146,5 +146,4 @@ def _show(found: Mapping[str, Any]) -> None:
         show(part.title, made)
     for line in legend(found):
         click.echo(line)
-    for note in found["notes"]:
-        click.echo(f"Note: {note}")
+    print_notes(found["notes"])

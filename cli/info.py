@@ -9,7 +9,7 @@ from fftmech.io.summary import summarize_microstructure, summarize_run
 from fftmech.tensors import COMPONENTS
 from fftmech_cli.means import show_averages
 from fftmech_cli.options import json_option
-from fftmech_cli.rim import print_json, show, table
+from fftmech_cli.rim import print_json, print_notes, show, table
 from fftmech_cli.source import load_microstructure, source_options
 
 SHOWN = 12
@@ -145,6 +145,7 @@ def _show_run(run: dict[str, Any], unit: str) -> None:
         if value:
             outcome.add_row(name, value)
     show("Solve", outcome)
+    print_notes(run["notes"])
 
 
 def _certificate(certificate: dict[str, Any]) -> str:

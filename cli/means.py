@@ -12,7 +12,7 @@ from fftmech.tensors import COMPONENTS, components_from_mandel
 from fftmech_cli.boundary import released
 from fftmech_cli.load import prescribed
 from fftmech_cli.method import note_speed
-from fftmech_cli.rim import print_json, show, table
+from fftmech_cli.rim import print_json, print_notes, show, table
 
 
 def by_component(mandel: np.ndarray) -> dict[str, float]:
@@ -50,6 +50,7 @@ def report(
 ) -> None:
     """Print the outcome of a solve as JSON, which begins with `counts`, or as text."""
     grid, certificate = result.microstructure.grid, result.certificate
+    print_notes(result.notes)
     if as_json:
         print_json(
             {
@@ -58,6 +59,7 @@ def report(
                 **means_of(result),
                 "energy": result.energy,
                 "certificate": certificate,
+                "notes": result.notes,
                 "time": result.times,
                 "voxels": grid.voxels,
                 "output": None,

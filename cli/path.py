@@ -19,7 +19,7 @@ from fftmech_cli.load import parse_finite_load, parse_load
 from fftmech_cli.means import report
 from fftmech_cli.options import options
 from fftmech_cli.progress import increment_bar
-from fftmech_cli.rim import check_output, exit_code
+from fftmech_cli.rim import check_output, exit_code, print_notes
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def march_along(
         result, written = record.result, record.written
         if written and "picture" not in written:
             remedy = 'pip install "fftmech[viz]"'
-            click.echo(f"Note: no Matplotlib, no curve; {remedy}", err=True)
+            print_notes([f"no Matplotlib, no curve; {remedy}"])
     advice = result.advice
     if record and advice:
         kept = f"{output} holds what was before" if written else "nothing is written"

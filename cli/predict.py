@@ -10,7 +10,7 @@ from fftmech.io import check_writable
 from fftmech_cli.load import load_options, parse_load
 from fftmech_cli.means import by_component, show_means
 from fftmech_cli.method import device_option
-from fftmech_cli.rim import check_output, print_json
+from fftmech_cli.rim import check_output, print_json, print_notes
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
 from fftmech_cli.surrogate import surrogate_packages
 
@@ -65,6 +65,7 @@ def predict(
     body = load_microstructure(source, res=res, composite=composite, **options)
     result = prediction.predict(model, card, body, load, device)
     write_result(output, result)
+    print_notes(result.notes)
     if as_json:
         print_json(
             {
@@ -74,6 +75,7 @@ def predict(
                 "energy": result.energy,
                 "certificate": result.certificate,
                 "certificates": result.residuals,
+                "notes": result.notes,
                 "time": result.times,
                 "voxels": body.grid.voxels,
                 "output": str(output),

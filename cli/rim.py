@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 from _thread import interrupt_main
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from math import isfinite
@@ -156,6 +156,12 @@ def exit_code(status: str, residual: float, advice: str) -> int:
         f"Error: not converged ({status}): residual {residual:.1e}; {advice}", err=True
     )
     return NOT_CONVERGED
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print what was assumed, ignored or left out, a line each, on standard error."""
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
 
 
 def table(*columns: str) -> Table:

@@ -12,7 +12,7 @@ from fftmech.microstructure.resample import RULES, resample
 from fftmech.microstructure.resolution import parse_resolution, shape_for
 from fftmech_cli.numbers import Numbers
 from fftmech_cli.options import options
-from fftmech_cli.rim import Finite
+from fftmech_cli.rim import Finite, print_notes
 
 reading_options = options(
     click.option(
@@ -100,5 +100,5 @@ def load_microstructure(
     body = resample(body, shape, composite or "majority")
     if any(n > m for n, m in zip(shape, old, strict=True)):
         sizes = f"{size_text(old)} to {size_text(shape)}"
-        click.echo(f"Note: refined from {sizes} voxels", err=True)
+        print_notes([f"refined from {sizes} voxels"])
     return body

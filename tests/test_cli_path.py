@@ -224,7 +224,7 @@ def test_without_matplotlib_there_is_no_curve_and_a_note_says_so(run, monkeypatc
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     done = run(f"{PULLED} --json")
     assert "picture" not in json.loads(done.stdout)
-    assert done.stderr == 'Note: no Matplotlib, no curve; pip install "fftmech[viz]"\n'
+    assert done.stderr == 'note: no Matplotlib, no curve; pip install "fftmech[viz]"\n'
 
 
 def test_an_increment_that_fails_is_exit_code_3_and_what_was_before_is_kept(

@@ -53,7 +53,7 @@ def values(document, name):
 def test_json_is_alone_on_standard_output_and_has_the_documented_keys(run):
     done = run("solve sphere.h5 --res 10 --json -o s.vtkhdf")
     document = json.loads(done.stdout)
-    assert done.stderr == "Note: refined from 8 x 8 x 8 to 10 x 10 x 10 voxels\n"
+    assert done.stderr == "note: refined from 8 x 8 x 8 to 10 x 10 x 10 voxels\n"
     assert set(document) >= {
         *("status", "iterations", "residual", "mean_strain", "mean_stress"),
         *("energy", "time", "voxels", "output"),

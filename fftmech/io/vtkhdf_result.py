@@ -57,7 +57,7 @@ RUN: dict[str, Any] = {
 FACES = "fftmech/boundary_displacement"
 """Dataset of `Boundary.displacement` at the nodes, where there is one."""
 
-LATER: dict[str, Any] = {"time": 1.0, "linear_iterations": 0}
+LATER: dict[str, Any] = {"time": 1.0, "linear_iterations": 0, "notes": []}
 """More such fields, which older files do not have, with what they would be."""
 
 

@@ -94,6 +94,8 @@ class Result:
         Iterations of conjugate gradients within Newton's method.
     boundary
         Conditions on the faces of a box that is not periodic, else None.
+    notes
+        One line on each thing that was assumed, ignored or left out.
     """
 
     microstructure: Microstructure
@@ -121,6 +123,7 @@ class Result:
     time: float = 1.0
     linear_iterations: int = 0
     boundary: Boundary | None = None
+    notes: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return (
