@@ -4,12 +4,14 @@ from typing import Any
 
 import click
 
-from fftmech import Boundary, FiniteLoad, Load
+from fftmech import Boundary, FiniteLoad, InputError, Load, read_result
 from fftmech.io.summary import summarize_microstructure, summarize_run
+from fftmech.results.averages import BY
 from fftmech.tensors import COMPONENTS
+from fftmech_cli.averages import show_averages_by
 from fftmech_cli.means import show_averages
-from fftmech_cli.options import json_option
-from fftmech_cli.rim import print_json, print_notes, show, table
+from fftmech_cli.options import force_option, json_option
+from fftmech_cli.rim import check_output, print_json, print_notes, show, table
 from fftmech_cli.source import load_microstructure, source_options
 
 SHOWN = 12
@@ -21,9 +23,35 @@ MATRICES = 4
 
 @click.command()
 @source_options
+@click.option(
+    "--by",
+    type=click.Choice(BY),
+    help="Averages of a result over each grain or each material instead.",
+)
+@click.option("--csv", type=click.Path(), help="File that the averages are written to.")
+@force_option
 @json_option
-def info(source: str, as_json: bool, **options: Any) -> None:
-    """Show what SOURCE holds and how it was solved."""
+def info(
+    source: str,
+    by: str | None,
+    csv: str | None,
+    force: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Show what SOURCE holds and how it was solved.
+
+    \b
+    fftmech info micro.h5
+    fftmech info result.vtkhdf --by grain --csv grains.csv
+    """
+    if csv is not None:
+        if by is None:
+            raise InputError("--csv without --by", mend="add --by grain")
+        check_output(csv, force)
+    if by is not None:
+        show_averages_by(read_result(source), by, csv, as_json)
+        return
     document = summarize_microstructure(load_microstructure(source, **options))
     run = summarize_run(source)
     if run is not None:
@@ -33,6 +61,7 @@ def info(source: str, as_json: bool, **options: Any) -> None:
         return
     units = document["units"]
     _show_grid(source, document, units.get("length"))
+    _show_materials(document["materials"])
     _show_phases(document["phases"], units)
     if run is not None:
         _show_run(run, units.get("stress", "stress units"))
@@ -51,6 +80,17 @@ def _show_grid(source: str, document: dict[str, Any], length: str | None) -> Non
     show(title, rows)
 
 
+def _show_materials(materials: list[dict[str, Any]]) -> None:
+    """Table of the materials that grains are made of, where the file says so."""
+    if not materials:
+        return
+    rows = table("id", "name", "grains", "oriented", "fraction")
+    for m in materials:
+        counts = str(m["grains"]), str(m["oriented"])
+        rows.add_row(str(m["id"]), m["name"], *counts, f"{m['fraction']:.4g}")
+    show(f"Materials: {len(materials)}", rows)
+
+
 def _show_phases(phases: list[dict[str, Any]], units: dict[str, str]) -> None:
     known = any("K" in phase for phase in phases)
     stress = units.get("stress", "stress units")
@@ -61,7 +101,14 @@ def _show_phases(phases: list[dict[str, Any]], units: dict[str, str]) -> None:
     shown = {phase["quantity"] for phase in phases if "K" in phase}
     turned = any("euler" in phase for phase in phases)
     title = f"Phases: {len(phases)}"
-    columns = ["id", "voxels", "fraction", " or ".join(sorted(shown)) or "stiffness"]
+    made_of = any("material" in phase for phase in phases)
+    columns = [
+        "id",
+        *["material"] * made_of,
+        "voxels",
+        "fraction",
+        " or ".join(sorted(shown)) or "stiffness",
+    ]
     if known:
         names = [f"{name} ({unit})" for name, unit in unit_of.items() if name in shown]
         title += f"; K, G of the nearest isotropic {' or '.join(names)}"
@@ -72,6 +119,8 @@ def _show_phases(phases: list[dict[str, Any]], units: dict[str, str]) -> None:
     rows = table(*columns)
     for phase in phases[:SHOWN]:
         row = [str(phase["id"]), str(phase["voxels"]), f"{phase['fraction']:.4g}"]
+        if made_of:
+            row.insert(1, phase.get("material_name") or str(phase.get("material", "")))
         viscous = phase.get("quantity") == "viscosity"
         row.append(phase["symmetry"] + ", viscosity" * viscous)
         if known:

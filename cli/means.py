@@ -50,7 +50,8 @@ def report(
 ) -> None:
     """Print the outcome of a solve as JSON, which begins with `counts`, or as text."""
     grid, certificate = result.microstructure.grid, result.certificate
-    print_notes(result.notes)
+    # those of the body were printed when it was read
+    print_notes(n for n in result.notes if n not in result.microstructure.notes)
     if as_json:
         print_json(
             {

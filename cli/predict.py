@@ -65,7 +65,7 @@ def predict(
     body = load_microstructure(source, res=res, composite=composite, **options)
     result = prediction.predict(model, card, body, load, device)
     write_result(output, result)
-    print_notes(result.notes)
+    print_notes(n for n in result.notes if n not in body.notes)
     if as_json:
         print_json(
             {

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 NOT_CONVERGED = 3
 INTERRUPTED = 130
 
+STRICT = "fftmech.strict"
+"""Key of a click context's `meta`: whether notes are errors."""
+
 
 class Finite(click.ParamType):
     """A number that is neither NaN nor infinite."""
@@ -159,7 +162,14 @@ def exit_code(status: str, residual: float, advice: str) -> int:
 
 
 def print_notes(notes: Iterable[str]) -> None:
-    """Print what was assumed, ignored or left out, a line each, on standard error."""
+    """Print what was assumed, ignored or left out, a line each, on standard error.
+
+    With --strict it is an error.
+    """
+    notes = list(notes)
+    context = click.get_current_context(silent=True)
+    if notes and context is not None and context.meta.get(STRICT):
+        raise InputError(f"--strict: {'; '.join(notes)}")
     for note in notes:
         click.echo(f"note: {note}", err=True)
 
@@ -181,7 +191,8 @@ def show(title: str, content: Table) -> None:
     """Print a table under a bold title, on standard output."""
     from rich.console import Console
 
-    console = Console(highlight=False)
+    # as wide as the table: a number is never cropped
+    console = Console(highlight=False, width=1000)
     console.print(title, style="bold", soft_wrap=True, markup=False)
     console.print(content)
 

@@ -10,9 +10,10 @@ from fftmech.arrays.memory import size_text
 from fftmech.io.materials import read_materials
 from fftmech.microstructure.resample import RULES, resample
 from fftmech.microstructure.resolution import parse_resolution, shape_for
+from fftmech.microstructure.unindexed import fill_unindexed
 from fftmech_cli.numbers import Numbers
 from fftmech_cli.options import options
-from fftmech_cli.rim import Finite, print_notes
+from fftmech_cli.rim import STRICT, Finite, print_notes
 
 reading_options = options(
     click.option(
@@ -54,7 +55,22 @@ reading_options = options(
 """Add --materials and the options that say how to read an image."""
 
 
-source_options = options(click.argument("source", type=click.Path()), reading_options)
+source_options = options(
+    click.argument("source", type=click.Path()),
+    reading_options,
+    click.option(
+        "--unindexed",
+        metavar="pore|nearest|MATERIAL",
+        help="What the voxels are that a measurement did not index.",
+    ),
+    click.option(
+        "--strict",
+        is_flag=True,
+        expose_value=False,
+        callback=lambda context, _, value: context.meta.update({STRICT: value}),
+        help="Refuse whatever would be assumed or ignored with a note.",
+    ),
+)
 """Add the argument SOURCE and the options that say how to read it."""
 
 resolution_options = options(
@@ -78,6 +94,7 @@ def load_microstructure(
     materials: str | None = None,
     res: str | None = None,
     composite: str | None = None,
+    unindexed: str | None = None,
     check: Callable[[Grid], None] = lambda grid: None,
     **reading: Any,
 ) -> Microstructure:
@@ -91,14 +108,23 @@ def load_microstructure(
     resolution = None if res is None else parse_resolution(res)
     listed = None if materials is None else read_materials(materials)
     body = read(source, **reading)
+    if unindexed:
+        body = fill_unindexed(body, unindexed)
     if listed:
         body = listed.apply(body)
-    if resolution is None:
-        return body
+    if resolution is not None:
+        body = _resampled(body, resolution, composite or "majority", check)
+    print_notes(body.notes)
+    return body
+
+
+def _resampled(
+    body: Microstructure, resolution: Any, rule: str, check: Callable[[Grid], None]
+) -> Microstructure:
     old, shape = body.grid.shape, shape_for(body.grid, resolution)
     check(body.grid.with_shape(shape))
-    body = resample(body, shape, composite or "majority")
+    body = resample(body, shape, rule)
     if any(n > m for n, m in zip(shape, old, strict=True)):
         sizes = f"{size_text(old)} to {size_text(shape)}"
-        print_notes([f"refined from {sizes} voxels"])
+        return body.noted(f"refined from {sizes} voxels")
     return body

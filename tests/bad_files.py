@@ -121,8 +121,6 @@ def write_other_formats(folder):
     (folder / "head.npy").write_bytes(head)
     (folder / "a.raw").write_bytes(IDS.astype("u1").tobytes())
 
-    quaternions = np.ones((*marked().shape, 4))
-    dream3d(folder / "big.dream3d", 7, marked() + (2 * 10**9 - 123), quaternions)
     dream3d(folder / "ids.dream3d", 7, marked())
     with h5py.File(folder / "ids.dream3d", "a") as file:
         del file["DataContainers/Scan/EBSD Cells/FeatureIds"]

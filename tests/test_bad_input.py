@@ -32,7 +32,6 @@ solve object.npy -> object\.npy: not .* array of numbers; write it again
 solve head.npy -> head\.npy: not a complete \.npy array .*; write it again
 convert cells.dream3d -o o.h5 -> without cells .*; save the cell data too
 convert ids.dream3d -o o.h5 -> without FeatureIds .*; segment the grains
-convert big.dream3d -o o.h5 -> FeatureIds: .* 2000000000 is too large .*; renumber
 convert flat.tif -o o.h5 -> flat\.tif has 2 axes .*; save all slices as one
 convert cut.tif -o o.h5 -> cut\.tif: not a TIFF file .*; save it again
 solve grain.vti -> no cell data 'material'; it has grain; name one with --dataset
@@ -55,12 +54,12 @@ solve order.h5 -> no attribute axes: set it .*"xyz" .*, or give --axes
 solve negative.h5 -> phase id -1 is negative: expected ids from 0 upwards
 solve half.h5 -> phase ids are not whole numbers; segment .* --threshold T
 solve inf.h5 -> phase ids are not whole numbers; segment
-solve wide.h5 -> phase id 1099511627776 is too large .*; renumber the ids
+solve wide.h5 -> phase 1099511627776 without stiffness; give it one with
 solve nan.h5 -> /stiffness: entry \(0, 0, 0\) is nan: expected finite numbers
 solve skew.h5 -> phase 1 is not symmetric: C12 and C21 differ by 0.5; give a symm
 solve minus.h5 -> phase 0 is not positive definite .*; check the constants
 solve small.h5 -> /stiffness has shape \(2, 3, 3\): expected \(P, 6, 6\), one row
-solve rows.h5 -> phase 1 without stiffness; add \[\[phase\]\] id = 1
+solve rows.h5 -> phase 1 without stiffness; give it one with --materials
 solve phase.h5 -> 2 phase.s. without stiffness; give them one with --materials
 solve pores.h5 -> every voxel is a pore: .*; give a phase a stiffness
 homogenize pores.h5 -> every voxel is a pore: .*; give a phase a stiffness

@@ -19,7 +19,7 @@ import numpy as np
 from fftmech.arrays.memory import check_bytes
 from fftmech.errors import InputError
 from fftmech.io import container, image
-from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.base import Microstructure, compact
 from fftmech.tensors import quaternion_from_bunge, quaternion_from_xyzw
 
 ROTATION_GROUPS = {
@@ -73,12 +73,13 @@ def read(path: str | PathLike, dataset: str | None = None) -> Microstructure:
         image.check_size(item.shape, item.dtype.itemsize, where)
         if item.dtype.kind not in "iu" or item.shape[3:] not in ((), (1,)):
             raise InputError(where, "one integer a cell, the grain's id")
-        ids = item[()].reshape(item.shape[:3])
+        ids, numbers = compact(item[()].reshape(item.shape[:3]))
         body = image.microstructure_from_image(
             ids, where, axes="zyx", spacing=geometry.spacing, origin=geometry.origin
         )
         cells = container.group(file, str(item.name).rpartition("/")[0])
-        return body.with_changes(orientation=_orientation(cells, ids.ravel(), file))
+        orientation = _orientation(cells, ids.ravel(), file)
+        return body.with_changes(orientation=orientation, number=numbers)
 
 
 def _geometries(file: h5py.File) -> list[_Geometry]:

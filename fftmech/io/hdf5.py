@@ -11,6 +11,7 @@ components xx yy zz yz xz xy. Optional attributes: `spacing` and `origin` on `ph
 import json
 from collections.abc import Sequence
 from os import PathLike
+from typing import Any
 
 import h5py
 import numpy as np
@@ -27,6 +28,9 @@ TABLES = {
     "thermal_expansion": (None, 6),
 }
 """Tables by phase id, with the shape of each."""
+
+NUMBERS = ("material", "number")
+"""Whole numbers by phase id: of its material, and in the file that it came from."""
 
 OPTIONS = ("dataset", *image.OPTIONS)
 
@@ -84,9 +88,9 @@ def lengths(item: h5py.Dataset, name: str) -> list[float] | None:
     return [float(v) for v in values]
 
 
-def read_tables(group: h5py.Group) -> dict[str, np.ndarray]:
+def read_tables(group: h5py.Group) -> dict[str, Any]:
     """Tables by phase id that `group` holds, as `Microstructure` wants them."""
-    tables = {}
+    tables: dict[str, Any] = {}
     for name, shape in TABLES.items():
         if name not in group:
             continue
@@ -102,7 +106,31 @@ def read_tables(group: h5py.Group) -> dict[str, np.ndarray]:
                 "unit quaternions w x y z, or NaN where the orientation is unknown",
             )
         tables[name] = table
+    for name in NUMBERS:
+        if name in group:
+            item = container.dataset(group, name)
+            if item.ndim != 1 or item.dtype.kind not in "iu":
+                raise InputError(container.where(item), "one whole number a phase id")
+            tables[name] = item[()]
+    if "material" in tables:
+        tables["material_name"] = names(container.dataset(group, "material"))
+    if "unindexed" in group.attrs:
+        tables["unindexed"] = int(np.asarray(group.attrs["unindexed"]))
+    if "notes" in group.attrs:
+        tables["notes"] = tuple(map(str, np.asarray(group.attrs["notes"]).ravel()))
     return tables
+
+
+def names(item: h5py.Dataset) -> dict[int, str]:
+    """Names of materials by number, from the attribute of their numbers."""
+    written = container.text(item.attrs.get("names", "{}"))
+    try:
+        return {int(number): str(name) for number, name in json.loads(written).items()}
+    except (AttributeError, ValueError) as error:
+        raise InputError(
+            f"{container.where(item)}: attribute names = {written}",
+            'JSON, names by number: {"1": "steel"}',
+        ) from error
 
 
 def units(value: object) -> dict[str, str]:

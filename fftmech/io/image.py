@@ -9,7 +9,7 @@ import numpy as np
 from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.base import Microstructure, compact
 
 AXES = ("xyz", "zyx")
 """Meaning of an array's indices: [x, y, z], or [z, y, x] (x runs fastest)."""
@@ -80,6 +80,23 @@ def microstructure_from_image(
         box = None if spacing is None else tuple(float(h) for h in spacing)
         corner = tuple(float(o) for o in origin)
         grid = Grid(values.shape, box, corner)  # type: ignore[arg-type]
+        values, numbers = compact(values)
+        if numbers is not None:
+            tables = {name: _rows(table, numbers) for name, table in tables.items()}
+            tables["number"] = numbers
         return Microstructure(grid, values, **tables)
     except InputError as error:
         raise error.within(where) from error
+
+
+def _rows(table: Any, numbers: np.ndarray) -> Any:
+    """A table of `Microstructure` by new ids; what is no table stays as it is."""
+    if isinstance(table, np.ndarray):
+        known = numbers[numbers < len(table)]
+        if table.dtype.kind == "i":
+            rows = np.full((len(numbers), *table.shape[1:]), -1)
+        else:
+            rows = np.full((len(numbers), *table.shape[1:]), np.nan)
+        rows[: len(known)] = table[known]
+        return rows
+    return table

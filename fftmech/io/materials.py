@@ -15,15 +15,21 @@ stiffness = [[...], ...]                 Voigt; or hexagonal, orthotropic, pore 
 euler = [312.72, 87.788, 346.942]        Bunge, degrees
 [random_orientations]                    for anisotropic phases without any
 seed = 0
+[[material]]                             every phase made of it, where a file says so:
+name = "copper"                          by the file's name, or its number: id = 2
+cubic = { C11 = 168.4, C12 = 121.4, C44 = 75.4 }
 [grey]                                   grey value g: g/full solid, the rest empty
 solid = { K = 70.2, G = 29.0 }           or { cubic = { ... } }, ...
 full = 255
 rule = "voigt"                           or "hashin-shtrikman" (upper bound)
 
 Constants, eigenstrain and thermal expansion are in the crystal frame. A phase without
-`euler` has the orientation that the microstructure's file gives it, if any.
+`euler` has the orientation that the microstructure's file gives it, if any. A phase
+that is listed itself is what is listed, else its material, else the grey rule or
+[default].
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from typing import Any
@@ -48,14 +54,17 @@ from fftmech.tensors import (
 
 @dataclass(frozen=True)
 class Materials:
-    """What phases are made of, by id; see the module's docstring.
+    """What phases are made of; see the module's docstring.
 
-    Phases that are not listed are `default`, or grey values of the rule `grey`. `seed`
-    is that of random orientations; `name` is the file, for messages.
+    `phases` are by the numbers that the phases have in their file, `materials` by the
+    number or the name of a material. Phases of neither are `default`, or grey values of
+    the rule `grey`. `seed` is that of random orientations; `name` is the file, for
+    messages.
     """
 
     name: str
     phases: dict[int, Phase] = field(default_factory=dict)
+    materials: dict[int | str, Phase] = field(default_factory=dict)
     default: Phase | None = None
     grey: Grey | None = None
     seed: int | None = None
@@ -65,17 +74,19 @@ class Materials:
         """Give every phase in use its properties, rotated into the sample frame.
 
         A phase that is not listed, where there is neither default nor grey rule, keeps
-        the properties that it has; without a stiffness it is an InputError.
+        the properties that it has; without a stiffness it is an InputError. Notes say
+        what was assumed, and what is listed in vain.
         """
         used = microstructure.phases
+        microstructure = self._noted(microstructure)
         count = int(used[-1]) + 1
         check_bytes(
             count * (36 + 16) * 8,
             f"{self.name}: a table of phase ids up to {count - 1}",
             "renumber the ids",
         )
-        known = _rows(microstructure.stiffness, count, (6, 6))
-        chosen = {int(p): self._phase(int(p), known[p]) for p in used}
+        known = self._in_units(microstructure, count)
+        chosen = {int(p): self._phase(microstructure, int(p), known[p]) for p in used}
         listed = np.array([p for p, phase in chosen.items() if phase], dtype=int)
         made = [phase for phase in chosen.values() if phase]
         units = {**microstructure.units, **self.units}
@@ -85,6 +96,12 @@ class Materials:
         given = _rows(microstructure.orientation, count, (4,))
         orientation = self._orientation(listed, made, crystal, given)
         aligned = np.isnan(orientation[:, 0])
+        turned = aligned & _directed(made, crystal)
+        if turned.any():
+            microstructure = microstructure.noted(
+                f"{turned.sum()} anisotropic phase(s) without orientation: crystal "
+                "axes along x y z"
+            )
         R = matrix_from_quaternion(
             np.where(aligned[:, None], [1.0, 0.0, 0.0, 0.0], orientation)
         )
@@ -105,21 +122,73 @@ class Materials:
         law |= {p: phase.law for p, phase in chosen.items() if phase and phase.law}
         return microstructure.with_changes(units=units, law=law, **changes)
 
-    def _phase(self, p: int, known: np.ndarray) -> Phase | None:
+    def _in_units(self, body: Microstructure, count: int) -> np.ndarray:
+        """The stiffness that a body has, (count, 6, 6), in this file's unit."""
+        known = _rows(body.stiffness, count, (6, 6))
+        old, new = body.units.get("stress"), self.units.get("stress")
+        if old is None or new is None or np.isnan(known).all():
+            return known
+        factor = table.conversion(old, new)
+        if factor is None or (factor != 1 and body.law):
+            raise InputError(
+                f"{self.name}: units {new!r}, where the microstructure's are {old!r}",
+                mend="write its constants in that unit",
+            )
+        return factor * known
+
+    def _listed(self, body: Microstructure, p: int) -> Phase | None:
+        """What the file says of a phase itself, or of its material."""
+        number = body.number_of(p)
+        m = body.material_of(p)
+        names = (m, body.material_name.get(m, m)) if m >= 0 else ()
+        found = (self.materials[n] for n in names if n in self.materials)
+        return self.phases.get(number) or next(found, None)
+
+    def _phase(self, body: Microstructure, p: int, known: np.ndarray) -> Phase | None:
         """Properties of phase p; None where it keeps those that it has."""
-        if p in self.phases:
-            return self.phases[p]
+        listed = self._listed(body, p)
+        if listed is not None:
+            return listed
+        if p == body.unindexed:
+            return None
+        number = body.number_of(p)
         if self.grey is not None:
-            return self.grey.phase(p, self.name)
+            return self.grey.phase(number, self.name)
         if self.default is not None:
             return self.default
         if np.isnan(known).all():
+            m = body.material_of(p)
+            way = f"[[material]] id = {m}" if m >= 0 else f"[[phase]] id = {number}"
             raise InputError(
-                f"{self.name}: phase {p} of the microstructure is not listed; add "
-                f"[[phase]] id = {p}, or [default]",
+                f"{self.name}: {body.label(p)} of the microstructure is not listed; "
+                f"add {way}, or [default]",
                 mend="of a grey image, [grey] or --threshold",
             )
         return None
+
+    def _noted(self, body: Microstructure) -> Microstructure:
+        """Note what is listed in vain, and how much falls to [default]."""
+        numbers = {body.number_of(p) for p in body.phases}
+        made_of = {body.material_of(p) for p in body.phases} - {-1}
+        made_of |= {body.material_name[m] for m in made_of if m in body.material_name}
+        notes = [
+            f"{self.name} lists {what} {', '.join(map(str, absent))}: no voxel has it"
+            for what, absent in (
+                ("phase", sorted(self.phases.keys() - numbers)),
+                ("material", sorted(map(str, self.materials.keys() - made_of))),
+            )
+            if absent
+        ]
+        rest = [
+            p
+            for p in body.phases
+            if p != body.unindexed and self._listed(body, p) is None
+        ]
+        if self.default is not None and rest and (self.phases or self.materials):
+            which = ", ".join(body.label(p) for p in rest[:3])
+            more = f" and {len(rest) - 3} more" if len(rest) > 3 else ""
+            notes.append(f"[default] of {self.name} is what {which}{more} is made of")
+        return body.noted(*notes)
 
     def _orientation(
         self,
@@ -134,8 +203,7 @@ class Materials:
             if phase.orientation is not None:
                 orientation[row] = phase.orientation
         if self.seed is not None:
-            directed = ~_isotropic(crystal) | [_has_axes(phase) for phase in phases]
-            open_ = np.isnan(orientation[:, 0]) & directed
+            open_ = np.isnan(orientation[:, 0]) & _directed(phases, crystal)
             # row p depends on the seed and p alone, whichever phases are in use
             drawn = orientations(int(ids[-1]) + 1, np.random.default_rng(self.seed))
             orientation[open_] = drawn[ids[open_]]
@@ -156,25 +224,21 @@ def read_materials(path: str | PathLike) -> Materials:
 
 def parse_materials(document: dict[str, Any], name: str) -> Materials:
     """Make `Materials` from a parsed document; `name` is for messages."""
-    check_keys(
-        document, ("units", "default", "phase", "random_orientations", "grey"), name
-    )
-    entries = document.get("phase", [])
-    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
-        raise InputError(f"{name}: phase: write each phase as a table [[phase]]")
-    phases: dict[int, Phase] = {}
-    for number, entry in enumerate(entries, start=1):
-        where = f"{name}: [[phase]] number {number}"
-        p = table.integer(entry, "id", where)
-        if p in phases:
-            raise InputError(f"{name}: phase id {p} is given twice", mend="remove one")
-        phases[p] = table.parse_phase(
-            {key: value for key, value in entry.items() if key != "id"},
-            f"{name}: phase {p}",
-        )
+    keys = ("units", "default", "phase", "material", "random_orientations", "grey")
+    check_keys(document, keys, name)
+    units = table.parse_units(document, name)
+    stress = units.get("stress")
+    phases = {
+        int(p): table.parse_phase(entry, f"{name}: phase {p}", stress)
+        for p, entry in _entries(document, "phase", name)
+    }
+    materials = {
+        m: table.parse_phase(entry, f"{name}: material {m}", stress)
+        for m, entry in _entries(document, "material", name)
+    }
     default = grey = seed = None
     if "default" in document:
-        default = table.parse_phase(document["default"], f"{name}: [default]")
+        default = table.parse_phase(document["default"], f"{name}: [default]", stress)
     if "grey" in document:
         if default is not None:
             raise InputError(f"{name}: [grey] and [default] exclude each other")
@@ -183,11 +247,39 @@ def parse_materials(document: dict[str, Any], name: str) -> Materials:
         where = f"{name}: [random_orientations]"
         entry = check_keys(document["random_orientations"], ("seed",), where)
         seed = table.integer(entry, "seed", where)
-    if not phases and default is None and grey is None:
-        raise InputError(f"{name}: no phase", mend="add [[phase]], [default] or [grey]")
-    return Materials(
-        name, phases, default, grey, seed, table.parse_units(document, name)
-    )
+    if not phases and not materials and default is None and grey is None:
+        raise InputError(
+            f"{name}: no phase",
+            mend="add [[phase]], [[material]], [default] or [grey]",
+        )
+    return Materials(name, phases, materials, default, grey, seed, units)
+
+
+def _entries(
+    document: dict[str, Any], kind: str, name: str
+) -> Iterator[tuple[int | str, dict[str, Any]]]:
+    """Tables [[phase]] or [[material]], with the id or the name of each."""
+    entries = document.get(kind, [])
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise InputError(f"{name}: {kind}: write each {kind} as a table [[{kind}]]")
+    seen = set()
+    for row, entry in enumerate(entries, start=1):
+        where = f"{name}: [[{kind}]] number {row}"
+        given = [key for key in ("id", "name") if key in entry]
+        key: int | str
+        if kind == "material" and given == ["name"]:
+            key = entry["name"]
+            if not isinstance(key, str) or not key:
+                raise InputError(f"{where}: name = {key!r}", "text")
+        elif kind == "material" and len(given) == 2:
+            raise InputError(f"{where}: id and name are both given", "one of them")
+        else:
+            key = table.integer(entry, "id", where)
+        if key in seen:
+            what = f"{kind} {given[0]} {key}"
+            raise InputError(f"{name}: {what} is given twice", mend="remove one")
+        seen.add(key)
+        yield key, {k: v for k, v in entry.items() if k not in given}
 
 
 def _rows(old: np.ndarray | None, count: int, tail: tuple[int, ...]) -> np.ndarray:
@@ -207,6 +299,11 @@ def _strains(
     vectors = [np.zeros(6) if value is None else value for value in values]
     rows[ids] = rotate_vector(np.stack(vectors), R)
     return rows
+
+
+def _directed(phases: list[Phase], crystal: np.ndarray) -> np.ndarray:
+    """Whether the orientation of each phase changes anything."""
+    return ~_isotropic(crystal) | [_has_axes(phase) for phase in phases]
 
 
 def _has_axes(phase: Phase) -> bool:

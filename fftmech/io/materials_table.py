@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -22,19 +23,33 @@ from fftmech.tensors import (
 from fftmech.tensors.bounds import hashin_shtrikman, is_isotropic
 from fftmech.tensors.stiffness import isotropic_moduli
 
-CONSTANTS: dict[str, tuple[Callable[..., np.ndarray], tuple[str, ...]]] = {
-    "cubic": (elastic.cubic, ("C11", "C12", "C44")),
-    "hexagonal": (elastic.hexagonal, ("C11", "C12", "C13", "C33", "C44")),
-    "orthotropic": (
-        elastic.orthotropic,
-        ("C11", "C22", "C33", "C12", "C13", "C23", "C44", "C55", "C66"),
-    ),
+CONSTANTS: dict[str, tuple[Callable[..., np.ndarray], ...]] = {
+    "cubic": (elastic.cubic,),
+    "hexagonal": (elastic.hexagonal,),
+    "tetragonal": (elastic.tetragonal,),
+    "trigonal": (elastic.trigonal,),
+    "transversely_isotropic": (elastic.transversely_isotropic,),
+    "orthotropic": (elastic.orthotropic, elastic.orthotropic_moduli),
 }
-"""Symmetry classes with fixed constants: function and names, Voigt."""
+"""Symmetry classes: functions whose arguments are the names of the constants."""
 
 STIFFNESS_KEYS = ("isotropic", *CONSTANTS, "stiffness", "pore")
 PAIRS = ("E", "nu", "K", "G", "lambda", "mu")
 RULES = ("voigt", "hashin-shtrikman")
+
+
+PRESSURES = {"Pa": 1.0, "kPa": 1e3, "MPa": 1e6, "GPa": 1e9, "TPa": 1e12}
+"""Units of stress that are converted into each other."""
+
+
+def conversion(unit: Any, into: str | None) -> float | None:
+    """Factor from one unit of stress to another, or None where it is not known."""
+    if unit == into:
+        return 1.0
+    try:
+        return PRESSURES[unit] / PRESSURES[into]  # type: ignore[index]
+    except (KeyError, TypeError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -87,9 +102,9 @@ def integer(entry: dict[str, Any], key: str, where: str) -> int:
     return whole(entry[key], f"{where}: {key}", "a whole number >= 0")
 
 
-def parse_phase(entry: Any, where: str) -> Phase:
-    """Read the table of a phase (without its id)."""
-    others = ("euler", "eigenstrain", "thermal_expansion")
+def parse_phase(entry: Any, where: str, unit: str | None = None) -> Phase:
+    """Read the table of a phase (without its id); stiffness in `unit`, of the file."""
+    others = ("euler", "eigenstrain", "thermal_expansion", "units")
     check_keys(entry, (*STIFFNESS_KEYS, *LAWS, *others), where)
     orientation = None
     if "euler" in entry:
@@ -99,6 +114,15 @@ def parse_phase(entry: Any, where: str) -> Phase:
     stiffness = None if law is None else law.stiffness
     if stiffness is None:
         stiffness = parse_stiffness(entry, where)
+    if "units" in entry:
+        factor = conversion(entry["units"], unit)
+        if factor is None or (law is not None and factor != 1):
+            raise InputError(
+                f"{where}: units = {entry['units']!r} where the file's are {unit!r}",
+                f"two of {', '.join(PRESSURES)}, for elastic constants",
+                "write all constants in one unit",
+            )
+        stiffness = factor * stiffness
     return Phase(
         stiffness,
         orientation,
@@ -153,14 +177,22 @@ def parse_stiffness(entry: dict[str, Any], where: str) -> np.ndarray:
         if kind == "isotropic":
             check_keys(value, PAIRS, "constants")
             return elastic.isotropic(**{k: number(v, k) for k, v in value.items()})
-        function, names = CONSTANTS[kind]
-        check_keys(value, names, "constants")
-        missing = [name for name in names if name not in value]
-        if missing:
-            raise InputError(f"{', '.join(missing)} missing", f"{', '.join(names)}")
-        return function(**{k: number(v, k) for k, v in value.items()})
+        return _by_constants(kind, value)
     except InputError as error:
         raise error.within(where) from error
+
+
+def _by_constants(kind: str, value: Any) -> np.ndarray:
+    """Stiffness of a symmetry class, by one of its sets of constants."""
+    sets = {f: tuple(signature(f).parameters) for f in CONSTANTS[kind]}
+    check_keys(value, [name for names in sets.values() for name in names], "constants")
+    # of several sets, the one that most of what is given belongs to
+    function, names = max(sets.items(), key=lambda s: len(set(s[1]) & set(value)))
+    missing = [name for name in names if name not in value]
+    if missing:
+        raise InputError(f"{', '.join(missing)} missing", f"{', '.join(names)}")
+    check_keys(value, names, "constants")
+    return function(**{k: number(v, k) for k, v in value.items()})
 
 
 def parse_grey(entry: Any, where: str) -> Grey:

@@ -19,7 +19,8 @@ def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
     -------
     dict
         "shape", "spacing", "size", "origin" (x, y, z), "voxels", "units", and "phases":
-        of each phase in use its "id", "voxels", "fraction", "symmetry" ("pore",
+        of each phase in use its "id" (in the file that it came from), "material" and
+        "material_name" where known, "voxels", "fraction", "symmetry" ("pore",
         "isotropic", "anisotropic" or "unknown"), and, where known, "stiffness" (Voigt),
         "K" and "G" (moduli of the nearest isotropic stiffness, stress units), "euler"
         (Bunge, degrees) and "law" ("name" and "constants"). Of a law without elasticity
@@ -31,7 +32,8 @@ def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
     phases = []
     for p in body.phases:
         entry: dict[str, Any] = {
-            "id": int(p),
+            "id": body.number_of(p),
+            **_material(body, p),
             "voxels": int(counts[p]),
             "fraction": float(fractions[p]),
             **_stiffness(body, p),
@@ -54,6 +56,9 @@ def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
         "voxels": grid.voxels,
         "units": body.units,
         "phases": phases,
+        "materials": _materials(body),
+        "unindexed": 0 if body.unindexed is None else int(counts[body.unindexed]),
+        "notes": list(body.notes),
     }
 
 
@@ -64,6 +69,31 @@ def summarize_run(path: str | PathLike) -> dict[str, Any] | None:
     from fftmech.io.vtkhdf_result import read_run
 
     return read_run(path)
+
+
+def _materials(body: Microstructure) -> list[dict[str, Any]]:
+    """Number and name of each material, its grains, how many of them are oriented."""
+    table = np.full((0, 4), np.nan) if body.orientation is None else body.orientation
+    oriented = set(np.flatnonzero(np.isfinite(table).all(axis=1)))
+    found = []
+    for m in body.materials:
+        grains = [p for p in body.phases if body.material_of(p) == m]
+        entry = {
+            "id": int(m),
+            "name": body.material_name.get(int(m), ""),
+            "grains": len(grains),
+            "oriented": len(oriented.intersection(grains)),
+            "fraction": float(body.fractions[grains].sum()),
+        }
+        found.append(entry)
+    return found
+
+
+def _material(body: Microstructure, p: int) -> dict[str, Any]:
+    m = body.material_of(p)
+    if m < 0:
+        return {}
+    return {"material": m, "material_name": body.material_name.get(m, "")}
 
 
 def _stiffness(body: Microstructure, p: int) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """TOML files: opened, and their tables, numbers and keys checked."""
 
+import codecs
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from math import inf, isfinite
 from os import PathLike, fspath
+from pathlib import Path
 from typing import Any
 
 from fftmech.errors import InputError
@@ -14,14 +16,20 @@ def read_toml(path: str | PathLike, mend: str = "check the name") -> dict[str, A
     """Read a TOML file; of one that cannot be read, `mend` says what to do."""
     name = fspath(path)
     try:
-        with open(path, "rb") as file:
-            return tomllib.load(file)
+        return tomllib.loads(_text(Path(path).read_bytes()))
     except FileNotFoundError as error:
         raise InputError(f"{name}: no such file", mend=mend) from error
     except OSError as error:
         raise InputError(f"{name}: {error.strerror}", mend=mend) from error
     except ValueError as error:  # TOML or UTF-8 that is none
         raise InputError(f"{name}: not TOML: {error}") from error
+
+
+def _text(content: bytes) -> str:
+    """Text of a file in UTF-8 or, where its byte order mark says so, UTF-16."""
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content.decode("utf-16" if wide else "utf-8-sig")
+    return text.replace("\r\n", "\n")
 
 
 def check_keys(entry: Any, allowed: Sequence[str], where: str = "") -> dict[str, Any]:

@@ -112,6 +112,15 @@ def write_tables(file: h5py.File, body: Microstructure, what: str) -> h5py.Group
         item = own.create_dataset(name, data=table, **packed)
         item.attrs["convention"] = NOTES[name]
     write_laws(own, body.law)
+    for name in hdf5.NUMBERS:
+        if getattr(body, name) is not None:
+            own.create_dataset(name, data=getattr(body, name), compression="gzip")
+    if body.material is not None:
+        own["material"].attrs["names"] = json.dumps(body.material_name)
+    if body.unindexed is not None:
+        own.attrs["unindexed"] = body.unindexed
+    if body.notes:
+        own.attrs["notes"] = list(body.notes)
     return own
 
 

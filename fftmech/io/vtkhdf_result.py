@@ -36,6 +36,7 @@ from fftmech.tensors import (
     FACTORS,
     mandel_from_components,
     matrix_from_mandel,
+    von_mises,
 )
 
 RUN: dict[str, Any] = {
@@ -82,6 +83,13 @@ def write_fields(arrays: Arrays, result: Result) -> None:
     write_tensor(arrays, "CellData/strain", result.strain)
     write_tensor(arrays, "CellData/stress", result.stress)
     write_components(arrays, "CellData/energy_density", result.energy_density)
+    stress = result.stress
+    arrays.write(
+        "CellData/von_mises",
+        stress.shape[:0:-1],
+        stress.dtype,
+        lambda planes: von_mises(stress[..., planes]).T,
+    )
     if result.finite is not None:
         write_components(arrays, "CellData/F", result.finite.F)
         write_components(arrays, "CellData/P", result.finite.P)

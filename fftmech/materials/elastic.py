@@ -78,6 +78,59 @@ def orthotropic(
     return check_stiffness(mandel_from_voigt(voigt))
 
 
+def tetragonal(
+    C11: float, C12: float, C13: float, C33: float, C44: float, C66: float
+) -> np.ndarray:
+    """Tetragonal stiffness of the classes 4mm, 422, -42m and 4/mmm, axis c along z."""
+    return orthotropic(C11, C11, C33, C12, C13, C13, C44, C44, C66)
+
+
+def trigonal(
+    C11: float, C12: float, C13: float, C14: float, C33: float, C44: float
+) -> np.ndarray:
+    """Trigonal stiffness of the classes 32, 3m and -3m, axis c along z, a along x."""
+    voigt = voigt_from_mandel(hexagonal(C11, C12, C13, C33, C44))
+    voigt[0, 3] = voigt[3, 0] = voigt[4, 5] = voigt[5, 4] = C14
+    voigt[1, 3] = voigt[3, 1] = -C14
+    return check_stiffness(mandel_from_voigt(voigt))
+
+
+def orthotropic_moduli(
+    E1: float,
+    E2: float,
+    E3: float,
+    nu12: float,
+    nu13: float,
+    nu23: float,
+    G12: float,
+    G13: float,
+    G23: float,
+) -> np.ndarray:
+    """Orthotropic stiffness from Young's moduli, Poisson ratios and shear moduli.
+
+    Axes 1 2 3 are x y z; nu12 is the contraction along 2 under tension along 1, so that
+    the compliance S12 is -nu12 / E1.
+    """
+    S = np.diag([1 / modulus for modulus in (E1, E2, E3, G23, G13, G12)])
+    S[0, 1] = S[1, 0] = -nu12 / E1
+    S[0, 2] = S[2, 0] = -nu13 / E1
+    S[1, 2] = S[2, 1] = -nu23 / E2
+    if np.linalg.eigvalsh(S[:3, :3])[0] <= 0 or min(G12, G13, G23) <= 0:
+        raise InputError(
+            "moduli and Poisson ratios give no positive definite stiffness",
+            mend="check which way round nu12, nu13, nu23 are: nu12 / E1 = nu21 / E2",
+        )
+    return check_stiffness(mandel_from_voigt(np.linalg.inv(S)))
+
+
+def transversely_isotropic(
+    E1: float, E2: float, nu12: float, nu23: float, G12: float
+) -> np.ndarray:
+    """Transversely isotropic stiffness, axis (of a fibre) 1 along x."""
+    G23 = E2 / (2 * (1 + nu23))
+    return orthotropic_moduli(E1, E2, E2, nu12, nu12, nu23, G12, G12, G23)
+
+
 def anisotropic(voigt: np.ndarray) -> np.ndarray:
     """Full anisotropic stiffness from a Voigt 6x6 matrix (engineering shear)."""
     matrix = np.asarray(voigt, dtype=float)

@@ -1,6 +1,6 @@
 """A microstructure: the phase of each voxel, and the properties of each phase."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -13,6 +13,26 @@ from fftmech.materials.elastic import check_stiffness
 
 MOST_PHASES = 2**24
 """Largest phase id: tables have a row for every id up to it."""
+
+SPARSE = 2**16
+"""Ids above this are renumbered where most of those below are not in use."""
+
+
+def compact(phase: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Renumber large ids that leave gaps from 0 upwards.
+
+    Returns
+    -------
+    tuple
+        The phase map, and the old number of each new id, (P,), or None where the ids
+        were kept.
+    """
+    if phase.size == 0 or phase.dtype.kind not in "iu" or phase.max() < SPARSE:
+        return phase, None
+    numbers, ids = np.unique(phase, return_inverse=True)
+    if numbers[0] < 0 or 2 * len(numbers) > numbers[-1]:
+        return phase, None
+    return ids.reshape(phase.shape), numbers
 
 
 @dataclass(frozen=True)
@@ -45,6 +65,19 @@ class Microstructure:
         is the law's own.
     units
         Units by quantity, as text, for instance {"stress": "GPa", "length": "um"}.
+    material
+        What each phase is made of, where a phase is a grain: whole numbers >= 0, or -1
+        where nothing is said, shape (P,). Grains of one material share its constants.
+    material_name
+        Names of materials by number.
+    number
+        Number that each phase has in the file that it came from, shape (P,), where it
+        is not the phase id.
+    unindexed
+        Id of the phase whose voxels a measurement could not index: nobody knows what
+        they are (`fftmech.microstructure.fill_unindexed`).
+    notes
+        One line on each thing that was assumed or ignored when the body was read.
 
     Raises
     ------
@@ -60,6 +93,11 @@ class Microstructure:
     thermal_expansion: np.ndarray | None = None
     law: Mapping[int, Law] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
+    material: np.ndarray | None = None
+    material_name: Mapping[int, str] = field(default_factory=dict)
+    number: np.ndarray | None = None
+    unindexed: int | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "phase", check_phase(self.phase))
@@ -86,6 +124,16 @@ class Microstructure:
                     f"({expected}), one row a phase id",
                 )
 
+        for name in ("material", "number"):
+            table = getattr(self, name)
+            if table is None:
+                continue
+            table = np.asarray(table)
+            if table.ndim != 1 or table.dtype.kind not in "iu":
+                raise InputError(
+                    f"{name} of shape {table.shape}", "one whole number a phase id"
+                )
+            object.__setattr__(self, name, table.astype(np.int64))
         if self.law:
             object.__setattr__(self, "stiffness", self._with_laws())
 
@@ -107,6 +155,38 @@ class Microstructure:
     def fractions(self) -> np.ndarray:
         """Volume fraction of each phase id, shape (max id + 1,)."""
         return self.counts / self.phase.size
+
+    def label(self, p: int) -> str:
+        """How messages call a phase: its number, its material, and the name of that."""
+        m = self.material_of(p)
+        if m < 0:
+            return f"phase {self.number_of(p)}"
+        name = self.material_name.get(m)
+        made_of = f"material {m}{f', {name}' if name else ''}"
+        return f"phase {self.number_of(p)} ({made_of})"
+
+    def number_of(self, p: int) -> int:
+        """Number of a phase in the file that it came from, its id by default."""
+        known = self.number is not None and p < len(self.number)
+        return int(self.number[p] if known else p)  # type: ignore[index]
+
+    def material_of(self, p: int) -> int:
+        """Material of a phase, or -1."""
+        known = self.material is not None and p < len(self.material)
+        return int(self.material[p]) if known else -1  # type: ignore[index]
+
+    @property
+    def materials(self) -> np.ndarray:
+        """Sorted numbers of the materials that fill at least one voxel."""
+        if self.material is None:
+            return np.array([], dtype=int)
+        used = self.phases
+        numbers = np.unique(self.material[used[used < len(self.material)]])
+        return numbers[numbers >= 0]
+
+    def noted(self, *notes: str) -> "Microstructure":
+        """Return a copy with more notes."""
+        return self.with_changes(notes=(*self.notes, *notes))
 
     @property
     def pores(self) -> np.ndarray:
@@ -130,6 +210,12 @@ class Microstructure:
         phase at fault.
         """
         phases = self.phases
+        if self.unindexed is not None and self.counts[self.unindexed]:
+            raise InputError(
+                f"{self.counts[self.unindexed]} of {self.phase.size} voxels are not "
+                "indexed: nobody measured what they are",
+                mend="say it with --unindexed pore, nearest, or a material",
+            )
         if self.stiffness is None:
             grey = (
                 "; of a grey image, cut it with --threshold" if len(phases) > 99 else ""
@@ -142,10 +228,10 @@ class Microstructure:
         for p in phases:
             if p >= len(stiffness) or np.isnan(stiffness[p]).all():
                 raise InputError(
-                    f"phase {p} without stiffness",
-                    mend=f"add [[phase]] id = {p}, or [default], to the materials file",
+                    f"{self.label(p)} without stiffness",
+                    mend="give it one with --materials materials.toml",
                 )
-        _check_rows(stiffness, phases)
+        _check_rows(stiffness, phases, self.label)
         for name in ("eigenstrain", "thermal_expansion"):
             table = getattr(self, name)
             if table is None:
@@ -153,7 +239,7 @@ class Microstructure:
             for p in phases:
                 if p >= len(table) or not np.isfinite(table[p]).all():
                     raise InputError(
-                        f"phase {p}: {name} is missing or not finite",
+                        f"{self.label(p)}: {name} is missing or not finite",
                         mend="give six numbers",
                     )
         if len(self.pores) == len(phases):
@@ -183,7 +269,7 @@ class Microstructure:
         for p in self.phases:
             if p in self.law:
                 raise InputError(
-                    f"phase {p} obeys {self.law[p].name}",
+                    f"{self.label(p)} obeys {self.law[p].name}",
                     f"linear elasticity for {what}",
                     "leave the law out",
                 )
@@ -225,7 +311,9 @@ def check_phase(phase: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(phase, dtype=np.int32)
 
 
-def _check_rows(stiffness: np.ndarray, phases: np.ndarray) -> None:
+def _check_rows(
+    stiffness: np.ndarray, phases: np.ndarray, label: Callable[[int], str]
+) -> None:
     """Check the rows in use at once, and one by one only where the message needs it."""
     rows = stiffness[phases]
     scale = np.abs(rows).max(axis=(1, 2))
@@ -236,7 +324,7 @@ def _check_rows(stiffness: np.ndarray, phases: np.ndarray) -> None:
         if sound.all():
             return
     for p in phases:
-        check_stiffness(stiffness[p], f"stiffness of phase {p}")
+        check_stiffness(stiffness[p], f"stiffness of {label(p)}")
 
 
 def check_temperature(microstructure: Microstructure, temperature: float) -> None:

@@ -12,6 +12,9 @@ from fftmech.microstructure.resolution import Resolution, shape_for
 RULES = ("majority", "voigt", "reuss", "laminate")
 """Rules for the phase, or the stiffness, of a voxel that several phases share."""
 
+CHANGED = 0.01
+"""Change of a phase's volume fraction by resampling that is worth a note."""
+
 STRAINS = ("eigenstrain", "thermal_expansion")
 TABLES = ("stiffness", "orientation", *STRAINS)
 
@@ -90,7 +93,33 @@ def resample(
             mixed.append(_mix(phases, volumes, shared, unit, rule))
         phase[planes] = ids.reshape(-1, *grid.shape[1:])
     changes = _append(microstructure, rows, mixed) if mixed else {}
-    return microstructure.with_changes(grid=grid, phase=phase, **changes)
+    made = microstructure.with_changes(grid=grid, phase=phase, **changes)
+    return made.noted(*_losses(microstructure, made, rule))
+
+
+def _losses(old: Microstructure, new: Microstructure, rule: str) -> list[str]:
+    """Notes on phases that a coarser grid lost, or of which it has much more or less.
+
+    What few voxels can show is said of the phase, or the material, that changed most.
+    """
+    if rule != "majority":
+        return []
+    notes = []
+    lost = np.setdiff1d(old.phases, new.phases)
+    if len(lost):
+        listed = ", ".join(old.label(p) for p in lost[:3])
+        more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
+        notes.append(f"{listed}{more} fills no voxel of {size_text(new.grid.shape)}")
+    count = max(len(old.counts), len(new.counts))
+    before, after = np.zeros(count), np.zeros(count)
+    before[: len(old.counts)], after[: len(new.counts)] = old.fractions, new.fractions
+    p = int(abs(after - before).argmax())
+    if abs(after[p] - before[p]) > CHANGED:
+        notes.append(
+            f"resampling changes the fraction of {old.label(p)} from {before[p]:.1%} "
+            f"to {after[p]:.1%}"
+        )
+    return notes
 
 
 def _phases(microstructure: Microstructure) -> Phases:

@@ -55,6 +55,7 @@ def march_result(
         certificate=certified,
         variables={name: to_numpy(field) for name, field in variables.items()},
         time=point.time if point else 0.0,
+        notes=list(problem.microstructure.notes),
         **_fields(problem, state),
         **how,
     )

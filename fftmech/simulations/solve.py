@@ -180,6 +180,7 @@ def _solve_linear(
         certificate=certified,
         temperature=temperature,
         boundary=boundary,
+        notes=list(body.notes),
         energy=float(solution.energy_density.mean()),
         **solution._asdict(),
     )
