@@ -103,7 +103,16 @@ def polycrystal(**options: Any) -> int:
 
     Example: fftmech dataset polycrystal -o grains --count 1000
     """
-    names = ("grains", "sizes", "cubic", "fibre", "direction", "peak", "spread")
+    names = (
+        "grains",
+        "sizes",
+        "cubic",
+        "phases",
+        "fibre",
+        "direction",
+        "peak",
+        "spread",
+    )
     given = _take(options, names)
     if len(given.get("grains", ())) == 1:
         given["grains"] *= 2

@@ -192,9 +192,10 @@ def polycrystal_command(
     sizes,
     periodic: bool,
     cubic,
+    phases,
     **texture: Any,
 ) -> Microstructure:
-    """Grains of one crystal, each with its orientation.
+    """Grains of one crystal or of several, each with its orientation.
 
     Example: fftmech generate polycrystal -o micro.h5 --res 64 --grains 24 --seed 0
     """
@@ -206,4 +207,5 @@ def polycrystal_command(
         periodic,
         elastic.cubic(*cubic),
         texture_of(**texture),
+        [(elastic.cubic(*constants), fraction) for *constants, fraction in phases],
     )

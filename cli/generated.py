@@ -63,6 +63,13 @@ crystal_options = options(
         help="Crystal stiffness (GPa); the default is austenitic steel.",
     ),
     click.option(
+        "--phase",
+        "phases",
+        multiple=True,
+        type=Numbers("C11,C12,C44,FRACTION"),
+        help="Another cubic crystal (GPa) and its volume fraction; repeat it.",
+    ),
+    click.option(
         "--fibre",
         type=click.Choice(["x", "y", "z"]),
         help="Fibre texture around this axis.  [default: uniformly random "
@@ -86,7 +93,7 @@ crystal_options = options(
         "of the peak, degrees.  [default: 10]",
     ),
 )
-"""Add --cubic, --fibre, --direction, --peak and --spread."""
+"""Add --cubic, --phase, --fibre, --direction, --peak and --spread."""
 
 
 def matrix_option(default: str) -> Callable:

@@ -8,6 +8,7 @@ import fftmech
 from fftmech import Effective
 from fftmech.tensors import COMPONENTS, voigt_from_mandel
 from fftmech.tensors.stiffness import isotropic_moduli
+from fftmech_cli.means import by_component
 from fftmech_cli.method import (
     device_option,
     memory_check,
@@ -18,7 +19,7 @@ from fftmech_cli.method import (
 )
 from fftmech_cli.options import json_option
 from fftmech_cli.progress import residual_bar
-from fftmech_cli.rim import exit_code, print_json, show, table
+from fftmech_cli.rim import exit_code, print_json, print_notes, show, table
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
 
 
@@ -47,6 +48,7 @@ def homogenize(source: str, as_json: bool, **options: Any) -> int:
             ),
             **method,
         )
+    print_notes(n for n in effective.notes if n not in body.notes)
     if as_json:
         print_json(_document(effective))
     else:
@@ -68,7 +70,16 @@ def _document(effective: Effective) -> dict[str, Any]:
         "residuals": effective.residuals,
         "time": effective.times,
         "units": effective.units,
+        "thermal_expansion": _expansion(effective),
+        "notes": effective.notes,
     }
+
+
+def _expansion(effective: Effective) -> dict[str, float] | None:
+    """Tensor components of the thermal expansion by name, or None."""
+    if effective.thermal_expansion is None:
+        return None
+    return by_component(effective.thermal_expansion)
 
 
 def _show(effective: Effective) -> None:
@@ -110,6 +121,10 @@ def _show(effective: Effective) -> None:
             rows.add_row(name, *(f"{value:.5g}" for value in of_bound))
     show(f"Bounds and result, isotropic parts ({unit})", rows)
 
+    thermal = _expansion(effective)
+    if thermal is not None:
+        listed = "  ".join(f"{name} {value:.5g}" for name, value in thermal.items())
+        click.echo(f"thermal expansion (per degree): {listed}")
     distances = ", ".join(
         f"{name.replace('_', ' about ')} {100 * value if value > 1e-9 else 0:.2g} %"
         for name, value in effective.symmetry.items()

@@ -47,6 +47,8 @@ class PolycrystalRecipe(Recipe):
         Whether grains continue through the faces of the cube.
     cubic
         Crystal stiffness C11, C12, C44 (GPa).
+    phases
+        C11, C12, C44 (GPa) and volume fraction of further kinds of crystal.
     fibre, direction, peak, spread
         Texture, as in `texture_of`; without, orientations are uniformly random.
     """
@@ -59,6 +61,7 @@ class PolycrystalRecipe(Recipe):
     sizes: tuple[float, float] | None = (-0.788, 0.0998)
     periodic: bool = True
     cubic: tuple[float, float, float] = (204.6, 137.7, 126.2)
+    phases: tuple[tuple[float, ...], ...] = ()
     fibre: str | None = None
     direction: tuple[float, float, float] | None = None
     peak: tuple[float, float, float] | None = None
@@ -88,8 +91,17 @@ class PolycrystalRecipe(Recipe):
             raise InputError("neither grains nor sizes: give one of them")
         if self.sizes is not None and self.sizes[1] < 0:
             raise InputError(f"sizes with sigma = {self.sizes[1]:g}", ">= 0")
+        names = ("C11", "C12", "C44", "fraction")
+        phases = tuple(numbers("phase", phase, names) for phase in self.phases)
+        object.__setattr__(self, "phases", phases)
         elastic.cubic(*self.cubic)
+        _ = self.others
         _ = self.texture
+
+    @property
+    def others(self) -> list[tuple[np.ndarray, float]]:
+        """Stiffness and fraction of further kinds of crystal."""
+        return [(elastic.cubic(*c), fraction) for *c, fraction in self.phases]
 
     @property
     def texture(self) -> Texture | None:
@@ -124,6 +136,7 @@ class PolycrystalRecipe(Recipe):
             self.periodic,
             elastic.cubic(*self.cubic),
             self.texture,
+            self.others,
         )
         logs = log_diameters(body)
         statistics: dict[str, Any] = {

@@ -1,5 +1,7 @@
 """Polycrystals: Voronoi or Laguerre grains, each with an orientation."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
@@ -27,6 +29,7 @@ def polycrystal(
     periodic: bool = True,
     stiffness: np.ndarray = AUSTENITIC_STEEL,
     texture: Texture | None = None,
+    others: Sequence[tuple[np.ndarray, float]] = (),
 ) -> Microstructure:
     """Polycrystal of Voronoi grains, or of Laguerre grains with lognormal sizes.
 
@@ -56,12 +59,16 @@ def polycrystal(
         Crystal stiffness in the crystal frame (stress units), Mandel (6, 6).
     texture
         A `Fibre` or a `Peak`; None draws orientations uniformly over all rotations.
+    others
+        Stiffness (6, 6) and volume fraction of further kinds of crystal. Grains are
+        given to them at random, so that fractions are met to about a grain.
 
     Returns
     -------
     Microstructure
         Phase p is grain p, with its orientation (v_sample = R v_crystal) and its
-        stiffness in the sample frame.
+        stiffness in the sample frame. With `others` its `material` is 0, or 1, 2, ...
+        in their order.
 
     Raises
     ------
@@ -69,7 +76,7 @@ def polycrystal(
         Fewer than one grain, grains too small for the voxels, a bad size law.
     """
     grid = unit_grid(res)
-    place, size, turn = _streams(seed)
+    place, size, turn, kind = _streams(seed)
     volumes = None
     if sizes is not None:
         volumes = _volumes(grid, grains, sizes, size)
@@ -90,12 +97,31 @@ def polycrystal(
     else:
         phase = _sized(diagram, volumes)
     orientation = orientations(grains, turn, texture)
-    return Microstructure(
-        grid,
-        phase,
-        rotate_stiffness(stiffness, matrix_from_quaternion(orientation)),
-        orientation,
-    )
+    R = matrix_from_quaternion(orientation)
+    if not others:
+        return Microstructure(grid, phase, rotate_stiffness(stiffness, R), orientation)
+    material = _kinds(phase, grains, [fraction for _, fraction in others], kind)
+    crystals = np.stack([stiffness, *(C for C, _ in others)])
+    made = rotate_stiffness(crystals[material], R)
+    return Microstructure(grid, phase, made, orientation, material=material)
+
+
+def _kinds(
+    phase: np.ndarray, grains: int, fractions: list[float], random: Generator
+) -> np.ndarray:
+    """Kind of crystal of each grain, 0 for what the others leave, (grains,)."""
+    if not all(0 < f < 1 for f in fractions) or not sum(fractions) < 1:
+        raise InputError(
+            f"volume fractions {fractions} of further phases",
+            "each between 0 and 1, and their sum below 1",
+        )
+    volume = np.bincount(phase.ravel(), minlength=grains) / phase.size
+    missing = np.array([1 - sum(fractions), *fractions])
+    kinds = np.zeros(grains, dtype=int)
+    for grain in random.permutation(grains):
+        kinds[grain] = missing.argmax()
+        missing[kinds[grain]] -= volume[grain]
+    return kinds
 
 
 def target_fractions(
@@ -106,8 +132,8 @@ def target_fractions(
 
 
 def _streams(seed: int) -> list[Generator]:
-    """Random numbers of the places, the sizes and the orientations of grains."""
-    return [Generator(PCG64(stream)) for stream in SeedSequence(seed).spawn(3)]
+    """Random numbers of places, sizes, orientations and kinds of grains."""
+    return [Generator(PCG64(stream)) for stream in SeedSequence(seed).spawn(4)]
 
 
 def _volumes(

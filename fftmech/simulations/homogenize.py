@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Unpack
 
@@ -14,6 +14,7 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.problems.linear import Problem
 from fftmech.simulations.method import Method, MethodOptions
 from fftmech.simulations.prepare import Prepared, prepare
+from fftmech.simulations.remarks import beyond_bounds, no_stiffness, thin_walls
 from fftmech.solvers.iteration import Outcome, iterate
 from fftmech.tensors.bounds import bounds
 from fftmech.tensors.stiffness import engineering_constants, symmetry_distances
@@ -42,6 +43,10 @@ class Effective:
         Seconds: "setup", of which "compile" is spent on kernels, and "solve".
     units
         Of the microstructure.
+    thermal_expansion
+        Mandel (strain a degree), (6,), where a phase expands, else None.
+    notes
+        One line on each thing that was assumed, or that makes the result doubtful.
     """
 
     stiffness: np.ndarray
@@ -54,6 +59,8 @@ class Effective:
     advice: str
     times: dict[str, float]
     units: dict[str, str]
+    thermal_expansion: np.ndarray | None = None
+    notes: list[str] = field(default_factory=list)
 
     @property
     def converged(self) -> bool:
@@ -76,6 +83,10 @@ def homogenize(
 ) -> Effective:
     """Effective stiffness C_ij = <e_i : C : e_j> of the six unit mean strains.
 
+    Where phases expand, also the effective expansion a, from the same six strain fields
+    e_i: (C a)_i = <e_i : C_p : a_p> (Levin 1967; Rosen and Hashin 1970, doi
+    10.1016/0020-7225(70)90066-2).
+
     Each load starts from the combination of the solutions before it that has the least
     energy (a Galerkin step that needs dot products only). The energy form makes C
     symmetric, with an error of the order of the tolerance squared.
@@ -83,7 +94,7 @@ def homogenize(
     Parameters
     ----------
     microstructure
-        Phase map and stiffness by phase; eigenstrains play no part.
+        Phase map and stiffness by phase; eigenstrain plays no part.
     progress
         Called after every iteration with the load (0 to 5), iterations and residual.
     method
@@ -101,16 +112,22 @@ def homogenize(
     asked = Method(**method)
     prepared = prepare(body, Load(), asked)
     setup = time.perf_counter()
-    C, outcomes = UnitLoads(prepared, asked.max_iterations, progress).solve()
+    unit_loads = UnitLoads(prepared, asked.max_iterations, progress)
+    C, outcomes = unit_loads.solve()
+    thermal = None
+    if microstructure.thermal_expansion is not None:
+        stress = unit_loads.mean_stress_of(microstructure.thermal_expansion, asked)
+        thermal = np.linalg.lstsq(C, stress, rcond=1e-9)[0]
     statuses = [outcome.status for outcome in outcomes]
     worst = next((s for s in statuses if s != "converged"), "converged")
     assert body.stiffness is not None
     used = body.phases
+    limits = bounds(body.stiffness[used], body.fractions[used])
     return Effective(
         stiffness=C,
         engineering=engineering_constants(C),
         symmetry=symmetry_distances(C),
-        bounds=bounds(body.stiffness[used], body.fractions[used]),
+        bounds=limits,
         iterations=[len(outcome.residuals) - 1 for outcome in outcomes],
         residuals=[outcome.residuals[-1] for outcome in outcomes],
         status=worst,
@@ -121,6 +138,13 @@ def homogenize(
             "solve": time.perf_counter() - setup,
         },
         units=body.units,
+        thermal_expansion=thermal,
+        notes=[
+            *body.notes,
+            *thin_walls(body, asked.scheme),
+            *beyond_bounds(C, limits),
+            *no_stiffness(C),
+        ],
     )
 
 
@@ -173,6 +197,23 @@ class UnitLoads:
             C[m, : m + 1] -= self._work(r, self.solutions[: m + 1])
             C[:m, m] = C[m, :m]
         return C, outcomes
+
+    def mean_stress_of(self, eigenstrain: np.ndarray, method: Method) -> np.ndarray:
+        """Mean of -C : e0 of an eigenstrain by phase, as the body redistributes it.
+
+        Of the solutions e_i: <e_i : C : e0>, with <C : e0> from the phases and the rest
+        the work of the eigenstress's force, Mandel (6,).
+        """
+        body = self.problem.microstructure
+        used = body.phases
+        assert body.stiffness is not None
+        eigenstress = np.einsum("pij,pj->pi", body.stiffness[used], eigenstrain[used])
+        mean_stress = body.fractions[used] @ eigenstress
+        if not eigenstrain[used].any():
+            return mean_stress
+        problem = prepare(body.with_changes(eigenstrain=eigenstrain), Load(), method)
+        force = problem.problem.residual(problem.problem.zeros()) / problem.unit
+        return mean_stress + np.array(self._work(force, self.solutions))
 
     def _solve_load(self, m: int, check: Check) -> tuple[Outcome, Any, list[float]]:
         """Solve load m: its outcome, its force b, and <v, b> of the solutions v."""

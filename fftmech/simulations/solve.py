@@ -16,6 +16,7 @@ from fftmech.results.result import Result
 from fftmech.simulations.march import March
 from fftmech.simulations.method import Method
 from fftmech.simulations.prepare import prepare
+from fftmech.simulations.remarks import thin_walls
 from fftmech.solvers.iteration import IterationReport, iterate
 
 
@@ -180,7 +181,7 @@ def _solve_linear(
         certificate=certified,
         temperature=temperature,
         boundary=boundary,
-        notes=list(body.notes),
+        notes=[*body.notes, *thin_walls(body, method.scheme)],
         energy=float(solution.energy_density.mean()),
         **solution._asdict(),
     )
