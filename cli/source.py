@@ -108,10 +108,13 @@ def load_microstructure(
     resolution = None if res is None else parse_resolution(res)
     listed = None if materials is None else read_materials(materials)
     body = read(source, **reading)
-    if unindexed:
+    # a pore is one whatever [default] says, other voxels are what the file says
+    if unindexed and unindexed != "pore":
         body = fill_unindexed(body, unindexed)
     if listed:
         body = listed.apply(body)
+    if unindexed == "pore":
+        body = fill_unindexed(body, unindexed)
     if resolution is not None:
         body = _resampled(body, resolution, composite or "majority", check)
     print_notes(body.notes)

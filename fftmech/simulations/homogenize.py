@@ -84,8 +84,8 @@ def homogenize(
     """Effective stiffness C_ij = <e_i : C : e_j> of the six unit mean strains.
 
     Where phases expand, also the effective expansion a, from the same six strain fields
-    e_i: (C a)_i = <e_i : C_p : a_p> (Levin 1967; Rosen and Hashin 1970, doi
-    10.1016/0020-7225(70)90066-2).
+    e_i: (C a)_i = <e_i : C_p : a_p> (Levin 1967; Rosen and Hashin 1970,
+    Int. J. Eng. Sci. 8, 157).
 
     Each load starts from the combination of the solutions before it that has the least
     energy (a Galerkin step that needs dot products only). The energy form makes C
