@@ -23,7 +23,7 @@ TYPES = [np.float64, np.float32]
 TOLERANCE = {np.float64: 1e-13, np.float32: 2e-6}
 SHAPES = [(4, 6, 8), (5, 3, 7), (4, 5, 1), (1, 6, 1), (1, 1, 1), (9, 8, 33), (2, 1, 3)]
 """Even, odd, 2-D, 1-D and one voxel; more than one block along each axis."""
-SERVED = ["rotated", "hex8", "forward"]
+SERVED = ["rotated", "hex8", "bbar", "forward"]
 CASES = [(scheme, (9, 8, 33), dtype) for dtype in TYPES for scheme in SERVED]
 CASES += [("hex8", shape, TYPES[0]) for shape in SHAPES if shape != (9, 8, 33)]
 """Every scheme in both precisions; every shape for one."""
@@ -232,7 +232,7 @@ def test_results_do_not_depend_on_the_order_of_threads(served, cupy, monkeypatch
 
 @pytest.mark.skipif(NVCC is None, reason="no nvcc")
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["rotated", "hex8"])
+@pytest.mark.parametrize("name", ["rotated", "hex8", "bbar"])
 def test_registers_hold_what_a_thread_works_with(cupy, monkeypatch, tmp_path, name):
     sources = {}
 

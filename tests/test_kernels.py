@@ -333,7 +333,7 @@ def null_fields(scheme, grid, rng):
 
 
 # mean or Nyquist along each axis; two at Nyquist and any third, or the mean
-NULL_FIELDS = {"central": 8, "rotated": 8, "hex8": 1, "forward": 1}
+NULL_FIELDS = {"central": 8, "rotated": 8, "hex8": 1, "bbar": 1, "forward": 1}
 
 
 @pytest.mark.parametrize("shape", [(4, 8, 16), (8, 4, 4)], ids=str)

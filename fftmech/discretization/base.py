@@ -4,7 +4,7 @@ A discretization maps nodal values to derivatives at the integration points of e
 voxel, `D_a : nodes -> voxels`. The divergence is minus its exact adjoint, so that
 `<D u, s> = <u, D* s>` with volume averages on both sides. Fields at integration points
 carry an axis q before the component: `(*batch, q, component, x, y, z)`; every scheme
-but `hex8` has q = 1.
+but `hex8` and `bbar` has q = 1.
 """
 
 from abc import ABC, abstractmethod
@@ -36,12 +36,14 @@ class Discretization(ABC):
     """A gradient on a periodic grid and the operators that follow from it.
 
     Subclasses say `name`, `points` (integration points a voxel), `nodes` (where the
-    displacement lives, relative to the voxels) and define the abstract methods.
+    displacement lives, relative to the voxels), `dilatation` (the scheme of one point
+    that has the trace of the strain, if not this one) and the abstract methods.
     """
 
     name: str
     points: int = 1
     nodes: Literal["corners", "centers"] = "corners"
+    dilatation: "Discretization | None" = None
 
     @abstractmethod
     def derivative(self, f: Any, axis: int, grid: Grid, point: int = 0) -> Any:

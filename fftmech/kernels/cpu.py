@@ -149,7 +149,8 @@ class CpuKernels:
         constants = dtype(bulk - 2 * shear / 3), dtype(shear), dtype(factor)
         axes = spectrum.shape[1:], frame.order, x, y, z
         medium = spectral.Medium(*axes, *constants, multiplicity)
-        inverse, flat = spectral.inverses[frame.real], spectrum.view(dtype).reshape(-1)
+        inverse = spectral.inverses[frame.real, frame.mean_dilatation]
+        flat = spectrum.view(dtype).reshape(-1)
 
         def rows(parts: Iterator[slice]) -> None:
             scratch = np.empty(spectral.ROWS * int(spectral.P), dtype)

@@ -57,9 +57,10 @@ def fields(xp: Any, full: bool, dtype: np.dtype) -> Any:
 
 
 @cache
-def inverse(xp: Any, dtype: np.dtype) -> Any:
+def inverse(xp: Any, mean_dilatation: bool, dtype: np.dtype) -> Any:
     """The reference medium's inverse on a half spectrum."""
-    options = (_type("REAL", dtype), f"-DTHREADS={THREADS}")
+    mean = f"-DMEAN={int(mean_dilatation)}"
+    options = (_type("REAL", dtype), mean, f"-DTHREADS={THREADS}")
     return _module(xp, ("block", "spectral"), options).get_function("inverse")
 
 

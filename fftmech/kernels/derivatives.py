@@ -283,6 +283,28 @@ def central_adjoint(stress, out, scheme, first, last, s):
                         out[i + j] = f + (s[A0 + j] - s[A0 + j + TWO])
 
 
+@compiled
+def mean_trace(field, points):
+    """Give a symmetric tensor the mean of its trace over the points of each voxel.
+
+    `field` is flat, (q 6 n), and changed in place.
+    """
+    n = U(len(field)) // (U(6) * U(points))
+    pitch = U(6) * n
+    for j in range(n):
+        mean = field[0] - field[0]
+        for q in range(U(points)):
+            i = q * pitch + j
+            mean += field[i] + field[i + n] + field[i + TWO * n]
+        mean /= points
+        for q in range(U(points)):
+            i = q * pitch + j
+            shift = (mean - (field[i] + field[i + n] + field[i + TWO * n])) / 3
+            field[i] += shift
+            field[i + n] += shift
+            field[i + TWO * n] += shift
+
+
 def scratch(dtype: Any) -> np.ndarray:
     """Scratch of one thread: s."""
     return np.zeros(ROWS * int(L), dtype)

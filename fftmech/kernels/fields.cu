@@ -29,7 +29,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     const real *e0 = eigenstrain + 6 * phase[voxel];
     real e[6], s[6], work = 0;
     stress(C, scheme, modes, E, 1, e, s);
-    if (FULL) work = hourglass(C, scheme, modes);
+    if (FULL) work = hourglass(C + 27, scheme, modes);
     SMALL(i, 6) {
         const int m = i < 3 ? axis[i] : 3 + axis[i - 3];
         const real mandel = i < 3 ? real(1) : real(1.4142135623730951);

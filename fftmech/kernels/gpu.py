@@ -34,8 +34,7 @@ import numpy as np
 
 from fftmech.arrays.backend import to_numpy
 from fftmech.discretization.grid import Grid
-from fftmech.discretization.hexahedral import HEX8
-from fftmech.discretization.rotated import ROTATED
+from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.kernels import cuda
 from fftmech.kernels.tables import Frame
 
@@ -87,8 +86,8 @@ class GpuKernels:
     def prepare(self, precision: Any, search: Any) -> float:
         """Compile by working on eight voxels; see `fftmech.kernels.Kernels`."""
         started = time.perf_counter()
-        full = self._frame.full
-        _compile(self._xp, full, np.dtype(precision), np.dtype(search))
+        types = np.dtype(precision), np.dtype(search)
+        _compile(self._xp, self._frame.scheme, *types)
         return time.perf_counter() - started
 
     def apply(
@@ -151,7 +150,7 @@ class GpuKernels:
         factor = 1 / self._voxels
         blocks = min(ceil(spectrum.size / 3 / cuda.THREADS), cuda.BLOCKS)
         sums = xp.empty(blocks, np.float64)
-        kernel = cuda.inverse(xp, dtype)
+        kernel = cuda.inverse(xp, frame.mean_dilatation, dtype)
         kernel(
             (blocks,),
             (cuda.THREADS,),
@@ -280,9 +279,11 @@ def _int32(values: Any) -> list[np.int32]:
 
 
 @cache
-def _compile(xp: Any, full: bool, precision: np.dtype, search: np.dtype) -> None:
+def _compile(
+    xp: Any, scheme: StencilDiscretization, precision: np.dtype, search: np.dtype
+) -> None:
     grid = Grid((2, 2, 2))
-    frame = Frame.of(HEX8 if full else ROTATED, grid)
+    frame = Frame.of(scheme, grid)
     phase, unit = np.zeros(grid.shape, np.int32), np.eye(6)[None]
     kernels = GpuKernels(frame, phase, unit, None, (1.0, 1.0), xp)
     v, p, q = (xp.zeros(24, dtype) for dtype in (precision, search, search))

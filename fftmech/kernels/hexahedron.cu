@@ -5,8 +5,9 @@
 
 typedef REAL real;
 
-// Row of the constants of a phase: upper triangle of C by rows, then C e0.
-#define ROW 27
+// Row of the constants of a phase: upper triangle of C by rows, then C e0, then C of the
+// modes with several differences.
+#define ROW (FULL ? 48 : 27)
 
 #define SMALL(i, n) _Pragma("unroll") for (int i = 0; i < (n); ++i)
 

@@ -8,8 +8,9 @@ trilinear hexahedron (`hex8`) adds the modes with two and three differences; its
     e = e_1 + x e_x + y e_y + z e_z + yz e_yz + xz e_xz + xy e_xy,    x, y, z = +-3^-1/2
 
 has terms that are orthogonal, so that they carry energy with weights 1, 1/3 and 1/9 and
-seven small products with C replace eight large ones. `forward` is `rotated` with a sum
-that takes the lower node alone, a + w b with w = 0.
+seven small products with C replace eight large ones. `bbar` leaves the trace out of all
+but e_1: its C between the other terms is that of deviators. `forward` is `rotated` with
+a sum that takes the lower node alone, a + w b with w = 0.
 
 A thread takes a slab of x planes, in each the lines along z, and in these chunks that
 fit the first-level cache: from sums and differences of four lines of nodes to stresses
@@ -63,8 +64,9 @@ FORCES_Z = S4, S3, S2, HXYz, HXZz, HYZz, Hz, NODEz
 class Body(NamedTuple):
     """A body under a mean strain, as compiled operators read it.
 
-    Rows of `table`, (P, 27), are the upper triangle of the Voigt stiffness by rows, and
-    the stress that is subtracted.
+    Rows of `table`, (P, 27) or (P, 48), are the upper triangle of the Voigt stiffness
+    by rows, the stress that is subtracted, and, where modes with several differences
+    count, the stiffness for these.
     """
 
     phase: np.ndarray  # row of the table of each voxel, flat
@@ -277,7 +279,7 @@ def _stresses(body, line, part, s, ids, full):
         for k in range(start, end, U(BLOCK)):
             _law(s, k, C, g, w, E)
             if full:
-                _hourglass(s, k, C, g)
+                _hourglass(s, k, C[27:], g)
         start = end
 
 

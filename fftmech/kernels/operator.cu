@@ -70,7 +70,7 @@ extern "C" __global__ void __launch_bounds__(TILE_Y *TILE_Z, RESIDENT)
         Modes modes = between(below, above, w);
         real e[6], s[6], work = 0;
         stress(C, scheme, modes, E, total, e, s);
-        if (FULL) work = hourglass(C, scheme, modes);
+        if (FULL) work = hourglass(C + 27, scheme, modes);
         Plane lower, upper;
         forces(scheme, s, modes, lower, upper);
         if (n >= 0) {

@@ -61,6 +61,7 @@ class PointKernels:
     ) -> None:
         self._scheme, self._grid, self._finite = scheme, grid, finite
         self._threads = threads
+        self._mean_trace = scheme.dilatation is not None
         frame = Frame.of(scheme, grid)
         self._shape, self._order = frame.grid.shape, frame.order
         self._central = frame.central
@@ -117,6 +118,8 @@ class PointKernels:
             derivatives.gradient(*fields, strain, 0, scheme, first, last, s)
 
         parallel(slab, self._shape[0], self._threads)
+        if self._mean_trace:
+            derivatives.mean_trace(strain, len(self._means))
         return out
 
     def adjoint(self, stress: np.ndarray, out: Any = None) -> np.ndarray:
@@ -137,6 +140,9 @@ class PointKernels:
         if out is None:
             out = np.empty((3, *self._grid.shape), stress.dtype)
         stress, forces = np.ascontiguousarray(stress).reshape(-1), out.reshape(-1)
+        if self._mean_trace:
+            stress = stress.copy()
+            derivatives.mean_trace(stress, len(self._means))
         sums, scheme = np.zeros((self._shape[0], 9)), self._to_nodes(stress.dtype)
 
         def slab(first: int, last: int) -> None:
@@ -217,9 +223,13 @@ class PointKernels:
         for begin, end in pairwise([first - 1, *range(first, last, step), last]):
             field = work[: size * (end - begin)]
             derivatives.gradient(*nodal, field, begin, to_points, begin, end, s)
+            if self._mean_trace:
+                derivatives.mean_trace(field, points)
             parts = field.reshape(points, len(mean), -1)
             for tangent, part in zip(tangents, parts, strict=True):
                 tangent.apply_part(part, begin % nx * ny * nz, part)
+            if self._mean_trace:
+                derivatives.mean_trace(field, points)
             planes = begin, begin, first, end
             derivatives.adjoint(field, forces, sums, to_nodes, planes, keep, s)
 

@@ -1,7 +1,7 @@
 // The reference medium's inverse on symbols, from the 1-D tables of spectral.py.
 //
 // Defined by the compiler's options: REAL, the type of the work; THREADS, the threads of
-// a block.
+// a block; MEAN, whether the dilatation is that of the mean of a voxel (bbar).
 
 typedef REAL real;
 
@@ -31,20 +31,21 @@ __device__ inline Complex conj(Complex a) { return {a.re, -a.im}; }
 // Real part of conj(a) b.
 __device__ inline real product(Complex a, Complex b) { return a.re * b.re + a.im * b.im; }
 
-// S, B and G of one frequency along one axis.
+// S, B, M and G of one frequency along one axis.
 struct Symbol {
-    real S, B;
+    real S, B, M;
     Complex G;
 };
 
 __device__ inline Symbol symbol(const real *__restrict__ table, int n, int i)
 {
-    return {table[i], table[n + i], {table[2 * n + i], table[3 * n + i]}};
+    return {table[i], table[n + i], table[4 * n + i],
+            {table[2 * n + i], table[3 * n + i]}};
 }
 
 // f <- factor A^-1 f on the half spectrum (3, nx, ny, nz).
 //
-// tx, ty, tz (4, n): S, B, Re G and Im G of each axis. weights (nz): multiplicity of a
+// tx, ty, tz (5, n): S, B, Re G, Im G and M of each axis. weights (nz): multiplicity of a
 // frequency. sums (blocks): of weights f . result.
 extern "C" __global__ void __launch_bounds__(THREADS)
     inverse(Complex *__restrict__ f, int nx, int ny, int nz, int cx, int cy, int cz,
@@ -63,13 +64,17 @@ extern "C" __global__ void __launch_bounds__(THREADS)
         const real trace = (lame + 4 * mu) * (SX + SY + SZ);
         // scaled by its trace, so that single precision holds the determinant
         const real scale = trace > 0 ? 1 / trace : 0;
-        const real m = scale * mu, q = scale * (lame + mu), l = scale * lame;
+        const real m = scale * mu, q = scale * (MEAN ? mu / 3 : lame + mu);
+        const real l = scale * (MEAN ? -2 * mu / 3 : lame);
+        const real bulk = MEAN ? scale * (lame + 2 * mu / 3) : 0;
         const real k = m * (SX + SY + SZ);
-        const real a = k + q * SX, d = k + q * SY, g = k + q * SZ;
+        const real a = k + q * SX + bulk * X.S * Y.M * Z.M;
+        const real d = k + q * SY + bulk * X.M * Y.S * Z.M;
+        const real g = k + q * SZ + bulk * X.M * Y.M * Z.S;
         const Complex xy = X.G * conj(Y.G), xz = X.G * conj(Z.G), yz = Y.G * conj(Z.G);
-        const Complex b = Z.B * (l * xy + m * conj(xy));
-        const Complex e = Y.B * (l * xz + m * conj(xz));
-        const Complex h = X.B * (l * yz + m * conj(yz));
+        const Complex b = Z.B * (l * xy + m * conj(xy)) + bulk * Z.M * xy;
+        const Complex e = Y.B * (l * xz + m * conj(xz)) + bulk * Y.M * xz;
+        const Complex h = X.B * (l * yz + m * conj(yz)) + bulk * X.M * yz;
         const real m00 = d * g - product(h, h);
         const real m11 = a * g - product(e, e);
         const real m22 = a * d - product(b, b);

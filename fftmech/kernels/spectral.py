@@ -8,7 +8,13 @@ that is made of products too. With, for each axis, averages over the integration
     A_xx = (lambda + 2 mu) S_x B_y B_z + mu (B_x S_y B_z + B_x B_y S_z)
     A_xy = (lambda G_x conj(G_y) + mu conj(G_x) G_y) B_z
 
-and so on. Where d and m of each axis differ by a phase of 90 degrees (all schemes but
+and so on. A mean dilatation (`bbar`) has the mean m itself in its volumetric part: with
+M = |<m>|^2 and the bulk modulus K,
+
+    A_xx = mu / 3 S_x B_y B_z + mu (...) + K S_x M_y M_z
+    A_xy = (-2 mu / 3 G_x conj(G_y) + mu conj(G_x) G_y) B_z + K G_x conj(G_y) M_z.
+
+Where d and m of each axis differ by a phase of 90 degrees (all schemes but
 `forward`), A is real.
 """
 
@@ -33,7 +39,7 @@ class Medium(NamedTuple):
 
     shape: tuple[int, int, int]  # of the half spectrum
     order: tuple[int, int, int]  # which component belongs to each axis
-    x: np.ndarray  # S, B, Re G and Im G along x, (4, nx); y and z likewise
+    x: np.ndarray  # S, B, Re G, Im G and M along x, (5, nx); y and z likewise
     y: np.ndarray
     z: np.ndarray
     lame: Any
@@ -43,7 +49,7 @@ class Medium(NamedTuple):
 
 
 @inlined
-def _real_line(f, components, medium, x, y, s):
+def _real_line(f, components, medium, x, y, s, mean_dilatation):
     """One line of frequencies along z, A real: f <- factor A^-1 f; <f, A^-1 f>.
 
     A^-1 is written to scratch, twice for the real and the imaginary part, so that both
@@ -58,6 +64,12 @@ def _real_line(f, components, medium, x, y, s):
     GG, GB, BG = Gx * Gy, Gx * By, Bx * Gy
     zero = mu - mu
     q = lame + mu
+    bulk = zero
+    MM, SM, MS, GM, MG = BB, SB, BS, GB, BG
+    if mean_dilatation:
+        q, bulk = mu / 3, lame + 2 * mu / 3
+        MM, SM, MS = tx[4, x] * ty[4, y], Sx * ty[4, y], tx[4, x] * Sy
+        GM, MG = Gx * ty[4, y], tx[4, x] * Gy
     total = zero
     for z0 in range(U(0), count, U(CHUNK)):
         n = min(U(CHUNK), count - z0)
@@ -72,6 +84,14 @@ def _real_line(f, components, medium, x, y, s):
             c, d = mu * square * scale, q * scale
             a00, a11, a22 = c + d * X, c + d * Y, c + d * Z
             a01, a02, a12 = d * GG * Bz, d * GB * Gz, d * BG * Gz
+            if mean_dilatation:
+                v, Mz = bulk * scale, tz[4, z]
+                a00 += v * SM * Mz
+                a11 += v * MS * Mz
+                a22 += v * MM * Sz
+                a01 += v * GG * Mz
+                a02 += v * GM * Gz
+                a12 += v * MG * Gz
             m00, m11, m22 = (
                 a11 * a22 - a12 * a12,
                 a00 * a22 - a02 * a02,
@@ -150,7 +170,7 @@ def _hermitian_line(f, components, medium, x, y):
     return total
 
 
-def _inverse(real: bool):
+def _inverse(real: bool, mean_dilatation: bool):
     @compiled
     def inverse(f, medium, sums, first, last, s):
         shape, order = medium.shape, medium.order
@@ -162,15 +182,20 @@ def _inverse(real: bool):
                 i = TWO * (x * ny + y) * nz
                 components = c0 + i, c1 + i, c2 + i
                 if real:
-                    sums[y] += _real_line(f, components, medium, x, y, s)
+                    sums[y] += _real_line(
+                        f, components, medium, x, y, s, mean_dilatation
+                    )
                 else:
                     sums[y] += _hermitian_line(f, components, medium, x, y)
 
     return inverse
 
 
-inverses = {True: _inverse(True), False: _inverse(False)}
-"""The compiled inverse by whether A is real.
+inverses = {
+    (real, mean): _inverse(real, mean)
+    for real, mean in ((True, False), (True, True), (False, False))
+}
+"""The compiled inverse by whether A is real, and whether the dilatation is a mean.
 
 inverse(f, medium, sums, first, last, s)
 

@@ -14,7 +14,7 @@ from fftmech.discretization.stencil import (
     Factor,
     StencilDiscretization,
 )
-from fftmech.tensors import FACTORS, voigt_from_mandel
+from fftmech.tensors import FACTORS, K, voigt_from_mandel
 
 UPPER = np.triu_indices(6)
 """Rows and columns of the 21 constants of a stiffness, in the kernels' order."""
@@ -42,12 +42,14 @@ class Frame:
     upper
         Weight of the upper node in a sum: 1, or 0 for `forward`.
     full
-        Whether modes with several differences count (`hex8`).
+        Whether modes with several differences count (`hex8`, `bbar`).
+    mean_dilatation
+        Whether these modes have no trace (`bbar`).
     central
         Whether differences are central ones and nodes are at voxel centres.
     symbols
-        By axis: S, B, Re G, Im G of `fftmech.kernels.spectral`, (4, n); along the last
-        axis the half spectrum.
+        By axis: S, B, Re G, Im G and M of `fftmech.kernels.spectral`, (5, n); along the
+        last axis the half spectrum.
     real
         Whether the acoustic tensor is real.
     """
@@ -59,6 +61,7 @@ class Frame:
     scale: np.ndarray
     upper: float
     full: bool
+    mean_dilatation: bool
     central: bool
     symbols: list[np.ndarray]
     real: bool
@@ -88,6 +91,7 @@ class Frame:
             scale=scale / np.array(grid.h),
             upper=float(scheme.table[0][0].y != IDENTITY),
             full=full,
+            mean_dilatation=scheme.dilatation is not None,
             central=central,
             symbols=symbols,
             real=real,
@@ -108,6 +112,9 @@ class Frame:
     ) -> np.ndarray:
         """Rows of 27 by phase: stiffness in the frame (Voigt, 21), and C e0.
 
+        Where modes with several differences count, 21 constants for these follow: of a
+        mean dilatation those of the deviatoric part of C between deviators.
+
         Parameters
         ----------
         stiffness
@@ -116,17 +123,20 @@ class Frame:
             e0, Mandel, (P, 6), or None.
         """
         order = list(self.tensor_order)
-        table = np.zeros((len(stiffness), 27))
+        table = np.zeros((len(stiffness), 48 if self.full else 27))
         rows, columns = (np.take(order, index) for index in UPPER)
         table[:, :21] = voigt_from_mandel(stiffness)[:, rows, columns]
+        if self.full:
+            other = K @ stiffness @ K if self.mean_dilatation else stiffness
+            table[:, 27:] = voigt_from_mandel(other)[:, rows, columns]
         if eigenstrain is not None:
             stress = np.einsum("pij,pj->pi", stiffness, eigenstrain)
-            table[:, 21:] = (stress / FACTORS)[:, order]
+            table[:, 21:27] = (stress / FACTORS)[:, order]
         return table
 
 
 def supports(scheme: StencilDiscretization) -> bool:
-    """Whether kernels can do a scheme: `hex8`, or differences and sums of two nodes."""
+    """Whether kernels can do a scheme: `hex8`, `bbar`, or sums of two nodes."""
     if scheme.points > 1:
         return scheme.table == HEX8.table
     if scheme.nodes == "centers":
@@ -142,7 +152,7 @@ def supports(scheme: StencilDiscretization) -> bool:
 def _symbols(
     scheme: StencilDiscretization, grid: Grid, order: tuple[int, int, int]
 ) -> tuple[list[np.ndarray], bool]:
-    """S, B, Re G, Im G of each axis of the frame, and whether no G has a real part."""
+    """S, B, Re G, Im G, M of each axis, and whether no G has a real part."""
     tables = []
     for axis, angles, h in zip(order, grid.angles(), grid.h, strict=True):
         name = "xyz"[axis]
@@ -169,6 +179,7 @@ def _symbols(
                     _clean(B, 1.0),
                     _clean(G.real, 2 / h),
                     _clean(G.imag, 2 / h),
+                    _clean(abs(np.mean(means, axis=0)) ** 2, 1.0),
                 ]
             )
         )

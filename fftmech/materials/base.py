@@ -38,11 +38,14 @@ class Law:
         The `Material` that evaluates it.
     directed
         Whether it distinguishes directions of the crystal beyond the stiffness.
+    isochoric
+        Whether it flows without change of volume.
     """
 
     name: ClassVar[str]
     material: ClassVar["type[Material]"]
     directed: ClassVar[bool] = False
+    isochoric: ClassVar[bool] = False
 
     @property
     def stiffness(self) -> np.ndarray | None:

@@ -106,6 +106,7 @@ class Creep(Law):
     """
 
     name = "creep"
+    isochoric = True
     material = CreepMaterial
 
     rate0: float

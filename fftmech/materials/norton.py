@@ -116,6 +116,7 @@ class Norton(Law):
     """
 
     name = "norton"
+    isochoric = True
     material = NortonMaterial
 
     bulk: float

@@ -132,6 +132,7 @@ class Plasticity(Law):
     """
 
     name = "plasticity"
+    isochoric = True
     material = PlasticityMaterial
 
     yield_stress: float

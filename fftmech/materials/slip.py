@@ -99,6 +99,7 @@ class SlipLaw(Law):
     """
 
     directed = True
+    isochoric = True
 
     tau0: float
     rate0: float

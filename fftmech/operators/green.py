@@ -21,6 +21,9 @@ class Green:
 
         A(xi) = mean_q [ lambda conj(k) k^T + mu (|k|^2 I + k k^H) ],
 
+    (of a scheme whose trace is that of another one, d: with -2 mu / 3 for lambda, and
+    bulk conj(d) d^T beside it)
+
     M is A^-1 frequency by frequency and zero on the scheme's null modes; on the Nyquist
     strains of `fourier` it is C0^-1.
 
@@ -147,12 +150,20 @@ def _acoustic_tensor(
 ) -> dict[tuple[int, int], Any]:
     """Upper triangle of A(xi), arrays of shape grid.spectral_shape."""
     k = scheme.symbol(grid, xp)
+    mean_dilatation = scheme.dilatation
+    bulk = 0.0
+    if mean_dilatation is not None:
+        # the volumetric part is that of another gradient
+        (d,) = mean_dilatation.symbol(grid, xp)
+        lame, bulk = -2 * shear / 3, lame + 2 * shear / 3
     square = (k.real**2 + k.imag**2).sum(axis=1).mean(axis=0)
     A = {}
     for i in range(3):
         for j in range(i, 3):
             coupling = k[:, i].conj() * k[:, j]
             A[i, j] = (lame * coupling + shear * coupling.conj()).mean(axis=0)
+            if mean_dilatation is not None:
+                A[i, j] = A[i, j] + bulk * d[i].conj() * d[j]
         A[i, i] = A[i, i].real + shear * square
     if all(abs(a.imag).max() <= 1e-12 * abs(a).max() for a in A.values()):
         # symbols with one common phase, rotated among them: rounding only

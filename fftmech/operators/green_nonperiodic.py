@@ -198,6 +198,10 @@ def _acoustic_tensor(
     couplings: dict[tuple[int, int], Any] = {
         (i, j): 0 for i in range(3) for j in range(i, 3)
     }
+    d, bulk = None, 0.0
+    if scheme.dilatation is not None:
+        (d,) = scheme.dilatation.symbol(frequencies)
+        lame, bulk = -2 * shear / 3, lame + 2 * shear / 3
     parts = scheme.parts()
     for part in parts:
         (k,) = part.symbol(frequencies)
@@ -208,12 +212,14 @@ def _acoustic_tensor(
     alike = all(abs(c.imag).max() <= 1e-12 * size for c in couplings.values())
     A = {}
     for (i, j), c in couplings.items():
+        volumetric = 0.0 if d is None else bulk * d[i].conj() * d[j]
         kinds = {boundary.kinds[i], boundary.kinds[j]}
         if i == j:
-            A[i, i] = (lame + shear) * c.real + shear * square
+            A[i, i] = (lame + shear) * c.real + shear * square + volumetric.real
         elif kinds == {"periodic"} or (alike and kinds <= {"periodic", "uniaxial"}):
             c = c.real if alike else c
-            A[i, j] = lame * c + shear * c.conj()
+            volumetric = volumetric.real if alike else volumetric
+            A[i, j] = lame * c + shear * c.conj() + volumetric
     return A
 
 

@@ -41,8 +41,14 @@ class Kinematics:
         ------
         InputError
             Finite strain on an even grid with `fourier`, whose Nyquist strains are no
-            gradient.
+            gradient, or with a mean dilatation, which is defined for small strain.
         """
+        if self.finite and scheme.dilatation is not None:
+            raise InputError(
+                f"scheme {scheme.name} at finite strain",
+                "a scheme whose strain is a gradient",
+                "use --scheme rotated",
+            )
         if self.finite and scheme.unknowns(grid) != 3:
             raise InputError(
                 f"scheme {scheme.name} at finite strain on an even grid "

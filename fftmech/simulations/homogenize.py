@@ -14,7 +14,7 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.problems.linear import Problem
 from fftmech.simulations.method import Method, MethodOptions
 from fftmech.simulations.prepare import Prepared, prepare
-from fftmech.simulations.remarks import beyond_bounds, no_stiffness, thin_walls
+from fftmech.simulations.remarks import beyond_bounds, doubts, no_stiffness
 from fftmech.solvers.iteration import Outcome, iterate
 from fftmech.tensors.bounds import bounds
 from fftmech.tensors.stiffness import engineering_constants, symmetry_distances
@@ -141,7 +141,7 @@ def homogenize(
         thermal_expansion=thermal,
         notes=[
             *body.notes,
-            *thin_walls(body, asked.scheme),
+            *doubts(body, asked.scheme),
             *beyond_bounds(C, limits),
             *no_stiffness(C),
         ],

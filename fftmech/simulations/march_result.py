@@ -12,6 +12,7 @@ from fftmech.problems.nonlinear import TimeStep
 from fftmech.problems.potential import FieldPotential
 from fftmech.results.result import FiniteFields, Result
 from fftmech.simulations.march_state import IncrementLog, MarchState
+from fftmech.simulations.remarks import doubts
 from fftmech.tensors import COMPONENTS, components_from_mandel
 from fftmech.tensors.fields import cauchy, green_lagrange
 
@@ -42,6 +43,7 @@ def march_result(
     step = path.steps[(point.step if point else 1) - 1]
     energy = to_numpy(_energy(problem, state).mean(axis=0))
     variables = problem.material.variables(state.start.state)
+    body = problem.microstructure
     certified = {}
     if certificate and failed is None and problem.last is not None:
         certified = certify_increment(problem).as_dict()
@@ -55,7 +57,7 @@ def march_result(
         certificate=certified,
         variables={name: to_numpy(field) for name, field in variables.items()},
         time=point.time if point else 0.0,
-        notes=list(problem.microstructure.notes),
+        notes=[*body.notes, *doubts(body, problem.scheme.name)],
         **_fields(problem, state),
         **how,
     )

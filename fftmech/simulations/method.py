@@ -168,7 +168,7 @@ class Method:
             )
         if self.solver not in ("cg", "jacobi-cg"):
             return "use --solver cg, which needs no finite contrast"
-        if pores and self.scheme not in ("rotated", "hex8"):
+        if pores and self.scheme not in ("rotated", "hex8", "bbar"):
             what = f"scheme {self.scheme} does not converge with pores"
             return f"{what}; use --scheme rotated"
         if status == "stagnated" and self.precision == "single":

@@ -5,16 +5,28 @@ from typing import Any
 import numpy as np
 
 from fftmech.microstructure.base import Microstructure
-from fftmech.tensors import COMPONENTS
+from fftmech.tensors import COMPONENTS, reference_stiffness
+from fftmech.tensors.stiffness import isotropic_moduli
 
 SLACK = 1e-3
 """Part of a bound by which a result may pass it, for the tolerance of the solves."""
+
+ISOTROPIC = 0.1
+"""Distance from isotropy up to which bounds for isotropic arrangements are a test."""
+
+INCOMPRESSIBLE = 50.0
+"""Ratio of bulk and shear modulus from which a phase locks: Poisson's ratio 0.49."""
 
 ROUNDING = 1e-9
 """Part of the largest stiffness below which a modulus is zero to rounding."""
 
 
-def thin_walls(body: Microstructure, scheme: str) -> list[str]:
+def doubts(body: Microstructure, scheme: str) -> list[str]:
+    """What makes results of a body in a scheme doubtful, a line each."""
+    return [*_thin_walls(body, scheme), *_locking(body, scheme)]
+
+
+def _thin_walls(body: Microstructure, scheme: str) -> list[str]:
     """Note solid between pores that is one voxel thick: the grid cannot bend it."""
     if not len(body.pores):
         return []
@@ -33,6 +45,20 @@ def thin_walls(body: Microstructure, scheme: str) -> list[str]:
     return [f"{note}; refine with --res"]
 
 
+def _locking(body: Microstructure, scheme: str) -> list[str]:
+    """Note phases that keep their volume, which `hex8` makes too stiff."""
+    if scheme != "hex8" or len(body.phases) < 2 or body.stiffness is None:
+        return []
+    flowing = [p for p in body.phases if p in body.law and body.law[p].isochoric]
+    moduli = {p: isotropic_moduli(body.stiffness[p]) for p in body.phases}
+    nearly = [p for p, (bulk, shear) in moduli.items() if bulk > INCOMPRESSIBLE * shear]
+    if not flowing and not nearly:
+        return []
+    why = "flows without change of volume" if flowing else "is nearly incompressible"
+    p = (flowing or nearly)[0]
+    return [f"{body.label(p)} {why}, and hex8 locks; use --scheme bbar"]
+
+
 def beyond_bounds(C: np.ndarray, bounds: dict[str, Any]) -> list[str]:
     """Note an effective stiffness (6, 6) outside of the bounds of its phases."""
     upper = np.linalg.eigvalsh(bounds["voigt"] - C)[0]
@@ -42,6 +68,23 @@ def beyond_bounds(C: np.ndarray, bounds: dict[str, Any]) -> list[str]:
         f"the effective stiffness is {where} by {-gap / size:.1%} of its norm"
         for where, gap in (("above Voigt's bound", upper), ("below Reuss'", lower))
         if gap < -SLACK * size
+    ] + _beyond_isotropic(C, bounds["hashin_shtrikman"])
+
+
+def _beyond_isotropic(C: np.ndarray, bounds: Any) -> list[str]:
+    """Note moduli of a nearly isotropic stiffness outside of Hashin and Shtrikman's."""
+    bulk, shear = isotropic_moduli(C)
+    distance = np.linalg.norm(C - reference_stiffness(bulk, shear))
+    if bounds is None or distance > ISOTROPIC * np.linalg.norm(C):
+        return []
+    return [
+        f"{name} = {value:.5g} is outside of Hashin and Shtrikman's bounds "
+        f"{lower:.5g} and {upper:.5g} for isotropic arrangements"
+        for name, value, (lower, upper) in (
+            ("K", bulk, bounds["K"]),
+            ("G", shear, bounds["G"]),
+        )
+        if not (1 - SLACK) * lower <= value <= (1 + SLACK) * upper
     ]
 
 

@@ -16,7 +16,7 @@ from fftmech.results.result import Result
 from fftmech.simulations.march import March
 from fftmech.simulations.method import Method
 from fftmech.simulations.prepare import prepare
-from fftmech.simulations.remarks import thin_walls
+from fftmech.simulations.remarks import doubts
 from fftmech.solvers.iteration import IterationReport, iterate
 
 
@@ -181,7 +181,7 @@ def _solve_linear(
         certificate=certified,
         temperature=temperature,
         boundary=boundary,
-        notes=[*body.notes, *thin_walls(body, method.scheme)],
+        notes=[*body.notes, *doubts(body, method.scheme)],
         energy=float(solution.energy_density.mean()),
         **solution._asdict(),
     )
