@@ -151,7 +151,7 @@ class Materials:
         listed = self._listed(body, p)
         if listed is not None:
             return listed
-        if p == body.unindexed:
+        if p == body.unindexed and body.material_of(p) < 0:
             return None
         number = body.number_of(p)
         if self.grey is not None:
@@ -184,7 +184,8 @@ class Materials:
         rest = [
             p
             for p in body.phases
-            if p != body.unindexed and self._listed(body, p) is None
+            if (p != body.unindexed or body.material_of(p) >= 0)
+            and self._listed(body, p) is None
         ]
         if self.default is not None and rest and (self.phases or self.materials):
             which = ", ".join(body.label(p) for p in rest[:3])

@@ -21,7 +21,7 @@ def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
         "shape", "spacing", "size", "origin" (x, y, z), "voxels", "units", and "phases":
         of each phase in use its "id" (in the file that it came from), "material" and
         "material_name" where known, "voxels", "fraction", "symmetry" ("pore",
-        "isotropic", "anisotropic" or "unknown"), and, where known, "stiffness" (Voigt),
+        "isotropic", "anisotropic", "unknown" or "not indexed"), and, where known, "stiffness" (Voigt),
         "K" and "G" (moduli of the nearest isotropic stiffness, stress units), "euler"
         (Bunge, degrees) and "law" ("name" and "constants"). Of a law without elasticity
         these are viscosities at its reference rate (stress units times time), and
@@ -57,7 +57,7 @@ def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
         "units": body.units,
         "phases": phases,
         "materials": _materials(body),
-        "unindexed": 0 if body.unindexed is None else int(counts[body.unindexed]),
+        "unindexed": body.unindexed_voxels,
         "notes": list(body.notes),
     }
 
@@ -99,7 +99,7 @@ def _material(body: Microstructure, p: int) -> dict[str, Any]:
 def _stiffness(body: Microstructure, p: int) -> dict[str, Any]:
     table = body.stiffness
     if table is None or p >= len(table) or not np.isfinite(C := table[p]).all():
-        return {"symmetry": "unknown"}
+        return {"symmetry": "not indexed" if p == body.unindexed else "unknown"}
     if not C.any():
         return {"symmetry": "pore"}
     bulk, shear = isotropic_moduli(C)
