@@ -113,7 +113,7 @@ def write_own_format(folder):
 def write_other_formats(folder):
     """Other formats; `a.npy` and `a.raw` are sound, `mine` is another's."""
     (folder / "empty.h5").touch()
-    for name in ("text.h5", "a.txt", "text.tesr", "mine.h5", "mine.png"):
+    for name in ("text.h5", "a.doc", "text.tesr", "mine.h5", "mine.png"):
         (folder / name).write_text("mine\n")
     np.save(folder / "a.npy", IDS)
     np.save(folder / "object.npy", np.array([{}]), allow_pickle=True)

@@ -25,7 +25,7 @@ solve folder -> folder is a folder: give the name of a file
 solve empty.h5 -> empty\.h5 is empty \(0 bytes\); copy or write it again
 solve cut.h5 -> cut\.h5: HDF5 file is cut short; copy or write it again
 solve text.h5 -> text\.h5: not an HDF5 file; check the name and its extension
-solve a.txt -> a\.txt: unknown extension: expected one of \.h5 .* \.raw
+solve a.doc -> a\.doc: unknown extension: expected one of \.h5 .* \.raw
 info damaged.h5 -> damaged\.h5: HDF5 file is damaged .*; copy or write it again
 info noise.vti -> noise\.vti: not complete VTK XML
 solve object.npy -> object\.npy: not .* array of numbers; write it again

@@ -257,10 +257,10 @@ def test_a_microstructure_is_no_result(tmp_path):
 
 def test_kind_of_other_files(tmp_path, bare):
     assert io.kind(bare("b.h5", phase=ONES)) == "microstructure"
-    (tmp_path / "a.txt").write_text("x")
-    assert io.kind(tmp_path / "a.txt") is None
+    (tmp_path / "a.doc").write_text("x")
+    assert io.kind(tmp_path / "a.doc") is None
     with pytest.raises(InputError, match="unknown extension: expected one of .h5"):
-        io.read(tmp_path / "a.txt")
+        io.read(tmp_path / "a.doc")
     for missing in ("no.h5", "no.vti"):
         with pytest.raises(InputError, match=f"{missing}: no such file"):
             io.kind(tmp_path / missing)

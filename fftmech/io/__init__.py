@@ -17,13 +17,17 @@ from fftmech.errors import InputError
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
 
-HDF5 = ("sample_file", "vtkhdf", "dream3d", "hdf5", "fans")
+HDF5 = ("sample_file", "vtkhdf", "dream3d", "h5oina", "hdf5", "fans")
 
 WRITTEN = (".h5", ".hdf5", ".hdf", ".vtkhdf")
 """Extensions of the one format that is written."""
 
 FORMATS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys((*WRITTEN, ".dream3d"), HDF5),
+    **dict.fromkeys((*WRITTEN, ".dream3d", ".h5oina"), HDF5),
+    ".ang": ("ang",),
+    ".ctf": ("ctf",),
+    ".txt": ("evpfft",),
+    ".inp": ("evpfft",),
     ".vti": ("vti",),
     ".tesr": ("tesr",),
     ".npy": ("npy",),
@@ -66,6 +70,9 @@ def read(
     dtype: str | None = None,
     spacing: Sequence[float] | None = None,
     threshold: float | None = None,
+    misorientation: float | None = None,
+    frame: str | None = None,
+    hexagonal: str | None = None,
 ) -> Microstructure:
     """Read a microstructure from any known format (of a result: its microstructure).
 
@@ -83,6 +90,12 @@ def read(
         Edges of a voxel along x, y, z (length units), for files that hold none.
     threshold
         Grey value T of an image: voxels with value > T are phase 1, others phase 0.
+    misorientation
+        Degrees between neighbouring pixels of one grain of an EBSD scan, 5 unless given
+        (`fftmech.io.ebsd`); with 0 each pixel is its own grain.
+    frame, hexagonal
+        Axes of the specimen and of hexagonal crystals to which a file's Euler angles
+        refer (`fftmech.io.crystals`).
 
     Raises
     ------
@@ -97,6 +110,9 @@ def read(
         "dtype": dtype,
         "spacing": spacing,
         "threshold": threshold,
+        "misorientation": misorientation,
+        "frame": frame,
+        "hexagonal": hexagonal,
     }
     given = {name: value for name, value in options.items() if value is not None}
     _check_file(path)

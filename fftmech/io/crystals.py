@@ -180,8 +180,8 @@ def grains_from_voxels(
             assumed.append(str(value))
     if assumed:
         notes.append(
-            f"crystal structure of phase {', '.join(assumed)} is not in the file: taken "
-            "as cubic where orientations of a grain are averaged"
+            f"crystal structure of phase {', '.join(assumed)} is not in the file: "
+            "taken as cubic where orientations of a grain are averaged"
         )
     scattered = np.concatenate([np.zeros(0, int), *wide])
     if len(scattered):

@@ -111,8 +111,6 @@ class Materials:
         known[listed[plain]] = crystal[plain]
         given[listed] = orientation
         changes: dict[str, Any] = {"stiffness": known}
-        if microstructure.unindexed in listed:
-            changes["unindexed"] = None
         if not np.isnan(given).all():
             changes["orientation"] = given
         for name in ("eigenstrain", "thermal_expansion"):

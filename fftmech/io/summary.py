@@ -21,10 +21,10 @@ def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
         "shape", "spacing", "size", "origin" (x, y, z), "voxels", "units", and "phases":
         of each phase in use its "id" (in the file that it came from), "material" and
         "material_name" where known, "voxels", "fraction", "symmetry" ("pore",
-        "isotropic", "anisotropic", "unknown" or "not indexed"), and, where known, "stiffness" (Voigt),
-        "K" and "G" (moduli of the nearest isotropic stiffness, stress units), "euler"
-        (Bunge, degrees) and "law" ("name" and "constants"). Of a law without elasticity
-        these are viscosities at its reference rate (stress units times time), and
+        "isotropic", "anisotropic", "unknown" or "not indexed"), and, where known,
+        "stiffness" (Voigt), "K" and "G" (moduli of the nearest isotropic stiffness,
+        stress units), "euler" (Bunge, degrees) and "law" ("name" and "constants"). Of a
+        law without elasticity these are viscosities at its reference rate (stress units times time), and
         "quantity" is "viscosity" instead of "stiffness".
     """
     grid = body.grid

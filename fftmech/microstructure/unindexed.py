@@ -27,7 +27,7 @@ def fill_unindexed(body: Microstructure, what: str | int) -> Microstructure:
     hole, count = body.unindexed, body.unindexed_voxels
     if hole is None or not count:
         return body.with_changes(unindexed=None)
-    kind = what if what in ("pore", "nearest") else f"material {what}"
+    kind = f"material {what}" if str(what).isdigit() else what
     body = body.noted(f"{count} of {body.phase.size} voxels are not indexed: {kind}")
     if what == "nearest":
         # here, because SciPy takes longer to import than a small solve
