@@ -57,9 +57,7 @@ def read(
     lines = Path(path).read_text(encoding="latin-1").splitlines()
     head = [line[1:].strip() for line in lines if line.startswith("#")]
     rows = [line for line in lines if line.strip() and not line.startswith("#")]
-    table = ebsd.numbers(
-        name, lambda: np.loadtxt(rows, usecols=range(len(COLUMNS)), ndmin=2)
-    )
+    table = ebsd.numbers(name, rows, range(len(COLUMNS)))
     values = _values(head)
     shape, spacing, table, notes = _grid(name, values, table)
     phase, names, group = _phases(name, head, table[:, 7])

@@ -76,7 +76,7 @@ class Convention:
         if self.frame != "map":
             axis = np.array([0.0, *FRAMES[self.frame]])
             turn = axis / np.linalg.norm(axis)
-            quaternion = product(np.broadcast_to(turn, quaternion.shape), quaternion)
+            quaternion = product(turn, quaternion)
         threefold = [p for p, name in group.items() if name in THREEFOLD]
         if self.hexagonal == "y=b" and threefold:
             # a is 30 degrees from x = a*, towards -y

@@ -61,7 +61,7 @@ def read(
     # in some countries numbers are exported with a decimal comma
     rows = [line.replace(",", ".") for line in lines[start + 1 :] if line.strip()]
     places = [columns.index(column) for column in COLUMNS]
-    table = ebsd.numbers(name, lambda: np.loadtxt(rows, usecols=places, ndmin=2))
+    table = ebsd.numbers(name, rows, places)
     shape, spacing = _grid(name, values)
     ebsd.check_pixels(name, shape, spacing, len(table))
     ebsd.check_positions(name, shape, spacing, table[:, 1], table[:, 2])

@@ -7,7 +7,7 @@ their first pixels; pixels that were not indexed are phase 0. The map lies in x 
 x along its rows, and is one voxel thick: grains go on along z.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, prod
 
@@ -165,15 +165,16 @@ def body_from_scan(
     ).noted(*scan.notes, *notes, *found.notes)
 
 
-def numbers(where: str, read: Callable[[], np.ndarray]) -> np.ndarray:
-    """A table of numbers, (rows, columns), that `numpy.loadtxt` reads."""
+def numbers(
+    where: str, rows: list[str], columns: Sequence[int] | None = None
+) -> np.ndarray:
+    """Numbers of lines of text, (lines, columns); of the columns named, if any are."""
+    if not rows:
+        raise InputError(f"{where}: no pixels under its head", mend="export it again")
     try:
-        table = read()
+        return np.loadtxt(rows, comments=None, usecols=columns, ndmin=2)
     except (ValueError, IndexError, OverflowError) as error:
         raise InputError(
             f"{where}: not a table of numbers ({str(error).splitlines()[0]})",
             mend="copy or export it again",
         ) from error
-    if not table.size:
-        raise InputError(f"{where}: no pixels under its head", mend="export it again")
-    return table

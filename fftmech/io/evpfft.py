@@ -44,7 +44,7 @@ def read(
             f"{name}: {len(words)} columns in its first line",
             f"the eight of EVPFFT: {' '.join(COLUMNS)}",
         )
-    table = ebsd.numbers(name, lambda: np.loadtxt(rows, ndmin=2))
+    table = ebsd.numbers(name, rows)
     if not np.isfinite(table).all():
         at = int(np.argmin(np.isfinite(table).all(axis=1)))
         raise InputError(f"{name}: voxel {at + 1} has a value that is no number")

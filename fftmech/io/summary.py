@@ -24,8 +24,8 @@ def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
         "isotropic", "anisotropic", "unknown" or "not indexed"), and, where known,
         "stiffness" (Voigt), "K" and "G" (moduli of the nearest isotropic stiffness,
         stress units), "euler" (Bunge, degrees) and "law" ("name" and "constants"). Of a
-        law without elasticity these are viscosities at its reference rate (stress units times time), and
-        "quantity" is "viscosity" instead of "stiffness".
+        law without elasticity these are viscosities at its reference rate (stress units
+        times time), and "quantity" is "viscosity" instead of "stiffness".
     """
     grid = body.grid
     counts, fractions = body.counts, body.fractions

@@ -7,6 +7,7 @@ named as `scipy.spatial.transform.Rotation.create_group` does (Schoenflies): "O"
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,10 +16,8 @@ from fftmech.tensors import quaternion_from_xyzw
 PIECE = 2**16
 """Pairs of voxels that are compared at once."""
 
-LEAST = 1e-6
-"""Misorientation (radians) below which two orientations are the same to rounding."""
 
-
+@lru_cache
 def symmetry(group: str) -> np.ndarray:
     """Rotations of a group as quaternions, (s, 4); monoclinic crystals turn about b."""
     from scipy.spatial.transform import Rotation
@@ -29,15 +28,22 @@ def symmetry(group: str) -> np.ndarray:
 
 def misorientation(p: np.ndarray, q: np.ndarray, group: str) -> np.ndarray:
     """Least angle (radians) between the crystals p and q, both (n, 4), shape (n,)."""
+    return 2 * np.arccos(np.minimum(_closest(p, q, group)[1], 1.0))
+
+
+def _closest(p: np.ndarray, q: np.ndarray, group: str) -> tuple[np.ndarray, np.ndarray]:
+    """Operations S that bring q S closest to p, (n, 4), and |p . q S|, (n,)."""
     operations = symmetry(group)
-    conjugate = [1.0, -1.0, -1.0, -1.0]
-    angle = np.empty(len(p))
+    best = np.empty(len(p), int)
+    cosine = np.empty(len(p))
     for start in range(0, len(p), PIECE):
         piece = slice(start, start + PIECE)
-        between = product(p[piece] * conjugate, q[piece])
-        cosine = np.abs(between @ operations.T).max(axis=1)
-        angle[piece] = 2 * np.arccos(np.minimum(cosine, 1.0))
-    return angle
+        # p . (q S) is (q^-1 p) . S
+        between = product(q[piece] * [1.0, -1.0, -1.0, -1.0], p[piece])
+        closeness = np.abs(between @ operations.T)
+        best[piece] = closeness.argmax(axis=1)
+        cosine[piece] = closeness.max(axis=1)
+    return operations[best], cosine
 
 
 def segment(
@@ -111,15 +117,9 @@ def mean_orientations(
     """
     grains, first, place = np.unique(ids, return_index=True, return_inverse=True)
     reference = quaternion[first][place]
-    nearest = quaternion
-    closeness = np.einsum("ni,ni->n", reference, quaternion)
-    for s in symmetry(group):
-        equivalent = product(quaternion, s)
-        cosine = np.einsum("ni,ni->n", reference, equivalent)
-        closer = np.abs(cosine) > np.abs(closeness) + 1e-9
-        nearest = np.where(closer[:, None], equivalent, nearest)
-        closeness = np.where(closer, cosine, closeness)
-    nearest = np.where(closeness[:, None] < 0, -nearest, nearest)
+    nearest = product(quaternion, _closest(reference, quaternion, group)[0])
+    same_sign = np.einsum("ni,ni->n", reference, nearest) >= 0
+    nearest = np.where(same_sign[:, None], nearest, -nearest)
     sums = np.stack(
         [np.bincount(place, nearest[:, c], len(grains)) for c in range(4)], axis=1
     )
@@ -128,8 +128,12 @@ def mean_orientations(
 
 
 def product(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Hamilton products p q of quaternions w x y z, (n, 4) with (n, 4) or (4,)."""
-    w, v = p[..., :1], p[..., 1:]
-    scalar = w * q[..., :1] - (v * q[..., 1:]).sum(-1, keepdims=True)
-    vector = w * q[..., 1:] + q[..., :1] * v + np.cross(v, q[..., 1:])
-    return np.concatenate([np.broadcast_to(scalar, p[..., :1].shape), vector], axis=-1)
+    """Hamilton products p q of quaternions w x y z, (n, 4) or (4,) each."""
+    (a, b, c, d), (w, x, y, z) = np.moveaxis(p, -1, 0), np.moveaxis(q, -1, 0)
+    parts = [
+        a * w - b * x - c * y - d * z,
+        a * x + b * w + c * z - d * y,
+        a * y - b * z + c * w + d * x,
+        a * z + b * y - c * x + d * w,
+    ]
+    return np.stack(parts, axis=-1)
