@@ -108,6 +108,15 @@ def data():
     return DATA
 
 
+@pytest.fixture
+def cases(data):
+    """Folder of small files of kinds that were read wrongly."""
+    folder = data.parent / "cases"
+    if not folder.is_dir():
+        pytest.skip("no folder shared/cases beside the repository")
+    return folder
+
+
 def sphere(n, matrix, inclusion, radius=0.3):
     """Centred sphere in a unit cube of n^3 voxels."""
     grid = Grid((n, n, n))

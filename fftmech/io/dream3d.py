@@ -98,10 +98,11 @@ def read(
         body = image.microstructure_from_image(
             ids, where, axes="zyx", spacing=geometry.spacing, origin=geometry.origin
         )
+        number = np.arange(len(body.counts)) if numbers is None else numbers
         found = grains(
             Source(file, geometry.group, cells, len(geometries) == 1),
             ids.ravel(),
-            np.arange(len(body.counts)) if numbers is None else numbers,
+            number,
             phase,
             Convention(frame, hexagonal or "x=a"),
         )
@@ -113,7 +114,7 @@ def read(
             material=found.material,
             material_name=found.name,
             number=numbers,
-            unindexed=0 if body.number_of(0) == 0 and body.counts[0] else None,
+            unindexed=0 if number[0] == 0 and body.counts[0] else None,
         ).noted(*notes)
 
 

@@ -26,7 +26,7 @@ OPTIONS = ("misorientation", *crystals.OPTIONS)
 MISORIENTATION = 5.0
 """Degrees between neighbouring pixels of one grain, unless another is given."""
 
-PIXEL_BYTES = 600
+PIXEL_BYTES = 350
 """Bytes a pixel taken while grains are made, measured."""
 
 

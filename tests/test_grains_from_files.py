@@ -1,0 +1,455 @@
+"""Files of grains: each orientation, phase and unknown voxel is what the file says."""
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from scan_files import (
+    E111,
+    GRAINS,
+    SCANS,
+    STEPS,
+    ang,
+    ctf,
+    evpfft,
+    h5oina,
+    hexagonal_ang,
+    two_grains,
+    uniform,
+)
+from written_files import dream3d
+
+from fftmech import Grid, InputError, Microstructure, io
+from fftmech.io.materials import parse_materials
+from fftmech.materials.elastic import cubic, trigonal
+from fftmech.microstructure import fill_unindexed
+from fftmech.microstructure.grains import misorientation
+from fftmech.tensors import (
+    matrix_from_quaternion,
+    quaternion_from_bunge,
+    rotate_stiffness,
+    voigt_from_mandel,
+)
+from fftmech_cli.fftmech_main import main
+
+STEEL = cubic(C11=204.6, C12=137.7, C44=126.2)
+STEEL_FILE = """units = "GPa"
+[default]
+cubic = { C11 = 204.6, C12 = 137.7, C44 = 126.2 }
+"""
+E111_STEEL = 299.782
+"""Young's modulus (GPa) along [111]: 1 / E = S11 - 2/3 (S11 - S12 - S44 / 2)."""
+
+QUARTZ = {"C11": 86.8, "C12": 7.0, "C13": 11.9, "C14": -18.0, "C33": 105.8, "C44": 58.2}
+
+
+def modulus(body, material, direction, grain=1):
+    """Young's modulus of one grain along a direction of the box."""
+    C = rotate_stiffness(material, matrix_from_quaternion(body.orientation[grain]))
+    S = np.linalg.inv(C)
+    n = np.array(direction, float) / np.linalg.norm(direction)
+    x, y, z = n
+    mandel = np.array(
+        [x * x, y * y, z * z, *(2**0.5 * np.array([y * z, x * z, x * y]))]
+    )
+    return 1 / (mandel @ S @ mandel)
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def angles(body, grain=1):
+    return body.orientation[grain]
+
+
+@pytest.mark.parametrize("name", GRAINS)
+def test_every_format_puts_111_along_z_where_its_angles_do(tmp_path, name):
+    body = io.read(GRAINS[name](tmp_path / name, uniform()))
+    assert modulus(body, STEEL, (0, 0, 1)) == pytest.approx(E111_STEEL, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", GRAINS)
+def test_every_format_has_its_pixels_where_they_were(tmp_path, name):
+    body = io.read(GRAINS[name](tmp_path / name, two_grains()))
+    np.testing.assert_array_equal(body.phase[:, :, 0], [[1] * 3] * 2 + [[2] * 3] * 2)
+    expected = quaternion_from_bunge(np.array([E111, (10, 20, 30)]), degrees=True)
+    np.testing.assert_allclose(body.orientation[1:], expected, atol=1e-4)
+    assert body.material.tolist() == [-1, 1, 1] and body.unindexed is None
+
+
+@pytest.mark.parametrize("name", SCANS)
+def test_scans_have_their_steps_names_and_unit(tmp_path, name):
+    body = io.read(SCANS[name](tmp_path / name, two_grains()))
+    assert body.grid == Grid((4, 3, 1), (*STEPS, min(STEPS)))
+    assert body.material_name == {1: "Iron"} and body.units == {"length": "um"}
+
+
+@pytest.mark.parametrize("name", SCANS)
+def test_a_scan_whose_options_say_all_has_no_notes(tmp_path, name):
+    path = SCANS[name](tmp_path / name, two_grains())
+    assert len(io.read(path).notes) == 2
+    assert io.read(path, frame="map", misorientation=5).notes == ()
+
+
+@pytest.mark.parametrize("name", GRAINS)
+def test_pixels_of_phase_0_are_not_indexed_until_somebody_says_what_they_are(
+    tmp_path, name
+):
+    phase = np.ones((3, 4), int)
+    phase[1, 2] = 0
+    kinds = {"phase": phase}
+    if name == "a.ang":  # one phase may be called 0 there
+        kinds = {"ci": np.where(phase, 0.5, -1)}
+    body = io.read(GRAINS[name](tmp_path / name, two_grains(), **kinds))
+    assert body.unindexed == 0 and body.unindexed_voxels == 1
+    assert body.phase[2, 1, 0] == 0 and np.isnan(body.orientation[0]).all()
+    steel = parse_materials({"default": {"cubic": dict(C11=3, C12=1, C44=2)}}, "m")
+    with pytest.raises(InputError, match="1 of 12 voxels are not indexed"):
+        steel.apply(body).check()
+    for filled in (
+        steel.apply(fill_unindexed(body, "pore")),
+        fill_unindexed(steel.apply(body), "pore"),
+    ):
+        assert list(filled.check().pores) == [0]
+    nearest = steel.apply(fill_unindexed(body, "nearest")).check()
+    assert nearest.phase[2, 1, 0] == 2 and nearest.unindexed is None
+    assert not steel.apply(fill_unindexed(body, 1)).check().pores.size
+    listed = {
+        "phase": [{"id": 0, "pore": True}],
+        "default": {"isotropic": dict(E=1, nu=0)},
+    }
+    assert list(parse_materials(listed, "m").apply(body).check().pores) == [0]
+
+
+def test_ang_has_several_ways_to_say_that_a_pixel_is_not_indexed(tmp_path):
+    one = np.zeros((3, 4), int)
+    assert io.read(ang(tmp_path / "a.ang", uniform(), one)).unindexed is None
+    two = np.ones((3, 4), int)
+    two[0, :3] = 0, -1, 2
+    body = io.read(
+        ang(tmp_path / "b.ang", uniform(), two, None, ("43", "62"), ("Iron", "Ti"))
+    )
+    assert body.unindexed_voxels == 2 and body.material_name == {1: "Iron", 2: "Ti"}
+    assert sorted(body.material[body.phases]) == [-1, 1, 2]
+    far = np.array(uniform())
+    far[2, 3] = 720.0
+    assert io.read(ang(tmp_path / "c.ang", far)).unindexed_voxels == 1
+
+
+@pytest.mark.parametrize(
+    ("frame", "direction"),
+    [
+        ("map", (1, 2, 3)),
+        ("x", (1, -2, -3)),
+        ("y", (-1, 2, -3)),
+        ("z", (-1, -2, 3)),
+        ("xy", (2, 1, -3)),
+        ("x-y", (-2, -1, -3)),
+    ],
+)
+@pytest.mark.parametrize("name", GRAINS)
+def test_frames_turn_crystals_half_way_about_an_axis(tmp_path, name, frame, direction):
+    """A direction of the map is the turned direction of the angles' frame."""
+    path = GRAINS[name](tmp_path / name, uniform((10.0, 20.0, 30.0)))
+    turned = io.read(path, frame=frame)
+    expected = modulus(io.read(path), STEEL, direction)
+    assert modulus(turned, STEEL, (1, 2, 3)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_frame_swaps_stiff_and_soft_axes_of_the_map(tmp_path):
+    """[111] along x of the angles' frame is along y of the map, half a turn off."""
+    # R takes [111] to x and [1-10] to y
+    rows = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]]).T
+    R = (rows / np.linalg.norm(rows, axis=0)).T
+    from scipy.spatial.transform import Rotation
+
+    phi = Rotation.from_matrix(R).as_euler("ZXZ", degrees=True)
+    path = ang(tmp_path / "a.ang", uniform(phi % 360))
+    moduli = {
+        frame: [
+            modulus(io.read(path, frame=frame), STEEL, n)
+            for n in ((1, 0, 0), (0, 1, 0))
+        ]
+        for frame in ("map", "xy")
+    }
+    assert moduli["map"] == pytest.approx([E111_STEEL, moduli["xy"][0]], rel=1e-4)
+    assert moduli["xy"][1] == pytest.approx(E111_STEEL, rel=1e-4)
+    assert moduli["xy"][0] < 0.8 * E111_STEEL
+
+
+def nye(direction):
+    """Young's modulus of quartz along a direction, x along a (Nye 1957, table 12)."""
+    S = np.linalg.inv(voigt_from_mandel(trigonal(**QUARTZ)))
+    x, y, z = np.array(direction) / np.linalg.norm(direction)
+    return 1 / (
+        (1 - z * z) ** 2 * S[0, 0]
+        + z**4 * S[2, 2]
+        + z * z * (1 - z * z) * (2 * S[0, 2] + S[3, 3])
+        + 2 * y * z * (3 * x * x - y * y) * S[0, 3]
+    )
+
+
+@pytest.mark.parametrize("name", ["a.ang", "a.ctf", "a.h5oina"])
+def test_trigonal_crystals_have_a_along_x_or_b_along_y(tmp_path, name):
+    euler = (0.0, 50.0, 90.0)  # z lies along (sin 50, 0, cos 50) of the file's crystal
+    tilt = np.deg2rad(50)
+    turn = np.deg2rad(30)  # from a to a*
+    along = {
+        "x=a": (np.sin(tilt), 0, np.cos(tilt)),
+        "y=b": (
+            np.sin(tilt) * np.cos(turn),
+            np.sin(tilt) * np.sin(turn),
+            np.cos(tilt),
+        ),
+    }
+    options = {"symmetry": ("32",)} if name == "a.ang" else {"laue": (7,)}
+    path = SCANS[name](tmp_path / name, uniform(euler), **options)
+    own = "x=a" if name == "a.ang" else "y=b"
+    quartz = trigonal(**QUARTZ)
+    for given, meant in ((None, own), ("x=a", "x=a"), ("y=b", "y=b")):
+        found = modulus(io.read(path, hexagonal=given), quartz, (0, 0, 1))
+        assert found == pytest.approx(nye(along[meant]), rel=1e-4)
+    assert nye(along["x=a"]) > 1.2 * nye(along["y=b"])
+
+
+def test_grains_are_pixels_within_an_angle_of_their_neighbours(tmp_path):
+    """Neighbours 4 degrees apart are one grain; a turn of 90 degrees is none."""
+    euler = np.zeros((1, 6, 3))
+    euler[0, :, 0] = [0, 4, 8, 98, 12 + 180, 60]
+    path = ctf(tmp_path / "a.ctf", euler)
+    assert io.read(path).phase.ravel().tolist() == [1, 1, 1, 1, 1, 2]
+    assert len(io.read(path, misorientation=3).phases) == 5
+    each = io.read(path, misorientation=0)
+    assert each.phase.ravel().tolist() == [1, 2, 3, 4, 5, 6]
+    expected = quaternion_from_bunge(euler[0], degrees=True)
+    off = misorientation(each.orientation[1:], expected, "O")
+    assert off.max() < 1e-6
+    with pytest.raises(InputError, match="misorientation -1: expected degrees"):
+        io.read(path, misorientation=-1)
+
+
+def test_neighbours_of_two_phases_are_two_grains(tmp_path):
+    phase = np.array([[1, 1, 2, 2]])
+    euler = uniform(shape=(4, 1))
+    path = ctf(tmp_path / "a.ctf", euler, phase, (11, 9), ("Iron", "Ti"))
+    body = io.read(path)
+    assert body.phase.ravel().tolist() == [1, 1, 2, 2]
+    assert body.material.tolist() == [-1, 1, 2]
+
+
+def test_a_hexagonal_grid_is_read_with_a_note(tmp_path):
+    body = io.read(hexagonal_ang(tmp_path / "a.ang"))
+    assert body.grid.shape == (3, 4, 1) and "hexagonal grid" in body.notes[0]
+
+
+def test_angles_in_the_other_unit_are_refused_or_doubted(tmp_path):
+    with pytest.raises(InputError, match=r"a.ang: angle 54.7\d*: expected radians"):
+        io.read(ang(tmp_path / "a.ang", np.rad2deg(uniform())))
+    notes = io.read(ctf(tmp_path / "a.ctf", np.deg2rad(uniform()))).notes
+    assert any("read as degrees" in note for note in notes)
+    notes = io.read(ang(tmp_path / "b.ang", np.rad2deg([[[1.0, 2.0, 3.0]]]))).notes
+    assert any("whole numbers, read as radians" in note for note in notes)
+
+
+def test_what_a_scan_does_not_use_is_noted(tmp_path):
+    notes = io.read(ctf(tmp_path / "a.ctf", uniform(), acquired=90)).notes
+    assert any("AcqE1, AcqE2, AcqE3 = 90, 0, 0 are not used" in n for n in notes)
+    path = h5oina(tmp_path / "a.h5oina", uniform())
+    with h5py.File(path, "a") as file:
+        file["1/EBSD/Header/Specimen Orientation Euler"][...] = [0, 0, 0.5]
+        file.copy("1", "2")
+    notes = io.read(path).notes
+    assert any("Specimen Orientation Euler = 0, 0, 0.5" in note for note in notes)
+    assert any("slice 1 is read, not 2" in note for note in notes)
+    notes = io.read(ang(tmp_path / "a.ang", uniform(), symmetry=("99",))).notes
+    assert any("symmetry of phase 1 is not known" in note for note in notes)
+    assert (
+        "no size of a voxel" in io.read(evpfft(tmp_path / "a.txt", uniform())).notes[0]
+    )
+
+
+def test_evpfft_lines_may_come_in_any_order(tmp_path, rng):
+    path = evpfft(tmp_path / "a.txt", two_grains())
+    before = io.read(path, spacing=(1, 2, 3))
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(rng.permutation(lines)))
+    after = io.read(path, spacing=(1, 2, 3))
+    assert (before.phase == after.phase).all() and after.notes == ()
+    assert after.grid.h == (1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        ("a.ang", "NROWS: 3", "NROWS: 4", "12 pixels where its head says 4 x 4"),
+        ("a.ang", "XSTEP: 0.5", "XSTEP: 0", "steps 0, 0.25: expected positive"),
+        ("a.ang", "XSTEP: 0.5", "XSTEP: 0.7", "pixel 2 is at x = 0.5: expected 0.7"),
+        ("a.ang", "NCOLS_ODD", "COLUMNS", "head without XSTEP, YSTEP, NCOLS_ODD"),
+        ("a.ang", "0.900  1  1  1.2", "0.900", "not a table of numbers"),
+        (
+            "a.ang",
+            "0.900  1",
+            "0.900  1.5",
+            "has phase 1.5 .column 8.: expected a whole",
+        ),
+        ("a.ctf", "Channel Text File", "Text", "is no 'Channel Text File'"),
+        ("a.ctf", "XCells\t4", "XCells\t0", "12 pixels where its head says 0 x 3"),
+        ("a.ctf", "XCells\t4", "XCells\tfour", "head without XCells, or no number"),
+        ("a.ctf", "Euler3", "Angle3", "no column Euler3"),
+        ("a.ctf", "Iron\t11", "Iron\tcubic", "phase 1 is .* Laue group"),
+        ("a.txt", " 1 1 1 1 1", " 1 1 1 1 1 7", "9 columns .* the eight of EVPFFT"),
+        ("a.txt", " 2 1 1 ", " 1 1 1 ", "a voxel is there twice"),
+        ("a.txt", " 2 1 1 ", " 2 1 9 ", "12 lines where x, y, z have 4 x 3 x 9"),
+        (
+            "a.txt",
+            "54.736 45.000 2 1",
+            "nan 45.000 2 1",
+            "voxel 2 has a value that is no",
+        ),
+    ],
+)
+def test_a_bad_file_is_one_line(tmp_path, name, old, new, message):
+    path = GRAINS[name](tmp_path / name, two_grains())
+    text = path.read_bytes().decode()
+    assert old in text
+    path.write_bytes(text.replace(old, new, 1 if name == "a.txt" else -1).encode())
+    with pytest.raises(InputError, match=message) as caught:
+        io.read(path)
+    assert "\n" not in str(caught.value) and name in str(caught.value)
+
+
+def test_dream3d_orientations_of_features_are_used_where_cells_have_none(tmp_path):
+    for version in (7, 8):
+        path = dream3d(tmp_path / f"{version}.h5", version, np.ones((3, 3, 3), int))
+        with h5py.File(path, "a") as file:
+            root = file[
+                "DataContainers/Scan" if version == 7 else "DataStructure/Group/Image"
+            ]
+            root["Grains/AvgEulerAngles"] = np.deg2rad([[0, 0, 0], E111]).astype("f4")
+            root["Grains/Phases"] = np.array([[0], [1]], np.int32)
+            root["Other/AvgQuats"] = np.zeros((7, 4), "f4")
+        body = io.read(path)
+        assert modulus(body, STEEL, (0, 0, 1)) == pytest.approx(E111_STEEL, rel=1e-5)
+        assert body.notes == ()
+
+
+def test_dream3d_of_several_scans_takes_the_symmetry_of_the_same_container(tmp_path):
+    path = dream3d(tmp_path / "a.h5", 7, np.ones((3, 3, 3), int), structures=[999, 0])
+    other = dream3d(tmp_path / "b.h5", 7, np.ones((4, 3, 3), int), structures=[999, 1])
+    with h5py.File(path, "a") as file, h5py.File(other) as second:
+        second.copy("DataContainers/Scan", file["DataContainers"], "Another")
+        file["DataContainers/Scan/Ensemble/MaterialName"] = np.array([b"", b"Ti"])
+        file["DataContainers/Another/Ensemble/PhaseName"] = np.array([b"", b"Ni"])
+    for container, name in (("Scan", "Ti"), ("Another", "Ni")):
+        ids = f"DataContainers/{container}/EBSD Cells/FeatureIds"
+        assert io.read(path, dataset=ids).material_name == {1: name}
+
+
+def test_dream3d_cells_without_a_feature_or_phase_are_not_indexed(tmp_path):
+    ids = np.full((3, 3, 3), 2)
+    ids[0, 0, 0] = 0
+    euler = np.broadcast_to(np.deg2rad(E111), (3, 3, 3, 3)).copy()
+    euler[0] = 0
+    path = dream3d(tmp_path / "a.h5", 7, ids, euler=euler, structures=[999, 1])
+    with h5py.File(path, "a") as file:
+        file["DataContainers/Scan/EBSD Cells/Phases"][:, :, 0] = 0
+    body = io.read(path)
+    assert body.unindexed_voxels == 9 and np.isnan(body.orientation[0]).all()
+    assert modulus(body, STEEL, (0, 0, 1), 2) == pytest.approx(E111_STEEL, rel=1e-5)
+
+
+def test_a_grain_of_two_phases_or_of_scattered_orientations_is_noted(tmp_path):
+    ids = np.ones((3, 3, 3), int)
+    euler = np.zeros((3, 3, 3, 3))
+    euler[0, 0] = 0.7
+    path = dream3d(tmp_path / "a.h5", 7, ids, euler=euler, structures=[999, 1, 1])
+    with h5py.File(path, "a") as file:
+        file["DataContainers/Scan/EBSD Cells/Phases"][0, 0] = 2
+    notes = io.read(path).notes
+    assert any(n.startswith("grain 1: voxels of two phases") for n in notes)
+    assert any("more than 15 degrees from their mean" in n for n in notes)
+
+
+def test_crystals_taken_as_cubic_are_noted_only_where_it_matters(tmp_path):
+    euler = np.full((3, 3, 3, 3), 0.3)
+    path = dream3d(tmp_path / "a.h5", 7, np.ones((3, 3, 3), int), euler=euler)
+    assert io.read(path).notes == ()
+    euler[0] = 0.31
+    path = dream3d(tmp_path / "b.h5", 7, np.ones((3, 3, 3), int), euler=euler)
+    assert "structure of phase 1 is not in the file" in io.read(path).notes[0]
+
+
+def test_ids_in_the_millions_take_no_memory(tmp_path):
+    ids = np.full((3, 3, 3), 3_000_000)
+    ids[0] = 7
+    path = dream3d(tmp_path / "a.h5", 7, ids, euler=np.full((3, 3, 3, 3), 0.3))
+    body = io.read(path)
+    assert body.orientation.shape == (2, 4) and body.unindexed is None
+    assert [body.number_of(p) for p in body.phases] == [7, 3_000_000]
+    assert body.material.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "materials", "right"),
+    [
+        ("feature_only.dream3d", STEEL_FILE, 0.2998),
+        (
+            "two_phase.dream3d",
+            'units = "GPa"\n[[material]]\nid = 1\n'
+            "cubic = { C11 = 204.6, C12 = 137.7, C44 = 126.2 }\n"
+            '[[material]]\nname = "copper"\n'
+            "cubic = { C11 = 168.4, C12 = 121.4, C44 = 75.4 }\n",
+            0.113653,
+        ),
+    ],
+)
+def test_dream3d_files_are_solved_right(cases, tmp_path, name, materials, right):
+    (tmp_path / "m.toml").write_text(materials)
+    options = ("--uniaxial", "zz=1e-3", "--scheme", "rotated", "--json", "--strict")
+    output = ("-o", tmp_path / "r.vtkhdf", "--materials", tmp_path / "m.toml")
+    done = run("solve", cases / name, *options, *output)
+    assert done.exit_code == 0, done.stderr
+    stress = json.loads(done.stdout)["mean_stress"]["zz"]
+    assert stress == pytest.approx(right, rel=2e-4)
+
+
+def test_cells_that_were_not_indexed_are_counted_and_refused(cases, tmp_path):
+    (tmp_path / "m.toml").write_text(STEEL_FILE)
+    options = ("--uniaxial", "zz=1e-3", "--scheme", "rotated", "--json", "--force")
+    output = ("-o", tmp_path / "r.vtkhdf", "--materials", tmp_path / "m.toml")
+    source = cases / "unindexed.dream3d"
+    done = run("solve", source, *options, *output)
+    assert done.exit_code == 2 and "116 of 576 voxels are not indexed" in done.stderr
+    assert not Path(tmp_path / "r.vtkhdf").exists()
+    stress = {}
+    for what in ("pore", "nearest", "1"):
+        done = run("solve", source, *options, *output, "--unindexed", what)
+        assert done.exit_code == 0, done.stderr
+        assert "116 of 576 voxels are not indexed" in done.stderr
+        stress[what] = json.loads(done.stdout)["mean_stress"]["zz"]
+    assert stress["nearest"] == pytest.approx(0.2998, rel=2e-4)
+    assert stress["pore"] < 0.83 * stress["nearest"]
+    said = ("--unindexed", "nearest", "--strict")
+    strict = run("solve", source, *options, *output, *said)
+    assert strict.exit_code == 0, strict.stderr
+    info = run("info", source, "--json")
+    assert json.loads(info.stdout)["unindexed"] == 116
+    assert "not indexed" in run("info", source).stdout
+
+
+def test_a_material_said_of_voxels_that_were_not_indexed_is_that_of_the_file():
+    body = Microstructure(
+        Grid((2, 1, 1)),
+        np.array([0, 1]).reshape(2, 1, 1),
+        material=np.array([-1, 4]),
+        material_name={4: "steel"},
+        unindexed=0,
+    )
+    for what in ("steel", "4", 4):
+        assert fill_unindexed(body, what).material.tolist() == [4, 4]
+    with pytest.raises(InputError, match="'gold': expected pore, nearest, or one of 4"):
+        fill_unindexed(body, "gold")
