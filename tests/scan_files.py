@@ -2,6 +2,7 @@
 
 import h5py
 import numpy as np
+from written_files import dream3d
 
 E111 = (0.0, np.rad2deg(np.arccos(3**-0.5)), 45.0)
 """Bunge angles (degrees) of a crystal whose [111] lies along z."""
@@ -137,6 +138,22 @@ def evpfft(path, euler, phase=None):
                 f"{a:.3f} {b:.3f} {c:.3f} {i + 1} {j + 1} 1 {grain} {phase[j, i]}"
             )
     path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def two_phases(path):
+    """Write a DREAM.3D volume: a grain of steel, one of copper, an unknown cell."""
+    ids = np.ones((4, 4, 4), int)
+    ids[2:] = 2
+    ids[1, 1, 1] = 0
+    euler = np.zeros((4, 4, 4, 3))
+    euler[:2] = np.deg2rad(E111)
+    dream3d(path, 7, ids, euler=euler, structures=[999, 1, 1])
+    with h5py.File(path, "a") as file:
+        root = file["DataContainers/Scan"]
+        root["EBSD Cells/Phases"][...] = ids.T[..., None]
+        names = np.array(["Invalid", "steel", "copper"], object)
+        root["Ensemble/MaterialName"] = names.astype(h5py.string_dtype())
     return path
 
 

@@ -38,12 +38,16 @@ FORMATS: dict[str, tuple[str, ...]] = {
 }
 """Modules by extension; of several, the first that recognises the file's content."""
 
+SHARED = (".txt", ".inp")
+"""Extensions that files of many kinds have: such a file is read when it is named."""
+
 KINDS = ("microstructure", "result", "sample", "series")
 """What a file may hold."""
 
 __all__ = [
     "FORMATS",
     "KINDS",
+    "SHARED",
     "WRITTEN",
     "check_writable",
     "kind",

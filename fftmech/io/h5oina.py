@@ -38,7 +38,7 @@ IGNORED = (
 
 def recognises(file: h5py.File, dataset: str | None) -> bool:
     """Whether the file has a slice with EBSD data."""
-    return _slice(file) is not None
+    return bool(_slices(file))
 
 
 def read(
@@ -50,7 +50,7 @@ def read(
     """Read the first scan and make grains of it; see `fftmech.io.ebsd`."""
     name = fspath(path)
     with container.opened(path) as file:
-        first = _slice(file)
+        first = _slices(file)[0]
         root = container.group(file, f"{first}/EBSD")
         header, data = container.group(root, "Header"), container.group(root, "Data")
         cells = [_scalar(header, key) for key in ("X Cells", "Y Cells")]
@@ -62,11 +62,12 @@ def read(
             spacing = spacing[0], spacing[0]
         phases = container.dataset(data, "Phase")
         angles = container.dataset(data, "Euler")
-        ebsd.check_pixels(name, shape, spacing, phases.size)
-        if angles.size != 3 * phases.size or angles.dtype.kind != "f":
+        count = int(phases.size or 0)
+        ebsd.check_pixels(name, shape, spacing, count)
+        if angles.size != 3 * count or angles.dtype.kind != "f":
             raise InputError(
                 f"{container.where(angles)} has shape {angles.shape} {angles.dtype}",
-                f"({phases.size}, 3) reals",
+                f"({count}, 3) reals",
             )
         if phases.dtype.kind not in "iuf":
             raise InputError(f"{container.where(phases)} has type {phases.dtype}")
@@ -74,7 +75,7 @@ def read(
         euler = angles[()].reshape(-1, 3).astype(float)
         names, group = _phases(header)
         notes = _turned(header)
-        others = [key for key in file if key != first and _data(file, key)]
+        others = [key for key in _slices(file) if key != first]
         if others:
             notes.append(f"slice {first} is read, not {', '.join(others[:8])}")
     scan = ebsd.Scan(
@@ -92,15 +93,16 @@ def read(
     return ebsd.body_from_scan(scan, misorientation, frame, hexagonal)
 
 
-def _slice(file: h5py.File) -> str | None:
-    """Name of the first slice that has EBSD data."""
-    names = [key for key in file if isinstance(_data(file, key), h5py.Group)]
-    return min(names, key=lambda key: (len(key), key), default=None)
-
-
-def _data(file: h5py.File, key: str) -> object:
-    group = file.get(key)
-    return group.get("EBSD/Data") if isinstance(group, h5py.Group) else None
+def _slices(file: h5py.File) -> list[str]:
+    """Names of the slices that have EBSD data: 1, 2, ..."""
+    names = [key for key in map(str, file) if key.isdigit()]
+    groups = {key: file.get(key) for key in sorted(names, key=int)}
+    return [
+        key
+        for key, group in groups.items()
+        if isinstance(group, h5py.Group)
+        and isinstance(group.get("EBSD/Data"), h5py.Group)
+    ]
 
 
 def _scalar(group: h5py.Group, name: str) -> float:
