@@ -1,6 +1,7 @@
 """Files of grains: each orientation, phase and unknown voxel is what the file says."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import h5py
@@ -18,6 +19,7 @@ from scan_files import (
     h5oina,
     hexagonal_ang,
     two_grains,
+    two_phases,
     uniform,
 )
 from written_files import dream3d
@@ -294,13 +296,15 @@ def test_evpfft_lines_may_come_in_any_order(tmp_path, rng):
             "a.ang",
             "0.900  1",
             "0.900  1.5",
-            "has phase 1.5 .column 8.: expected a whole",
+            "has phase 1.5: expected a whole",
         ),
         ("a.ctf", "Channel Text File", "Text", "is no 'Channel Text File'"),
         ("a.ctf", "XCells\t4", "XCells\t0", "12 pixels where its head says 0 x 3"),
         ("a.ctf", "XCells\t4", "XCells\tfour", "head without XCells, or no number"),
         ("a.ctf", "Euler3", "Angle3", "no column Euler3"),
         ("a.ctf", "Iron\t11", "Iron\tcubic", "phase 1 is .* Laue group"),
+        ("a.ctf", "Phases\t1", "Phases\t2", "Phases '2', and 1 lines of phases"),
+        ("a.ctf", "1\t0.5000\t0.0000", "7.5\t0.5000\t0.0000", "pixel 2 has phase 7.5"),
         ("a.txt", " 1 1 1 1 1", " 1 1 1 1 1 7", "9 columns .* the eight of EVPFFT"),
         ("a.txt", " 2 1 1 ", " 1 1 1 ", "a voxel is there twice"),
         ("a.txt", " 2 1 1 ", " 2 1 9 ", "12 lines where x, y, z have 4 x 3 x 9"),
@@ -372,6 +376,36 @@ def test_a_grain_of_two_phases_or_of_scattered_orientations_is_noted(tmp_path):
     notes = io.read(path).notes
     assert any(n.startswith("grain 1: voxels of two phases") for n in notes)
     assert any("more than 15 degrees from their mean" in n for n in notes)
+
+
+def test_a_grain_of_two_phases_has_the_orientation_of_its_own(tmp_path):
+    euler = np.zeros((3, 3, 3, 3))
+    euler[2] = 0.7
+    path = dream3d(
+        tmp_path / "a.h5", 7, np.ones((3, 3, 3), int), euler=euler, structures=[9, 1, 1]
+    )
+    with h5py.File(path, "a") as file:
+        file["DataContainers/Scan/EBSD Cells/Phases"][:, :, 2] = 2
+    body = io.read(path)
+    assert body.material.tolist() == [-1, 1]
+    np.testing.assert_allclose(body.orientation[1], [1, 0, 0, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", SCANS)
+def test_a_scan_without_an_indexed_pixel_is_read(tmp_path, name):
+    nothing = {"phase": np.zeros((3, 4), int)}
+    if name == "a.ang":
+        nothing = {"ci": np.full((3, 4), -1.0)}
+    body = io.read(SCANS[name](tmp_path / name, uniform(), **nothing))
+    assert body.unindexed_voxels == 12 and body.notes == ()
+    with pytest.raises(InputError, match="no voxel is indexed"):
+        fill_unindexed(body, "nearest")
+
+
+def test_one_default_for_several_materials_is_noted(tmp_path):
+    body = io.read(two_phases(tmp_path / "a.dream3d"))
+    notes = parse_materials(tomllib.loads(STEEL_FILE), "m.toml").apply(body).notes
+    assert any("[default] of m.toml is what" in n and "copper" in n for n in notes)
 
 
 def test_crystals_taken_as_cubic_are_noted_only_where_it_matters(tmp_path):

@@ -148,15 +148,7 @@ def _phases(
         elif match := re.fullmatch(r"Symmetry\s*:?\s*(\S+)", line):
             symmetry[number] = match[1]
     group = {p: SYMMETRY[s] for p, s in symmetry.items() if s in SYMMETRY}
-    whole = np.isfinite(column) & (np.abs(column) < 2**31) & (column == column.round())
-    if not whole.all():
-        at = int(np.argmin(whole))
-        raise InputError(
-            f"{name}: pixel {at + 1} has phase {column[at]:g} (column 8)",
-            "a whole number",
-        )
-    phase = column.astype(np.int64)
-    if len(names) <= 1 and set(np.unique(phase)) <= {-1, 0}:
-        only = next(iter(names), 1)
-        phase = np.where(phase == 0, only, 0)
-    return np.maximum(phase, 0), names, group
+    phase = ebsd.phases(name, column)
+    if len(names) <= 1 and not phase.any():
+        phase = np.where(column == 0, next(iter(names), 1), 0)
+    return phase, names, group

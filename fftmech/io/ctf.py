@@ -71,7 +71,7 @@ def read(
         shape=shape,
         spacing=spacing,
         euler=np.where(table[:, :1] > 0, table[:, 3:], np.nan),
-        phase=np.nan_to_num(table[:, 0], nan=0.0).clip(0, 255).astype(int),
+        phase=ebsd.phases(name, table[:, 0]),
         name=names,
         group=group,
         degrees=True,
@@ -105,8 +105,15 @@ def _phases(name: str, head: list[list[str]]) -> tuple[dict[int, str], dict[int,
     start = next((i for i, words in enumerate(head) if words[0] == "Phases"), None)
     if start is None:
         raise InputError(f"{name}: head without Phases", mend="export it again")
+    said = "".join(head[start][1:2]).strip()
+    listed = [words for words in head[start + 1 :] if any(words)]
+    if not said.isdigit() or int(said) > len(listed):
+        raise InputError(
+            f"{name}: Phases {said!r}, and {len(listed)} lines of phases",
+            mend="export it again",
+        )
     names, group = {}, {}
-    for number, words in enumerate(head[start + 1 :], start=1):
+    for number, words in enumerate(listed[: int(said)], start=1):
         if len(words) < 4 or not words[3].strip().isdigit():
             raise InputError(
                 f"{name}: phase {number} is {' '.join(words)!r}",

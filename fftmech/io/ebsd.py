@@ -78,6 +78,18 @@ def check_pixels(
         raise InputError(f"{where}: steps {spacing[0]:g}, {spacing[1]:g}", "positive")
 
 
+def phases(where: str, values: np.ndarray) -> np.ndarray:
+    """Phase numbers of pixels, (n,), checked; those without one are 0."""
+    values = np.nan_to_num(np.asarray(values, dtype=float).ravel(), nan=0.0)
+    bad = (values % 1 != 0) | (np.abs(values) >= 2**31)
+    if bad.any():
+        at = int(np.argmax(bad))
+        raise InputError(
+            f"{where}: pixel {at + 1} has phase {values[at]:g}", "a whole number"
+        )
+    return np.maximum(values, 0).astype(np.int64)
+
+
 def check_positions(
     where: str,
     shape: tuple[int, int],

@@ -71,7 +71,7 @@ def read(
             )
         if phases.dtype.kind not in "iuf":
             raise InputError(f"{container.where(phases)} has type {phases.dtype}")
-        phase = np.nan_to_num(phases[()].ravel(), nan=0).clip(0, 255).astype(int)
+        phase = ebsd.phases(name, phases[()])
         euler = angles[()].reshape(-1, 3).astype(float)
         names, group = _phases(header)
         notes = _turned(header)

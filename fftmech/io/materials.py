@@ -185,7 +185,8 @@ class Materials:
             if (p != body.unindexed or body.material_of(p) >= 0)
             and self._listed(body, p) is None
         ]
-        if self.default is not None and rest and (self.phases or self.materials):
+        several = self.phases or self.materials or len(body.materials) > 1
+        if self.default is not None and rest and several:
             which = ", ".join(body.label(p) for p in rest[:3])
             more = f" and {len(rest) - 3} more" if len(rest) > 3 else ""
             notes.append(f"[default] of {self.name} is what {which}{more} is made of")
