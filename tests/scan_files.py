@@ -4,11 +4,30 @@ import h5py
 import numpy as np
 from written_files import dream3d
 
+from fftmech.materials.elastic import cubic
+from fftmech.tensors import matrix_from_quaternion, rotate_stiffness
+
+STEEL = cubic(C11=204.6, C12=137.7, C44=126.2)
+E111_STEEL = 299.782
+"""Young's modulus (GPa) along [111]: 1 / E = S11 - 2/3 (S11 - S12 - S44 / 2)."""
+
 E111 = (0.0, np.rad2deg(np.arccos(3**-0.5)), 45.0)
 """Bunge angles (degrees) of a crystal whose [111] lies along z."""
 
 NX, NY = 4, 3
 STEPS = 0.5, 0.25
+
+
+def modulus(body, material, direction, grain=1):
+    """Young's modulus of one grain along a direction of the box."""
+    C = rotate_stiffness(material, matrix_from_quaternion(body.orientation[grain]))
+    S = np.linalg.inv(C)
+    n = np.array(direction, float) / np.linalg.norm(direction)
+    x, y, z = n
+    mandel = np.array(
+        [x * x, y * y, z * z, *(2**0.5 * np.array([y * z, x * z, x * y]))]
+    )
+    return 1 / (mandel @ S @ mandel)
 
 
 def uniform(angles=E111, shape=(NX, NY)):
