@@ -1,9 +1,10 @@
 """Files: a module a format, found by extension and, within HDF5, by content.
 
-A format is a module with `read(path, **options) -> Microstructure` and `OPTIONS`, the
-names of the options of `fftmech.read` that it takes. HDF5 formats also have
-`recognises(file, dataset)`: the first one that does reads the file. A format is
-imported when a file needs it, and h5py with the first that does.
+A format is a module with `read(path, **options) -> Microstructure`, `OPTIONS`, the
+names of the options of `fftmech.read` that it takes, and `USED` and `IGNORED`, what it
+takes of a file and what it does not (the table in docs/file-format.md). HDF5 formats
+also have `recognises(file, dataset)`: the first one that does reads the file. A format
+is imported when a file needs it, and h5py with the first that does.
 """
 
 from collections.abc import Sequence
@@ -35,8 +36,17 @@ FORMATS: dict[str, tuple[str, ...]] = {
     ".tiff": ("tif",),
     ".raw": ("raw",),
     ".raw.gz": ("raw",),
+    ".png": ("png",),
+    ".vtr": ("vtr",),
+    ".vtk": ("vtk_legacy",),
+    ".mha": ("metaimage",),
+    ".mhd": ("metaimage",),
+    ".nrrd": ("nrrd",),
+    ".nhdr": ("nrrd",),
+    ".inp": ("abaqus",),
 }
-"""Modules by extension; of several, the first that recognises the file's content."""
+"""Modules by extension; of several, the first that recognises the file's content.
+A folder, a list or a pattern of files is a stack of slices (`slices`)."""
 
 SHARED = (".txt", ".inp")
 """Extensions that files of many kinds have: such a file is read when it is named."""
@@ -66,7 +76,7 @@ def __getattr__(name: str) -> Any:
 
 
 def read(
-    path: str | PathLike,
+    path: str | PathLike | Sequence[str | PathLike],
     *,
     dataset: str | None = None,
     axes: str | None = None,
@@ -83,7 +93,8 @@ def read(
     Parameters
     ----------
     path
-        The file; its extension, and for HDF5 its content, tells the format.
+        The file; its extension, and for HDF5 its content, tells the format. Slices
+        are a folder of .tif or .png files, a list or a pattern ("ct/*.tif") of them.
     dataset
         Path inside the file of the phase ids, where a file may hold several.
     axes
@@ -125,7 +136,7 @@ def read(
         if name not in reader.OPTIONS:
             listed = " ".join(f"--{option}" for option in reader.OPTIONS)
             raise InputError(
-                f"{fspath(path)}: this format takes no --{name} (it takes "
+                f"{path}: this format takes no --{name} (it takes "
                 f"{listed or 'no options'})",
                 mend="leave it out",
             )
@@ -199,10 +210,17 @@ def kind(path: str | PathLike) -> str | None:
     return "microstructure"
 
 
-def _check_file(path: str | PathLike) -> None:
+def _is_stack(path: Any) -> bool:
+    """Whether a source is slices rather than one file."""
+    one = isinstance(path, str | PathLike)
+    return not one or not Path(path).is_file() and _module("slices").is_stack(path)
+
+
+def _check_file(path: Any) -> None:
+    if _is_stack(path):
+        _module("slices").files(path)
+        return
     name = Path(path)
-    if name.is_dir():
-        raise InputError(f"{name} is a folder: give the name of a file")
     if not name.exists():
         raise InputError(f"{name}: no such file", mend="check the name")
     if name.stat().st_size == 0:
@@ -213,13 +231,15 @@ def _module(name: str) -> ModuleType:
     return import_module(f"{__name__}.{name}")
 
 
-def _formats(path: str | PathLike) -> tuple[str, ...] | None:
+def _formats(path: Any) -> tuple[str, ...] | None:
+    if _is_stack(path):
+        return ("slices",)
     name = Path(path).name.lower()
     fitting = [extension for extension in FORMATS if name.endswith(extension)]
     return FORMATS[max(fitting, key=len)] if fitting else None
 
 
-def _reader(path: str | PathLike, dataset: str | None) -> ModuleType:
+def _reader(path: Any, dataset: str | None) -> ModuleType:
     formats = _formats(path)
     if formats is None:
         raise InputError(

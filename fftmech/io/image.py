@@ -1,6 +1,7 @@
 """Images: arrays of phase ids or grey values, checked and made microstructures."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from math import isfinite, prod
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def placed(
             mend="resample the image first",
         )
     down = np.flatnonzero(h < 0)
-    values = np.flip(values, tuple(2 - down))
+    values = np.flip(values, tuple(2 - int(axis) for axis in down))
     last = h * (np.array(values.shape[::-1]) - 1)
     return values, np.abs(h), first + np.minimum(last, 0) - np.abs(h) / 2
 
@@ -144,6 +145,35 @@ def microstructure_from_image(
         return body.noted(*notes) if notes else body
     except InputError as error:
         raise error.within(where) from error
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image as its file has it: numbers, voxel sizes where it says them, notes.
+
+    `spacing` is the edges of a voxel along x, y, z, None where the file does not say
+    them, in `unit`.
+    """
+
+    values: np.ndarray
+    spacing: Sequence[float] | None = None
+    unit: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def microstructure(
+        self, where: str, axes: str, spacing: Sequence[float] | None = None, **rest: Any
+    ) -> Microstructure:
+        """Make it one; `spacing` is what the user says, which counts more."""
+        unit = self.unit if spacing is None and self.spacing else None
+        return microstructure_from_image(
+            self.values,
+            where,
+            axes,
+            spacing or self.spacing,
+            notes=self.notes,
+            units={"length": unit} if unit else {},
+            **rest,
+        )
 
 
 def _rows(table: Any, numbers: np.ndarray) -> Any:

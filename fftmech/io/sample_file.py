@@ -45,6 +45,8 @@ from fftmech.tensors import (
 )
 
 OPTIONS = ("dataset",)
+USED = ("the body at the highest resolution, or at that of --dataset",)
+IGNORED = ("solutions, which fftmech plot and compare read",)
 
 
 def sample_bytes(

@@ -3,13 +3,11 @@
 Ids are neper's own (`*id`, else 1, 2, ...). Cell 0 is void, of which the file does not
 say what it is: its voxels are unindexed. Orientations are those of the cells (`*ori`)
 or else the means of those of their voxels (`**oridata`, where `**oridef` says that a
-voxel has one), under the crystal's symmetry (`*crysym`). In neper's convention "active"
-(the default) is the rotation that takes the sample's axes to the crystal's, v_sample =
-R v_crystal; "passive" is its inverse; "rotmat" is Bunge's orientation matrix, the
-transpose of R. Angles are in degrees. Groups of cells (`*group`) are materials.
+voxel has one), under the crystal's symmetry (`*crysym`). Groups of cells
+(`*group`) are materials.
 
 The format is described in neper's manual, https://neper.info/doc/fileformat.html,
-"Raster Tessellation File", and descriptors in "Rotations and Orientations".
+"Raster Tessellation File".
 """
 
 import re
@@ -23,8 +21,8 @@ from fftmech.arrays.memory import check_bytes
 from fftmech.errors import InputError
 from fftmech.io import image
 from fftmech.io.dream3d import ORIENTATION_BYTES, mean_orientations
+from fftmech.io.neper_orientation import PARAMETERS, descriptor_of, quaternions
 from fftmech.microstructure.base import MOST_PHASES, Microstructure, compact
-from fftmech.tensors import quaternion_from_bunge, quaternion_from_xyzw
 
 BINARY = {
     "data": {
@@ -35,11 +33,6 @@ BINARY = {
     "oridef": {"binary": "u1", "binary8": "u1"},
 }  # fmt: skip
 """NumPy's name of each of neper's binary voxel types, by section."""
-
-PARAMETERS = {
-    "quaternion": 4, "rodrigues": 3, "euler-bunge": 3, "rotmat": 9, "axis-angle": 4,
-}  # fmt: skip
-"""Numbers an orientation in each descriptor."""
 
 ROTATION_GROUPS = {"triclinic": "C1", "cubic": "O", "hexagonal": "D6"}
 """Rotations of neper's crystal symmetries, Schoenflies."""
@@ -121,7 +114,7 @@ def _parts(name: str, content: bytes, version: list[str], count: int) -> dict[st
         each = 1
         if kind == "oridata":
             descriptor, at = _word(content, at)
-            found["descriptor"] = _descriptor(name, descriptor)
+            found["descriptor"] = descriptor_of(name, descriptor)
             each = PARAMETERS[found["descriptor"][0]]
         if len(version) > 1 and kind == "data":
             layout = version[1]  # format 2.0 says the data's type in its head
@@ -247,12 +240,12 @@ def _orientation(
     solid = used > 0
     if "*ori" in head:
         descriptor, *words = head["*ori"]
-        form = _descriptor(name, descriptor)
+        form = descriptor_of(name, descriptor)
         values = np.array(words, dtype=float).reshape(-1, PARAMETERS[form[0]])
         number = int((head.get("**cell") or [len(values)])[0])
         if len(values) != number:
             raise ValueError(f"{len(values)} orientations under *ori, {number} cells")
-        found[solid] = _quaternions(*form, values[used[solid] - 1])
+        found[solid] = quaternions(*form, values[used[solid] - 1])
         unused = ["orientations of voxels (**oridata) are not used: cells have theirs"]
         return found, unused if "oridata" in parts else []
     if "oridata" not in parts:
@@ -263,7 +256,7 @@ def _orientation(
         "crop the image",
     )
     kind, convention = parts["descriptor"]
-    voxels = _quaternions(
+    voxels = quaternions(
         kind, convention, parts["oridata"].reshape(-1, PARAMETERS[kind])
     )
     known = np.isfinite(voxels).all(axis=1) & solid[place]
@@ -281,42 +274,3 @@ def _orientation(
         what = f"symmetry {symmetry} not known" if symmetry else "no symmetry (*crysym)"
         notes.append(f"{what}: averaged as triclinic crystals")
     return found, notes
-
-
-def _descriptor(name: str, descriptor: str) -> tuple[str, str]:
-    """Kind and convention of an orientation descriptor."""
-    kind, _, convention = descriptor.partition(":")
-    if kind not in PARAMETERS or convention not in ("", "active", "passive"):
-        raise InputError(
-            f"{name}: orientation descriptor {descriptor!r}",
-            f"one of {', '.join(PARAMETERS)} with :active or :passive",
-            "write it with neper -oridescriptor",
-        )
-    return kind, convention
-
-
-def _quaternions(kind: str, convention: str, values: np.ndarray) -> np.ndarray:
-    """Unit quaternions w x y z, v_sample = R v_crystal, (n, 4); NaN of what is none."""
-    with np.errstate(all="ignore"):
-        found = _active(kind, values)
-    if convention == "passive":
-        found = found * [1.0, -1.0, -1.0, -1.0]
-    return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, np.nan)
-
-
-def _active(kind: str, values: np.ndarray) -> np.ndarray:
-    if kind == "quaternion":
-        return values / np.linalg.norm(values, axis=1, keepdims=True)
-    if kind == "euler-bunge":
-        return quaternion_from_bunge(values, degrees=True)
-    if kind == "rodrigues":
-        whole = np.insert(values, 0, 1.0, axis=1)
-        return whole / np.linalg.norm(whole, axis=1, keepdims=True)
-    from scipy.spatial.transform import Rotation
-
-    if kind == "rotmat":
-        rotation = Rotation.from_matrix(values.reshape(-1, 3, 3).transpose(0, 2, 1))
-    else:
-        axis = values[:, :3] / np.linalg.norm(values[:, :3], axis=1, keepdims=True)
-        rotation = Rotation.from_rotvec(axis * np.deg2rad(values[:, 3:]))
-    return quaternion_from_xyzw(rotation.as_quat())
