@@ -32,9 +32,9 @@ solve object.npy -> object\.npy: not .* array of numbers; write it again
 solve head.npy -> head\.npy: not a complete \.npy array .*; write it again
 convert cells.dream3d -o o.h5 -> without cells .*; save the cell data too
 convert ids.dream3d -o o.h5 -> without FeatureIds .*; segment the grains
-convert flat.tif -o o.h5 -> flat\.tif has 2 axes .*; save all slices as one
+convert colour.tif -o o.h5 -> colour\.tif is a colour image .*; convert it to grey
 convert cut.tif -o o.h5 -> cut\.tif: not a TIFF file .*; save it again
-solve grain.vti -> no cell data 'material'; it has grain; name one with --dataset
+solve two.vti -> no cell data 'material'; it has grain, id; name one with
 solve damaged.vti -> damaged\.vti: cell data material: data cut short or damaged
 solve text.tesr -> text\.tesr: no .*: not a \.tesr file
 info many.tesr -> 2000000000 cells, at most 16777216 .*; write it again
@@ -46,7 +46,7 @@ solve null.h5 -> dataset phase is empty; the file has
 solve object.h5 -> dataset /phase has type object: expected real numbers
 solve string.h5 -> dataset /phase has type \|S3: expected real numbers
 solve complex.h5 -> dataset /phase has type complex128: expected real numbers
-solve flat.h5 -> 2 axes .*: expected three; 2-D is .*: give it an axis of length 1
+solve line.h5 -> 1 axes .*: expected three, or two of a flat image
 solve four.h5 -> 4 axes \(shape \(1, 4, 4, 4\)\): expected three
 solve none.h5 -> shape \(0, 4, 4\): an axis has no voxels
 solve alone.h5 -> no 3-D integer dataset .*; store the ids .* on three axes

@@ -195,7 +195,7 @@ def _voxels(
         )
     if count.prod() > MOST_EMPTY * len(place):
         raise InputError(
-            f"{deck.name}: {len(place)} element(s) in a box of {count.prod():.3g} voxels",
+            f"{deck.name}: {len(place)} element(s) in {count.prod():.3g} voxels",
             "a mesh that fills its box",
         )
     shape = tuple(int(n) for n in count)

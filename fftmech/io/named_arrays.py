@@ -60,7 +60,7 @@ def choose(
         if len(only := cells or scalars) == 1:
             found, wanted = [only[0][0]], only[0][1]
     if not found:
-        listed = [f"{place}/{n}" for place in PLACES for n in arrays[place]]
+        listed = [*arrays["CellData"], *(f"PointData/{n}" for n in arrays["PointData"])]
         raise InputError(
             f"{name}: no cell data {wanted!r}; it has {', '.join(listed) or 'none'}",
             mend="name one with --dataset",

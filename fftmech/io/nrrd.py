@@ -155,6 +155,8 @@ def _places(head: dict[str, str], n: int) -> tuple[np.ndarray, np.ndarray, bool]
         sized = True
     elif "spacings" in head:
         h = [float(v) for v in head["spacings"].split()]
+        if len(h) != n:
+            raise ValueError(f"{len(h)} spacings of {n} axes")
         sized = bool(np.isfinite(h).all())
         if sized:
             steps = np.diag([*h, h[0]][:3])

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fftmech.errors import InputError
+from fftmech import io
 from fftmech.io import image, png, tif
 from fftmech.io.image import Image
 from fftmech.microstructure.base import Microstructure
@@ -54,7 +55,9 @@ def files(source: Source) -> tuple[list[Path], list[str]]:
             raise InputError(f"{name}: no such files", mend="check the pattern")
     slices = sorted((p for p in paths if p.suffix.lower() in LOADERS), key=_natural)
     others = sorted(p.name for p in paths if p.suffix.lower() not in LOADERS)
-    if not slices:
+    # a folder of bodies, one of which is a picture, is no stack
+    bodies = [name for name in others if Path(name).suffix.lower() in io.FORMATS]
+    if not slices or (bodies and Path(name).is_dir()):
         what = "is a folder" if Path(name).is_dir() else "has no slices"
         raise InputError(
             f"{name} {what}: give the name of a file",

@@ -3,8 +3,8 @@
 Ids are neper's own (`*id`, else 1, 2, ...). Cell 0 is void, of which the file does not
 say what it is: its voxels are unindexed. Orientations are those of the cells (`*ori`)
 or else the means of those of their voxels (`**oridata`, where `**oridef` says that a
-voxel has one), under the crystal's symmetry (`*crysym`). Groups of cells
-(`*group`) are materials.
+voxel has one), under the crystal's symmetry (`*crysym`). Groups of cells (`*group`)
+are materials.
 
 The format is described in neper's manual, https://neper.info/doc/fileformat.html,
 "Raster Tessellation File".

@@ -330,9 +330,10 @@ def _check_rows(
     rows = stiffness[phases]
     scale = np.abs(rows).max(axis=(1, 2))
     if np.isfinite(rows).all():
-        skew = np.abs(rows - np.swapaxes(rows, 1, 2)).max(axis=(1, 2))
-        least = np.linalg.eigvalsh((rows + np.swapaxes(rows, 1, 2)) / 2)[:, 0]
-        sound = (scale == 0) | ((skew <= 1e-6 * scale) & (least > 1e-12 * scale))
+        parts = rows / np.where(scale > 0, scale, 1.0)[:, None, None]
+        skew = np.abs(parts - np.swapaxes(parts, 1, 2)).max(axis=(1, 2))
+        least = np.linalg.eigvalsh((parts + np.swapaxes(parts, 1, 2)) / 2)[:, 0]
+        sound = (scale == 0) | ((skew <= 1e-6) & (least > 1e-12))
         if sound.all():
             return
     for p in phases:
