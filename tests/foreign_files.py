@@ -8,6 +8,8 @@ import zlib
 import numpy as np
 from written_files import NX, NY, NZ, marked, tesr, vti
 
+from fftmech import Load, solve
+
 SPACING = (0.5, 1.0, 2.0)
 ORIGIN = (1.0, 2.0, 3.0)
 VTK_TYPES = {"i8": "vtktypeint64", "u1": "unsigned_char", "f4": "float"}
@@ -236,3 +238,8 @@ material:
             f"  - {{phase: {name}, v: 1.0, O: [0.8, 0.0, 0.6, 0.0]}}\n"
         )
     return text.encode()
+
+
+def pulled(body):
+    """Mean stress zz of a body, pulled along z by 1e-3."""
+    return solve(body, Load.uniaxial("zz", 1e-3), scheme="rotated").mean_stress[2]
