@@ -66,6 +66,7 @@ lint: .venv/test
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python docs/architecture.py --check
+	$(BIN)/python docs/formats.py --check
 
 slow: .venv/test
 	$(PYTEST) $(WORKERS) -m slow

@@ -22,7 +22,7 @@ reading_options = options(
         "--materials",
         type=click.Path(),
         metavar="FILE",
-        help="Materials file (TOML): the stiffness of each phase.",
+        help="Materials file (TOML, or DAMASK's material.yaml): stiffness by phase.",
     ),
     click.option(
         "--dataset",

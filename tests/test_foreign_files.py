@@ -87,8 +87,7 @@ def test_void_is_nobodys_guess(tmp_path):
     made = read_materials(tmp_path / "m.toml").apply(body)
     with pytest.raises(InputError, match="1 of 24 voxels are not indexed"):
         made.check()
-    made = read_materials(tmp_path / "m.toml").apply(fill_unindexed(body, "pore"))
-    assert made.check().pores.tolist() == [0]
+    assert fill_unindexed(made, "pore").check().pores.tolist() == [0]
     # who lists it knows what it is
     (tmp_path / "m.toml").write_text(STEEL + "[[phase]]\nid = 0\npore = true\n")
     made = read_materials(tmp_path / "m.toml").apply(body)
@@ -150,7 +149,7 @@ def test_legacy_vtk_of_points_is_voxels_about_them(tmp_path):
     body = io.read(tmp_path / "a.vtk", dataset="PointData/material")
     assert (body.phase == marked()).all() and body.grid == BOX
     assert "a voxel is made about each point" in body.notes[0]
-    with pytest.raises(InputError, match="no cell data 'ids'; it has PointData/mat"):
+    with pytest.raises(InputError, match="no cell data 'ids'; it has PointData/v, P"):
         io.read(tmp_path / "a.vtk", dataset="ids")
 
 
@@ -185,7 +184,9 @@ def test_vti_of_every_compression(tmp_path, name, monkeypatch):
 def test_vti_says_which_arrays_it_does_not_use(tmp_path):
     text = vti("ascii")
     array = text[text.index(b"<DataArray") : text.index(b"</CellData>")]
-    several = array + b"".join(array.replace(b"material", b"phi%d" % i) for i in "1234")
+    several = array + b"".join(
+        array.replace(b"material", b"phi%d" % i) for i in range(1, 5)
+    )
     (tmp_path / "a.vti").write_bytes(text.replace(array, several))
     notes = io.read(tmp_path / "a.vti").notes
     assert notes == ("other arrays are not used: phi1, phi2, phi3 and 1 more",)

@@ -125,8 +125,6 @@ class Materials:
         law |= {p: phase.law for p, phase in chosen.items() if phase and phase.law}
         if self.made_of:
             changes |= self._materials(microstructure, count)
-        if chosen.get(microstructure.unindexed):  # type: ignore[arg-type]
-            changes["unindexed"] = None  # its number is listed: somebody knows
         return microstructure.with_changes(units=units, law=law, **changes)
 
     def _materials(self, body: Microstructure, count: int) -> dict[str, Any]:

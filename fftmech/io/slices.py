@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.errors import InputError
 from fftmech import io
+from fftmech.errors import InputError
 from fftmech.io import image, png, tif
 from fftmech.io.image import Image
 from fftmech.microstructure.base import Microstructure
