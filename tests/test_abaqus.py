@@ -110,6 +110,8 @@ def test_sets_may_be_ranges_and_of_sets(read):
     assert listed in deck
     made = deck.replace(listed, ranges + b"*Elset, elset=Grain-1\nODD, even\n")
     assert read(made).phases.tolist() == [1]
+    with pytest.raises(InputError, match="GRAIN-1 is a part of itself"):
+        read(made.replace(b"ODD, even", b"ODD, grain-1"))
 
 
 def test_includes_are_read_from_the_same_folder(tmp_path, read):
@@ -120,18 +122,16 @@ def test_includes_are_read_from_the_same_folder(tmp_path, read):
     assert read(made).grid == Grid((2, 2, 2), SPACING, ORIGIN)
     with pytest.raises(InputError, match="a file in its own folder"):
         read(made.replace(b"nodes.inp", b"../nodes.inp"))
-    with pytest.raises(InputError, match="include each other"):
-        read(made.replace(b"nodes.inp", b"a.inp"))
+    with pytest.raises(InputError, match="it includes more than 100 files"):
+        read(made.replace(b"nodes.inp", b"a.inp\n*Include, input=a.inp"))
 
 
 def test_other_keywords_are_one_note(read):
     extra = material("MAT-1", IRON, "0.4, 0.3, 100.", "*Plastic", "0.3, 0.")
     extra += "\n*Step\n*Static\n*Boundary\nA, 1\n*End Step"
     notes = read(abaqus(extra=extra)).notes
-    assert notes == ("keywords that are not used: *PLASTIC, *STEP",) or notes == (
-        "*ELASTIC of material MAT-1 depends on temperature: its first row is it",
-        "keywords that are not used: *PLASTIC, *STEP",
-    )
+    assert len(notes) == 2
+    assert notes[1] == "keywords that are not used: *PLASTIC, *STEP"
     assert "depends on temperature" in notes[0]
 
 

@@ -108,3 +108,27 @@ def test_bad_materials_are_named(materials, old, new, message):
     assert old in damask_yaml()
     with pytest.raises(InputError, match=message):
         materials(damask_yaml().replace(old, new, 1))
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "{a: " * 100_000])
+def test_deep_nests_are_refused(materials, text):
+    with pytest.raises(InputError, match="nested more than 50 levels deep"):
+        materials(text.encode())
+
+
+def test_aliases_are_not_multiplied(materials):
+    """Twelve levels of nine: 282 billion numbers, were they written out."""
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    for i in range(12):
+        lines.append(f"a{i + 1}: &a{i + 1} [{', '.join([f'*a{i}'] * 9)}]")
+    text = "\n".join(lines).encode() + damask_yaml()
+    for value in (b"O: [0.8, 0.0, 0.6, 0.0]", b"O: [0.8, 0, 0.6, 0], V_e: [[1]]"):
+        other = value.replace(b"[0.8, 0.0, 0.6, 0.0]", b"*a12").replace(
+            b"[[1]]", b"*a12"
+        )
+        made = text.replace(b"O: [0.8, 0.0, 0.6, 0.0]", other)
+        if b"V_e" in value:
+            assert materials(made).notes == ("initial stretches (V_e) are not used",)
+            continue
+        with pytest.raises(InputError, match="O = .* a quaternion, w x y z"):
+            materials(made)

@@ -14,6 +14,7 @@ import numpy as np
 from fftmech.errors import InputError
 from fftmech.io import image
 from fftmech.io.abaqus_deck import Block, axes, blocks, stiffness
+from fftmech.io.abaqus_sets import Sets
 from fftmech.materials.elastic import PORE
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import quaternion_from_xyzw, rotate_stiffness
@@ -208,22 +209,23 @@ def _voxels(
 
 def _phases(deck: _Deck, number: np.ndarray) -> tuple[list[dict[str, str]], np.ndarray]:
     """The section of each phase from 1 on, and the phase of each element."""
+    sets = Sets(deck.name, deck.sets, deck.own_sets, number)
     sections = deck.sections
     if not sections:
         names = list(deck.own_sets) or [
-            name for name in deck.sets if not _members(deck, name, number).all()
+            name for name in deck.sets if len(sets.members(name)) < len(number)
         ]
         sections = [{"ELSET": name, "MATERIAL": name} for name in names]
         deck.materials = {name: name for name in names}
         deck.notes.append("no *SOLID SECTION: element sets are the phases")
     phase = np.zeros(len(number), dtype=np.int32)
     for p, section in enumerate(sections, start=1):
-        inside = _members(deck, section["ELSET"].upper(), number)
-        twice = inside & (phase > 0)
-        if twice.any():
+        inside = sets.members(section["ELSET"].upper())
+        twice = inside[phase[inside] > 0]
+        if len(twice):
             raise InputError(
-                f"{deck.name}: element {number[twice][0]:.0f} is in the sets "
-                f"{sections[phase[twice][0] - 1]['ELSET']} and {section['ELSET']}",
+                f"{deck.name}: element {number[twice[0]]:.0f} is in the sets "
+                f"{sections[phase[twice[0]] - 1]['ELSET']} and {section['ELSET']}",
                 "one *SOLID SECTION an element",
             )
         phase[inside] = p
@@ -233,27 +235,6 @@ def _phases(deck: _Deck, number: np.ndarray) -> tuple[list[dict[str, str]], np.n
             mend="give them a *SOLID SECTION",
         )
     return sections, phase
-
-
-def _members(deck: _Deck, name: str, number: np.ndarray, depth: int = 0) -> np.ndarray:
-    """Whether each element is in a set."""
-    if name not in deck.sets and name not in deck.own_sets or depth > 8:
-        raise InputError(f"{deck.name}: no element set {name}")
-    inside = np.isin(number, np.concatenate(deck.own_sets.get(name, [np.zeros(0)])))
-    for block in deck.sets.get(name, []):
-        if "GENERATE" in block.options:
-            for row in block.rows():
-                first, last, step = [*map(float, row[:2]), float(([*row, ""])[2] or 1)]
-                between = (number >= first) & (number <= last)
-                inside |= between & ((number - first) % step == 0)
-            continue
-        words = [word for row in block.rows() for word in row if word]
-        names = [word for word in words if not word.isdecimal()]
-        listed = [float(word) for word in words if word.isdecimal()]
-        inside |= np.isin(number, listed)
-        for other in names:
-            inside |= _members(deck, other.upper(), number, depth + 1)
-    return inside
 
 
 def _tables(

@@ -15,8 +15,8 @@ from fftmech.errors import InputError
 from fftmech.io import image
 from fftmech.materials import elastic
 
-DEEPEST = 8
-"""Files that include each other."""
+MOST_FILES = 100
+"""Files that a deck may include, all together."""
 
 ORDER = (0, 1, 2, 5, 4, 3)
 """Place in xx yy zz yz xz xy of Abaqus' 11 22 33 12 13 23."""
@@ -53,7 +53,7 @@ class Block:
 def blocks(path: str) -> Iterator[Block]:
     """Keyword blocks of a deck, with what it includes."""
     block = None
-    for line in _lines(Path(path), 0):
+    for line in _lines(Path(path), []):
         if not line.startswith("*"):
             if block is not None:
                 block.lines.append(line)
@@ -70,10 +70,14 @@ def blocks(path: str) -> Iterator[Block]:
         yield block
 
 
-def _lines(path: Path, depth: int) -> Iterator[str]:
-    """Lines that are no comments, keyword lines joined, includes in their place."""
-    if depth > DEEPEST:
-        raise InputError(f"{path}: more than {DEEPEST} files include each other")
+def _lines(path: Path, read: list[Path]) -> Iterator[str]:
+    """Lines that are no comments, keyword lines joined, includes in their place.
+
+    `read` are the files before this one.
+    """
+    read.append(path)
+    if len(read) > MOST_FILES:
+        raise InputError(f"{read[0]}: it includes more than {MOST_FILES} files")
     whole = ""
     for line in path.read_bytes().decode("latin-1").splitlines():
         line = line.strip()
@@ -86,7 +90,7 @@ def _lines(path: Path, depth: int) -> Iterator[str]:
             line, whole = whole, ""
         if line.upper().replace(" ", "").startswith("*INCLUDE,"):
             named = line.partition("=")[2]
-            yield from _lines(image.beside(str(path), named), depth + 1)
+            yield from _lines(image.beside(str(path), named), read)
         else:
             yield line
     if whole:

@@ -23,6 +23,7 @@ The format is described at https://damask-multiphysics.org, "Material Configurat
 
 from os import PathLike, fspath
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,11 @@ CONSTANTS = {
     "tI": (elastic.tetragonal, "C_11 C_12 C_13 C_33 C_44 C_66"),
 }
 """Stiffness by Bravais lattice: a function and the names of its arguments."""
+
+IDENTITY = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+
+DEEPEST = 50
+"""Levels of nesting: the parser of PyYAML does not survive many thousands."""
 
 SILENT = ("references", "output", "type")
 """Keys that change nothing here."""
@@ -117,7 +123,14 @@ def _parse(name: str) -> Any:
             "tag:yaml.org,2002:map",
             lambda loader, node: loader.construct_mapping(node, deep=True),
         )
-        return yaml.load(Path(name).read_bytes(), Loader)
+        content = Path(name).read_bytes()
+        depth = 0
+        for event in yaml.parse(content, base):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise yaml.YAMLError(f"nested more than {DEEPEST} levels deep")
+        return yaml.load(content, Loader)
     except FileNotFoundError as error:
         raise InputError(f"{name}: no such file", mend="check --materials") from error
     except OSError as error:
@@ -140,18 +153,18 @@ def _constituent(
     part = _table(parts[0], where)
     what = part.get("phase")
     if not isinstance(what, str):
-        raise InputError(f"{where}: phase = {what!r}", "the name of a phase")
-    if "V_e" in part and not np.array_equal(part["V_e"], np.eye(3)):
+        raise InputError(f"{where}: phase = {short(what)}", "the name of a phase")
+    if part.get("V_e", IDENTITY) != IDENTITY:
         notes["initial stretches (V_e) are not used"] = None
     if "O" not in part:
         return what, None
     given = part["O"]
     if not isinstance(given, list) or len(given) != 4:
-        raise InputError(f"{where}: O = {given!r}", "a quaternion, w x y z")
+        raise InputError(f"{where}: O = {short(given)}", "a quaternion, w x y z")
     q = np.array([_number(c, f"{where}: O") for c in given])
     if abs(q @ q - 1) > 1e-3:
         raise InputError(
-            f"{where}: O = {given!r} has length {np.linalg.norm(q):.4g}",
+            f"{where}: O = {short(given)} has length {np.linalg.norm(q):.4g}",
             "a unit quaternion, w x y z",
         )
     return what, q / np.linalg.norm(q)
@@ -163,18 +176,20 @@ def _phase(
     """Stiffness in the crystal frame, and the law, of a phase."""
     if what not in listed:
         names = ", ".join(map(str, listed))
-        raise InputError(f"{name}: phase {what!r} is not described", f"one of {names}")
+        raise InputError(
+            f"{name}: phase {short(what)} is not described", f"one of {names}"
+        )
     where = f"{name}: phase {what}"
     phase = _table(listed[what], where)
     lattice = phase.get("lattice")
     if not isinstance(lattice, str) or lattice not in CONSTANTS:
         raise InputError(
-            f"{where}: lattice {lattice!r}", f"one of {', '.join(CONSTANTS)}"
+            f"{where}: lattice {short(lattice)}", f"one of {', '.join(CONSTANTS)}"
         )
     mechanical = _table(phase.get("mechanical"), f"{where}: mechanical")
     hooke = _table(mechanical.get("elastic"), f"{where}: elastic")
     if hooke.get("type") != "Hooke":
-        raise InputError(f"{where}: elastic type {hooke.get('type')!r}", "Hooke")
+        raise InputError(f"{where}: elastic type {short(hooke.get('type'))}", "Hooke")
     function, words = CONSTANTS[lattice]
     names = words.split()
     missing = [key for key in names if key not in hooke]
@@ -246,5 +261,5 @@ def _number(value: Any, where: str) -> float:
     except (TypeError, ValueError, OverflowError):
         found = float("nan")
     if not np.isfinite(found):
-        raise InputError(f"{where} = {value!r}", "a finite number")
+        raise InputError(f"{where} = {short(value)}", "a finite number")
     return found

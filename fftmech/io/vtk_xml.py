@@ -117,9 +117,13 @@ def _decode(root: ElementTree.Element, text: bytes, encoded: bool, size: int) ->
     _, data = _take(text, len(header), encoded, sum(sizes))
     starts = np.cumsum([0, *sizes])
     most = min(block_size, size)
-    return b"".join(
-        unpack(data[a:b], most) for a, b in zip(starts[:-1], starts[1:], strict=True)
-    )
+    unpacked = []
+    for a, b in zip(starts[:-1], starts[1:], strict=True):
+        unpacked.append(unpack(data[a:b], most))
+        size -= len(unpacked[-1])
+        if size < 0:
+            raise ValueError("more data than voxels")
+    return b"".join(unpacked)
 
 
 def _unpacker(packing: str) -> Callable[[bytes, int], bytes]:
