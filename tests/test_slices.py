@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from written_files import NX, NY, NZ, marked
 
 from fftmech import InputError, homogenize, io
 from fftmech.io.materials import read_materials
 from fftmech.tensors import voigt_from_mandel
+from fftmech_cli.fftmech_main import main
 
 tifffile = pytest.importorskip("tifffile")
 pillow = pytest.importorskip("PIL.Image")
@@ -173,3 +175,14 @@ def test_the_order_of_axes_of_a_bare_array_is_a_note(tmp_path):
     assert "x assumed to run fastest" in notes[0] and "'>u2' is the other" in notes[1]
     given |= {"dtype": "<u2", "axes": "zyx", "spacing": (1, 1, 1)}
     assert not io.read(tmp_path / "a.raw", **given).notes
+
+
+def test_the_result_of_a_pattern_has_a_name_without_wildcards(tmp_path, monkeypatch):
+    write_slices(tmp_path / "ct", ".png")
+    (tmp_path / "m.toml").write_text("[default]\nisotropic = { E = 1, nu = 0.3 }\n")
+    monkeypatch.chdir(tmp_path)
+    for source, name in (("ct/scan_*.png", "scan_"), ("ct", "ct")):
+        line = ["solve", source, "--materials", "m.toml", "--strain", "xx=1e-3"]
+        done = CliRunner().invoke(main, line)
+        assert done.exit_code == 0, done.stderr
+        assert (tmp_path / f"{name}-result.vtkhdf").exists()

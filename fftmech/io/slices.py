@@ -34,11 +34,13 @@ Source = str | PathLike | Sequence[str | PathLike]
 
 
 def is_stack(source: Source) -> bool:
-    """Whether a source is a folder, a list, or a pattern with * or ?."""
+    """Whether a source is a folder, a list, or a pattern with *, ? or [ ]."""
     if not isinstance(source, str | PathLike):
         return True
     path = Path(source)
-    return path.is_dir() or (not path.exists() and bool(re.search(r"[*?]", str(path))))
+    return path.is_dir() or (
+        not path.exists() and bool(re.search(r"[*?\[]", str(path)))
+    )
 
 
 def files(source: Source) -> tuple[list[Path], list[str]]:
