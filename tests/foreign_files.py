@@ -2,10 +2,12 @@
 
 import bz2
 import gzip
+import io as memory
 import struct
 import zlib
 
 import numpy as np
+import pytest
 from written_files import NX, NY, NZ, marked, tesr, vti
 
 from fftmech import Load, solve
@@ -135,8 +137,32 @@ def material(name, *lines):
 IRON = "*Elastic\n 210., 0.3"
 
 
+def tif():
+    """A small TIFF stack as ImageJ writes it."""
+    tifffile = pytest.importorskip("tifffile")
+    file = memory.BytesIO()
+    ids = marked().T.astype("u2")
+    tifffile.imwrite(file, ids, imagej=True, metadata={"spacing": 2.0, "unit": "um"})
+    return file.getvalue()
+
+
+def png():
+    """A small PNG."""
+    pillow = pytest.importorskip("PIL.Image")
+    file = memory.BytesIO()
+    pillow.fromarray(marked()[:, :, 0].astype("u1")).save(file, format="PNG")
+    return file.getvalue()
+
+
+def write_form(form, folder):
+    """Write the small sound file of one of `FORMS`; return its path."""
+    path = folder / f"a.{form.split()[0]}"
+    path.write_bytes(bytes_of(form))
+    return path
+
+
 def bytes_of(form):
-    """A sound file of each format that holds text or bytes of its own, small."""
+    """The bytes of a small sound file."""
     orientations = (
         "  *id\n  7 5\n  *crysym\n  cubic\n  *ori\n  rodrigues\n  0 0 0\n  0.1 0 0\n"
     )
@@ -160,13 +186,15 @@ def bytes_of(form):
         ),
         "npy": lambda: npy(marked()),
         "yaml": damask_yaml,
+        "tif": tif,
+        "png": png,
     }[form]()
 
 
 FORMS = (
     "tesr", "tesr binary", "tesr voxels", "vti", "vti base64", "vtr", "vtk",
     "vtk ascii", "mha", "mha packed", "nrrd", "nrrd gzip", "nrrd text", "inp", "npy",
-    "yaml",
+    "yaml", "tif", "png",
 )  # fmt: skip
 
 

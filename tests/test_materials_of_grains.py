@@ -215,3 +215,9 @@ def test_further_phases_of_a_polycrystal_have_their_fraction_and_change_nothing_
     )
     with pytest.raises(InputError, match="sum below 1"):
         polycrystal(8, 4, others=[(COPPER, 0.6), (COPPER, 0.5)])
+
+
+def test_void_of_a_body_without_any_table_may_be_said_to_be_pores():
+    grid = Grid((2, 1, 1))
+    body = Microstructure(grid, np.array([0, 1]).reshape(2, 1, 1), unindexed=0)
+    assert fill_unindexed(body, "pore").pores.tolist() == [0]

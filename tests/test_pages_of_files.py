@@ -17,9 +17,6 @@ from fftmech_cli.fftmech_main import main
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
-WAITING = ("dream3d",)
-"""Readers that do not declare yet what they use."""
-
 
 def damask(folder):
     """A grid of four grains and its materials."""
@@ -128,9 +125,7 @@ def test_commands_run_and_print_the_notes_that_the_page_shows(
 
 def test_every_reader_declares_what_it_uses_and_what_it_ignores():
     modules = {module for several in FORMATS.values() for module in several}
-    for name in sorted(modules | {"slices", "damask"} - set(WAITING)):
-        if name in WAITING:
-            continue
+    for name in sorted(modules | {"slices", "damask"}):
         reader = import_module(f"fftmech.io.{name}")
         for said in (reader.USED, reader.IGNORED):
             assert isinstance(said, tuple), name

@@ -3,7 +3,8 @@
 A format is a module with `read(path, **options) -> Microstructure`, `OPTIONS`, the
 names of the options of `fftmech.read` that it takes, and `USED` and `IGNORED`, what it
 takes of a file and what it does not (the table in docs/file-format.md). HDF5 formats
-also have `recognises(file, dataset)`: the first one that does reads the file. A format
+also have `recognises(file, dataset)`: the first one that does reads the file; formats
+of text that share an extension have `recognises(start)`, of the first bytes. A format
 is imported when a file needs it, and h5py with the first that does.
 """
 
@@ -28,7 +29,6 @@ FORMATS: dict[str, tuple[str, ...]] = {
     ".ang": ("ang",),
     ".ctf": ("ctf",),
     ".txt": ("evpfft",),
-    ".inp": ("evpfft",),
     ".vti": ("vti",),
     ".tesr": ("tesr",),
     ".npy": ("npy",),
@@ -43,12 +43,12 @@ FORMATS: dict[str, tuple[str, ...]] = {
     ".mhd": ("metaimage",),
     ".nrrd": ("nrrd",),
     ".nhdr": ("nrrd",),
-    ".inp": ("abaqus",),
+    ".inp": ("abaqus", "evpfft"),
 }
 """Modules by extension; of several, the first that recognises the file's content.
 A folder, a list or a pattern of files is a stack of slices (`slices`)."""
 
-SHARED = (".txt", ".inp")
+SHARED = (".txt", ".inp", ".png")
 """Extensions that files of many kinds have: such a file is read when it is named."""
 
 KINDS = ("microstructure", "result", "sample", "series")
@@ -247,6 +247,11 @@ def _reader(path: Any, dataset: str | None) -> ModuleType:
         )
     if len(formats) == 1:
         return _module(formats[0])
+    if formats is not HDF5:
+        with Path(path).open("rb") as file:
+            start = file.read(4096)
+        modules = map(_module, formats)
+        return next(module for module in modules if module.recognises(start))
     with _module("container").opened(path) as file:
         modules = map(_module, formats)
         return next(module for module in modules if module.recognises(file, dataset))

@@ -124,6 +124,11 @@ class _Deck:
             self.shift = block.numbers().reshape(3)
 
 
+def recognises(start: bytes) -> bool:
+    """Whether a file that starts so is a deck: a keyword or a comment."""
+    return start.lstrip().startswith(b"*")
+
+
 def read(path: str | PathLike) -> Microstructure:
     """Read a mesh of voxels and its materials."""
     name = fspath(path)
@@ -137,8 +142,8 @@ def read(path: str | PathLike) -> Microstructure:
         shape, h, corner = box
         phases, names = _phases(deck, number)
         tables, notes = _tables(deck, phases)
-    except InputError:
-        raise
+    except InputError as error:
+        raise error if name in str(error) else error.within(name) from error
     except KeyError as error:
         raise InputError(f"{name}: a keyword without its {error}") from error
     except (ValueError, OverflowError, IndexError) as error:
@@ -171,29 +176,17 @@ def _voxels(
         raise InputError(f"{deck.name}: elements of nodes that are not there")
     corners = nodes[found, 1:]
     low, high = corners.min(axis=1), corners.max(axis=1)
-    h = (high - low)[0]
-    # of a brick each corner is low or high along each axis, and all eight differ
-    upper = corners > (low + high)[:, None] / 2
-    off = np.where(upper, high[:, None] - corners, corners - low[:, None])
-    which = np.sort(upper @ np.array([1, 2, 4]), axis=1)
-    bricks = (
-        (h > 0).all()
-        and (np.abs(high - low - h) <= OFF * h).all()
-        and (off <= OFF * h).all()
-        and (which == np.arange(8)).all()
-    )
     first = low.min(axis=0)
-    place = (low - first) / h if bricks else low
-    # rounding of coordinates adds up along a row: the mean edge is that of the box
-    count = np.round(place.max(axis=0)) + 1
-    h = (high.max(axis=0) - first) / count
-    place = (low - first) / h if bricks else low
-    if not bricks or (np.abs(place - np.round(place)) > 10 * OFF).any():
+    with np.errstate(all="ignore"):
+        found = _bricks(corners, low, high)
+    if found is None:
         raise InputError(
             f"{deck.name}: elements that are not equal bricks along x, y, z",
             "a mesh of voxels",
             "resample it to an image",
         )
+    place, h = found
+    count = place.max(axis=0) + 1
     if count.prod() > MOST_EMPTY * len(place):
         raise InputError(
             f"{deck.name}: {len(place)} element(s) in {count.prod():.3g} voxels",
@@ -201,10 +194,31 @@ def _voxels(
         )
     shape = tuple(int(n) for n in count)
     image.check_size(shape, 4, deck.name)
-    place = np.round(place).astype(np.int64)
+    place = place.astype(np.int64)
     if len(np.unique(np.ravel_multi_index(tuple(place.T), shape))) < len(place):
         raise InputError(f"{deck.name}: two elements in one place")
     return elements[:, 0], place, (shape, h, first + deck.shift)
+
+
+def _bricks(
+    corners: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Places of elements in the grid and edges of a voxel, None where there is none."""
+    h = (high - low)[0]
+    # of a brick each corner is low or high along each axis, and all eight differ
+    upper = corners > (low + high)[:, None] / 2
+    off = np.where(upper, high[:, None] - corners, corners - low[:, None])
+    which = np.sort(upper @ np.array([1, 2, 4]), axis=1)
+    equal = (np.abs(high - low - h) <= OFF * h).all() and (off <= OFF * h).all()
+    if not ((h > 0).all() and equal and (which == np.arange(8)).all()):
+        return None
+    first = low.min(axis=0)
+    # rounding of coordinates adds up along a row: the mean edge is that of the box
+    count = np.round((low - first).max(axis=0) / h) + 1
+    h = (high.max(axis=0) - first) / count
+    place = (low - first) / h
+    whole = np.round(place)
+    return (whole, h) if (np.abs(place - whole) < 10 * OFF).all() else None
 
 
 def _phases(deck: _Deck, number: np.ndarray) -> tuple[list[dict[str, str]], np.ndarray]:

@@ -21,6 +21,7 @@ that is, a_sl = 1 and all of h_sl-sl equal, is `crystal_plasticity` with
 The format is described at https://damask-multiphysics.org, "Material Configuration".
 """
 
+from math import hypot
 from os import PathLike, fspath
 from pathlib import Path
 from reprlib import repr as short
@@ -162,12 +163,13 @@ def _constituent(
     if not isinstance(given, list) or len(given) != 4:
         raise InputError(f"{where}: O = {short(given)}", "a quaternion, w x y z")
     q = np.array([_number(c, f"{where}: O") for c in given])
-    if abs(q @ q - 1) > 1e-3:
+    length = hypot(*q)
+    if abs(length - 1) > 1e-3:
         raise InputError(
-            f"{where}: O = {short(given)} has length {np.linalg.norm(q):.4g}",
+            f"{where}: O = {short(given)} has length {length:.4g}",
             "a unit quaternion, w x y z",
         )
-    return what, q / np.linalg.norm(q)
+    return what, q / length
 
 
 def _phase(

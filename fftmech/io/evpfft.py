@@ -30,6 +30,11 @@ USED = ("Euler angles (degrees)", "x, y, z", "grain and phase (0: not indexed)")
 IGNORED = ()
 
 
+def recognises(_start: bytes) -> bool:
+    """Whether a file may be of this format: any text may."""
+    return True
+
+
 def read(
     path: str | PathLike,
     spacing: Sequence[float] | None = None,

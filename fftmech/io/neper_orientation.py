@@ -35,9 +35,10 @@ def quaternions(kind: str, convention: str, values: np.ndarray) -> np.ndarray:
     """Unit quaternions w x y z, v_sample = R v_crystal, (n, 4); NaN of what is none."""
     with np.errstate(all="ignore"):
         found = _active(kind, values)
-    if convention == "passive":
-        found = found * [1.0, -1.0, -1.0, -1.0]
-    return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, np.nan)
+        if convention == "passive":
+            found = found * [1.0, -1.0, -1.0, -1.0]
+        unit = np.abs(np.linalg.norm(found, axis=1) - 1) < 1e-6
+    return np.where(unit[:, None], found, np.nan)
 
 
 def _active(kind: str, values: np.ndarray) -> np.ndarray:

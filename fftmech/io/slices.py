@@ -58,7 +58,8 @@ def files(source: Source) -> tuple[list[Path], list[str]]:
     slices = sorted((p for p in paths if p.suffix.lower() in LOADERS), key=_natural)
     others = sorted(p.name for p in paths if p.suffix.lower() not in LOADERS)
     # a folder of bodies, one of which is a picture, is no stack
-    bodies = [name for name in others if Path(name).suffix.lower() in io.FORMATS]
+    known = io.FORMATS.keys() - set(io.SHARED)
+    bodies = [name for name in others if Path(name).suffix.lower() in known]
     if not slices or (bodies and Path(name).is_dir()):
         what = "is a folder" if Path(name).is_dir() else "has no slices"
         raise InputError(

@@ -17,10 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.arrays.memory import check_bytes
 from fftmech.errors import InputError
 from fftmech.io import image
-from fftmech.io.dream3d import ORIENTATION_BYTES, mean_orientations
+from fftmech.io.crystals import grains_from_voxels
 from fftmech.io.neper_orientation import PARAMETERS, descriptor_of, quaternions
 from fftmech.microstructure.base import MOST_PHASES, Microstructure, compact
 
@@ -181,7 +180,7 @@ def _grains(
         raise InputError(f"{name}: cell {cells.min()} is negative", "0 (void) up")
     used, place = np.unique(cells, return_inverse=True)
     numbers = _numbers(head, used)
-    orientation, more = _orientation(name, head, parts, (used, place))
+    orientation, more = _orientation(name, head, parts, (used, place, numbers))
     group = _groups(head, used)
     if "*orispread" in head:
         notes.append("spread of orientations in each cell (*orispread) is not used")
@@ -229,13 +228,14 @@ def _orientation(
     name: str,
     head: dict[str, list[str]],
     parts: dict[str, Any],
-    cells: tuple[np.ndarray, np.ndarray],
+    cells: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> tuple[np.ndarray | None, list[str]]:
     """Quaternion w x y z of each cell in use, NaN where unknown; None without any.
 
-    `cells` are those in use and, by voxel, the place of its cell among them.
+    `cells` are those in use, by voxel the place of its cell among them, and neper's
+    numbers of them.
     """
-    used, place = cells
+    used, place, numbers = cells
     found = np.full((len(used), 4), np.nan)
     solid = used > 0
     if "*ori" in head:
@@ -250,11 +250,6 @@ def _orientation(
         return found, unused if "oridata" in parts else []
     if "oridata" not in parts:
         return None, []
-    check_bytes(
-        ORIENTATION_BYTES * len(place),
-        f"{name}: averaging the orientations of {len(place)} voxels",
-        "crop the image",
-    )
     kind, convention = parts["descriptor"]
     voxels = quaternions(
         kind, convention, parts["oridata"].reshape(-1, PARAMETERS[kind])
@@ -264,8 +259,10 @@ def _orientation(
         known &= parts["oridef"] != 0
     symmetry = (head.get("*crysym") or [""])[0]
     group = ROTATION_GROUPS.get(symmetry, "C1")
-    grains, means = mean_orientations(place[known], voxels[known], group)
-    found[grains] = means
+    voxels[~known] = np.nan
+    means = grains_from_voxels(place, voxels, None, {0: group}, numbers)
+    assert means.orientation is not None
+    found[:] = means.orientation
     closeness = np.abs(np.einsum("ij,ij->i", voxels, found[place]))[known]
     if closeness.min(initial=1.0) > 1 - 1e-9:
         return found, []
@@ -273,4 +270,4 @@ def _orientation(
     if symmetry not in ROTATION_GROUPS:
         what = f"symmetry {symmetry} not known" if symmetry else "no symmetry (*crysym)"
         notes.append(f"{what}: averaged as triclinic crystals")
-    return found, notes
+    return found, [*notes, *means.notes]

@@ -42,7 +42,7 @@ def fill_unindexed(body: Microstructure, what: str | int) -> Microstructure:
         filled = body.phase[tuple(np.asarray(nearest))]
         return body.with_changes(phase=filled, unindexed=None)
     tables = (body.stiffness, body.material)
-    rows = max(len(body.counts), *(len(t) for t in tables if t is not None))
+    rows = max([len(body.counts), *(len(t) for t in tables if t is not None)])
     if what == "pore":
         stiffness = _rows(body.stiffness, rows, np.full((6, 6), np.nan))
         stiffness[hole] = PORE
