@@ -93,7 +93,8 @@ def evaluate(
 ) -> None:
     """Evaluate the model of RUN on samples of DATASET that were solved.
 
-    Errors of strain and stress by component, and of what a mean error hides:
+    Errors of strain and stress by component, over the standard deviation, beside those
+    of a uniform field, which knows nothing (skill 0); and of what a mean error hides:
     equilibrium, fine structure, extreme energies. Pictures are drawn with -o.
 
     \b
@@ -134,14 +135,16 @@ def _show(found: Mapping[str, Any]) -> None:
 
     from ecosurrogate.evaluation.table import legend, tables
 
-    longest = max(max(len(c["name"]), len(c["what"]) + 2) for c in found["contenders"])
+    everybody = [*found["contenders"], found["uniform"]]
+    longest = max(max(len(c["name"]), len(c["what"]) + 2) for c in everybody)
     column = max(longest, _NUMBER) + 2
-    together = max(1, (Console().width - _FIRST) // column)
+    # the uniform field is in all of them
+    together = max(1, (Console().width - _FIRST) // column - 1)
     for part in tables(found, together):
         made = table(*part.columns)
         for row in part.rows:
             made.add_row(*row)
-            if row[0] == "strain mean":
+            if row[0] == "strain skill":
                 made.add_section()
         show(part.title, made)
     for line in legend(found):

@@ -57,6 +57,9 @@ def errors(found: Mapping[str, Any], styles: Sequence[Style]) -> "Figure":
     """Draw the errors of each case: strain, stress, and energy with certificate."""
     kind = found["normalisation"]
     names = [f"{name}, nRMSE over the {SCALES[kind]}" for name in ("strain", "stress")]
+    uniform = found["uniform"]
+    found = {**found, "contenders": [*found["contenders"], uniform]}
+    styles = [*styles, Style(caption(uniform), "k", "-")]
     if not found["pores"]:
         names.append("energy error, and what is certified (rings)")
     figure, panels = _side_by_side(len(names), len(styles), 3.3)

@@ -11,6 +11,7 @@ from ecosurrogate.evaluation.solved_cases import (
     SolvedCase,
     SolvedCases,
 )
+from ecosurrogate.evaluation.table import SCALES
 from fftmech.errors import InputError
 from fftmech.figures import new_figure
 from fftmech.figures.colors import color_range
@@ -123,7 +124,8 @@ def slices(
     word = f", the {shown.word} of {first}" if shown.word else ""
     figure.suptitle(
         f"Sample {case.index}{load}{word}, {'xyz'[axis]} = voxel {index}; {right} to "
-        f"the right, {up} up",
+        f"the right, {up} up\nnRMSE of this component over its "
+        f"{SCALES[found['normalisation']]}; a uniform field has 1",
         fontsize=10,
     )
     return figure
