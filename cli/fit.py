@@ -140,9 +140,13 @@ def _description(run: "Run") -> Iterator[str]:
 def _summary(run: "Run", result: "FitResult") -> str:
     loss = "none" if result.loss is None else f"{result.loss:.4g}"
     errors = {name: x for name, x in result.validation.items() if x is not None}
-    parts = [f"{n} nRMSE {errors[n]:.3g}" for n in ("strain", "stress") if n in errors]
+    labels = [f"{n} nRMSE {errors[n]:.3g}" for n in ("strain", "stress") if n in errors]
+    parts = [f"{', '.join(labels)} (uniform field 1)"] if labels else []
     if "certificate" in errors:
         parts.append(f"certificate {100 * errors['certificate']:.3g} %")
+    # the logs of older runs do not have it
+    if "uniform" in errors:
+        parts[-1] += f" (uniform fields {100 * errors['uniform']:.3g} %)"
     low = run.train.card.levels[-1]
     against = f"validation at {low}^3" if parts else "no validation"
     skipped = f", {result.skipped} batches skipped" if result.skipped else ""

@@ -212,6 +212,23 @@ def test_what_knows_nothing_has_no_skill_and_stands_in_every_table(kind, request
     assert "\n\nskill: 1 - error" in markdown(found)
 
 
+def test_training_and_evaluation_have_one_number_for_the_same_errors(tmp_path):
+    folder = tmp_path / "pores"
+    make_dataset(
+        "dataset pores --res 8 --low-res 8 --count 3 --splits 1,2,0 --fraction "
+        f"0.05,0.12 -o {folder}"
+    )
+    settings = as_options(tiny(steps=1, model="unet", validate_every=1))
+    done = run(f"fit {folder} -o {tmp_path / 'run'} {settings} --json")
+    validation = json.loads(done.stdout)["validation"]
+    cases = SolvedCases(folder, "val")
+    found = evaluate(cases, make_predictors([tmp_path / "run"], [], cases))
+    errors = found["contenders"][0]["nrmse"][found["normalisation"]]
+    for field in ("strain", "stress"):
+        mean = errors[field]["mean"]["mean"]
+        np.testing.assert_allclose(mean, validation[field], rtol=1e-4)
+
+
 def test_a_better_prediction_has_the_skill_of_the_part_that_it_explains(grains):
     def half(case, strain, stress):
         fields = []

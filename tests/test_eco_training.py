@@ -316,7 +316,7 @@ def test_labels_that_are_missing_are_refused_for_a_loss_that_needs_them(
         prepare(grains8, tmp_path / "run", tiny(model="s-eco"))
     assert "loss.strain needs labels" in one_line(refusal)
     outcome = fit(prepare(grains8, tmp_path / "run", tiny()))
-    assert set(outcome.validation) == {"loss", "certificate"}
+    assert set(outcome.validation) == {"loss", "certificate", "uniform"}
 
 
 def test_schemes_with_several_points_are_refused(tmp_path):

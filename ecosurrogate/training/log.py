@@ -123,6 +123,8 @@ def curves(records: list[dict[str, Any]]) -> "Figure":
         found = [(step, value) for step, value in found if value]
         if found:
             right.plot(*zip(*found, strict=True), f"C{number}.-", lw=1.4, label=label)
+    if right.lines:
+        _mark_uniform(right, tried[-1]["validation"])
     right.set_ylabel("error on the validation set")
     if right.lines:
         _log_axis(right)
@@ -132,6 +134,15 @@ def curves(records: list[dict[str, Any]]) -> "Figure":
         ax.grid(which="major", color="0.9")
     figure.tight_layout()
     return figure
+
+
+def _mark_uniform(ax: Any, errors: dict[str, Any]) -> None:
+    """Dotted lines at the errors of uniform fields, which know nothing."""
+    how = {"ls": ":", "lw": 1.2}
+    if "strain" in errors or "stress" in errors:
+        ax.axhline(1, color="0.4", **how, label="nRMSE of a uniform field")
+    if errors.get("uniform"):
+        ax.axhline(errors["uniform"], color="C2", **how, label="of uniform fields")
 
 
 def _log_axis(ax: Any) -> None:
