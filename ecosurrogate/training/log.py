@@ -3,13 +3,13 @@
 import json
 import time
 from collections.abc import Iterator
-from math import isfinite
 from os import PathLike
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from ecosurrogate.training.files import finite
 from fftmech.errors import InputError
 from fftmech.figures import matplotlib_module, new_figure, save_figure
 from fftmech.io.atomic import whole_file
@@ -59,7 +59,7 @@ class Log:
     def add(self, record: dict[str, Any]) -> None:
         """Append a record; numbers that are not finite become null."""
         assert self._file is not None
-        record = _finite(record)
+        record = finite(record)
         self.records.append(record)
         try:
             self._file.write(_line(record))
@@ -155,9 +155,3 @@ def _log_axis(ax: Any) -> None:
 
 def _line(record: dict[str, Any]) -> str:
     return json.dumps(record, allow_nan=False) + "\n"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(entry) for name, entry in value.items()}
-    return None if isinstance(value, float) and not isfinite(value) else value
