@@ -98,4 +98,7 @@ def _show(result: Result) -> None:
     if certificate["relative"] is None:
         click.echo(f"no certificate: {certificate['reason']}")
     else:
-        click.echo(f"certified: energy error {100 * certificate['relative']:.2g} %")
+        error, uniform = (100 * certificate[name] for name in ("relative", "uniform"))
+        click.echo(
+            f"certified: energy error {error:.2g} % (uniform fields {uniform:.2g} %)"
+        )

@@ -16,6 +16,7 @@ from ecosurrogate.evaluation.predict import predict  # noqa: E402
 from ecosurrogate.training.checkpoint import load_model  # noqa: E402
 from fftmech import Load, io, solve  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
+from fftmech.viewer.opened_file import describe, open_file  # noqa: E402
 from fftmech_cli import fftmech_main  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("no_curves")
@@ -68,6 +69,39 @@ def test_the_certificate_is_the_error_against_a_solve(runs):
     bounds = (result.certificate[f"energy_{side}"] for side in ("lower", "upper"))
     lower, upper = bounds
     assert lower <= exact.energy <= upper
+
+
+def test_a_prediction_is_never_said_to_be_a_solve(runs):
+    pytest.importorskip("rich")
+    out = runs / "said.vtkhdf"
+    done = run(f"predict {runs}/p-eco-iterated {runs}/micro.h5 -o {out} --force")
+    result = fftmech.read_result(out)
+    error, uniform = (result.certificate[name] for name in ("relative", "uniform"))
+    assert 0 < error < uniform < 1
+    certified = f"{100 * error:.2g} % (uniform fields {100 * uniform:.2g} %)"
+    assert f"certified: energy error {certified}" in done.stdout
+    line = CliRunner().invoke(fftmech_main.main, ["info", str(out)]).stdout
+    said = line[line.index("Prediction") :]
+    shown = {" ".join(row.split()) for row in said.splitlines()}
+    assert {"predicted by p-eco-iterated, scheme rotated, single", "corrections 3"} < (
+        shown
+    )
+    assert f"certified energy error {certified}" in shown
+    rows = describe(open_file(out))
+    assert rows["predicted by"] == "p-eco-iterated" and rows["corrections"] == "3"
+    assert "uniform fields" in rows["certified energy error"]
+    assert {"predicted in"} < {*rows}
+    for word in ("residual", "iterations", "solve", "tolerance", "status"):
+        assert word not in said.lower()
+        assert not any(word in f"{row}".lower() for row in rows.items())
+    document = json.loads(
+        CliRunner().invoke(fftmech_main.main, ["info", str(out), "--json"]).stdout
+    )["run"]
+    assert document["model"] == "p-eco-iterated" and document["corrections"] == 3
+    assert document["certificates"] == result.residuals
+    assert not {"residuals", "iterations", "solver", "tolerance"} & {*document}
+    same = CliRunner().invoke(fftmech_main.main, ["compare", str(out), str(out)])
+    assert "note: a is predicted by p-eco-iterated" in same.stderr
 
 
 def test_the_displacement_is_that_of_the_strain(runs):

@@ -96,7 +96,7 @@ def figure(found: Comparison) -> "Figure":
     for ax, field in zip(panels, FIELDS, strict=True):
         _draw(ax, found, field)
         ax.set_title(field, fontsize=11)
-        ax.set_xlabel("seconds a body")
+        ax.set_xlabel("seconds a body; bars: nine of ten repeats")
         ax.grid(which="major", color="0.9")
         ax.set_axisbelow(True)
         ax.set_xscale("log")

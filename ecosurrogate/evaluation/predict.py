@@ -21,6 +21,7 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.problems.certificate import Certificate
 from fftmech.results.result import Result
 from fftmech.simulations.mechanisms import check_load
+from fftmech.tensors.bounds import reuss, uniform_error, voigt
 
 BYTES = 4 * (6 * 36 + 12 * 32)
 """Memory by voxel, roughly: stiffness, compliance and their copies, hidden channels."""
@@ -52,7 +53,8 @@ def predict(
     Result
         With `status` "predicted"; `residuals` are the relative energy errors of the
         first guess and after each correction, where they are known, and `certificate`
-        is that of the fields as they are, computed in double precision. The
+        is that of the fields as they are, computed in double precision; its "uniform"
+        is the relative energy error of uniform fields, which know nothing. The
         displacement is that of the strain, of the part that is compatible.
 
     Raises
@@ -141,6 +143,9 @@ def _result(
     else:
         pairs = [*prediction.path, (prediction.strain, prediction.stress)]
         certified = certificates(made, pairs, i)
+    final = certified[-1].as_dict()
+    if final["relative"] is not None:
+        final["uniform"] = _uniform(body, load)
     return Result(
         microstructure=body,
         load=load,
@@ -159,9 +164,17 @@ def _result(
         iterations=len(prediction.path),
         residuals=[c.relative for c in certified if c.relative is not None],
         times=times,
-        certificate=certified[-1].as_dict(),
+        certificate=final,
         precision="single",
     )
+
+
+def _uniform(body: Microstructure, load: Load) -> float:
+    """Certificate of uniform fields, which a prediction is to be better than."""
+    assert body.stiffness is not None
+    known = body.stiffness, body.fractions
+    given = load.mean_strain, load.mean_stress, load.free
+    return uniform_error(voigt(*known), np.linalg.inv(reuss(*known)), given)
 
 
 def choose_load(card: RunCard, asked: Load | None) -> Load:

@@ -14,6 +14,7 @@ from fftmech.errors import InputError
 from fftmech.io import read_result, write_result
 from fftmech.loads.load import Load
 from fftmech.problems.certificate import energy_error
+from fftmech.results.metrics import DEFAULT
 
 TIMED = 3  # solves that a time is the median of
 FIELDS = ("strain", "stress")
@@ -25,9 +26,10 @@ def solve_prediction(
     """Solve what was predicted, in its scheme, and measure the prediction against that.
 
     Returns what `solve_body` does, and "prediction": its "id", nRMSE of "strain" and
-    "stress" (`Measure`), "energy", the relative energy error or None, and for both
-    fields the "iterations" after which the solver is first as good and the "seconds" it
-    takes when it is stopped there; None where the field is uniform.
+    "stress" over the standard deviation (`Measure`), "energy", the relative energy
+    error or None, "uniform", these errors of a uniform field, and for both fields the
+    "iterations" after which the solver is first as good and the "seconds" it takes when
+    it is stopped there; None where the field is uniform.
     """
     try:
         prediction = read_result(path)
@@ -53,9 +55,13 @@ def solve_prediction(
     }
     pairs = [(fields.strain, fields.stress) for fields in (prediction, result)]
     found["energy"] = nan if len(body.pores) else energy_error(body, *pairs)
+    uniform = measure.uniform()
+    uniform["energy"] = uniform.pop("certificate")
     errors = {
         "id": name,
+        "normalisation": DEFAULT,
         **{name: x if isfinite(x) else None for name, x in found.items()},
+        "uniform": uniform,
         "iterations": {name: first.get(name) for name in FIELDS},
         "seconds": {name: seconds.get(first.get(name)) for name in FIELDS},
     }
