@@ -195,3 +195,12 @@ def no_curves():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ecosurrogate.training.log.Log.draw", lambda *_, **__: None)
         yield
+
+
+@pytest.fixture(scope="module")
+def idle():
+    """No other work has the processors, whatever else this machine does."""
+    with pytest.MonkeyPatch.context() as patch:
+        crowding = "ecosurrogate.mechanics.cost.crowding"
+        patch.setattr(crowding, lambda threads=1: 1.0)
+        yield

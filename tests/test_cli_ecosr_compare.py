@@ -13,7 +13,7 @@ from ecosurrogate.mechanics import cost  # noqa: E402
 from fftmech import io  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("no_curves")
+pytestmark = pytest.mark.usefixtures("no_curves", "idle")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,6 @@ def folder(grains8, tmp_path_factory):
 def quick(monkeypatch):
     monkeypatch.setattr(cost, "ROUNDS", (1, 1))
     monkeypatch.setattr(cost, "TURN", 0.0)
-    monkeypatch.setattr(cost, "crowding", lambda threads: 1.0)
 
 
 def test_table_and_verdict_are_printed_and_both_files_are_in_a_folder(folder, tmp_path):

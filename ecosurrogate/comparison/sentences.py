@@ -3,7 +3,7 @@
 from math import floor, isfinite
 
 from ecosurrogate.comparison.comparison import Comparison, Point
-from ecosurrogate.mechanics.cost import BUSY
+from ecosurrogate.mechanics.cost import busy
 from ecosurrogate.training.config import ADMISSIBLE
 from fftmech.results.metrics import skill
 
@@ -21,16 +21,8 @@ def sentences(found: Comparison) -> list[str]:
 
 def notes(found: Comparison) -> list[str]:
     """Why the times may not be what they seem, a line each."""
-    if not _busy(found):
-        return []
-    return [
-        f"this machine is busy: wall time is {_digits(found.crowding)} times processor "
-        "time; the times are not compared"
-    ]
-
-
-def _busy(found: Comparison) -> bool:
-    return found.crowding > BUSY
+    said = busy(found.crowding)
+    return [f"{said}; the times are not compared"] if said else []
 
 
 def headline(found: Comparison) -> str:
@@ -38,11 +30,8 @@ def headline(found: Comparison) -> str:
     best = found.surrogate[-1]
     if useless := " and ".join(_useless(found)):
         return f"The solver wins: the predicted {useless} is no better than uniform."
-    if _busy(found):
-        return (
-            "No verdict: this machine is busy, wall time is "
-            f"{_digits(found.crowding)} times processor time."
-        )
+    if said := busy(found.crowding):
+        return f"No verdict, {said}."
     equals = [_as_accurate(found, field) for field in ("strain", "stress")]
     known = [point for point in equals if point]
     ratios = sorted(best.seconds / point.seconds for point in known)
@@ -110,7 +99,7 @@ def _accuracy(found: Comparison, field: str) -> str:
 
 def _verdict(found: Comparison, best: Point, equal: Point) -> str:
     """Which of two is faster, unless their times do not say that."""
-    if _busy(found):
+    if busy(found.crowding):
         return ""
     if _overlap(best, equal):
         return ": their times overlap"
@@ -141,7 +130,7 @@ def _projected(found: Comparison) -> list[str]:
 
 
 def _batches(found: Comparison) -> list[str]:
-    if _busy(found):
+    if busy(found.crowding):
         return []
     equals = (_as_accurate(found, field) for field in ("stress", "strain"))
     point = next(filter(None, equals), found.solver[-1])
@@ -165,7 +154,7 @@ def _warm(found: Comparison) -> str:
             f"Starting from the prediction saves nothing: {_iterations(warm.steps)} to "
             f"the tolerance, {cold.steps} from zero, and the prediction costs {cost}."
         )
-    if _busy(found):
+    if busy(found.crowding):
         return f"Starting from the prediction saves {saved} of {cold.steps} iterations."
     gain = cold.seconds - (warm.seconds - found.prediction)
     total = cold.seconds - warm.seconds

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from ecosurrogate.evaluation.case_errors import EDGES, CaseErrors
 from ecosurrogate.evaluation.solved_cases import Predictor, SolvedCases
+from ecosurrogate.mechanics import cost
 from fftmech.arrays.progress import ProgressReport
 from fftmech.results.metrics import DEFAULT
 
@@ -28,7 +30,8 @@ def evaluate(
     Returns
     -------
     dict
-        dataset, split, resolution, low_resolution, scheme, units, notes.
+        dataset, split, resolution, low_resolution, scheme, units, notes, crowding (of
+        the machine, `ecosurrogate.mechanics.cost.crowding`).
         normalisation: "std", that of `nrmse` in tables and pictures; "range" is the
         paper's for bodies with pores (`fftmech.results.metrics.nrmse`).
         uniform: what is under contenders, of the uniform field: in each case the mean
@@ -51,6 +54,8 @@ def evaluate(
     found: list[list[dict[str, Any]]] = [[] for _ in predictors]
     references: list[dict[str, Any]] = []
     uniform: list[dict[str, Any]] = []
+    threads = torch.get_num_threads()
+    crowding = cost.crowding(threads)
     chunk = max((predictor.batch for predictor in predictors), default=1)
     for start in range(0, len(cases), chunk):
         part = cases[start : start + chunk]
@@ -63,7 +68,11 @@ def evaluate(
                 records.append(solution.errors(prediction))
         if report:
             report(min(start + chunk, len(cases)), len(cases), "")
-    return _document(cases, references, uniform, predictors, found)
+    crowding = max(crowding, cost.crowding(threads))
+    document = _document(cases, references, uniform, predictors, found)
+    if said := cost.busy(crowding):
+        document["notes"].append(f"{said}; times are too long")
+    return {**document, "crowding": crowding}
 
 
 def _document(

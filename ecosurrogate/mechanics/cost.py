@@ -150,6 +150,16 @@ def crowding(threads: int = 1) -> float:
         return threads / sum(pool.map(share, range(threads)))
 
 
+def busy(crowded: float) -> str:
+    """Why the times of a crowded machine do not count, in words; "" of one that is not.
+
+    `crowded` is what `crowding` returned.
+    """
+    if crowded <= BUSY:
+        return ""
+    return f"this machine is busy: wall time is {crowded:.2g} times processor time"
+
+
 def _turn(task: Callable[[], float]) -> Iterator[tuple[float, float]]:
     """Seconds of each repeat: that passed, and that all threads worked."""
     started = time.perf_counter()
