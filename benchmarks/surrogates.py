@@ -20,7 +20,7 @@ from typing import Any
 
 from machine import fill, table
 
-from ecosurrogate.mechanics.cost import busy
+from fftmech.arrays.crowding import busy
 
 PROBE = 4, 16
 """Steps of two short runs, whose difference tells how many fit in the time."""

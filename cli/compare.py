@@ -34,12 +34,12 @@ def compare(a: str, reference: str, as_json: bool) -> None:
     """
     found = compare_results(io.read_result(a), io.read_result(reference))
     document = {"a": a, "b": reference} | found
+    print_notes(document["notes"])
     if as_json:
         print_json(document)
         return
     for title, content in _tables(document):
         show(title, content)
-    print_notes(document["notes"])
 
 
 def _tables(found: dict[str, Any]) -> list[tuple[str, Table]]:

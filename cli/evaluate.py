@@ -122,6 +122,7 @@ def evaluate(
         shown = choose(found, cases, predictors, sample)
         pictures = figures(found, shown, component, plane)
         write_folder(output, found, pictures)
+    print_notes(found["notes"])
     if as_json:
         print_json({"output": output, **found})
         return
@@ -149,4 +150,3 @@ def _show(found: Mapping[str, Any]) -> None:
         show(part.title, made)
     for line in legend(found):
         click.echo(line)
-    print_notes(found["notes"])

@@ -201,6 +201,6 @@ def no_curves():
 def idle():
     """No other work has the processors, whatever else this machine does."""
     with pytest.MonkeyPatch.context() as patch:
-        crowding = "ecosurrogate.mechanics.cost.crowding"
+        crowding = "fftmech.arrays.crowding.crowding"
         patch.setattr(crowding, lambda threads=1: 1.0)
         yield

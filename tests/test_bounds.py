@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from degenerate_bodies import SOLID
+from degenerate_bodies import LOADS, SOLID
 
 from fftmech import Load
 from fftmech.errors import InputError
@@ -193,3 +193,15 @@ def test_uniform_fields_of_one_phase_and_of_no_load_have_no_error():
     load = np.arange(1.0, 7), np.zeros(6), np.zeros(6, bool)
     assert uniform_error(C, np.linalg.inv(C), load) < 1e-7
     assert uniform_error(C, np.linalg.inv(C), (0 * load[0], *load[1:])) == 0
+
+
+@pytest.mark.parametrize("name", SOLID)
+def test_uniform_fields_of_every_body_and_load_have_an_error_below_one(name):
+    body = SOLID[name]
+    known = body.stiffness, body.fractions
+    C, S = voigt(*known), np.linalg.inv(reuss(*known))
+    for load in LOADS.values():
+        error = uniform_error(C, S, (load.mean_strain, load.mean_stress, load.free))
+        assert 0 <= error < 1
+        if len(body.phases) == 1 or "equal" in name:
+            assert error < 1e-6

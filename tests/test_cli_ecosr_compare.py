@@ -11,6 +11,7 @@ from small_runs import as_options, refused, run, tiny  # noqa: E402
 from ecosurrogate.comparison import compare as comparison  # noqa: E402
 from ecosurrogate.mechanics import cost  # noqa: E402
 from fftmech import io  # noqa: E402
+from fftmech.arrays import crowding  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("no_curves", "idle")
@@ -56,7 +57,7 @@ def test_table_and_verdict_are_printed_and_both_files_are_in_a_folder(folder, tm
 
 
 def test_a_busy_machine_is_said_and_nothing_wins(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(cost, "crowding", lambda threads: 1.7)
+    monkeypatch.setattr(crowding, "crowding", lambda threads: 1.7)
     line = f"compare {folder}/s-eco {folder}/micro.h5 --batch 1"
     done = run(f"{line} -o {tmp_path / 'c.json'}")
     said = "this machine is busy: wall time is 1.7 times processor time"

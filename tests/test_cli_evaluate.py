@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 
 from small_runs import as_options, make_dataset, refused, run, tiny  # noqa: E402
 
-from ecosurrogate.mechanics import cost  # noqa: E402
+from fftmech.arrays import crowding  # noqa: E402
 from fftmech_cli.ecosr_main import main  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("no_curves", "idle")
@@ -66,7 +66,7 @@ def test_tables_are_printed_and_written_with_pictures_and_numbers(place, tmp_pat
 
 
 def test_times_of_a_busy_machine_have_a_note(place, monkeypatch):
-    monkeypatch.setattr(cost, "crowding", lambda threads: 1.7)
+    monkeypatch.setattr(crowding, "crowding", lambda threads: 1.7)
     done = run(f"evaluate {place}/unet {place}/grains --baseline none")
     said = "this machine is busy: wall time is 1.7 times processor time"
     assert done.stderr == f"note: {said}; times are too long\n"

@@ -18,7 +18,7 @@ from small_runs import run  # noqa: E402
 
 from ecosurrogate.client import Client, Refused  # noqa: E402
 from ecosurrogate.evaluation.predict import predict_many  # noqa: E402
-from ecosurrogate.server import predictor  # noqa: E402
+from ecosurrogate.server import predictor, service  # noqa: E402
 from ecosurrogate.server.predictor import Predictor  # noqa: E402
 from fftmech import Load, read_result  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
@@ -221,6 +221,28 @@ def test_models_and_health_say_what_is_served(served):
     assert models[0]["validation"]["stress"] > 0 and models[0]["test"] is None
     status, health = served.json("GET", "/health")
     assert status == 200 and health["status"] == "ok" and health["jobs"] == 0
+
+
+def test_the_test_errors_of_a_card_are_over_the_standard_deviation(
+    tmp_path, monkeypatch
+):
+    """Whatever the tables of the evaluation had, which may be an older one."""
+    monkeypatch.setattr(service, "digest_of_weights", lambda folder: "w")
+    fields = ("strain", "stress")
+    errors = {
+        kind: {field: {"mean": {"mean": value}} for field in fields}
+        for kind, value in (("std", 0.9), ("range", 0.02))
+    }
+    run_ = {"kind": "run", "weights": "w", "samples": [{}], "certificate": None}
+    found = {"normalisation": "range", "resolution": 8}
+    (tmp_path / "evaluation").mkdir()
+    (tmp_path / "evaluation" / "evaluation.json").write_text(
+        json.dumps({**found, "contenders": [{**run_, "nrmse": errors}]})
+    )
+    said = service._test(tmp_path)
+    assert said is not None and said["normalisation"] == "std"
+    assert said["strain"] == said["stress"] == 0.9
+    assert said["uniform"] == {"strain": 1.0, "stress": 1.0}
 
 
 def test_a_form_takes_any_format_with_materials_and_options(served):

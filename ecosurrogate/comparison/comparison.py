@@ -55,7 +55,7 @@ class Comparison:
         How often each time was measured; times are medians.
     crowding
         Wall time over processor time of threads that only compute, as many as the model
-        or the solver have (`ecosurrogate.mechanics.cost.crowding`).
+        or the solver have (`fftmech.arrays.crowding`).
     reference
         Its iterations and residual.
     uniform

@@ -3,8 +3,8 @@
 from math import floor, isfinite
 
 from ecosurrogate.comparison.comparison import Comparison, Point
-from ecosurrogate.mechanics.cost import busy
 from ecosurrogate.training.config import ADMISSIBLE
+from fftmech.arrays.crowding import busy
 from fftmech.results.metrics import skill
 
 CLOSE = 1.1

@@ -12,7 +12,7 @@ import torch
 
 from ecosurrogate.evaluation.case_errors import EDGES, CaseErrors
 from ecosurrogate.evaluation.solved_cases import Predictor, SolvedCases
-from ecosurrogate.mechanics import cost
+from fftmech.arrays import crowding
 from fftmech.arrays.progress import ProgressReport
 from fftmech.results.metrics import DEFAULT
 
@@ -31,7 +31,7 @@ def evaluate(
     -------
     dict
         dataset, split, resolution, low_resolution, scheme, units, notes, crowding (of
-        the machine, `ecosurrogate.mechanics.cost.crowding`).
+        the machine, `fftmech.arrays.crowding`).
         normalisation: "std", that of `nrmse` in tables and pictures; "range" is the
         paper's for bodies with pores (`fftmech.results.metrics.nrmse`).
         uniform: what is under contenders, of the uniform field: in each case the mean
@@ -55,7 +55,7 @@ def evaluate(
     references: list[dict[str, Any]] = []
     uniform: list[dict[str, Any]] = []
     threads = torch.get_num_threads()
-    crowding = cost.crowding(threads)
+    crowded = crowding.crowding(threads)
     chunk = max((predictor.batch for predictor in predictors), default=1)
     for start in range(0, len(cases), chunk):
         part = cases[start : start + chunk]
@@ -68,11 +68,11 @@ def evaluate(
                 records.append(solution.errors(prediction))
         if report:
             report(min(start + chunk, len(cases)), len(cases), "")
-    crowding = max(crowding, cost.crowding(threads))
+    crowded = max(crowded, crowding.crowding(threads))
     document = _document(cases, references, uniform, predictors, found)
-    if said := cost.busy(crowding):
+    if said := crowding.busy(crowded):
         document["notes"].append(f"{said}; times are too long")
-    return {**document, "crowding": crowding}
+    return {**document, "crowding": crowded}
 
 
 def _document(

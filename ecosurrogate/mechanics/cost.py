@@ -1,10 +1,7 @@
 """Cost of computations: applications of the Green operator, and seconds."""
 
-import threading
 import time
-import zlib
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
@@ -14,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from ecosurrogate.mechanics.operators import Operators
+from fftmech.arrays import crowding
 
 ROUNDS = 3, 9
 """Least and largest number of rounds."""
@@ -29,14 +27,6 @@ TURN = 0.1
 
 SPREAD = 0.05, 0.95
 """Quantiles between which nine of ten repeats are."""
-
-BUSY = 1.2
-"""Crowding above which times are not compared."""
-
-PROBE = 0.05
-"""Seconds that the crowding is measured for, in each round."""
-
-_BLOCK = bytes(2**22)
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -92,8 +82,7 @@ class Time(NamedTuple):
 class Times(NamedTuple):
     """Times of tasks by their keys, the number of rounds, and the machine's crowding.
 
-    `crowding` is the median over the rounds; where it is above `BUSY`, the times are
-    more those of the other work than of the tasks.
+    `crowding` is the median over the rounds (`fftmech.arrays.crowding`).
     """
 
     tasks: dict[Any, Time]
@@ -120,44 +109,13 @@ def measure(
         report(rounds + 1)
         for key, task in tasks.items():
             found[key] += _turn(task)
-        crowded.append(crowding(threads))
+        crowded.append(crowding.crowding(threads))
         rounds += 1
         spent = time.perf_counter() - started
         if spent > TOO_LONG or (rounds >= least and spent > ENOUGH):
             break
     times = {key: _time(repeats) for key, repeats in found.items()}
     return Times(times, rounds, median(crowded))
-
-
-def crowding(threads: int = 1) -> float:
-    """Wall time over processor time of threads that do nothing but compute.
-
-    1 where each of them has a processor for itself, 2 where half of the time something
-    else has it. The processor time of the tasks themselves does not say that: threads
-    also wait for each other.
-    """
-    barrier = threading.Barrier(threads)
-
-    def share(_: int) -> float:
-        barrier.wait()
-        started, worked = time.perf_counter(), time.thread_time()
-        # checksums, as Python lets the other threads work meanwhile
-        while (passed := time.perf_counter() - started) < PROBE:
-            zlib.crc32(_BLOCK)
-        return (time.thread_time() - worked) / passed
-
-    with ThreadPoolExecutor(threads) as pool:
-        return threads / sum(pool.map(share, range(threads)))
-
-
-def busy(crowded: float) -> str:
-    """Why the times of a crowded machine do not count, in words; "" of one that is not.
-
-    `crowded` is what `crowding` returned.
-    """
-    if crowded <= BUSY:
-        return ""
-    return f"this machine is busy: wall time is {crowded:.2g} times processor time"
 
 
 def _turn(task: Callable[[], float]) -> Iterator[tuple[float, float]]:

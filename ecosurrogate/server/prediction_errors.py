@@ -10,6 +10,7 @@ from ecosurrogate.comparison.timed_solver import TimedSolver
 from ecosurrogate.server.refusal import Refusal
 from ecosurrogate.server.worker_tasks import solved, summary_of
 from ecosurrogate.server.workers import Report
+from fftmech.arrays.crowding import busy, crowding
 from fftmech.errors import InputError
 from fftmech.io import read_result, write_result
 from fftmech.loads.load import Load
@@ -29,7 +30,8 @@ def solve_prediction(
     "stress" over the standard deviation (`Measure`), "energy", the relative energy
     error or None, "uniform", these errors of a uniform field, and for both fields the
     "iterations" after which the solver is first as good and the "seconds" it takes when
-    it is stopped there; None where the field is uniform.
+    it is stopped there; None where the field is uniform. "busy" says why these seconds
+    do not count, if other work has the processors, else it is "".
     """
     try:
         prediction = read_result(path)
@@ -64,6 +66,7 @@ def solve_prediction(
         "uniform": uniform,
         "iterations": {name: first.get(name) for name in FIELDS},
         "seconds": {name: seconds.get(first.get(name)) for name in FIELDS},
+        "busy": busy(crowding()),
     }
     write_result(output, result)
     return {**summary_of(result), "prediction": errors}

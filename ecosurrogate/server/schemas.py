@@ -238,6 +238,7 @@ _ERRORS = {
     **{"normalisation": "std", "strain": 0.061, "stress": 0.034, "energy": 0.007},
     "uniform": {"strain": 1.0, "stress": 1.0, "energy": 0.094},
     "iterations": {"strain": 4},
+    "busy": "",
 }
 _SOLVE = {"status": "converged", "iterations": 12, "residual": 4.4e-7}
 _FIELDS = {
