@@ -56,12 +56,11 @@ def predict(
     check_writable(output)
     with surrogate_packages():
         from ecosurrogate.evaluation import predict as prediction
+        from ecosurrogate.evaluation.learned_load import choose_load
         from ecosurrogate.training.checkpoint import load_model
     model, card = load_model(run)
     asked = bool(strain or stress or uniaxial)
-    load = prediction.choose_load(
-        card, parse_load(strain, stress, uniaxial) if asked else None
-    )
+    load = choose_load(card, parse_load(strain, stress, uniaxial) if asked else None)
     body = load_microstructure(source, res=res, composite=composite, **options)
     result = prediction.predict(model, card, body, load, device)
     write_result(output, result)

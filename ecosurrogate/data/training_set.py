@@ -154,7 +154,7 @@ def measures(body: Microstructure) -> dict[str, Range]:
     if not len(solid):
         return {"pore fraction": (pores, pores)}
     assert body.stiffness is not None
-    C = body.stiffness[solid]
+    C = body.stiffness[solid] / abs(body.stiffness[solid]).max()
     # 3 K and 2 G of the nearest isotropic stiffness, whose squared norm follows
     moduli = np.stack([np.tensordot(C, J), np.tensordot(C, K) / 5], axis=1)
     part = (moduli**2 @ [1, 5]) / (C**2).sum(axis=(1, 2))

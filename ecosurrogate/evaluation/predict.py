@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from ecosurrogate.data.bodies import Bodies
+from ecosurrogate.evaluation.learned_load import encode
 from ecosurrogate.mechanics.fields import apply, inner_product
 from ecosurrogate.models.eco import Prediction
 from ecosurrogate.training.checkpoint import RunCard
-from ecosurrogate.training.config import ADMISSIBLE, SEE_LOAD
+from ecosurrogate.training.config import ADMISSIBLE
 from ecosurrogate.training.devices import choose
 from fftmech.arrays.memory import check_bytes, size_text
-from fftmech.datasets.loading import Loading
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
@@ -53,12 +53,15 @@ def predict(
         With `status` "predicted"; `residuals` are the relative energy errors of the
         first guess and after each correction, where they are known, and `certificate`
         is that of the fields as they are, computed in double precision. The
-        displacement is that of the strain, of the part that is compatible.
+        displacement is that of the strain, of the part that is compatible. `notes` say
+        how the body differs from those that the model was trained on, or that it is
+        one of them.
 
     Raises
     ------
     InputError
-        A body or a load that the model cannot take, too little memory.
+        A body that the model cannot take, a load that it does not see and is no
+        multiple of the one it has learned, too little memory.
     """
     return predict_many(model, card, [body], [load], device)[0]
 
@@ -81,7 +84,7 @@ def predict_many(
         _check(body, load)
     voxels = len(bodies) * bodies[0].grid.voxels
     check_bytes(voxels * BYTES, _what(bodies))
-    made = card.encoder.bodies(bodies, loads).to(place)
+    made = encode(card, bodies, loads).to(place)
     model = model.to(place)
     ready = time.perf_counter()
     with torch.inference_mode():
@@ -161,44 +164,19 @@ def _result(
         times=times,
         certificate=certified[-1].as_dict(),
         precision="single",
+        notes=training_notes(card, body),
     )
 
 
-def choose_load(card: RunCard, asked: Load | None) -> Load:
-    """Return the load to predict: the one asked for, else that of the training set.
-
-    InputError if none is asked for where the training set has several, or another one
-    than its own of a model that does not see the load.
-    """
-    known = Loading.from_dict(card.dataset["loads"])
-    if asked is None:
-        if known.load is None:
-            raise InputError(
-                f"the model was trained on loads {known.mode!r}: name one (--strain, "
-                "--stress or --uniaxial)"
-            )
-        return known.load
-    if card.config.model not in SEE_LOAD and not _proportional(asked, known.load):
-        raise InputError(
-            f"model {card.config.model} does not see the load and has learned another "
-            f"one, {known.as_dict()}",
-            mend="leave the load out",
-        )
-    return asked
-
-
-def trained_load(card: RunCard) -> Load | None:
-    """The load of the training set; None where it has several."""
-    return Loading.from_dict(card.dataset["loads"]).load
-
-
-def _proportional(a: Load, b: Load | None) -> bool:
-    """Whether one load is a positive multiple of the other."""
-    if b is None or (a.free != b.free).any():
-        return False
-    x, y = (np.concatenate([load.mean_strain, load.mean_stress]) for load in (a, b))
-    size = np.linalg.norm(x) * np.linalg.norm(y)
-    return bool(size > 0 and x @ y > (1 - 1e-9) * size)
+def training_notes(card: RunCard, body: Microstructure) -> list[str]:
+    """What a body has to do with those that the model was trained on, a line each."""
+    known = card.training_set
+    if known is None:
+        return [
+            "a run of an earlier version: which bodies it was trained on is unknown"
+        ]
+    seen = "1 of 1 bodies was trained on: this is no test of the model"
+    return [*([seen] if known.has(body) else []), *known.unlike(body)]
 
 
 def certificates(

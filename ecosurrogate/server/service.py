@@ -18,7 +18,8 @@ from torch import nn
 
 import fftmech
 from ecosurrogate.evaluation.folder import NUMBERS
-from ecosurrogate.evaluation.predict import BYTES, choose_load, trained_load
+from ecosurrogate.evaluation.learned_load import choose_load, trained_load
+from ecosurrogate.evaluation.predict import BYTES
 from ecosurrogate.server import schemas, worker_tasks
 from ecosurrogate.server.jobs import Job, Jobs
 from ecosurrogate.server.prediction_errors import solve_prediction
