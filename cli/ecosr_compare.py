@@ -16,6 +16,7 @@ from fftmech_cli.rim import (
     check_output,
     exit_code,
     print_json,
+    print_notes,
     show,
     table,
 )
@@ -110,6 +111,7 @@ def compare(
     pictures.write(found, files)
     written = [str(path) for path in files.written]
     document = pictures.document(found)
+    print_notes(found.notes)
     if as_json:
         print_json({**document, "output": written})
         return 0

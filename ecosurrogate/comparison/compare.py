@@ -187,6 +187,7 @@ def _compared(
             "solver": {"compile": exact.times["compile"], "prepare": cold.prepare},
         },
         reason=guess.certificate["reason"],
+        notes=tuple(guess.notes),
     )
 
 

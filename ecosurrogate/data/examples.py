@@ -122,7 +122,7 @@ class Examples(LoadedSamples):
     highest if None, labels the lowest one.
 
     The first time that a sample is read, InputError if its labels are not those of its
-    body; after that `fingerprints` has that of its body, at the resolution of labels.
+    body; after that `fingerprints` has those of its body, as seen and as labelled.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class Examples(LoadedSamples):
             directory, split, fields=("strain", "stress"), levels=levels
         )
         self.orientation = orientation
-        self.fingerprints: dict[int, str] = {}
+        self.fingerprints: dict[int, set[str]] = {}
         self._kept: dict[int, list[Example]] = {}
         self._room = free_memory() // (3 * readers)
 
@@ -152,7 +152,8 @@ class Examples(LoadedSamples):
             sample = self.samples[number]
             if number not in self.fingerprints:
                 check_labels(sample, f"{self.directory}: sample {sample.index}")
-                self.fingerprints[number] = fingerprint(sample.low.body)
+                both = sample.levels[self.res], sample.low
+                self.fingerprints[number] = {fingerprint(level.body) for level in both}
             found = self._read(sample)
             size = sum(_size(example) for example in found)
             if size <= self._room:

@@ -37,9 +37,9 @@ class TrainingSet:
     res
         Voxels of an edge of the bodies as the model saw them.
     resolution
-        Voxels of an edge at which fingerprints are taken: that of the labels.
+        Voxels of an edge of the labels.
     fingerprints
-        Of all bodies.
+        Of all bodies, at `res` and at `resolution`.
     ranges
         Least and largest of each of `measures`.
     symmetries
@@ -77,10 +77,15 @@ class TrainingSet:
         return cls(res, resolution, frozenset(fingerprints), ranges, ordered, blocks)
 
     def has(self, body: Microstructure) -> bool:
-        """Whether the model was trained on this body, however it lies."""
+        """Whether the model was trained on this body, however it lies.
+
+        At its own resolution, or with its voxels taken together to those of the labels.
+        """
         shape = body.grid.shape
         if len({*shape}) > 1 or shape[0] < self.resolution:
             return False
+        if fingerprint(body) in self.fingerprints:
+            return True
         return fingerprint(resample(body, self.resolution)) in self.fingerprints
 
     def has_window(self, sha256: str, low: Sequence[int], high: Sequence[int]) -> bool:
@@ -158,7 +163,7 @@ def measures(body: Microstructure) -> dict[str, Range]:
     # 3 K and 2 G of the nearest isotropic stiffness, whose squared norm follows
     moduli = np.stack([np.tensordot(C, J), np.tensordot(C, K) / 5], axis=1)
     part = (moduli**2 @ [1, 5]) / (C**2).sum(axis=(1, 2))
-    anisotropy = np.sqrt((1 - part).clip(0))
+    anisotropy = np.sqrt((1 - part).clip(0)).round(6)
     contrast = float((moduli.max(axis=0) / moduli.min(axis=0)).max())
     ratio = moduli[:, 0] / moduli[:, 1] * 2 / 3
     count = len(np.unique(C, axis=0))

@@ -40,6 +40,7 @@ class TrainedRun(Predictor):
         self.device = choose(device)
         self.folder, self.name = folder, name
         self.model, self.card = load_model(folder)
+        self.training_set = self.card.training_set
         model, backbone = self.card.config.model, self.card.config.backbone
         self.what = model if model == backbone else f"{model}, {backbone}"
         _check(folder, self.card, cases)

@@ -130,7 +130,7 @@ def prepare(
         )
         seen = TrainingSet.of(
             (train[i].body for i in numbers),
-            train.fingerprints.values(),
+            set().union(*train.fingerprints.values()),
             train.res,
             train.card.levels[-1],
             train.card.parameters,
