@@ -15,7 +15,10 @@ import fftmech  # noqa: E402
 from ecosurrogate.evaluation.predict import predict, predict_many  # noqa: E402
 from ecosurrogate.training.checkpoint import load_model  # noqa: E402
 from fftmech import InputError, Load, io, solve  # noqa: E402
+from fftmech.arrays.backend import cpu_backend  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
+from fftmech.problems.certificate import certify  # noqa: E402
+from fftmech.problems.linear import Problem  # noqa: E402
 from fftmech_cli import fftmech_main  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("no_curves")
@@ -167,3 +170,39 @@ def test_bad_input_is_one_line_and_nothing_is_written(runs):
     weights = damaged / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
     assert "weights" in refused(f"predict {damaged} {runs}/micro.h5 -o {out}")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_average_over_all_shifts_does_not_depend_on_the_origin(runs, name):
+    model, card = load_model(runs / name)
+    body, load = polycrystal(8, 4, seed=5), Load.uniaxial("xx", 8e-5)
+    moved = body.with_changes(phase=np.roll(body.phase, (1, 0, 3), (0, 1, 2)))
+
+    def difference(shifts):
+        a, b = (predict(model, card, x, load, shifts=shifts) for x in (body, moved))
+        back = np.roll(b.stress, (-1, 0, -3), (1, 2, 3))
+        return abs(a.stress - back).max() / abs(a.stress).max()
+
+    # two levels: eight shifts
+    assert difference(None) < 1e-5
+    assert difference(8) == difference(None)
+    if name != "p-eco-iterated":
+        assert difference(1) > 1e-4
+
+
+def test_an_average_is_admissible_and_has_the_certificate_of_its_fields(runs):
+    model, card = load_model(runs / "s-eco")
+    body, load = polycrystal(8, 4, seed=5), Load.uniaxial("xx", 8e-5)
+    result = predict(model, card, body, load, shifts=5)
+    problem = Problem(
+        body, load, fftmech.discretization(card.encoder.scheme), cpu_backend()
+    )
+    fields = (f[None].astype(float) for f in (result.strain, result.stress))
+    expected = certify(problem, *fields)
+    assert result.certificate["gap"] == pytest.approx(expected.gap, rel=1e-4)
+    once = predict(model, card, body, load)
+    assert result.certificate["gap"] != once.certificate["gap"]
+    line = f"predict {runs}/s-eco {runs}/micro.h5 -o {runs}/a.vtkhdf --force"
+    run(f"{line} --average-shifts all")
+    for wrong, named in (("9", "1 to 8"), ("0", "1 to 8"), ("-1", "or all")):
+        assert named in refused(f"{line} --average-shifts {wrong}")

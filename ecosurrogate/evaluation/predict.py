@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.evaluation.learned_load import encode
+from ecosurrogate.evaluation.shift_average import averaged, shifts_of
 from ecosurrogate.mechanics.fields import apply, inner_product
 from ecosurrogate.models.eco import Prediction
 from ecosurrogate.training.checkpoint import RunCard
@@ -35,6 +36,7 @@ def predict(
     body: Microstructure,
     load: Load,
     device: str = "cpu",
+    shifts: int | None = 1,
 ) -> Result:
     """Predict strain, stress and displacement, as `fftmech.solve` returns them.
 
@@ -46,6 +48,9 @@ def predict(
         The body, with cubic voxels and stiffness in any unit, and its load.
     device
         "cpu" or "cuda".
+    shifts
+        Average over so many periodic shifts of the body, each a prediction of its own;
+        over all that may differ if None (`ecosurrogate.evaluation.shift_average`).
 
     Returns
     -------
@@ -63,7 +68,7 @@ def predict(
         A body that the model cannot take, a load that it does not see and is no
         multiple of the one it has learned, too little memory.
     """
-    return predict_many(model, card, [body], [load], device)[0]
+    return predict_many(model, card, [body], [load], device, shifts)[0]
 
 
 def predict_many(
@@ -72,6 +77,7 @@ def predict_many(
     bodies: Sequence[Microstructure],
     loads: Sequence[Load],
     device: str = "cpu",
+    shifts: int | None = 1,
 ) -> list[Result]:
     """Predict bodies of one shape, with a load for each, in one pass of the network.
 
@@ -82,13 +88,14 @@ def predict_many(
     started = time.perf_counter()
     for body, load in zip(bodies, loads, strict=True):
         _check(body, load)
+    moves = shifts_of(model, shifts)
     voxels = len(bodies) * bodies[0].grid.voxels
     check_bytes(voxels * BYTES, _what(bodies))
     made = encode(card, bodies, loads).to(place)
     model = model.to(place)
     ready = time.perf_counter()
     with torch.inference_mode():
-        prediction = model(made)
+        prediction = averaged(model, made, moves)
         u = displacement_of(prediction.strain, made)
     if device == "cuda":
         torch.cuda.synchronize()
