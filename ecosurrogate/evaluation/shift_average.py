@@ -28,7 +28,7 @@ def shifts_of(model: nn.Module, count: int | None) -> list[Shift]:
     """
     networks = [part for part in model.modules() if isinstance(part, Network)]
     stride = max((network.stride for network in networks), default=1)
-    every = list(product(range(stride), repeat=3))
+    every = [(x, y, z) for x, y, z in product(range(stride), repeat=3)]
     if count is not None and not 1 <= count <= len(every):
         raise InputError(
             f"average over {count} shifts",

@@ -201,14 +201,14 @@ class ImagesRecipe(Recipe):
         assert self.window is not None
         random = Generator(PCG64(seed))
         if self.blocks is None:
-            name, low = self.images[random.integers(len(self.images))][0], 0
+            name, low = self.images[random.integers(len(self.images))][0], (0, 0, 0)
             image = _image(self, name)
             high = image.grid.shape
         else:
             _, name, _, low, high = self.blocks[random.integers(len(self.blocks))]
             image = _image(replace(self, blocks=None), name)
         sides = window_sides(self.window, image.grid)
-        room = np.array(high) - low - sides
+        room = np.array(high) - np.array(low) - np.array(sides)
         if (room < 0).any():
             raise InputError(
                 f"{name}: a window of {size_text(sides)} voxels in an image of "
