@@ -74,14 +74,14 @@ COUNTS = (8, 16, 32, 64)
 
 FINER = (
     *("polycrystal", "--count", "88", "--res", "32", "--low-res", "16"),
-    *("--splits", "64,8,16"),
+    *("--splits", "64,8,16", "--seed", "0"),
 )
 
 STUDIES: dict[str, Study] = {
     "label-free": Study(
         (
             *("polycrystal", "--count", "80", "--res", "32", "--low-res", "32"),
-            *("--strain", "xx=8e-5", "--splits", "64,8,8"),
+            *("--strain", "xx=8e-5", "--splits", "64,8,8", "--seed", "0"),
         ),
         {
             "w-eco": model("w-eco"),
@@ -113,7 +113,7 @@ STUDIES: dict[str, Study] = {
     "pores": Study(
         (
             *("pores", "--count", "48", "--res", "64", "--low-res", "32"),
-            *("--splits", "36,4,8"),
+            *("--splits", "36,4,8", "--seed", "0"),
         ),
         {
             "s-eco": model("s-eco", "batch=1"),
@@ -135,7 +135,7 @@ STUDIES: dict[str, Study] = {
         (
             *("composites", "--count", "224", "--res", "32", "--low-res", "32"),
             *("--contrast", "100,1000", "--strain", "xx=1e-3"),
-            *("--splits", "192,16,16"),
+            *("--splits", "192,16,16", "--seed", "0"),
         ),
         {
             "strain": model("p-eco-iterated"),

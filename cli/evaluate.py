@@ -72,6 +72,11 @@ _FIRST, _NUMBER = 30, 17  # characters: names of rows and the DNS; mean ± std
     help="Plane in pictures: z=mid, z=12 (voxel) or z=25%.  [default: the middle, or "
     "where most of the pores are]",
 )
+@click.option(
+    "--include-trained",
+    is_flag=True,
+    help="Count bodies that a run was trained on, which are left out.",
+)
 @device_option
 @click.option("--force", is_flag=True, help="Replace the evaluation in FOLDER.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
@@ -87,6 +92,7 @@ def evaluate(
     component: str,
     sample: int | None,
     plane: str | None,
+    include_trained: bool,
     device: str,
     force: bool,
     as_json: bool,
@@ -106,6 +112,7 @@ def evaluate(
         from ecosurrogate.evaluation.figures import figures
         from ecosurrogate.evaluation.folder import check_folder, write_folder
         from ecosurrogate.evaluation.predictors import make_predictors
+        from ecosurrogate.evaluation.seen_bodies import unseen
         from ecosurrogate.evaluation.slices import check_choice, choose
         from ecosurrogate.evaluation.solved_cases import SolvedCases
     if output is not None:
@@ -116,8 +123,11 @@ def evaluate(
     if "none" in baselines and asked:
         raise InputError(f"--baseline none with {asked[0]}: leave one of them out")
     predictors = make_predictors((run, *against), asked, cases, device)
+    if not include_trained:
+        cases = unseen(cases, predictors)
+        check_choice(cases, sample, plane)
     with progress_bar("Evaluating", counted=True) as report:
-        found = evaluation.evaluate(cases, predictors, report)
+        found = evaluation.evaluate(cases, predictors, report, include_trained)
     if output is not None:
         shown = choose(found, cases, predictors, sample)
         pictures = figures(found, shown, component, plane)

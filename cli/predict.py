@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from fftmech import Result, write_result
+from fftmech import InputError, Result, write_result
 from fftmech.io import check_writable
 from fftmech_cli.load import load_options, parse_load
 from fftmech_cli.means import by_component, show_means
@@ -20,6 +20,14 @@ from fftmech_cli.surrogate import surrogate_packages
 @source_options
 @resolution_options
 @load_options("the load of the training set")
+@click.option(
+    "--average-shifts",
+    "shifts",
+    default="1",
+    show_default=True,
+    metavar="N|all",
+    help="Average over so many periodic shifts of the body, each a prediction.",
+)
 @device_option
 @click.option(
     "-o",
@@ -37,6 +45,7 @@ def predict(
     strain: tuple[str, ...],
     stress: tuple[str, ...],
     uniaxial: tuple[str, ...],
+    shifts: str,
     device: str,
     output: str | None,
     force: bool,
@@ -56,14 +65,13 @@ def predict(
     check_writable(output)
     with surrogate_packages():
         from ecosurrogate.evaluation import predict as prediction
+        from ecosurrogate.evaluation.learned_load import choose_load
         from ecosurrogate.training.checkpoint import load_model
     model, card = load_model(run)
     asked = bool(strain or stress or uniaxial)
-    load = prediction.choose_load(
-        card, parse_load(strain, stress, uniaxial) if asked else None
-    )
+    load = choose_load(card, parse_load(strain, stress, uniaxial) if asked else None)
     body = load_microstructure(source, res=res, composite=composite, **options)
-    result = prediction.predict(model, card, body, load, device)
+    result = prediction.predict(model, card, body, load, device, _count(shifts))
     write_result(output, result)
     print_notes(result.notes)
     if as_json:
@@ -84,6 +92,14 @@ def predict(
         return
     _show(result)
     click.echo(f"wrote {output}")
+
+
+def _count(shifts: str) -> int | None:
+    if shifts == "all":
+        return None
+    if not shifts.isdecimal():
+        raise InputError(f"--average-shifts {shifts}", "a number, or all")
+    return int(shifts)
 
 
 def _show(result: Result) -> None:

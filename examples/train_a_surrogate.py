@@ -13,7 +13,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from ecosurrogate.evaluation.predict import choose_load, predict
+from ecosurrogate.evaluation.learned_load import choose_load
+from ecosurrogate.evaluation.predict import predict
 from ecosurrogate.training.checkpoint import load_model
 from ecosurrogate.training.run import prepare
 from ecosurrogate.training.train import fit

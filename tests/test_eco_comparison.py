@@ -282,7 +282,8 @@ def test_what_cannot_be_compared_is_refused(runs, monkeypatch):
         compare(runs / "unet", composite(1.0))
     with pytest.raises(InputError, match=r"a batch of 100000000 predictions.*--batch"):
         compare(runs / "unet", body, batches=(10**8,))
-    poor = predict(*load_model(runs / "unet"), body, LOAD)
+    learned = Load.uniaxial("xx", 8e-5)
+    poor = predict(*load_model(runs / "unet"), body, learned)
     poor = replace(poor, strain=np.full_like(poor.strain, np.nan))
     monkeypatch.setattr(comparison, "predict", lambda *_: poor)
     with pytest.raises(InputError, match="not finite; train another"):

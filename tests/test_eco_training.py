@@ -37,7 +37,7 @@ def grains16(tmp_path_factory):
     """Eight polycrystals of 16^3 voxels for training, one for validation."""
     folder = tmp_path_factory.mktemp("data") / "grains16"
     make_dataset(
-        f"dataset polycrystal --res 16 --low-res 16 --grains 6 --splits 8,1,0 "
+        f"dataset polycrystal --res 16 --low-res 16 --grains 6 --splits 8,1,0 --seed 0 "
         f"--count 9 -o {folder}"
     )
     return folder

@@ -256,6 +256,15 @@ def test_a_form_takes_any_format_with_materials_and_options(served):
     assert status == 200 and said["voxels"] == 64
     # a homogeneous body
     assert said["mean_stress"]["xx"] == pytest.approx(0.2046, rel=1e-5)
+    # unlike what the model was trained on, which is said
+    assert "4 x 4 x 4 voxels, trained on 8 x 8 x 8" in said["notes"]
+
+
+def test_a_load_that_a_model_has_not_learned_is_refused_as_it_is_written(served, body):
+    path = "/predict?model=s-eco&uniaxial=zz=1e-3"
+    status, said = served.json("POST", path, body, {**HDF5, **JSON})
+    assert status == 422 and "load --uniaxial zz=0.001" in said["error"]
+    assert "--uniaxial xx=8e-05" in said["error"]
 
 
 def test_a_token_is_asked_for_where_there_is_one(served, body):

@@ -20,7 +20,8 @@ from ecosurrogate.comparison.comparison import Comparison, Point
 from ecosurrogate.comparison.measure import Measure
 from ecosurrogate.comparison.timed_model import TimedModel
 from ecosurrogate.comparison.timed_solver import MOST, TimedSolver
-from ecosurrogate.evaluation.predict import BYTES, choose_load, predict
+from ecosurrogate.evaluation.learned_load import choose_load
+from ecosurrogate.evaluation.predict import BYTES, predict
 from ecosurrogate.mechanics.cost import Time, Times, measure
 from ecosurrogate.training.checkpoint import load_model
 from ecosurrogate.training.devices import choose
@@ -191,6 +192,7 @@ def _compared(
             "solver": {"compile": exact.times["compile"], "prepare": cold.prepare},
         },
         reason=guess.certificate["reason"],
+        notes=tuple(guess.notes),
     )
 
 

@@ -78,6 +78,8 @@ class Comparison:
         "compile" and "prepare" of the solver.
     reason
         Why the prediction has no certificate, else "".
+    notes
+        Those of the prediction: how the body differs from what the model knows.
     """
 
     model: str
@@ -97,3 +99,4 @@ class Comparison:
     prediction: float
     apart: dict[str, dict[str, float]]
     reason: str
+    notes: tuple[str, ...] = ()

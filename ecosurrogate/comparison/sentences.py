@@ -20,9 +20,10 @@ def sentences(found: Comparison) -> list[str]:
 
 
 def notes(found: Comparison) -> list[str]:
-    """Why the times may not be what they seem, a line each."""
+    """Why the body is no test of the model, or the times not what they seem."""
     said = busy(found.crowding)
-    return [f"{said}; the times are not compared"] if said else []
+    late = [f"{said}; the times are not compared"] if said else []
+    return [*found.notes, *late]
 
 
 def headline(found: Comparison) -> str:

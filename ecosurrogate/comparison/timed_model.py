@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ecosurrogate.comparison.measure import Measure
 from ecosurrogate.data.bodies import Bodies
+from ecosurrogate.evaluation.learned_load import encode
 from ecosurrogate.evaluation.predict import certificates, displacement_of
 from ecosurrogate.mechanics.cost import counted_green
 from ecosurrogate.models.eco import IteratedPECO
@@ -91,8 +92,8 @@ class TimedModel:
         return (time.perf_counter() - started) / batch
 
     def _make(self, batch: int) -> Bodies:
-        bodies = self.card.encoder.bodies([self.body] * batch, [self.load] * batch)
-        return bodies.to(self.device)
+        made = encode(self.card, [self.body] * batch, [self.load] * batch)
+        return made.to(self.device)
 
     @contextmanager
     def _corrections(self, j: int | None) -> Iterator[None]:

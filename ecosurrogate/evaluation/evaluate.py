@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ecosurrogate.evaluation import seen_bodies
 from ecosurrogate.evaluation.case_errors import EDGES, CaseErrors
 from ecosurrogate.evaluation.solved_cases import Predictor, SolvedCases
 from fftmech.arrays import crowding
@@ -21,8 +22,12 @@ def evaluate(
     cases: SolvedCases,
     predictors: Sequence[Predictor],
     report: ProgressReport | None = None,
+    include_trained: bool = False,
 ) -> dict[str, Any]:
     """Return the errors of all predictors on all cases; JSON-ready.
+
+    Bodies that a predictor was trained on are left out, and counted in the notes,
+    unless `include_trained`, or the cases are those for training.
 
     Numbers that do not exist are None. A statistic has mean, std (of the sample, None
     of one value), min, median, max and count.
@@ -51,6 +56,8 @@ def evaluate(
         density), seconds, preparation; and samples: these numbers of each case, with
         index and load.
     """
+    if not include_trained:
+        cases = seen_bodies.unseen(cases, predictors)
     found: list[list[dict[str, Any]]] = [[] for _ in predictors]
     references: list[dict[str, Any]] = []
     uniform: list[dict[str, Any]] = []
@@ -163,7 +170,7 @@ def _notes(
     found: Sequence[Sequence[dict[str, Any]]],
     pores: bool,
 ) -> list[str]:
-    notes = []
+    notes = seen_bodies.notes(cases, predictors)
     for predictor, records in zip(predictors, found, strict=True):
         lost = sum(not record["finite"] for record in records)
         if lost:
@@ -171,14 +178,6 @@ def _notes(
                 f"{predictor.label}: fields that are not finite in {lost} of "
                 f"{len(records)} cases, which are left out"
             )
-        trained_on = predictor.describe().get("trained_on")
-        if trained_on and trained_on.get("sha256") != cases.sha256:
-            notes.append(
-                f"{predictor.label}: trained on another dataset, which may hold some "
-                "of these bodies"
-            )
-        elif trained_on and cases.split == "train":
-            notes.append(f"{predictor.label}: trained on these very samples")
     if pores:
         notes.append("bodies with pores: no certificate, and no energy error")
     return notes

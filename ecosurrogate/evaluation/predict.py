@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from ecosurrogate.data.bodies import Bodies
+from ecosurrogate.evaluation.learned_load import encode
+from ecosurrogate.evaluation.shift_average import averaged, shifts_of
 from ecosurrogate.mechanics.fields import apply, inner_product
 from ecosurrogate.models.eco import Prediction
 from ecosurrogate.training.checkpoint import RunCard
-from ecosurrogate.training.config import ADMISSIBLE, SEE_LOAD
+from ecosurrogate.training.config import ADMISSIBLE
 from ecosurrogate.training.devices import choose
 from fftmech.arrays.memory import check_bytes, size_text
-from fftmech.datasets.loading import Loading
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
@@ -36,6 +37,7 @@ def predict(
     body: Microstructure,
     load: Load,
     device: str = "cpu",
+    shifts: int | None = 1,
 ) -> Result:
     """Predict strain, stress and displacement, as `fftmech.solve` returns them.
 
@@ -47,6 +49,9 @@ def predict(
         The body, with cubic voxels and stiffness in any unit, and its load.
     device
         "cpu" or "cuda".
+    shifts
+        Average over so many periodic shifts of the body, each a prediction of its own;
+        over all that may differ if None (`ecosurrogate.evaluation.shift_average`).
 
     Returns
     -------
@@ -55,14 +60,17 @@ def predict(
         first guess and after each correction, where they are known, and `certificate`
         is that of the fields as they are, computed in double precision; its "uniform"
         is the relative energy error of uniform fields, which know nothing. The
-        displacement is that of the strain, of the part that is compatible.
+        displacement is that of the strain, of the part that is compatible. `notes` say
+        how the body differs from those that the model was trained on, or that it is
+        one of them.
 
     Raises
     ------
     InputError
-        A body or a load that the model cannot take, too little memory.
+        A body that the model cannot take, a load that it does not see and is no
+        multiple of the one it has learned, too little memory.
     """
-    return predict_many(model, card, [body], [load], device)[0]
+    return predict_many(model, card, [body], [load], device, shifts)[0]
 
 
 def predict_many(
@@ -71,6 +79,7 @@ def predict_many(
     bodies: Sequence[Microstructure],
     loads: Sequence[Load],
     device: str = "cpu",
+    shifts: int | None = 1,
 ) -> list[Result]:
     """Predict bodies of one shape, with a load for each, in one pass of the network.
 
@@ -81,13 +90,14 @@ def predict_many(
     started = time.perf_counter()
     for body, load in zip(bodies, loads, strict=True):
         _check(body, load)
+    moves = shifts_of(model, shifts)
     voxels = len(bodies) * bodies[0].grid.voxels
     check_bytes(voxels * BYTES, _what(bodies))
-    made = card.encoder.bodies(bodies, loads).to(place)
+    made = encode(card, bodies, loads).to(place)
     model = model.to(place)
     ready = time.perf_counter()
     with torch.inference_mode():
-        prediction = model(made)
+        prediction = averaged(model, made, moves)
         u = displacement_of(prediction.strain, made)
     if device == "cuda":
         torch.cuda.synchronize()
@@ -166,6 +176,7 @@ def _result(
         times=times,
         certificate=final,
         precision="single",
+        notes=training_notes(card, body),
     )
 
 
@@ -177,41 +188,15 @@ def _uniform(body: Microstructure, load: Load) -> float:
     return uniform_error(voigt(*known), np.linalg.inv(reuss(*known)), given)
 
 
-def choose_load(card: RunCard, asked: Load | None) -> Load:
-    """Return the load to predict: the one asked for, else that of the training set.
-
-    InputError if none is asked for where the training set has several, or another one
-    than its own of a model that does not see the load.
-    """
-    known = Loading.from_dict(card.dataset["loads"])
-    if asked is None:
-        if known.load is None:
-            raise InputError(
-                f"the model was trained on loads {known.mode!r}: name one (--strain, "
-                "--stress or --uniaxial)"
-            )
-        return known.load
-    if card.config.model not in SEE_LOAD and not _proportional(asked, known.load):
-        raise InputError(
-            f"model {card.config.model} does not see the load and has learned another "
-            f"one, {known.as_dict()}",
-            mend="leave the load out",
-        )
-    return asked
-
-
-def trained_load(card: RunCard) -> Load | None:
-    """The load of the training set; None where it has several."""
-    return Loading.from_dict(card.dataset["loads"]).load
-
-
-def _proportional(a: Load, b: Load | None) -> bool:
-    """Whether one load is a positive multiple of the other."""
-    if b is None or (a.free != b.free).any():
-        return False
-    x, y = (np.concatenate([load.mean_strain, load.mean_stress]) for load in (a, b))
-    size = np.linalg.norm(x) * np.linalg.norm(y)
-    return bool(size > 0 and x @ y > (1 - 1e-9) * size)
+def training_notes(card: RunCard, body: Microstructure) -> list[str]:
+    """What a body has to do with those that the model was trained on, a line each."""
+    known = card.training_set
+    if known is None:
+        return [
+            "a run of an earlier version: which bodies it was trained on is unknown"
+        ]
+    seen = "1 of 1 bodies was trained on: this is no test of the model"
+    return [*([seen] if known.has(body) else []), *known.unlike(body)]
 
 
 def certificates(

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ecosurrogate.evaluation.predict import BYTES, choose_load
+from ecosurrogate.evaluation.learned_load import choose_load, encode
+from ecosurrogate.evaluation.predict import BYTES
 from ecosurrogate.evaluation.solved_cases import (
     PredictedFields,
     Predictor,
@@ -39,6 +40,7 @@ class TrainedRun(Predictor):
         self.device = choose(device)
         self.folder, self.name = folder, name
         self.model, self.card = load_model(folder)
+        self.training_set = self.card.training_set
         model, backbone = self.card.config.model, self.card.config.backbone
         self.what = model if model == backbone else f"{model}, {backbone}"
         _check(folder, self.card, cases)
@@ -77,9 +79,8 @@ class TrainedRun(Predictor):
 
     def _predict(self, cases: Sequence[SolvedCase]) -> list[PredictedFields]:
         started = time.perf_counter()
-        made = self.card.encoder.bodies(
-            [case.body for case in cases], [case.load for case in cases]
-        ).to(self.device)
+        bodies, loads = [case.body for case in cases], [case.load for case in cases]
+        made = encode(self.card, bodies, loads).to(self.device)
         preparation = (time.perf_counter() - started) / len(cases)
         with torch.inference_mode():
             if self._applications is None:
@@ -123,17 +124,15 @@ def _check(folder: str | PathLike, card: RunCard, cases: SolvedCases) -> None:
         )
     if card.config.model in SEE_LOAD:
         return
-    learned = card.dataset.get("loads")
     # those of the first sample: all others have loads of the same kind
     for load in cases.card.loading.cases(cases.card.seed, 0).values():
         try:
             choose_load(card, load)
-        except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except InputError as error:
             raise InputError(
-                f"{folder}: model {card.config.model} does not see the load and has "
-                f"learned {learned}, {cases.directory} has "
-                f"{cases.card.loading.as_dict()}",
-                mend="take a dataset with that load",
+                f"{folder} cannot predict {cases.directory}: {error.what}",
+                error.expected,
+                "take a dataset with that load",
             ) from error
 
 

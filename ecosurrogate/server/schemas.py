@@ -262,5 +262,8 @@ def _work(summary: dict[str, Any]) -> dict[str, Any]:
     return {"response_class": Response, "responses": answers}
 
 
-PREDICTED = _work({"model": "run", "certificates": [0.05, 0.02, 0.007]})
+_NOTES = ["contrast 100, trained on 2 to 50"]
+PREDICTED = _work(
+    {"model": "run", "certificates": [0.05, 0.02, 0.007], "notes": _NOTES}
+)
 SOLVED = _work({**_SOLVE, "scheme": "rotated", "prediction": _ERRORS})

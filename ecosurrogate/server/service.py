@@ -18,7 +18,8 @@ from torch import nn
 
 import fftmech
 from ecosurrogate.evaluation.folder import NUMBERS
-from ecosurrogate.evaluation.predict import BYTES, choose_load, trained_load
+from ecosurrogate.evaluation.learned_load import choose_load, trained_load
+from ecosurrogate.evaluation.predict import BYTES
 from ecosurrogate.server import schemas, worker_tasks
 from ecosurrogate.server.jobs import Job, Jobs
 from ecosurrogate.server.prediction_errors import solve_prediction
@@ -146,7 +147,8 @@ class Service:
                 write, seconds = worker_tasks.write_prediction, self.settings.seconds
                 await self.readers.call(write, result, job.path, seconds=seconds)
             means = worker_tasks.means_of(result)
-            return {"model": name, **means, "certificates": result.residuals}
+            notes = {"certificates": result.residuals, "notes": result.notes}
+            return {"model": name, **means, **notes}
 
         return self.jobs.begin("predict", work)
 
