@@ -257,5 +257,6 @@ def _work(summary: dict[str, Any]) -> dict[str, Any]:
     return {"response_class": Response, "responses": answers}
 
 
-PREDICTED = _work({"model": "run", "certificates": [0.05, 0.02, 0.007]})
+_PREDICT = {"model": "run", "status": "predicted"}
+PREDICTED = _work({**_PREDICT, "certificates": [0.05, 0.02, 0.007]})
 SOLVED = _work({**_SOLVE, "scheme": "rotated", "prediction": _ERRORS})

@@ -145,7 +145,8 @@ class Service:
                 write, seconds = worker_tasks.write_prediction, self.settings.seconds
                 await self.readers.call(write, result, job.path, seconds=seconds)
             means = worker_tasks.means_of(result)
-            return {"model": name, **means, "certificates": result.residuals}
+            summary = {"model": name, "status": result.status, **means}
+            return {**summary, "certificates": result.residuals}
 
         return self.jobs.begin("predict", work)
 
