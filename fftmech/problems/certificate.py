@@ -23,19 +23,21 @@ import numpy as np
 from fftmech.arrays.backend import to_numpy
 from fftmech.microstructure.base import Microstructure
 from fftmech.problems.admissible_fields import (
+    Pair,
     admissible_strain,
     admissible_stress,
+    changed,
+    eigenvalues,
     in_double,
+    not_admissible,
     projection_rounding,
     root_mean_square,
+    rounded,
 )
 from fftmech.problems.linear import Problem
 from fftmech.problems.nonlinear import TimeStep
 from fftmech.problems.potential import FieldPotential
 from fftmech.tensors.fields import dot, mean
-
-Pair = tuple[Any, Any]
-"""Strain and stress, Mandel (q, 6, x, y, z)."""
 
 
 class Potential(Protocol):
@@ -156,7 +158,7 @@ def certify_solution(
         energy = float(problem.material.energy(strain).mean())
         gap = float(problem.material.gap(strain, stress).mean())
     # e is compatible as it is: rounding is that of C e, at each voxel
-    least, most = _eigenvalues(problem.microstructure)
+    least, most = eigenvalues(problem.microstructure)
     rounding = 16 * float(np.finfo(problem.precision).eps * (most / least).max())
     left = rounding**2 * energy
     error = 2 * (max(gap, 0.0) ** 0.5 + left**0.5) ** 2
@@ -253,19 +255,19 @@ def _bound(problem: Problem | TimeStep, given: Pair, admissible: Pair) -> Certif
     total = float(w.mean() + w_star.mean()) - _eigenstrain_work(potential, stress)
     upper = float(w.mean()) - float(problem.load.mean_stress @ _mean(strain))
     if isinstance(problem, Problem):
-        changed, left = _changed(problem, given, admissible), _left(problem, admissible)
-        error = sum(max(part, 0.0) ** 0.5 for part in (gap, changed, left)) ** 2
-        size = max(max(total, 0.0) ** 0.5 - changed**0.5 - left**0.5, 0.0) ** 2
+        taken, left = changed(problem, given, admissible), rounded(problem, admissible)
+        error = sum(max(part, 0.0) ** 0.5 for part in (gap, taken, left)) ** 2
+        size = max(max(total, 0.0) ** 0.5 - taken**0.5 - left**0.5, 0.0) ** 2
         doubt = 2 * (left * max(total, 0.0)) ** 0.5 + left
-        part = changed / MOST_CHANGED**2
+        part = taken / MOST_CHANGED**2
     else:
-        changed = _changed_energies(problem, potential, given, admissible)
+        taken = _changed_energies(problem, potential, given, admissible)
         doubt = projection_rounding(problem)
         doubt *= root_mean_square(strain) * root_mean_square(stress)
-        error, size = max(gap, 0.0) + changed + doubt, total - changed
-        part = changed / MOST_CHANGED
+        error, size = max(gap, 0.0) + taken + doubt, total - taken
+        part = taken / MOST_CHANGED
     if part > total:
-        return Certificate.none(_not_admissible(given, admissible))
+        return Certificate.none(not_admissible(given, admissible))
     return _certificate(problem, upper, gap, (error, size), doubt)
 
 
@@ -298,14 +300,6 @@ def _certificate(
     )
 
 
-def _changed(problem: Problem, given: Pair, admissible: Pair) -> float:
-    """Half the squares of the energy norms of two pairs' differences, added."""
-    e, s = (a - b for a, b in zip(given, admissible, strict=True))
-    material = problem.material
-    square = dot(e, material.tangent(e)) + dot(s, material.compliance.apply(s))
-    return float(square.mean()) / 2
-
-
 def _changed_energies(
     problem: TimeStep, potential: Potential, given: Pair, admissible: Pair
 ) -> float:
@@ -318,40 +312,6 @@ def _changed_energies(
     prescribed = np.where(load.free, 0, _mean(e_adm))
     W_star = float(conjugate.mean()) - float((_mean(s) - _mean(s_adm)) @ prescribed)
     return abs(W) + abs(W_star)
-
-
-def _left(problem: Problem, admissible: Pair) -> float:
-    """What rounding may have left in projected fields, like `_changed`.
-
-    The strain's part counts C e too, whose rounding C^-1 may multiply.
-    """
-    body = problem.microstructure
-    least, most = _eigenvalues(body)
-    fractions = body.fractions[body.phases]
-    e, s = (root_mean_square(field) for field in admissible)
-    square = fractions @ (most**2 / least) * e**2 + fractions @ (1 / least) * s**2
-    return projection_rounding(problem) ** 2 * float(square) / 2
-
-
-def _eigenvalues(body: Microstructure) -> tuple[np.ndarray, np.ndarray]:
-    """Least and greatest stiffness of each phase in use; both 1 of a pore."""
-    assert body.stiffness is not None
-    values = np.linalg.eigvalsh(body.stiffness[body.phases])
-    values[~values.any(axis=1)] = 1.0
-    return values[:, 0], values[:, -1]
-
-
-def _not_admissible(given: Pair, admissible: Pair) -> str:
-    """Which field is not, and by how much."""
-    parts = [
-        root_mean_square(a - b) / max(root_mean_square(a), np.finfo(float).tiny)
-        for a, b in zip(given, admissible, strict=True)
-    ]
-    if parts[0] > parts[1]:
-        what = "strain is not compatible with the prescribed means"
-    else:
-        what = "stress is not in equilibrium with the prescribed means"
-    return f"the {what}: {100 * max(parts):.2g} % of it is something else"
 
 
 def _mean(field: Any) -> np.ndarray:
