@@ -172,7 +172,7 @@ class SteppedPECO(nn.Module):
 
 
 class IteratedPECO(nn.Module):
-    """`corrections` steps of one network; no step makes the certificate larger.
+    """`corrections` steps of one network, which keep the best pair so far.
 
     The model minimises the energy of the strain or of the stress. In each correction
     the network sees the steepest descent g in the norm of C0, and A g, A the Hessian,
@@ -181,7 +181,8 @@ class IteratedPECO(nn.Module):
     output of zero this is the conjugate gradient method. The other field follows by the
     law and a projection that the next g needs anyway, and is combined with that of the
     last step so that its energy falls too. So neither energy error grows, nor the
-    certificate, which is their sum.
+    certificate, which is their sum, but for rounding: a pair whose certificate is not
+    smaller by more than that is not taken, and the one before it stays.
 
     A correction takes two Green operations; the model takes one more, or two if it
     minimises the energy of the stress. `corrections` may be changed after training.
