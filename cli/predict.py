@@ -10,7 +10,7 @@ from fftmech.io import check_writable
 from fftmech_cli.load import load_options, parse_load
 from fftmech_cli.means import by_component, show_means
 from fftmech_cli.method import device_option
-from fftmech_cli.rim import check_output, print_json, print_notes
+from fftmech_cli.rim import NOT_CONVERGED, check_output, print_json, print_notes
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
 from fftmech_cli.surrogate import surrogate_packages
 
@@ -51,11 +51,12 @@ def predict(
     force: bool,
     as_json: bool,
     **options: Any,
-) -> None:
+) -> int:
     """Predict the fields of SOURCE with the model of RUN, and certify them.
 
-    SOURCE is any file that `fftmech convert` reads. The certificate is the exact
-    energy error, relative to the energy of the fields; bodies with pores have none.
+    SOURCE is any file that `fftmech convert` reads. The certificate bounds the energy
+    error, relative to the energy of the fields; bodies with pores have none. Fields
+    that are not admissible are not certified (exit code 3).
 
     Example: ecosr predict run micro.h5 -o prediction.vtkhdf
     """
@@ -78,6 +79,7 @@ def predict(
         print_json(
             {
                 "model": card.config.model,
+                "status": result.status,
                 "mean_strain": by_component(result.mean_strain),
                 "mean_stress": by_component(result.mean_stress),
                 "energy": result.energy,
@@ -89,9 +91,14 @@ def predict(
                 "output": str(output),
             }
         )
-        return
-    _show(result)
-    click.echo(f"wrote {output}")
+    else:
+        _show(result)
+        click.echo(f"wrote {output}")
+    if result.status == "not certified":
+        reason = result.certificate["reason"]
+        click.echo(f"Error: not certified: {reason}", err=True)
+        return NOT_CONVERGED
+    return 0
 
 
 def _count(shifts: str) -> int | None:

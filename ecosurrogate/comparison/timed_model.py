@@ -49,14 +49,19 @@ class TimedModel:
         made = self._made(1)
         with torch.inference_mode():
             prediction = self.model(made)
-        pairs = prediction.corrected
+        pairs = [
+            (_array(strain, made.strain_unit), _array(stress, made.stress_unit))
+            for strain, stress in prediction.corrected
+        ]
         certified: list[float | None] = [None] * len(pairs)
         if self.card.config.model in ADMISSIBLE and bool(made.solid.all()):
-            certified = [c.relative for c in certificates(made, pairs, 0)]
+            scheme = self.card.encoder.scheme
+            found = certificates(self.body, self.load, scheme, pairs)
+            certified = [c.relative for c in found]
         return {
             j: {
-                "strain": measure("strain", _array(strain, made.strain_unit)),
-                "stress": measure("stress", _array(stress, made.stress_unit)),
+                "strain": measure("strain", strain),
+                "stress": measure("stress", stress),
                 "equilibrated": None,
                 "certificate": relative,
             }

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ecosurrogate.evaluation.learned_load import choose_load, encode
-from ecosurrogate.evaluation.predict import BYTES
+from ecosurrogate.evaluation.predict import BYTES, certificates
 from ecosurrogate.evaluation.solved_cases import (
     PredictedFields,
     Predictor,
@@ -22,7 +22,6 @@ from ecosurrogate.mechanics.cost import counted_green
 from ecosurrogate.training.checkpoint import RunCard, digest_of_weights, load_model
 from ecosurrogate.training.config import ADMISSIBLE, SEE_LOAD
 from ecosurrogate.training.devices import choose
-from ecosurrogate.training.objective import certificate
 from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.errors import InputError
 
@@ -94,20 +93,27 @@ class TrainedRun(Predictor):
             prediction = self.model(made)
             self._wait()
             seconds = (time.perf_counter() - started) / len(cases)
-            certificates: list[float | None] = [None] * len(cases)
-            if self.card.config.model in ADMISSIBLE and bool(made.solid.all()):
-                certificates = certificate(prediction, made).tolist()
-        return [
-            PredictedFields(
-                _field(prediction.strain[i], made.strain_unit[i]),
-                _field(prediction.stress[i], made.stress_unit[i]),
-                seconds,
-                preparation,
-                self._applications,
-                certificates[i],
+        predicted = []
+        for i, case in enumerate(cases):
+            strain = _field(prediction.strain[i], made.strain_unit[i])
+            stress = _field(prediction.stress[i], made.stress_unit[i])
+            certificate = None
+            if self.card.config.model in ADMISSIBLE:
+                scheme = self.card.encoder.scheme
+                pairs = [(strain, stress)]
+                (found,) = certificates(case.body, case.load, scheme, pairs)
+                certificate = found.relative
+            predicted.append(
+                PredictedFields(
+                    strain,
+                    stress,
+                    seconds,
+                    preparation,
+                    self._applications,
+                    certificate,
+                )
             )
-            for i in range(len(cases))
-        ]
+        return predicted
 
     def _wait(self) -> None:
         if self.device.type == "cuda":

@@ -263,7 +263,6 @@ def _work(summary: dict[str, Any]) -> dict[str, Any]:
 
 
 _NOTES = ["contrast 100, trained on 2 to 50"]
-PREDICTED = _work(
-    {"model": "run", "certificates": [0.05, 0.02, 0.007], "notes": _NOTES}
-)
+_PREDICT = {"model": "run", "status": "predicted", "notes": _NOTES}
+PREDICTED = _work({**_PREDICT, "certificates": [0.05, 0.02, 0.007]})
 SOLVED = _work({**_SOLVE, "scheme": "rotated", "prediction": _ERRORS})

@@ -147,8 +147,9 @@ class Service:
                 write, seconds = worker_tasks.write_prediction, self.settings.seconds
                 await self.readers.call(write, result, job.path, seconds=seconds)
             means = worker_tasks.means_of(result)
+            summary = {"model": name, "status": result.status, **means}
             notes = {"certificates": result.residuals, "notes": result.notes}
-            return {"model": name, **means, **notes}
+            return {**summary, **notes}
 
         return self.jobs.begin("predict", work)
 
