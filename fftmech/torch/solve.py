@@ -106,18 +106,24 @@ def solve(
     )
     tolerance = method.tolerance_on(grid)
     settings = Settings(method.scheme, grid, tolerance, max_iterations)
-    strain, stress, iterations, residual = cast(
-        tuple[Tensor, Tensor, Tensor, Tensor],
+    free, eigenstrain = checked.free, checked.eigenstrain
+    prescribed = ((1 - free) * checked.mean_strain)[..., None, None, None]
+    if eigenstrain is not None:
+        prescribed = prescribed - eigenstrain
+    imposed = -(free * checked.mean_stress)[..., None, None, None]
+    strain, stress, _, iterations, residual = cast(
+        tuple[Tensor, ...],
         Solve.apply(
             settings,
             checked.index,
             checked.stiffness,
-            checked.mean_strain,
-            checked.mean_stress,
-            checked.free,
-            checked.eigenstrain,
+            free,
+            prescribed,
+            imposed,
+            None,
         ),
     )
+    strain = strain if eigenstrain is None else strain + eigenstrain
     fields = Fields(
         strain,
         stress,
