@@ -1,5 +1,7 @@
 """Transforms of torch.func: maps are loops, and derivatives are those they claim."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from conftest import EMPTY, SOFT, STIFF, sphere
@@ -30,7 +32,7 @@ pytestmark = [
 
 SHAPE = (4, 3, 2)
 FREE = torch.tensor([True, False, True, False, False, True])
-EXACT = {"tolerance": 1e-12}
+EXACT: dict[str, Any] = {"tolerance": 1e-12}
 
 
 @pytest.fixture(autouse=True)
@@ -72,12 +74,14 @@ def test_first_and_second_derivatives_are_derivatives(scheme, by_voxel):
     e0 = random(6, *SHAPE) if by_voxel else random(2, 6)
 
     def fields(C, E, S, e0):
-        kwargs = {"free": FREE, "mean_stress": S, "eigenstrain": e0, "scheme": scheme}
-        return solve(phase, C, E, **kwargs, tolerance=1e-13)[:2]
+        options: dict[str, Any] = {"scheme": scheme, "tolerance": 1e-13}
+        return solve(phase, C, E, free=FREE, mean_stress=S, eigenstrain=e0, **options)[
+            :2
+        ]
 
     given = [C, random(6), random(2, 6), e0]
     given = [argument.requires_grad_() for argument in given]
-    bounds = {"fast_mode": True, "atol": 1e-6, "rtol": 1e-5}
+    bounds: dict[str, Any] = {"fast_mode": True, "atol": 1e-6, "rtol": 1e-5}
     assert gradcheck(fields, given, check_forward_ad=True, **bounds)
     assert gradgradcheck(fields, given, check_fwd_over_rev=True, **bounds)
 
@@ -155,7 +159,8 @@ def test_a_map_is_a_loop(case):
             for given, dim in zip(arguments, dims, strict=True)
         ]
 
-    for function in (stress, grad(weighed, 1), grad(weighed, 2)):
+    functions: list[Any] = [stress, grad(weighed, 1), grad(weighed, 2)]
+    for function in functions:
         mapped = vmap(function, in_dims=dims)(*arguments)
         loop = torch.stack([function(*one(n)) for n in range(3)])
         close(mapped, loop, 1e-10)
@@ -336,13 +341,13 @@ def test_what_has_not_converged_beneath_a_map_is_an_error():
     phase, C = body(sphere(6, SOFT, STIFF))
     E = torch.eye(6, dtype=torch.float64)[:2]
 
-    def mapped(E, scale, **options):
-        return vmap(lambda e: solve(phase, C, scale * e, **options).stress)(E)
+    def mapped(E, scale):
+        return vmap(lambda e: solve(phase, C, scale * e, max_iterations=2).stress)(E)
 
     with pytest.raises(NotConverged, match="sample 0 of 2 is not converged"):
-        mapped(E, 1.0, max_iterations=2)
+        mapped(E, 1.0)
     with pytest.raises(NotConverged, match="forward derivative: sample 0 of 2"):
-        jvp(lambda E: mapped(E, 0.0, max_iterations=2), (E,), (E / 0.0,))
+        jvp(lambda E: mapped(E, 0.0), (E,), (E / 0.0,))
 
 
 @pytest.mark.parametrize("argument", ["phase", "C", "E", "S", "e0"])

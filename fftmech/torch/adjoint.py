@@ -99,14 +99,13 @@ class Solve(torch.autograd.Function):
         ctx.set_materialize_grads(False)
 
     @staticmethod
-    def backward(
-        ctx: Any, a: Tensor | None, b: Tensor | None, g: Tensor | None, *_: Any
-    ) -> Any:
+    def backward(ctx: Any, a: Any, b: Any, g: Tensor | None, *_: Any) -> Any:
         """The parts of (3)."""
         index, stiffness, free, strain, v = ctx.saved_tensors
         settings, N = ctx.settings, ctx.settings.grid.voxels
         none = free.new_zeros(1, 6, 1, 1, 1)
-        a, b = (none if field is None else N * field for field in (a, b))
+        a = none if a is None else N * a
+        b = none if b is None else N * b
         p, q, w, *_ = Solve.apply(
             replace(settings, derivative="backward pass"),
             *(index, stiffness, free, b, a),
@@ -136,34 +135,35 @@ class Solve(torch.autograd.Function):
         # derivatives would be zero (pytorch issue 197867); those of this one are left
         # out of its arguments instead
         with forward_ad._set_fwd_grad_enabled(True):
-            index, stiffness, free, strain, v = (
-                kept if kept is None else forward_ad.unpack_dual(kept).primal
-                for kept in ctx.saved_tensors
+            index, *kept = ctx.saved_tensors
+            stiffness, free, strain, v = (
+                forward_ad.unpack_dual(tensor).primal for tensor in kept
             )
             none = free.new_zeros(1, 6, 1, 1, 1)
             d_h, d_t = (none if field is None else field for field in others[:2])
-            d_f, d_s = others[2], None
+            d_f, d_s = others[2], none
             if d_C is not None:
                 unknowns = Unknowns(ctx.settings.scheme, ctx.settings.grid, free)
                 dC = _field(index, d_C)
                 parts = [multiply(dC, strain + e) for e in unknowns.strains(v)]
-                force = unknowns.forces(parts)
-                d_f = -force if d_f is None else d_f - force
                 d_s = unknowns.mean(parts)
+                if len(parts) > 1:
+                    force = unknowns.forces(part - d_s for part in parts)
+                    d_f = -force if d_f is None else d_f - force
             settings = replace(ctx.settings, derivative="forward derivative")
             d_e, Cd_e, dv, *_ = Solve.apply(
-                settings, index, stiffness, free, d_h, d_t, d_f
+                settings, index, stiffness, free, d_h, d_t + d_s, d_f
             )
-            return d_e, Cd_e if d_s is None else Cd_e + d_s, dv, None, None
+            return d_e, Cd_e + d_s, dv, None, None
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, settings: Settings, *arguments: Any) -> Any:
         """All samples of all solves are one batch."""
         V, dims = info.batch_size, in_dims[1:]
-        index, stiffness, free, *fields = (
+        index, stiffness, free, *others = [
             value if dim is None else value.movedim(dim, 0)
             for value, dim in zip(arguments, dims, strict=True)
-        )
+        ]
         B = free.shape[-2]
 
         def batch(value: Tensor | None, dim: int | None) -> Tensor | None:
@@ -182,8 +182,8 @@ class Solve(torch.autograd.Function):
             index = index + first[:, None, None, None, None]
             index, stiffness = batch(index, 0), stiffness.flatten(0, 1)
         free = free.expand(V, B, 6).flatten(0, 1)
-        fields = map(batch, fields, dims[3:])
-        found = Solve.apply(settings, index, stiffness, free, *fields)
+        others = map(batch, others, dims[3:])
+        found = Solve.apply(settings, index, stiffness, free, *others)
         return tuple(value.unflatten(0, (V, B)) for value in found), (0,) * len(found)
 
 

@@ -131,10 +131,10 @@ class LinearSystem:
         if force is not None:
             b = b + force / unit
         # the dual norm is at most of this size: rounding is judged against it
-        squares = [
+        first, second = (
             (part.double() ** 2).sum(1).mean((-3, -2, -1)) for part in (one, other)
-        ]
-        floor = 10 * torch.finfo(b.dtype).eps * sum(squares).sqrt()
+        )
+        floor = 10 * torch.finfo(b.dtype).eps * (first + second).sqrt()
         v, *rest = conjugate_gradient(self, b, floor, tolerance, iterations)
         return Solution(v * unit, *rest)
 
