@@ -2,7 +2,8 @@
 
 `solve` takes a phase map, stiffness and a load as tensors, batched, on CPU or CUDA, and
 its fields have derivatives of any order with respect to stiffness, mean strain, mean
-stress and eigenstrain, and the transforms of torch.func. `isotropic`, `cubic` and `rotate` build stiffness that has gradients too.
+stress and eigenstrain, and the transforms of torch.func. `isotropic`, `cubic` and
+`rotate` build stiffness that has derivatives too.
 
 Conventions are those of `fftmech`, on tensors: Mandel throughout, in the order xx, yy,
 zz, yz, xz, xy, off-diagonals times sqrt(2); fields (batch, component, x, y, z).

@@ -106,11 +106,9 @@ class Solve(torch.autograd.Function):
         none = free.new_zeros(1, 6, 1, 1, 1)
         a = none if a is None else N * a
         b = none if b is None else N * b
-        p, q, w, *_ = Solve.apply(
-            replace(settings, derivative="backward pass"),
-            *(index, stiffness, free, b, a),
-            None if g is None else -_densities(g, N),
-        )
+        settings = replace(settings, derivative="backward pass")
+        force = None if g is None else -_densities(g, N)
+        p, q, w = Solve.apply(settings, index, stiffness, free, b, a, force)[:3]
         need = ctx.needs_input_grad
         d_C = d_h = d_t = d_f = None
         if need[2]:
@@ -157,13 +155,13 @@ class Solve(torch.autograd.Function):
             return d_e, Cd_e + d_s, dv, None, None
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, settings: Settings, *arguments: Any) -> Any:
+    def vmap(info: Any, in_dims: Any, settings: Any, *arguments: Any) -> Any:
         """All samples of all solves are one batch."""
         V, dims = info.batch_size, in_dims[1:]
-        index, stiffness, free, *others = [
+        index, stiffness, free, *others = (
             value if dim is None else value.movedim(dim, 0)
             for value, dim in zip(arguments, dims, strict=True)
-        ]
+        )
         B = free.shape[-2]
 
         def batch(value: Tensor | None, dim: int | None) -> Tensor | None:
