@@ -98,7 +98,7 @@ def homogenize(
     started = time.perf_counter()
     microstructure.check().check_linear("an effective stiffness")
     body = microstructure.with_changes(eigenstrain=None, thermal_expansion=None)
-    asked = Method(**method)
+    asked = Method.of(method, "progress")
     prepared = prepare(body, Load(), asked)
     setup = time.perf_counter()
     C, outcomes = UnitLoads(prepared, asked.max_iterations, progress).solve()

@@ -77,7 +77,7 @@ class March:
         self.microstructure = microstructure
         self.path = path
         self.temperature = temperature
-        self.method = Method(**{"solver": "newton", **method})
+        self.method = Method.of({"solver": "newton", **method}, "temperature", "state")
         self.problem, self._solver, self.tolerance, compile_time = prepare_march(
             microstructure, path, self.method, temperature
         )

@@ -1,6 +1,8 @@
 """How a problem is solved, and what to do where that fails."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from math import prod
 from numbers import Integral, Real
 from typing import Any, TypedDict
@@ -83,6 +85,18 @@ class Method:
             raise InputError(
                 f"reference {self.reference!r}", "two positive moduli (K, G)"
             )
+
+    @classmethod
+    def of(cls, options: MethodOptions, *others: str) -> "Method":
+        """A method of keywords, as a function took them beside `others`.
+
+        Raises
+        ------
+        InputError
+            A keyword that is neither, with the nearest one that is.
+        """
+        check_names(options, (*MethodOptions.__annotations__, *others))
+        return cls(**options)
 
     def tolerance_on(self, grid: Grid) -> float:
         """The tolerance, or its default on this grid.
@@ -179,6 +193,21 @@ class Method:
                 "or grey images may need --scheme hex8 --solver jacobi-cg"
             )
         return "rounding ends the descent; use a larger --tol"
+
+
+def check_names(options: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse the first option that is not known.
+
+    Raises
+    ------
+    InputError
+        Naming it and the nearest one that is, or all.
+    """
+    known = tuple(known)
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known, 1) or [f"one of {', '.join(known)}"]
+            raise InputError(f"option {name}", near[0])
 
 
 def check_memory(method: Method, grid: Grid, whole_fields: bool = False) -> None:

@@ -92,7 +92,8 @@ def prepare(
     if eigenstrain is not None:
         body = body.with_changes(eigenstrain=unit * eigenstrain, thermal_expansion=None)
     load = load.scaled(unit)
-    scheme, backend = method.discretization, method.backend()
+    backend = method.backend()
+    scheme = method.discretization.on(backend)
     if boundary is None:
         problem = Problem(body, load, scheme, backend, method.dtype, method.reference)
     else:
@@ -139,12 +140,13 @@ def prepare_march(
     if temperature:
         eigenstrain = total_eigenstrain(body, temperature)
         strained = body.with_changes(eigenstrain=eigenstrain, thermal_expansion=None)
+    backend = method.backend()
     problem = TimeStep(
         strained,
         kinematics,
         path.steps[0].load,
-        method.discretization,
-        method.backend(),
+        method.discretization.on(backend),
+        backend,
         method.dtype,
         method.reference,
     )
