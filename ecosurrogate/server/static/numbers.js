@@ -13,10 +13,10 @@ export const short = known((x, digits = 4) => {
   return plain ? String(rounded) : rounded.toExponential();
 });
 
-// A relative error: per cent in two digits, with an exponent below 0.01 %.
+// A relative error: per cent in two digits, with an exponent where many zeros would be.
 export const percent = known((x) => {
   const share = Number((100 * x).toPrecision(2));
-  return `${share === 0 || share >= 0.01 ? share : share.toExponential()} %`;
+  return `${share === 0 || share >= 1e-4 ? share : share.toExponential()} %`;
 });
 
 const seconds = known((x) =>
