@@ -108,6 +108,7 @@ def test_from_a_file_to_certificate_solver_and_download(look, folder, tmp_path):
 
 
 def test_a_slider_moves_a_slice_and_a_component_changes_the_colour_bar(look):
+    look.page.get_by_label("voxels per axis").fill("32")
     press(look, "Predict")
     wait(look, 1)
     press(look, "Compare with the solver")
