@@ -31,12 +31,12 @@ SIZES = [(1024, 768), (1280, 800), (1920, 1080)]
 def folder(tmp_path_factory):
     """A run that has learned something, and a body."""
     folder = tmp_path_factory.mktemp("page")
-    command = "dataset polycrystal --count 24 --res 16 --low-res 16 --splits 16,4,4"
+    command = "dataset polycrystal --count 16 --res 16 --low-res 16 --splits 10,3,3"
     made = CliRunner().invoke(
         fftmech_main.main, [*command.split(), "-o", str(folder / "grains")]
     )
     assert made.exit_code == 0, made.output
-    run(f"fit {folder / 'grains'} -o {folder / 'run'} --preset smoke")
+    run(f"fit {folder / 'grains'} -o {folder / 'run'} --preset smoke --set steps=60")
     run(f"evaluate {folder / 'run'} {folder / 'grains'} -o {folder}/run/evaluation")
     io.write(folder / "micro.h5", polycrystal((24, 20, 16), 9, seed=5))
     return folder

@@ -33,6 +33,8 @@ export function compare(prediction, solution, units) {
   const means = (name) => Object.keys(p[name])
     .map((c) => [c, mean(p[name], c), s && mean(s[name], c)])
     .filter(([, a, b]) => a !== "0" || (s && b !== "0"));
+  const errors = (name) => [[name, percent(truth[name]), ""],
+    ...truth.uniform ? [["of a uniform field", percent(truth.uniform[name]), ""]] : []];
   const rows = [
     ["time"],
     ["fields", seconds(p.time.solve), s && seconds(s.time.solve)],
@@ -41,8 +43,8 @@ export function compare(prediction, solution, units) {
     ["relative error in energy"],
     ["its certificate", certified(p), certified(s)],
     ...truth ? [["beside the solver", percent(truth.energy), ""],
-      ["error beside the solver (nRMSE)"]] : [],
-    ...truth ? ["strain", "stress"].map((name) => [name, percent(truth[name]), ""]) : [],
+      ...truth.uniform ? [["of a uniform field", percent(truth.uniform.energy), ""]] : [],
+      ["error beside the solver (nRMSE)"], ...errors("strain"), ...errors("stress")] : [],
     ["averages"],
     [`energy density${stress}`, short(p.energy), s && short(s.energy)],
     ["mean strain"], ...means("mean_strain"),
