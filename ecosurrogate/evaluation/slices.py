@@ -163,7 +163,7 @@ def _field_rows(
         error = float(nrmse(part, exact, found["normalisation"], case.solid))
         if error < _SEEN:
             ax.set_axis_off()
-            text = f"looks like the DNS\n(nRMSE below {_SEEN:.0%})"
+            text = f"looks like the DNS\n(nRMSE below {100 * _SEEN:g} %)"
             ax.text(0.5, 0.5, text, ha="center", va="center", fontsize=9, color="0.4")
         else:
             _show(ax, part, case, axis, index, values)

@@ -124,7 +124,7 @@ def color_bar(
     how = {"extend": extend, "label": with_unit(label, unit), **where}
     bar: Any = figure.colorbar(image, **how)
     bar.formatter = matplotlib_module("ticker").FuncFormatter(
-        lambda x, _: f"{factor * x:.6g}"
+        lambda x, _: f"{factor * x:.6g}".replace("-", "\N{MINUS SIGN}")
     )
     bar.update_ticks()
     return bar
