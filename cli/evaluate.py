@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -149,8 +150,10 @@ def _show(found: Mapping[str, Any]) -> None:
     everybody = [*found["contenders"], found["uniform"]]
     longest = max(max(len(c["name"]), len(c["what"]) + 2) for c in everybody)
     column = max(longest, _NUMBER) + 2
+    # a file has lines of any length
+    width = Console().width if sys.stdout.isatty() else 10_000
     # the uniform field is in all of them
-    together = max(1, (Console().width - _FIRST) // column - 1)
+    together = max(1, (width - _FIRST) // column - 1)
     for part in tables(found, together):
         made = table(*part.columns)
         for row in part.rows:

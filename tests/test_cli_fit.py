@@ -28,7 +28,8 @@ def test_a_run_says_what_it_trains_on_what_and_how_well(grains8, tmp_path):
         "polycrystal: 5 examples for training, 2 for validation, bodies of 8^3 "
         "voxels, labels of 4^3"
     )
-    assert loss == "loss 1 energy; 4 steps of 2"
+    told = "ln of a relative error: -4.6 is 1 %"
+    assert loss == f"loss 1 energy ({told}); 4 steps of 2"
     assert summary.startswith(f"{tmp_path / 'run'}: step 4 of 4, loss -")
     for word in (
         "validation at 4^3 strain nRMSE 0.",

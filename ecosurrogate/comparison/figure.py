@@ -106,7 +106,10 @@ def figure(found: Comparison) -> "Figure":
     _plain_seconds(panels[0])
     handles, labels = panels[0].get_legend_handles_labels()
     made.legend(handles, labels, loc="lower center", ncols=len(labels), frameon=False)
-    subject = f"{found.model}, {size_text(found.shape)} voxels, {found.device}"
+    subject = (
+        f"{found.model}, {size_text(found.shape)} voxels, {found.device}; numbers: "
+        "iterations of CG, corrections of the surrogate"
+    )
     made.text(0.5, 0.96, headline(found), ha="center", va="center", fontsize=12)
     made.text(0.5, 0.905, subject, ha="center", va="center", color="0.35", fontsize=10)
     made.tight_layout(rect=(0, 0.06, 1, 0.9))

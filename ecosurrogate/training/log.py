@@ -26,7 +26,7 @@ PAUSE = 10.0
 _ERRORS = {
     "strain": "strain, nRMSE",
     "stress": "stress, nRMSE",
-    "certificate": "certificate",
+    "certificate": "energy, by certificate",
 }
 
 
@@ -116,7 +116,7 @@ def curves(records: list[dict[str, Any]]) -> "Figure":
         left.plot(steps[window // 2 :][: len(means)], means, "C0", lw=1.4)
         if losses.max() > 10 * losses.min() > 0:
             _log_axis(left)
-    left.set_ylabel("loss")
+    left.set_ylabel(_loss_label(records))
     tried = [r for r in records if "validation" in r]
     for number, (key, label) in enumerate(_ERRORS.items()):
         found = [(r["step"], r["validation"].get(key)) for r in tried]
@@ -143,6 +143,14 @@ def _mark_uniform(ax: Any, errors: dict[str, Any]) -> None:
         ax.axhline(1, color="0.4", **how, label="nRMSE of a uniform field")
     if errors.get("uniform"):
         ax.axhline(errors["uniform"], color="C2", **how, label="of uniform fields")
+
+
+def _loss_label(records: list[dict[str, Any]]) -> str:
+    """The terms of the loss; that of an error's logarithm falls below zero."""
+    last = next((r for r in reversed(records) if r.get("loss") is not None), {})
+    terms = ", ".join(last.get("terms", {})) or "loss"
+    below = (last.get("loss") or 0) < 0
+    return f"loss: {terms}" + (", ln of a relative error" if below else "")
 
 
 def _log_axis(ax: Any) -> None:
