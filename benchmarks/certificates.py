@@ -64,9 +64,8 @@ def predictions(
     rng: np.random.Generator, count: int, run: str | None
 ) -> Iterator[Judged]:
     """Predictions of every model, body by body."""
-    from untrained_models import untrained
+    from untrained_models import predict, untrained
 
-    from ecosurrogate.evaluation.predict import predict
     from ecosurrogate.training.checkpoint import load_model
 
     schemes = [name for name, scheme in SCHEMES.items() if scheme.points == 1]

@@ -12,9 +12,8 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as some  # noqa: E402
 from random_bodies import Solution, problem_of, random_body, random_load  # noqa: E402
 from small_runs import as_options, run, tiny  # noqa: E402
-from untrained_models import untrained  # noqa: E402
+from untrained_models import predict, untrained  # noqa: E402
 
-from ecosurrogate.evaluation.predict import predict  # noqa: E402
 from ecosurrogate.models.eco import IteratedPECO  # noqa: E402
 from ecosurrogate.training.checkpoint import load_model  # noqa: E402
 from fftmech import InputError, Load, io  # noqa: E402
