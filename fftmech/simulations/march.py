@@ -11,6 +11,7 @@ from fftmech.arrays.backend import to_numpy
 from fftmech.loads.path import Path, Step, Target
 from fftmech.microstructure.base import Microstructure
 from fftmech.problems.nonlinear import Evaluation, StepStart
+from fftmech.problems.stress_error import root_mean_square, stress_norm
 from fftmech.results.result import Result
 from fftmech.simulations.march_result import march_result
 from fftmech.simulations.march_state import IncrementLog, MarchState, TriedPart
@@ -216,7 +217,10 @@ class March:
             v += (part / state.part) * state.change
         first = self._solver.init(problem, v)
         norm, ratio = self._norm(state, max(first.square, 0.0) ** 0.5)
-        problem.target = self.tolerance * norm
+        problem.largest = max(
+            (stress_norm(problem, point.mean_stress) for point in state.points),
+            default=0.0,
+        )
         outcome = run(
             problem, self._solver, first, norm, self.tolerance, self._most, progress
         )
@@ -272,14 +276,8 @@ class March:
         """
         problem = self.problem
         assert problem.last is not None
-        S0 = np.linalg.inv(problem.reference_stiffness)
-        xp = problem.backend.xp
-        stress = problem.last.stress
-        flat = stress.reshape(*stress.shape[:2], -1)
-        second = to_numpy((flat @ xp.swapaxes(flat, 1, 2)).sum(0)).astype(float)
-        prescribed = problem.load.mean_stress
-        square = (second * S0).sum() / (len(flat) * flat.shape[-1])
-        size = float(square + prescribed @ S0 @ prescribed) ** 0.5
+        stress = root_mean_square(problem, problem.last.stress)
+        size = np.hypot(stress, stress_norm(problem, problem.load.mean_stress))
         least = LEAST_STRAIN * float(np.trace(problem.reference_stiffness)) ** 0.5
         if not state.norm:
             ratio = max(residual / max(size, least), LEAST_RATIO)

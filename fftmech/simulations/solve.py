@@ -169,7 +169,7 @@ def _solve_linear(
         tolerance=tolerance,
         precision=method.precision,
         status=status,
-        advice=method.advice(status, body, load, problem.scale),
+        advice=method.advice(status, body, load, problem.scale, min(residuals)),
         iterations=len(residuals) - 1,
         residuals=residuals,
         times={
