@@ -21,7 +21,7 @@ from fftmech.operators.reference_medium import reference_medium
 from fftmech.problems.equilibrium import Equilibrium, Means
 from fftmech.problems.kinematics import Kinematics
 from fftmech.problems.material_field import FieldTangent, MaterialField, State
-from fftmech.tensors.fields import mean
+from fftmech.tensors.fields import determinant, mean
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,19 @@ class TimeStep(Equilibrium):
         assert self.last is not None
         rest = self.asarray(self.kinematics.rest)[:, None, None, None]
         return self.last.strain - rest, self.last.stress
+
+    def inverted(self) -> float:
+        """Fraction of the solid's integration points with det F <= 0, evaluated last.
+
+        0 at small strain.
+        """
+        if not self.kinematics.finite:
+            return 0.0
+        assert self.last is not None
+        F = self.last.strain
+        J = determinant(F.reshape(len(F), 3, 3, *self.grid.shape))
+        solid = ~np.isin(self.microstructure.phase, self.microstructure.pores)
+        return float((J <= 0)[:, self.backend.xp.asarray(solid)].mean())
 
     def derive(self, u: Any, E: Any) -> Any:
         """Strain (q, c, x, y, z) of nodal values (n, x, y, z) and a mean (c,)."""

@@ -57,7 +57,7 @@ class Effective:
 
     @property
     def converged(self) -> bool:
-        """Whether all six loads reached the tolerance."""
+        """Whether all six loads are right to the tolerance."""
         return self.status == "converged"
 
 

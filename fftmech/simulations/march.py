@@ -9,6 +9,7 @@ import numpy as np
 
 from fftmech.arrays.backend import to_numpy
 from fftmech.loads.path import Path, Step, Target
+from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoffMaterial
 from fftmech.microstructure.base import Microstructure
 from fftmech.problems.nonlinear import Evaluation, StepStart
 from fftmech.problems.stress_error import root_mean_square, stress_norm
@@ -168,7 +169,7 @@ class March:
         if point.status == "converged":
             self._accept(replace(state, residuals=residuals), point, step)
         else:
-            self._fail(point, residuals)
+            self._fail(point, residuals, tried)
         return point
 
     def _accept(self, state: MarchState, point: IncrementLog, step: Step) -> None:
@@ -184,15 +185,29 @@ class March:
             )
         self.state = state
 
-    def _fail(self, point: IncrementLog, residuals: tuple[float, ...]) -> None:
+    def _fail(
+        self, point: IncrementLog, residuals: tuple[float, ...], last: TriedPart
+    ) -> None:
         self.status, self.failed, self._failed_residuals = (
             point.status,
             point,
             residuals,
         )
+        why = ""
+        if last.inverted:
+            why = f": det F <= 0 in {100 * last.inverted:.2g} % of the solid"
+        elif min(last.residuals) <= self.tolerance:
+            why = ": the residual was below --tol, but the stress is not right yet"
+        remedy = "ask for more increments, smaller steps or a larger --tol"
+        laws = self.problem.material.materials
+        if any(isinstance(law, StVenantKirchhoffMaterial) for law in laws):
+            remedy = (
+                "St. Venant-Kirchhoff is for moderate strains (pressed to 0.58 of its "
+                "length it gives way): give phases the law neo_hooke, or strain less"
+            )
         self.advice = (
             f"step {point.step}, increment {point.increment} failed after {point.cuts} "
-            "cuts; ask for more increments, smaller steps or a larger --tol"
+            f"cuts{why}; {remedy}"
         )
 
     def _part(
@@ -224,10 +239,16 @@ class March:
         outcome = run(
             problem, self._solver, first, norm, self.tolerance, self._most, progress
         )
+        status = outcome.status
+        inverted = problem.inverted() if status == "converged" else 0.0
         tried = TriedPart(
-            outcome.status, outcome.residuals, problem.linear_iterations, state
+            "inverted" if inverted else status,
+            outcome.residuals,
+            problem.linear_iterations,
+            state,
+            inverted,
         )
-        if outcome.status != "converged":
+        if tried.status != "converged":
             return tried
         last = problem.last
         assert last is not None
