@@ -154,6 +154,8 @@ def prepare_march(
             "newton",
             "the reference medium of the others would have to know the duration",
         )
+    if not problem.material.rate:
+        _check_size(problem, path, total_eigenstrain(strained))
     compiled = problem.prepare(solver.mixed) + problem.prepare_laws()
     return problem, solver, tolerance, compiled
 
@@ -186,6 +188,24 @@ def _check_boundary(body: Microstructure, boundary: Boundary, method: Method) ->
     nodes = boundary.nodes(body.grid)
     needed = method.nonperiodic_bytes(nodes)
     check_bytes(needed, f"a solve on {size_text(nodes)} nodes")
+
+
+def _check_size(
+    problem: TimeStep, path: Path, eigenstrain: np.ndarray | None
+) -> None:
+    """Refuse loads that vanish in single precision: laws do not let them be scaled."""
+    C0, rest = problem.reference_stiffness, problem.kinematics.rest
+    sizes = [step.load.mean_strain - rest for step in path.steps]
+    sizes += [np.linalg.solve(C0, step.load.mean_stress) for step in path.steps]
+    if eigenstrain is not None:
+        sizes.append(eigenstrain[problem.microstructure.phases].ravel())
+    size = float(abs(np.concatenate(sizes)).max())
+    if 0 < size < ORDINARY[0]:
+        raise InputError(
+            f"a nonlinear body under strains of {size:.1g} at most",
+            f"none, or {ORDINARY[0]:g} and more",
+            "solve it as linear elastic, which it is there",
+        )
 
 
 def _unit(

@@ -23,7 +23,7 @@ STRESS = 100
 LOWER = 0.5
 LOWEST = 1e-4
 
-STALLED = 200
+STALLED = 100
 """Iterations without half the residual after which no lower one can be had."""
 
 IterationReport = Callable[[int, float], None]
@@ -128,11 +128,17 @@ def run(
                 target = true * max(LOWER * enough / error, LOWEST)
                 restarts, best = 0, np.inf
                 lowest, waited = true, 0
-            elif stalled or restarts == RESTARTS or true > 0.5 * best:
-                return Outcome(state.v, "stagnated", residuals, balance)
-            else:
+            elif not stalled and restarts < RESTARTS and true <= 0.5 * best:
                 restarts, best = restarts + 1, true
                 state = method.init(problem, state.v)
+            elif method.mixed and problem.search != problem.precision:
+                # very stiff phases drown in the rounding of search directions
+                problem.search = problem.precision
+                restarts, best = 0, np.inf
+                lowest, waited = true, 0
+                state = method.init(problem, state.v)
+            else:
+                return Outcome(state.v, "stagnated", residuals, balance)
         if len(residuals) > max_iterations:
             return outcome("max_iterations")
         state = method.step(problem, state)
