@@ -190,9 +190,7 @@ def _check_boundary(body: Microstructure, boundary: Boundary, method: Method) ->
     check_bytes(needed, f"a solve on {size_text(nodes)} nodes")
 
 
-def _check_size(
-    problem: TimeStep, path: Path, eigenstrain: np.ndarray | None
-) -> None:
+def _check_size(problem: TimeStep, path: Path, eigenstrain: np.ndarray | None) -> None:
     """Refuse loads that vanish in single precision: laws do not let them be scaled."""
     C0, rest = problem.reference_stiffness, problem.kinematics.rest
     sizes = [step.load.mean_strain - rest for step in path.steps]

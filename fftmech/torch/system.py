@@ -22,6 +22,7 @@ from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.operators.green import apply_symbols, torch_symbols
 from fftmech.tensors import J, K, reference_stiffness
+from fftmech.problems.stress_error import ROUNDING
 from fftmech.torch.conjugate_gradient import Solution, conjugate_gradient
 
 # Conjugate gradients see of the reference medium the ratio K / G only, and little of
@@ -83,8 +84,30 @@ class LinearSystem:
         size = (polarization.double() ** 2).sum(1).mean((-3, -2, -1))
         size = (size + (stress.double() ** 2).sum(1)).sqrt()
         floor = 10 * torch.finfo(b.dtype).eps * size
-        v, *rest = conjugate_gradient(self, b, floor, tolerance, iterations)
+        v, *rest = conjugate_gradient(
+            self,
+            b,
+            floor,
+            tolerance,
+            iterations,
+            lambda v: self._stress_size(polarization, v),
+        )
         return Solution(v * unit, *rest)
+
+    def _stress_size(self, polarization: Tensor, v: Tensor) -> Tensor:
+        """Root mean square of t + C e (C0^-1 norm), (B,); inf of what is rounding."""
+        least = ROUNDING * torch.finfo(v.dtype).eps
+        stiffness = self.stiffness.abs().amax((1, 2))
+        compliance = self._compliance[..., None, None, None]
+        square, none = torch.zeros(len(v), device=v.device), True
+        for strain in self.strains(v):
+            stress = polarization + multiply(self.stiffness, strain)
+            product = stress * multiply(compliance, stress)
+            square = square + product.sum(1, dtype=torch.float64).mean((-3, -2, -1))
+            top = strain.abs().amax((-4, -3, -2, -1))[:, None, None, None]
+            rounding = least * (stiffness * top + polarization.abs().amax(1))
+            none = none & (stress.abs().amax(1) <= rounding).flatten(1).all(1)
+        return torch.where(none, torch.inf, (square / len(self._parts)).sqrt())
 
     def strains(self, v: Tensor) -> Iterator[Tensor]:
         """E + sym(D u) at one integration point after the other, (B, 6, x, y, z)."""
