@@ -17,11 +17,9 @@ from fftmech.problems.certificate import certify_solution
 from fftmech.problems.linear import Problem
 from fftmech.problems.nonlinear import TimeStep
 from fftmech.problems.nonperiodic import NonperiodicProblem
+from fftmech.problems.rounding import ROUNDING, is_rounding
 
 Loaded = Problem | NonperiodicProblem | TimeStep
-
-ROUNDING = 1000
-"""Stresses of less than this many roundings of stiffness times strain are none."""
 
 REMEMBERED = 0.01
 """Part of the largest mean stress of a load path with which stresses are compared."""
@@ -100,12 +98,7 @@ def _is_rounding(problem: Loaded, v: Any, mean_stress: np.ndarray) -> bool:
     """Whether the stress of v is nowhere more than rounding makes of its strain."""
     if isinstance(problem, TimeStep) and problem.material.rate:
         return False
-    least = ROUNDING * np.finfo(problem.precision).eps
-    if stress_norm(problem, mean_stress) > 10 * least * problem.scale**0.5:
+    least = 10 * ROUNDING * np.finfo(problem.precision).eps * problem.scale**0.5
+    if stress_norm(problem, mean_stress) > least:
         return False  # as of nearly every body: fields take memory
-    body, xp = problem.microstructure, problem.backend.xp
-    assert body.stiffness is not None
-    strain, stress = problem.strain_and_stress(v)
-    stiffness = xp.asarray(abs(body.stiffness).max(axis=(1, 2))[body.phase])
-    none = least * float(abs(strain).max()) * stiffness
-    return bool((abs(stress).max(axis=-4) <= none).all())
+    return is_rounding(problem, problem.microstructure, *problem.strain_and_stress(v))

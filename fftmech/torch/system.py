@@ -21,8 +21,8 @@ from fftmech.arrays.backend import torch_backend
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.operators.green import apply_symbols, torch_symbols
+from fftmech.problems.rounding import ROUNDING
 from fftmech.tensors import J, K, reference_stiffness
-from fftmech.problems.stress_error import ROUNDING
 from fftmech.torch.conjugate_gradient import Solution, conjugate_gradient
 
 # Conjugate gradients see of the reference medium the ratio K / G only, and little of
@@ -99,7 +99,8 @@ class LinearSystem:
         least = ROUNDING * torch.finfo(v.dtype).eps
         stiffness = self.stiffness.abs().amax((1, 2))
         compliance = self._compliance[..., None, None, None]
-        square, none = torch.zeros(len(v), device=v.device), True
+        square = torch.zeros(len(v), dtype=torch.float64, device=v.device)
+        none = torch.ones(len(v), dtype=torch.bool, device=v.device)
         for strain in self.strains(v):
             stress = polarization + multiply(self.stiffness, strain)
             product = stress * multiply(compliance, stress)
