@@ -1,5 +1,7 @@
 """Bodies that are the edge of something: "converged" means that the stress is right."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from conftest import sphere
@@ -65,6 +67,11 @@ def check(result, expected):
     assert certificate is None or 0 <= certificate <= allowed
 
 
+@cache
+def named_reference(name, load, scheme):
+    return reference({**SOLID, **POROUS}[name], LOADS[load], scheme)
+
+
 def reference(one, load, scheme="rotated"):
     """The stress of a solve whose own promise is a hundred times as good."""
     result = solve(one, load, scheme=scheme, tolerance=1e-8, max_iterations=3000)
@@ -72,17 +79,6 @@ def reference(one, load, scheme="rotated"):
     return result.stress
 
 
-CASES = [
-    (name, load, scheme, solver, precision)
-    for scheme in SCHEMES
-    for solver in SOLVERS
-    for precision in ("double", "single")
-    for name in (*SOLID, *POROUS)
-    for load in LOADS
-    # cg with the default scheme meets everything, others what is hardest
-    if (solver == "cg" and scheme == "rotated")
-    or (precision == "double" and name == "nearly rigid fibre" and load != "tiny")
-]
 ALL = [
     (name, load, scheme, solver, precision)
     for scheme in SCHEMES
@@ -90,6 +86,16 @@ ALL = [
     for precision in ("double", "single")
     for name in (*SOLID, *POROUS)
     for load in LOADS
+]
+# cg with the default scheme meets everything, other solvers and schemes the hardest
+CASES = [
+    (name, load, scheme, solver, precision)
+    for name, load, scheme, solver, precision in ALL
+    if (scheme == "rotated" and solver == "cg" and load != "strain zz")
+    or (
+        (scheme == "rotated" or solver == "cg")
+        and (name, load, precision) == ("nearly rigid fibre", "uniaxial zz", "double")
+    )
 ]
 
 
@@ -108,21 +114,22 @@ def test_converged_is_right_everywhere(scheme, solver):
 
 
 def check_case(name, load, scheme, solver, precision):
-    one, load = {**SOLID, **POROUS}[name], LOADS[load]
-    method = {"scheme": scheme, "solver": solver, "precision": precision}
+    one, method = {**SOLID, **POROUS}[name], {"scheme": scheme, "solver": solver}
     try:
-        result = solve(one, load, max_iterations=300, **method)
+        result = solve(
+            one, LOADS[load], max_iterations=300, precision=precision, **method
+        )
     except InputError as error:
         # a strut cannot carry lateral stresses
         assert name == "strut" and "pores separate" in str(error)
         return
-    check(result, reference(one, load, scheme))
+    check(result, named_reference(name, load, scheme))
     ordinary = solver != "jacobi-cg" and precision == "double" and name != "strut"
     if ordinary and scheme == "rotated":
         assert result.converged
 
 
-@pytest.mark.parametrize("contrast", [1e3, 1e4, 1e6, 1e8])
+@pytest.mark.parametrize("contrast", [1e4, 1e8])
 @pytest.mark.parametrize("solver", ["cg", "minres", "barzilai-borwein"])
 def test_stiff_inclusions_are_right_in_double_precision(contrast, solver):
     one = sphere(16, SOFT, contrast * SOFT)
@@ -255,7 +262,7 @@ def laminates(draw):
     return axis, widths, np.array(stiffness), kinds, values
 
 
-@settings(derandomize=True, max_examples=25, deadline=None, database=None)
+@settings(derandomize=True, max_examples=15, deadline=None, database=None)
 @given(laminates())
 def test_laminates_equal_their_closed_form(given_):
     check_laminate(*given_)
