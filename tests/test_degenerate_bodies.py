@@ -202,6 +202,16 @@ def test_eigenstrains_that_cancel(name, load, contrast):
         assert result.certificate["relative"] == 0
 
 
+@pytest.mark.parametrize("strain", [1e-30, 1e-160, 1e-300])
+def test_tiny_loads_are_those_of_one_scaled(strain):
+    one = sphere(8, SOFT, 1e4 * SOFT)
+    result = solve(one, Load(strain={"zz": strain}))
+    expected = reference(one, Load(strain={"zz": 1.0}))
+    assert result.converged
+    error = size(result.stress / strain - expected)
+    assert error <= 3 * STRESS * result.tolerance * size(expected)
+
+
 @pytest.mark.parametrize("amplitude", [1e-3, 1.0])
 def test_an_initial_guess_changes_nothing_that_is_promised(amplitude, rng):
     one = sphere(12, SOFT, 1e4 * SOFT)

@@ -4,8 +4,8 @@ The residual r of an unknown is relative to that of a homogeneous strain, which 
 measure of the stress: a homogeneous strain of stiff inclusions costs far more energy
 than they ever have, and a body that is almost a mechanism carries almost none. The dual
 norm of r itself is a distance, sqrt(<r, M r>) = |s - s'| in the norm of C0^-1, where s'
-is the nearest stress that is in equilibrium and has the prescribed means. It is compared
-with the size of s here.
+is the nearest stress in equilibrium with the prescribed means. Here it is compared with the
+size of s.
 """
 
 from typing import Any

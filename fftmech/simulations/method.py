@@ -42,7 +42,8 @@ class Method:
     scheme, solver
         Names in `fftmech.SCHEMES` and `fftmech.SOLVERS` or `NONLINEAR_SOLVERS`.
     tolerance
-        On the relative equilibrium residual; `default_tolerance` if None.
+        On the relative equilibrium residual; the stress is right to
+        `fftmech.solvers.iteration.STRESS` times it. `default_tolerance` if None.
     max_iterations
         Of one load or increment.
     device, precision, threads

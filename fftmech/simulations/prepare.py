@@ -31,7 +31,7 @@ NONPERIODIC_SOLVERS = ("cg", "minres")
 # Loads of other sizes are scaled: single precision has a limited range, and the squares
 # of residuals have twice the exponent.
 ORDINARY = 1e-9, 1e9
-EXTREME = 1e-150, 1e150
+LARGEST = 1e150
 
 
 class Prepared(NamedTuple):
@@ -221,6 +221,6 @@ def _unit(
     if values is not None:
         sizes.append(values.ravel() / min(body.grid.size))
     size = float(abs(np.concatenate(sizes)).max())
-    if ORDINARY[0] <= size <= ORDINARY[1] or not EXTREME[0] < size < EXTREME[1]:
+    if ORDINARY[0] <= size <= ORDINARY[1] or not 0 < size < LARGEST:
         return 1.0
-    return 2.0 ** -round(np.log2(size))
+    return 2.0 ** min(-round(np.log2(size)), 1000)
