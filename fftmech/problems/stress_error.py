@@ -4,8 +4,7 @@ The residual r of an unknown is relative to that of a homogeneous strain, which 
 measure of the stress: a homogeneous strain of stiff inclusions costs far more energy
 than they ever have, and a body that is almost a mechanism carries almost none. The dual
 norm of r itself is a distance, sqrt(<r, M r>) = |s - s'| in the norm of C0^-1, where s'
-is the nearest stress in equilibrium with the prescribed means. Here it is compared with the
-size of s.
+is the nearest stress in equilibrium with the prescribed means. Here s is its measure.
 """
 
 from typing import Any
@@ -48,6 +47,7 @@ def stress_error(
     """
     if distance == 0:
         return 0.0
+    distance = np.hypot(distance, _missing(problem, balance[0]))
     size = stress_size(problem, v, balance[0])
     error = distance / size if size > 0 else np.inf
     if isinstance(problem, Problem) and not len(problem.microstructure.pores):
@@ -59,6 +59,17 @@ def stress_error(
     if error > enough and _is_rounding(problem, v, balance[0]):
         return 0.0
     return error
+
+
+def _missing(problem: Loaded, mean_stress: np.ndarray) -> float:
+    """What prescribed mean stresses miss, in the softest norm of the reference medium.
+
+    A pressure has next to no norm of C0^-1 where the body keeps its volume.
+    """
+    load = problem.load
+    missing = np.where(load.free, load.mean_stress - mean_stress, 0)
+    softest = np.linalg.eigvalsh(problem.reference_stiffness)[0]
+    return float(missing @ missing / softest) ** 0.5
 
 
 def stress_size(problem: Loaded, v: Any, mean_stress: np.ndarray) -> float:
