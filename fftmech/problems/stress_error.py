@@ -4,7 +4,7 @@ The residual r of an unknown is relative to that of a homogeneous strain, which 
 measure of the stress: a homogeneous strain of stiff inclusions costs far more energy
 than they ever have, and a body that is almost a mechanism carries almost none. The dual
 norm of r itself is a distance, sqrt(<r, M r>) = |s - s'| in the norm of C0^-1, where s'
-is the nearest stress in equilibrium with the prescribed means. Here s is its measure.
+is the nearest stress in equilibrium with the prescribed means. It is compared with s.
 """
 
 from typing import Any
