@@ -15,7 +15,7 @@ hypercircle (1947, doi:10.1090/qam/25902):
 Both fields must belong to one and the same discretization.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -37,6 +37,7 @@ from fftmech.problems.admissible_fields import (
 from fftmech.problems.linear import Problem
 from fftmech.problems.nonlinear import TimeStep
 from fftmech.problems.potential import FieldPotential
+from fftmech.problems.rounding import is_rounding
 from fftmech.tensors.fields import dot, mean
 
 
@@ -152,9 +153,12 @@ def certify_solution(
     if problem.kernels is not None and problem.eigenstrain is None:
         balance = balance or problem.balance(v, problem.search)
         energy, gap = _gap_by_work(problem, v, *balance)
+        none = False
     else:
         strain = problem.strain(v)
-        stress = admissible_stress(problem, problem.stress(strain))
+        stress = problem.stress(strain)
+        none = is_rounding(problem, problem.microstructure, strain, stress)
+        stress = admissible_stress(problem, stress)
         energy = float(problem.material.energy(strain).mean())
         gap = float(problem.material.gap(strain, stress).mean())
     # e is compatible as it is: rounding is that of C e, at each voxel
@@ -164,7 +168,11 @@ def certify_solution(
     error = 2 * (max(gap, 0.0) ** 0.5 + left**0.5) ** 2
     E = to_numpy(problem.mean_strain(v)).astype(float)
     upper = energy - float(problem.load.mean_stress @ E)
-    return _certificate(problem, upper, gap, (error, 2 * energy), 2 * rounding * energy)
+    # where rounding leaves nothing of the energy, it does not make the error small
+    relative = error, max(2 * energy, error)
+    certificate = _certificate(problem, upper, gap, relative, 2 * rounding * energy)
+    # a stress that is rounding has no size to compare its error with
+    return replace(certificate, relative=0.0) if none else certificate
 
 
 def _gap_by_work(

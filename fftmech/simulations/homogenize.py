@@ -57,7 +57,7 @@ class Effective:
 
     @property
     def converged(self) -> bool:
-        """Whether all six loads reached the tolerance."""
+        """Whether all six loads are right to the tolerance."""
         return self.status == "converged"
 
 
@@ -102,8 +102,7 @@ def homogenize(
     prepared = prepare(body, Load(), asked)
     setup = time.perf_counter()
     C, outcomes = UnitLoads(prepared, asked.max_iterations, progress).solve()
-    statuses = [outcome.status for outcome in outcomes]
-    worst = next((s for s in statuses if s != "converged"), "converged")
+    worst = next((o for o in outcomes if o.status != "converged"), outcomes[0])
     assert body.stiffness is not None
     used = body.phases
     return Effective(
@@ -113,8 +112,10 @@ def homogenize(
         bounds=bounds(body.stiffness[used], body.fractions[used]),
         iterations=[len(outcome.residuals) - 1 for outcome in outcomes],
         residuals=[outcome.residuals[-1] for outcome in outcomes],
-        status=worst,
-        advice=asked.advice(worst, body, Load(), prepared.problem.scale),
+        status=worst.status,
+        advice=asked.advice(
+            worst.status, body, Load(), prepared.problem.scale, min(worst.residuals)
+        ),
         times={
             "setup": setup - started,
             "compile": prepared.compile_time,

@@ -44,7 +44,8 @@ class Method:
     scheme, solver
         Names in `fftmech.SCHEMES` and `fftmech.SOLVERS` or `NONLINEAR_SOLVERS`.
     tolerance
-        On the relative equilibrium residual; `default_tolerance` if None.
+        On the relative equilibrium residual; the stress is right to
+        `fftmech.solvers.iteration.STRESS` times it. `default_tolerance` if None.
     max_iterations
         Of one load or increment.
     device, precision, threads
@@ -164,14 +165,22 @@ class Method:
         return grid.voxels * (700 + 950 * self.discretization.points)
 
     def advice(
-        self, status: str, body: Microstructure, load: Load, scale: float
+        self,
+        status: str,
+        body: Microstructure,
+        load: Load,
+        scale: float,
+        lowest: float = np.inf,
     ) -> str:
         """One line on what to do about a status; "" if converged.
 
-        `scale` is the energy density that the load would put into the reference medium.
+        `scale` is the energy density that the load would put into the reference medium,
+        `lowest` the least relative residual.
         """
         if status == "converged":
             return ""
+        if lowest <= self.tolerance_on(body.grid):
+            return self._advice_on_stress(status)
         if not np.isfinite(scale):
             return "the numbers overflow; check the units and the size of the load"
         pores = len(body.pores) > 0
@@ -193,6 +202,21 @@ class Method:
                 "or grey images may need --scheme hex8 --solver jacobi-cg"
             )
         return "rounding ends the descent; use a larger --tol"
+
+    def _advice_on_stress(self, status: str) -> str:
+        """What to do where the residual has reached the tolerance and that is all."""
+        what = "the residual was below --tol, but the stress is not right yet"
+        if self.precision == "single":
+            return f"{what}; use --precision double"
+        if self.solver != "cg":
+            return f"{what}; use --solver cg"
+        if status == "max_iterations":
+            most = self.max_iterations
+            return f"{what}; raise --max-iterations (now {most}) or --tol"
+        return (
+            f"{what}: rounding ends the descent, for phases differ too much in "
+            "stiffness; use a larger --tol, or a softer stiffest phase"
+        )
 
 
 def check_names(options: Iterable[str], known: Iterable[str]) -> None:

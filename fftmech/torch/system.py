@@ -22,6 +22,7 @@ from fftmech.arrays.backend import torch_backend
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.operators.green import apply_symbols, torch_symbols
+from fftmech.problems.rounding import ROUNDING
 from fftmech.tensors import J, K, reference_stiffness
 from fftmech.torch.conjugate_gradient import Solution, conjugate_gradient
 
@@ -135,8 +136,28 @@ class LinearSystem:
             (part.double() ** 2).sum(1).mean((-3, -2, -1)) for part in (one, other)
         )
         floor = 10 * torch.finfo(b.dtype).eps * (first + second).sqrt()
-        v, *rest = conjugate_gradient(self, b, floor, tolerance, iterations)
+        limits = floor, tolerance, iterations
+        v, *rest = conjugate_gradient(
+            self, b, *limits, lambda v: self._stress_size(one + other, v)
+        )
         return Solution(v * unit, *rest)
+
+    def _stress_size(self, polarization: Tensor, v: Tensor) -> Tensor:
+        """Root mean square of t + C e (C0^-1 norm), (B,); inf of what is rounding."""
+        least = ROUNDING * torch.finfo(v.dtype).eps
+        stiffness = self.stiffness.abs().amax((1, 2))
+        compliance = self._compliance[..., None, None, None]
+        square = torch.zeros(len(v), dtype=torch.float64, device=v.device)
+        none = torch.ones(len(v), dtype=torch.bool, device=v.device)
+        for strain in self.unknowns.strains(v):
+            stress = polarization + multiply(self.stiffness, strain)
+            product = stress * multiply(compliance, stress)
+            square = square + product.sum(1, dtype=torch.float64).mean((-3, -2, -1))
+            top = strain.abs().amax((-4, -3, -2, -1))[:, None, None, None]
+            rounding = least * (stiffness * top + polarization.abs().amax(1))
+            none = none & (stress.abs().amax(1) <= rounding).flatten(1).all(1)
+        size = (square / self.unknowns.scheme.points).sqrt()
+        return torch.where(none, torch.inf, size)
 
     def apply(self, v: Tensor) -> Tensor:
         """K v, (B, unknowns) -> (B, unknowns)."""
