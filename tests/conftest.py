@@ -197,7 +197,7 @@ def no_curves():
         yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def idle():
     """No other work has the processors, whatever else this machine does."""
     with pytest.MonkeyPatch.context() as patch:

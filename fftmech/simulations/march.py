@@ -298,7 +298,7 @@ class March:
         problem = self.problem
         assert problem.last is not None
         stress = root_mean_square(problem, problem.last.stress)
-        size = np.hypot(stress, stress_norm(problem, problem.load.mean_stress))
+        size = float(np.hypot(stress, stress_norm(problem, problem.load.mean_stress)))
         least = LEAST_STRAIN * float(np.trace(problem.reference_stiffness)) ** 0.5
         if not state.norm:
             ratio = max(residual / max(size, least), LEAST_RATIO)
