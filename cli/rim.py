@@ -191,9 +191,14 @@ def table(*columns: str) -> Table:
 def show(title: str, content: Table) -> None:
     """Print a table under a bold title, on standard output."""
     from rich.console import Console
+    from rich.measure import measure_renderables
 
-    # as wide as the table: a number is never cropped
-    console = Console(highlight=False, width=1000)
+    console = Console(highlight=False)
+    # a number is never cut to fit a terminal: 0.000… would be another one
+    options = console.options.update(max_width=1000)
+    console.width = max(
+        console.width, measure_renderables(console, options, [content]).maximum
+    )
     console.print(title, style="bold", soft_wrap=True, markup=False)
     console.print(content)
 

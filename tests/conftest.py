@@ -204,3 +204,12 @@ def no_curves():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ecosurrogate.training.log.Log.draw", lambda *_, **__: None)
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def idle():
+    """No other work has the processors, whatever else this machine does."""
+    with pytest.MonkeyPatch.context() as patch:
+        crowding = "fftmech.arrays.crowding.crowding"
+        patch.setattr(crowding, lambda threads=1: 1.0)
+        yield

@@ -26,7 +26,16 @@ def images_in(folder: str | PathLike) -> tuple[File, ...]:
         raise InputError(
             f"{path}: no image in this folder", f"files that end in {' '.join(ends)}"
         )
-    return tuple((name, sha256_of(path / name)) for name in names)
+    files = tuple((name, sha256_of(path / name)) for name in names)
+    first = {sha256: name for name, sha256 in reversed(files)}
+    for name, sha256 in files:
+        if first[sha256] != name:
+            raise InputError(
+                f"{path}: {first[sha256]} and {name} are the same file, whose bodies "
+                "would be in several splits",
+                mend="remove one",
+            )
+    return files
 
 
 def sha256_of(path: str | PathLike) -> str:

@@ -11,6 +11,13 @@ from fftmech.tensors import bunge_from_quaternion, voigt_from_mandel
 from fftmech.tensors.bounds import is_isotropic
 from fftmech.tensors.stiffness import isotropic_moduli
 
+_PREDICTED = {
+    "solver": "model",
+    "iterations": "corrections",
+    "residuals": "certificates",
+}
+"""What a prediction has in the place of a solve's numbers."""
+
 
 def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
     """Grid, units and phases of a microstructure, JSON-ready.
@@ -63,12 +70,22 @@ def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
 
 
 def summarize_run(path: str | PathLike) -> dict[str, Any] | None:
-    """How a result was computed (load, scheme, status, ...); None of no result."""
+    """How a result was computed (load, scheme, status, ...); None of no result.
+
+    A prediction has a "model" instead of a "solver", "corrections" instead of
+    "iterations", and "certificates", relative energy errors before and after each of
+    them, instead of "residuals"; it has no tolerance.
+    """
     if io.kind(path) != "result":
         return None
     from fftmech.io.vtkhdf_result import read_run
 
-    return read_run(path)
+    run = read_run(path)
+    if run["status"] == "predicted":
+        del run["tolerance"]
+        for name, meant in _PREDICTED.items():
+            run[meant] = run.pop(name)
+    return run
 
 
 def _materials(body: Microstructure) -> list[dict[str, Any]]:
