@@ -39,6 +39,9 @@ demo: .venv/demo
 	@echo "All fields, for ParaView: demo/result.vtkhdf"
 
 demo-eco: .venv/eco
+	@echo "A network learns stress and strain of polycrystals from 32 solved ones, and is"
+	@echo "measured on others: it says of each prediction how wrong it is, without solving,"
+	@echo "and the last picture says whether that is faster than the solver."
 	@mkdir -p demo
 	$(BIN)/fftmech dataset polycrystal -o demo/grains --count 40 --res 32 --low-res 32 \
 		--splits 32,4,4
@@ -50,7 +53,9 @@ demo-eco: .venv/eco
 	$(BIN)/ecosr predict demo/run demo/unseen.h5 -o demo/prediction.vtkhdf --force
 	$(BIN)/ecosr compare demo/run demo/unseen.h5 -o demo/comparison --force
 	@echo
-	@echo "Pictures: demo/run, demo/run/evaluation and demo/comparison"
+	@echo "Training: demo/run/curves.png"
+	@echo "Errors on bodies it has not seen: demo/run/evaluation/*.png"
+	@echo "Surrogate or solver, error against time: demo/comparison/comparison.png"
 	@echo "All fields, for ParaView: demo/prediction.vtkhdf"
 
 demo-serve: .venv/serve
@@ -66,6 +71,7 @@ lint: .venv/test
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python docs/architecture.py --check
+	$(BIN)/python docs/formats.py --check
 
 slow: .venv/test
 	$(PYTEST) $(WORKERS) -m slow

@@ -64,7 +64,8 @@ def own(run: str, bodies: list[str], folder: str, turns: int) -> dict:
     """Speeds without a server, bodies a second, and what clients have to ask for."""
     import torch
 
-    from ecosurrogate.evaluation.predict import choose_load, predict_many
+    from ecosurrogate.evaluation.learned_load import choose_load
+    from ecosurrogate.evaluation.predict import predict_many
     from ecosurrogate.server.predictor import Predictor
     from fftmech import Load, io
     from fftmech.errors import InputError

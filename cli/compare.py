@@ -24,7 +24,9 @@ def compare(a: str, reference: str, as_json: bool) -> None:
     """Compare the fields of result A with the reference B.
 
     Errors are root mean squares over the voxels that are solid in both, divided by the
-    standard deviation (std), the range, or the root mean square (norm) of B.
+    standard deviation (std), the range, or the root mean square (norm) of B. The row
+    "uniform" has those of the mean of B, which knows nothing: beside it, a small error
+    over the range may be none at all. Skill is 1 - std / std of the uniform field.
 
     \b
     fftmech compare coarse.vtkhdf fine.vtkhdf
@@ -32,20 +34,30 @@ def compare(a: str, reference: str, as_json: bool) -> None:
     """
     found = compare_results(io.read_result(a), io.read_result(reference))
     document = {"a": a, "b": reference} | found
+    print_notes(document["notes"])
     if as_json:
         print_json(document)
         return
     for title, content in _tables(document):
         show(title, content)
-    print_notes(document["notes"])
 
 
 def _tables(found: dict[str, Any]) -> list[tuple[str, Table]]:
-    headings = (f"{field} {n}" for field in found["nrmse"] for n in NORMALISATIONS)
+    names = (*NORMALISATIONS, "skill")
+    headings = [f"{field}\n{name}" for field in found["nrmse"] for name in names]
     errors = table("", *headings)
     for component in found["nrmse"]["strain"]:
-        rows = (field[component] for field in found["nrmse"].values())
-        errors.add_row(component, *(_text(row[n]) for row in rows for n in row))
+        cells = []
+        for field, rows in found["nrmse"].items():
+            cells += [_text(rows[component][n]) for n in NORMALISATIONS]
+            cells.append(_text(found["skill"][field][component]))
+        errors.add_row(component, *cells)
+    cells = [
+        cell
+        for rows in found["uniform"].values()
+        for cell in (*(_text(rows[n]) for n in NORMALISATIONS), _text(0.0))
+    ]
+    errors.add_row("uniform", *cells)
 
     balance = table(
         *("", "scheme", "rms div stress", "relative", "rms inc strain", "relative")
@@ -72,7 +84,7 @@ def _tables(found: dict[str, Any]) -> list[tuple[str, Table]]:
         values = (found["mean"][f][k][component] for f in found["mean"] for k in "ab")
         means.add_row(component, *map(_text, values))
     return [
-        ("nRMSE of A against B", errors),
+        ("nRMSE of A against B, and of B's mean (uniform)", errors),
         ("Equilibrium and compatibility, each in its own scheme", balance),
         ("Variance of A over that of B, by octave of wavenumber", spectra),
         ("Energy density", tails),

@@ -19,8 +19,10 @@ from fftmech_cli.source import load_microstructure, source_options
 def convert(source: str, output: str, force: bool, **options: Any) -> None:
     """Turn SOURCE into a VTKHDF microstructure.
 
-    SOURCE is VTKHDF, bare HDF5, DREAM.3D (7, 8), FANS HDF5, DAMASK .vti, neper .tesr,
-    .npy, a .tif stack, or a headerless .raw or .raw.gz.
+    SOURCE is VTKHDF, bare HDF5, DREAM.3D (7, 8), an EBSD scan (.ang, .ctf, .h5oina),
+    EVPFFT text, FANS HDF5, DAMASK .vti, neper .tesr, Abaqus .inp of voxels, .vtk, .vtr,
+    .mha, .nrrd, .npy, a .tif stack, a folder of .tif or .png slices, or a headerless
+    .raw or .raw.gz.
 
     \b
     fftmech convert grid.vti -o micro.h5 --materials steel.toml

@@ -7,6 +7,7 @@ import click
 from fftmech import io
 from fftmech.datasets.collect import merge, subset
 from fftmech.datasets.make import extend, repair
+from fftmech.datasets.overlap import sentence
 from fftmech.datasets.splits import SPLITS
 from fftmech.datasets.summary import summarize
 from fftmech_cli.dataset_make import composites, polycrystal, pores
@@ -48,7 +49,10 @@ def info(directory: str, as_json: bool) -> None:
     for name in ("seed", "levels", "loads", "method", "parameters", "split", "shard"):
         if card[name] is not None:
             click.echo(f"{name}: {_text(card[name])}")
-    click.echo(f"licence: {card['licence'] or 'none given (--licence)'}\n")
+    click.echo(f"licence: {card['licence'] or 'none given (--licence)'}")
+    for split, found in document["overlap"].items():
+        click.echo(sentence(split, found))
+    click.echo()
     rows = table("", "min", "mean", "max")
     for res, spread in document["iterations"].items():
         rows.add_row(f"iterations at {res}", *_spread(spread))
@@ -76,7 +80,7 @@ def verify(directory: str, mend: bool, as_json: bool, **options: Any) -> int:
     Exit code 2 if something is wrong, or still is after --repair.
     """
     data = io.Dataset(directory)
-    missing = sum(summarize(directory)["missing"].values())
+    summary = summarize(directory)
     faults = []
     with sample_bar("Verifying") as progress:
         for checked, fault in enumerate(data.verify(), 1):
@@ -87,12 +91,13 @@ def verify(directory: str, mend: bool, as_json: bool, **options: Any) -> int:
         "dataset": directory,
         "checked": len(data),
         "faults": {str(fault.index): fault.what for fault in faults},
-        "missing": missing,
+        "missing": sum(summary["missing"].values()),
+        "overlap": summary["overlap"],
         "unknown": [path.name for path in unknown],
         "unreadable_lines": data.unreadable,
     }
     wrong = bool(faults or data.unreadable)
-    if mend and (wrong or missing):
+    if mend and (wrong or document["missing"]):
         with sample_bar("Repairing") as progress:
             repaired = repair(
                 directory,
@@ -101,7 +106,9 @@ def verify(directory: str, mend: bool, as_json: bool, **options: Any) -> int:
                 **take_run(options),
             )
         document["repaired"], document["changed"] = repaired
-        document["missing"] = sum(summarize(directory)["missing"].values())
+        summary = summarize(directory)
+        document["missing"] = sum(summary["missing"].values())
+        document["overlap"] = summary["overlap"]
         wrong = document["missing"] > 0
     if as_json:
         print_json(document)
@@ -114,6 +121,8 @@ def _show_faults(document: dict[str, Any]) -> None:
     directory, faults = document["dataset"], document["faults"]
     right = document["checked"] - len(faults)
     click.echo(f"{directory}: {right} of {document['checked']} samples are right")
+    for split, found in document["overlap"].items():
+        click.echo(sentence(split, found))
     for index, what in faults.items():
         click.echo(f"sample {index}: {what}")
     if document["unreadable_lines"]:

@@ -51,7 +51,12 @@ make_options = options(
         help="Low resolutions, divisors of --res; the lowest is solved in "
         "every sample, the others in those for the test.",
     ),
-    click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0)),
+    click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        help="Another number, other bodies.  [default: 0; with --splits one that "
+        "follows from them, so that datasets split differently share no body]",
+    ),
     click.option(
         "--loads",
         default="fixed",

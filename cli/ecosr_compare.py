@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fftmech.arrays.memory import size_text
+from fftmech.results.metrics import skill
 from fftmech_cli.load import load_options, parse_load
 from fftmech_cli.method import device_option
 from fftmech_cli.progress import progress_bar
@@ -16,6 +19,7 @@ from fftmech_cli.rim import (
     check_output,
     exit_code,
     print_json,
+    print_notes,
     show,
     table,
 )
@@ -78,9 +82,10 @@ def compare(
     """Compare the model of RUN with the solver on SOURCE: error against time.
 
     The solver is stopped after 1, 2, 3, ... iterations, and started from the
-    prediction too (warm, the prediction included). Errors are against a solve to 1e-10;
-    the solver's stress is C e. Times are medians, from a body that is ready to its
-    fields.
+    prediction too (warm, the prediction included). Errors are against a solve to 1e-10,
+    beside those of a uniform field, which knows nothing (skill 0); the solver's stress
+    is C e. Times are medians, from a body that is ready to its fields; on a machine
+    that is busy they are not compared.
 
     Example: ecosr compare run micro.h5 -o comparison
     """
@@ -110,6 +115,7 @@ def compare(
     pictures.write(found, files)
     written = [str(path) for path in files.written]
     document = pictures.document(found)
+    print_notes(document["notes"])
     if as_json:
         print_json({**document, "output": written})
         return 0
@@ -123,17 +129,19 @@ def compare(
 def _title(found: Comparison) -> str:
     return (
         f"{found.model} and conjugate gradients (CG), {size_text(found.shape)} voxels, "
-        f"scheme {found.scheme}, {found.device}\nnRMSE of strain and stress, energy "
-        "error, Green operations, seconds a body"
+        f"scheme {found.scheme}, {found.device}\nnRMSE of strain and stress over the "
+        "standard deviation, skill of the worse one,\nenergy error, Green operations, "
+        "wall and processor (CPU) milliseconds a body"
     )
 
 
 def _rows(found: Comparison) -> Table:
     batches = [b for b in found.surrogate[-1].batches if b > 1]
     rows = table(
-        *("", "step", "strain", "stress", "energy", "Green", "seconds"),
-        *(f"{b} at once" for b in batches),
+        *("", "step", "strain", "stress", "skill", "energy", "Green", "wall", "CPU"),
+        *(f"{b} at\nonce" for b in batches),
     )
+    rows.add_row("uniform", "", *_errors(found, found.uniform), "0", end_section=True)
     named = (
         ("surrogate", found.surrogate),
         ("CG", found.solver),
@@ -145,12 +153,24 @@ def _rows(found: Comparison) -> Table:
             rows.add_row(
                 name if point is points[0] else "",
                 "" if point.steps is None else str(point.steps),
-                *map(_text, (point.strain, point.stress, point.certificate)),
+                *_errors(found, vars(point)),
                 str(point.green),
-                *map(_text, (point.seconds, *together)),
+                *map(_milliseconds, (point.seconds, point.processor, *together)),
                 end_section=point is points[-1],
             )
     return rows
+
+
+def _errors(found: Comparison, point: Mapping[str, Any]) -> Iterator[str]:
+    """Errors, and the skill of the worse field."""
+    from ecosurrogate.comparison.sentences import skill_text
+
+    fields = ("strain", "stress")
+    skills = [skill(point[field], found.uniform[field]) for field in fields]
+    known = [value for value in skills if value is not None]
+    yield from (_text(point[field]) for field in fields)
+    yield skill_text(min(known)) if known else "-"
+    yield _text(point["certificate"])
 
 
 def _together(found: Comparison, point: Point, batch: int) -> float | None:
@@ -159,5 +179,10 @@ def _together(found: Comparison, point: Point, batch: int) -> float | None:
     return point.batches.get(batch, alone)
 
 
+def _milliseconds(seconds: float | None) -> str:
+    return _text(None if seconds is None else 1000 * seconds)
+
+
 def _text(value: float | None) -> str:
-    return "-" if value is None else f"{float(f'{value:.2g}'):g}"
+    known = value is not None and isfinite(value)
+    return f"{float(f'{value:.2g}'):g}" if known else "-"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,6 +73,11 @@ _FIRST, _NUMBER = 30, 17  # characters: names of rows and the DNS; mean ± std
     help="Plane in pictures: z=mid, z=12 (voxel) or z=25%.  [default: the middle, or "
     "where most of the pores are]",
 )
+@click.option(
+    "--include-trained",
+    is_flag=True,
+    help="Count bodies that a run was trained on, which are left out.",
+)
 @device_option
 @click.option("--force", is_flag=True, help="Replace the evaluation in FOLDER.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
@@ -87,13 +93,15 @@ def evaluate(
     component: str,
     sample: int | None,
     plane: str | None,
+    include_trained: bool,
     device: str,
     force: bool,
     as_json: bool,
 ) -> None:
     """Evaluate the model of RUN on samples of DATASET that were solved.
 
-    Errors of strain and stress by component, and of what a mean error hides:
+    Errors of strain and stress by component, over the standard deviation, beside those
+    of a uniform field, which knows nothing (skill 0); and of what a mean error hides:
     equilibrium, fine structure, extreme energies. Pictures are drawn with -o.
 
     \b
@@ -105,6 +113,7 @@ def evaluate(
         from ecosurrogate.evaluation.figures import figures
         from ecosurrogate.evaluation.folder import check_folder, write_folder
         from ecosurrogate.evaluation.predictors import make_predictors
+        from ecosurrogate.evaluation.seen_bodies import unseen
         from ecosurrogate.evaluation.slices import check_choice, choose
         from ecosurrogate.evaluation.solved_cases import SolvedCases
     if output is not None:
@@ -115,12 +124,16 @@ def evaluate(
     if "none" in baselines and asked:
         raise InputError(f"--baseline none with {asked[0]}: leave one of them out")
     predictors = make_predictors((run, *against), asked, cases, device)
+    if not include_trained:
+        cases = unseen(cases, predictors)
+        check_choice(cases, sample, plane)
     with progress_bar("Evaluating", counted=True) as report:
-        found = evaluation.evaluate(cases, predictors, report)
+        found = evaluation.evaluate(cases, predictors, report, include_trained)
     if output is not None:
         shown = choose(found, cases, predictors, sample)
         pictures = figures(found, shown, component, plane)
         write_folder(output, found, pictures)
+    print_notes(found["notes"])
     if as_json:
         print_json({"output": output, **found})
         return
@@ -134,16 +147,19 @@ def _show(found: Mapping[str, Any]) -> None:
 
     from ecosurrogate.evaluation.table import legend, tables
 
-    longest = max(max(len(c["name"]), len(c["what"]) + 2) for c in found["contenders"])
+    everybody = [*found["contenders"], found["uniform"]]
+    longest = max(max(len(c["name"]), len(c["what"]) + 2) for c in everybody)
     column = max(longest, _NUMBER) + 2
-    together = max(1, (Console().width - _FIRST) // column)
+    # a file has lines of any length
+    width = Console().width if sys.stdout.isatty() else 10_000
+    # the uniform field is in all of them
+    together = max(1, (width - _FIRST) // column - 1)
     for part in tables(found, together):
         made = table(*part.columns)
         for row in part.rows:
             made.add_row(*row)
-            if row[0] == "strain mean":
+            if row[0] == "strain skill":
                 made.add_section()
         show(part.title, made)
     for line in legend(found):
         click.echo(line)
-    print_notes(found["notes"])

@@ -134,15 +134,21 @@ def _description(run: "Run") -> Iterator[str]:
         f"validation, bodies of {run.train.res}^3 voxels, labels of {low}^3"
     )
     terms = " + ".join(f"{weight:g} {name}" for name, weight in config.terms.items())
-    yield f"loss {terms}; {config.steps} steps of {config.batch}"
+    # see `ecosurrogate.training.objective`
+    told = " (ln of a relative error: -4.6 is 1 %)" if "energy" in config.terms else ""
+    yield f"loss {terms}{told}; {config.steps} steps of {config.batch}"
 
 
 def _summary(run: "Run", result: "FitResult") -> str:
     loss = "none" if result.loss is None else f"{result.loss:.4g}"
     errors = {name: x for name, x in result.validation.items() if x is not None}
-    parts = [f"{n} nRMSE {errors[n]:.3g}" for n in ("strain", "stress") if n in errors]
+    labels = [f"{n} nRMSE {errors[n]:.3g}" for n in ("strain", "stress") if n in errors]
+    parts = [f"{', '.join(labels)} (uniform field 1)"] if labels else []
     if "certificate" in errors:
         parts.append(f"certificate {100 * errors['certificate']:.3g} %")
+    # the logs of older runs do not have it
+    if "uniform" in errors:
+        parts[-1] += f" (uniform fields {100 * errors['uniform']:.3g} %)"
     low = run.train.card.levels[-1]
     against = f"validation at {low}^3" if parts else "no validation"
     skipped = f", {result.skipped} batches skipped" if result.skipped else ""

@@ -175,26 +175,47 @@ def _show_run(run: dict[str, Any], unit: str) -> None:
     faces = Boundary(**run["boundary"]) if "boundary" in run else None
     show_averages(kind(**run["load"]), run, unit, faces)
 
-    largest = run.get("boundary_displacement", 0.0)
-    last = run["residuals"][-1] if run["residuals"] else float("nan")
     listed = {
-        "status": run["status"],
-        "advice": run["advice"],
-        "scheme, solver": f"{run['scheme']}, {run['solver']}, {run['precision']}",
-        "iterations": str(run["iterations"]),
-        "residual": f"{last:.3g} (tolerance {run['tolerance']:.3g})",
+        **(_predicted(run) if "model" in run else _solved(run)),
         f"energy density ({unit})": f"{run['energy']:.6g}",
-        "temperature change": f"{run['temperature']:g}" if run["temperature"] else "",
-        "displacement of faces beside the load": f"up to {largest:.3g}" * bool(largest),
-        "certificate": _certificate(run["certificate"]),
-        "time (s)": ", ".join(f"{k} {v:.3g}" for k, v in run["times"].items()),
     }
     outcome = Table(box=None, pad_edge=False, show_header=False)
     for name, value in listed.items():
         if value:
             outcome.add_row(name, value)
-    show("Solve", outcome)
+    show("Prediction" if "model" in run else "Solve", outcome)
     print_notes(run["notes"])
+
+
+def _solved(run: dict[str, Any]) -> dict[str, str]:
+    largest = run.get("boundary_displacement", 0.0)
+    last = run["residuals"][-1] if run["residuals"] else float("nan")
+    return {
+        "status": run["status"],
+        "advice": run["advice"],
+        "scheme, solver": f"{run['scheme']}, {run['solver']}, {run['precision']}",
+        "iterations": str(run["iterations"]),
+        "residual": f"{last:.3g} (tolerance {run['tolerance']:.3g})",
+        "temperature change": f"{run['temperature']:g}" if run["temperature"] else "",
+        "displacement of faces beside the load": f"up to {largest:.3g}" * bool(largest),
+        "certificate": _certificate(run["certificate"]),
+        "time (s)": ", ".join(f"{k} {v:.3g}" for k, v in run["times"].items()),
+    }
+
+
+def _predicted(run: dict[str, Any]) -> dict[str, str]:
+    times, certificate = run["times"], run["certificate"]
+    certified = f"none: {certificate.get('reason')}"
+    if certificate.get("relative") is not None:
+        certified = f"{100 * certificate['relative']:.2g} %"
+    if "uniform" in certificate:
+        certified += f" (uniform fields {100 * certificate['uniform']:.2g} %)"
+    return {
+        "predicted by": f"{run['model']}, scheme {run['scheme']}, {run['precision']}",
+        "corrections": str(run["corrections"] or ""),
+        "certified energy error": certified,
+        "predicted in": f"{times['solve']:.3g} s, prepared in {times['setup']:.3g} s",
+    }
 
 
 def _certificate(certificate: dict[str, Any]) -> str:

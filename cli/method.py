@@ -47,8 +47,9 @@ def method_options(command: Callable, nonlinear: bool = False) -> Callable:
             "--tol",
             "tolerance",
             type=float,
-            help="Relative equilibrium residual to reach.  [default: 1e-6; in "
-            "single precision 1e-5, more on axes of over 500 voxels]",
+            help="Relative equilibrium residual to reach; the stress is right to 200 "
+            "times it.  [default: 1e-6; in single precision 1e-5, more on axes of over "
+            "500 voxels]",
         ),
         click.option("--max-iterations", type=int, default=1000, show_default=True),
         click.option(

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from fftmech import Result, write_result
+from fftmech import InputError, Result, write_result
 from fftmech.io import check_writable
 from fftmech_cli.load import load_options, parse_load
 from fftmech_cli.means import by_component, show_means
 from fftmech_cli.method import device_option
-from fftmech_cli.rim import check_output, print_json, print_notes
+from fftmech_cli.rim import NOT_CONVERGED, check_output, print_json, print_notes
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
 from fftmech_cli.surrogate import surrogate_packages
 
@@ -20,6 +20,14 @@ from fftmech_cli.surrogate import surrogate_packages
 @source_options
 @resolution_options
 @load_options("the load of the training set")
+@click.option(
+    "--average-shifts",
+    "shifts",
+    default="1",
+    show_default=True,
+    metavar="N|all",
+    help="Average over so many periodic shifts of the body, each a prediction.",
+)
 @device_option
 @click.option(
     "-o",
@@ -37,16 +45,18 @@ def predict(
     strain: tuple[str, ...],
     stress: tuple[str, ...],
     uniaxial: tuple[str, ...],
+    shifts: str,
     device: str,
     output: str | None,
     force: bool,
     as_json: bool,
     **options: Any,
-) -> None:
+) -> int:
     """Predict the fields of SOURCE with the model of RUN, and certify them.
 
-    SOURCE is any file that `fftmech convert` reads. The certificate is the exact
-    energy error, relative to the energy of the fields; bodies with pores have none.
+    SOURCE is any file that `fftmech convert` reads. The certificate bounds the energy
+    error, relative to the energy of the fields; bodies with pores have none. Fields
+    that are not admissible are not certified (exit code 3).
 
     Example: ecosr predict run micro.h5 -o prediction.vtkhdf
     """
@@ -56,20 +66,20 @@ def predict(
     check_writable(output)
     with surrogate_packages():
         from ecosurrogate.evaluation import predict as prediction
+        from ecosurrogate.evaluation.learned_load import choose_load
         from ecosurrogate.training.checkpoint import load_model
     model, card = load_model(run)
     asked = bool(strain or stress or uniaxial)
-    load = prediction.choose_load(
-        card, parse_load(strain, stress, uniaxial) if asked else None
-    )
+    load = choose_load(card, parse_load(strain, stress, uniaxial) if asked else None)
     body = load_microstructure(source, res=res, composite=composite, **options)
-    result = prediction.predict(model, card, body, load, device)
+    result = prediction.predict(model, card, body, load, device, _count(shifts))
     write_result(output, result)
     print_notes(n for n in result.notes if n not in body.notes)
     if as_json:
         print_json(
             {
                 "model": card.config.model,
+                "status": result.status,
                 "mean_strain": by_component(result.mean_strain),
                 "mean_stress": by_component(result.mean_stress),
                 "energy": result.energy,
@@ -81,9 +91,22 @@ def predict(
                 "output": str(output),
             }
         )
-        return
-    _show(result)
-    click.echo(f"wrote {output}")
+    else:
+        _show(result)
+        click.echo(f"wrote {output}")
+    if result.status == "not certified":
+        reason = result.certificate["reason"]
+        click.echo(f"Error: not certified: {reason}", err=True)
+        return NOT_CONVERGED
+    return 0
+
+
+def _count(shifts: str) -> int | None:
+    if shifts == "all":
+        return None
+    if not shifts.isdecimal():
+        raise InputError(f"--average-shifts {shifts}", "a number, or all")
+    return int(shifts)
 
 
 def _show(result: Result) -> None:
@@ -98,4 +121,7 @@ def _show(result: Result) -> None:
     if certificate["relative"] is None:
         click.echo(f"no certificate: {certificate['reason']}")
     else:
-        click.echo(f"certified: energy error {100 * certificate['relative']:.2g} %")
+        error, uniform = (100 * certificate[name] for name in ("relative", "uniform"))
+        click.echo(
+            f"certified: energy error {error:.2g} % (uniform fields {uniform:.2g} %)"
+        )

@@ -1,25 +1,30 @@
-"""Progress bars, on a terminal only."""
+"""Progress: a bar on a terminal, elsewhere a line now and then."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import click
 import numpy as np
 
 from fftmech import Grid, March
 from fftmech.arrays.progress import ProgressReport
 from fftmech.simulations.method import default_tolerance
 
+PAUSE = 10.0
+"""Least time between two lines, seconds."""
+
 
 @contextmanager
 def progress_bar(title: str, counted: bool = False) -> Iterator[ProgressReport]:
     """Show a bar and a text; of what is `counted` also the numbers and the time left.
 
-    Where there is no terminal, reports do nothing.
+    Where there is no terminal, a line on standard error says the same every `PAUSE`.
     """
     if not sys.stderr.isatty():
-        yield lambda *_: None
+        yield _lines(title, counted)
         return
     from rich import progress
     from rich.console import Console
@@ -45,6 +50,28 @@ def progress_bar(title: str, counted: bool = False) -> Iterator[ProgressReport]:
             bar.update(task, completed=done, total=total, description=text)
 
         yield report
+
+
+def _lines(title: str, counted: bool) -> ProgressReport:
+    """Print a line every `PAUSE`, with the time left of what is counted."""
+    last = started = time.monotonic()
+    first: float | None = None
+
+    def report(done: float, total: float | None, text: str) -> None:
+        nonlocal last, first
+        # what an earlier run did says nothing of this one's speed
+        first = done if first is None else first
+        now = time.monotonic()
+        if now - last < PAUSE:
+            return
+        last, parts = now, [text]
+        if counted and total:
+            left = (total - done) * (now - started) / (done - first or np.inf)
+            parts = [f"{done:g} of {total:g}", text]
+            parts += [f"about {left:.0f} s left"] if left else []
+        click.echo(f"{title}: {', '.join(filter(None, parts))}", err=True)
+
+    return report
 
 
 @contextmanager

@@ -161,15 +161,16 @@ def exit_code(status: str, residual: float, advice: str) -> int:
     return NOT_CONVERGED
 
 
-def print_notes(notes: Iterable[str]) -> None:
+def print_notes(notes: Iterable[str], said: Sequence[str] = ()) -> None:
     """Print what was assumed, ignored or left out, a line each, on standard error.
 
-    With --strict it is an error.
+    With --strict it is an error, but for what options have `said`.
     """
     notes = list(notes)
+    assumed = [note for note in notes if note not in said]
     context = click.get_current_context(silent=True)
-    if notes and context is not None and context.meta.get(STRICT):
-        raise InputError(f"--strict: {'; '.join(notes)}")
+    if assumed and context is not None and context.meta.get(STRICT):
+        raise InputError(f"--strict: {'; '.join(assumed)}")
     for note in notes:
         click.echo(f"note: {note}", err=True)
 
@@ -190,9 +191,14 @@ def table(*columns: str) -> Table:
 def show(title: str, content: Table) -> None:
     """Print a table under a bold title, on standard output."""
     from rich.console import Console
+    from rich.measure import measure_renderables
 
-    # as wide as the table: a number is never cropped
-    console = Console(highlight=False, width=1000)
+    console = Console(highlight=False)
+    # a number is never cut to fit a terminal: 0.000… would be another one
+    options = console.options.update(max_width=1000)
+    console.width = max(
+        console.width, measure_renderables(console, options, [content]).maximum
+    )
     console.print(title, style="bold", soft_wrap=True, markup=False)
     console.print(content)
 

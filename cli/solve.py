@@ -26,6 +26,8 @@ from fftmech_cli.progress import residual_bar
 from fftmech_cli.rim import Finite, exit_code
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
 
+WILDCARDS = str.maketrans("", "", "*?[]")
+
 
 @click.command()
 @source_options
@@ -84,7 +86,9 @@ def solve(
     load = given.load(strain, stress, uniaxial)
     faces = parse_boundary(boundary)
     if output is None:
-        output = f"{Path(source).name.split('.')[0]}-result.vtkhdf"
+        # of a pattern of slices without its wildcards
+        stem = Path(source).absolute().name.split(".")[0].translate(WILDCARDS)
+        output = f"{stem}-result.vtkhdf"
     given.check_files(output, force)
     check_writable(output)
     guess = None if initial is None else fftmech.read_result(initial)

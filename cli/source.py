@@ -7,6 +7,8 @@ import click
 
 from fftmech import Grid, InputError, Microstructure, read
 from fftmech.arrays.memory import size_text
+from fftmech.io.crystals import FRAMES, HEXAGONAL
+from fftmech.io.ebsd import MISORIENTATION
 from fftmech.io.materials import read_materials
 from fftmech.microstructure.resample import RULES, resample
 from fftmech.microstructure.resolution import parse_resolution, shape_for
@@ -20,7 +22,7 @@ reading_options = options(
         "--materials",
         type=click.Path(),
         metavar="FILE",
-        help="Materials file (TOML): the stiffness of each phase.",
+        help="Materials file (TOML, or DAMASK's material.yaml): stiffness by phase.",
     ),
     click.option(
         "--dataset",
@@ -55,9 +57,33 @@ reading_options = options(
 """Add --materials and the options that say how to read an image."""
 
 
+orientation_options = options(
+    click.option(
+        "--misorientation",
+        type=Finite(),
+        metavar="DEGREES",
+        help="EBSD scan: neighbours this close are one grain; 0: each pixel is one.  "
+        f"[default: {MISORIENTATION:g}]",
+    ),
+    click.option(
+        "--frame",
+        type=click.Choice(list(FRAMES)),
+        help="Axes of Euler angles: those of the map, or half a turn about x, y, ... "
+        "away.",
+    ),
+    click.option(
+        "--hexagonal",
+        type=click.Choice(list(HEXAGONAL)),
+        help="Hexagonal and trigonal crystals: x along a, or y along b.  [default: as "
+        "the kind of file]",
+    ),
+)
+"""Add the options that say how to read orientations."""
+
 source_options = options(
     click.argument("source", type=click.Path()),
     reading_options,
+    orientation_options,
     click.option(
         "--unindexed",
         metavar="pore|nearest|MATERIAL",
@@ -108,16 +134,15 @@ def load_microstructure(
     resolution = None if res is None else parse_resolution(res)
     listed = None if materials is None else read_materials(materials)
     body = read(source, **reading)
-    # a pore is one whatever [default] says, other voxels are what the file says
-    if unindexed and unindexed != "pore":
+    found = body.notes
+    if unindexed:
         body = fill_unindexed(body, unindexed)
+    said = body.notes[len(found) :]
     if listed:
         body = listed.apply(body)
-    if unindexed == "pore":
-        body = fill_unindexed(body, unindexed)
     if resolution is not None:
         body = _resampled(body, resolution, composite or "majority", check)
-    print_notes(body.notes)
+    print_notes(body.notes, said)
     return body
 
 

@@ -128,13 +128,16 @@ def _show(
 
 
 def _description(study: "Study") -> Iterator[str]:
+    from ecosurrogate.tuning.study import LABELS
+
     data, shared = study.card["dataset"], study.settings
     network = f"{shared.get('backbone', 'networks')} {shared['preset']}"
     yield (
         f"{shared['model']}, {network}; {data['kind']}: {data['train']} examples for "
         f"training, {data['val']} for validation"
     )
-    yield f"minimised: {study.error} on the validation set"
+    known = " (uniform field 1)" if study.error == LABELS else ""
+    yield f"minimised: {study.error}{known} on the validation set"
     for key, dimension in study.space.items():
         yield f"tried: {key} {dimension}"
 

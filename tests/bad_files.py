@@ -11,7 +11,7 @@ IDS = np.zeros((4, 4, 4), int)
 IDS[:2] = 1
 VOIGT = np.array([2 * np.eye(6), 3 * np.eye(6)])
 SOLID = isotropic(E=1.0, nu=0.3)
-XYZ = {"axes": "xyz"}
+XYZ = {"axes": "xyz", "spacing": [1.0, 1.0, 1.0]}
 
 TABLE = """units = "GPa"
 [default]
@@ -56,7 +56,7 @@ def write_bare_hdf5(folder):
         ("half", IDS / 2),
         ("inf", np.where(IDS, np.inf, 0)),
         ("wide", IDS.astype("u8") << 40),
-        ("flat", IDS[0]),
+        ("line", IDS[0, 0]),
         ("four", IDS[None]),
         ("none", IDS[:0]),
         ("string", IDS.astype("S3")),
@@ -113,7 +113,7 @@ def write_own_format(folder):
 def write_other_formats(folder):
     """Other formats; `a.npy` and `a.raw` are sound, `mine` is another's."""
     (folder / "empty.h5").touch()
-    for name in ("text.h5", "a.txt", "text.tesr", "mine.h5", "mine.png"):
+    for name in ("text.h5", "a.doc", "text.tesr", "mine.h5", "mine.png"):
         (folder / name).write_text("mine\n")
     np.save(folder / "a.npy", IDS)
     np.save(folder / "object.npy", np.array([{}]), allow_pickle=True)
@@ -129,7 +129,10 @@ def write_other_formats(folder):
         del file["DataStructure/Group/Image/Cell Data"]
 
     (folder / "noise.vti").write_bytes(np.random.default_rng(0).bytes(500))
-    (folder / "grain.vti").write_bytes(vti("binary").replace(b"material", b"grain"))
+    two = vti("ascii").replace(b"material", b"grain")
+    array = two[two.index(b"<DataArray") : two.index(b"</CellData>")]
+    two = two.replace(array, array + array.replace(b"grain", b"id"))
+    (folder / "two.vti").write_bytes(two)
     damaged = bytearray(vti("binary"))
     damaged[-200:-180] = b"!" * 20
     (folder / "damaged.vti").write_bytes(damaged)
@@ -138,10 +141,11 @@ def write_other_formats(folder):
 
 
 def write_bad_tif(folder):
-    """TIFF of one page, and of four cut short; needs tifffile."""
+    """TIFF in colour, and of four pages cut short; needs tifffile."""
     import tifffile
 
-    tifffile.imwrite(folder / "flat.tif", IDS[0].astype("u1"))
+    colours = np.zeros((4, 4, 3), "u1")
+    tifffile.imwrite(folder / "colour.tif", colours, photometric="rgb")
     tifffile.imwrite(folder / "cut.tif", IDS.astype("u1"))
     content = (folder / "cut.tif").read_bytes()
     (folder / "cut.tif").write_bytes(content[:100])

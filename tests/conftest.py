@@ -108,6 +108,15 @@ def data():
     return DATA
 
 
+@pytest.fixture
+def cases(data):
+    """Folder of small files of kinds that were read wrongly."""
+    folder = data.parent / "cases"
+    if not folder.is_dir():
+        pytest.skip("no folder shared/cases beside the repository")
+    return folder
+
+
 def sphere(n, matrix, inclusion, radius=0.3):
     """Centred sphere in a unit cube of n^3 voxels."""
     grid = Grid((n, n, n))
@@ -194,4 +203,13 @@ def no_curves():
     """Runs draw no picture, which would take longer than to train them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ecosurrogate.training.log.Log.draw", lambda *_, **__: None)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def idle():
+    """No other work has the processors, whatever else this machine does."""
+    with pytest.MonkeyPatch.context() as patch:
+        crowding = "fftmech.arrays.crowding.crowding"
+        patch.setattr(crowding, lambda threads=1: 1.0)
         yield

@@ -275,7 +275,7 @@ def posted_bodies():
         "reference as attribute": beside(
             lambda f: f["phase"].attrs.__setitem__("a", f.ref)
         ),
-        "2-D": bare(IDS[0]),
+        "1-D": bare(IDS[0, 0]),
         "4-D": bare(IDS[None]),
         "6-D": bare(IDS[None, None, None]),
         "no voxel": bare(IDS[:0]),

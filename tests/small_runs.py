@@ -9,11 +9,15 @@ from click.testing import CliRunner, Result
 
 from fftmech_cli import ecosr_main, fftmech_main
 
-GRAINS = "dataset polycrystal --res 8 --low-res 4 --grains 4 --splits 5,2,1 --count 8"
+GRAINS = (
+    "dataset polycrystal --res 8 --low-res 4 --grains 4 --splits 5,2,1 --count 8 "
+    "--seed 0"
+)
 """Of 8^3 voxels, five for training, with labels of 4^3; the last has both."""
 
 PORES = (
-    "dataset pores --res 8 --low-res 4 --fraction 0.05,0.12 --splits 5,2,1 --count 8"
+    "dataset pores --res 8 --low-res 4 --fraction 0.05,0.12 --splits 5,2,1 --count 8 "
+    "--seed 0"
 )
 
 TINY = {

@@ -25,16 +25,16 @@ solve folder -> folder is a folder: give the name of a file
 solve empty.h5 -> empty\.h5 is empty \(0 bytes\); copy or write it again
 solve cut.h5 -> cut\.h5: HDF5 file is cut short; copy or write it again
 solve text.h5 -> text\.h5: not an HDF5 file; check the name and its extension
-solve a.txt -> a\.txt: unknown extension: expected one of \.h5 .* \.raw
+solve a.doc -> a\.doc: unknown extension: expected one of \.h5 .* \.raw
 info damaged.h5 -> damaged\.h5: HDF5 file is damaged .*; copy or write it again
 info noise.vti -> noise\.vti: not complete VTK XML
 solve object.npy -> object\.npy: not .* array of numbers; write it again
 solve head.npy -> head\.npy: not a complete \.npy array .*; write it again
 convert cells.dream3d -o o.h5 -> without cells .*; save the cell data too
 convert ids.dream3d -o o.h5 -> without FeatureIds .*; segment the grains
-convert flat.tif -o o.h5 -> flat\.tif has 2 axes .*; save all slices as one
+convert colour.tif -o o.h5 -> colour\.tif is a colour image .*; convert it to grey
 convert cut.tif -o o.h5 -> cut\.tif: not a TIFF file .*; save it again
-solve grain.vti -> no cell data 'material'; it has grain; name one with --dataset
+solve two.vti -> no cell data 'material'; it has grain, id; name one with
 solve damaged.vti -> damaged\.vti: cell data material: data cut short or damaged
 solve text.tesr -> text\.tesr: no .*: not a \.tesr file
 info many.tesr -> 2000000000 cells, at most 16777216 .*; write it again
@@ -46,7 +46,7 @@ solve null.h5 -> dataset phase is empty; the file has
 solve object.h5 -> dataset /phase has type object: expected real numbers
 solve string.h5 -> dataset /phase has type \|S3: expected real numbers
 solve complex.h5 -> dataset /phase has type complex128: expected real numbers
-solve flat.h5 -> 2 axes .*: expected three; 2-D is .*: give it an axis of length 1
+solve line.h5 -> 1 axes .*: expected three, or two of a flat image
 solve four.h5 -> 4 axes \(shape \(1, 4, 4, 4\)\): expected three
 solve none.h5 -> shape \(0, 4, 4\): an axis has no voxels
 solve alone.h5 -> no 3-D integer dataset .*; store the ids .* on three axes

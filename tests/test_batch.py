@@ -1,14 +1,25 @@
 """Many solves at once: in order, lazily, and ended together."""
 
+import functools
 import threading
 import time
 from concurrent.futures import CancelledError
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
-from fftmech import InputError, Load, Microstructure, homogenize, solve
+from fftmech import (
+    InputError,
+    Load,
+    March,
+    Microstructure,
+    Path,
+    Step,
+    homogenize,
+    solve,
+)
 from fftmech.arrays.threads import run_together
 from fftmech.simulations.batch import solve_many
 
@@ -28,6 +39,7 @@ def ends(monkeypatch):
     """How each solve of a batch ended, as a list that grows."""
     ends = []
 
+    @functools.wraps(solve)
     def told(*case, **options):
         try:
             result = solve(*case, **options)
@@ -143,6 +155,26 @@ def test_interrupt_in_a_progress_callback_ends_a_homogenization(threads):
 def test_options_that_no_batch_can_use_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         list(solve_many(cases(), **options))
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("tolerence", "option tolerence: expected tolerance$"),
+        ("shceme", "option shceme: expected scheme$"),
+        ("xyz", "option xyz: expected one of scheme, .*max_iterations"),
+    ],
+)
+def test_a_misspelt_option_is_refused_with_the_nearest_name(option, message):
+    (body, load), *_ = cases(1)
+    options: Any = {option: 1}
+    for call in (
+        lambda: homogenize(body, **options),
+        lambda: March(body, Path((Step(load),)), **options),
+        lambda: solve_many(cases(), **options),
+    ):
+        with pytest.raises(InputError, match=message):
+            call()
 
 
 def test_tasks_are_at_work_at_the_same_time_and_no_more_than_threads(jobs):

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+from degenerate_bodies import LOADS, SOLID
 
+from fftmech import Load
 from fftmech.errors import InputError
 from fftmech.materials.elastic import PORE, cubic, isotropic
 from fftmech.tensors import matrix_from_quaternion, rotate_stiffness
@@ -10,6 +12,7 @@ from fftmech.tensors.bounds import (
     hashin_shtrikman,
     is_isotropic,
     reuss,
+    uniform_error,
     voigt,
 )
 
@@ -141,3 +144,64 @@ def test_bad_phases_are_refused_in_one_line(call, words):
     with pytest.raises(InputError) as error:
         call()
     assert words in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        Load({"xx": 1e-3, "xy": 4e-4}),
+        Load.uniaxial("zz", 1e-3),
+        Load(stress=dict.fromkeys(("xx", "yy", "zz", "yz", "xz", "xy"), 1e-3)),
+    ],
+)
+def test_no_uniform_pair_that_carries_the_load_has_a_smaller_gap(load):
+    body = SOLID["nearly rigid fibre"].with_changes(
+        stiffness=np.stack([isotropic(K=100, G=40), isotropic(K=300, G=200)])
+    )
+    C, f = body.stiffness, body.fractions
+    S = np.linalg.inv(C)
+    averages = [np.einsum("p,pmn->mn", f, table) for table in (C, S)]
+    given = load.mean_strain, load.mean_stress, load.free
+    least = uniform_error(*averages, given)
+    assert 0.05 < least < 1
+    rng = np.random.default_rng(0)
+    found = []
+    for size in (0, *[0.02] * 20):
+        # the pair of the docstring by other means: Voigt and Reuss moduli
+        E = np.where(load.free, 0, load.mean_strain)
+        free, fixed = load.free, ~load.free
+        V, R = voigt(C, f), np.linalg.inv(reuss(C, f))
+        right = np.where(load.free, load.mean_stress, 0)
+        E[free] = np.linalg.lstsq(V[:, free][free], (right - V @ E)[free])[0]
+        T = right.copy()
+        T[fixed] = np.linalg.lstsq(R[:, fixed][fixed], (E - R @ right)[fixed])[0]
+        E[free] += size * abs(E).max() * rng.normal(size=free.sum())
+        T[fixed] += size * abs(T).max() * rng.normal(size=fixed.sum())
+        gap = size_of_pair = 0.0
+        for stiffness, compliance, part in zip(C, S, f, strict=True):
+            d = T - stiffness @ E
+            gap += part * d @ compliance @ d
+            size_of_pair += part * (E @ stiffness @ E + T @ compliance @ T)
+        found.append(gap)
+        if not size:
+            assert np.sqrt(gap / size_of_pair) == pytest.approx(least)
+    assert min(found[1:]) > found[0]
+
+
+def test_uniform_fields_of_one_phase_and_of_no_load_have_no_error():
+    C = isotropic(K=100, G=40)
+    load = np.arange(1.0, 7), np.zeros(6), np.zeros(6, bool)
+    assert uniform_error(C, np.linalg.inv(C), load) < 1e-7
+    assert uniform_error(C, np.linalg.inv(C), (0 * load[0], *load[1:])) == 0
+
+
+@pytest.mark.parametrize("name", SOLID)
+def test_uniform_fields_of_every_body_and_load_have_an_error_below_one(name):
+    body = SOLID[name]
+    known = body.stiffness, body.fractions
+    C, S = voigt(*known), np.linalg.inv(reuss(*known))
+    for load in LOADS.values():
+        error = uniform_error(C, S, (load.mean_strain, load.mean_stress, load.free))
+        assert 0 <= error < 1
+        if len(body.phases) == 1 or "equal" in name:
+            assert error < 1e-6

@@ -11,9 +11,10 @@ from small_runs import as_options, refused, run, tiny  # noqa: E402
 from ecosurrogate.comparison import compare as comparison  # noqa: E402
 from ecosurrogate.mechanics import cost  # noqa: E402
 from fftmech import io  # noqa: E402
+from fftmech.arrays import crowding  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("no_curves")
+pytestmark = pytest.mark.usefixtures("no_curves", "idle")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,11 @@ def test_table_and_verdict_are_printed_and_both_files_are_in_a_folder(folder, tm
     assert ["surrogate", "1"] in [row[:2] for row in rows]
     assert ["CG", "1"] in [row[:2] for row in rows]
     assert ["CG,", "warm", "1"] in [row[:3] for row in rows]
-    assert "2 at once" in done.stdout and "solver is" in done.stdout
+    (head,) = [row for row in rows if "step" in row]
+    assert head[-3:] == ["wall", "CPU", "once"] and "solver is" in done.stdout
+    (uniform,) = [row for row in rows if row[:1] == ["uniform"]]
+    assert uniform[1:4] == ["1", "1", "0.00"]
+    assert "…" not in done.stdout
     assert max(map(len, done.stdout.split("The solver")[0].splitlines())) <= 100
     assert done.stderr == ""
     names = {path.name for path in (tmp_path / "out").iterdir()}
@@ -49,6 +54,17 @@ def test_table_and_verdict_are_printed_and_both_files_are_in_a_folder(folder, tm
     assert all(sentence in done.stdout for sentence in document["verdict"])
     assert "comparison.png exists" in refused(f"{line} -o {tmp_path / 'out'}")
     run(f"{line} -o {tmp_path / 'out'} --force")
+
+
+def test_a_busy_machine_is_said_and_nothing_wins(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(crowding, "crowding", lambda threads: 1.7)
+    line = f"compare {folder}/s-eco {folder}/micro.h5 --batch 1"
+    done = run(f"{line} -o {tmp_path / 'c.json'}")
+    said = "this machine is busy: wall time is 1.7 times processor time"
+    assert done.stderr == f"note: {said}; the times are not compared\n"
+    assert "faster" not in done.stdout and "uniform" in done.stdout
+    document = json.loads((tmp_path / "c.json").read_text())
+    assert document["crowding"] == 1.7 and said in document["notes"][0]
 
 
 def test_json_is_all_that_is_on_standard_output(folder, tmp_path):

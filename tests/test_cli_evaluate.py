@@ -11,9 +11,10 @@ pytest.importorskip("torch")
 
 from small_runs import as_options, make_dataset, refused, run, tiny  # noqa: E402
 
+from fftmech.arrays import crowding  # noqa: E402
 from fftmech_cli.ecosr_main import main  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("no_curves")
+pytestmark = pytest.mark.usefixtures("no_curves", "idle")
 
 PICTURES = {
     *("slices.png", "errors.png", "divergence.png", "spectra.png", "energy.png"),
@@ -62,6 +63,13 @@ def test_tables_are_printed_and_written_with_pictures_and_numbers(place, tmp_pat
     found = json.loads((out / "evaluation.json").read_text())
     assert [c["kind"] for c in found["contenders"]] == ["run", "run", "low-res", "cg"]
     assert "| strain xx |" in (out / "evaluation.md").read_text()
+
+
+def test_times_of_a_busy_machine_have_a_note(place, monkeypatch):
+    monkeypatch.setattr(crowding, "crowding", lambda threads: 1.7)
+    done = run(f"evaluate {place}/unet {place}/grains --baseline none")
+    said = "this machine is busy: wall time is 1.7 times processor time"
+    assert done.stderr == f"note: {said}; times are too long\n"
 
 
 def test_json_is_all_that_is_on_standard_output(place):

@@ -28,9 +28,15 @@ def test_a_run_says_what_it_trains_on_what_and_how_well(grains8, tmp_path):
         "polycrystal: 5 examples for training, 2 for validation, bodies of 8^3 "
         "voxels, labels of 4^3"
     )
-    assert loss == "loss 1 energy; 4 steps of 2"
+    told = "ln of a relative error: -4.6 is 1 %"
+    assert loss == f"loss 1 energy ({told}); 4 steps of 2"
     assert summary.startswith(f"{tmp_path / 'run'}: step 4 of 4, loss -")
-    for word in ("validation at 4^3 strain nRMSE 0.", "stress nRMSE", "certificate"):
+    for word in (
+        "validation at 4^3 strain nRMSE 0.",
+        "stress nRMSE 0.",
+        " (uniform field 1), certificate ",
+        " % (uniform fields ",
+    ):
         assert word in summary
     assert done.stderr == ""
     files = {path.name for path in (tmp_path / "run").iterdir()}
@@ -45,7 +51,8 @@ def test_json_is_all_that_is_on_standard_output(grains8, tmp_path):
     assert len(done.stderr.splitlines()) == 3
     assert document["output"] == str(tmp_path / "run")
     assert (document["status"], document["step"]) == ("done", 4)
-    assert set(document["validation"]) == {"loss", "strain", "stress", "certificate"}
+    names = {"loss", "strain", "stress", "certificate", "uniform"}
+    assert set(document["validation"]) == names
     assert document["config"]["seed"] == 5
     assert (
         document["config"]

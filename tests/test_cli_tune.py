@@ -37,7 +37,8 @@ def test_a_study_says_what_it_tries_and_what_was_best(studied, grains8):
         "unet, unet smoke; polycrystal: 5 examples for training, 2 for validation"
     )
     assert lines[1] == (
-        "minimised: mean of strain and stress nRMSE on the validation set"
+        "minimised: mean of strain and stress nRMSE (uniform field 1) on the "
+        "validation set"
     )
     tried = ["lr 0.0001:0.01:log", "weight_decay 0.0001:0.1:log"]
     tried += ["loss.stress 0.47:47.0:log", "gamma 1.0:3.0"]

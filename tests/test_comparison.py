@@ -89,6 +89,23 @@ def test_a_scaled_result_is_off_by_the_scale_everywhere_and_by_its_square_in_ene
     assert ratio == pytest.approx(1.1)
 
 
+def test_the_mean_of_the_reference_has_no_skill_whatever_its_error_is(result):
+    solid = result.microstructure.phase == 0
+    means = {
+        name: np.zeros_like(field) + field[:, solid].mean(axis=1)[:, None, None, None]
+        for name in ("strain", "stress")
+        for field in (getattr(result, name),)
+    }
+    found = compare(replace(result, **means), result)
+    for name in ("strain", "stress"):
+        assert found["nrmse"][name]["all"] == pytest.approx(found["uniform"][name])
+        assert found["uniform"][name]["std"] == pytest.approx(1)
+        assert found["uniform"][name]["range"] < 0.3
+        assert all(abs(value) < 1e-9 for value in found["skill"][name].values())
+    same = compare(result, result)
+    assert all(value == 1 for value in same["skill"]["stress"].values())
+
+
 def test_the_strain_of_pores_does_not_count(result):
     pore = result.microstructure.phase == 1
     spoilt = replace(result, strain=np.where(pore, 7.0, result.strain))

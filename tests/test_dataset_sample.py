@@ -32,7 +32,7 @@ TO_VTK = [COMPONENTS.index(c) for c in ("xx", "yy", "zz", "xy", "yz", "xz")]
 def made(folder, index=0, recipe=PORES, **options):
     """Make one sample; return its path. With parts (0, 0, 1) all are for the test."""
     options = {"levels": (12, 6), "parts": (0, 0, 1), **options}
-    card = new_card(recipe, index + 1, **options)
+    card = new_card(recipe, index + 1, seed=0, **options)
     (folder / "samples").mkdir(exist_ok=True)
     record = make_sample(
         index, directory=str(folder), card=card_text(card), threads=1, device="cpu"

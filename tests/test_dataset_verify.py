@@ -40,14 +40,21 @@ def verified(folder, options="", code=0):
 
 
 def test_verify_of_a_sound_dataset_exits_0(whole):
+    # of 4^3 voxels some bodies are the same
     assert run(f"dataset verify {whole}").stdout == (
         f"{whole}: 8 of 8 samples are right\n"
+        "overlap of val with training samples: 1 of 2 samples, 50 % of the voxels on "
+        "average, 100 % at most\n"
+        "overlap of test with training samples: none in 1 samples\n"
     )
+    some = {"unknown": 0, "largest": 1.0, "mean": 0.5, "with_overlap": 1}
+    none = {"unknown": 0, "largest": 0.0, "mean": 0.0, "with_overlap": 0}
     assert verified(whole) == {
         "dataset": str(whole),
         "checked": 8,
         "faults": {},
         "missing": 0,
+        "overlap": {"val": {"samples": 2, **some}, "test": {"samples": 1, **none}},
         "unknown": [],
         "unreadable_lines": 0,
     }

@@ -1,5 +1,8 @@
 """Surrogate against solver: what is counted, measured, timed and said."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -20,14 +23,17 @@ from ecosurrogate.comparison.timed_model import TimedModel  # noqa: E402
 from ecosurrogate.comparison.timed_solver import TimedSolver  # noqa: E402
 from ecosurrogate.evaluation.predict import predict  # noqa: E402
 from ecosurrogate.mechanics import cost  # noqa: E402
-from ecosurrogate.mechanics.cost import counted_green, medians  # noqa: E402
+from ecosurrogate.mechanics.cost import counted_green  # noqa: E402
 from ecosurrogate.mechanics.operators import Operators  # noqa: E402
 from ecosurrogate.training.checkpoint import load_model  # noqa: E402
 from fftmech import Grid, InputError, Load, Microstructure, solve  # noqa: E402
+from fftmech.arrays import crowding as machine  # noqa: E402
+from fftmech.arrays.crowding import BUSY, crowding  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
+from fftmech.problems.certificate import energy_error  # noqa: E402
 from fftmech.results.metrics import nrmse  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("no_curves")
+pytestmark = pytest.mark.usefixtures("no_curves", "idle")
 
 LOAD = Load({"xx": 1e-3})
 ISOTROPIC = np.diag([2.0, 2, 2, 1, 1, 1]) + np.pad(np.ones((3, 3)), (0, 3))
@@ -89,9 +95,57 @@ def test_medians_are_taken_of_tasks_that_take_turns(monkeypatch):
         order.append(name)
         return next(times[name])
 
-    found, rounds = medians({n: lambda n=n: task(n) for n in times}, order.append)
-    assert (found, rounds) == ({"a": 2.0, "b": 4.0}, 3)
+    tasks = {n: lambda n=n: task(n) for n in times}
+    found = cost.measure(tasks, report=order.append)
+    assert {name: spent.wall for name, spent in found.tasks.items()} == {"a": 2, "b": 4}
+    assert (found.rounds, found.crowding) == (3, 1.0)
+    assert 1 < found.tasks["a"].low < 2 < found.tasks["a"].high < 5
     assert order == [1, "a", "b", 2, "a", "b", 3, "a", "b"]
+
+
+class Clocks:
+    """Clocks of a machine whose processor is `factor` times as slow as it could be."""
+
+    def __init__(self, factor, step=0.001):
+        self.now, self.factor, self.step = 0.0, factor, step
+
+    def perf_counter(self):
+        self.now += self.step
+        return self.now
+
+    def thread_time(self):
+        return self.now / self.factor
+
+    process_time = thread_time
+
+
+def test_crowding_is_wall_time_over_processor_time(monkeypatch):
+    for factor in (1.0, 2.5):
+        clocks = Clocks(factor)
+        monkeypatch.setattr(cost, "time", clocks)
+        monkeypatch.setattr(machine, "time", clocks)
+        assert crowding() == pytest.approx(factor, rel=0.05)
+
+        def task(clocks=clocks):
+            clocks.now += 0.1
+            return 0.1
+
+        spent = cost.measure({"a": task}).tasks["a"]
+        assert spent.wall == pytest.approx(0.1)
+        assert spent.processor == pytest.approx(0.1 / factor, rel=0.02)
+
+
+@pytest.mark.slow
+def test_other_processes_make_a_machine_crowded():
+    count = os.cpu_count() or 1
+    work = [sys.executable, "-c", "while True: pass"]
+    burners = [subprocess.Popen(work) for _ in range(2 * count)]
+    try:
+        assert crowding(count) > 1.5 > BUSY
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
 
 
 def test_the_reference_has_no_error_and_pores_do_not_count(measure):
@@ -228,7 +282,8 @@ def test_what_cannot_be_compared_is_refused(runs, monkeypatch):
         compare(runs / "unet", composite(1.0))
     with pytest.raises(InputError, match=r"a batch of 100000000 predictions.*--batch"):
         compare(runs / "unet", body, batches=(10**8,))
-    poor = predict(*load_model(runs / "unet"), body, LOAD)
+    learned = Load.uniaxial("xx", 8e-5)
+    poor = predict(*load_model(runs / "unet"), body, learned)
     poor = replace(poor, strain=np.full_like(poor.strain, np.nan))
     monkeypatch.setattr(comparison, "predict", lambda *_: poor)
     with pytest.raises(InputError, match="not finite; train another"):
@@ -244,7 +299,9 @@ def test_a_reference_that_does_not_converge_is_no_reference(runs, monkeypatch):
 
 def point(steps, error, seconds, green=0, batches=()):
     """A point with the same error in both fields."""
-    return Point(steps, error, error, error, None, green, seconds, dict(batches))
+    spread = 0.99 * seconds, 1.01 * seconds
+    errors = error, error, error, None
+    return Point(steps, *errors, green, seconds, seconds, spread, dict(batches))
 
 
 FOUND = Comparison(
@@ -255,6 +312,8 @@ FOUND = Comparison(
     tolerance=1e-6,
     threads={"model": 1, "solver": 1},
     rounds=3,
+    crowding=1.0,
+    uniform={"strain": 1.0, "stress": 1.0, "certificate": None},
     reference={"iterations": 9, "residual": 1e-11},
     surrogate=(point(1, 3e-2, 0.4, 3, {1: 0.4, 8: 0.05}),),
     solver=(point(1, 1e-1, 0.1, 2), point(2, 1e-2, 0.2, 3), point(3, 1e-5, 0.3, 4)),
@@ -272,10 +331,12 @@ FOUND = Comparison(
 def test_the_sentences_say_which_is_faster_with_the_numbers():
     assert sentences(FOUND) == [
         "The solver wins: 2 times faster at equal accuracy.",
-        "At the surrogate's accuracy (stress nRMSE 0.03) conjugate gradients take 2 "
-        "iterations and 0.2 s, the surrogate 0.4 s: the solver is 2 times faster.",
-        "At the surrogate's accuracy (strain nRMSE 0.03) conjugate gradients take 2 "
-        "iterations and 0.2 s, the surrogate 0.4 s: the solver is 2 times faster.",
+        "At the surrogate's accuracy (stress nRMSE 0.03, skill 0.97) conjugate "
+        "gradients take 2 iterations and 0.2 s, the surrogate 0.4 s: the solver is 2 "
+        "times faster.",
+        "At the surrogate's accuracy (strain nRMSE 0.03, skill 0.97) conjugate "
+        "gradients take 2 iterations and 0.2 s, the surrogate 0.4 s: the solver is 2 "
+        "times faster.",
         "Applications of the Green operator for that: conjugate gradients 3, the "
         "surrogate 3, and its network.",
         "The solver's stress is C e; projected on equilibrated fields, as the "
@@ -305,11 +366,53 @@ def test_the_sentences_go_the_other_way_where_the_numbers_do():
         "The prediction's stress is no better than a uniform one (stress nRMSE 1.2).",
     ]
     assert "faster" not in " ".join(poor)
+    flat = replace(FOUND, uniform={**FOUND.uniform, "strain": 0.0})
+    rough = replace(FOUND.surrogate[0], strain=np.inf)
+    said = sentences(replace(flat, surrogate=(rough,)))
+    assert said[0].startswith("The solver wins: the predicted strain is no better")
+    assert "strain is not uniform, that of the solution is" in said[2]
     useless = replace(FOUND, warm=(point(4, 1e-5, 0.9, 9),))
     said = " ".join(sentences(useless))
     assert "saves nothing: 4 iterations to the tolerance, 3 from zero" in said
     lost = " ".join(sentences(replace(FOUND, warm=())))
     assert "From the prediction the solver does not converge." in lost
+
+
+def test_no_verdict_is_made_of_times_that_other_work_has_made():
+    busy = replace(FOUND, crowding=2.34)
+    said = sentences(busy)
+    assert said[0] == (
+        "No verdict, this machine is busy: wall time is 2.3 times processor time."
+    )
+    assert "faster" not in " ".join(said) and "slower" not in " ".join(said)
+    assert "saves 1 of 3 iterations." in " ".join(said)
+    assert "take 2 iterations and 0.2 s, the surrogate 0.4 s." in said[1]
+    document = comparison_figure.document(busy)
+    assert "busy: wall time is 2.3 times" in document["notes"][0]
+    assert comparison_figure.document(FOUND)["notes"] == []
+
+
+def test_no_verdict_is_made_of_times_that_overlap():
+    wide = replace(FOUND.surrogate[0], spread=(0.1, 0.9))
+    said = sentences(replace(FOUND, surrogate=(wide,)))
+    assert said[0] == "No clear winner: the times of repeats overlap."
+    assert said[1].endswith("the surrogate 0.4 s: their times overlap.")
+
+
+def test_what_knows_nothing_is_measured_beside_the_others(runs):
+    body = polycrystal(8, 4, seed=5)
+    found = compare(runs / "p-eco-iterated", body, LOAD, batches=(1,))
+    exact = solve(body, LOAD, tolerance=1e-10)
+    assert found.uniform["strain"] == pytest.approx(1)
+    assert found.uniform["stress"] == pytest.approx(1)
+    mean = [
+        np.zeros_like(f) + f.mean(axis=(1, 2, 3), keepdims=True)
+        for f in (exact.strain, exact.stress)
+    ]
+    expected = energy_error(body, tuple(mean), (exact.strain, exact.stress))
+    assert found.uniform["certificate"] == pytest.approx(expected, rel=1e-6)
+    point = found.surrogate[-1]
+    assert point.spread[0] <= point.seconds <= point.spread[1] and point.processor > 0
 
 
 def test_the_picture_has_each_point_once_in_both_panels():

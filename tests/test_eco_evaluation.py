@@ -20,7 +20,7 @@ from ecosurrogate.evaluation.table import label, markdown, tables  # noqa: E402
 from ecosurrogate.evaluation.trained_run import TrainedRun  # noqa: E402
 from fftmech import InputError  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("no_curves")
+pytestmark = pytest.mark.usefixtures("no_curves", "idle")
 
 BODIES = "--res 8 --low-res 4 --count 6 --splits 2,1,3"
 
@@ -175,12 +175,91 @@ def test_what_is_said_inside_pores_does_not_count(pores):
         return np.where(hidden, 1e3, strain), np.where(hidden, -1e3, stress)
 
     found, own = evaluated(SolvedCases(pores), nonsense)
-    assert found["pores"] and found["normalisation"] == "range"
+    assert found["pores"] and found["normalisation"] == "std"
     for field in ("strain", "stress"):
-        assert own["nrmse"]["range"][field]["mean"]["max"] == 0
+        assert own["nrmse"]["std"][field]["mean"]["max"] == 0
         assert own["spectrum"][field]["max"] == 0
     assert abs(own["tail"]["1"]["max"]) < 1e-6
     assert own["energy"] is None and own["certificate"] is None
+
+
+@pytest.mark.parametrize("kind", ["grains", "pores"])
+def test_what_knows_nothing_has_no_skill_and_stands_in_every_table(kind, request):
+    def nothing(case, strain, stress):
+        means = (f[:, case.solid].mean(axis=1) for f in (strain, stress))
+        return [mean[:, None, None, None] + 0 * strain for mean in means]
+
+    cases = SolvedCases(request.getfixturevalue(kind))
+    found, own = evaluated(cases, nothing)
+    for field in ("strain", "stress"):
+        for errors in (own, found["uniform"]):
+            for name in ("xx", "mean", "all"):
+                statistic = errors["nrmse"][found["normalisation"]][field][name]
+                np.testing.assert_allclose((statistic["min"], statistic["max"]), 1)
+            assert abs(errors["skill"][field]["max"]) < 1e-9
+    if kind == "grains":
+        assert abs(own["skill"]["energy"]["max"]) < 1e-9
+        assert found["uniform"]["energy"]["min"] > 0.05
+    else:
+        # which is why no default is over the range
+        assert found["uniform"]["nrmse"]["range"]["stress"]["mean"]["max"] < 0.2
+    made = tables(found, together=1)
+    assert all(table.columns[-1].startswith("uniform field") for table in made)
+    errors = {row[0]: row for row in made[0].rows}
+    assert {"strain skill", "stress skill"} < set(errors)
+    assert ("stress mean / range" in errors) == (kind == "pores")
+    assert errors["strain mean"][1:] == ("1.00 ± 0.00",) * 2
+    assert "\n\nskill: 1 - error" in markdown(found)
+
+
+def test_training_and_evaluation_have_one_number_for_the_same_errors(tmp_path):
+    folder = tmp_path / "pores"
+    make_dataset(
+        "dataset pores --res 8 --low-res 8 --count 3 --splits 1,2,0 --fraction "
+        f"0.05,0.12 -o {folder}"
+    )
+    settings = as_options(tiny(steps=1, model="unet", validate_every=1))
+    done = run(f"fit {folder} -o {tmp_path / 'run'} {settings} --json")
+    validation = json.loads(done.stdout)["validation"]
+    cases = SolvedCases(folder, "val")
+    found = evaluate(cases, make_predictors([tmp_path / "run"], [], cases))
+    errors = found["contenders"][0]["nrmse"][found["normalisation"]]
+    for field in ("strain", "stress"):
+        mean = errors[field]["mean"]["mean"]
+        np.testing.assert_allclose(mean, validation[field], rtol=1e-4)
+
+
+def test_a_better_prediction_has_the_skill_of_the_part_that_it_explains(grains):
+    def half(case, strain, stress):
+        fields = []
+        for field in (strain, stress):
+            mean = field.mean(axis=(1, 2, 3), keepdims=True)
+            fields.append((field + mean) / 2)
+        return fields
+
+    _, own = evaluated(SolvedCases(grains), half)
+    for field in ("strain", "stress"):
+        np.testing.assert_allclose(own["skill"][field]["mean"], 0.5)
+    assert 0.45 < own["skill"]["energy"]["mean"] < 0.55
+
+
+def test_components_that_are_uniform_in_the_solution_have_no_error(tmp_path):
+    folder = tmp_path / "one"
+    make_dataset(
+        "dataset polycrystal --res 4 --low-res 4 --count 1 --splits 0,0,1 --grains 1 "
+        f"--strain xx=1e-3 -o {folder}"
+    )
+
+    def rough(case, strain, stress):
+        waves = 1e-2 * abs(stress).max() * np.cos(np.arange(4))
+        return strain, stress + waves
+
+    for change, error in ((rough, None), (lambda case, e, s: (e, s), 0.0)):
+        found, own = evaluated(SolvedCases(folder), change)
+        stress = own["samples"][0]["nrmse"]["std"]["stress"]
+        assert stress == dict.fromkeys(stress, error)
+        assert own["skill"]["stress"] is None
+        assert "stress skill" in markdown(found)
 
 
 def test_predictions_that_are_not_finite_are_counted_and_left_out(grains):
@@ -197,22 +276,15 @@ def test_predictions_that_are_not_finite_are_counted_and_left_out(grains):
     assert markdown(found).count("| - ") >= 12
 
 
-def test_a_run_of_another_dataset_is_said_to_be_one(grains, runs, tmp_path):
-    other = tmp_path / "other"
-    make_dataset(
-        "dataset polycrystal --res 8 --low-res 8 --count 1 --splits 0,0,1 --grains 4 "
-        f"--strain xx=1e-3 --seed 7 -o {other}"
-    )
-    for dataset, said in ((grains, []), (other, ["trained on another dataset"])):
-        cases = SolvedCases(dataset)
-        notes = evaluate(cases, make_predictors([runs / "s-eco"], None, cases))["notes"]
-        assert len(notes) == len(said)
-        assert all(words in note for words, note in zip(said, notes, strict=True))
+def test_a_run_is_evaluated_on_its_training_samples_only_if_they_are_asked_for(
+    grains, runs
+):
     notes = evaluate(
         (cases := SolvedCases(grains, "train")),
         make_predictors([runs / "s-eco"], [], cases),
     )["notes"]
-    assert "trained on these very samples" in notes[0]
+    count = len(cases.indices)
+    assert f"{count} of {count} bodies were trained on, and are part" in notes[0]
 
 
 def test_resolutions_are_those_that_are_solved(grains):
@@ -259,11 +331,11 @@ def test_tables_have_the_rows_of_the_paper_and_a_column_for_everybody(grains, ru
     errors, others = tables(found)
     names = [row[0].split() for row in errors.rows]
     paper = ["xx", "xy", "xz", "yy", "yz", "zz", "mean"]
-    assert [n for _, n in names] == paper * 2
-    assert {len(row) for row in errors.rows} == {5}
-    assert {len(row) for row in others.rows} == {6}
+    assert [n for _, n in names] == [*paper, "skill"] * 2
+    assert {len(row) for row in errors.rows} == {6}
+    assert {len(row) for row in others.rows} == {7}
     exact = found["contenders"][3]["nrmse"]["std"]["stress"]["xx"]
-    mean, std = map(float, errors.rows[7][4].split(" ± "))
+    mean, std = map(float, errors.rows[8][4].split(" ± "))
     np.testing.assert_allclose((mean, std), (exact["mean"], exact["std"]), rtol=0.1)
     assert len(tables(found, together=3)) == 4
     assert markdown(found).count("\n| strain xx |") == 1

@@ -9,13 +9,17 @@ import pytest
 pytest.importorskip("torch")
 
 from click.testing import CliRunner  # noqa: E402
-from small_runs import as_options, refused, run, tiny  # noqa: E402
+from small_runs import as_options, one_line, refused, run, tiny  # noqa: E402
 
 import fftmech  # noqa: E402
-from ecosurrogate.evaluation.predict import predict  # noqa: E402
+from ecosurrogate.evaluation.predict import predict, predict_many  # noqa: E402
 from ecosurrogate.training.checkpoint import load_model  # noqa: E402
-from fftmech import Load, io, solve  # noqa: E402
+from fftmech import InputError, Load, io, solve  # noqa: E402
+from fftmech.arrays.backend import cpu_backend  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
+from fftmech.problems.certificate import certify  # noqa: E402
+from fftmech.problems.linear import Problem  # noqa: E402
+from fftmech.viewer.opened_file import describe, open_file  # noqa: E402
 from fftmech_cli import fftmech_main  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("no_curves")
@@ -70,6 +74,39 @@ def test_the_certificate_is_the_error_against_a_solve(runs):
     assert lower <= exact.energy <= upper
 
 
+def test_a_prediction_is_never_said_to_be_a_solve(runs):
+    pytest.importorskip("rich")
+    out = runs / "said.vtkhdf"
+    done = run(f"predict {runs}/p-eco-iterated {runs}/micro.h5 -o {out} --force")
+    result = fftmech.read_result(out)
+    error, uniform = (result.certificate[name] for name in ("relative", "uniform"))
+    assert 0 < error < uniform < 1
+    certified = f"{100 * error:.2g} % (uniform fields {100 * uniform:.2g} %)"
+    assert f"certified: energy error {certified}" in done.stdout
+    line = CliRunner().invoke(fftmech_main.main, ["info", str(out)]).stdout
+    said = line[line.index("Prediction") :]
+    shown = {" ".join(row.split()) for row in said.splitlines()}
+    assert {"predicted by p-eco-iterated, scheme rotated, single", "corrections 3"} < (
+        shown
+    )
+    assert f"certified energy error {certified}" in shown
+    rows = describe(open_file(out))
+    assert rows["predicted by"] == "p-eco-iterated" and rows["corrections"] == "3"
+    assert "uniform fields" in rows["certified energy error"]
+    assert {"predicted in"} < {*rows}
+    for word in ("residual", "iterations", "solve", "tolerance", "status"):
+        assert word not in said.lower()
+        assert not any(word in f"{row}".lower() for row in rows.items())
+    document = json.loads(
+        CliRunner().invoke(fftmech_main.main, ["info", str(out), "--json"]).stdout
+    )["run"]
+    assert document["model"] == "p-eco-iterated" and document["corrections"] == 3
+    assert document["certificates"] == result.residuals
+    assert not {"residuals", "iterations", "solver", "tolerance"} & {*document}
+    same = CliRunner().invoke(fftmech_main.main, ["compare", str(out), str(out)])
+    assert "note: a is predicted by p-eco-iterated" in same.stderr
+
+
 def test_the_displacement_is_that_of_the_strain(runs):
     model, card = load_model(runs / "p-eco-iterated")
     body = polycrystal(8, 4, seed=6)
@@ -105,10 +142,51 @@ def test_models_that_break_equilibrium_have_no_certificate(runs):
     assert "no certificate: the fields of this model" in run(line).stdout
 
 
-def test_a_model_that_does_not_see_the_load_refuses_another_one(runs):
-    line = f"predict {runs}/s-eco {runs}/micro.h5 -o {runs}/l.vtkhdf"
-    assert "does not see the load" in refused(f"{line} --strain xy=1e-3")
-    run(f"{line} --uniaxial xx=2e-3 --force")
+@pytest.mark.parametrize("name", ["s-eco", "unet"])
+def test_a_model_that_does_not_see_the_load_refuses_another_one(runs, name):
+    line = f"predict {runs}/{name} {runs}/micro.h5 -o {runs}/l.vtkhdf"
+    message = refused(f"{line} --strain xy=1e-3")
+    assert "load --strain xy=0.001" in message and "does not see the load" in message
+    assert "has learned --uniaxial xx=8e-05" in message
+    model, card = load_model(runs / name)
+    body = polycrystal(8, 4, seed=5)
+    for load in (
+        Load.uniaxial("zz", 8e-5),
+        Load({"xx": 8e-5}),
+        Load.uniaxial("xx", 8e-5).scaled(0),
+        Load({"xx": 8e-5}, {**Load.uniaxial("xx", 1).stress, "yy": 1e-3}),
+    ):
+        for predicted in (predict, lambda *given: predict_many(*_lists(*given))):
+            with pytest.raises(InputError) as refusal:
+                predicted(model, card, body, load)
+            assert "{" not in one_line(refusal)
+
+
+def _lists(model, card, body, load):
+    return model, card, [body], [load]
+
+
+@pytest.mark.parametrize("name", ["s-eco", "unet"])
+def test_a_multiple_of_the_load_scales_the_fields(runs, name):
+    model, card = load_model(runs / name)
+    body, learned = polycrystal(8, 4, seed=5), Load.uniaxial("xx", 8e-5)
+    once = predict(model, card, body, learned)
+    for factor in (-1, 3, -1e3):
+        result = predict(model, card, body, learned.scaled(factor))
+        for field in ("strain", "stress", "displacement", "mean_stress"):
+            a, b = getattr(result, field), factor * getattr(once, field)
+            np.testing.assert_allclose(a, b, atol=1e-5 * abs(b).max())
+        assert result.energy == pytest.approx(factor**2 * once.energy, rel=1e-5)
+        if name == "s-eco":
+            relative = once.certificate["relative"]
+            assert result.certificate["relative"] == pytest.approx(relative, rel=1e-4)
+            assert result.mean_strain[0] == pytest.approx(factor * 8e-5, rel=1e-5)
+    line = f"compare {runs}/{name} {runs}/micro.h5 -o {runs}/c.json --force --json"
+    errors = [
+        json.loads(run(f"{line} --uniaxial xx={load}").stdout)["surrogate"][0]["strain"]
+        for load in ("8e-5", "-8e-5")
+    ]
+    assert errors[0] == pytest.approx(errors[1], rel=1e-3)
 
 
 def test_bad_input_is_one_line_and_nothing_is_written(runs):
@@ -126,3 +204,39 @@ def test_bad_input_is_one_line_and_nothing_is_written(runs):
     weights = damaged / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
     assert "weights" in refused(f"predict {damaged} {runs}/micro.h5 -o {out}")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_average_over_all_shifts_does_not_depend_on_the_origin(runs, name):
+    model, card = load_model(runs / name)
+    body, load = polycrystal(8, 4, seed=5), Load.uniaxial("xx", 8e-5)
+    moved = body.with_changes(phase=np.roll(body.phase, (1, 0, 3), (0, 1, 2)))
+
+    def difference(shifts):
+        a, b = (predict(model, card, x, load, shifts=shifts) for x in (body, moved))
+        back = np.roll(b.stress, (-1, 0, -3), (1, 2, 3))
+        return abs(a.stress - back).max() / abs(a.stress).max()
+
+    # two levels: eight shifts
+    assert difference(None) < 1e-5
+    assert difference(8) == difference(None)
+    if name != "p-eco-iterated":
+        assert difference(1) > 1e-4
+
+
+def test_an_average_is_admissible_and_has_the_certificate_of_its_fields(runs):
+    model, card = load_model(runs / "s-eco")
+    body, load = polycrystal(8, 4, seed=5), Load.uniaxial("xx", 8e-5)
+    result = predict(model, card, body, load, shifts=5)
+    problem = Problem(
+        body, load, fftmech.discretization(card.encoder.scheme), cpu_backend()
+    )
+    fields = (f[None].astype(float) for f in (result.strain, result.stress))
+    expected = certify(problem, *fields)
+    assert result.certificate["gap"] == pytest.approx(expected.gap, rel=1e-4)
+    once = predict(model, card, body, load)
+    assert result.certificate["gap"] != once.certificate["gap"]
+    line = f"predict {runs}/s-eco {runs}/micro.h5 -o {runs}/a.vtkhdf --force"
+    run(f"{line} --average-shifts all")
+    for wrong, named in (("9", "1 to 8"), ("0", "1 to 8"), ("-1", "or all")):
+        assert named in refused(f"{line} --average-shifts {wrong}")

@@ -17,6 +17,7 @@ from fftmech.figures import (
     spectrum_figure,
 )
 from fftmech.figures.colors import ROBUST, color_range, phase_colors
+from fftmech.figures.matplotlib_figure import readable_unit
 from fftmech.figures.planes import middle_slices, parse_slice
 from fftmech.loads.load import Load
 from fftmech.materials.elastic import PORE, isotropic
@@ -353,7 +354,7 @@ def test_compare_prints_tables_and_says_that_schemes_differ(file, result, tmp_pa
     io.write_result(other, replace(result, scheme="forward"))
     outcome = run("compare", other, file)
     assert outcome.exit_code == 0, outcome.output
-    assert "schemes differ (forward, rotated)" in outcome.stdout
+    assert "schemes differ (forward, rotated)" in outcome.output
     for title in ("nRMSE", "Equilibrium", "octave", "Energy density", "Mean fields"):
         assert title in outcome.stdout
 
@@ -375,3 +376,33 @@ def test_compare_refuses_other_grids_and_files_without_fields(file, result, tmp_
     outcome = run("compare", file, tmp_path / "b.vtkhdf")
     assert outcome.exit_code == 2 and "--res" in outcome.stderr
     assert outcome.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "size,unit,factor,written",
+    [
+        (0.025, "GPa", 1e3, "MPa"),
+        (2e-6, "GPa", 1e6, "kPa"),
+        (25.0, "GPa", 1.0, "GPa"),
+        (3e-12, "Pa", 1e12, "$10^{-12}$ Pa"),
+        (1e-4, "", 1e4, "$10^{-4}$"),
+        (2e5, "um", 1e-5, "$10^{5}$ um"),
+        (0.0, "GPa", 1.0, "GPa"),
+    ],
+)
+def test_colour_bars_have_short_numbers(size, unit, factor, written):
+    found = readable_unit(size, unit)
+    assert found == (pytest.approx(factor), written)
+
+
+def test_numbers_at_a_colour_bar_times_its_unit_are_the_values(result):
+    small = replace(result, stress=0.004 * result.stress)
+    figure = slices_figure(small, "stress", ("xx",))
+    (bar,) = (child for ax in figure.axes[:1] for child in ax.child_axes)
+    figure.canvas.draw()
+    factor, unit = readable_unit(max(map(abs, bar.get_ylim())), "GPa")
+    for place, text in zip(bar.get_yticks(), bar.get_yticklabels(), strict=True):
+        assert float(text.get_text().replace("\N{MINUS SIGN}", "-")) == pytest.approx(
+            factor * place, rel=1e-5, abs=1e-9
+        )
+    assert bar.get_ylabel().endswith("(MPa)") and unit == "MPa"

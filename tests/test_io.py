@@ -84,6 +84,41 @@ def test_result_round_trip(tmp_path, rng, name, kind):
     assert (back.microstructure.phase == solved.microstructure.phase).all()
 
 
+def test_a_diverged_result_is_json_for_every_reader(tmp_path, rng):
+    stress = np.array([np.nan, -np.inf, 1, 2, 3, 4])
+    diverged = replace(
+        result(rng),
+        status="diverged",
+        energy=np.float64("nan"),
+        residuals=[1.0, 1e300, np.inf, np.nan],
+        mean_stress=stress,
+        certificate={"gap": -np.inf, "reason": None},
+    )
+
+    def refuse(name):
+        raise AssertionError(f"{name} is no JSON")
+
+    def same(path):
+        read = io.read_result(path)
+        np.testing.assert_array_equal(read.residuals, diverged.residuals)
+        np.testing.assert_allclose(read.mean_stress, stress)
+        assert np.isnan(read.energy)
+        assert read.certificate == diverged.certificate
+
+    io.write_result(tmp_path / "r.h5", diverged)
+    same(tmp_path / "r.h5")
+    with h5py.File(tmp_path / "r.h5", "r+") as file:
+        text = file["fftmech/run"].asstr()[()]
+        run = json.loads(text, parse_constant=refuse)
+        assert run["residuals"] == [1.0, 1e300, "Infinity", "NaN"]
+        # older files have the numbers as Python writes them
+        del file["fftmech/run"]
+        for name in ("NaN", "-Infinity", "Infinity"):
+            text = text.replace(f'"{name}"', name)
+        file["fftmech/run"] = text
+    same(tmp_path / "r.h5")
+
+
 def test_the_microstructure_of_a_result_is_read(tmp_path, rng):
     io.write_result(tmp_path / "r.h5", result(rng))
     assert io.read(tmp_path / "r.h5").phase[MARK] == 1

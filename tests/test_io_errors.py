@@ -28,7 +28,7 @@ XYZ = {"axes": "xyz"}
 BAD_HDF5 = {
     "no axes": ({"phase": ONES}, {}, r"dataset /phase has no attribute axes"),
     "unknown axes": ({"phase": (ONES, {"axes": "yxz"})}, {}, 'expected "xyz" or "zyx"'),
-    "flat": ({"phase": (ONES[0], XYZ)}, {}, r"dataset /phase has 2 axes"),
+    "line": ({"phase": (ONES[0, 0], XYZ)}, {}, r"dataset /phase has 1 axes"),
     "empty": ({"phase": (ONES[:0], XYZ)}, {}, "an axis has no voxels"),
     "text": ({"phase": (ONES.astype("S1"), XYZ)}, {}, "expected real numbers"),
     "NaN": (
@@ -112,7 +112,7 @@ def test_vti_data_that_is_damaged(tmp_path):
         (b'Spacing="', b'Direction="0 1 0 1 0 0 0 0 1" Spacing="'),
         (b'type="ImageData"', b'type="PolyData"><x/></VTKFile>'),
         (b'type="Int64"', b'type="String"'),
-        (b'Name="material"', b'Name="grain"'),
+        (b'Name="material"', b'NumberOfComponents="3" Name="material"'),
         (b'compressor="vtkZLib', b'compressor="vtkLZ4'),
     ],
 )
@@ -127,8 +127,8 @@ def test_vti_that_does_not_say_what_it_must(tmp_path, old, new):
     [
         (b"   3\n", b"   4\n", "section missing, cut short or not numbers"),
         (b"2 3 4", b"2 3 x", "section missing, cut short or not numbers"),
-        (b"ascii", b"binary12", "data format 'binary12': expected ascii, binary8"),
-        (b"\n***end", b" 7\n***end", "25 voxels under ..data, expected 24"),
+        (b"ascii", b"binary12", "format 'binary12' of ..data: expected ascii, binary8"),
+        (b"\n***end", b" 7\n***end", "25 values under ..data, expected 24"),
         (b" 100 10 ", b" -1 10 ", "cell -1 is negative"),
         (b" **data", b" *ori\n euler-roe\n 1 2 3\n **data", "descriptor 'euler-roe'"),
         (b" **data", b" *ori\n rodrigues\n 1 2 3\n **data", "not numbers"),
@@ -142,9 +142,10 @@ def test_tesr_that_does_not_say_what_it_must(tmp_path, old, new, message):
         io.read(tmp_path / "a.tesr")
 
 
-def test_a_flat_tif_asks_for_a_stack(tmp_path):
+def test_a_tif_of_four_axes_or_in_colour_is_refused(tmp_path):
     tifffile = pytest.importorskip("tifffile")
-    tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 8), np.uint8))
+    several = np.zeros((2, 3, 8, 8), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", several, imagej=True)
     with pytest.raises(InputError, match="expected a stack"):
         io.read(tmp_path / "a.tif")
     tifffile.imwrite(
@@ -257,10 +258,10 @@ def test_a_microstructure_is_no_result(tmp_path):
 
 def test_kind_of_other_files(tmp_path, bare):
     assert io.kind(bare("b.h5", phase=ONES)) == "microstructure"
-    (tmp_path / "a.txt").write_text("x")
-    assert io.kind(tmp_path / "a.txt") is None
+    (tmp_path / "a.doc").write_text("x")
+    assert io.kind(tmp_path / "a.doc") is None
     with pytest.raises(InputError, match="unknown extension: expected one of .h5"):
-        io.read(tmp_path / "a.txt")
+        io.read(tmp_path / "a.doc")
     for missing in ("no.h5", "no.vti"):
         with pytest.raises(InputError, match=f"{missing}: no such file"):
             io.kind(tmp_path / missing)

@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 from written_files import MARK, NX, NY, NZ, dream3d, marked, tesr, vti
 
 from fftmech import Grid, io
-from fftmech.io.dream3d import mean_orientations
+from fftmech.microstructure.grains import mean_orientations
 from fftmech.tensors import (
     bunge_from_quaternion,
     matrix_from_quaternion,

@@ -157,7 +157,7 @@ def test_materials_numbers_and_notes_survive_files_and_ids_are_the_users(folder)
     io.write("b.h5", body)
     again = io.read("b.h5")
     assert [again.number_of(p) for p in again.phases] == [3, 70_000, 15_000_000]
-    assert again.notes[0] == "seen" and again.material_name == {2: "gold"}
+    assert "seen" in again.notes and again.material_name == {2: "gold"}
     done = CliRunner().invoke(main, ["info", "b.h5", "--json"])
     document = json.loads(done.stdout)
     assert [phase["id"] for phase in document["phases"]] == [3, 70_000, 15_000_000]
@@ -215,3 +215,9 @@ def test_further_phases_of_a_polycrystal_have_their_fraction_and_change_nothing_
     )
     with pytest.raises(InputError, match="sum below 1"):
         polycrystal(8, 4, others=[(COPPER, 0.6), (COPPER, 0.5)])
+
+
+def test_void_of_a_body_without_any_table_may_be_said_to_be_pores():
+    grid = Grid((2, 1, 1))
+    body = Microstructure(grid, np.array([0, 1]).reshape(2, 1, 1), unindexed=0)
+    assert fill_unindexed(body, "pore").pores.tolist() == [0]

@@ -8,9 +8,13 @@ from fftmech.results.metrics import (
     NORMALISATIONS,
     divergence_norm,
     incompatibility_norm,
+    mean_nrmse,
     nrmse,
+    skill,
     tail,
     tensor_nrmse,
+    uniform_field,
+    varying,
 )
 from fftmech.tensors.fields import energy_density, hydrostatic, von_mises
 
@@ -50,6 +54,32 @@ def test_nrmse_against_a_uniform_reference_is_zero_or_infinite_never_nan():
         assert np.isinf(nrmse(wrong, reference, name)).all()
     assert np.isfinite(nrmse(wrong, reference, "norm")[:5]).all()
     assert np.isinf(nrmse(wrong, reference, "norm")[5])
+
+
+def test_what_a_solver_leaves_of_a_uniform_component_is_no_scale():
+    r = noise(6, 4, 4, 4)
+    r[3:] = 1e-6 * noise(3, 4, 4, 4) + np.array([0, 0, 0.1]).reshape(3, 1, 1, 1)
+    p = r + 0.1 * noise(6, 4, 4, 4, seed=1)
+    assert (varying(r) == [True] * 3 + [False] * 3).all()
+    assert np.isinf(nrmse(p, r)[3:]).all() and (nrmse(r + 1e-6, r)[3:] == 0).all()
+    assert mean_nrmse(p, r) == nrmse(p, r)[:3].mean()
+    flat = np.ones((6, 4, 4, 4))
+    assert mean_nrmse(flat, flat) == 0 and mean_nrmse(p, flat) == np.inf
+
+
+def test_no_uniform_field_is_better_than_the_mean_of_the_voxels_that_count():
+    r, mask = noise(6, 4, 4, 4) + 3, noise(4, 4, 4, seed=3) > 0
+    best = uniform_field(r, mask)
+    assert (best == best[..., :1, :1, :1]).all()
+    assert nrmse(best, r, "std", mask) == pytest.approx(1)
+    for other in (best + 0.01, best - 0.01, uniform_field(r)):
+        assert (nrmse(other, r, "std", mask) > 1).all()
+
+
+def test_skill_is_the_part_of_the_uniform_error_that_is_gone():
+    assert (skill(0.0, 0.3), skill(0.3, 0.3), skill(0.6, 0.3)) == (1, 0, -1)
+    assert skill(None, 0.3) is skill(0.1, None) is skill(0.1, 0.0) is None
+    assert skill(np.inf, 0.3) is None
 
 
 def test_nrmse_with_a_mask_sees_no_voxel_outside_it():

@@ -18,7 +18,7 @@ from small_runs import run  # noqa: E402
 
 from ecosurrogate.client import Client, Refused  # noqa: E402
 from ecosurrogate.evaluation.predict import predict_many  # noqa: E402
-from ecosurrogate.server import predictor  # noqa: E402
+from ecosurrogate.server import predictor, service  # noqa: E402
 from ecosurrogate.server.predictor import Predictor  # noqa: E402
 from fftmech import Load, read_result  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
@@ -223,6 +223,28 @@ def test_models_and_health_say_what_is_served(served):
     assert status == 200 and health["status"] == "ok" and health["jobs"] == 0
 
 
+def test_the_test_errors_of_a_card_are_over_the_standard_deviation(
+    tmp_path, monkeypatch
+):
+    """Whatever the tables of the evaluation had, which may be an older one."""
+    monkeypatch.setattr(service, "digest_of_weights", lambda folder: "w")
+    fields = ("strain", "stress")
+    errors = {
+        kind: {field: {"mean": {"mean": value}} for field in fields}
+        for kind, value in (("std", 0.9), ("range", 0.02))
+    }
+    run_ = {"kind": "run", "weights": "w", "samples": [{}], "certificate": None}
+    found = {"normalisation": "range", "resolution": 8}
+    (tmp_path / "evaluation").mkdir()
+    (tmp_path / "evaluation" / "evaluation.json").write_text(
+        json.dumps({**found, "contenders": [{**run_, "nrmse": errors}]})
+    )
+    said = service._test(tmp_path)
+    assert said is not None and said["normalisation"] == "std"
+    assert said["strain"] == said["stress"] == 0.9
+    assert said["uniform"] == {"strain": 1.0, "stress": 1.0}
+
+
 def test_a_form_takes_any_format_with_materials_and_options(served):
     materials = "[default]\ncubic = { C11 = 204.6, C12 = 137.7, C44 = 126.2 }\n"
     ids = np.arange(64).reshape(4, 4, 4) % 2
@@ -234,6 +256,15 @@ def test_a_form_takes_any_format_with_materials_and_options(served):
     assert status == 200 and said["voxels"] == 64
     # a homogeneous body
     assert said["mean_stress"]["xx"] == pytest.approx(0.2046, rel=1e-5)
+    # unlike what the model was trained on, which is said
+    assert "4 x 4 x 4 voxels, trained on 8 x 8 x 8" in said["notes"]
+
+
+def test_a_load_that_a_model_has_not_learned_is_refused_as_it_is_written(served, body):
+    path = "/predict?model=s-eco&uniaxial=zz=1e-3"
+    status, said = served.json("POST", path, body, {**HDF5, **JSON})
+    assert status == 422 and "load --uniaxial zz=0.001" in said["error"]
+    assert "--uniaxial xx=8e-05" in said["error"]
 
 
 def test_a_token_is_asked_for_where_there_is_one(served, body):

@@ -33,6 +33,9 @@ LOADS = (
 )
 """Of three kinds: none, five and one of the mean strains are free."""
 
+LEARNED = tuple(Load.uniaxial("xx", value) for value in (8e-5, -2e-3, 1e-3))
+"""Multiples of the one load that models know which do not see it."""
+
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -56,8 +59,9 @@ def test_bodies_together_are_predicted_as_each_alone_but_for_rounding(
     folder, bodies, name
 ):
     model, card = load_model(folder / name)
-    together = predict_many(model, card, bodies, LOADS)
-    for got, body, load in zip(together, bodies, LOADS, strict=True):
+    loads = LOADS if name == "p-eco-iterated" else LEARNED
+    together = predict_many(model, card, bodies, loads)
+    for got, body, load in zip(together, bodies, loads, strict=True):
         expected = predict(model, card, body, load)
         assert got.microstructure is body and got.load is load
         for field in FIELDS:
@@ -72,8 +76,8 @@ def test_bodies_together_are_predicted_as_each_alone_but_for_rounding(
 def test_each_body_of_a_batch_has_the_certificate_of_its_own_fields(folder, bodies):
     model, card = load_model(folder / "s-eco")
     scheme = discretization(card.encoder.scheme)
-    results = predict_many(model, card, bodies, LOADS)
-    for result, body, load in zip(results, bodies, LOADS, strict=True):
+    results = predict_many(model, card, bodies, LEARNED)
+    for result, body, load in zip(results, bodies, LEARNED, strict=True):
         problem = Problem(body, load, scheme, cpu_backend())
         fields = (f[None].astype(float) for f in (result.strain, result.stress))
         expected = certify(problem, *fields).as_dict()
@@ -99,7 +103,7 @@ def test_a_body_with_pores_has_no_certificate_and_those_beside_it_have(folder):
 def test_a_batch_takes_no_longer_than_the_times_of_its_bodies_say(folder, bodies):
     model, card = load_model(folder / "s-eco")
     started = time.perf_counter()
-    results = predict_many(model, card, bodies, LOADS)
+    results = predict_many(model, card, bodies, LEARNED)
     took = time.perf_counter() - started
     shares = [sum(result.times.values()) for result in results]
     assert 0 < sum(shares) <= took and max(shares) == min(shares)
@@ -112,7 +116,7 @@ def test_unequal_shapes_and_one_bad_body_are_refused_in_one_line(folder, bodies)
         ([*bodies[:2], bodies[0].with_changes(stiffness=None)], "stiffness"),
     ):
         with pytest.raises(InputError, match=named) as refusal:
-            predict_many(model, card, spoiled, LOADS)
+            predict_many(model, card, spoiled, LEARNED)
         one_line(refusal)
 
 

@@ -210,6 +210,9 @@ def test_a_prediction_is_solved_in_its_scheme_and_measured(
     for field in ("strain", "stress"):
         assert found[field] == pytest.approx(measure(field, getattr(predicted, field)))
         assert 1 <= found["iterations"][field] < summary["iterations"]
+    assert found["normalisation"] == "std" and isinstance(found["busy"], str)
+    assert found["uniform"]["stress"] == pytest.approx(1)
+    assert found["energy"] < found["uniform"]["energy"]
     # hypercircle: what the prediction says of itself
     assert found["energy"] == pytest.approx(predicted.certificate["relative"], rel=1e-3)
     refused = {

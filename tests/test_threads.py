@@ -11,7 +11,8 @@ import psutil
 import pytest
 from conftest import SOFT, STIFF, sphere
 
-from fftmech import InputError, Load, homogenize, solve
+from fftmech import FiniteLoad, InputError, Load, homogenize, solve
+from fftmech.arrays import backend
 from fftmech.arrays.backend import cpu_backend, get_backend
 from fftmech.arrays.cgroups import cpu_quota, memory_left
 from fftmech.arrays.memory import check_bytes, free_memory
@@ -346,3 +347,29 @@ def test_torch_has_no_more_threads_than_the_quota_allows(package, threads, left)
         "print(torch.get_num_threads())"
     )
     assert python(program) == left
+
+
+def test_every_fft_of_fourier_has_the_threads_that_the_solve_was_given(
+    many, monkeypatch
+):
+    given = []
+
+    def workers(field, threads):
+        given.append(threads)
+        return 1
+
+    monkeypatch.setattr(backend, "_workers", workers)
+    body, load = sphere(5, SOFT, STIFF), Load(strain={"xx": 1e-3})
+    options: Any = {"scheme": "fourier", "threads": 3}
+    for call in (
+        lambda: solve(body, load, **options),
+        lambda: solve(body, load, solver="basic", **options),
+        lambda: solve(body, FiniteLoad(F={"xx": 1.001}), **options),
+        lambda: homogenize(body, **options),
+    ):
+        given.clear()
+        call()
+        assert set(given) == {3}
+    given.clear()
+    list(solve_many([(body, load)], scheme="fourier"))
+    assert set(given) == {1}

@@ -114,6 +114,12 @@ def test_the_stress_of_a_polycrystal_is_seen_and_slider_and_component_change_it(
     assert "relative error" in look.text("runs")["certificate"][0]
     assert look.hosts == {"127.0.0.1"}
 
+    # in a window that is high and narrow the box is seen whole
+    before = look.pixels()
+    look.page.set_viewport_size({"width": 1024, "height": 768})
+    look.until(lambda: look.pixels().shape != before.shape and look.colored(0) > 0.1)
+    assert look.pixels()[:, [0, 1, -2, -1]].min() > 0.9
+
 
 def test_a_click_probes_a_voxel_and_a_drag_turns_the_body_only(open_page, folder):
     look = open_page("rotated.vtkhdf")
@@ -157,6 +163,10 @@ def test_two_files_and_their_difference_turn_together(open_page):
         look.moved(before[number], number)
     assert look.text("runs")["scheme"] == ["rotated", "fourier"]
     assert look.page.locator("#runs th").all_inner_texts() == ["", "A", "B"]
+    look.page.set_viewport_size({"width": 1024, "height": 768})
+    cells = look.page.locator("#runs td:nth-child(2)").all()
+    # -1.234e-05 is on one line
+    look.until(lambda: all(cell.bounding_box()["width"] > 90 for cell in cells))
 
 
 def test_lists_switches_and_sliders_leave_keys_to_the_page_and_text_does_not(open_page):

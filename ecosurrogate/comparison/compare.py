@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from os import PathLike
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +20,9 @@ from ecosurrogate.comparison.comparison import Comparison, Point
 from ecosurrogate.comparison.measure import Measure
 from ecosurrogate.comparison.timed_model import TimedModel
 from ecosurrogate.comparison.timed_solver import MOST, TimedSolver
-from ecosurrogate.evaluation.predict import BYTES, choose_load, predict
-from ecosurrogate.mechanics.cost import medians
+from ecosurrogate.evaluation.learned_load import choose_load
+from ecosurrogate.evaluation.predict import BYTES, predict
+from ecosurrogate.mechanics.cost import Time, Times, measure
 from ecosurrogate.training.checkpoint import load_model
 from ecosurrogate.training.devices import choose
 from fftmech.arrays.backend import get_backend
@@ -138,33 +140,37 @@ def _compared(
     report: ProgressReport,
 ) -> Comparison:
     report(0, None, "errors")
-    measure = Measure(exact)
+    errors_of = Measure(exact)
     method = {"scheme": exact.scheme, "device": timed.device, "tolerance": tolerance}
-    cold = TimedSolver(measure, method)
-    warm = TimedSolver(measure, method, guess)
-    errors, last = timed.errors(measure), timed.counts[-1]
+    cold = TimedSolver(errors_of, method)
+    warm = TimedSolver(errors_of, method, guess)
+    errors, last = timed.errors(errors_of), timed.counts[-1]
     # the prediction's stress is compared with the solver's as it is, and projected
     fields = {"strain": "strain", "stress": "stress", "equilibrated": "stress"}
     first = {name: cold.first(name, errors[last][f]) for name, f in fields.items()}
     report(0, None, "timing")
     green = {j: timed.green(j) for j in timed.counts}
-    times, rounds = _times(timed, cold, warm, batches, report)
-    prediction = times["prediction", 1]
     grid = exact.microstructure.grid
+    threads = {"model": torch.get_num_threads(), "solver": threads_for(grid.voxels)}
+    found = _times(timed, cold, warm, batches, max(threads.values()), report)
+    times = found.tasks
+    prediction = times["prediction", 1]
     return Comparison(
         model=timed.card.config.model,
         scheme=exact.scheme,
         device=timed.device,
         shape=grid.shape,
         tolerance=tolerance,
-        threads={"model": torch.get_num_threads(), "solver": threads_for(grid.voxels)},
-        rounds=rounds,
+        threads=threads,
+        rounds=found.rounds,
+        crowding=found.crowding,
         reference={"iterations": exact.iterations, "residual": exact.residual},
+        uniform=errors_of.uniform(),
         surrogate=tuple(
             Point(
                 **errors[j],
-                **{"steps": j, "green": green[j], "seconds": times[1, j]},
-                batches={b: times[b, j] for b in batches},
+                **{"steps": j, "green": green[j], **_cost(times[1, j])},
+                batches={b: times[b, j].wall for b in batches},
             )
             for j in timed.counts
         ),
@@ -172,31 +178,46 @@ def _compared(
         # the displacement that CG starts from takes one application more
         warm=_points(
             warm,
-            {k: prediction + times["warm", k] for k in warm.points},
+            {k: _sum(prediction, times["warm", k]) for k in warm.points},
             green[last] + 1,
         ),
         first=first,
-        prediction=prediction,
+        prediction=prediction.wall,
         apart={
             "model": {
                 "read": read,
-                "first": max(guess.times["solve"] - prediction, 0.0),
-                "prepare": times["prepare", 1],
+                "first": max(guess.times["solve"] - prediction.wall, 0.0),
+                "prepare": times["prepare", 1].wall,
             },
             "solver": {"compile": exact.times["compile"], "prepare": cold.prepare},
         },
         reason=guess.certificate["reason"],
+        notes=tuple(guess.notes),
     )
 
 
 def _points(
-    solver: TimedSolver, seconds: Mapping[int, float], green: int = 0
+    solver: TimedSolver, times: Mapping[int, Time], green: int = 0
 ) -> tuple[Point, ...]:
     """CG applies the Green operator once to start and once in each iteration."""
     return tuple(
-        Point(steps=k, green=green + k + 1, seconds=seconds[k], batches={}, **errors)
+        Point(steps=k, green=green + k + 1, batches={}, **_cost(times[k]), **errors)
         for k, errors in solver.points.items()
     )
+
+
+def _cost(spent: Time) -> dict[str, Any]:
+    """Attributes of a point."""
+    return {
+        "seconds": spent.wall,
+        "processor": spent.processor,
+        "spread": (spent.low, spent.high),
+    }
+
+
+def _sum(first: Time, second: Time) -> Time:
+    """Time of two tasks, one after the other; of the spread a bound."""
+    return Time(*map(sum, zip(first, second, strict=True)))
 
 
 def _times(
@@ -204,10 +225,11 @@ def _times(
     cold: TimedSolver,
     warm: TimedSolver,
     batches: Sequence[int],
+    threads: int,
     report: ProgressReport,
-) -> tuple[dict[tuple[int | str, int | None], float], int]:
-    """Median seconds and rounds: of the model by batch and corrections, of CG by start
-    ("cold" or "warm") and iterations."""
+) -> Times:
+    """Times of the model by batch and corrections, of CG by start ("cold" or "warm")
+    and iterations."""
     last = timed.counts[-1]
     # not for the first time below
     for b in batches:
@@ -220,4 +242,4 @@ def _times(
         tasks |= {(b, j): partial(timed.seconds, j, b) for j in timed.counts}
     for name, solver in (("cold", cold), ("warm", warm)):
         tasks |= {(name, k): partial(solver.seconds, k) for k in solver.points}
-    return medians(tasks, lambda n: report(n, None, "timing, rounds"))
+    return measure(tasks, threads, lambda n: report(n, None, "timing, rounds"))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ecosurrogate.comparison.comparison import Comparison, Point
-from ecosurrogate.comparison.sentences import headline, sentences
-from ecosurrogate.training.files import write_json
+from ecosurrogate.comparison.sentences import headline, notes, sentences
+from ecosurrogate.training.files import finite, write_json
 from fftmech.arrays.memory import size_text
 from fftmech.errors import InputError
 from fftmech.figures import FORMATS, matplotlib_module, new_figure, save_figure
@@ -67,8 +67,11 @@ def output_files(output: str | PathLike) -> Files:
 
 
 def document(found: Comparison) -> dict[str, Any]:
-    """JSON-ready: the numbers, and sentences that say which is faster."""
-    return {**asdict(found), "verdict": sentences(found)}
+    """JSON-ready: the numbers, and sentences that say which is faster.
+
+    An error that does not exist, against a uniform solution, is None.
+    """
+    return {**finite(asdict(found)), "verdict": sentences(found), "notes": notes(found)}
 
 
 def write(found: Comparison, files: Files) -> None:
@@ -84,25 +87,29 @@ def write(found: Comparison, files: Files) -> None:
 def figure(found: Comparison) -> "Figure":
     """Draw the errors of strain and stress against the seconds for one body.
 
-    Numbers at the points are iterations, or corrections of the model. The dotted line
-    leads from the prediction to where the solver is first as good.
+    Numbers at the points are iterations, or corrections of the model; bars have nine of
+    ten repeats. The dotted line leads from the prediction to where the solver is first
+    as good, the grey one is the uniform field.
     """
     made = new_figure((10.0, 5.0))
     panels = made.subplots(1, 2, sharex=True, sharey=True)
     for ax, field in zip(panels, FIELDS, strict=True):
         _draw(ax, found, field)
         ax.set_title(field, fontsize=11)
-        ax.set_xlabel("seconds a body")
+        ax.set_xlabel("seconds a body; bars: nine of ten repeats")
         ax.grid(which="major", color="0.9")
         ax.set_axisbelow(True)
         ax.set_xscale("log")
         ax.set_yscale("log")
         ax.margins(x=0.12, y=0.08)
-    panels[0].set_ylabel("error (nRMSE)")
+    panels[0].set_ylabel("nRMSE over the standard deviation")
     _plain_seconds(panels[0])
     handles, labels = panels[0].get_legend_handles_labels()
     made.legend(handles, labels, loc="lower center", ncols=len(labels), frameon=False)
-    subject = f"{found.model}, {size_text(found.shape)} voxels, {found.device}"
+    subject = (
+        f"{found.model}, {size_text(found.shape)} voxels, {found.device}; numbers: "
+        "iterations of CG, corrections of the surrogate"
+    )
     made.text(0.5, 0.96, headline(found), ha="center", va="center", fontsize=12)
     made.text(0.5, 0.905, subject, ha="center", va="center", color="0.35", fontsize=10)
     made.tight_layout(rect=(0, 0.06, 1, 0.9))
@@ -115,10 +122,12 @@ def figure(found: Comparison) -> "Figure":
 
 
 def _draw(ax: Any, found: Comparison, field: str) -> None:
+    if found.uniform[field]:
+        ax.axhline(found.uniform[field], color="0.6", lw=1.2, label="uniform field")
     best = found.surrogate[-1]
     level, k = getattr(best, field), found.first[field]
     equal = next((p for p in found.solver if p.steps == k), None)
-    if equal:
+    if equal and _error(best, field):
         ends = sorted((best.seconds, equal.seconds))
         ax.plot(ends, [level] * 2, color="0.45", ls=":", lw=1.2)
     styles = (
@@ -130,6 +139,9 @@ def _draw(ax: Any, found: Comparison, field: str) -> None:
         seconds = [p.seconds for p in points]
         errors = [_error(p, field) for p in points]
         ax.plot(seconds, errors, style, color=color, lw=1.4, ms=5, label=label)
+        for point, error in zip(points, errors, strict=True):
+            if error is not None:
+                ax.hlines(error, *point.spread, color=color, lw=3, alpha=0.4)
     for b in best.batches:
         if b > 1:
             ax.plot(
@@ -170,8 +182,9 @@ def _number(
 
 
 def _error(point: Point, field: str) -> float | None:
-    """None, which is not drawn, for no error at all."""
-    return getattr(point, field) or None
+    """None, which is not drawn, for no error at all, or one that does not exist."""
+    error = getattr(point, field)
+    return error if 0 < error < np.inf else None
 
 
 def _plain_seconds(ax: Any) -> None:

@@ -9,12 +9,10 @@ from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.problems.admissible_fields import admissible_stress
+from fftmech.problems.certificate import energy_error
 from fftmech.problems.linear import Problem
-from fftmech.results.metrics import nrmse
+from fftmech.results.metrics import mean_nrmse, uniform_field, varying
 from fftmech.results.result import Result
-
-VARIES = 1e-6
-"""Deviation of a component, relative to the largest value, above which it varies."""
 
 
 class Measure:
@@ -24,11 +22,7 @@ class Measure:
         self.reference = reference
         body = reference.microstructure
         self._solid = ~np.isin(body.phase, body.pores)
-        self._varies = {
-            name: self._varying(getattr(reference, name))
-            for name in ("strain", "stress")
-        }
-        if not any(varies.any() for varies in self._varies.values()):
+        if not any(map(self.varies, ("strain", "stress"))):
             raise InputError(
                 "strain and stress are uniform under this load: nothing to compare",
                 mend="take a body of several phases",
@@ -37,13 +31,25 @@ class Measure:
     def __call__(self, name: str, field: np.ndarray) -> float:
         """nRMSE over the standard deviation, outside of pores, of "strain" or "stress".
 
-        Mean over the components that vary; 0 if none does.
+        Mean over the components that are not uniform (`mean_nrmse`).
         """
-        varies = self._varies[name]
-        if not varies.any():
-            return 0.0
         exact = getattr(self.reference, name)
-        return float(nrmse(field, exact, "std", self._solid)[varies].mean())
+        return mean_nrmse(field, exact, mask=self._solid)
+
+    def uniform(self) -> dict[str, float | None]:
+        """Errors of the uniform field, the mean of the reference.
+
+        Of strain and stress, and the relative energy error as "certificate", None in
+        bodies with pores.
+        """
+        exact = self.reference
+        pair = exact.strain, exact.stress
+        means = [uniform_field(field, self._solid) for field in pair]
+        energy = None
+        if self._solid.all():
+            energy = energy_error(exact.microstructure, (means[0], means[1]), pair)
+        strain, stress = map(self, ("strain", "stress"), means)
+        return {"strain": strain, "stress": stress, "certificate": energy}
 
     def equilibrated(self, stress: np.ndarray) -> float:
         """The nRMSE of a stress that is projected on equilibrated fields first."""
@@ -51,7 +57,8 @@ class Measure:
 
     def varies(self, name: str) -> bool:
         """Whether the reference's "strain" or "stress" is not uniform."""
-        return bool(self._varies[name].any())
+        exact = getattr(self.reference, name)
+        return bool(varying(exact, self._solid).any())
 
     @cached_property
     def _problem(self) -> Problem:
@@ -64,9 +71,3 @@ class Measure:
             cpu_backend(),
             kernels=False,
         )
-
-    def _varying(self, field: np.ndarray) -> np.ndarray:
-        values = field[:, self._solid]
-        # the reference resolves no deviation below its tolerance
-        least = max(VARIES, self.reference.tolerance)
-        return values.std(axis=1) > least * abs(values).max()

@@ -1,13 +1,14 @@
 """What a comparison found, in sentences made of its numbers."""
 
+from math import floor, isfinite
+
 from ecosurrogate.comparison.comparison import Comparison, Point
 from ecosurrogate.training.config import ADMISSIBLE
+from fftmech.arrays.crowding import busy
+from fftmech.results.metrics import skill
 
 CLOSE = 1.1
 """Times that differ by less than this factor are equal."""
-
-UNIFORM = 1.0
-"""nRMSE of a uniform field, the mean of the solution."""
 
 
 def sentences(found: Comparison) -> list[str]:
@@ -18,18 +19,30 @@ def sentences(found: Comparison) -> list[str]:
     return [*said, _warm(found), _certificate(found), _apart(found)]
 
 
+def notes(found: Comparison) -> list[str]:
+    """Why the body is no test of the model, or the times not what they seem."""
+    said = busy(found.crowding)
+    late = [f"{said}; the times are not compared"] if said else []
+    return [*found.notes, *late]
+
+
 def headline(found: Comparison) -> str:
     """The summary, of bodies one by one."""
     best = found.surrogate[-1]
     if useless := " and ".join(_useless(found)):
         return f"The solver wins: the predicted {useless} is no better than uniform."
+    if said := busy(found.crowding):
+        return f"No verdict, {said}."
     equals = [_as_accurate(found, field) for field in ("strain", "stress")]
-    ratios = sorted(best.seconds / point.seconds for point in equals if point)
+    known = [point for point in equals if point]
+    ratios = sorted(best.seconds / point.seconds for point in known)
     if len(ratios) < len(equals):
         return (
             "No winner: the surrogate is more accurate than the solver at tolerance "
             f"{found.tolerance:g}; compare at a smaller one."
         )
+    if any(_overlap(best, point) for point in known):
+        return "No clear winner: the times of repeats overlap."
     if ratios[0] >= CLOSE:
         return f"The solver wins: {_range(*ratios)} times faster at equal accuracy."
     if ratios[-1] <= 1 / CLOSE:
@@ -41,7 +54,17 @@ def headline(found: Comparison) -> str:
 def _useless(found: Comparison) -> list[str]:
     """Fields that are predicted no better than by their mean."""
     best = found.surrogate[-1]
-    return [f for f in ("strain", "stress") if getattr(best, f) >= UNIFORM]
+    return [f for f in ("strain", "stress") if getattr(best, f) >= _least(found, f)]
+
+
+def _least(found: Comparison, field: str) -> float:
+    """Error of the uniform field: 1, or where the solution is uniform more than any."""
+    return found.uniform[field] or float("inf")
+
+
+def _overlap(a: Point, b: Point) -> bool:
+    """Whether some repeats of the slower one are faster than some of the other."""
+    return a.spread[0] <= b.spread[1] and b.spread[0] <= a.spread[1]
 
 
 def _as_accurate(found: Comparison, field: str) -> Point | None:
@@ -53,7 +76,12 @@ def _as_accurate(found: Comparison, field: str) -> Point | None:
 def _accuracy(found: Comparison, field: str) -> str:
     best, equal = found.surrogate[-1], _as_accurate(found, field)
     error = f"{field} nRMSE {getattr(best, field):.2g}"
+    known = skill(getattr(best, field), found.uniform[field])
+    if known is not None and known > 0:
+        error += f", skill {skill_text(known)}"
     ours = _seconds(best.seconds)
+    if not isfinite(getattr(best, field)):
+        return f"The prediction's {field} is not uniform, that of the solution is."
     if field in _useless(found):
         return f"The prediction's {field} is no better than a uniform one ({error})."
     if equal is None:
@@ -66,8 +94,17 @@ def _accuracy(found: Comparison, field: str) -> str:
     return (
         f"At the surrogate's accuracy ({error}) conjugate gradients take "
         f"{_iterations(equal.steps)} and {_seconds(equal.seconds)}, the surrogate "
-        f"{ours}: {_faster(best.seconds, equal.seconds)}."
+        f"{ours}{_verdict(found, best, equal)}."
     )
+
+
+def _verdict(found: Comparison, best: Point, equal: Point) -> str:
+    """Which of two is faster, unless their times do not say that."""
+    if busy(found.crowding):
+        return ""
+    if _overlap(best, equal):
+        return ": their times overlap"
+    return f": {_faster(best.seconds, equal.seconds)}"
 
 
 def _green(found: Comparison) -> list[str]:
@@ -94,6 +131,8 @@ def _projected(found: Comparison) -> list[str]:
 
 
 def _batches(found: Comparison) -> list[str]:
+    if busy(found.crowding):
+        return []
     equals = (_as_accurate(found, field) for field in ("stress", "strain"))
     point = next(filter(None, equals), found.solver[-1])
     return [
@@ -116,6 +155,8 @@ def _warm(found: Comparison) -> str:
             f"Starting from the prediction saves nothing: {_iterations(warm.steps)} to "
             f"the tolerance, {cold.steps} from zero, and the prediction costs {cost}."
         )
+    if busy(found.crowding):
+        return f"Starting from the prediction saves {saved} of {cold.steps} iterations."
     gain = cold.seconds - (warm.seconds - found.prediction)
     total = cold.seconds - warm.seconds
     end = f"{_seconds(abs(total))} {'faster' if total > 0 else 'slower'} in all"
@@ -130,7 +171,11 @@ def _certificate(found: Comparison) -> str:
     relative = found.surrogate[-1].certificate
     if relative is None:
         return f"The prediction has no certificate: {found.reason}."
-    return f"The prediction is certified: energy error {100 * relative:.2g} %."
+    known = 100 * (found.uniform["certificate"] or 0.0)
+    return (
+        f"The prediction is certified: energy error {100 * relative:.2g} %, that of a "
+        f"uniform field is {known:.2g} %."
+    )
 
 
 def _apart(found: Comparison) -> str:
@@ -145,6 +190,11 @@ def _apart(found: Comparison) -> str:
         f"{_seconds(solver['prepare'])}. They are medians over {found.rounds} "
         f"rounds; threads: model {threads['model']}, solver {threads['solver']}."
     )
+
+
+def skill_text(value: float) -> str:
+    """Two decimals, never rounded up: 1 is the solution."""
+    return f"{floor(100 * value + 1e-9) / 100:.2f}"
 
 
 def _faster(surrogate: float, solver: float) -> str:

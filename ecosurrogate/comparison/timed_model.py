@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ecosurrogate.comparison.measure import Measure
 from ecosurrogate.data.bodies import Bodies
+from ecosurrogate.evaluation.learned_load import encode
 from ecosurrogate.evaluation.predict import certificates, displacement_of
 from ecosurrogate.mechanics.cost import counted_green
 from ecosurrogate.models.eco import IteratedPECO
@@ -48,14 +49,19 @@ class TimedModel:
         made = self._made(1)
         with torch.inference_mode():
             prediction = self.model(made)
-        pairs = prediction.corrected
+        pairs = [
+            (_array(strain, made.strain_unit), _array(stress, made.stress_unit))
+            for strain, stress in prediction.corrected
+        ]
         certified: list[float | None] = [None] * len(pairs)
         if self.card.config.model in ADMISSIBLE and bool(made.solid.all()):
-            certified = [c.relative for c in certificates(made, pairs, 0)]
+            scheme = self.card.encoder.scheme
+            found = certificates(self.body, self.load, scheme, pairs)
+            certified = [c.relative for c in found]
         return {
             j: {
-                "strain": measure("strain", _array(strain, made.strain_unit)),
-                "stress": measure("stress", _array(stress, made.stress_unit)),
+                "strain": measure("strain", strain),
+                "stress": measure("stress", stress),
                 "equilibrated": None,
                 "certificate": relative,
             }
@@ -91,8 +97,8 @@ class TimedModel:
         return (time.perf_counter() - started) / batch
 
     def _make(self, batch: int) -> Bodies:
-        bodies = self.card.encoder.bodies([self.body] * batch, [self.load] * batch)
-        return bodies.to(self.device)
+        made = encode(self.card, [self.body] * batch, [self.load] * batch)
+        return made.to(self.device)
 
     @contextmanager
     def _corrections(self, j: int | None) -> Iterator[None]:

@@ -38,7 +38,8 @@ class Bodies:
     load
         Prescribed means, in the units below.
     strain_unit, stress_unit
-        A strain and a stress of 1 in the units of the body, (B,).
+        A strain and a stress of 1 in the units of the body, (B,); both negative where
+        the load is minus one that the model knows.
     inputs
         Input channels of the network, (B, C, X, Y, Z).
     """
@@ -109,6 +110,7 @@ def bodies(
     scheme: str,
     ratio: float,
     dtype: torch.dtype = torch.float32,
+    signs: Sequence[int] | None = None,
 ) -> Bodies:
     """Make a batch of bodies with cubic voxels on grids of one shape, a load for each.
 
@@ -118,6 +120,9 @@ def bodies(
         Channels of each, (C, X, Y, Z).
     ratio
         Bulk over shear modulus of the reference medium.
+    signs
+        Of the units of each, 1 if None: with -1 a load is predicted as minus that of
+        the opposite load.
 
     Raises
     ------
@@ -135,7 +140,10 @@ def bodies(
         if max(h) - min(h) > 1e-9 * max(h):
             raise InputError(f"voxels of edges {h}", "cubes")
     shear = [reference_medium(body)[1] for body in microstructures]
-    strain_unit = [_size(load, G) for load, G in zip(loads, shear, strict=True)]
+    strain_unit = [
+        sign * _size(load, G)
+        for sign, load, G in zip(signs or [1] * len(loads), loads, shear, strict=True)
+    ]
     stress_unit = [2 * G * e for G, e in zip(shear, strain_unit, strict=True)]
     tables, phase = _tables(microstructures, [2 * G for G in shear], dtype)
     load = MeanLoad.of(loads, torch.empty(0, dtype=torch.float64))

@@ -53,16 +53,21 @@ class Encoder:
         return cls(scheme, representation, float(bulk / shear), normalization)
 
     def bodies(
-        self, microstructures: Sequence[Microstructure], loads: Sequence[Load]
+        self,
+        microstructures: Sequence[Microstructure],
+        loads: Sequence[Load],
+        signs: Sequence[int] | None = None,
     ) -> Bodies:
-        """Batch of bodies of one shape, each under one load."""
+        """Batch of bodies of one shape, each under one load; see `bodies`."""
         channels = [
             self.normalization.apply(
                 inputs(body, self.representation, 2 * reference_medium(body)[1])
             )
             for body in microstructures
         ]
-        return bodies(microstructures, loads, channels, self.scheme, self.ratio)
+        return bodies(
+            microstructures, loads, channels, self.scheme, self.ratio, signs=signs
+        )
 
     def batch(self, examples: Sequence[Example]) -> Batch:
         """Batch of examples, labels in the units of its bodies."""

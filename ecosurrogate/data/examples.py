@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ecosurrogate.data.bodies import Bodies
+from ecosurrogate.data.label_check import check_labels
 from ecosurrogate.data.symmetry import Symmetry
 from fftmech.arrays.memory import free_memory
 from fftmech.datasets.card import NAME
@@ -20,6 +21,7 @@ from fftmech.datasets.dataset import Dataset
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.fingerprint import fingerprint
 from fftmech.results.sample import Sample
 
 
@@ -118,6 +120,9 @@ class Examples(LoadedSamples):
     That is a third of the memory that was free, divided among the `readers`, processes
     of this machine that read the same samples. Bodies have resolution `res`, the
     highest if None, labels the lowest one.
+
+    The first time that a sample is read, InputError if its labels are not those of its
+    body; after that `fingerprints` has those of its body, as seen and as labelled.
     """
 
     def __init__(
@@ -136,6 +141,7 @@ class Examples(LoadedSamples):
             directory, split, fields=("strain", "stress"), levels=levels
         )
         self.orientation = orientation
+        self.fingerprints: dict[int, set[str]] = {}
         self._kept: dict[int, list[Example]] = {}
         self._room = free_memory() // (3 * readers)
 
@@ -143,7 +149,12 @@ class Examples(LoadedSamples):
         """A sample under each of its loads."""
         found = self._kept.get(number)
         if found is None:
-            found = self._read(self.samples[number])
+            sample = self.samples[number]
+            if number not in self.fingerprints:
+                check_labels(sample, f"{self.directory}: sample {sample.index}")
+                both = sample.levels[self.res], sample.low
+                self.fingerprints[number] = {fingerprint(level.body) for level in both}
+            found = self._read(sample)
             size = sum(_size(example) for example in found)
             if size <= self._room:
                 self._room -= size

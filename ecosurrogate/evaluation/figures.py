@@ -8,7 +8,7 @@ import numpy as np
 from ecosurrogate.evaluation.slices import SYMBOLS, DrawnCase, caption, slices
 from ecosurrogate.evaluation.solved_cases import SolvedCase
 from ecosurrogate.evaluation.table import SCALES
-from fftmech.figures import matplotlib_module, new_figure
+from fftmech.figures import matplotlib_module, new_figure, with_unit
 from fftmech.results.spectrum import power_spectrum
 from fftmech.tensors import COMPONENTS
 from fftmech.tensors.fields import energy_density
@@ -57,6 +57,9 @@ def errors(found: Mapping[str, Any], styles: Sequence[Style]) -> "Figure":
     """Draw the errors of each case: strain, stress, and energy with certificate."""
     kind = found["normalisation"]
     names = [f"{name}, nRMSE over the {SCALES[kind]}" for name in ("strain", "stress")]
+    uniform = found["uniform"]
+    found = {**found, "contenders": [*found["contenders"], uniform]}
+    styles = [*styles, Style(caption(uniform), "k", "-")]
     if not found["pores"]:
         names.append("energy error, and what is certified (rings)")
     figure, panels = _side_by_side(len(names), len(styles), 3.3)
@@ -70,6 +73,7 @@ def errors(found: Mapping[str, Any], styles: Sequence[Style]) -> "Figure":
         ax.set_xlabel(name, fontsize=9)
         ax.tick_params(axis="x", which="both", labelsize=8)
     panels[0].set_yticks(range(len(styles)), [s.label for s in styles], fontsize=8)
+    figure.suptitle("A dot is a case, a bar their median", fontsize=9)
     return figure
 
 
@@ -82,7 +86,9 @@ def divergence(found: Mapping[str, Any], styles: Sequence[Style]) -> "Figure":
     strips.set_yticks(range(len(rows)), [s.label for s in rows], fontsize=8)
     strips.set_xscale("log")
     strips.set_xlabel(
-        r"$|\mathrm{div}\,\sigma|\;/\;|\mathrm{grad}\,\sigma|$ of each case", fontsize=9
+        r"$|\mathrm{div}\,\sigma|\;/\;|\mathrm{grad}\,\sigma|$, a dot a case, a bar "
+        "their median",
+        fontsize=9,
     )
     edges = np.array(found["local_divergence"]["edges"])
     drawn = []
@@ -91,34 +97,42 @@ def divergence(found: Mapping[str, Any], styles: Sequence[Style]) -> "Figure":
         if fraction:
             # the first bin has what is nothing but zero
             values = 100 * np.array(fraction)[1:]
-            ax.stairs(values, edges[1:], color=style.color, lw=1.3, ls=style.line)
+            how = {"color": style.color, "lw": 1.3, "ls": style.line}
+            ax.stairs(values, edges[1:], **how, label=style.label)
             drawn.append(1 + np.flatnonzero(values > 0.05))
     ax.set_xscale("log")
     if drawn:
         used = np.concatenate(drawn)
         ax.set_xlim(edges[used.min()], edges[used.max() + 1])
-    ax.set_ylim(bottom=0)
-    ax.set_xlabel(r"local $|\mathrm{div}\,\sigma|\,h\;/\;$std$(\sigma)$", fontsize=9)
-    ax.set_ylabel("part of all nodes (%)", fontsize=9)
+        ax.legend(frameon=False, fontsize=7)
+    # with place for the legend above
+    ax.set_ylim(0, 1.35 * ax.get_ylim()[1])
+    ax.set_xlabel(
+        r"$|\mathrm{div}\,\sigma|\,h\;/\;$std$(\sigma)$ at a node, h a voxel's edge",
+        fontsize=9,
+    )
+    ax.set_ylabel("part of all nodes in a bin (%)", fontsize=9)
     return figure
 
 
 def spectra(
     found: Mapping[str, Any], shown: DrawnCase, component: str, styles: Sequence[Style]
 ) -> "Figure":
-    """Draw radially averaged power spectra and their ratio to the DNS (fig. 6)."""
+    """Draw radially averaged power spectra and their relative errors (fig. 6)."""
     figure = new_figure((9.2, 5.4))
     figure.set_layout_engine("constrained")
     panels = figure.subplots(
         2, 2, sharex=True, gridspec_kw={"height_ratios": (2, 1)}, squeeze=False
     )
     h = max(shown.case.body.grid.h)
-    ratios: list[float] = []
+    errors: list[float] = []
     for (upper, lower), name in zip(panels.T, ("stress", "strain"), strict=True):
-        ratios += _spectrum(upper, lower, found, shown, name, component, styles)
+        errors += _spectrum(upper, lower, found, shown, name, component, styles)
         symbol = f"{SYMBOLS[name]}_{{{component}}}"
-        upper.set_ylabel(f"power of ${symbol}$ a mode", fontsize=9)
-        lower.set_ylabel("over that of the DNS", fontsize=9)
+        unit = found["units"].get("stress", "") if name == "stress" else ""
+        text = with_unit(f"power of ${symbol}$ a mode", unit and f"{unit}$^2$")
+        upper.set_ylabel(text, fontsize=9)
+        lower.set_ylabel("error of the power\n/ power of the DNS", fontsize=9)
         length = found["units"].get("length", "")
         lower.set_xlabel(f"wavenumber (cycles/{length or 'length'})", fontsize=9)
         for ax in (upper, lower):
@@ -126,8 +140,8 @@ def spectra(
         for res in filter(None, (found["low_resolution"], found["resolution"])):
             _mark_nyquist(upper, lower, res, 0.5 / h * res / found["resolution"])
     for ax in panels[1]:
-        if ratios:
-            ax.set_ylim(max(min(ratios) / 2, 1e-4), min(max(ratios) * 2, 1e4))
+        if errors:
+            ax.set_ylim(max(min(errors) / 2, 1e-7), min(max(errors) * 2, 1e4))
     _legend(figure, panels[0, 0])
     return figure
 
@@ -141,25 +155,25 @@ def _spectrum(
     component: str,
     styles: Sequence[Style],
 ) -> list[float]:
-    """Draw the spectra of a field; return the ratios up to the Nyquist frequency."""
+    """Draw the spectra of a field; return errors up to the Nyquist frequency."""
     case, k = shown.case, COMPONENTS.index(component)
     wavenumber, exact = _power(getattr(case, name)[k], case)
     floor = _ROUNDING * exact.max(initial=0.0)
     resolved = wavenumber <= 0.5001 / max(case.body.grid.h)
-    ratios: list[float] = []
+    errors: list[float] = []
     for style, prediction in zip(styles, shown.predictions, strict=True):
         power = _power(getattr(prediction, name)[k], case)[1]
         how = {"color": style.color, "ls": style.line, "lw": 1.3}
         shown_power = np.ma.masked_less_equal(power, floor)
         upper.loglog(wavenumber, shown_power, **how, label=style.label)
-        known = (exact > floor) & (power > 0)
+        known = (exact > floor) & (power != exact)
         ratio = np.ma.array(power, mask=~known) / np.where(known, exact, 1)
-        lower.loglog(wavenumber, ratio, **how)
-        ratios += ratio[resolved].compressed().tolist()
+        error = abs(ratio - 1)
+        lower.loglog(wavenumber, error, **how)
+        errors += error[resolved].compressed().tolist()
     how = {"lw": 1.6, "zorder": 1.8, "label": _dns(found).label}
     upper.loglog(wavenumber, np.ma.masked_less_equal(exact, floor), "k", **how)
-    lower.axhline(1, color="k", lw=1.2, zorder=1.8)
-    return ratios
+    return errors
 
 
 def _mark_nyquist(upper: Any, lower: Any, res: int, wavenumber: float) -> None:
@@ -176,31 +190,56 @@ def _mark_nyquist(upper: Any, lower: Any, res: int, wavenumber: float) -> None:
 def energies(
     found: Mapping[str, Any], shown: Sequence[DrawnCase], styles: Sequence[Style]
 ) -> "Figure":
-    """Draw distributions of the energy density, folded: 0.5 - |0.5 - p| (fig. 6)."""
+    """Draw distributions of the energy density, folded at the median (fig. 6).
+
+    Below them are errors of their quantiles, which are small where curves coincide.
+    """
     order = {"worst": 0, "median": 1, "best": 2}
     several = sorted(shown, key=lambda s: order.get(s.word, 1))[:3]
-    figure = new_figure((0.6 + 3.0 * max(len(several), 2), 4.2))
+    figure = new_figure((0.6 + 3.0 * max(len(several), 2), 5.6))
     figure.set_layout_engine("constrained")
-    panels = figure.subplots(1, len(several), sharey=True, squeeze=False)[0]
-    for ax, (case, predictions, word) in zip(panels, several, strict=True):
+    panels = figure.subplots(
+        *(2, len(several)),
+        **{"sharey": "row", "sharex": "col", "squeeze": False},
+        gridspec_kw={"height_ratios": (2, 1)},
+    )
+    for (ax, below), (case, predictions, word) in zip(panels.T, several, strict=True):
         exact = energy_density(case.strain, case.stress)[case.solid].astype(float)
         unit = exact.mean() or 1.0
+        exact = np.sort(exact) / unit
+        levels = _levels(exact.size)
+        quantiles = np.quantile(exact, levels)
         for style, prediction in zip(styles, predictions, strict=True):
             density = energy_density(prediction.strain, prediction.stress)[case.solid]
+            density = np.sort(density) / unit
             how = {"color": style.color, "ls": style.line, "lw": 1.3}
-            _fold(ax, density / unit, **how, label=style.label)
-        _fold(ax, exact / unit, color="k", lw=1.6, zorder=1.8, label=_dns(found).label)
-        low, high = exact.min() / unit, exact.max() / unit
+            _fold(ax, density, **how, label=style.label)
+            error = abs(np.quantile(density, levels) - quantiles)
+            below.plot(
+                quantiles, np.ma.masked_less_equal(error, 1e-9), **how, marker="."
+            )
+        _fold(ax, exact, color="k", lw=1.6, zorder=1.8, label=_dns(found).label)
+        low, high = exact[0], exact[-1]
         margin = 0.35 * (high - low) or 0.1
         ax.set_xlim(max(low - margin, -0.05 * high), high + margin)
         ax.set_yscale("log")
         ax.set_ylim(0.5 / exact.size, 0.6)
+        below.set_yscale("log")
         ax.set_title(f"sample {case.index}" + (f", {word}" if word else ""), fontsize=9)
-        ax.set_xlabel("energy density / mean of the DNS", fontsize=9)
-        ax.grid(which="major", color="0.92")
-    panels[0].set_ylabel(r"$0.5 - |0.5 - p|$", fontsize=9)
-    _legend(figure, panels[0])
+        below.set_xlabel("energy density / mean of the DNS", fontsize=9)
+        for part in (ax, below):
+            part.grid(which="major", color="0.92")
+    text = "part of the voxels below\n(right of the peak: above)"
+    panels[0, 0].set_ylabel(text, fontsize=9)
+    panels[1, 0].set_ylabel("error of that quantile\n/ mean of the DNS", fontsize=9)
+    _legend(figure, panels[0, 0])
     return figure
+
+
+def _levels(count: int) -> np.ndarray:
+    """Levels of quantiles of so many values, dense in both tails."""
+    tail = np.geomspace(0.5 / count, 0.5, 12)
+    return np.concatenate([tail, 1 - tail[-2::-1]])
 
 
 def _styles(found: Mapping[str, Any]) -> list[Style]:
@@ -276,8 +315,7 @@ def _power(field: np.ndarray, case: SolvedCase) -> tuple[np.ndarray, np.ndarray]
     return spectrum.wavenumber, spectrum.power
 
 
-def _fold(ax: Any, values: np.ndarray, **how: Any) -> None:
-    ordered = np.sort(values)
+def _fold(ax: Any, ordered: np.ndarray, **how: Any) -> None:
     p = (np.arange(ordered.size) + 0.5) / ordered.size
     ax.plot(ordered, 0.5 - abs(0.5 - p), **how)
 

@@ -8,23 +8,28 @@ import torch
 from torch import Tensor, nn
 
 from ecosurrogate.data.bodies import Bodies
-from ecosurrogate.mechanics.fields import apply, inner_product
+from ecosurrogate.evaluation.learned_load import encode
+from ecosurrogate.evaluation.shift_average import averaged, shifts_of
 from ecosurrogate.models.eco import Prediction
 from ecosurrogate.training.checkpoint import RunCard
-from ecosurrogate.training.config import ADMISSIBLE, SEE_LOAD
+from ecosurrogate.training.config import ADMISSIBLE
 from ecosurrogate.training.devices import choose
+from fftmech.arrays.backend import cpu_backend
 from fftmech.arrays.memory import check_bytes, size_text
-from fftmech.datasets.loading import Loading
+from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.problems.certificate import Certificate
+from fftmech.problems.certificate import Certificate, certify
+from fftmech.problems.linear import Problem
 from fftmech.results.result import Result
 from fftmech.simulations.mechanisms import check_load
+from fftmech.tensors.bounds import reuss, uniform_error, voigt
 
 BYTES = 4 * (6 * 36 + 12 * 32)
 """Memory by voxel, roughly: stiffness, compliance and their copies, hidden channels."""
 
+NOT_CERTIFIED = "not certified"
 NO_CERTIFICATE = "the fields of this model are not admissible"
 PORES = "the body has pores, where it needs a stress that vanishes"
 
@@ -35,6 +40,7 @@ def predict(
     body: Microstructure,
     load: Load,
     device: str = "cpu",
+    shifts: int | None = 1,
 ) -> Result:
     """Predict strain, stress and displacement, as `fftmech.solve` returns them.
 
@@ -46,21 +52,28 @@ def predict(
         The body, with cubic voxels and stiffness in any unit, and its load.
     device
         "cpu" or "cuda".
+    shifts
+        Average over so many periodic shifts of the body, each a prediction of its own;
+        over all that may differ if None (`ecosurrogate.evaluation.shift_average`).
 
     Returns
     -------
     Result
-        With `status` "predicted"; `residuals` are the relative energy errors of the
-        first guess and after each correction, where they are known, and `certificate`
-        is that of the fields as they are, computed in double precision. The
-        displacement is that of the strain, of the part that is compatible.
+        With `status` "predicted", or "not certified" where fields that ought to be
+        admissible are not (`certificate["reason"]`). `residuals` are the relative
+        energy errors of the first guess and after each correction, where they are
+        known; `certificate` is that of the fields as they are; its "uniform" is the
+        relative energy error of uniform fields, which know nothing. The displacement is
+        that of the strain, of the part that is compatible. `notes` say how the body
+        differs from those that the model was trained on, or that it is one of them.
 
     Raises
     ------
     InputError
-        A body or a load that the model cannot take, too little memory.
+        A body that the model cannot take, a load that it does not see and is no
+        multiple of the one it has learned, too little memory.
     """
-    return predict_many(model, card, [body], [load], device)[0]
+    return predict_many(model, card, [body], [load], device, shifts)[0]
 
 
 def predict_many(
@@ -69,6 +82,7 @@ def predict_many(
     bodies: Sequence[Microstructure],
     loads: Sequence[Load],
     device: str = "cpu",
+    shifts: int | None = 1,
 ) -> list[Result]:
     """Predict bodies of one shape, with a load for each, in one pass of the network.
 
@@ -79,13 +93,14 @@ def predict_many(
     started = time.perf_counter()
     for body, load in zip(bodies, loads, strict=True):
         _check(body, load)
+    moves = shifts_of(model, shifts)
     voxels = len(bodies) * bodies[0].grid.voxels
     check_bytes(voxels * BYTES, _what(bodies))
-    made = card.encoder.bodies(bodies, loads).to(place)
+    made = encode(card, bodies, loads).to(place)
     model = model.to(place)
     ready = time.perf_counter()
     with torch.inference_mode():
-        prediction = model(made)
+        prediction = averaged(model, made, moves)
         u = displacement_of(prediction.strain, made)
     if device == "cuda":
         torch.cuda.synchronize()
@@ -131,16 +146,23 @@ def _result(
 ) -> Result:
     """Fields of body i of a batch in its own units, and their certificates."""
     strain_unit, stress_unit = float(made.strain_unit[i]), float(made.stress_unit[i])
-    strain = _numpy(prediction.strain[i]) * strain_unit
-    stress = _numpy(prediction.stress[i]) * stress_unit
+    pairs = [
+        (_numpy(strain[i]) * strain_unit, _numpy(stress[i]) * stress_unit)
+        for strain, stress in (*prediction.path, (prediction.strain, prediction.stress))
+    ]
+    strain, stress = pairs[-1]
     density = np.einsum("cxyz,cxyz->xyz", strain, stress) / 2
+    status = "predicted"
     if card.config.model not in ADMISSIBLE:
-        certified = [Certificate(None, None, None, None, NO_CERTIFICATE)]
+        certified = [Certificate.none(NO_CERTIFICATE)]
     elif not bool(made.without_pores[i]):
-        certified = [Certificate(None, None, None, None, PORES)]
+        certified = [Certificate.none(PORES)]
     else:
-        pairs = [*prediction.path, (prediction.strain, prediction.stress)]
-        certified = certificates(made, pairs, i)
+        certified = certificates(body, load, card.encoder.scheme, pairs)
+        status = status if certified[-1].gap is not None else NOT_CERTIFIED
+    final = certified[-1].as_dict()
+    if final["relative"] is not None:
+        final["uniform"] = _uniform(body, load)
     return Result(
         microstructure=body,
         load=load,
@@ -154,97 +176,54 @@ def _result(
         mean_strain=strain.mean(axis=(1, 2, 3), dtype=float),
         mean_stress=stress.mean(axis=(1, 2, 3), dtype=float),
         energy=float(density.mean(dtype=float)),
-        status="predicted",
+        status=status,
         advice="",
         iterations=len(prediction.path),
         residuals=[c.relative for c in certified if c.relative is not None],
         times=times,
-        certificate=certified[-1].as_dict(),
+        certificate=final,
         precision="single",
+        notes=[*body.notes, *training_notes(card, body)],
     )
 
 
-def choose_load(card: RunCard, asked: Load | None) -> Load:
-    """Return the load to predict: the one asked for, else that of the training set.
-
-    InputError if none is asked for where the training set has several, or another one
-    than its own of a model that does not see the load.
-    """
-    known = Loading.from_dict(card.dataset["loads"])
-    if asked is None:
-        if known.load is None:
-            raise InputError(
-                f"the model was trained on loads {known.mode!r}: name one (--strain, "
-                "--stress or --uniaxial)"
-            )
-        return known.load
-    if card.config.model not in SEE_LOAD and not _proportional(asked, known.load):
-        raise InputError(
-            f"model {card.config.model} does not see the load and has learned another "
-            f"one, {known.as_dict()}",
-            mend="leave the load out",
-        )
-    return asked
+def _uniform(body: Microstructure, load: Load) -> float:
+    """Certificate of uniform fields, which a prediction is to be better than."""
+    assert body.stiffness is not None
+    known = body.stiffness, body.fractions
+    given = load.mean_strain, load.mean_stress, load.free
+    return uniform_error(voigt(*known), np.linalg.inv(reuss(*known)), given)
 
 
-def trained_load(card: RunCard) -> Load | None:
-    """The load of the training set; None where it has several."""
-    return Loading.from_dict(card.dataset["loads"]).load
-
-
-def _proportional(a: Load, b: Load | None) -> bool:
-    """Whether one load is a positive multiple of the other."""
-    if b is None or (a.free != b.free).any():
-        return False
-    x, y = (np.concatenate([load.mean_strain, load.mean_stress]) for load in (a, b))
-    size = np.linalg.norm(x) * np.linalg.norm(y)
-    return bool(size > 0 and x @ y > (1 - 1e-9) * size)
+def training_notes(card: RunCard, body: Microstructure) -> list[str]:
+    """What a body has to do with those that the model was trained on, a line each."""
+    known = card.training_set
+    if known is None:
+        return [
+            "a run of an earlier version: which bodies it was trained on is unknown"
+        ]
+    seen = "1 of 1 bodies was trained on: this is no test of the model"
+    return [*([seen] if known.has(body) else []), *known.unlike(body)]
 
 
 def certificates(
-    made: Bodies, pairs: Sequence[tuple[Tensor, Tensor]], body: int
+    body: Microstructure,
+    load: Load,
+    scheme: str,
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]],
 ) -> list[Certificate]:
-    """Certificates of one body, without pores, of a batch, in double precision.
+    """Certificates of strains and stresses as they are, in double precision.
 
-    As `fftmech.problems.certificate.certify`, in the dataset's units. The divergence
-    and incompatibility that rounding leaves are neglected: their part in the energy
-    error is of the order of single precision. `pairs` are strains and stresses of the
-    whole batch in its units, (B, 6, X, Y, Z) each.
+    Each is `fftmech.problems.certificate.certify`. `pairs` are Mandel (6, X, Y, Z), in
+    the units of the body.
     """
-    C = made.stiffness[body : body + 1].double()
-    S = _compliance(made, body)
-    unit = float(made.strain_unit[body] * made.stress_unit[body])
-    free = made.load.free[body]
-    found = []
-    for strain, stress in pairs:
-        e, s = (part[body : body + 1].double() for part in (strain, stress))
-        C_e = apply(C, e)
-        gap = s - C_e
-        w = float(inner_product(e, C_e)) / 2 * unit
-        half = float(inner_product(gap, apply(S, gap))) / 2 * unit
-        # s = C e + gap
-        w_star = w + float(inner_product(gap, e)) * unit + half
-        work = (s.mean(dim=(0, 2, 3, 4)) * e.mean(dim=(0, 2, 3, 4))) * unit
-        found.append(
-            Certificate(
-                half,
-                float(np.sqrt(half / (w + w_star))),
-                w - float(work[free].sum()),
-                float(work[~free].sum()) - w_star,
-            )
-        )
-    return found
-
-
-def _compliance(made: Bodies, body: int) -> Tensor:
-    """Inverse of the stiffness at each voxel, double precision, (1, 6, 6, X, Y, Z)."""
-    phase = made.phase[body]
-    # the rows of a body follow each other; those of others may be pores
-    first, last = (int(row) for row in phase.aminmax())
-    C = made.tables[0, ..., first : last + 1].double()
-    S = torch.linalg.inv(C.permute(2, 0, 1)).permute(1, 2, 0).flatten(0, 1)
-    values = S.index_select(1, phase.flatten() - first)
-    return values.reshape(1, 6, 6, *phase.shape)
+    if len(body.pores):
+        return [Certificate.none(PORES)] * len(pairs)
+    threads = torch.get_num_threads()
+    problem = Problem(
+        body, load, discretization(scheme), cpu_backend(threads), kernels=False
+    )
+    return [certify(problem, e[None], s[None]) for e, s in pairs]
 
 
 def displacement_of(strain: Tensor, made: Bodies) -> Tensor:

@@ -11,8 +11,9 @@ from ecosurrogate.evaluation.solved_cases import (
     SolvedCase,
     SolvedCases,
 )
+from ecosurrogate.evaluation.table import SCALES
 from fftmech.errors import InputError
-from fftmech.figures import new_figure
+from fftmech.figures import color_bar, matplotlib_module, new_figure
 from fftmech.figures.colors import color_range
 from fftmech.figures.planes import in_plane, parse_slice
 from fftmech.results.metrics import nrmse
@@ -28,6 +29,7 @@ SYMBOLS = {"strain": r"\varepsilon", "stress": r"\sigma"}
 _PANEL = 1.75  # inches, edge of a slice
 _PORE = "0.8"  # a grey that neither colour map has
 _ROBUST = 99.5  # percentile of errors at the end of their colours
+_SEEN = 0.05  # nRMSE below which a field looks like the DNS
 
 
 class DrawnCase(NamedTuple):
@@ -94,8 +96,9 @@ def slices(
 ) -> "Figure":
     """Draw one component in a plane: DNS, predictions, their errors (figs. 3, 5, 7).
 
-    All fields have the colours of the DNS; those of errors end at half its range, or
-    where the largest error does.
+    All fields have the colours of the DNS; those that look like it are left out. Sizes
+    of errors have one logarithmic scale a row, from the lowest tenth of the smallest
+    ones to where the largest ones end, or to the range of the DNS.
     """
     case = shown.case
     axis, index = parse_slice(plane or _plane(case), case.body.grid)
@@ -123,7 +126,8 @@ def slices(
     word = f", the {shown.word} of {first}" if shown.word else ""
     figure.suptitle(
         f"Sample {case.index}{load}{word}, {'xyz'[axis]} = voxel {index}; {right} to "
-        f"the right, {up} up",
+        f"the right, {up} up\nnRMSE of this component over its "
+        f"{SCALES[found['normalisation']]}; a uniform field has 1",
         fontsize=10,
     )
     return figure
@@ -144,28 +148,37 @@ def _field_rows(
     size = float(np.sqrt((reference**2).sum(axis=0).mean()))
     low, high, diverging = color_range(ScalarField(exact, name, "", case.solid, size))
     parts = [field[k] / FACTORS[k] for field in fields]
-    largest = [
-        np.percentile(abs(part - exact)[case.solid], _ROBUST)
-        for part in parts
-        if np.isfinite(part).all()
-    ]
-    limit = min(max(largest, default=0.0), (high - low) / 2) or (high - low) / 2
+    sizes = [abs(part - exact) for part in parts]
+    ends = np.array([np.percentile(e[case.solid], (10, _ROBUST)) for e in sizes])
+    ends = ends[np.isfinite(ends).all(axis=1)]
+    largest = min(ends.max(initial=0.0), high - low) or high - low
+    least = min(max(ends.min(initial=largest), 1e-6 * largest), largest / 10)
+    log = matplotlib_module("colors").LogNorm(least, largest, clip=True)
     values = {"cmap": "RdBu_r" if diverging else "viridis", "vmin": low, "vmax": high}
-    errors = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
     top, bottom = rows
     image = _show(top[0], exact, case, axis, index, values)
     bottom[0].set_axis_off()
     error_image: Any = None
-    for ax, below, part in zip(top[1:], bottom[1:], parts, strict=True):
-        _show(ax, part, case, axis, index, values)
-        error_image = _show(below, part - exact, case, axis, index, errors)
+    for ax, below, part, size in zip(top[1:], bottom[1:], parts, sizes, strict=True):
         error = float(nrmse(part, exact, found["normalisation"], case.solid))
+        if error < _SEEN:
+            ax.set_axis_off()
+            text = f"looks like the DNS\n(nRMSE below {100 * _SEEN:g} %)"
+            ax.text(0.5, 0.5, text, ha="center", va="center", fontsize=9, color="0.4")
+        else:
+            _show(ax, part, case, axis, index, values)
+        how = {"cmap": "inferno", "norm": log}
+        error_image = _show(below, size, case, axis, index, how)
         below.set_xlabel(f"nRMSE {error:.2g}", fontsize=9)
-    symbol = f"${SYMBOLS[name]}_{{{component}}}$"
+    figure, symbol = rows[0][0].figure, f"{SYMBOLS[name]}_{{{component}}}"
     unit = found["units"].get("stress", "") if name == "stress" else ""
-    label = f"{symbol} ({unit})" if unit else symbol
-    _color_bar(rows[0][0].figure, image, top, label)
-    _color_bar(rows[0][0].figure, error_image, bottom, f"error of {label}")
+    for image_, row, label, drawn in (
+        (image, top, f"${symbol}$", [exact, *parts]),
+        (error_image, bottom, f"size of the error of ${symbol}$", sizes),
+    ):
+        inside = np.stack(drawn)[:, case.solid]
+        how = {"ax": list(row), "pad": 0.01}
+        color_bar(figure, image_, label, inside, unit, **how)
 
 
 def caption(predictor: Mapping[str, Any], between: str = " ") -> str:
@@ -196,12 +209,3 @@ def _show(
     masked = np.ma.array(values, mask=~case.solid).take(index, axis)
     ax.set(xticks=[], yticks=[], facecolor=_PORE)
     return ax.imshow(masked.T, origin="lower", interpolation="nearest", **how)
-
-
-def _color_bar(figure: "Figure", image: Any, row: Any, label: str) -> None:
-    bar: Any = figure.colorbar(
-        image, ax=list(row), label=label, pad=0.01, extend="both"
-    )
-    bar.formatter.set_powerlimits((-2, 4))
-    bar.formatter.set_useMathText(True)
-    bar.ax.yaxis.set_offset_position("left")

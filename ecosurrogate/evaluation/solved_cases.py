@@ -1,17 +1,20 @@
 """Solved bodies of a dataset, and what predicts their fields."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from copy import copy
 from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ecosurrogate.data.examples import LoadedSamples
+from ecosurrogate.data.training_set import TrainingSet
 from fftmech.datasets.dataset import Dataset
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.fingerprint import fingerprint
 from fftmech.results.sample import Level, Sample
 
 
@@ -51,7 +54,8 @@ class SolvedCases(LoadedSamples):
 
     `res` is the highest that all samples of the split are solved at if None; `low` the
     lowest of the dataset if that is another, else None; `indices` are numbers of
-    samples. InputError where there is no such dataset, sample or solution.
+    samples; `whole` are the cases before any were left out. InputError where there is
+    no such dataset, sample or solution.
     """
 
     def __init__(
@@ -91,6 +95,25 @@ class SolvedCases(LoadedSamples):
             directory, split, fields=("strain", "stress"), levels=read
         )
         self._last: tuple[int, list[SolvedCase]] | None = None
+        self.whole = self
+        self._fingerprints: dict[int, set[str]] = {}
+
+    def fingerprints(self, number: int) -> set[str]:
+        """Those of a sample's body at `res` and at the lowest resolution."""
+        index = self.records[number]["index"]
+        if index not in self._fingerprints:
+            sample = self._samples[number]
+            levels = (sample.levels[self.res], sample.low)
+            self._fingerprints[index] = {fingerprint(level.body) for level in levels}
+        return self._fingerprints[index]
+
+    def without(self, indices: Collection[int]) -> "SolvedCases":
+        """The cases of other samples."""
+        kept, kept._samples, kept._last = copy(self), copy(self._samples), None
+        for part in (kept, kept._samples):
+            part.records = [r for r in part.records if r["index"] not in indices]
+        kept.indices = tuple(record["index"] for record in kept.records)
+        return kept
 
     @property
     def scheme(self) -> str:
@@ -146,12 +169,14 @@ class Predictor(ABC):
     """A trained model, or a method without training that it is compared with.
 
     No two have both name and description (`what`) alike; `batch` is the number of cases
-    that are best predicted at once.
+    that are best predicted at once; `training_set` is what it was trained on, where
+    that is known.
     """
 
     name: str
     what: str
     batch: int = 1
+    training_set: TrainingSet | None = None
 
     @property
     def label(self) -> str:

@@ -49,7 +49,22 @@ def label(predictor: Mapping[str, Any], between: str = " ") -> str:
 def legend(found: Mapping[str, Any]) -> list[str]:
     """What the rows mean, a sentence each."""
     low, pores = found["low_resolution"], found["pores"]
+    where = ", outside of pores" if pores else ""
     lines = [
+        f"nRMSE: over the standard deviation of each component{where}; mean: of the "
+        "components that are not uniform in the DNS.",
+        f"uniform field: the mean of the DNS of each case{where}, the best field that "
+        "knows nothing of the body.",
+        "skill: 1 - error / error of the uniform field; 1 is the DNS, 0 or less has "
+        "learned nothing.",
+    ]
+    if pores:
+        lines.append(
+            "mean / range: nRMSE over maximum minus minimum, as the paper has it for "
+            "pores (with the extremes of its training set): compare it with the "
+            "uniform field's."
+        )
+    lines += [
         "divergence: of the stress in the scheme of the dataset, relative, median"
         + ("; pores included." if pores else ".")
     ]
@@ -74,18 +89,25 @@ def legend(found: Mapping[str, Any]) -> list[str]:
 
 
 def _errors(found: Mapping[str, Any], predictors: Sequence[Mapping]) -> Table:
-    """Table 1 of the paper."""
+    """Table 1 of the paper, with the uniform field and the skill."""
     kind, count = found["normalisation"], found["cases"]
+    columns = [*predictors, found["uniform"]]
     rows = []
+
+    def add(name: str, *keys: str) -> None:
+        rows.append((name, *(_mean(_entry(c, *keys)) for c in columns)))
+
     for field in ("strain", "stress"):
         for name in (*ROWS, "mean"):
-            cells = (_mean(_entry(c, "nrmse", kind, field, name)) for c in predictors)
-            rows.append((f"{field} {name}", *cells))
+            add(f"{field} {name}", "nrmse", kind, field, name)
+        if found["pores"]:
+            add(f"{field} mean / range", "nrmse", "range", field, "mean")
+        add(f"{field} skill", "skill", field)
     several = f"mean ± std of {count}" if count > 1 else "1"
     return Table(
         f"nRMSE over the {SCALES[kind]} of DNS {found['resolution']}^3: {several} "
         f"{found['split']} case{'s' * (count > 1)}",
-        ("", *(label(c, "\n") for c in predictors)),
+        ("", *(label(c, "\n") for c in columns)),
         rows,
     )
 
@@ -93,6 +115,7 @@ def _errors(found: Mapping[str, Any], predictors: Sequence[Mapping]) -> Table:
 def _others(found: Mapping[str, Any], predictors: Sequence[Mapping]) -> Table:
     """Everything else that is one number."""
     own = found["reference"]
+    predictors = [*predictors, found["uniform"]]
     everybody = [own, *predictors]
     rows = [("divergence", *(_median(c.get("divergence")) for c in everybody))]
 
@@ -103,6 +126,7 @@ def _others(found: Mapping[str, Any], predictors: Sequence[Mapping]) -> Table:
     if not found["pores"]:
         add("certificate (%)", "certificate", scale=100)
         add("energy error (%)", "energy", scale=100)
+        add("energy skill", "skill", "energy")
     if found["low_resolution"]:
         add("spectrum strain", "spectrum", "strain")
         add("spectrum stress", "spectrum", "stress")
@@ -140,6 +164,8 @@ def _mean(found: Mapping[str, Any] | None, scale: float = 1) -> str:
     if found["std"] is None:
         return f"{mean:.3g}"
     std = scale * found["std"]
+    # less is rounding
+    std = 0.0 if std < 1e-9 * abs(mean) else std
     places = max(2 - _exponent(max(abs(mean), std)), -_exponent(std) if std else 0, 0)
     if places > 6 or abs(mean) >= 1e6:
         return f"{mean:.2e} ± {std:.0e}"

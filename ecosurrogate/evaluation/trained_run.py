@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ecosurrogate.evaluation.predict import BYTES, choose_load
+from ecosurrogate.evaluation.learned_load import choose_load, encode
+from ecosurrogate.evaluation.predict import BYTES, certificates
 from ecosurrogate.evaluation.solved_cases import (
     PredictedFields,
     Predictor,
@@ -21,7 +22,6 @@ from ecosurrogate.mechanics.cost import counted_green
 from ecosurrogate.training.checkpoint import RunCard, digest_of_weights, load_model
 from ecosurrogate.training.config import ADMISSIBLE, SEE_LOAD
 from ecosurrogate.training.devices import choose
-from ecosurrogate.training.objective import certificate
 from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.errors import InputError
 
@@ -39,6 +39,7 @@ class TrainedRun(Predictor):
         self.device = choose(device)
         self.folder, self.name = folder, name
         self.model, self.card = load_model(folder)
+        self.training_set = self.card.training_set
         model, backbone = self.card.config.model, self.card.config.backbone
         self.what = model if model == backbone else f"{model}, {backbone}"
         _check(folder, self.card, cases)
@@ -77,9 +78,8 @@ class TrainedRun(Predictor):
 
     def _predict(self, cases: Sequence[SolvedCase]) -> list[PredictedFields]:
         started = time.perf_counter()
-        made = self.card.encoder.bodies(
-            [case.body for case in cases], [case.load for case in cases]
-        ).to(self.device)
+        bodies, loads = [case.body for case in cases], [case.load for case in cases]
+        made = encode(self.card, bodies, loads).to(self.device)
         preparation = (time.perf_counter() - started) / len(cases)
         with torch.inference_mode():
             if self._applications is None:
@@ -93,20 +93,27 @@ class TrainedRun(Predictor):
             prediction = self.model(made)
             self._wait()
             seconds = (time.perf_counter() - started) / len(cases)
-            certificates: list[float | None] = [None] * len(cases)
-            if self.card.config.model in ADMISSIBLE and bool(made.solid.all()):
-                certificates = certificate(prediction, made).tolist()
-        return [
-            PredictedFields(
-                _field(prediction.strain[i], made.strain_unit[i]),
-                _field(prediction.stress[i], made.stress_unit[i]),
-                seconds,
-                preparation,
-                self._applications,
-                certificates[i],
+        predicted = []
+        for i, case in enumerate(cases):
+            strain = _field(prediction.strain[i], made.strain_unit[i])
+            stress = _field(prediction.stress[i], made.stress_unit[i])
+            certificate = None
+            if self.card.config.model in ADMISSIBLE:
+                scheme = self.card.encoder.scheme
+                pairs = [(strain, stress)]
+                (found,) = certificates(case.body, case.load, scheme, pairs)
+                certificate = found.relative
+            predicted.append(
+                PredictedFields(
+                    strain,
+                    stress,
+                    seconds,
+                    preparation,
+                    self._applications,
+                    certificate,
+                )
             )
-            for i in range(len(cases))
-        ]
+        return predicted
 
     def _wait(self) -> None:
         if self.device.type == "cuda":
@@ -123,17 +130,15 @@ def _check(folder: str | PathLike, card: RunCard, cases: SolvedCases) -> None:
         )
     if card.config.model in SEE_LOAD:
         return
-    learned = card.dataset.get("loads")
     # those of the first sample: all others have loads of the same kind
     for load in cases.card.loading.cases(cases.card.seed, 0).values():
         try:
             choose_load(card, load)
-        except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except InputError as error:
             raise InputError(
-                f"{folder}: model {card.config.model} does not see the load and has "
-                f"learned {learned}, {cases.directory} has "
-                f"{cases.card.loading.as_dict()}",
-                mend="take a dataset with that load",
+                f"{folder} cannot predict {cases.directory}: {error.what}",
+                error.expected,
+                "take a dataset with that load",
             ) from error
 
 

@@ -51,6 +51,23 @@ def inner_product(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum(dim=1).mean(dim=(-3, -2, -1))
 
 
+ROUNDING = 256
+"""Projected fields smaller than this many roundings of their guess are rounding."""
+
+
+def unless_rounding(field: Tensor, source: Tensor) -> Tensor:
+    """A field, or zero where it is nothing but rounding of the field it was made of.
+
+    Of each body of a batch. What rounding leaves of a source is not admissible, so that
+    its energy may fall along it without end.
+    """
+    square, scale = (
+        (f.detach() ** 2).mean(dim=(1, 2, 3, 4), keepdim=True) for f in (field, source)
+    )
+    least = ROUNDING * torch.finfo(field.dtype).eps
+    return torch.where(square > least**2 * scale, field, 0)
+
+
 def apply(stiffness: Tensor, field: Tensor) -> Tensor:
     """C e at each voxel: (B, 6, 6, X, Y, Z) times (B, 6, X, Y, Z)."""
     return (stiffness * field[:, None]).sum(dim=2)

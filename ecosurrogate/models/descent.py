@@ -6,8 +6,12 @@ Fields are (B, 6, X, Y, Z), Mandel, in the units of `Bodies`.
 import torch
 from torch import Tensor
 
-from ecosurrogate.mechanics.fields import apply, inner_product
+from ecosurrogate.data.bodies import Bodies
+from ecosurrogate.mechanics.fields import apply, inner_product, unless_rounding
 from ecosurrogate.models.energies import Energy
+
+Pair = tuple[Tensor, Tensor]
+"""Strain and stress, (B, 6, X, Y, Z)."""
 
 
 class Descent:
@@ -50,9 +54,8 @@ class Descent:
             *map(energy.direction, guesses),
         ]
         pairs = [(d, apply(energy.hessian, d)) for d in directions] + self._last
-        steps = minimizing_steps(
-            pairs, [energy.slope(d, self.response) for d, _ in pairs]
-        )
+        g = self.gradient.direction
+        steps = minimizing_steps(pairs, [energy.slope(d, g) for d, _ in pairs])
         step, A_step = (
             torch.stack(
                 [a * pair[i] for a, pair in zip(steps, pairs, strict=True)]
@@ -71,12 +74,16 @@ def rms(field: Tensor) -> Tensor:
     return (square + torch.finfo(field.dtype).tiny).sqrt()
 
 
-def line_minimum(energy: Energy, old: Tensor, new: Tensor) -> Tensor:
-    """The field of least energy on the line through two admissible ones."""
-    d = new - old
-    A_d = apply(energy.hessian, d)
-    (step,) = minimizing_steps([(d, A_d)], [inner_product(old, A_d) - energy.work(d)])
-    return old + step * d
+def line_minimum(hessian: Tensor, old: Tensor, new: Tensor, other: Tensor) -> Tensor:
+    """The field on the line through two admissible ones that is best beside another.
+
+    `other` is admissible, of the other kind. The gap of the pair is least where the
+    energy is, and so no step is longer than the gap.
+    """
+    d = unless_rounding(old - new, new)
+    slope = inner_product(d, apply(hessian, new) - other)
+    (step,) = minimizing_steps([(d, apply(hessian, d))], [slope])
+    return new + step * d
 
 
 def minimizing_steps(
@@ -88,17 +95,55 @@ def minimizing_steps(
     each the step, (B, 1, 1, 1, 1).
     """
     A = torch.stack(
-        [
-            torch.stack([inner_product(d, A_b) for _, A_b in pairs], -1)
-            for d, _ in pairs
-        ],
-        -2,
-    ).double()
+        [torch.stack([_sum(d, A_b) for _, A_b in pairs], -1) for d, _ in pairs], -2
+    )
     b = -torch.stack(slopes, -1).double()
-    # scaled by each direction's energy; a small diagonal keeps the system regular
-    # where a direction is zero or repeats another one
-    scale = A.diagonal(dim1=-2, dim2=-1).clamp_min(1e-300).rsqrt()
+    # scaled by each direction's energy
+    energy = A.diagonal(dim1=-2, dim2=-1)
+    scale = torch.where(energy > 0, energy.clamp_min(1e-300).rsqrt(), 0)
     A = A * scale[:, :, None] * scale[:, None, :]
-    A = A + 1e-9 * torch.eye(len(pairs), dtype=A.dtype, device=A.device)
+    # more than rounding on the diagonal, as directions may be zero or repeat each other
+    least = 2 * torch.finfo(pairs[0][0].dtype).eps
+    A = A + least * torch.eye(len(pairs), dtype=A.dtype, device=A.device)
     steps = (torch.linalg.solve(A, b * scale) * scale).to(pairs[0][0].dtype)
     return [step[:, None, None, None, None] for step in steps.unbind(-1)]
+
+
+def _sum(a: Tensor, b: Tensor) -> Tensor:
+    """<a : b> of each body, summed in double precision, (B,)."""
+    return (a * b).sum(dim=1).mean(dim=(-3, -2, -1), dtype=torch.float64)
+
+
+def better(bodies: Bodies, old: Pair, new: Pair) -> Pair:
+    """The new strain and stress where they are better beyond rounding, else the old.
+
+    Of each body of a batch. Better is a smaller certified error; of a body with pores,
+    which has none, a strain that changes.
+    """
+    with torch.no_grad():
+        C, S = bodies.stiffness, bodies.compliance
+        errors = []
+        for strain, stress in (old, new):
+            gap = stress - apply(C, strain)
+            errors.append(inner_product(gap, apply(S, gap)).sqrt())
+        change = new[0] - old[0]
+        moved = inner_product(change, apply(C, change)).sqrt()
+        gained = torch.where(
+            bodies.without_pores.flatten(), errors[0] - errors[1], moved
+        )
+        taken = (gained > _rounding(bodies, *old))[:, None, None, None, None]
+    strain, stress = (torch.where(taken, b, a) for a, b in zip(old, new, strict=True))
+    return strain, stress
+
+
+def _rounding(bodies: Bodies, strain: Tensor, stress: Tensor) -> Tensor:
+    """Energy norm of a pair's rounding, (B,)."""
+    square = sum(
+        inner_product(field, field)
+        * matrix.diagonal(dim1=1, dim2=2).mean(dim=(1, 2, 3, 4))
+        for field, matrix in (
+            (strain, bodies.stiffness),
+            (stress, bodies.compliance),
+        )
+    )
+    return 4 * torch.finfo(strain.dtype).eps * torch.as_tensor(square).sqrt()

@@ -27,8 +27,14 @@ from ecosurrogate.models.admissible_blocks import (
     Projection,
     StressFunctions,
 )
-from ecosurrogate.models.descent import Descent, line_minimum, minimizing_steps, rms
-from ecosurrogate.models.energies import ENERGIES, StrainEnergy, StressEnergy
+from ecosurrogate.models.descent import (
+    Descent,
+    better,
+    line_minimum,
+    minimizing_steps,
+    rms,
+)
+from ecosurrogate.models.energies import ENERGIES, StrainEnergy
 from ecosurrogate.models.optimal_means import OptimalMeans
 from ecosurrogate.networks.base import Network
 from fftmech.errors import InputError
@@ -157,7 +163,7 @@ class SteppedPECO(nn.Module):
         seen = torch.cat([g / unit, C_g / unit], dim=1)
         out = single(self.network(torch.cat([bodies.inputs, seen], dim=1)))
         out = unit * (out + self.linear(seen))
-        (alpha,) = minimizing_steps([(g, C_g)], [energy.slope(g, C_e)])
+        (alpha,) = minimizing_steps([(g, C_g)], [energy.slope(g, g)])
         strain = strain + alpha * g + self.compatible(out[:, :6], operators)
         stress = C_e + alpha * C_g + out[:, 6:]
         return Prediction(
@@ -166,7 +172,7 @@ class SteppedPECO(nn.Module):
 
 
 class IteratedPECO(nn.Module):
-    """`corrections` steps of one network; no step makes the certificate larger.
+    """`corrections` steps of one network, which keep the best pair so far.
 
     The model minimises the energy of the strain or of the stress. In each correction
     the network sees the steepest descent g in the norm of C0, and A g, A the Hessian,
@@ -175,7 +181,8 @@ class IteratedPECO(nn.Module):
     output of zero this is the conjugate gradient method. The other field follows by the
     law and a projection that the next g needs anyway, and is combined with that of the
     last step so that its energy falls too. So neither energy error grows, nor the
-    certificate, which is their sum.
+    certificate, which is their sum, but for rounding: a pair whose certificate is not
+    smaller by more than that is not taken, and the one before it stays.
 
     A correction takes two Green operations; the model takes one more, or two if it
     minimises the energy of the stress. `corrections` may be changed after training.
@@ -216,7 +223,8 @@ class IteratedPECO(nn.Module):
             seen = torch.cat([g / rms(g), A_g / rms(A_g)], dim=1)
             y = single(self.network(torch.cat([bodies.inputs, seen], dim=1)))
             descent.advance(rms(g) * (y + self.linear(seen)))
-            path.append(self._pair(descent, bodies, path[-1]))
+            pair = self._pair(descent, bodies, path[-1])
+            path.append(better(bodies, path[-1], pair))
         strain, stress = path[-1]
         if self.energy == "stress":
             # removes the rounding of all steps, which needs no gradient
@@ -233,12 +241,12 @@ class IteratedPECO(nn.Module):
         if self.energy == "strain":
             stress = self.means.stress(other, descent.response, bodies)
             if last and bool(bodies.without_pores.any()):
-                best = line_minimum(StressEnergy(bodies), last[1], stress)
+                best = line_minimum(bodies.compliance, last[1], stress, x)
                 stress = torch.where(bodies.without_pores, best, stress)
             return x, stress
         strain = self.means.strain(other, bodies)
         if last:
-            strain = line_minimum(StrainEnergy(bodies), last[0], strain)
+            strain = line_minimum(bodies.stiffness, last[0], strain, x)
         return strain, x
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ecosurrogate.data.bodies import Bodies
-from ecosurrogate.mechanics.fields import average, inner_product
+from ecosurrogate.mechanics.fields import average, inner_product, unless_rounding
 from ecosurrogate.mechanics.mean_field import FieldName, MeanField, MeanLoad
 
 
@@ -60,31 +60,31 @@ class Energy(ABC):
 
     def direction(self, guess: Tensor) -> Tensor:
         """Project a guess on admissible directions, with minimising means."""
-        return self.along(self.project(guess - average(guess)))
+        guess = guess - average(guess)
+        return self.along(unless_rounding(self.project(guess), guess))
 
     def along(self, fluctuation: Tensor) -> Tensor:
         """A fluctuation, with the change of the free means that minimises along it."""
         means = MeanField(self.field, "solved")
         return means(fluctuation, self._no_load, self.hessian)
 
-    def slope(self, direction: Tensor, response: Tensor) -> Tensor:
+    def slope(self, direction: Tensor, descent: Tensor) -> Tensor:
         """Derivative along an admissible direction, (B,), where means are minimising.
 
-        `response` is the Hessian times the field. Means do not count: prescribed ones
-        do not change, free ones are stationary. Left in, they would add rounding.
+        `descent` is the steepest one, g. The derivative is that of the Hessian times
+        the field, of which all but -C0 g (or -C0^-1 g) is orthogonal to what is
+        admissible; left in, it would add rounding.
         """
-        return inner_product(
-            direction - average(direction), response - average(response)
-        )
-
-    def work(self, direction: Tensor) -> Tensor:
-        """Work of the load along a direction, (B,)."""
-        return inner_product(average(direction), self.conjugate)
+        return -inner_product(direction, self.metric(descent))
 
     @property
     @abstractmethod
     def conjugate(self) -> Tensor:
         """Prescribed means of the other field, zero where free, (B, 6, 1, 1, 1)."""
+
+    @abstractmethod
+    def metric(self, direction: Tensor) -> Tensor:
+        """The reference medium's Hessian times a direction."""
 
     @abstractmethod
     def gradient(self, response: Tensor, dual: Tensor | None = None) -> Gradient:
@@ -113,6 +113,10 @@ class StrainEnergy(Energy):
         load = self.bodies.load
         return torch.where(load.free, load.stress, 0)[..., None, None, None]
 
+    def metric(self, direction: Tensor) -> Tensor:
+        """C0 e."""
+        return self.bodies.operators.stiffness(direction)
+
     def gradient(self, response: Tensor, dual: Tensor | None = None) -> Gradient:
         """g = -D M D* C e, and the equilibrated stress C e + C0 g."""
         operators = self.bodies.operators
@@ -138,6 +142,10 @@ class StressEnergy(Energy):
         """Prescribed mean strains."""
         return self.bodies.mean
 
+    def metric(self, direction: Tensor) -> Tensor:
+        """C0^-1 s."""
+        return self.bodies.operators.compliance(direction)
+
     def gradient(self, response: Tensor, dual: Tensor | None = None) -> Gradient:
         """h = C0 (P e - e) and the strain P e, P the projection on compatible fields.
 
@@ -148,7 +156,7 @@ class StressEnergy(Energy):
         e = response if dual is None else response - dual
         e = e - average(e)
         compatible = operators.project_compatible(e)
-        direction = operators.stiffness(compatible - e)
+        direction = unless_rounding(operators.stiffness(compatible - e), e)
         return Gradient(direction, compatible if dual is None else dual + compatible)
 
     def project(self, guess: Tensor) -> Tensor:

@@ -52,10 +52,12 @@ class Network(nn.Module):
     """A module (B, C_in, X, Y, Z) -> (B, C_out, X, Y, Z), forward = head(features).
 
     Subclasses are made of input and output channels and of their sizes; they define
-    `features`, of `hidden` channels, and set `head`.
+    `features`, of `hidden` channels, and set `head`. Shifts of the input by multiples
+    of `stride` voxels shift the output, others may change it.
     """
 
     head: nn.Module
+    stride: int = 1
 
     def __init__(self, hidden: int) -> None:
         super().__init__()

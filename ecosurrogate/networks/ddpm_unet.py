@@ -58,6 +58,7 @@ class DDPMUNet(Network):
     ) -> None:
         widths = config.channels
         super().__init__(widths[0])
+        self.stride = 2 ** (len(widths) - 1)
         self.lift = Convolution(in_channels, widths[0])
         skips = [widths[0]]
         self.down = nn.ModuleList()

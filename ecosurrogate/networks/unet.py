@@ -46,6 +46,7 @@ class UNet(Network):
     def __init__(self, in_channels: int, out_channels: int, config: UNetConfig) -> None:
         widths = config.channels
         super().__init__(widths[0])
+        self.stride = 2 ** (len(widths) - 1)
         self.encoder = nn.ModuleList(
             _pair(before, width, config)
             for before, width in zip((in_channels, *widths), widths, strict=False)

@@ -10,10 +10,12 @@ from ecosurrogate.comparison.timed_solver import TimedSolver
 from ecosurrogate.server.refusal import Refusal
 from ecosurrogate.server.worker_tasks import solved, summary_of
 from ecosurrogate.server.workers import Report
+from fftmech.arrays.crowding import busy, crowding
 from fftmech.errors import InputError
 from fftmech.io import read_result, write_result
 from fftmech.loads.load import Load
 from fftmech.problems.certificate import energy_error
+from fftmech.results.metrics import DEFAULT
 
 TIMED = 3  # solves that a time is the median of
 FIELDS = ("strain", "stress")
@@ -25,9 +27,11 @@ def solve_prediction(
     """Solve what was predicted, in its scheme, and measure the prediction against that.
 
     Returns what `solve_body` does, and "prediction": its "id", nRMSE of "strain" and
-    "stress" (`Measure`), "energy", the relative energy error or None, and for both
-    fields the "iterations" after which the solver is first as good and the "seconds" it
-    takes when it is stopped there; None where the field is uniform.
+    "stress" over the standard deviation (`Measure`), "energy", the relative energy
+    error or None, "uniform", these errors of a uniform field, and for both fields the
+    "iterations" after which the solver is first as good and the "seconds" it takes when
+    it is stopped there; None where the field is uniform. "busy" says why these seconds
+    do not count, if other work has the processors, else it is "".
     """
     try:
         prediction = read_result(path)
@@ -53,11 +57,16 @@ def solve_prediction(
     }
     pairs = [(fields.strain, fields.stress) for fields in (prediction, result)]
     found["energy"] = nan if len(body.pores) else energy_error(body, *pairs)
+    uniform = measure.uniform()
+    uniform["energy"] = uniform.pop("certificate")
     errors = {
         "id": name,
+        "normalisation": DEFAULT,
         **{name: x if isfinite(x) else None for name, x in found.items()},
+        "uniform": uniform,
         "iterations": {name: first.get(name) for name in FIELDS},
         "seconds": {name: seconds.get(first.get(name)) for name in FIELDS},
+        "busy": busy(crowding()),
     }
     write_result(output, result)
     return {**summary_of(result), "prediction": errors}

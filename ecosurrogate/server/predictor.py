@@ -13,7 +13,8 @@ from os import PathLike
 import numpy as np
 from torch import nn
 
-from ecosurrogate.evaluation.predict import predict_many, trained_load
+from ecosurrogate.evaluation.learned_load import trained_load
+from ecosurrogate.evaluation.predict import predict_many
 from ecosurrogate.training.checkpoint import RunCard, load_model
 from ecosurrogate.training.devices import choose
 from fftmech.loads.load import Load

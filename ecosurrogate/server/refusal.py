@@ -60,7 +60,7 @@ def mistake() -> Refusal:
 
 def too_large(what: str, most: str) -> Refusal:
     """Of what has too many bytes or voxels."""
-    return Refusal(413, what, f"at most {most}", "coarsen it: fftmech convert --res")
+    return Refusal(413, what, f"at most {most}", "coarsen it to fewer voxels")
 
 
 def _line(text: str) -> str:

@@ -234,7 +234,12 @@ _MEANS = {
     "time": {"setup": 0.003, "solve": 0.23},
     "voxels": 32768,
 }
-_ERRORS = {"strain": 0.061, "stress": 0.034, "iterations": {"strain": 4}}
+_ERRORS = {
+    **{"normalisation": "std", "strain": 0.061, "stress": 0.034, "energy": 0.007},
+    "uniform": {"strain": 1.0, "stress": 1.0, "energy": 0.094},
+    "iterations": {"strain": 4},
+    "busy": "",
+}
 _SOLVE = {"status": "converged", "iterations": 12, "residual": 4.4e-7}
 _FIELDS = {
     "shape": [32, 32, 32],
@@ -257,5 +262,7 @@ def _work(summary: dict[str, Any]) -> dict[str, Any]:
     return {"response_class": Response, "responses": answers}
 
 
-PREDICTED = _work({"model": "run", "certificates": [0.05, 0.02, 0.007]})
+_NOTES = ["contrast 100, trained on 2 to 50"]
+_PREDICT = {"model": "run", "status": "predicted", "notes": _NOTES}
+PREDICTED = _work({**_PREDICT, "certificates": [0.05, 0.02, 0.007]})
 SOLVED = _work({**_SOLVE, "scheme": "rotated", "prediction": _ERRORS})

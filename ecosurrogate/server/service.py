@@ -18,7 +18,8 @@ from torch import nn
 
 import fftmech
 from ecosurrogate.evaluation.folder import NUMBERS
-from ecosurrogate.evaluation.predict import BYTES, choose_load, trained_load
+from ecosurrogate.evaluation.learned_load import choose_load, trained_load
+from ecosurrogate.evaluation.predict import BYTES
 from ecosurrogate.server import schemas, worker_tasks
 from ecosurrogate.server.jobs import Job, Jobs
 from ecosurrogate.server.prediction_errors import solve_prediction
@@ -33,6 +34,7 @@ from fftmech.arrays.memory import free_memory
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
+from fftmech.results.metrics import DEFAULT
 
 READING = 30.0  # seconds that a body may take to be read, or made
 READER = 2**30  # bytes that reading may take beside some times the largest body
@@ -145,7 +147,9 @@ class Service:
                 write, seconds = worker_tasks.write_prediction, self.settings.seconds
                 await self.readers.call(write, result, job.path, seconds=seconds)
             means = worker_tasks.means_of(result)
-            return {"model": name, **means, "certificates": result.residuals}
+            summary = {"model": name, "status": result.status, **means}
+            notes = {"certificates": result.residuals, "notes": result.notes}
+            return {**summary, **notes}
 
         return self.jobs.begin("predict", work)
 
@@ -244,13 +248,14 @@ def _test(folder: Path) -> dict[str, Any] | None:
         found, weights = json.loads(text), digest_of_weights(folder)
         runs = [c for c in found["contenders"] if c["kind"] == "run"]
         own = next(run for run in runs if run["weights"] == weights)
-        kind = found["normalisation"]
-        errors = own["nrmse"][kind]
+        # whatever the tables of that evaluation have: a uniform field has 1
+        errors = own["nrmse"][DEFAULT]
         return {
             "samples": len(own["samples"]),
             "resolution": found["resolution"],
-            "normalisation": kind,
+            "normalisation": DEFAULT,
             **{name: errors[name]["mean"]["mean"] for name in ("strain", "stress")},
+            "uniform": {"strain": 1.0, "stress": 1.0},
             "certificate": (own["certificate"] or {}).get("mean"),
         }
     except (OSError, ValueError, KeyError, TypeError, StopIteration):

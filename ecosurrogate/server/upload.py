@@ -46,7 +46,7 @@ async def receive(request: Request, folder: Path) -> Upload:
         known = f"HDF5 as application/x-hdf5, or {FORM} with the field file"
         raise Refusal(415, f"a body of type {kind!r}", known, "set Content-Type")
     if not upload.body.stat().st_size:
-        known = "a microstructure: HDF5, or any file that fftmech convert reads"
+        known = f"a microstructure, one of {' '.join(FORMATS)}"
         raise Refusal(400, "no body", known, "send one; fftmech generate makes some")
     return upload
 

@@ -25,6 +25,7 @@ from torch.overrides import TorchFunctionMode
 from ecosurrogate.data.encoder import Encoder
 from ecosurrogate.data.normalization import Normalization
 from ecosurrogate.data.representation import channel_count
+from ecosurrogate.data.training_set import TrainingSet
 from ecosurrogate.mechanics.operators import Operators
 from ecosurrogate.models.eco import MODELS
 from ecosurrogate.networks import make_network
@@ -44,8 +45,8 @@ DATASET = ("kind", "sha256", "loads", "res", "labels", "train", "val")
 """Keys of the training set's description: kind, sha256 of its card, loads, resolutions
 of bodies and of labels, and numbers of examples."""
 
-LARGEST_CARD = 2**18
-"""Bytes of config.json; it has some thousands."""
+LARGEST_CARD = 2**24
+"""Bytes of config.json: some thousands, and 17 for each body for training."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,9 @@ class RunCard:
     """Description of a run: all that is stored beside its weights.
 
     `dataset` describes the training set, with the keys `DATASET`; `units` are the
-    dataset's, as text; `versions` those of the packages that began the run. InputError
-    for parts that do not fit together.
+    dataset's, as text; `versions` those of the packages that began the run;
+    `training_set` says which bodies and what kind, None in runs of earlier versions.
+    InputError for parts that do not fit together.
     """
 
     config: Config
@@ -62,6 +64,7 @@ class RunCard:
     dataset: Mapping[str, Any]
     units: Mapping[str, str]
     versions: Mapping[str, str]
+    training_set: TrainingSet | None = None
 
     def __post_init__(self) -> None:
         if missing := sorted({*DATASET} - {*self.dataset}):
@@ -89,12 +92,14 @@ class RunCard:
             "dataset": dict(self.dataset),
             "units": dict(self.units),
             "versions": dict(self.versions),
+            "training_set": self.training_set and self.training_set.as_dict(),
         }
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "RunCard":
         """Return what `as_dict` wrote; `read_run` catches errors of anything else."""
         config = Config.from_dict(document["config"])
+        known = document.get("training_set")
         return cls(
             config,
             Encoder(
@@ -106,6 +111,7 @@ class RunCard:
             dict(document["dataset"]),
             dict(document["units"]),
             dict(document["versions"]),
+            None if known is None else TrainingSet.from_dict(known),
         )
 
 

@@ -5,6 +5,7 @@ Files that are read may be damaged or hostile.
 
 import json
 from collections.abc import Mapping
+from math import isfinite
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,15 @@ def write_json(path: str | PathLike, document: Mapping[str, Any]) -> None:
     """Write a JSON document; the file appears whole or not at all."""
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
+
+
+def finite(value: Any) -> Any:
+    """The same data with None for NaN and infinity, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(entry) for entry in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def write_text(path: str | PathLike, text: str) -> None:

@@ -3,13 +3,13 @@
 import json
 import time
 from collections.abc import Iterator
-from math import isfinite
 from os import PathLike
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from ecosurrogate.training.files import finite
 from fftmech.errors import InputError
 from fftmech.figures import matplotlib_module, new_figure, save_figure
 from fftmech.io.atomic import whole_file
@@ -26,7 +26,7 @@ PAUSE = 10.0
 _ERRORS = {
     "strain": "strain, nRMSE",
     "stress": "stress, nRMSE",
-    "certificate": "certificate",
+    "certificate": "energy, by certificate",
 }
 
 
@@ -59,7 +59,7 @@ class Log:
     def add(self, record: dict[str, Any]) -> None:
         """Append a record; numbers that are not finite become null."""
         assert self._file is not None
-        record = _finite(record)
+        record = finite(record)
         self.records.append(record)
         try:
             self._file.write(_line(record))
@@ -116,13 +116,15 @@ def curves(records: list[dict[str, Any]]) -> "Figure":
         left.plot(steps[window // 2 :][: len(means)], means, "C0", lw=1.4)
         if losses.max() > 10 * losses.min() > 0:
             _log_axis(left)
-    left.set_ylabel("loss")
+    left.set_ylabel(_loss_label(records))
     tried = [r for r in records if "validation" in r]
     for number, (key, label) in enumerate(_ERRORS.items()):
         found = [(r["step"], r["validation"].get(key)) for r in tried]
         found = [(step, value) for step, value in found if value]
         if found:
             right.plot(*zip(*found, strict=True), f"C{number}.-", lw=1.4, label=label)
+    if right.lines:
+        _mark_uniform(right, tried[-1]["validation"])
     right.set_ylabel("error on the validation set")
     if right.lines:
         _log_axis(right)
@@ -132,6 +134,23 @@ def curves(records: list[dict[str, Any]]) -> "Figure":
         ax.grid(which="major", color="0.9")
     figure.tight_layout()
     return figure
+
+
+def _mark_uniform(ax: Any, errors: dict[str, Any]) -> None:
+    """Dotted lines at the errors of uniform fields, which know nothing."""
+    how = {"ls": ":", "lw": 1.2}
+    if "strain" in errors or "stress" in errors:
+        ax.axhline(1, color="0.4", **how, label="nRMSE of a uniform field")
+    if errors.get("uniform"):
+        ax.axhline(errors["uniform"], color="C2", **how, label="of uniform fields")
+
+
+def _loss_label(records: list[dict[str, Any]]) -> str:
+    """The terms of the loss; that of an error's logarithm falls below zero."""
+    last = next((r for r in reversed(records) if r.get("loss") is not None), {})
+    terms = ", ".join(last.get("terms", {})) or "loss"
+    below = (last.get("loss") or 0) < 0
+    return f"loss: {terms}" + (", ln of a relative error" if below else "")
 
 
 def _log_axis(ax: Any) -> None:
@@ -144,9 +163,3 @@ def _log_axis(ax: Any) -> None:
 
 def _line(record: dict[str, Any]) -> str:
     return json.dumps(record, allow_nan=False) + "\n"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(entry) for name, entry in value.items()}
-    return None if isinstance(value, float) and not isfinite(value) else value

@@ -169,7 +169,7 @@ def _energy(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
         # projected again: rounding of the fields would contribute to the slope
         d = energy.direction(field - end.field)
         above = inner_product(d, apply(energy.hessian, d)) + 2 * energy.slope(
-            d, end.response
+            d, end.gradient.direction
         )
         least = torch.finfo(field.dtype).eps ** 2
         logs.append(torch.log((above / scale).clamp_min(0) + least).mean() / 2)

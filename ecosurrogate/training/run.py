@@ -10,6 +10,7 @@ from torch import nn
 
 from ecosurrogate.data.encoder import Encoder
 from ecosurrogate.data.examples import Batch, Examples
+from ecosurrogate.data.training_set import TrainingSet
 from ecosurrogate.mechanics.operators import Operators
 from ecosurrogate.training.checkpoint import (
     CARD,
@@ -123,9 +124,18 @@ def prepare(
     model = make_model(config).to(devices.device)
     card = before
     if card is None:
-        bodies = (train[i] for i in range(0, len(train), train.loads))
-        encoder = Encoder.fit(bodies, scheme, config.representation)
-        card = RunCard(config, encoder, data, train.card.units, versions())
+        numbers = range(0, len(train), train.loads)
+        encoder = Encoder.fit(
+            (train[i] for i in numbers), scheme, config.representation
+        )
+        seen = TrainingSet.of(
+            (train[i].body for i in numbers),
+            set().union(*train.fingerprints.values()),
+            train.res,
+            train.card.levels[-1],
+            train.card.parameters,
+        )
+        card = RunCard(config, encoder, data, train.card.units, versions(), seen)
     sampler = Sampler(len(train), config.batch, config.seed, moves)
     parts = (card, model, objective, train, val, sampler, devices)
     return Run(folder, *parts, resume=bool(before))

@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.data.encoder import Encoder
 from ecosurrogate.data.examples import Batch, Example
 from ecosurrogate.models.eco import Prediction
 from ecosurrogate.training.devices import Devices
 from ecosurrogate.training.losses import window_average
 from ecosurrogate.training.objective import Objective, certificate
-from fftmech.results.metrics import nrmse
+from fftmech.results.metrics import mean_nrmse
+from fftmech.tensors.bounds import uniform_error
 
-_NAMES = ("loss", "strain", "stress", "certificate")
+_NAMES = ("loss", "strain", "stress", "certificate", "uniform")
 
 
 def validate(
@@ -41,10 +42,10 @@ def validate(
     -------
     dict
         loss; strain and stress: nRMSE over the standard deviation, at the resolution of
-        the labels and outside of pores, mean over the components that do not vanish
-        (where there are labels);
+        the labels and outside of pores, mean over the components that are not uniform
+        (where there are labels); a uniform field has 1;
         certificate: relative energy error (of admissible fields in bodies without
-        pores).
+        pores); uniform: that of the best uniform fields.
     """
     device = next(iter(weights.values())).device
     devices = devices or Devices(device)
@@ -82,7 +83,7 @@ def _errors(
             x, y, z = label.shape[-3:]
             field = window_average(getattr(prediction, name), (x, y, z))
             errors[name] = [
-                _mean(nrmse(p, r, "std", mask[0]))
+                mean_nrmse(p, r, mask=mask[0])
                 for p, r, mask in zip(
                     field.cpu().numpy(),
                     label.cpu().numpy(),
@@ -92,10 +93,19 @@ def _errors(
             ]
     if objective.admissible and bool(batch.bodies.solid.all()):
         errors["certificate"] = certificate(prediction, batch.bodies).tolist()
+        errors["uniform"] = _uniform(batch.bodies)
     return errors
 
 
-def _mean(errors: np.ndarray) -> float:
-    """Mean of components; one that vanishes in the label has no scale."""
-    scaled = errors[~np.isinf(errors)]
-    return float(scaled.mean()) if len(scaled) else float("inf")
+def _uniform(bodies: Bodies) -> list[float]:
+    """Certificates of the best uniform fields."""
+    averages = (
+        field.double().mean(dim=(3, 4, 5)).cpu().numpy()
+        for field in (bodies.stiffness, bodies.compliance)
+    )
+    loads = (part.double().cpu().numpy() for part in bodies.load[:2])
+    free = bodies.load.free.cpu().numpy()
+    return [
+        uniform_error(C, S, (strain, stress, where))
+        for C, S, strain, stress, where in zip(*averages, *loads, free, strict=True)
+    ]

@@ -155,7 +155,7 @@ class Card:
             _flat(json.loads(json.dumps(card.as_dict()))) for card in (self, other)
         )
         return [
-            f"{name}: {mine.get(name)} there, {theirs.get(name)} asked"
+            f"{name}: {_short(mine.get(name))} there, {_short(theirs.get(name))} asked"
             for name in {**mine, **theirs}
             if name.split(".")[0] not in ("count", *NOTES)
             and name not in PLACES
@@ -217,3 +217,9 @@ def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + name] = value
     return flat
+
+
+def _short(value: Any) -> str:
+    """A value as text; of a long one its begin."""
+    text = str(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."

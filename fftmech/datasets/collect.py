@@ -15,6 +15,7 @@ from pathlib import Path
 from fftmech.datasets.card import Card, read_card
 from fftmech.datasets.directory import SAMPLES, check_new, sample_path, write_card
 from fftmech.datasets.manifest import Record, read_manifest, write_manifest
+from fftmech.datasets.overlap import with_overlaps
 from fftmech.errors import InputError
 from fftmech.io.atomic import temporary_name
 
@@ -55,7 +56,8 @@ def merge(sources: Sequence[str | PathLike], target: str | PathLike) -> int:
     with _new(target, first) as folder:
         for index, (source, record) in found.items():
             _take(source, folder, index, record)
-        write_manifest(folder, [record for _, record in found.values()])
+        whole = with_overlaps(first, [record for _, record in found.values()])
+        write_manifest(folder, whole)
     return sum(index not in found for index in first.indices())
 
 

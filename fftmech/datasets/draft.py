@@ -9,6 +9,7 @@ from fftmech.datasets import RECIPES
 from fftmech.datasets.card import METHOD, Card
 from fftmech.datasets.loading import Loading
 from fftmech.datasets.recipe import UNITS, Recipe
+from fftmech.datasets.splits import check_parts, default_seed
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
@@ -43,7 +44,8 @@ def new_card(
     """Card of a new dataset; the load and the parts are the recipe's unless given.
 
     Options are those of `fftmech.solve` with names in `METHOD`, and seed, shard,
-    licence and citation of `Card`.
+    licence and citation of `Card`. Without a seed it is 0, or with other parts than the
+    recipe's a number that follows from them (`default_seed`).
     """
     from importlib.metadata import version
 
@@ -51,6 +53,9 @@ def new_card(
         raise InputError(f"resolutions {levels}", "whole numbers of at least 1")
     grid = Grid((levels[0], levels[0], levels[0]))
     given = {name: options.pop(name) for name in METHOD if name in options}
+    parts = check_parts(recipe.parts if parts is None else parts)
+    seed = options.pop("seed", None)
+    recipe = recipe.divided(parts)
     return Card(
         kind=recipe.kind,
         parameters=asdict(recipe),  # pyright: ignore[reportArgumentType]
@@ -58,11 +63,12 @@ def new_card(
         levels=levels,
         loading=loading or Loading("fixed", recipe.load),
         method=_checked_method(given, grid),
-        parts=parts or recipe.parts,
+        parts=parts,
+        seed=default_seed(parts, recipe.parts) if seed is None else seed,
         units=UNITS,
         citation=options.pop("citation", None) or CITATION.format(version=__version__),
         versions={"fftmech": __version__, **{name: version(name) for name in BUILT_ON}},
-        **{"seed": 0, **options},
+        **options,
     )
 
 
@@ -82,16 +88,17 @@ def _checked_method(given: Mapping[str, Any], grid: Grid) -> dict[str, Any]:
     return options
 
 
-def recipe_of(card: Card) -> Recipe:
-    """Return the recipe of a card."""
+def recipe_of(card: Card, split: str | None = None) -> Recipe:
+    """Return the recipe of a card, or that of the samples of one split."""
     if card.kind not in RECIPES:
         raise InputError(
             f"kind {card.kind!r}: this version makes {', '.join(RECIPES)} only"
         )
     try:
-        return RECIPES[card.kind](**card.parameters)
+        recipe = RECIPES[card.kind](**card.parameters)
     except TypeError as error:
         raise InputError(f"parameters of {card.kind}: {error}") from error
+    return recipe if split is None else recipe.of_split(split)
 
 
 def check_feasible(card: Card) -> None:
@@ -106,9 +113,9 @@ def check_feasible(card: Card) -> None:
     problem: InputError | None = None
     for index in range(min(TRIES, card.count)):
         try:
-            body = resample(
-                recipe.draw(card.seed, index, card.levels[0]).body, card.levels[-1]
-            )
+            own = recipe.of_split(card.split_of(index))
+            drawn = own.draw(card.seed, index, card.levels[0])
+            body = resample(drawn.body, card.levels[-1])
             body.check()
             for load in card.loading.cases(card.seed, index).values():
                 check_load(body, load)

@@ -112,11 +112,21 @@ def _without_interrupts() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    main = threading.current_thread() is threading.main_thread()
+    came = threading.Event()
+    handler: Any = None
+    if main:
+        # another thread may take the signal, and Python then raises in this one
+        handler = signal.signal(signal.SIGINT, lambda *_: came.set())
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if main:
+            signal.signal(signal.SIGINT, handler)
+        if came.is_set():
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager

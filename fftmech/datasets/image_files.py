@@ -5,7 +5,7 @@ from os import PathLike
 from pathlib import Path
 
 from fftmech.errors import InputError
-from fftmech.io import FORMATS
+from fftmech.io import FORMATS, SHARED
 
 File = tuple[str, str]
 """Name of a file, and the SHA-256 of its content."""
@@ -16,16 +16,26 @@ def images_in(folder: str | PathLike) -> tuple[File, ...]:
     path = Path(folder)
     if not path.is_dir():
         raise InputError(f"{path}: no such folder", mend="give one that holds images")
+    ends = tuple(end for end in FORMATS if end not in SHARED)
     names = sorted(
         file.name
         for file in path.iterdir()
-        if file.is_file() and file.name.lower().endswith(tuple(FORMATS))
+        if file.is_file() and file.name.lower().endswith(ends)
     )
     if not names:
         raise InputError(
-            f"{path}: no image in this folder", f"files that end in {' '.join(FORMATS)}"
+            f"{path}: no image in this folder", f"files that end in {' '.join(ends)}"
         )
-    return tuple((name, sha256_of(path / name)) for name in names)
+    files = tuple((name, sha256_of(path / name)) for name in names)
+    first = {sha256: name for name, sha256 in reversed(files)}
+    for name, sha256 in files:
+        if first[sha256] != name:
+            raise InputError(
+                f"{path}: {first[sha256]} and {name} are the same file, whose bodies "
+                "would be in several splits",
+                mend="remove one",
+            )
+    return files
 
 
 def sha256_of(path: str | PathLike) -> str:

@@ -1,15 +1,17 @@
 """Recipe `images`: pores, or windows, cropped from the user's own images (CT)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
 from fftmech.arrays.memory import size_text
+from fftmech.datasets.blocks import Block, cut, window_sides
 from fftmech.datasets.image_files import File, check_unchanged, images_in, sha256_of
 from fftmech.datasets.pores import shape_statistics, solid_and_pore
 from fftmech.datasets.recipe import UNITS, GeneratedBody, Recipe, first_sound
@@ -61,6 +63,9 @@ class ImagesRecipe(Recipe):
         Edge of cubic windows in voxels (along x), for phases as they are, at a random
         place of a random image. Solid must connect across a window along x, y and z;
         it is not periodic, and the load meets its opposite faces as neighbours.
+    blocks
+        Parts of the images that windows of each split come from (`divided` cuts them);
+        anywhere if None, as in datasets of earlier versions.
     materials
         Materials file of the phases in windows, with its SHA-256. Without it they have
         the stiffness that the image's file gives them, or are pore and solid.
@@ -84,6 +89,7 @@ class ImagesRecipe(Recipe):
     connectivity: int = 6
     margin: float = 0.25
     window: int | None = None
+    blocks: tuple[Block, ...] | None = None
     materials: File | None = None
     E: float = 113.8
     nu: float = 0.342
@@ -94,6 +100,8 @@ class ImagesRecipe(Recipe):
             if value is not None:
                 object.__setattr__(self, name, tuple(value))
         object.__setattr__(self, "images", tuple(tuple(file) for file in self.images))
+        if self.blocks is not None:
+            object.__setattr__(self, "blocks", tuple(map(Block.of, self.blocks)))
         if not self.images:
             raise InputError(f"{self.folder}: no images", mend="name one at least")
         if self.connectivity not in NEIGHBOURS:
@@ -131,6 +139,19 @@ class ImagesRecipe(Recipe):
     def available(self) -> int | None:
         """Number of pores in the images; None for windows, which are endless."""
         return len(_pores(self)) if self.window is None else None
+
+    def divided(self, parts: Sequence[int]) -> Self:
+        """The same, with blocks of the images for windows of each split."""
+        if self.window is None:
+            return self
+        images = ((name, _read(self, name, sha256)) for name, sha256 in self.images)
+        return replace(self, blocks=cut(images, self.window, parts))
+
+    def of_split(self, split: str) -> Self:
+        """The same, with the blocks of one split alone."""
+        if self.blocks is None:
+            return self
+        return replace(self, blocks=tuple(b for b in self.blocks if b.split == split))
 
     def draw(self, seed: int, index: int, res: int) -> GeneratedBody:
         """Make body `index`: phase 0 is the solid, 1 the pore, or an image's own.
@@ -179,24 +200,27 @@ class ImagesRecipe(Recipe):
     def _window(self, seed: int, res: int) -> GeneratedBody:
         assert self.window is not None
         random = Generator(PCG64(seed))
-        name = self.images[random.integers(len(self.images))][0]
-        image = _image(self, name)
-        h = np.array(image.grid.h)
-        sides = np.maximum(np.rint(self.window * h[0] / h).astype(int), 1)
-        room = np.array(image.grid.shape) - sides
+        if self.blocks is None:
+            name, low = self.images[random.integers(len(self.images))][0], (0, 0, 0)
+            image = _image(self, name)
+            high = image.grid.shape
+        else:
+            _, name, _, low, high = self.blocks[random.integers(len(self.blocks))]
+            image = _image(replace(self, blocks=None), name)
+        sides = window_sides(self.window, image.grid)
+        room = np.array(high) - np.array(low) - np.array(sides)
         if (room < 0).any():
             raise InputError(
                 f"{name}: a window of {size_text(sides)} voxels in an image of "
                 f"{size_text(image.grid.shape)}",
                 mend="lower the window",
             )
-        corner = random.integers(room + 1)
+        corner = low + random.integers(room + 1)
         part = tuple(slice(c, c + n) for c, n in zip(corner, sides, strict=True))
-        nx, ny, nz = map(int, sides)
-        cut = image.with_changes(
-            grid=Grid((nx, ny, nz), image.grid.h), phase=image.phase[part]
+        window = image.with_changes(
+            grid=Grid(sides, image.grid.h), phase=image.phase[part]
         )
-        body = _cube(cut, res).check()
+        body = _cube(window, res).check()
         if not all(connected_axes(~np.isin(body.phase, body.pores))):
             raise InputError(
                 f"{name}: in windows of {self.window} voxels pores separate the solid",

@@ -25,6 +25,7 @@ from fftmech.datasets.directory import (
 from fftmech.datasets.draft import check_feasible, check_memory
 from fftmech.datasets.executor import check_executor, run
 from fftmech.datasets.manifest import append_record, read_manifest, write_manifest
+from fftmech.datasets.overlap import with_overlaps
 from fftmech.datasets.sample_task import make_sample
 from fftmech.errors import InputError
 
@@ -178,7 +179,7 @@ def _fill(
                 progress(there + made - failed, failed, len(wanted))
             if failed > allowed_failures(len(wanted)):
                 break
-    write_manifest(directory, records.values())
+    write_manifest(directory, with_overlaps(card, records.values()))
     done = [r for i in wanted if (r := records.get(i)) and r["status"] == "done"]
     return RunCounts(
         done=len(done),

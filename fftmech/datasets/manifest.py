@@ -19,8 +19,10 @@ CHECK = "crc32"
 
 Record = dict[str, Any]
 """index, split, status ("done" or "failed"); done: sha256, bytes, iterations and
-residual (largest over loads, by resolution), statistics; failed: reason. In the file
-each line ends with the CRC-32 of the rest of it, hexadecimal."""
+residual (largest over loads, by resolution), statistics, fingerprint (of the body at
+the lowest resolution), for validation and test overlap (`fftmech.datasets.overlap`),
+where it is known; failed: reason. In the file each line ends with the CRC-32 of the
+rest of it, hexadecimal."""
 
 
 class Manifest(NamedTuple):

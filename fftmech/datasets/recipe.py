@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from math import inf, isfinite
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
@@ -47,6 +47,17 @@ class Recipe(Protocol):
     def available(self) -> int | None:
         """Number of different bodies that there are, None if endless."""
         return None
+
+    def divided(self, parts: Sequence[int]) -> Self:
+        """The recipe of a new dataset, in which bodies of splits are kept apart.
+
+        `parts` are the samples for training, validation and test, in parts.
+        """
+        return self
+
+    def of_split(self, split: str) -> Self:
+        """The recipe of the samples of one split of such a dataset."""
+        return self
 
 
 def body_seed(seed: int, index: int, attempt: int = 0) -> int:

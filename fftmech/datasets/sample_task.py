@@ -14,6 +14,7 @@ from fftmech.datasets.manifest import Record
 from fftmech.errors import InputError
 from fftmech.io.atomic import whole_file
 from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.fingerprint import fingerprint
 from fftmech.microstructure.resample import resample
 from fftmech.results.result import Result
 from fftmech.simulations.mechanisms import check_load
@@ -59,6 +60,7 @@ def make_sample(
         "iterations": _largest(results, "iterations"),
         "residual": _largest(results, "residual"),
         "statistics": statistics,
+        "fingerprint": fingerprint(bodies[made.levels[-1]]),
     }
 
 
@@ -74,7 +76,8 @@ def draw_sample(
     card: Card, index: int
 ) -> tuple[dict[int, Microstructure], dict[str, Any]]:
     """Generate one body; return it by resolution, and its statistics."""
-    body, statistics = recipe_of(card).draw(card.seed, index, card.levels[0])
+    recipe = recipe_of(card, card.split_of(index))
+    body, statistics = recipe.draw(card.seed, index, card.levels[0])
     bodies = {res: resample(body, res) for res in card.levels}
     for res in card.solved_levels(index):
         bodies[res].check()

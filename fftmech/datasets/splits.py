@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from hashlib import sha256
 
 from fftmech.errors import InputError
 
@@ -45,3 +46,14 @@ def check_parts(parts: Sequence[int]) -> tuple[int, int, int]:
         )
     train, val, test = map(int, parts)
     return train, val, test
+
+
+def default_seed(parts: Sequence[int], usual: Sequence[int]) -> int:
+    """Seed of a dataset that is given none: 0 with the usual parts of its recipe.
+
+    Other parts have a seed of their own, which follows from them alone: two datasets
+    that are split differently share no body unless a seed is given.
+    """
+    if tuple(parts) == tuple(usual):
+        return 0
+    return int(sha256(repr([*map(int, parts)]).encode()).hexdigest()[:8], 16)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fftmech.datasets import overlap
 from fftmech.datasets.card import read_card
 from fftmech.datasets.manifest import read_manifest
 from fftmech.datasets.splits import SPLITS
@@ -20,8 +21,9 @@ def summarize(directory: str | PathLike) -> dict[str, Any]:
     dict
         "card"; "wanted", "done", "failed" and "missing", each a number by split;
         "bytes"; "iterations", by resolution (min, mean, max); "statistics", by name
-        (min, mean, max of numbers; how many of each name); "failures": how many by
-        reason.
+        (min, mean, max of numbers; how many of each name); "overlap": by split, what
+        samples share with those for training (`fftmech.datasets.overlap.summary`);
+        "failures": how many by reason.
     """
     card = read_card(directory)
     records = read_manifest(directory).records
@@ -41,6 +43,7 @@ def summarize(directory: str | PathLike) -> dict[str, Any]:
         "bytes": sum(r["bytes"] for r in done),
         "iterations": _spread([r["iterations"] for r in done]),
         "statistics": _spread([r["statistics"] for r in done]),
+        "overlap": overlap.summary(done),
         "failures": dict(Counter(r["reason"] for r in failed).most_common()),
     }
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fftmech.arrays.backend import is_tensor, namespace
+from fftmech.arrays.backend import Backend, is_tensor, namespace
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.tensors import PAIRS
@@ -64,6 +64,10 @@ class Discretization(ABC):
     @abstractmethod
     def gradient_adjoint(self, t: Any, grid: Grid) -> Any:
         """D* t: (*batch, q, c, 3, x, y, z) -> (*batch, c, x, y, z), mean over q."""
+
+    def on(self, backend: Backend) -> "Discretization":
+        """The scheme with the FFTs of a backend, for arrays of its library, if any."""
+        return self
 
     def parts(self) -> tuple["Discretization", ...]:
         """One scheme for each integration point; their mean is this one."""

@@ -21,7 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from fftmech.arrays.backend import backend_of, is_tensor, namespace, torch_backend
+from fftmech.arrays.backend import (
+    Backend,
+    backend_of,
+    is_tensor,
+    namespace,
+    torch_backend,
+)
 from fftmech.discretization.base import Discretization, inc
 from fftmech.discretization.grid import Grid
 from fftmech.tensors import PAIRS
@@ -29,10 +35,23 @@ from fftmech.tensors.fields import full
 
 
 class Fourier(Discretization):
-    """Spectral derivative, with the Nyquist rule on even grids."""
+    """Spectral derivative, with the Nyquist rule on even grids.
+
+    FFTs are those of `backend`; of all processors, or of torch, if None.
+    """
 
     name = "fourier"
     nodes = "centers"
+
+    def __init__(self, backend: Backend | None = None) -> None:
+        self._backend = backend
+
+    def on(self, backend: Backend) -> "Fourier":
+        """The scheme with the FFTs of a backend, for arrays of its library."""
+        return Fourier(backend)
+
+    def _fft(self, array: Any) -> Backend:
+        return self._backend or backend_of(array)
 
     def symbol(self, grid: Grid, xp: Any = np) -> Any:
         """k_a = i xi_a / h_a, zero at Nyquist frequencies, (1, 3, *spectral_shape)."""
@@ -57,7 +76,7 @@ class Fourier(Discretization):
 
     def derivative(self, f: Any, axis: int, grid: Grid, point: int = 0) -> Any:
         """D_a f by FFT, (..., x, y, z) -> (..., x, y, z)."""
-        fft = backend_of(f)
+        fft = self._fft(f)
         spectrum = fft.rfftn(f)
         spectrum *= self._k(grid, spectrum)[axis]
         return fft.irfftn(spectrum, grid.shape)
@@ -68,7 +87,7 @@ class Fourier(Discretization):
 
     def gradient(self, u: Any, grid: Grid) -> Any:
         """D u: (*batch, c, x, y, z) -> (*batch, 1, c, 3, x, y, z)."""
-        fft = backend_of(u)
+        fft = self._fft(u)
         spectrum = fft.rfftn(u)
         k = self._k(grid, spectrum)
         k = k if is_tensor(k) else k.astype(spectrum.dtype)
@@ -77,14 +96,14 @@ class Fourier(Discretization):
 
     def gradient_adjoint(self, t: Any, grid: Grid) -> Any:
         """D* t: (*batch, 1, c, 3, x, y, z) -> (*batch, c, x, y, z)."""
-        fft = backend_of(t)
+        fft = self._fft(t)
         spectrum = fft.rfftn(t[..., 0, :, :, :, :, :])
         spectrum *= self._k(grid, spectrum).conj()
         return fft.irfftn(spectrum.sum(axis=-4), grid.shape)
 
     def strain(self, u: Any, grid: Grid) -> Any:
         """sym(D u) + P n of a displacement u, or of an unknown (u, n)."""
-        fft = backend_of(u)
+        fft = self._fft(u)
         spectrum = fft.rfftn(u[..., :3, :, :, :])
         if is_tensor(u):
             strain = self._strain_spectrum(spectrum, grid)
@@ -107,7 +126,7 @@ class Fourier(Discretization):
 
     def strain_adjoint(self, stress: Any, grid: Grid) -> Any:
         """(D* s, P s) where the unknown has nine components, D* s where three."""
-        fft = backend_of(stress)
+        fft = self._fft(stress)
         spectrum = fft.rfftn(stress[..., 0, :, :, :, :])
         if is_tensor(stress):
             k = self._k(grid, spectrum)
@@ -140,7 +159,7 @@ class Fourier(Discretization):
             D = self.adjoint if adjoint else self.derivative
             return inc(lambda f, k, m: D(D(f, m, grid), k, grid), field)
         # with D or with D*: two imaginary symbols change their signs together
-        fft = backend_of(field)
+        fft = self._fft(field)
         spectrum = fft.rfftn(field)
         xi = self._k(grid, spectrum).imag
         result = inc(lambda f, k, m: -xi[k] * xi[m] * f, spectrum)

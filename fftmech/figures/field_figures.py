@@ -189,7 +189,8 @@ def _draw_values(
     image = _show(ax, masked, micro.grid, axis, **how)
     ax.set_facecolor(_PORE)
     inside = scalar.values[scalar.solid]
-    color_bar(ax.figure, image, scalar.label, inside, cax=_bar_axes(ax))
+    bar = {"unit": scalar.unit, "cax": _bar_axes(ax)}
+    color_bar(ax.figure, image, scalar.symbol, inside, **bar)
 
 
 def _draw_phases(ax: Any, micro: Microstructure, plane: tuple[int, int]) -> None:

@@ -1,6 +1,7 @@
 """Matplotlib figures and their files: no window, no global state."""
 
 import importlib
+from math import floor, log10
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,8 +69,38 @@ def with_unit(text: str, unit: str) -> str:
     return f"{text} ({unit})" if unit else text
 
 
+PASCALS = ("Pa", "kPa", "MPa", "GPa")
+
+
+def readable_unit(
+    size: float, unit: str, prefixes: tuple[str, ...] = PASCALS
+) -> tuple[float, str]:
+    """Return a factor and a unit in which values of a size are short numbers.
+
+    0.02 GPa are 20 MPa; where there are no prefixes a power of ten stands before the
+    unit, as in "$10^{-4}$" of strains.
+    """
+    factor = 1.0
+    if unit in prefixes and 0 < size < np.inf:
+        old = prefixes.index(unit)
+        steps = 0 if 0.1 <= size < 1e4 else floor(log10(size) / 3)
+        new = min(max(old + steps, 0), len(prefixes) - 1)
+        factor, unit = 1000.0 ** (old - new), prefixes[new]
+    size *= factor
+    if 0 < size < 0.01 or 1e4 <= size < np.inf:
+        power = floor(log10(size))
+        return factor * 10.0**-power, f"$10^{{{power}}}$ {unit}".strip()
+    return factor, unit
+
+
 def color_bar(
-    figure: "Figure", image: Any, label: str, values: np.ndarray, **where: Any
+    figure: "Figure",
+    image: Any,
+    label: str,
+    values: np.ndarray,
+    unit: str = "",
+    prefixes: tuple[str, ...] = PASCALS,
+    **where: Any,
 ) -> Any:
     """Draw the colour bar of an image, pointed where values lie beyond its ends.
 
@@ -77,18 +108,23 @@ def color_bar(
     ----------
     figure, image
         Of Matplotlib.
-    label
-        Text beside the bar.
+    label, unit
+        Text beside the bar; numbers and unit are as in `readable_unit`.
     values
         All values that have colours, any shape.
+    prefixes
+        Units of which one may stand for another.
     where
         As in `Figure.colorbar`, for instance `cax`.
     """
     low, high = image.get_clim()
     below, above = (values < low).any(), (values > high).any()
     extend = ("neither", "max", "min", "both")[2 * below + above]
-    bar: Any = figure.colorbar(image, extend=extend, label=label, **where)
-    bar.formatter.set_powerlimits((-2, 4))
-    bar.formatter.set_useMathText(True)
-    bar.ax.yaxis.set_offset_position("left")
+    factor, unit = readable_unit(max(abs(low), abs(high)), unit, prefixes)
+    how = {"extend": extend, "label": with_unit(label, unit), **where}
+    bar: Any = figure.colorbar(image, **how)
+    bar.formatter = matplotlib_module("ticker").FuncFormatter(
+        lambda x, _: f"{factor * x:.6g}".replace("-", "\N{MINUS SIGN}")
+    )
+    bar.update_ticks()
     return bar

@@ -1,9 +1,11 @@
 """Files: a module a format, found by extension and, within HDF5, by content.
 
-A format is a module with `read(path, **options) -> Microstructure` and `OPTIONS`, the
-names of the options of `fftmech.read` that it takes. HDF5 formats also have
-`recognises(file, dataset)`: the first one that does reads the file. A format is
-imported when a file needs it, and h5py with the first that does.
+A format is a module with `read(path, **options) -> Microstructure`, `OPTIONS`, the
+names of the options of `fftmech.read` that it takes, and `USED` and `IGNORED`, what it
+takes of a file and what it does not (the table in docs/file-format.md). HDF5 formats
+also have `recognises(file, dataset)`: the first one that does reads the file; formats
+of text that share an extension have `recognises(start)`, of the first bytes. A format
+is imported when a file needs it, and h5py with the first that does.
 """
 
 from collections.abc import Sequence
@@ -17,13 +19,16 @@ from fftmech.errors import InputError
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
 
-HDF5 = ("sample_file", "vtkhdf", "dream3d", "hdf5", "fans")
+HDF5 = ("sample_file", "vtkhdf", "dream3d", "h5oina", "hdf5", "fans")
 
 WRITTEN = (".h5", ".hdf5", ".hdf", ".vtkhdf")
 """Extensions of the one format that is written."""
 
 FORMATS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys((*WRITTEN, ".dream3d"), HDF5),
+    **dict.fromkeys((*WRITTEN, ".dream3d", ".h5oina"), HDF5),
+    ".ang": ("ang",),
+    ".ctf": ("ctf",),
+    ".txt": ("evpfft",),
     ".vti": ("vti",),
     ".tesr": ("tesr",),
     ".npy": ("npy",),
@@ -31,8 +36,20 @@ FORMATS: dict[str, tuple[str, ...]] = {
     ".tiff": ("tif",),
     ".raw": ("raw",),
     ".raw.gz": ("raw",),
+    ".png": ("png",),
+    ".vtr": ("vtr",),
+    ".vtk": ("vtk_legacy",),
+    ".mha": ("metaimage",),
+    ".mhd": ("metaimage",),
+    ".nrrd": ("nrrd",),
+    ".nhdr": ("nrrd",),
+    ".inp": ("abaqus", "evpfft"),
 }
-"""Modules by extension; of several, the first that recognises the file's content."""
+"""Modules by extension; of several, the first that recognises the file's content.
+A folder, a list or a pattern of files is a stack of slices (`slices`)."""
+
+SHARED = (".txt", ".inp", ".png")
+"""Extensions that files of many kinds have: such a file is read when it is named."""
 
 KINDS = ("microstructure", "result", "sample", "series")
 """What a file may hold."""
@@ -40,6 +57,7 @@ KINDS = ("microstructure", "result", "sample", "series")
 __all__ = [
     "FORMATS",
     "KINDS",
+    "SHARED",
     "WRITTEN",
     "check_writable",
     "kind",
@@ -58,7 +76,7 @@ def __getattr__(name: str) -> Any:
 
 
 def read(
-    path: str | PathLike,
+    path: str | PathLike | Sequence[str | PathLike],
     *,
     dataset: str | None = None,
     axes: str | None = None,
@@ -66,13 +84,17 @@ def read(
     dtype: str | None = None,
     spacing: Sequence[float] | None = None,
     threshold: float | None = None,
+    misorientation: float | None = None,
+    frame: str | None = None,
+    hexagonal: str | None = None,
 ) -> Microstructure:
     """Read a microstructure from any known format (of a result: its microstructure).
 
     Parameters
     ----------
     path
-        The file; its extension, and for HDF5 its content, tells the format.
+        The file; its extension, and for HDF5 its content, tells the format. Slices
+        are a folder of .tif or .png files, a list or a pattern ("ct/*.tif") of them.
     dataset
         Path inside the file of the phase ids, where a file may hold several.
     axes
@@ -83,6 +105,12 @@ def read(
         Edges of a voxel along x, y, z (length units), for files that hold none.
     threshold
         Grey value T of an image: voxels with value > T are phase 1, others phase 0.
+    misorientation
+        Degrees between neighbouring pixels of one grain of an EBSD scan, 5 unless given
+        (`fftmech.io.ebsd`); with 0 each pixel is its own grain.
+    frame, hexagonal
+        Axes of the specimen and of hexagonal crystals to which a file's Euler angles
+        refer (`fftmech.io.crystals`).
 
     Raises
     ------
@@ -97,6 +125,9 @@ def read(
         "dtype": dtype,
         "spacing": spacing,
         "threshold": threshold,
+        "misorientation": misorientation,
+        "frame": frame,
+        "hexagonal": hexagonal,
     }
     given = {name: value for name, value in options.items() if value is not None}
     _check_file(path)
@@ -105,7 +136,7 @@ def read(
         if name not in reader.OPTIONS:
             listed = " ".join(f"--{option}" for option in reader.OPTIONS)
             raise InputError(
-                f"{fspath(path)}: this format takes no --{name} (it takes "
+                f"{path}: this format takes no --{name} (it takes "
                 f"{listed or 'no options'})",
                 mend="leave it out",
             )
@@ -179,10 +210,17 @@ def kind(path: str | PathLike) -> str | None:
     return "microstructure"
 
 
-def _check_file(path: str | PathLike) -> None:
+def _is_stack(path: Any) -> bool:
+    """Whether a source is slices rather than one file."""
+    one = isinstance(path, str | PathLike)
+    return not one or not Path(path).is_file() and _module("slices").is_stack(path)
+
+
+def _check_file(path: Any) -> None:
+    if _is_stack(path):
+        _module("slices").files(path)
+        return
     name = Path(path)
-    if name.is_dir():
-        raise InputError(f"{name} is a folder: give the name of a file")
     if not name.exists():
         raise InputError(f"{name}: no such file", mend="check the name")
     if name.stat().st_size == 0:
@@ -193,13 +231,15 @@ def _module(name: str) -> ModuleType:
     return import_module(f"{__name__}.{name}")
 
 
-def _formats(path: str | PathLike) -> tuple[str, ...] | None:
+def _formats(path: Any) -> tuple[str, ...] | None:
+    if _is_stack(path):
+        return ("slices",)
     name = Path(path).name.lower()
     fitting = [extension for extension in FORMATS if name.endswith(extension)]
     return FORMATS[max(fitting, key=len)] if fitting else None
 
 
-def _reader(path: str | PathLike, dataset: str | None) -> ModuleType:
+def _reader(path: Any, dataset: str | None) -> ModuleType:
     formats = _formats(path)
     if formats is None:
         raise InputError(
@@ -207,6 +247,11 @@ def _reader(path: str | PathLike, dataset: str | None) -> ModuleType:
         )
     if len(formats) == 1:
         return _module(formats[0])
+    if formats is not HDF5:
+        with Path(path).open("rb") as file:
+            start = file.read(4096)
+        modules = map(_module, formats)
+        return next(module for module in modules if module.recognises(start))
     with _module("container").opened(path) as file:
         modules = map(_module, formats)
         return next(module for module in modules if module.recognises(file, dataset))

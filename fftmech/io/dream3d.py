@@ -1,13 +1,20 @@
-"""DREAM.3D files, version 7 (SIMPL) and 8 (simplnx): grain ids and orientations.
+"""DREAM.3D files, version 7 (SIMPL) and 8 (simplnx): grains, phases and orientations.
 
 Groups are named as their author liked, so the image geometry is looked for, then the
 cell arrays whose dimensions are those of the geometry. Grain ids are `FeatureIds`,
-kept as they are. A grain's orientation is the mean over its voxels of `Quats` (x y z w)
-or else `EulerAngles` (Bunge, radians). DREAM.3D's rotations are passive, from the
-sample to the crystal; ours, v_sample = R v_crystal, are their conjugates.
+kept as they are; 0 is DREAM.3D's "no feature" and phase 0 its "no phase": such cells
+are not indexed. A grain's orientation is the mean over its cells of `Quats` (x y z w)
+or else `EulerAngles` (Bunge, radians); where cells have none, that of the feature data
+of the same container (`AvgQuats`, else `AvgEulerAngles` or `EulerAngles`). DREAM.3D's
+rotations are passive, from the sample to the crystal; ours, v_sample = R v_crystal, are
+their conjugates.
 
-Symmetry comes from the ensemble's `CrystalStructures`; a file without it is taken to be
-cubic.
+What grains are made of comes from `Phases` of the cells, else of the features; names
+and crystal structures of phases from the ensemble data of the same container, or the
+only one in the file.
+
+The layout is described in the manuals of SIMPL and simplnx ("Supported file formats",
+"Data structure"), the crystal structures in EbsdLib's EbsdConstants.h.
 """
 
 from dataclasses import dataclass
@@ -16,24 +23,27 @@ from os import PathLike, fspath
 import h5py
 import numpy as np
 
-from fftmech.arrays.memory import check_bytes
 from fftmech.errors import InputError
-from fftmech.io import container, image
+from fftmech.io import container, crystals, image
+from fftmech.io.crystals import Convention
+from fftmech.io.dream3d_grains import Source, grains, whole_numbers
 from fftmech.microstructure.base import Microstructure, compact
-from fftmech.tensors import quaternion_from_bunge, quaternion_from_xyzw
 
-ROTATION_GROUPS = {
-    0: "D6", 1: "O", 2: "C6", 3: "T", 4: "C1", 5: "C2", 6: "D2", 7: "C4", 8: "D4",
-    9: "C3", 10: "D3",
-}  # fmt: skip
-"""Rotations of each of DREAM.3D's crystal structures (Laue classes), Schoenflies."""
+OPTIONS = ("dataset", *crystals.OPTIONS)
 
-CUBIC = 1
+USED = (
+    "dimensions, spacing and origin of the image geometry",
+    "FeatureIds of the cells (0: not indexed)",
+    "orientations of the cells (Quats, EulerAngles), else of the features (AvgQuats)",
+    "Phases of the cells, else of the features (0: not indexed)",
+    "CrystalStructures and MaterialName or PhaseName of the ensemble data",
+)
 
-ORIENTATION_BYTES = 310
-"""Bytes a voxel taken while orientations are averaged, measured."""
-
-OPTIONS = ("dataset",)
+IGNORED = (
+    "masks and quality (Mask, Confidence Index, Image Quality, ...)",
+    "statistics of the features and the ensembles",
+    "meshes, pipelines, units",
+)
 
 
 @dataclass(frozen=True)
@@ -55,10 +65,16 @@ def recognises(file: h5py.File, dataset: str | None) -> bool:
     return "DataContainers" in file or "DataStructure" in file
 
 
-def read(path: str | PathLike, dataset: str | None = None) -> Microstructure:
-    """Read grain ids and, where the file has any, the grains' orientations.
+def read(
+    path: str | PathLike,
+    dataset: str | None = None,
+    frame: str = "map",
+    hexagonal: str | None = None,
+) -> Microstructure:
+    """Read grains, what they are made of and, where the file has any, orientations.
 
-    `dataset` is the path of the grain ids, where they are not the only `FeatureIds`.
+    `dataset` is the path of the grain ids, where they are not the only `FeatureIds`;
+    `frame` and `hexagonal` are those of `fftmech.io.crystals`.
     """
     name = fspath(path)
     with container.opened(path) as file:
@@ -73,13 +89,33 @@ def read(path: str | PathLike, dataset: str | None = None) -> Microstructure:
         image.check_size(item.shape, item.dtype.itemsize, where)
         if item.dtype.kind not in "iu" or item.shape[3:] not in ((), (1,)):
             raise InputError(where, "one integer a cell, the grain's id")
-        ids, numbers = compact(item[()].reshape(item.shape[:3]))
+        ids = item[()].reshape(item.shape[:3])
+        cells = container.group(file, str(item.name).rpartition("/")[0])
+        phase = whole_numbers(cells.get("Phases"), ids.size)
+        if phase is not None:
+            ids = np.where(phase.reshape(ids.shape) > 0, ids, 0)
+        ids, numbers = compact(ids)
         body = image.microstructure_from_image(
             ids, where, axes="zyx", spacing=geometry.spacing, origin=geometry.origin
         )
-        cells = container.group(file, str(item.name).rpartition("/")[0])
-        orientation = _orientation(cells, ids.ravel(), file)
-        return body.with_changes(orientation=orientation, number=numbers)
+        number = np.arange(len(body.counts)) if numbers is None else numbers
+        found = grains(
+            Source(file, geometry.group, cells, len(geometries) == 1),
+            ids.ravel(),
+            number,
+            phase,
+            Convention(frame, hexagonal or "x=a"),
+        )
+        notes = found.notes
+        if hexagonal is None and {"C3", "D3"} & set(found.group.values()):
+            notes.append("trigonal crystals: a is taken to be along x, --hexagonal x=a")
+        return body.with_changes(
+            orientation=found.orientation,
+            material=found.material,
+            material_name=found.name,
+            number=numbers,
+            unindexed=0 if number[0] == 0 and body.counts[0] else None,
+        ).noted(*notes)
 
 
 def _geometries(file: h5py.File) -> list[_Geometry]:
@@ -88,8 +124,9 @@ def _geometries(file: h5py.File) -> list[_Geometry]:
     def visit(item_name: str, item: h5py.Group | h5py.Dataset) -> None:
         if not isinstance(item, h5py.Group):
             return
-        if item_name.endswith("_SIMPL_GEOMETRY") and "SPACING" in item:
-            keys = ("DIMENSIONS", "SPACING", "ORIGIN")
+        spacing = "SPACING" if "SPACING" in item else "RESOLUTION"
+        if item_name.endswith("_SIMPL_GEOMETRY") and spacing in item:
+            keys = ("DIMENSIONS", spacing, "ORIGIN")
             values = [container.dataset(item, key)[()] for key in keys]
             parent = container.group(file, str(item.name).rpartition("/")[0])
             found.append(_geometry(parent, *values))
@@ -154,104 +191,3 @@ def _feature_ids(
             f"it has {container.listing([d for _, d in cells])}"
         ),
     )
-
-
-def _orientation(
-    cells: h5py.Group, ids: np.ndarray, file: h5py.File
-) -> np.ndarray | None:
-    """Unit quaternions w x y z by grain id, NaN where unknown; None without any."""
-    if "Quats" in cells or "EulerAngles" in cells:
-        check_bytes(
-            ORIENTATION_BYTES * len(ids),
-            f"{file.filename}: averaging the orientations of {len(ids)} voxels",
-            "crop the image",
-        )
-    quaternion = _voxel_quaternions(cells, len(ids))
-    if quaternion is None:
-        return None
-    norm = np.linalg.norm(quaternion, axis=1)
-    # voxels that were not indexed have a quaternion of zeros or NaN
-    known = np.isfinite(norm) & (norm > 0.5)
-    quaternion[known] /= norm[known, None]
-    table = np.full((int(ids.max()) + 1, 4), np.nan)
-    structure = _structures(cells, file, len(ids))
-    for value in np.unique(structure[known]):
-        voxels = np.flatnonzero(known & (structure == value))
-        group = ROTATION_GROUPS.get(int(value), "C1")
-        grains, means = mean_orientations(ids[voxels], quaternion[voxels], group)
-        table[grains] = means
-    return table
-
-
-def _voxel_quaternions(cells: h5py.Group, voxels: int) -> np.ndarray | None:
-    item = cells.get("Quats")
-    if isinstance(item, h5py.Dataset) and item.size == 4 * voxels:
-        xyzw = item[()].reshape(-1, 4).astype(float)
-        return quaternion_from_xyzw(xyzw) * [1.0, -1.0, -1.0, -1.0]
-    item = cells.get("EulerAngles")
-    if isinstance(item, h5py.Dataset) and item.size == 3 * voxels:
-        euler = item[()].reshape(-1, 3).astype(float)
-        largest = np.nanmax(np.abs(euler), initial=0.0)
-        if largest > 4 * np.pi:
-            raise InputError(f"{container.where(item)}: angle {largest:g}", "radians")
-        quaternion = np.full((voxels, 4), np.nan)
-        known = np.isfinite(euler).all(axis=1)
-        quaternion[known] = quaternion_from_bunge(euler[known])
-        return quaternion
-    return None
-
-
-def _structures(cells: h5py.Group, file: h5py.File, voxels: int) -> np.ndarray:
-    """Crystal structure of each voxel: that of its ensemble, else cubic."""
-    tables = [
-        d
-        for d in container.datasets(file)
-        if str(d.name).endswith("/CrystalStructures")
-    ]
-    phases = cells.get("Phases")
-    if not tables or not isinstance(phases, h5py.Dataset) or phases.size != voxels:
-        return np.full(voxels, CUBIC)
-    table = tables[0][()].ravel()
-    index = phases[()].ravel()
-    inside = (index >= 0) & (index < len(table))
-    return np.where(inside, table[np.where(inside, index, 0)], CUBIC).astype(np.int64)
-
-
-def mean_orientations(
-    ids: np.ndarray, quaternion: np.ndarray, group: str = "O"
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted ids of the grains, (g,), and the mean unit quaternion of each, (g, 4).
-
-    A voxel's orientation may be written as any of its crystal's symmetry equivalents,
-    R S, and with either sign of the quaternion: each is first replaced by the
-    equivalent nearest to the grain's first voxel; the mean is the normalised sum.
-    Voxels have a grain id, (n,), and w x y z, v_sample = R v_crystal, (n, 4); `group`
-    is the crystal's rotation group, as `scipy.spatial.transform.Rotation` names it.
-    """
-    from scipy.spatial.transform import Rotation
-
-    axis = "Y" if group == "C2" else "Z"  # monoclinic crystals turn about b
-    symmetry = quaternion_from_xyzw(Rotation.create_group(group, axis=axis).as_quat())
-    grains, first, place = np.unique(ids, return_index=True, return_inverse=True)
-    reference = quaternion[first][place]
-    nearest = quaternion
-    closeness = np.einsum("ni,ni->n", reference, quaternion)
-    for s in symmetry:
-        equivalent = _product(quaternion, s)
-        cosine = np.einsum("ni,ni->n", reference, equivalent)
-        closer = np.abs(cosine) > np.abs(closeness) + 1e-9
-        nearest = np.where(closer[:, None], equivalent, nearest)
-        closeness = np.where(closer, cosine, closeness)
-    nearest = np.where(closeness[:, None] < 0, -nearest, nearest)
-    sums = np.stack(
-        [np.bincount(place, nearest[:, c], len(grains)) for c in range(4)], axis=1
-    )
-    means = sums / np.linalg.norm(sums, axis=1, keepdims=True)
-    return grains, np.where(means[:, :1] < 0, -means, means)
-
-
-def _product(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Hamilton products p q of quaternions w x y z, (n, 4) and (4,)."""
-    w, v = p[:, :1], p[:, 1:]
-    scalar = w[:, 0] * q[0] - v @ q[1:]
-    return np.column_stack([scalar, w * q[1:] + q[0] * v + np.cross(v, q[1:])])

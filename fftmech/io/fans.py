@@ -16,6 +16,8 @@ from fftmech.io.hdf5 import lengths
 from fftmech.microstructure.base import Microstructure
 
 OPTIONS = ("dataset", *image.OPTIONS)
+USED = ("one 3-D dataset of ids", "attributes permute_order (or axes) and L")
+IGNORED = ("other datasets",)
 
 
 def recognises(_file: h5py.File, _dataset: str | None) -> bool:
@@ -34,9 +36,12 @@ def read(
     with container.opened(path) as file:
         item = container.dataset(file, dataset) if dataset else _only(file)
         name = container.where(item)
+        notes = []
         if axes is None:
-            order = item.attrs.get("permute_order", item.attrs.get("axes", "zyx"))
-            axes = container.text(order)
+            order = item.attrs.get("permute_order", item.attrs.get("axes"))
+            axes = "zyx" if order is None else container.text(order)
+            if order is None and item.ndim == 3:
+                notes.append(image.axes_note("zyx", item.shape))
         image.check_axes(axes, name)
         if spacing is None and item.ndim == 3:
             box = lengths(item, "L")
@@ -45,7 +50,7 @@ def read(
                 spacing = [edge / max(n, 1) for edge, n in zip(box, shape, strict=True)]
         image.check_size(item.shape, item.dtype.itemsize, name)
         return image.microstructure_from_image(
-            item[()], name, axes, spacing, threshold=threshold
+            item[()], name, axes, spacing, threshold=threshold, notes=notes
         )
 
 

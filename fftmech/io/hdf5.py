@@ -33,6 +33,12 @@ NUMBERS = ("material", "number")
 """Whole numbers by phase id: of its material, and in the file that it came from."""
 
 OPTIONS = ("dataset", *image.OPTIONS)
+USED = (
+    "phase with its attributes axes, spacing and origin",
+    "tables stiffness, orientation, eigenstrain, thermal_expansion, material, number",
+    "attribute units",
+)
+IGNORED = ("other datasets and attributes",)
 
 
 def recognises(file: h5py.File, dataset: str | None) -> bool:

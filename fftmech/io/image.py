@@ -1,7 +1,9 @@
 """Images: arrays of phase ids or grey values, checked and made microstructures."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from math import isfinite, prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,53 @@ def check_size(shape: Sequence[int], itemsize: int, where: str) -> None:
     )
 
 
+def axes_note(axes: str, shape: Sequence[int]) -> str:
+    """Note that the order of an array's indices is assumed, with what it would mean."""
+    other = AXES[1 - AXES.index(axes)]
+    voxels = shape if axes == "xyz" else shape[::-1]
+    return (
+        f"order of axes assumed to be {axes}: {size_text(voxels)} voxels along x y z "
+        f"(--axes {other}: {size_text(voxels[::-1])})"
+    )
+
+
+def beside(path: str, named: str) -> Path:
+    """File that the head of another names: in its folder or below, and there."""
+    relative = Path(named.strip().strip("\"'"))
+    file = Path(path).parent / relative
+    if relative.is_absolute() or ".." in relative.parts or not relative.name:
+        raise InputError(
+            f"{path}: it names the file {named.strip()!r}",
+            "a file in its own folder",
+            "move it there",
+        )
+    if not file.is_file():
+        raise InputError(f"{path}: its data file {file} does not exist")
+    return file
+
+
+def placed(
+    values: np.ndarray, steps: np.ndarray, first: np.ndarray, where: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """An image [z, y, x], edges of its voxels and its corner, with x, y, z upwards.
+
+    `steps` has a row an axis x, y, z of the array: the vector from a voxel to the next;
+    `first` is the centre of the first voxel. Axes that run downwards are turned round.
+    """
+    h = np.diag(steps).copy()
+    if not np.isfinite(steps).all() or not np.isfinite(first).all() or not h.all():
+        raise InputError(f"{where}: no voxel size, or none that is finite")
+    if np.abs(steps - np.diag(h)).max() > 1e-5 * np.abs(h).max():
+        raise InputError(
+            f"{where}: its axes are turned against x, y, z",
+            mend="resample the image first",
+        )
+    down = np.flatnonzero(h < 0)
+    values = np.flip(values, tuple(2 - int(axis) for axis in down))
+    last = h * (np.array(values.shape[::-1]) - 1)
+    return values, np.abs(h), first + np.minimum(last, 0) - np.abs(h) / 2
+
+
 def microstructure_from_image(
     values: np.ndarray,
     where: str,
@@ -43,22 +92,27 @@ def microstructure_from_image(
     spacing: Sequence[float] | None = None,
     origin: Sequence[float] = (0.0, 0.0, 0.0),
     threshold: float | None = None,
+    notes: Sequence[str] = (),
     **tables: Any,
 ) -> Microstructure:
-    """Turn a 3-D array into a microstructure.
+    """Turn an array into a microstructure.
 
     `values` are phase ids (whole numbers >= 0), or grey values with a `threshold`:
     voxels above it are phase 1, the others phase 0. `axes` says what the indices are;
     `spacing` and `origin` are the edges of a voxel and the corner of the box, along
-    x, y, z (length units). `where` names the array in messages, `tables` are those of
-    `Microstructure`.
+    x, y, z (length units). `where` names the array in messages, `notes` say what was
+    assumed before, `tables` are those of `Microstructure`. An array on two axes is one
+    voxel in z.
     """
     check_axes(axes, where)
+    notes = list(notes)
+    if values.ndim == 2:
+        values = values[:, :, None] if axes == "xyz" else values[None]
+        notes.append("the image is flat: one voxel along z")
     if values.ndim != 3:
         raise InputError(
             f"{where} has {values.ndim} axes (shape {values.shape})",
-            "three",
-            "2-D is one voxel in z: give it an axis of length 1",
+            "three, or two of a flat image",
         )
     if values.dtype.kind not in "biuf":
         raise InputError(f"{where} has type {values.dtype}", "real numbers")
@@ -80,13 +134,46 @@ def microstructure_from_image(
         box = None if spacing is None else tuple(float(h) for h in spacing)
         corner = tuple(float(o) for o in origin)
         grid = Grid(values.shape, box, corner)  # type: ignore[arg-type]
+        if box is None and grid.voxels > 1:
+            edge = f"1/{max(grid.shape)}"
+            notes.append(f"voxels assumed to be cubes, edge {edge} (--spacing)")
         values, numbers = compact(values)
         if numbers is not None:
             tables = {name: _rows(table, numbers) for name, table in tables.items()}
             tables["number"] = numbers
-        return Microstructure(grid, values, **tables)
+        body = Microstructure(grid, values, **tables)
+        return body.noted(*notes) if notes else body
     except InputError as error:
         raise error.within(where) from error
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image as its file has it: numbers, voxel sizes where it says them, notes.
+
+    `spacing` is the edges of a voxel along x, y, z, None where the file does not say
+    them, in `unit`.
+    """
+
+    values: np.ndarray
+    spacing: Sequence[float] | None = None
+    unit: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def microstructure(
+        self, where: str, axes: str, spacing: Sequence[float] | None = None, **rest: Any
+    ) -> Microstructure:
+        """Make it one; `spacing` is what the user says, which counts more."""
+        unit = self.unit if spacing is None and self.spacing else None
+        return microstructure_from_image(
+            self.values,
+            where,
+            axes,
+            spacing or self.spacing,
+            notes=self.notes,
+            units={"length": unit} if unit else {},
+            **rest,
+        )
 
 
 def _rows(table: Any, numbers: np.ndarray) -> Any:

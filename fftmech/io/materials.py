@@ -32,6 +32,7 @@ that is listed itself is what is listed, else its material, else the grey rule o
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from os import PathLike, fspath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,8 @@ class Materials:
     grey: Grey | None = None
     seed: int | None = None
     units: dict[str, str] = field(default_factory=dict)
+    made_of: dict[int, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def apply(self, microstructure: Microstructure) -> Microstructure:
         """Give every phase in use its properties, rotated into the sample frame.
@@ -111,8 +114,6 @@ class Materials:
         known[listed[plain]] = crystal[plain]
         given[listed] = orientation
         changes: dict[str, Any] = {"stiffness": known}
-        if microstructure.unindexed in listed:
-            changes["unindexed"] = None
         if not np.isnan(given).all():
             changes["orientation"] = given
         for name in ("eigenstrain", "thermal_expansion"):
@@ -122,7 +123,16 @@ class Materials:
                 changes[name] = _strains(_rows(old, count, (6,)), listed, values, R)
         law = {p: law for p, law in microstructure.law.items() if not chosen.get(p)}
         law |= {p: phase.law for p, phase in chosen.items() if phase and phase.law}
+        if self.made_of:
+            changes |= self._materials(microstructure, count)
         return microstructure.with_changes(units=units, law=law, **changes)
+
+    def _materials(self, body: Microstructure, count: int) -> dict[str, Any]:
+        """Material of each phase, numbered in the order of their names' first use."""
+        names = list(dict.fromkeys(self.made_of.values()))
+        number = {p: names.index(name) for p, name in self.made_of.items()}
+        material = [number.get(body.number_of(p), -1) for p in range(count)]
+        return {"material": material, "material_name": dict(enumerate(names))}
 
     def _in_units(self, body: Microstructure, count: int) -> np.ndarray:
         """The stiffness that a body has, (count, 6, 6), in this file's unit."""
@@ -151,7 +161,7 @@ class Materials:
         listed = self._listed(body, p)
         if listed is not None:
             return listed
-        if p == body.unindexed:
+        if p == body.unindexed and body.material_of(p) < 0:
             return None
         number = body.number_of(p)
         if self.grey is not None:
@@ -174,7 +184,7 @@ class Materials:
         made_of = {body.material_of(p) for p in body.phases} - {-1}
         made_of |= {body.material_name[m] for m in made_of if m in body.material_name}
         notes = [
-            f"{self.name} lists {what} {', '.join(map(str, absent))}: no voxel has it"
+            f"{self.name} lists {what} {_few(absent)}: no voxel has it"
             for what, absent in (
                 ("phase", sorted(self.phases.keys() - numbers)),
                 ("material", sorted(map(str, self.materials.keys() - made_of))),
@@ -184,13 +194,14 @@ class Materials:
         rest = [
             p
             for p in body.phases
-            if p != body.unindexed and self._listed(body, p) is None
+            if (p != body.unindexed or body.material_of(p) >= 0)
+            and self._listed(body, p) is None
         ]
-        if self.default is not None and rest and (self.phases or self.materials):
-            which = ", ".join(body.label(p) for p in rest[:3])
-            more = f" and {len(rest) - 3} more" if len(rest) > 3 else ""
-            notes.append(f"[default] of {self.name} is what {which}{more} is made of")
-        return body.noted(*notes)
+        several = self.phases or self.materials or len(body.materials) > 1
+        if self.default is not None and rest and several:
+            which = _few([body.label(p) for p in rest])
+            notes.append(f"[default] of {self.name} is what {which} is made of")
+        return body.noted(*self.notes, *notes)
 
     def _orientation(
         self,
@@ -213,7 +224,7 @@ class Materials:
 
 
 def read_materials(path: str | PathLike) -> Materials:
-    """Read a materials file.
+    """Read a materials file, or DAMASK's `material.yaml`.
 
     Raises
     ------
@@ -221,6 +232,10 @@ def read_materials(path: str | PathLike) -> Materials:
         No such file, malformed TOML (with line and column), an unknown key, constants
         that are missing, not numbers or no stable stiffness, an id given twice.
     """
+    if Path(path).suffix.lower() in (".yaml", ".yml"):
+        from fftmech.io import damask  # which makes `Materials`
+
+        return Materials(fspath(path), **damask.read(path))
     return parse_materials(read_toml(path, "check --materials"), fspath(path))
 
 
@@ -282,6 +297,12 @@ def _entries(
             raise InputError(f"{name}: {what} is given twice", mend="remove one")
         seen.add(key)
         yield key, {k: v for k, v in entry.items() if k not in given}
+
+
+def _few(items: list[Any]) -> str:
+    """The first items of a list, and how many more there are."""
+    more = f" and {len(items) - 3} more" if len(items) > 3 else ""
+    return ", ".join(map(str, items[:3])) + more
 
 
 def _rows(old: np.ndarray | None, count: int, tail: tuple[int, ...]) -> np.ndarray:

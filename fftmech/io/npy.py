@@ -1,4 +1,7 @@
-"""NumPy arrays (`.npy`): phase[x, y, z] unless axes="zyx" is given."""
+"""NumPy arrays (`.npy`): phase[x, y, z] unless axes="zyx" is given.
+
+The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html.
+"""
 
 from os import PathLike, fspath
 from typing import Any
@@ -10,10 +13,14 @@ from fftmech.io import image
 from fftmech.microstructure.base import Microstructure
 
 OPTIONS = image.OPTIONS
+USED = ("an array on three axes, or two: ids or grey values",)
+IGNORED = ()
 
 
-def read(path: str | PathLike, axes: str = "xyz", **options: Any) -> Microstructure:
-    """Read a 3-D array of phase ids (or of grey values, with a threshold)."""
+def read(
+    path: str | PathLike, axes: str | None = None, **options: Any
+) -> Microstructure:
+    """Read an array of phase ids (or of grey values, with a threshold)."""
     name = fspath(path)
     try:
         values = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -25,4 +32,7 @@ def read(path: str | PathLike, axes: str = "xyz", **options: Any) -> Microstruct
             mend="write it again with numpy.save",
         ) from error
     image.check_size(values.shape, values.dtype.itemsize, name)
-    return image.microstructure_from_image(np.array(values), name, axes, **options)
+    notes = [] if axes or values.ndim < 2 else [image.axes_note("xyz", values.shape)]
+    return image.microstructure_from_image(
+        np.array(values), name, axes or "xyz", notes=notes, **options
+    )

@@ -17,13 +17,15 @@ from fftmech.io import image
 from fftmech.microstructure.base import Microstructure
 
 OPTIONS = ("shape", "dtype", *image.OPTIONS)
+USED = ("voxels of the shape and the type that are given, x fastest",)
+IGNORED = ()
 
 
 def read(
     path: str | PathLike,
     shape: Sequence[int] | None = None,
     dtype: str | None = None,
-    axes: str = "zyx",
+    axes: str | None = None,
     **options: Any,
 ) -> Microstructure:
     """Read a headerless image of phase ids (or of grey values, with a threshold).
@@ -52,10 +54,19 @@ def read(
             f"{name} holds {size} bytes and {nx} x {ny} x {nz} voxels of {voxel.name} "
             f"take {expected}: check --shape and --dtype"
         )
+    notes = []
+    if axes is None:
+        axes = "zyx"
+        notes.append("x assumed to run fastest in the file (--axes xyz: z does)")
+    if voxel.itemsize > 1 and dtype[0] not in "<>=|":
+        notes.append(
+            f"bytes of {dtype} assumed to be in this machine's order (--dtype "
+            f"'{voxel.newbyteorder().str}' is the other)"
+        )
     image.check_axes(axes, name)
     values = np.frombuffer(data, voxel)
     values = values.reshape((nx, ny, nz) if axes == "xyz" else (nz, ny, nx))
-    return image.microstructure_from_image(values, name, axes, **options)
+    return image.microstructure_from_image(values, name, axes, notes=notes, **options)
 
 
 def _voxel_type(name: str, dtype: str) -> np.dtype:

@@ -7,7 +7,6 @@ own fields, `strain_xx`, `strain_yy`, ... Tables by phase id and /fftmech/run, i
 are shared. Samples of one body on one machine are equal to the last byte.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from os import PathLike
@@ -19,6 +18,7 @@ import numpy as np
 from fftmech.discretization import discretization
 from fftmech.errors import InputError
 from fftmech.io import container
+from fftmech.io.json_text import json_text, read_json
 from fftmech.io.vtkhdf import (
     kind,
     read_microstructure,
@@ -45,6 +45,8 @@ from fftmech.tensors import (
 )
 
 OPTIONS = ("dataset",)
+USED = ("the body at the highest resolution, or at that of --dataset",)
+IGNORED = ("solutions, which fftmech plot and compare read",)
 
 
 def sample_bytes(
@@ -98,7 +100,7 @@ def sample_bytes(
         for res in bodies:
             assembly[f"res{res}"] = h5py.SoftLink(f"/VTKHDF/res{res}")
         own = write_tables(file, next(iter(bodies.values())), "sample")
-        own.create_dataset("run", data=json.dumps(run), dtype=h5py.string_dtype())
+        own.create_dataset("run", data=json_text(run), dtype=h5py.string_dtype())
         file.flush()
         return file.id.get_file_image()
 
@@ -169,7 +171,7 @@ def read_sample(
     check_fields(fields)
     with container.opened(path) as file:
         names = _blocks(file)
-        run = json.loads(container.text(container.dataset(file, "fftmech/run")[()]))
+        run = read_json(container.dataset(file, "fftmech/run")[()])
         tables = read_tables(file)
         wanted = [int(name.removeprefix("res")) for name in names]
         if levels is not None:

@@ -26,6 +26,7 @@ import numpy as np
 from fftmech.errors import InputError
 from fftmech.io import container
 from fftmech.io.atomic import changed_hdf5, whole_hdf5
+from fftmech.io.json_text import read_json
 from fftmech.io.vtkhdf import read_microstructure, write_image, write_tables
 from fftmech.io.vtkhdf_fields import Arrays, read_displacement
 from fftmech.io.vtkhdf_result import read_F_and_P, read_fields, write_fields
@@ -129,7 +130,7 @@ def read_result_at(path: str | PathLike, number: int) -> Result:
         body = read_microstructure(file, None)
         arrays = Arrays(container.group(file, "VTKHDF"), number)
         cells, grid = container.group(arrays.root, "CellData"), body.grid
-        run = json.loads(container.text(container.dataset(file, "fftmech/run")[()]))
+        run = read_json(container.dataset(file, "fftmech/run")[()])
         counts = {str(n): item.shape[4:] for n, item in cells.items() if n not in KNOWN}
         fields = read_fields(
             arrays, grid, {n: k[0] if k else 1 for n, k in counts.items()}

@@ -11,6 +11,13 @@ from fftmech.tensors import bunge_from_quaternion, voigt_from_mandel
 from fftmech.tensors.bounds import is_isotropic
 from fftmech.tensors.stiffness import isotropic_moduli
 
+_PREDICTED = {
+    "solver": "model",
+    "iterations": "corrections",
+    "residuals": "certificates",
+}
+"""What a prediction has in the place of a solve's numbers."""
+
 
 def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
     """Grid, units and phases of a microstructure, JSON-ready.
@@ -21,11 +28,11 @@ def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
         "shape", "spacing", "size", "origin" (x, y, z), "voxels", "units", and "phases":
         of each phase in use its "id" (in the file that it came from), "material" and
         "material_name" where known, "voxels", "fraction", "symmetry" ("pore",
-        "isotropic", "anisotropic" or "unknown"), and, where known, "stiffness" (Voigt),
-        "K" and "G" (moduli of the nearest isotropic stiffness, stress units), "euler"
-        (Bunge, degrees) and "law" ("name" and "constants"). Of a law without elasticity
-        these are viscosities at its reference rate (stress units times time), and
-        "quantity" is "viscosity" instead of "stiffness".
+        "isotropic", "anisotropic", "unknown" or "not indexed"), and, where known,
+        "stiffness" (Voigt), "K" and "G" (moduli of the nearest isotropic stiffness,
+        stress units), "euler" (Bunge, degrees) and "law" ("name" and "constants"). Of a
+        law without elasticity these are viscosities at its reference rate (stress units
+        times time), and "quantity" is "viscosity" instead of "stiffness".
     """
     grid = body.grid
     counts, fractions = body.counts, body.fractions
@@ -57,18 +64,28 @@ def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
         "units": body.units,
         "phases": phases,
         "materials": _materials(body),
-        "unindexed": 0 if body.unindexed is None else int(counts[body.unindexed]),
+        "unindexed": body.unindexed_voxels,
         "notes": list(body.notes),
     }
 
 
 def summarize_run(path: str | PathLike) -> dict[str, Any] | None:
-    """How a result was computed (load, scheme, status, ...); None of no result."""
+    """How a result was computed (load, scheme, status, ...); None of no result.
+
+    A prediction has a "model" instead of a "solver", "corrections" instead of
+    "iterations", and "certificates", relative energy errors before and after each of
+    them, instead of "residuals"; it has no tolerance.
+    """
     if io.kind(path) != "result":
         return None
     from fftmech.io.vtkhdf_result import read_run
 
-    return read_run(path)
+    run = read_run(path)
+    if run["status"] == "predicted":
+        del run["tolerance"]
+        for name, meant in _PREDICTED.items():
+            run[meant] = run.pop(name)
+    return run
 
 
 def _materials(body: Microstructure) -> list[dict[str, Any]]:
@@ -99,7 +116,7 @@ def _material(body: Microstructure, p: int) -> dict[str, Any]:
 def _stiffness(body: Microstructure, p: int) -> dict[str, Any]:
     table = body.stiffness
     if table is None or p >= len(table) or not np.isfinite(C := table[p]).all():
-        return {"symmetry": "unknown"}
+        return {"symmetry": "not indexed" if p == body.unindexed else "unknown"}
     if not C.any():
         return {"symmetry": "pore"}
     bulk, shear = isotropic_moduli(C)

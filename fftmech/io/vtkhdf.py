@@ -8,6 +8,7 @@ The VTKHDF specification is at https://docs.vtk.org, "VTKHDF file format".
 """
 
 import json
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
@@ -18,6 +19,7 @@ from fftmech.errors import InputError
 from fftmech.io import container, hdf5, image
 from fftmech.io.atomic import whole_hdf5
 from fftmech.io.laws import read_laws, write_laws
+from fftmech.io.named_arrays import PLACES, Choice, choose
 from fftmech.io.vtkhdf_fields import Arrays, check_shape, write_components
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import components_from_mandel, voigt_from_mandel
@@ -37,6 +39,13 @@ NOTES = {
 """What the attribute `convention` of each table says."""
 
 OPTIONS = ("dataset",)
+USED = (
+    "cell data phase (of others' files material or the only one), or --dataset",
+    "point data of others' files, a voxel about each point, with a note",
+    "WholeExtent, Spacing, Origin",
+    "/fftmech: tables by phase id, laws, units, materials, notes",
+)
+IGNORED = ("other arrays of others' files, with a note",)
 
 
 def recognises(file: h5py.File, _dataset: str | None) -> bool:
@@ -60,7 +69,8 @@ def write(path: str | PathLike, microstructure: Microstructure) -> None:
 def read(path: str | PathLike, dataset: str | None = None) -> Microstructure:
     """Read a microstructure, also that of a result.
 
-    `dataset` names the phase ids among the cell data, "phase" unless given.
+    `dataset` names the phase ids among the cell data, "phase" unless given; the path
+    in the file, "VTKHDF/CellData/phase", does as well.
     """
     with container.opened(path) as file:
         return read_microstructure(file, dataset)
@@ -133,20 +143,46 @@ def read_microstructure(
     """Read the phase map of the image `root`, and the tables unless they are given."""
     image_group = container.group(file, root)
     extent, spacing, origin = _box(image_group)
-    item = container.dataset(image_group, f"CellData/{dataset or 'phase'}")
-    shape = tuple(int(n) for n in extent[1::2] - extent[::2])
+    cells = tuple(int(n) for n in extent[1::2] - extent[::2])
+    choice = _choice(file, image_group, dataset)
+    item = container.dataset(image_group, f"{choice.place}/{choice.name}")
+    low = (origin + extent[::2] * spacing).tolist()
+    shape, corner = choice.box(cells, spacing.tolist(), low)
     # of a time series, phases do not change
     times = (1,) if item.ndim == 4 else ()
     check_shape(item, (*times, *shape[::-1]))
     image.check_size(item.shape, item.dtype.itemsize, container.where(item))
+    given = read_tables(file) if tables is None else tables
+    given = {**given, "notes": (*given.get("notes", ()), *choice.notes)}
     return image.microstructure_from_image(
         item[(0,) * len(times)],
         container.where(item),
         axes="zyx",
         spacing=spacing.tolist(),
-        origin=(origin + extent[::2] * spacing).tolist(),
-        **(read_tables(file) if tables is None else tables),
+        origin=corner,
+        **given,
     )
+
+
+def _choice(file: h5py.File, root: h5py.Group, dataset: str | None) -> Choice:
+    """Which array holds the phase ids; in a file of ours, cell data phase."""
+    if "fftmech" in file and dataset is None:
+        return Choice("CellData", "phase")
+    arrays: dict[str, dict[str, bool]] = {}
+    for place in PLACES:
+        group = root.get(place)
+        items = group.items() if isinstance(group, h5py.Group) else ()
+        arrays[place] = {
+            name: item.ndim == 3
+            for name, item in items
+            if isinstance(item, h5py.Dataset) and item.shape is not None
+        }
+    usual = "phase"
+    if "phase" not in arrays["CellData"] and "material" in arrays["CellData"]:
+        usual = "material"
+    choice = choose(file.filename, arrays, dataset, usual)
+    # fields of a result are not a microstructure's business
+    return replace(choice, notes=[]) if "fftmech" in file else choice
 
 
 def read_tables(file: h5py.File) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Strain, stress, energy density, displacement and internal variables are stored a
 /fftmech/run is JSON.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from os import PathLike
@@ -18,6 +17,7 @@ from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.io import container
 from fftmech.io.atomic import whole_hdf5
+from fftmech.io.json_text import json_text, read_json
 from fftmech.io.vtkhdf import read_microstructure, write_microstructure
 from fftmech.io.vtkhdf_fields import (
     Arrays,
@@ -67,7 +67,7 @@ def write_result(path: str | PathLike, result: Result) -> None:
     with whole_hdf5(path) as file:
         write_microstructure(file, result.microstructure, "result")
         write_fields(Arrays(container.group(file, "VTKHDF")), result)
-        run = json.dumps(_run(result))
+        run = json_text(_run(result))
         file.create_dataset("fftmech/run", data=run, dtype=h5py.string_dtype())
         boundary = result.boundary
         if boundary is not None and boundary.displacement is not None:
@@ -204,7 +204,7 @@ def _read_run(file: h5py.File) -> dict[str, Any]:
         )
     item = container.dataset(file, "fftmech/run")
     try:
-        run = json.loads(container.text(item[()]))
+        run = read_json(item[()])
         for name, kind in RUN.items():
             run[name] = kind(run[name])
         for name in ("mean_strain", "mean_stress"):
@@ -234,5 +234,4 @@ def _run(result: Result) -> dict[str, Any]:
     for name in ("mean_strain", "mean_stress"):
         components = getattr(result, name) / FACTORS
         run[name] = dict(zip(COMPONENTS, components.tolist(), strict=True))
-    # numpy scalars and arrays are not JSON; their Python values are
-    return json.loads(json.dumps(run, default=lambda value: value.tolist()))
+    return run

@@ -60,6 +60,15 @@ class Load:
                 f"component {both[0]} has both a strain and a stress: prescribe one"
             )
 
+    def __str__(self) -> str:
+        """The load as on the command line: --uniaxial zz=0.001."""
+        uniaxial = len(self.strain) == 1 and len(self.stress) == len(COMPONENTS) - 1
+        if uniaxial and not any(self.stress.values()):
+            return f"--uniaxial {_assigned(self.strain)[0]}"
+        options = [f"--strain {text}" for text in _assigned(self.strain)]
+        options += [f"--stress {text}" for text in _assigned(self.stress)]
+        return " ".join(options) or "--strain xx=0"
+
     @classmethod
     def uniaxial(cls, component: str, value: float) -> "Load":
         """Mean strain `value` in one component, zero mean stress in the five others."""
@@ -94,3 +103,7 @@ class Load:
     def mean_stress(self) -> np.ndarray:
         """Prescribed mean stress, Mandel (6,); zero where the strain is prescribed."""
         return FACTORS * [self.stress.get(name, 0.0) for name in COMPONENTS]
+
+
+def _assigned(values: Mapping[str, float]) -> list[str]:
+    return [f"{name}={value:g}" for name, value in values.items()]

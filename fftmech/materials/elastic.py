@@ -166,11 +166,12 @@ def check_stiffness(C: np.ndarray, name: str = "stiffness") -> np.ndarray:
             f"{skew.max():.3g}",
             mend="give a symmetric 6x6 matrix",
         )
-    C = (C + C.T) / 2
-    least = np.linalg.eigvalsh(C)[0]
-    if least <= 1e-12 * scale:
+    C = (C / 2) + (C.T / 2)
+    # a part of the largest entry: eigenvalues of huge numbers are not found
+    least = np.linalg.eigvalsh(C / scale)[0]
+    if least <= 1e-12:
         raise InputError(
-            f"{name} is not positive definite (least eigenvalue {least:.3g})",
+            f"{name} is not positive definite (least eigenvalue {least * scale:.3g})",
             mend="check the constants, or write pore = true for empty space",
         )
     return C

@@ -8,11 +8,13 @@ from fftmech.microstructure.pores import pores, single_pore
 from fftmech.microstructure.resample import resample
 from fftmech.microstructure.resolution import parse_resolution, shape_for
 from fftmech.microstructure.texture import Fibre, Peak
+from fftmech.microstructure.unindexed import fill_unindexed
 
 __all__ = [
     "Fibre",
     "Microstructure",
     "Peak",
+    "fill_unindexed",
     "inclusions",
     "laminate",
     "parse_resolution",

@@ -75,7 +75,7 @@ class Microstructure:
         is not the phase id.
     unindexed
         Id of the phase whose voxels a measurement could not index: nobody knows what
-        they are (`fftmech.microstructure.fill_unindexed`).
+        they are until a stiffness says it (`fftmech.microstructure.fill_unindexed`).
     notes
         One line on each thing that was assumed or ignored when the body was read.
 
@@ -198,6 +198,12 @@ class Microstructure:
         return used[~self.stiffness[used].any(axis=(1, 2))]
 
     @property
+    def unindexed_voxels(self) -> int:
+        """Number of voxels that a measurement could not index."""
+        hole = self.unindexed
+        return int(self.counts[hole]) if hole in self.phases else 0
+
+    @property
     def nonlinear(self) -> bool:
         """Whether a phase in use obeys a law that is not linear elastic."""
         return any(self.counts[p : p + 1].any() for p in self.law)
@@ -210,10 +216,10 @@ class Microstructure:
         phase at fault.
         """
         phases = self.phases
-        if self.unindexed is not None and self.counts[self.unindexed]:
+        if self.unindexed_voxels and not self._has_stiffness(self.unindexed):
             raise InputError(
-                f"{self.counts[self.unindexed]} of {self.phase.size} voxels are not "
-                "indexed: nobody measured what they are",
+                f"{self.unindexed_voxels} of {self.phase.size} voxels are not indexed: "
+                "nobody measured what they are",
                 mend="say it with --unindexed pore, nearest, or a material",
             )
         if self.stiffness is None:
@@ -226,7 +232,7 @@ class Microstructure:
             )
         stiffness = self.stiffness
         for p in phases:
-            if p >= len(stiffness) or np.isnan(stiffness[p]).all():
+            if not self._has_stiffness(p):
                 raise InputError(
                     f"{self.label(p)} without stiffness",
                     mend="give it one with --materials materials.toml",
@@ -248,6 +254,12 @@ class Microstructure:
                 mend="give a phase a stiffness",
             )
         return self
+
+    def _has_stiffness(self, p: int | None) -> bool:
+        table = self.stiffness
+        if table is None or p is None or p >= len(table):
+            return False
+        return not np.isnan(table[p]).all()
 
     def _with_laws(self) -> np.ndarray | None:
         """The stiffness table, with that of laws in rows where there is none."""
@@ -318,9 +330,10 @@ def _check_rows(
     rows = stiffness[phases]
     scale = np.abs(rows).max(axis=(1, 2))
     if np.isfinite(rows).all():
-        skew = np.abs(rows - np.swapaxes(rows, 1, 2)).max(axis=(1, 2))
-        least = np.linalg.eigvalsh((rows + np.swapaxes(rows, 1, 2)) / 2)[:, 0]
-        sound = (scale == 0) | ((skew <= 1e-6 * scale) & (least > 1e-12 * scale))
+        parts = rows / np.where(scale > 0, scale, 1.0)[:, None, None]
+        skew = np.abs(parts - np.swapaxes(parts, 1, 2)).max(axis=(1, 2))
+        least = np.linalg.eigvalsh((parts + np.swapaxes(parts, 1, 2)) / 2)[:, 0]
+        sound = (scale == 0) | ((skew <= 1e-6) & (least > 1e-12))
         if sound.all():
             return
     for p in phases:

@@ -40,3 +40,10 @@ def stiffness_bounds(microstructure: Microstructure) -> tuple[float, float]:
     values = np.linalg.eigvalsh(root @ C @ root)
     high = float(values.max())
     return max(float(values.min()), LEAST_CONTRAST * high), high
+
+
+def relative_contrast(stiffness: np.ndarray, reference: np.ndarray) -> float:
+    """Greatest over least eigenvalue of C0^-1 C, over stiffnesses (P, 6, 6)."""
+    root = np.linalg.inv(np.linalg.cholesky(reference))
+    values = np.linalg.eigvalsh(root @ stiffness @ root.T)
+    return float(values.max() / values.min())

@@ -15,17 +15,29 @@ hypercircle (1947, doi:10.1090/qam/25902):
 Both fields must belong to one and the same discretization.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from fftmech.arrays.backend import to_numpy
 from fftmech.microstructure.base import Microstructure
-from fftmech.problems.admissible_fields import admissible_stress, check_admissible
+from fftmech.problems.admissible_fields import (
+    Pair,
+    admissible_strain,
+    admissible_stress,
+    changed,
+    eigenvalues,
+    in_double,
+    not_admissible,
+    projection_rounding,
+    root_mean_square,
+    rounded,
+)
 from fftmech.problems.linear import Problem
 from fftmech.problems.nonlinear import TimeStep
 from fftmech.problems.potential import FieldPotential
+from fftmech.problems.rounding import is_rounding
 from fftmech.tensors.fields import dot, mean
 
 
@@ -57,14 +69,14 @@ class Certificate:
     Attributes
     ----------
     gap
-        Duality gap: energy error of the strain plus complementary energy error of the
-        stress (stress units); None where it does not exist.
+        At least the energy error of the strain plus the complementary energy error of
+        the stress (stress units); None where it does not exist.
     relative
         sqrt(gap / <w(e) + w*(s) - s : e0>), the error relative to the norms of the
         elastic strain and the stress, or None.
     energy_upper, energy_lower
-        W(e) = <w(e)> - S : <e> over the free components, from above, and -W*(s) from
-        below: they bracket the potential energy of the solution (stress units).
+        They bracket the potential energy of the solution: W(e) = <w(e)> - S : <e> over
+        the free components, and -W*(s), of admissible fields (stress units).
     reason
         Why there is no gap, else "".
     """
@@ -75,13 +87,22 @@ class Certificate:
     energy_lower: float | None
     reason: str = ""
 
+    @classmethod
+    def none(cls, reason: str) -> "Certificate":
+        """There is none."""
+        return cls(None, None, None, None, reason)
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         return asdict(self)
 
 
 def certify(problem: Problem | TimeStep, strain: Any, stress: Any) -> Certificate:
-    """Bound the error of a strain and a stress by their duality gap.
+    """Bound the error of a strain and a stress, whatever made them.
+
+    Both are projected on admissible fields in double precision. The duality gap is the
+    error of these; what the projection changed is added to it, and what rounding may
+    have left. The energies are those of the projected fields.
 
     Parameters
     ----------
@@ -89,58 +110,80 @@ def certify(problem: Problem | TimeStep, strain: Any, stress: Any) -> Certificat
         What the fields claim to solve: linear elasticity, or a step of a body with a
         convex potential (`certify_increment`).
     strain
-        Compatible, with every prescribed mean strain; Mandel, (q, 6, x, y, z). Of a
-        body with rates only, the strain rate.
+        Mandel, (q, 6, x, y, z). Of a body with rates only, the strain rate.
     stress
-        Equilibrated, with every prescribed mean stress; Mandel, (q, 6, x, y, z).
+        Mandel, (q, 6, x, y, z).
 
-    Raises
-    ------
-    InputError
-        A field that is not compatible, not equilibrated, or without the prescribed
-        mean (to 1e-6 of its size in double precision).
+    Returns
+    -------
+    Certificate
+        None, with a reason, of fields that are not finite, or that the projection
+        changes by more than `MOST_CHANGED`.
     """
-    if isinstance(problem, TimeStep):
-        reason = _no_potential(problem)
-        if reason:
-            return Certificate(None, None, None, None, reason)
-        potential = FieldPotential(problem.material, problem.start.state)
-    else:
-        potential = problem.material
-    check_admissible(problem, strain, stress)
-    return _duality_gap(problem, potential, strain, stress)
+    reason = _no_potential(problem) if isinstance(problem, TimeStep) else ""
+    if reason:
+        return Certificate.none(reason)
+    problem = in_double(problem)
+    xp = problem.backend.xp
+    strain, stress = (xp.asarray(f, dtype=np.float64) for f in (strain, stress))
+    if not bool(xp.isfinite(strain).all() and xp.isfinite(stress).all()):
+        return Certificate.none(_NOT_FINITE)
+    admissible = admissible_strain(problem, strain), admissible_stress(problem, stress)
+    if len(problem.microstructure.pores):
+        # a projection fills pores with stress: this one has to be in balance as it is
+        missing = root_mean_square(admissible[1] - stress)
+        if missing > projection_rounding(problem) * root_mean_square(stress):
+            return Certificate.none(_PORES)
+        admissible = admissible[0], stress
+    return _bound(problem, (strain, stress), admissible)
 
 
 def certify_solution(
     problem: Problem, v: Any, balance: tuple[np.ndarray, Any] | None = None
 ) -> Certificate:
-    """Certify a solver's iterate: its strain, and its stress made equilibrated.
+    """Certify a solver's iterate: its strain e, and its stress C e.
 
-    The stress is projected on equilibrated fields (C0^-1 norm), and the prescribed mean
-    stresses are set. Where there are pores the projected stress does not vanish in
-    them, and the certificate says that it does not exist. `balance` is
-    `Problem.balance` of v, if it is known.
+    The duality gap is that of e and the stress made equilibrated (C0^-1 norm). Twice
+    that bounds the error of e and C e, each of which is the error of e. Where there are
+    pores the equilibrated stress does not vanish in them, and the certificate says that
+    it does not exist. `balance` is `Problem.balance` of v, if it is known.
     """
     if len(problem.microstructure.pores):
-        return Certificate(None, None, None, None, _PORES)
+        return Certificate.none(_PORES)
     if problem.kernels is not None and problem.eigenstrain is None:
         balance = balance or problem.balance(v, problem.search)
-        return _certify_by_work(problem, v, *balance)
-    strain = problem.strain(v)
-    stress = admissible_stress(problem, problem.stress(strain))
-    return _duality_gap(problem, problem.material, strain, stress)
+        energy, gap = _gap_by_work(problem, v, *balance)
+        none = False
+    else:
+        strain = problem.strain(v)
+        stress = problem.stress(strain)
+        none = is_rounding(problem, problem.microstructure, strain, stress)
+        stress = admissible_stress(problem, stress)
+        energy = float(problem.material.energy(strain).mean())
+        gap = float(problem.material.gap(strain, stress).mean())
+    # e is compatible as it is: rounding is that of C e, at each voxel
+    least, most = eigenvalues(problem.microstructure)
+    rounding = 16 * float(np.finfo(problem.precision).eps * (most / least).max())
+    left = rounding**2 * energy
+    error = 2 * (max(gap, 0.0) ** 0.5 + left**0.5) ** 2
+    E = to_numpy(problem.mean_strain(v)).astype(float)
+    upper = energy - float(problem.load.mean_stress @ E)
+    # where rounding leaves nothing of the energy, it does not make the error small
+    relative = error, max(2 * energy, error)
+    certificate = _certificate(problem, upper, gap, relative, 2 * rounding * energy)
+    # a stress that is rounding has no size to compare its error with
+    return replace(certificate, relative=0.0) if none else certificate
 
 
-def _certify_by_work(
+def _gap_by_work(
     problem: Problem, v: Any, stress: np.ndarray, r: Any
-) -> Certificate:
-    """The certificate of a solution without a field of strain or stress in memory.
+) -> tuple[float, float]:
+    """Energy and gap of a solution without a field of strain or stress in memory.
 
     With s = C e, r = -D* s, w = M r and the constant c that mends the mean stress, the
-    equilibrated stress is s + d, d = c + C0 sym(D w). Its energies are
+    equilibrated stress is s + d, d = c + C0 sym(D w). Then
 
-        w(e) = 1/2 <s : e>,    w*(s + d) = w(e) + <d : e> + gap,
-        <d : e> = c : E + <u, r>,    gap = 1/2 <d : C^-1 : d>,
+        w(e) = 1/2 <s : e>,    gap = 1/2 <d : C^-1 : d>,
 
     the last of which is the energy of w in a body of stiffness C0 C^-1 C0.
     """
@@ -158,29 +201,27 @@ def _certify_by_work(
     energies[used] = C0 @ np.linalg.solve(C[used], C0)
     missing = np.where(load.free, load.mean_stress - stress, 0)
     gap = kernels.quadratic(w_nodes, np.linalg.solve(C0, missing), energies) / 2
-    w = (float(E @ stress) + work) / 2
-    w_star = w + float(missing @ E) - work + gap
-    return _certificate(problem, gap, w, w_star, w + w_star, (stress + missing) * E)
+    return (float(E @ stress) + work) / 2, gap
 
 
 def certify_increment(problem: TimeStep) -> Certificate:
     """Certify the last evaluation of a small-strain step whose potential is convex.
 
-    Of a body with rates only, w is a potential of the strain rate, and the gap is the
+    The pair is its strain and the equilibrated stress nearest to its stress. Of a body
+    with rates only, w is a potential of the strain rate, and the gap is the
     error in it. A body that has pores, remembers its history otherwise or is strained
     finitely has no certificate.
     """
     reason = _no_potential(problem)
     if reason:
-        return Certificate(None, None, None, None, reason)
-    last, start, material = problem.last, problem.start, problem.material
+        return Certificate.none(reason)
+    last = problem.last
     assert last is not None
     strain = last.strain
-    if material.rate:
-        strain = (strain - start.strain) / problem.dt
-    stress = admissible_stress(problem, last.stress)
-    potential = FieldPotential(material, start.state)
-    return _duality_gap(problem, potential, strain, stress)
+    if problem.material.rate:
+        strain = (strain - problem.start.strain) / problem.dt
+    pair = strain, admissible_stress(problem, last.stress)
+    return _bound(problem, pair, pair)
 
 
 def _no_potential(problem: TimeStep) -> str:
@@ -195,48 +236,95 @@ def _no_potential(problem: TimeStep) -> str:
     return ""
 
 
-_NOT_FINITE = "the fields are not finite"
+_NOT_FINITE = "the fields are not finite, or their energy is not"
 _NOT_CONVEX = "the body has no convex potential"
 _HISTORY = "the body remembers its history"
 _PORES = "the body has pores, where it needs a stress that vanishes"
 
+MOST_CHANGED = 0.01
+"""Largest part of fields, in the norm of energy, that may not be admissible."""
 
-def _duality_gap(
-    problem: Problem | TimeStep, material: Potential, strain: Any, stress: Any
-) -> Certificate:
-    conjugate = material.conjugate_energy(stress)
-    if not bool(problem.backend.xp.isfinite(conjugate).all()):
+
+def _bound(problem: Problem | TimeStep, given: Pair, admissible: Pair) -> Certificate:
+    """Bound the error of given fields by the gap of admissible ones near them."""
+    strain, stress = admissible
+    potential: Potential = (
+        problem.material
+        if isinstance(problem, Problem)
+        else FieldPotential(problem.material, problem.start.state)
+    )
+    w, w_star = potential.energy(strain), potential.conjugate_energy(stress)
+    if not bool(problem.backend.xp.isfinite(w_star).all()):
         pores = len(problem.microstructure.pores) > 0
-        reason = _PORES if pores else _NOT_FINITE
-        return Certificate(None, None, None, None, reason)
-    w = float(material.energy(strain).mean())
-    w_star = float(conjugate.mean())
+        return Certificate.none(_PORES if pores else _NOT_FINITE)
     # voxel by voxel, so that a small gap is not the difference of large numbers
-    gap = float(material.gap(strain, stress).mean())
+    gap = float(potential.gap(strain, stress).mean())
     # both energies of the elastic parts alone: s : e0 may have either sign
-    total = w + w_star - _eigenstrain_work(material, stress)
-    work = to_numpy(mean(stress) * mean(strain)).astype(float)
-    return _certificate(problem, gap, w, w_star, total, work)
+    total = float(w.mean() + w_star.mean()) - _eigenstrain_work(potential, stress)
+    upper = float(w.mean()) - float(problem.load.mean_stress @ _mean(strain))
+    if isinstance(problem, Problem):
+        taken, left = changed(problem, given, admissible), rounded(problem, admissible)
+        error = sum(max(part, 0.0) ** 0.5 for part in (gap, taken, left)) ** 2
+        size = max(max(total, 0.0) ** 0.5 - taken**0.5 - left**0.5, 0.0) ** 2
+        doubt = 2 * (left * max(total, 0.0)) ** 0.5 + left
+        part = taken / MOST_CHANGED**2
+    else:
+        taken = _changed_energies(problem, potential, given, admissible)
+        doubt = projection_rounding(problem)
+        doubt *= root_mean_square(strain) * root_mean_square(stress)
+        error, size = max(gap, 0.0) + taken + doubt, total - taken
+        part = taken / MOST_CHANGED
+    if part > total:
+        return Certificate.none(not_admissible(given, admissible))
+    return _certificate(problem, upper, gap, (error, size), doubt)
 
 
 def _certificate(
     problem: Problem | TimeStep,
+    upper: float,
     gap: float,
-    w: float,
-    w_star: float,
-    total: float,
-    work: np.ndarray,
+    relative: tuple[float, float],
+    doubt: float,
 ) -> Certificate:
-    """Bounds of a gap; `work` is <s> : <e> by component."""
-    if not np.isfinite([gap, w, w_star]).all():
-        return Certificate(None, None, None, None, _NOT_FINITE)
-    free = problem.load.free
-    upper = w - float(work[free].sum())
-    lower = float(work[~free].sum()) - w_star
+    """Certificate of an error relative to a size, with the energies of a gap below.
+
+    `upper` and `upper - gap` are the energies of admissible fields, but for `doubt`.
+    """
+    error, size = relative
+    scale, load = problem.scale, problem.load
+    loaded = bool(abs(load.mean_strain).max() + abs(load.mean_stress).max() > 0)
+    if not np.isfinite([upper, gap, error, scale]).all() or (
+        # energies of tiny loads are zero
+        loaded and scale < 1e-280 and not isinstance(problem, TimeStep)
+    ):
+        return Certificate.none(_NOT_FINITE)
     # a stress-free body has no size to compare with but rounding's
-    floor = (100 * np.finfo(problem.precision).eps) ** 2 * problem.scale
-    relative = float(np.sqrt(max(gap, 0.0) / total)) if total > floor else 0.0
-    return Certificate(gap, relative, upper, lower)
+    floor = (100 * np.finfo(problem.precision).eps) ** 2 * scale
+    return Certificate(
+        error,
+        float(np.sqrt(error / size)) if size > floor else 0.0,
+        upper + doubt,
+        upper - max(gap, 0.0) - doubt,
+    )
+
+
+def _changed_energies(
+    problem: TimeStep, potential: Potential, given: Pair, admissible: Pair
+) -> float:
+    """|W(e) - W(e')| + |W*(s) - W*(s')| of the given and the admissible fields."""
+    load = problem.load
+    (e, s), (e_adm, s_adm) = given, admissible
+    W = float((potential.energy(e) - potential.energy(e_adm)).mean())
+    W -= float(load.mean_stress @ (_mean(e) - _mean(e_adm)))
+    conjugate = potential.conjugate_energy(s) - potential.conjugate_energy(s_adm)
+    prescribed = np.where(load.free, 0, _mean(e_adm))
+    W_star = float(conjugate.mean()) - float((_mean(s) - _mean(s_adm)) @ prescribed)
+    return abs(W) + abs(W_star)
+
+
+def _mean(field: Any) -> np.ndarray:
+    """Volume average on the host, (6,)."""
+    return to_numpy(mean(field)).astype(float)
 
 
 def _eigenstrain_work(material: Potential, stress: Any) -> float:

@@ -80,6 +80,8 @@ class Equilibrium(ABC):
     ----------
     search
         Real dtype of residuals and search directions.
+    target
+        Dual norm of the residual that is aimed at, 0 if that is not known.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Equilibrium(ABC):
         self.reference_stiffness = mean_stiffness
         self.kernels = kernels
         self.search = np.dtype(np.float32 if kernels else precision)
+        self.target = 0.0
         self.nodes = (scheme.unknowns(grid), *grid.shape)
         self.means = len(mean_stiffness)
         self._set_load(load)

@@ -20,7 +20,7 @@ from fftmech.kernels import get_kernels
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure, total_eigenstrain
 from fftmech.operators.green import Green
-from fftmech.operators.reference_medium import reference_medium
+from fftmech.operators.reference_medium import reference_medium, relative_contrast
 from fftmech.problems.elastic_field import LinearElastic
 from fftmech.problems.equilibrium import Equilibrium, Solution
 from fftmech.tensors.fields import mean
@@ -100,6 +100,13 @@ class Problem(Equilibrium):
             self.precision,
         )
 
+    @cached_property
+    def contrast(self) -> float:
+        """Ratio of the extreme stiffnesses relative to the reference medium's."""
+        assert self.microstructure.stiffness is not None
+        C = self.microstructure.stiffness[self.microstructure.phases]
+        return relative_contrast(C, self.reference_stiffness)
+
     def with_load(self, load: Load, threads: int | None = None) -> "Problem":
         """Return the same body under another load; everything else is shared.
 
@@ -132,6 +139,10 @@ class Problem(Equilibrium):
     def stress(self, strain: Any) -> Any:
         """Stress at integration points, Mandel, (q, 6, x, y, z)."""
         return self.material.stress(strain)
+
+    def strain_and_stress(self, v: Any) -> tuple[Any, Any]:
+        """Voxel averages of strain and stress, Mandel (6, x, y, z)."""
+        return self.fields(v)[:2]
 
     def fields(self, v: Any) -> tuple[Any, Any, Any]:
         """Voxel averages of strain, stress, Mandel (6, x, y, z), and energy density."""

@@ -21,7 +21,7 @@ from fftmech.operators.reference_medium import reference_medium
 from fftmech.problems.equilibrium import Equilibrium, Means
 from fftmech.problems.kinematics import Kinematics
 from fftmech.problems.material_field import FieldTangent, MaterialField, State
-from fftmech.tensors.fields import mean
+from fftmech.tensors.fields import determinant, mean
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ class TimeStep(Equilibrium):
 
     Attributes
     ----------
-    target
-        Dual norm of the residual that is asked for, 0 if that is not known.
+    largest
+        Norm (C0^-1) of the largest mean stress on the path so far.
     linear_iterations
         Conjugate gradient iterations since `begin`.
     points
@@ -145,7 +145,7 @@ class TimeStep(Equilibrium):
         self.start, self.dt = start, dt
         self.last: Evaluation | None = None
         self._at: Any = None
-        self.target = 0.0
+        self.largest = 0.0
         self.linear_iterations = 0
 
     def prepare_laws(self) -> float:
@@ -166,11 +166,36 @@ class TimeStep(Equilibrium):
         C0 = self.reference_stiffness
         strain = self.load.mean_strain - self.kinematics.rest
         stress = self.load.mean_stress
-        return float(strain @ C0 @ strain + stress @ np.linalg.solve(C0, stress))
+        scale = strain @ C0 @ strain + stress @ np.linalg.solve(C0, stress)
+        if self.material.eigenstrain is not None:
+            scale += float(abs(self.material.eigenstrain).max()) ** 2 * np.trace(C0)
+        return float(scale)
 
     def strain(self, v: Any) -> Any:
         """Strain at integration points, (q, c, x, y, z)."""
         return self.derive(self.displacement(v), self.mean_strain(v))
+
+    def strain_and_stress(self, v: Any) -> tuple[Any, Any]:
+        """Strain from rest on and stress of the v that was evaluated last.
+
+        At integration points, (q, c, x, y, z).
+        """
+        assert self.last is not None
+        rest = self.asarray(self.kinematics.rest)[:, None, None, None]
+        return self.last.strain - rest, self.last.stress
+
+    def inverted(self) -> float:
+        """Fraction of the solid's integration points with det F <= 0, evaluated last.
+
+        0 at small strain.
+        """
+        if not self.kinematics.finite:
+            return 0.0
+        assert self.last is not None
+        F = self.last.strain
+        J = determinant(F.reshape(len(F), 3, 3, *self.grid.shape))
+        solid = ~np.isin(self.microstructure.phase, self.microstructure.pores)
+        return float((J <= 0)[:, self.backend.xp.asarray(solid)].mean())
 
     def derive(self, u: Any, E: Any) -> Any:
         """Strain (q, c, x, y, z) of nodal values (n, x, y, z) and a mean (c,)."""

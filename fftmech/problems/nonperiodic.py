@@ -137,6 +137,10 @@ class NonperiodicProblem(Equilibrium):
         )
         return strain, stress, energy
 
+    def strain_and_stress(self, v: Any) -> tuple[Any, Any]:
+        """Voxel averages of strain and stress, Mandel (6, x, y, z), padded."""
+        return self.body.strain_and_stress(self._with_lift(v))
+
     def solution(self, v: Any, mean_stress: np.ndarray) -> Solution:
         """The fields and means of v; the mean stress is that of the box, not padded."""
         strain, stress, energy = self.fields(v)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from fftmech.errors import InputError
 from fftmech.results.result import Result
@@ -46,6 +45,9 @@ def averages(result: Result, by: str) -> Averages:
     InputError
         Another word than "grain" or "material", or a body whose materials are unknown.
     """
+    # here, because SciPy takes longer to import than --help
+    from scipy import ndimage
+
     body = result.microstructure
     if by not in BY:
         raise InputError(f"averages by {by!r}", " or ".join(BY))

@@ -11,14 +11,17 @@ from fftmech.errors import InputError
 from fftmech.loads.boundary import Boundary
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.metrics import (
+    DEFAULT,
     NORMALISATIONS,
     QUANTILES,
     Norm,
     divergence_norm,
     incompatibility_norm,
     nrmse,
+    skill,
     tail,
     tensor_nrmse,
+    uniform_field,
 )
 from fftmech.results.result import Result
 from fftmech.results.spectrum import octave_bands, power_spectrum
@@ -42,6 +45,8 @@ def compare(a: Result, b: Result) -> dict[str, Any]:
         schemes, notes: the two schemes; one line each on what else differs.
         voxels, compared_voxels: of the grid, and solid in both.
         nrmse: field, component, normalisation (`nrmse`, `tensor_nrmse`).
+        uniform: by field and normalisation, the tensor's error of the uniform field,
+        the mean of `b`; skill: by field and component, 1 - error / its error ("std").
         divergence, compatibility: of "a" and "b", each in its own scheme; absolute and
         relative (`divergence_norm`, `incompatibility_norm`).
         spectra: wavenumber (edges of octave bands, cycles per length), and by field and
@@ -55,12 +60,25 @@ def compare(a: Result, b: Result) -> dict[str, Any]:
         raise InputError("no voxel is solid in both results: nothing to compare")
     pair = {"a": a, "b": b}
     fields = {"strain": (a.strain, b.strain), "stress": (a.stress, b.stress)}
+    errors = {name: _errors(*both, solid) for name, both in fields.items()}
+    uniform = {
+        name: _errors(uniform_field(b, solid), b, solid)
+        for name, (_, b) in fields.items()
+    }
     return {
         "schemes": {"a": a.scheme, "b": b.scheme},
         "notes": _notes(a, b),
         "voxels": grid.voxels,
         "compared_voxels": int(solid.sum()),
-        "nrmse": {name: _errors(*both, solid) for name, both in fields.items()},
+        "nrmse": errors,
+        "uniform": {name: rows["all"] for name, rows in uniform.items()},
+        "skill": {
+            name: {
+                c: skill(row[DEFAULT], uniform[name][c][DEFAULT])
+                for c, row in errors[name].items()
+            }
+            for name in fields
+        },
         "divergence": {k: _norm(r, divergence_norm, r.stress) for k, r in pair.items()},
         "compatibility": {
             # a field at several points of a voxel is not in the file
@@ -115,7 +133,9 @@ def _notes(a: Result, b: Result) -> list[str]:
         notes.append("boundaries differ")
     both = (("a", a), ("b", b))
     notes += [
-        f"{key} is not converged (status {result.status})"
+        f"{key} is predicted by {result.solver}"
+        if result.status == "predicted"
+        else f"{key} is not converged (status {result.status})"
         for key, result in both
         if not result.converged
     ]

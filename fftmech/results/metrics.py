@@ -15,6 +15,13 @@ from fftmech.errors import InputError
 NORMALISATIONS = ("std", "range", "norm")
 """Denominators of the nRMSE; see `nrmse`."""
 
+DEFAULT = "std"
+"""The one that is meant where none is named: a uniform field has 1, never less."""
+
+UNIFORM = 1e-5
+"""A component that varies by less, relative to the largest one, is uniform: what is
+left of it is the solver's tolerance, and an error over that means nothing."""
+
 QUANTILES = (0.5, 0.9, 0.99, 0.999, 1.0)
 """Quantiles that describe a tail; 1.0 is the maximum."""
 
@@ -27,7 +34,7 @@ class Norm(NamedTuple):
 
 
 def nrmse(
-    prediction: Any, reference: Any, normalisation: str = "std", mask: Any = None
+    prediction: Any, reference: Any, normalisation: str = DEFAULT, mask: Any = None
 ) -> Any:
     """Root mean square error over the voxels, over a scale of the reference.
 
@@ -44,34 +51,77 @@ def nrmse(
     normalised by minimum and maximum; both scales are those of their whole training
     set, here they are those of the one reference field. Table 1 itself does not say.
 
-    A reference whose scale vanishes to rounding (below eps^(3/4) of the largest
-    component's root mean square) gives 0 if the error vanishes too, else infinity;
-    never NaN.
+    The mean of the reference, which knows nothing of the body, has 1 over the standard
+    deviation, but over a range that one peak makes long it has a few hundredths: an
+    error over "range" or "norm" says nothing without that of the uniform field beside
+    it (`uniform_field`).
 
-    Fields (..., x, y, z) give (...); the scale of rounding is taken over the last axis
-    before x (the components). The boolean mask (x, y, z) says which voxels count; all
-    if None.
+    A component whose scale vanishes (below `UNIFORM` of the largest component's root
+    mean square) gives 0 if the error vanishes too, else infinity; never NaN.
+
+    Fields (..., x, y, z) give (...); the largest component is that of the last axis
+    before x. The boolean mask (x, y, z) says which voxels count; all if None.
     """
-    error, scale, rounding = _error_and_scale(
-        prediction, reference, normalisation, mask
-    )
-    return _ratio(error, scale, rounding)
+    error, scale, least = _error_and_scale(prediction, reference, normalisation, mask)
+    return _ratio(error, scale, least)
+
+
+def mean_nrmse(
+    prediction: Any, reference: Any, normalisation: str = DEFAULT, mask: Any = None
+) -> float:
+    """nRMSE of a tensor field: the mean over its components that are not uniform.
+
+    0 or infinity, as for each component, if all are. Arguments as in `nrmse`;
+    (6, x, y, z).
+    """
+    errors = nrmse(prediction, reference, normalisation, mask)
+    varies = varying(reference, mask)
+    return float(errors[varies].mean() if varies.any() else errors.max())
+
+
+def varying(reference: Any, mask: Any = None) -> Any:
+    """Which components of (..., 6, x, y, z) are not uniform, boolean (..., 6).
+
+    Their standard deviation is above `UNIFORM` of the largest component's root mean
+    square.
+    """
+    _, scale, least = _error_and_scale(reference, reference, "std", mask)
+    return scale > least
+
+
+def uniform_field(reference: Any, mask: Any = None) -> Any:
+    """The uniform field with the least error: the mean of the reference.
+
+    It has the shape of the reference, (..., x, y, z); the mean is over the voxels that
+    count. It knows the mean of each component, which has to be predicted too, and
+    nothing else: what is no better has learned nothing of the body.
+    """
+    mean = _voxels(reference, mask).mean(axis=-1)[..., None, None, None]
+    return mean + namespace(reference).zeros_like(reference)
+
+
+def skill(error: float | None, uniform: float | None) -> float | None:
+    """1 - error / error of the uniform field: 1 is the solution, 0 knows nothing.
+
+    None where one of the two does not exist, or the reference is uniform itself.
+    """
+    if error is None or not uniform or not np.isfinite([error, uniform]).all():
+        return None
+    return 1 - error / uniform
 
 
 def tensor_nrmse(
-    prediction: Any, reference: Any, normalisation: str = "std", mask: Any = None
+    prediction: Any, reference: Any, normalisation: str = DEFAULT, mask: Any = None
 ) -> Any:
     """nRMSE of the whole tensor: sqrt(sum_c rmse_c^2 / sum_c s_c^2).
 
     With Mandel components, "std" and "norm" do not depend on the axes. Arguments and
     errors as in `nrmse`; (..., 6, x, y, z) gives shape (...).
     """
-    error, scale, rounding = _error_and_scale(
-        prediction, reference, normalisation, mask
-    )
+    error, scale, least = _error_and_scale(prediction, reference, normalisation, mask)
     error = (error**2).sum(axis=-1) ** 0.5
     scale = (scale**2).sum(axis=-1) ** 0.5
-    return _ratio(error, scale, rounding[..., 0])
+    return _ratio(error, scale, least[..., 0])
 
 
 def divergence_norm(stress: Any, grid: Grid, scheme: str) -> Norm:
@@ -151,7 +201,7 @@ def _error_and_scale(prediction, reference, normalisation, mask):
     if largest.ndim:
         largest = largest.max(axis=-1, keepdims=True)
     error = ((p - r) ** 2).mean(axis=-1) ** 0.5
-    return error, scale, _rounding(r.dtype) * largest
+    return error, scale, UNIFORM * largest
 
 
 def _voxels(field: Any, mask: Any) -> Any:
@@ -167,12 +217,12 @@ def _voxels(field: Any, mask: Any) -> Any:
     return field[..., mask]
 
 
-def _ratio(error: Any, scale: Any, rounding: Any) -> Any:
+def _ratio(error: Any, scale: Any, least: Any) -> Any:
     """error / scale; where the scale vanishes, 0 or infinity."""
     xp = namespace(error)
-    vanishes = scale <= rounding
+    vanishes = scale <= least
     ratio = error / xp.where(vanishes, 1, scale)
-    return xp.where(vanishes, xp.where(error <= rounding, 0.0, xp.inf), ratio)
+    return xp.where(vanishes, xp.where(error <= least, 0.0, xp.inf), ratio)
 
 
 def _norm(absolute: float, whole: float, floor: float) -> Norm:

@@ -73,7 +73,8 @@ class Result:
     energy
         Volume average of `energy_density` (stress units).
     status
-        "converged", "max_iterations", "diverged" or "stagnated".
+        "converged", "max_iterations", "diverged", "stagnated" or, at finite strain,
+        "inverted": somewhere det F <= 0.
     advice
         One line saying what to do about a status that is not "converged", else "".
     iterations, residuals
@@ -133,7 +134,7 @@ class Result:
 
     @property
     def converged(self) -> bool:
-        """Whether the residual reached the tolerance."""
+        """Whether residual and stress are right to the tolerance."""
         return self.status == "converged"
 
     @property

@@ -1,5 +1,6 @@
 """Many solves at once: one on each thread, where one grid is too small for all."""
 
+import inspect
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
+from fftmech.simulations.method import check_names
 from fftmech.simulations.solve import solve
 
 
@@ -40,11 +42,14 @@ def solve_many(
         An option that a batch does not take, not a number of jobs, or what
         `fftmech.solve` raises.
     """
-    for name in ("threads", "progress", "initial"):
+    refused = ("threads", "progress", "initial")
+    for name in refused:
         if name in options:
             raise InputError(
                 f"{name}: a batch does not take it", mend="use fftmech.solve"
             )
+    _, _, *known = inspect.signature(solve).parameters
+    check_names(options, (name for name in known if name not in refused))
     jobs = count_of("jobs", jobs)
     tasks = (
         lambda check, case=case: solve(*case, threads=1, progress=check, **options)

@@ -64,7 +64,7 @@ class Effective:
 
     @property
     def converged(self) -> bool:
-        """Whether all six loads reached the tolerance."""
+        """Whether all six loads are right to the tolerance."""
         return self.status == "converged"
 
 
@@ -109,7 +109,7 @@ def homogenize(
     started = time.perf_counter()
     microstructure.check().check_linear("an effective stiffness")
     body = microstructure.with_changes(eigenstrain=None, thermal_expansion=None)
-    asked = Method(**method)
+    asked = Method.of(method, "progress")
     prepared = prepare(body, Load(), asked)
     setup = time.perf_counter()
     unit_loads = UnitLoads(prepared, asked.max_iterations, progress)
@@ -118,8 +118,7 @@ def homogenize(
     if microstructure.thermal_expansion is not None:
         stress = unit_loads.mean_stress_of(microstructure.thermal_expansion, asked)
         thermal = np.linalg.lstsq(C, stress, rcond=1e-9)[0]
-    statuses = [outcome.status for outcome in outcomes]
-    worst = next((s for s in statuses if s != "converged"), "converged")
+    worst = next((o for o in outcomes if o.status != "converged"), outcomes[0])
     assert body.stiffness is not None
     used = body.phases
     limits = bounds(body.stiffness[used], body.fractions[used])
@@ -130,8 +129,10 @@ def homogenize(
         bounds=limits,
         iterations=[len(outcome.residuals) - 1 for outcome in outcomes],
         residuals=[outcome.residuals[-1] for outcome in outcomes],
-        status=worst,
-        advice=asked.advice(worst, body, Load(), prepared.problem.scale),
+        status=worst.status,
+        advice=asked.advice(
+            worst.status, body, Load(), prepared.problem.scale, min(worst.residuals)
+        ),
         times={
             "setup": setup - started,
             "compile": prepared.compile_time,

@@ -9,8 +9,10 @@ import numpy as np
 
 from fftmech.arrays.backend import to_numpy
 from fftmech.loads.path import Path, Step, Target
+from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoffMaterial
 from fftmech.microstructure.base import Microstructure
 from fftmech.problems.nonlinear import Evaluation, StepStart
+from fftmech.problems.stress_error import root_mean_square, stress_norm
 from fftmech.results.result import Result
 from fftmech.simulations.march_result import march_result
 from fftmech.simulations.march_state import IncrementLog, MarchState, TriedPart
@@ -77,7 +79,7 @@ class March:
         self.microstructure = microstructure
         self.path = path
         self.temperature = temperature
-        self.method = Method(**{"solver": "newton", **method})
+        self.method = Method.of({"solver": "newton", **method}, "temperature", "state")
         self.problem, self._solver, self.tolerance, compile_time = prepare_march(
             microstructure, path, self.method, temperature
         )
@@ -167,7 +169,7 @@ class March:
         if point.status == "converged":
             self._accept(replace(state, residuals=residuals), point, step)
         else:
-            self._fail(point, residuals)
+            self._fail(point, residuals, tried)
         return point
 
     def _accept(self, state: MarchState, point: IncrementLog, step: Step) -> None:
@@ -183,15 +185,29 @@ class March:
             )
         self.state = state
 
-    def _fail(self, point: IncrementLog, residuals: tuple[float, ...]) -> None:
+    def _fail(
+        self, point: IncrementLog, residuals: tuple[float, ...], last: TriedPart
+    ) -> None:
         self.status, self.failed, self._failed_residuals = (
             point.status,
             point,
             residuals,
         )
+        why = ""
+        if last.inverted:
+            why = f": det F <= 0 in {100 * last.inverted:.2g} % of the solid"
+        elif min(last.residuals) <= self.tolerance:
+            why = ": the residual was below --tol, but the stress is not right yet"
+        remedy = "ask for more increments, smaller steps or a larger --tol"
+        laws = self.problem.material.materials
+        if any(isinstance(law, StVenantKirchhoffMaterial) for law in laws):
+            remedy = (
+                "St. Venant-Kirchhoff is for moderate strains (pressed to 0.58 of its "
+                "length it gives way): give phases the law neo_hooke, or strain less"
+            )
         self.advice = (
             f"step {point.step}, increment {point.increment} failed after {point.cuts} "
-            "cuts; ask for more increments, smaller steps or a larger --tol"
+            f"cuts{why}; {remedy}"
         )
 
     def _part(
@@ -216,14 +232,23 @@ class March:
             v += (part / state.part) * state.change
         first = self._solver.init(problem, v)
         norm, ratio = self._norm(state, max(first.square, 0.0) ** 0.5)
-        problem.target = self.tolerance * norm
+        problem.largest = max(
+            (stress_norm(problem, point.mean_stress) for point in state.points),
+            default=0.0,
+        )
         outcome = run(
             problem, self._solver, first, norm, self.tolerance, self._most, progress
         )
+        status = outcome.status
+        inverted = problem.inverted() if status == "converged" else 0.0
         tried = TriedPart(
-            outcome.status, outcome.residuals, problem.linear_iterations, state
+            "inverted" if inverted else status,
+            outcome.residuals,
+            problem.linear_iterations,
+            state,
+            inverted,
         )
-        if outcome.status != "converged":
+        if tried.status != "converged":
             return tried
         last = problem.last
         assert last is not None
@@ -272,14 +297,8 @@ class March:
         """
         problem = self.problem
         assert problem.last is not None
-        S0 = np.linalg.inv(problem.reference_stiffness)
-        xp = problem.backend.xp
-        stress = problem.last.stress
-        flat = stress.reshape(*stress.shape[:2], -1)
-        second = to_numpy((flat @ xp.swapaxes(flat, 1, 2)).sum(0)).astype(float)
-        prescribed = problem.load.mean_stress
-        square = (second * S0).sum() / (len(flat) * flat.shape[-1])
-        size = float(square + prescribed @ S0 @ prescribed) ** 0.5
+        stress = root_mean_square(problem, problem.last.stress)
+        size = float(np.hypot(stress, stress_norm(problem, problem.load.mean_stress)))
         least = LEAST_STRAIN * float(np.trace(problem.reference_stiffness)) ** 0.5
         if not state.norm:
             ratio = max(residual / max(size, least), LEAST_RATIO)

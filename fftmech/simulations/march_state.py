@@ -89,12 +89,16 @@ class MarchState:
 
 
 class TriedPart(NamedTuple):
-    """A part of an increment that was tried, and the state that it leads to."""
+    """A part of an increment that was tried, and the state that it leads to.
+
+    `inverted` is the fraction of the solid with det F <= 0, where that is the status.
+    """
 
     status: str
     residuals: list[float]
     linear_iterations: int
     state: MarchState
+    inverted: float = 0.0
 
     @property
     def iterations(self) -> int:

@@ -1,6 +1,8 @@
 """How a problem is solved, and what to do where that fails."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from math import prod
 from numbers import Integral, Real
 from typing import Any, TypedDict
@@ -42,7 +44,8 @@ class Method:
     scheme, solver
         Names in `fftmech.SCHEMES` and `fftmech.SOLVERS` or `NONLINEAR_SOLVERS`.
     tolerance
-        On the relative equilibrium residual; `default_tolerance` if None.
+        On the relative equilibrium residual; the stress is right to
+        `fftmech.solvers.iteration.STRESS` times it. `default_tolerance` if None.
     max_iterations
         Of one load or increment.
     device, precision, threads
@@ -83,6 +86,18 @@ class Method:
             raise InputError(
                 f"reference {self.reference!r}", "two positive moduli (K, G)"
             )
+
+    @classmethod
+    def of(cls, options: MethodOptions, *others: str) -> "Method":
+        """A method of keywords, as a function took them beside `others`.
+
+        Raises
+        ------
+        InputError
+            A keyword that is neither, with the nearest one that is.
+        """
+        check_names(options, (*MethodOptions.__annotations__, *others))
+        return cls(**options)
 
     def tolerance_on(self, grid: Grid) -> float:
         """The tolerance, or its default on this grid.
@@ -150,14 +165,22 @@ class Method:
         return grid.voxels * (700 + 950 * self.discretization.points)
 
     def advice(
-        self, status: str, body: Microstructure, load: Load, scale: float
+        self,
+        status: str,
+        body: Microstructure,
+        load: Load,
+        scale: float,
+        lowest: float = np.inf,
     ) -> str:
         """One line on what to do about a status; "" if converged.
 
-        `scale` is the energy density that the load would put into the reference medium.
+        `scale` is the energy density that the load would put into the reference medium,
+        `lowest` the least relative residual.
         """
         if status == "converged":
             return ""
+        if lowest <= self.tolerance_on(body.grid):
+            return self._advice_on_stress(status)
         if not np.isfinite(scale):
             return "the numbers overflow; check the units and the size of the load"
         pores = len(body.pores) > 0
@@ -179,6 +202,36 @@ class Method:
                 "or grey images may need --scheme hex8 --solver jacobi-cg"
             )
         return "rounding ends the descent; use a larger --tol"
+
+    def _advice_on_stress(self, status: str) -> str:
+        """What to do where the residual has reached the tolerance and that is all."""
+        what = "the residual was below --tol, but the stress is not right yet"
+        if self.precision == "single":
+            return f"{what}; use --precision double"
+        if self.solver != "cg":
+            return f"{what}; use --solver cg"
+        if status == "max_iterations":
+            most = self.max_iterations
+            return f"{what}; raise --max-iterations (now {most}) or --tol"
+        return (
+            f"{what}: rounding ends the descent, for phases differ too much in "
+            "stiffness; use a larger --tol, or a softer stiffest phase"
+        )
+
+
+def check_names(options: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse the first option that is not known.
+
+    Raises
+    ------
+    InputError
+        Naming it and the nearest one that is, or all.
+    """
+    known = tuple(known)
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known, 1) or [f"one of {', '.join(known)}"]
+            raise InputError(f"option {name}", near[0])
 
 
 def check_memory(method: Method, grid: Grid, whole_fields: bool = False) -> None:

@@ -31,7 +31,7 @@ NONPERIODIC_SOLVERS = ("cg", "minres")
 # Loads of other sizes are scaled: single precision has a limited range, and the squares
 # of residuals have twice the exponent.
 ORDINARY = 1e-9, 1e9
-EXTREME = 1e-150, 1e150
+LARGEST = 1e150
 
 
 class Prepared(NamedTuple):
@@ -92,7 +92,8 @@ def prepare(
     if eigenstrain is not None:
         body = body.with_changes(eigenstrain=unit * eigenstrain, thermal_expansion=None)
     load = load.scaled(unit)
-    scheme, backend = method.discretization, method.backend()
+    backend = method.backend()
+    scheme = method.discretization.on(backend)
     if boundary is None:
         problem = Problem(body, load, scheme, backend, method.dtype, method.reference)
     else:
@@ -139,12 +140,13 @@ def prepare_march(
     if temperature:
         eigenstrain = total_eigenstrain(body, temperature)
         strained = body.with_changes(eigenstrain=eigenstrain, thermal_expansion=None)
+    backend = method.backend()
     problem = TimeStep(
         strained,
         kinematics,
         path.steps[0].load,
-        method.discretization,
-        method.backend(),
+        method.discretization.on(backend),
+        backend,
         method.dtype,
         method.reference,
     )
@@ -154,6 +156,8 @@ def prepare_march(
             "newton",
             "the reference medium of the others would have to know the duration",
         )
+    if not problem.material.rate:
+        _check_size(problem, path, total_eigenstrain(strained))
     compiled = problem.prepare(solver.mixed) + problem.prepare_laws()
     return problem, solver, tolerance, compiled
 
@@ -188,6 +192,22 @@ def _check_boundary(body: Microstructure, boundary: Boundary, method: Method) ->
     check_bytes(needed, f"a solve on {size_text(nodes)} nodes")
 
 
+def _check_size(problem: TimeStep, path: Path, eigenstrain: np.ndarray | None) -> None:
+    """Refuse loads that vanish in single precision: laws do not let them be scaled."""
+    C0, rest = problem.reference_stiffness, problem.kinematics.rest
+    sizes = [step.load.mean_strain - rest for step in path.steps]
+    sizes += [np.linalg.solve(C0, step.load.mean_stress) for step in path.steps]
+    if eigenstrain is not None:
+        sizes.append(eigenstrain[problem.microstructure.phases].ravel())
+    size = float(abs(np.concatenate(sizes)).max())
+    if 0 < size < ORDINARY[0]:
+        raise InputError(
+            f"a nonlinear body under strains of {size:.1g} at most",
+            f"none, or {ORDINARY[0]:g} and more",
+            "solve it as linear elastic, which it is there",
+        )
+
+
 def _unit(
     body: Microstructure,
     load: Load,
@@ -203,6 +223,6 @@ def _unit(
     if values is not None:
         sizes.append(values.ravel() / min(body.grid.size))
     size = float(abs(np.concatenate(sizes)).max())
-    if ORDINARY[0] <= size <= ORDINARY[1] or not EXTREME[0] < size < EXTREME[1]:
+    if ORDINARY[0] <= size <= ORDINARY[1] or not 0 < size < LARGEST:
         return 1.0
-    return 2.0 ** -round(np.log2(size))
+    return 2.0 ** min(-round(np.log2(size)), 1000)

@@ -57,7 +57,9 @@ def solve(
     tolerance
         On the relative equilibrium residual sqrt(<r, M r> / <r0, M r0>), with M the
         inverse of the reference medium and r0 the residual of a homogeneous strain;
-        `default_tolerance` if None.
+        `default_tolerance` if None. The stress is in equilibrium and has the prescribed
+        means to `fftmech.solvers.iteration.STRESS` times it, relative to the mean
+        stress, or the result is not converged.
     max_iterations
         Stop there; the result says so (`Result.status`).
     device, precision, threads
@@ -160,7 +162,7 @@ def _solve_linear(
         solution = solution.divided_by(unit)
         for name in ("gap", "energy_upper", "energy_lower"):
             if certified.get(name) is not None:
-                certified[name] /= unit**2
+                certified[name] = certified[name] / unit / unit
     solved = time.perf_counter()
     return Result(
         microstructure=body,
@@ -170,7 +172,7 @@ def _solve_linear(
         tolerance=tolerance,
         precision=method.precision,
         status=status,
-        advice=method.advice(status, body, load, problem.scale),
+        advice=method.advice(status, body, load, problem.scale, min(residuals)),
         iterations=len(residuals) - 1,
         residuals=residuals,
         times={

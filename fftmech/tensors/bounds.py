@@ -57,6 +57,35 @@ def reuss(stiffness: np.ndarray, fractions: np.ndarray) -> np.ndarray:
     return np.linalg.inv(np.einsum("p,pmn->mn", f, np.linalg.inv(C)))
 
 
+def uniform_error(
+    stiffness: np.ndarray,
+    compliance: np.ndarray,
+    load: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> float:
+    """Certificate of uniform strain and stress, which know no arrangement of phases.
+
+    Of all uniform pairs that carry the load they have the least duality gap: the strain
+    is that of the Voigt bound, the stress that of the Reuss bound. A prediction with a
+    certificate above is worse than no prediction.
+
+    Parameters
+    ----------
+    stiffness, compliance
+        Volume averages <C> and <C^-1> of a body without pores, Mandel 6x6.
+    load
+        Mean strain, mean stress, and where the stress is prescribed, (6,) each, Mandel.
+    """
+    strain, stress, free = load
+    fixed = ~free
+    E, S = np.where(free, 0.0, strain), np.where(free, stress, 0.0)
+    E[free] = np.linalg.solve(stiffness[np.ix_(free, free)], (S - stiffness @ E)[free])
+    S[fixed] = np.linalg.solve(
+        compliance[np.ix_(fixed, fixed)], (E - compliance @ S)[fixed]
+    )
+    both = float(E @ stiffness @ E + S @ compliance @ S)
+    return float(np.sqrt(max(1 - 2 * float(S @ E) / both, 0.0))) if both > 0 else 0.0
+
+
 def hashin_shtrikman(
     bulk: Sequence[float] | np.ndarray,
     shear: Sequence[float] | np.ndarray,

@@ -1,8 +1,9 @@
 """A solver that torch can differentiate, for inverse problems and training through it.
 
 `solve` takes a phase map, stiffness and a load as tensors, batched, on CPU or CUDA, and
-its fields have gradients with respect to stiffness, mean strain, mean stress and
-eigenstrain. `isotropic`, `cubic` and `rotate` build stiffness that has gradients too.
+its fields have derivatives of any order with respect to stiffness, mean strain, mean
+stress and eigenstrain, and the transforms of torch.func. `isotropic`, `cubic` and
+`rotate` build stiffness that has derivatives too.
 
 Conventions are those of `fftmech`, on tensors: Mandel throughout, in the order xx, yy,
 zz, yz, xz, xy, off-diagonals times sqrt(2); fields (batch, component, x, y, z).

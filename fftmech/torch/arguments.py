@@ -1,7 +1,8 @@
 """Checks of the arguments of `fftmech.torch.solve`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ def check_arguments(
         return value
 
     C = tensor("stiffness", stiffness, (None, 6, 6) if by_phase else (6, 6, *shape))
-    check_stiffness(C, by_phase)
+    _Look.apply(partial(check_stiffness, by_phase=by_phase), C.detach())
     load, free, mean_stress = _loads(load, free, mean_stress)
     E = tensor("mean strain", load, (6,))
     S = tensor("mean_stress", mean_stress, (6,))
@@ -83,7 +84,7 @@ def check_arguments(
     ids = index = e0 = None
     if by_phase:
         ids = tensor("phase", phase, shape)
-        check_phase(ids, C.shape[1])
+        _Look.apply(partial(check_phase, count=C.shape[1]), ids)
     if eigenstrain is not None:
         table = by_phase and np.ndim(eigenstrain) < 4
         per = (C.shape[1], 6) if table else (6, *shape)
@@ -97,6 +98,31 @@ def check_arguments(
     return Arguments(shape, batch or None, index, C, E, S, mask, e0)
 
 
+class _Look(torch.autograd.Function):
+    """Call check(value), beneath the transforms of torch.func, which hide values.
+
+    There `value` has more axes in front, one for each `vmap`. Checks may look at values
+    here only.
+    """
+
+    @staticmethod
+    def forward(check: Callable[[Tensor], None], value: Tensor) -> None:
+        check(value)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        pass
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> None:
+        pass
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, check: Any, value: Tensor) -> tuple[None, None]:
+        _Look.apply(check, value.movedim(in_dims[1], 0))
+        return None, None
+
+
 def _tensor(
     name: str, given: Any, per: tuple[int | None, ...], stiffness: Tensor
 ) -> tuple[Tensor, int]:
@@ -107,7 +133,14 @@ def _tensor(
     """
     value = given
     if not isinstance(given, Tensor):
-        value = torch.as_tensor(np.asarray(given), device=stiffness.device)
+        try:
+            value = torch.as_tensor(np.asarray(given), device=stiffness.device)
+        except (TypeError, ValueError, RuntimeError):
+            raise InputError(
+                f"{name} of {type(given).__name__}", "a tensor, or numbers"
+            ) from None
+    if value.is_complex():
+        raise InputError(f"{name} of {value.dtype}", "real numbers")
     if value.device != stiffness.device:
         raise InputError(
             f"{name} on {value.device}, stiffness on {stiffness.device}", "one device"
@@ -126,9 +159,15 @@ def _tensor(
         )
     if name == "phase":
         return value, batch
+    _Look.apply(partial(_check_values, name), value.detach())
+    return value.to(stiffness.dtype), batch
+
+
+def _check_values(name: str, value: Tensor) -> None:
     if not bool(torch.isfinite(value).all()):
         raise InputError(f"{name} has values that are not finite")
-    return value.to(stiffness.dtype), batch
+    if name == "free" and bool(((value != 0) & (value != 1)).any()):
+        raise InputError("free has values other than 0 and 1", "True or False")
 
 
 def _common_batch(batches: dict[str, int]) -> int:
@@ -151,9 +190,8 @@ def check_stiffness(C: Tensor, by_phase: bool) -> None:
     InputError
         With the offending number.
     """
-    C = C.detach()
-    axes = (2, 3) if by_phase else (1, 2)
-    size, skew = float(C.abs().max()), float((C - C.transpose(*axes)).abs().max())
+    one, other = (-2, -1) if by_phase else (-5, -4)
+    size, skew = float(C.abs().max()), float((C - C.transpose(one, other)).abs().max())
     if skew > SKEW * size:
         raise InputError(
             f"stiffness is not symmetric: entries differ by {skew:.3g}",
@@ -161,6 +199,7 @@ def check_stiffness(C: Tensor, by_phase: bool) -> None:
         )
     if not by_phase:
         return
+    C = C.flatten(0, -4)
     values = torch.linalg.eigvalsh(((C + C.mT) / 2).double())
     bad = (values[..., 0] <= 1e-12 * values[..., -1]) & (C.abs().amax((-2, -1)) > 0)
     if bool(bad.any()):

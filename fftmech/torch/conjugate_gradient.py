@@ -1,11 +1,13 @@
 """Preconditioned conjugate gradients on a batch, each sample for itself."""
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from fftmech.errors import NotConverged
+from fftmech.solvers.iteration import LOWER, LOWEST, STRESS
 
 # A recursive residual may drift from the true one, which is checked at the end: the
 # samples where it has are restarted from their last v this many times.
@@ -50,7 +52,12 @@ class Solution(NamedTuple):
 
 
 def conjugate_gradient(
-    system: System, b: Tensor, floor: Tensor, tolerance: float, max_iterations: int
+    system: System,
+    b: Tensor,
+    floor: Tensor,
+    tolerance: float,
+    max_iterations: int,
+    size: Callable[[Tensor], Tensor],
 ) -> Solution:
     """Solve K v = b for each sample of a batch (Hestenes & Stiefel 1952).
 
@@ -64,7 +71,10 @@ def conjugate_gradient(
     floor
         Dual norm sqrt(<b, M b>) below which b is rounding and v is zero, (B,).
     tolerance
-        On sqrt(<r, M r> / <b, M b>).
+        On sqrt(<r, M r> / <b, M b>); `STRESS` times it is allowed of sqrt(<r, M r>)
+        relative to `size`.
+    size
+        Norm of the stress of v, (B,), as in `fftmech.problems.stress_error`.
 
     Raises
     ------
@@ -77,24 +87,32 @@ def conjugate_gradient(
     norm = _root(square)
     done = norm <= floor
     iterations = torch.zeros_like(norm, dtype=torch.long)
-    best, restarts, count = torch.full_like(norm, torch.inf), 0, 0
+    best, restarts = torch.full_like(norm, torch.inf), torch.zeros_like(norm)
+    count, aim = 0, torch.full_like(norm, tolerance)
     while True:
         residual = _root(square) / norm
         # neither what diverges nor what is not a number goes on
-        active = ~done & (residual > tolerance) & (residual <= DIVERGED)
+        active = ~done & (residual > aim) & (residual <= DIVERGED)
         if not bool(active.any()):
             r = b - system.apply(v)
             z = system.precondition(r)
             square = system.dot(r, z)
-            true = torch.where(norm <= floor, 0.0, _root(square) / norm)
-            done = true <= 1.001 * tolerance
+            distance = torch.where(norm <= floor, 0.0, _root(square))
+            true = torch.where(norm <= floor, 0.0, distance / norm)
+            error = torch.where(distance > 0, distance / size(v), 0.0)
+            done = (true <= 1.001 * tolerance) & (error <= STRESS * tolerance)
             if bool(done.all()):
                 return Solution(v, iterations, true)
             _check(~(true <= DIVERGED), true, _BROKEN)
-            stuck = restarts == RESTARTS or true > 0.5 * best
+            reached = true <= 1.001 * aim
+            stuck = ~reached & ((restarts == RESTARTS) | (true > 0.5 * best))
             _check(~done & stuck, true, _STAGNATED)
-            active, best, restarts = ~done, true, restarts + 1
-            p = z.clone()
+            # where the stress is not right yet, a lower residual is aimed at
+            lower = (LOWER * STRESS * tolerance / error).clamp(LOWEST, 1.0)
+            aim = torch.where(reached & ~done, true * lower, aim)
+            best = torch.where(reached, torch.inf, true)
+            restarts = torch.where(reached, 0.0, restarts + 1)
+            active, p = ~done, z.clone()
         if count == max_iterations:
             _check(active, residual, f"max_iterations = {count} reached; {_SLOW}")
         Kp = system.apply(p)

@@ -52,8 +52,9 @@ def solve(
 
     div s = 0, s = C (e - e0), e = E + sym(D u), with each component of the mean strain
     E or of the mean stress prescribed. Gradients flow to stiffness, mean strain, mean
-    stress and eigenstrain. The backward pass is one more solve with the same operator
-    and tolerance (derived in `fftmech.torch.adjoint`); no iteration is kept.
+    stress and eigenstrain, of any order, and transforms of torch.func apply. Each
+    derivative is one more solve with the same operator and tolerance (derived in
+    `fftmech.torch.adjoint`); no iteration is kept.
 
     Every argument may have a leading batch axis B; those without are shared by all
     samples. Tensors are Mandel, on the device of the stiffness, and results have its
@@ -81,8 +82,7 @@ def solve(
         Name in `fftmech.SCHEMES`; pores need `rotated` or `hex8`.
     tolerance
         On the relative equilibrium residual sqrt(<r, M r> / <r0, M r0>) of this solve
-        and of the backward pass; `fftmech.simulations.method.default_tolerance` if
-        None.
+        and of derivatives; `fftmech.simulations.method.default_tolerance` if None.
     max_iterations
         Of each.
 
@@ -106,18 +106,24 @@ def solve(
     )
     tolerance = method.tolerance_on(grid)
     settings = Settings(method.scheme, grid, tolerance, max_iterations)
-    strain, stress, iterations, residual = cast(
-        tuple[Tensor, Tensor, Tensor, Tensor],
+    free, eigenstrain = checked.free, checked.eigenstrain
+    prescribed = ((1 - free) * checked.mean_strain)[..., None, None, None]
+    if eigenstrain is not None:
+        prescribed = prescribed - eigenstrain
+    imposed = -(free * checked.mean_stress)[..., None, None, None]
+    strain, stress, _, iterations, residual = cast(
+        tuple[Tensor, ...],
         Solve.apply(
             settings,
             checked.index,
             checked.stiffness,
-            checked.mean_strain,
-            checked.mean_stress,
-            checked.free,
-            checked.eigenstrain,
+            free,
+            prescribed,
+            imposed,
+            None,
         ),
     )
+    strain = strain if eigenstrain is None else strain + eigenstrain
     fields = Fields(
         strain,
         stress,

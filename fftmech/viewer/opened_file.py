@@ -131,7 +131,11 @@ def headline(file: OpenedFile) -> str:
             parts.append(f"{name} {_listed(values, _IN_TITLE)} {unit}".strip())
     elif isinstance(result, Result):
         known = result.certificate.get("relative") is not None
-        text = f"certificate {rows['certificate']}" if known else "no certificate"
+        text = (
+            f"certificate {_certificate(file, result)}" if known else "no certificate"
+        )
+        if result.status == "predicted":
+            text = f"predicted by {result.solver}, {text}"
         parts += [rows["load"], text]
     return "  ·  ".join(parts)
 
@@ -163,19 +167,28 @@ def _describe_run(file: OpenedFile, result: Result) -> dict[str, str]:
         rows["time"] = f"{result.time:.5g} ({file.number + 1}/{len(file.times)})"
     else:
         rows["load"] = _load(result)
-    rows["certificate"] = _certificate(file, result)
+    predicted = result.status == "predicted"
+    name = "certified energy error" if predicted else "certificate"
+    rows[name] = _certificate(file, result)
     for name, (values, unit) in _means(result).items():
         rows[name] = f"{_listed(values)} {unit}".strip()
     unit = result.microstructure.units.get("stress", "")
     rows["energy density"] = f"{result.energy:.5g} {unit}".strip()
-    if not file.times:
-        rows["status"] = f"{result.status}, {result.iterations} iterations"
-    if result.residuals and np.isfinite(result.residual):
-        asked = f" (asked {_number(result.tolerance)})" if result.tolerance else ""
-        rows["residual"] = f"{_number(result.residual, '.1e')}{asked}"
-    rows |= {"scheme": result.scheme, "solver": result.solver}
+    if predicted:
+        rows["predicted by"] = result.solver
+        if result.iterations:
+            rows["corrections"] = str(result.iterations)
+    else:
+        if not file.times:
+            rows["status"] = f"{result.status}, {result.iterations} iterations"
+        if result.residuals and np.isfinite(result.residual):
+            asked = f" (asked {_number(result.tolerance)})" if result.tolerance else ""
+            rows["residual"] = f"{_number(result.residual, '.1e')}{asked}"
+        rows["solver"] = result.solver
+    rows["scheme"] = result.scheme
     if "solve" in result.times:
-        rows["solved in"] = f"{result.times['solve']:.3g} s"
+        how = "predicted in" if predicted else "solved in"
+        rows[how] = f"{result.times['solve']:.3g} s"
     return rows
 
 
@@ -245,7 +258,10 @@ def _load(result: Result) -> str:
 def _certificate(file: OpenedFile, result: Result) -> str:
     relative = result.certificate.get("relative")
     if relative is not None:
-        return f"{_number(relative, '.1e')} relative error"
+        text = f"{_number(relative, '.1e')} relative error"
+        if uniform := result.certificate.get("uniform"):
+            text += f" (uniform fields {_number(uniform, '.1e')})"
+        return text
     if file.times:
         end = file.path.with_name(f"{file.path.stem}-end{file.path.suffix}")
         text = "none: a series stores the fields of its times alone"

@@ -38,10 +38,11 @@ html { overflow: hidden !important; }
 .head { font-weight: 600; font-size: 12px; color: #44505c; margin: 10px 0 2px; }
 .views { flex: 1; display: grid; min-width: 0; gap: 2px; background: #dde1e5; }
 .view { display: flex; flex-direction: column; min-width: 0; min-height: 0;
-  background: #fff; }
+  background: #fff; container-type: inline-size; }
 .view.table { padding: 12px; overflow: auto; }
 .title { text-align: center; font-size: 13px; padding: 8px 10px 2px; }
-.scene { flex: 1; min-height: 0; position: relative; }
+/* a box fits its height, and leaves at the sides what is much higher than wide */
+.scene { flex: 1; min-height: 0; max-height: 94cqw; position: relative; }
 .unit { position: absolute; left: 10px; bottom: 4px; font-size: 12px;
   color: #55616d; pointer-events: none; }
 .bar { height: 86px; text-align: center; padding: 2px 8px 6px; }
@@ -59,6 +60,12 @@ table.facts td { padding: 1px 4px; vertical-align: top;
 table.facts td:first-child { color: #55616d; white-space: nowrap;
   width: 1%; }
 #probed td { white-space: nowrap; }
+/* names above two values that have no place beside them */
+@container (width < 330px) {
+  #runs tr { display: grid; grid-template-columns: 1fr 1fr; }
+  #runs td:first-child { grid-column: 1 / -1; width: auto; border: 0; }
+  #runs th:first-child { display: none; }
+}
 .v-btn { text-transform: none !important; }
 .v-btn.narrow { min-width: 0 !important; }
 .v-btn.component { padding: 0 7px; height: 28px !important; }

@@ -153,8 +153,10 @@ def draw_colors(
         return
     inside = scalar.values[scalar.solid]
     where = {"cax": ax, "orientation": orientation}
-    bar = color_bar(ax.figure, scale.mappable(), "", inside, **where)
-    bar.set_label(scalar.label, fontsize=11)
+    # in the unit of the numbers on the page
+    given = (scalar.symbol, inside, scalar.unit, ())
+    bar = color_bar(ax.figure, scale.mappable(), *given, **where)
+    bar.set_label(bar.ax.get_xlabel() or bar.ax.get_ylabel(), fontsize=11)
 
 
 def _draw_legend(

@@ -168,7 +168,7 @@ def _size(difference: ScalarField, reference: ScalarField) -> str:
         return "no voxel to compare"
     rms, scale = (float((x.astype(float) ** 2).mean() ** 0.5) for x in (values, whole))
     text = f"rms {rms:.3g} {difference.unit}".strip()
-    return f"{text}, {100 * rms / scale:.3g} % of B" if scale else text
+    return f"{text}, {100 * rms / scale:.2g} % of B" if scale else text
 
 
 def first_state(viewer: Viewer) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 // The page: asks for a prediction, then for the solver's answer, and shows both.
 
-import { get } from "./elements.js";
+import { get, make } from "./elements.js";
 import * as form from "./form.js";
 import { compare, short } from "./numbers.js";
 import { ask, Cancelled, drop, json, save, work } from "./server.js";
@@ -8,6 +8,7 @@ import { Slices } from "./slices.js";
 
 const slices = new Slices(get("grid"), showProbe);
 let prediction = null;
+let asked = null; // what was chosen for it
 let solution = null;
 let fields = null; // what GET /jobs/{id}/fields says of the prediction
 let kept = new Map(); // fields that were fetched
@@ -17,19 +18,35 @@ let shown = 0; // number of the last picture asked for
 async function start() {
   const { models } = await json("models");
   form.setUp(models);
+  for (const event of ["input", "change"]) on("ask", event, showStale);
   const health = await json("health");
-  get("health").textContent = `${health.version}, ${models[0].device}`;
+  get("health").textContent = `version ${health.version}, on ${models[0].device}`;
 }
 
 async function predict() {
-  const request = await form.request();
-  const job = await work("predict?wait=0", request, (now) => progress("Predicting", now));
-  forget();
-  prediction = job;
-  fields = await json(`jobs/${job.id}/fields`);
-  list("field", Object.keys(fields.fields), "stress");
-  listComponents();
-  slices.open(fields);
+  const state = form.state();
+  const about = form.describe();
+  progress("Making or reading the microstructure");
+  // what is there is of other inputs
+  get("result").inert = true;
+  try {
+    const request = await form.request();
+    const job = await work("predict?wait=0", request, (now) => progress("Predicting", now));
+    const found = await json(`jobs/${job.id}/fields`);
+    forget();
+    [prediction, asked, fields] = [job, state, found];
+    slices.open(fields);
+    showAbout(about);
+    list("field", Object.keys(fields.fields), "stress");
+    listComponents();
+    showResult(true);
+  } catch (error) {
+    if (!(error instanceof Cancelled)) forget();
+    throw error;
+  } finally {
+    get("result").inert = false;
+    showStale();
+  }
   await show();
 }
 
@@ -37,6 +54,23 @@ async function solve() {
   solution = await work(`jobs/${prediction.id}/solve?wait=0`, { method: "POST" },
     (now) => progress("Solving", now));
   await show();
+}
+
+// What the result is of.
+function showAbout({ body, load, model }) {
+  const voxels = fields.shape.join(" × ");
+  const told = { body, voxels, load: load(fields.units), model };
+  get("about").replaceChildren(...Object.entries(told).map(([name, value]) =>
+    make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+}
+
+function showResult(there) {
+  get("result").hidden = !there;
+  get("empty").hidden = there;
+}
+
+function showStale() {
+  get("stale").hidden = form.state() === asked;
 }
 
 // Do something; what goes wrong is said in one line.
@@ -48,6 +82,7 @@ async function careful(task) {
     if (error instanceof Cancelled) return;
     get("error").textContent = error.message;
     get("error").hidden = false;
+    get("error").scrollIntoView({ block: "nearest" });
   }
 }
 
@@ -57,14 +92,15 @@ async function busy(task) {
   await careful(task);
   running = null;
   get("progress").hidden = true;
-  get("predict").disabled = false;
+  get("predict").disabled = !form.ready();
   get("solve").disabled = Boolean(solution);
 }
 
 function progress(what, job) {
   running = job;
-  const { iteration, residual, phase } = job.progress;
-  const parts = [what, job.state === "queued" && "waiting for its turn", phase];
+  get("cancel").hidden = !job;
+  const { iteration, residual, phase } = job?.progress ?? {};
+  const parts = [what, job?.state === "queued" && "waiting for its turn", phase];
   if (iteration && !phase) parts.push(`iteration ${iteration}, residual ${short(residual)}`);
   const [text, bar] = get("progress").children;
   text.textContent = parts.filter(Boolean).join(": ");
@@ -88,20 +124,33 @@ function listComponents() {
 }
 
 async function show() {
-  get("outcome").hidden = false;
   get("save-solution").disabled = !solution;
+  const notes = [prediction, solution].flatMap((job) => job?.summary.notes ?? []);
+  get("notes").replaceChildren(...[...new Set(notes)].map((note) => make("li", {}, note)));
   compare(prediction, solution, fields.units);
   await showFields();
 }
 
 async function showFields() {
   const mine = ++shown;
-  const name = get("field").value;
-  const component = get("component").value;
+  get("grid").inert = true;
+  try {
+    const rows = await rowsOf(get("field").value, get("component").value);
+    if (mine === shown) slices.show(rows); // else another one was chosen meanwhile
+  } catch (error) {
+    // what is there is of another field
+    if (mine === shown) slices.clear();
+    throw error;
+  } finally {
+    if (mine === shown) get("grid").inert = false;
+  }
+}
+
+async function rowsOf(name, component) {
   const a = await fetched(prediction, name, component);
   const b = solution && await fetched(solution, name, component);
-  if (mine !== shown) return null; // another one was chosen meanwhile
-  if (name === "phase") return slices.show([{ ...a, title: "phase", scale: null }]);
+  get("sign").hidden = !b || name === "phase";
+  if (name === "phase") return [{ ...a, title: "phase", scale: null }];
   const scale = b ? union(a.scale, b.scale) : a.scale;
   const rows = [{ ...a, title: "surrogate", scale }];
   if (b) {
@@ -109,7 +158,7 @@ async function showFields() {
     rows.push({ ...b, title: "solver", scale });
     rows.push({ ...a, title: "difference", values, scale: centred(values) });
   }
-  return slices.show(rows);
+  return rows;
 }
 
 async function fetched(job, name, component) {
@@ -139,13 +188,16 @@ const bothSigns = (end) => ({ low: -end, high: end, diverging: true });
 function showProbe(found) {
   const named = ([title, x]) => `${title} ${Number.isNaN(x) ? "pore" : short(x)}`;
   get("probe").value = found
-    ? [`voxel ${found.at.join(" ")}`, ...found.values.map(named)].join("   ") : "";
+    ? [`voxel ${found.at.join(" ")}`, ...found.values.map(named)].join(",  ") + ` ${found.unit}`
+    : "Point at a voxel for its value.";
 }
 
 // Have the server forget what is no longer shown.
 function forget() {
   for (const job of [prediction, solution]) if (job) drop(job);
-  [prediction, solution, kept] = [null, null, new Map()];
+  [prediction, solution, asked, kept] = [null, null, null, new Map()];
+  slices.clear();
+  showResult(false);
 }
 
 const on = (id, event, act) => get(id).addEventListener(event, act);
@@ -165,4 +217,5 @@ on("field", "change", () => {
 on("component", "change", () => careful(showFields));
 window.addEventListener("pagehide", (event) => event.persisted || forget());
 
+showProbe(null);
 busy(start);

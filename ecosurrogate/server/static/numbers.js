@@ -2,16 +2,22 @@
 
 import { get, make } from "./elements.js";
 
-const known = (format) => (x) => (x === null || x === undefined ? "–" : format(x));
+const known = (format) => (x, ...more) =>
+  (x === null || x === undefined ? "–" : format(x, ...more));
 
-export const short = known((x) => {
+// A number in four digits; an exponent where many zeros would be.
+export const short = known((x, digits = 4) => {
   const size = Math.abs(x);
   const plain = x === 0 || (size >= 1e-3 && size < 1e5);
-  return plain ? String(Number(x.toPrecision(4))) : x.toExponential(2);
+  const rounded = Number(x.toPrecision(digits));
+  return plain ? String(rounded) : rounded.toExponential();
 });
 
-const share = known((x) =>
-  x >= 1e-4 ? `${Number((100 * x).toPrecision(2))} %` : x.toExponential(1));
+// A relative error: per cent in two digits, with an exponent where many zeros would be.
+export const percent = known((x) => {
+  const share = Number((100 * x).toPrecision(2));
+  return `${share === 0 || share >= 1e-4 ? share : share.toExponential()} %`;
+});
 
 const seconds = known((x) =>
   x < 1 ? `${Number((1000 * x).toPrecision(2))} ms` : `${Number(x.toPrecision(3))} s`);
@@ -20,26 +26,33 @@ const seconds = known((x) =>
 export function compare(prediction, solution, units) {
   const p = prediction.summary;
   const s = solution?.summary;
-  const stress = units.stress ?? "";
   const truth = s?.prediction;
-  const wrong = (name, part) => [name, share(truth[part]), "reference"];
+  const stress = units.stress ? ` (${units.stress})` : "";
+  const certified = (one) => one && (one.certificate?.relative == null
+    ? "none" : percent(one.certificate.relative));
+  const means = (name) => Object.keys(p[name])
+    .map((c) => [c, mean(p[name], c), s && mean(s[name], c)])
+    .filter(([, a, b]) => a !== "0" || (s && b !== "0"));
+  const errors = (name) => [[name, percent(truth[name]), ""],
+    ...truth.uniform ? [["of a uniform field", percent(truth.uniform[name]), ""]] : []];
   const rows = [
     ["time"],
-    ["fields", seconds(p.time.solve), seconds(s?.time.solve)],
-    ["preparation", seconds(p.time.setup), seconds(s && s.time.setup - s.time.compile)],
-    ["iterations", "–", s ? s.iterations : "–"],
-    ["error in energy"],
-    ["certified", ...[p, s].map((one) => share(one?.certificate?.relative))],
-    ...truth ? [wrong("true", "energy"), ["true error (nRMSE)"]] : [],
-    ...truth ? ["strain", "stress"].map((name) => wrong(name, name)) : [],
-    [`averages ${stress && `(${stress})`}`],
-    ["energy density", short(p.energy), short(s?.energy)],
-    ...Object.keys(p.mean_stress)
-      .map((c) => [`stress ${c}`, mean(p.mean_stress, c), s ? mean(s.mean_stress, c) : "–"])
-      .filter(([, a, b]) => a !== "0" || (s && b !== "0")),
+    ["fields", seconds(p.time.solve), s && seconds(s.time.solve)],
+    ["preparation", seconds(p.time.setup), s && seconds(s.time.setup - s.time.compile)],
+    ...s ? [["iterations", "", s.iterations]] : [],
+    ["relative error in energy"],
+    ["its certificate", certified(p), certified(s)],
+    ...truth ? [["beside the solver", percent(truth.energy), ""],
+      ...truth.uniform ? [["of a uniform field", percent(truth.uniform.energy), ""]] : [],
+      ["error beside the solver (nRMSE)"], ...errors("strain"), ...errors("stress")] : [],
+    ["averages"],
+    [`energy density${stress}`, short(p.energy), s && short(s.energy)],
+    ["mean strain"], ...means("mean_strain"),
+    [`mean stress${stress}`], ...means("mean_stress"),
   ];
+  get("compared").querySelector("th:last-child").hidden = !s;
   get("compared").tBodies[0].replaceChildren(...rows.map((cells) => cells.length > 1
-    ? make("tr", {}, ...cells.map((text) => make("td", {}, text)))
+    ? make("tr", {}, ...cells.slice(0, s ? 3 : 2).map((text) => make("td", {}, text)))
     : make("tr", { className: "group" }, make("td", { colSpan: 3 }, ...cells))));
   get("verdict").textContent = [reason(p), truth && verdict(s)].filter(Boolean).join(" ");
 }
@@ -55,9 +68,14 @@ function reason({ certificate }) {
     ? `No certificate: ${certificate.reason}.` : "";
 }
 
-function verdict({ iterations, prediction: { iterations: enough, seconds: spent } }) {
-  const [strain, stress] = ["strain", "stress"].map((name) => enough[name] === null
-    ? `its ${name} is never as good`
-    : `its ${name} is as good after ${enough[name]} (${seconds(spent[name])})`);
+// After how many iterations, and in which time, the solver is as good.
+function verdict({ iterations, prediction }) {
+  const [strain, stress] = ["strain", "stress"].map((name) => {
+    const enough = prediction.iterations[name];
+    if (prediction[name] === null) return `the ${name} does not vary`;
+    return enough === null ? `its ${name} is never as good as the surrogate's`
+      : `its ${name} is as good as the surrogate's after ${enough}`
+        + ` (${seconds(prediction.seconds[name])})`;
+  });
   return `The solver took ${iterations} iterations; ${strain}, ${stress}.`;
 }

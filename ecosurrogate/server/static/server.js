@@ -2,9 +2,30 @@
 
 import { get, make } from "./elements.js";
 
+// Options of the command line, as the page calls them.
+const WORDS = {
+  res: "the voxels per axis", materials: "a materials file", dataset: "array in the file",
+  shape: "shape of .raw", dtype: "type of .raw", threshold: "a threshold",
+  axes: "order of the axes",
+};
+const OPTION = /--([a-z][a-z-]*)( (?:[A-Z]+\b|materials\.toml))?/g;
+// what cannot be done here: other commands and options, routes for programs
+const ELSEWHERE = /--|\b(fftmech|ecosr|pip) [a-z]|\b(GET|POST) |\/(docs|openapi|jobs)|Content-Type/;
+
+// A message of the server in the words of the page.
+export function reworded({ error, expected, mend }) {
+  const inPage = (text = "") => text
+    .replace(/,? \([^()]*(--|fftmech |ecosr )[^()]*\)/g, "")
+    .replace(OPTION, (whole, name) => WORDS[name] ?? whole);
+  const advice = inPage(mend);
+  const parts = [error, expected && `expected ${expected}`].filter(Boolean)
+    .map((text) => inPage(text).replaceAll("--", ""));
+  return [...parts, !ELSEWHERE.test(advice) && advice].filter(Boolean).join("; ");
+}
+
 class Refused extends Error {
-  constructor({ error, expected, mend }) {
-    super([error, expected && `expected ${expected}`, mend].filter(Boolean).join("; "));
+  constructor(told) {
+    super(reworded(told));
   }
 }
 
@@ -27,7 +48,9 @@ export async function ask(path, how = {}) {
     const later = answer.headers.get("Retry-After");
     if (answer.status === 401) await askForToken();
     else if (later && times < PATIENCE) await sleep(1000 * Number(later));
-    else throw new Refused(await answer.json().catch(() => ({ error: answer.statusText })));
+    else if (answer.status === 404 && path.startsWith("jobs/")) {
+      throw new Refused({ error: "the server no longer has this result", mend: "predict again" });
+    } else throw new Refused(await answer.json().catch(() => ({ error: answer.statusText })));
   }
 }
 
@@ -61,6 +84,7 @@ export async function save(job, name) {
 
 function askForToken() {
   const dialog = get("token");
+  dialog.querySelector("[role=alert]").hidden = !token;
   if (!dialog.open) dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {

@@ -1,11 +1,13 @@
 // Three slices of a few fields, one row each, on canvases: one pixel is one voxel.
 
 import { painter, phasePainter, table } from "./colors.js";
-import { make } from "./elements.js";
+import { get, make } from "./elements.js";
 import { short } from "./numbers.js";
 
 const AXES = ["x", "y", "z"];
-const LEAST = 110; // pixels of a slice's longer edge
+const LEAST = 110; // pixels of a slice's longer edge, where there is place for it
+const REM = 16;
+const [GAP, TITLE, SCALE] = [0.6 * REM, 1.2 * REM, 5.8 * REM]; // between, left, right
 
 // Horizontal and vertical axis of a slice.
 const plane = (axis) => [0, 1, 2].filter((a) => a !== axis);
@@ -20,6 +22,7 @@ export class Slices {
 
   // Of fields {shape, size} of a body: other slices than before if the shape differs.
   open({ shape, size }) {
+    this.clear();
     this.size = size;
     if (String(shape) === String(this.shape)) return;
     this.shape = shape;
@@ -28,11 +31,16 @@ export class Slices {
     if (!this.normals.length) this.normals = [2];
   }
 
+  clear() {
+    this.rows = [];
+    this.place.replaceChildren();
+  }
+
   // Show rows {title, values, scale, unit}; scale is null of phases.
   show(rows) {
     this.rows = rows;
     this.place.style.gridTemplateColumns =
-      `1.2rem repeat(${this.normals.length}, minmax(0, 1fr)) 5.2rem`;
+      `${TITLE}px repeat(${this.normals.length}, minmax(0, 1fr)) ${SCALE}px`;
     this.place.replaceChildren(
       make("span"),
       ...this.normals.map((a) => this.slider(a)),
@@ -101,13 +109,15 @@ export class Slices {
   // All slices to one scale, so large that all rows are seen if the window allows it.
   fit() {
     if (!this.rows.length) return;
-    const wide = (this.place.clientWidth - 110) / this.normals.length - 12;
-    const top = this.place.getBoundingClientRect().top + window.scrollY;
-    const high = (window.innerHeight - top - 55) / this.rows.length - 26;
+    const count = this.normals.length;
+    const wide = (this.place.clientWidth - TITLE - SCALE - GAP * (count + 1)) / count;
+    const top = this.place.getBoundingClientRect().top + window.scrollY
+      + get("result").scrollTop;
+    const high = (window.innerHeight - top - 80) / this.rows.length - 26;
     const longest = (k) => Math.max(...this.normals.map((a) => this.size[plane(a)[k]]));
     const [width, height] = [longest(0), longest(1)];
     const least = LEAST / Math.max(width, height);
-    const factor = Math.max(least, Math.min(wide / width, high / height));
+    const factor = Math.min(wide / width, Math.max(least, high / height));
     for (const { canvases } of this.rows) {
       for (const [axis, { style }] of canvases) {
         [style.width, style.height] = plane(axis).map((a) => `${factor * this.size[a]}px`);
@@ -126,7 +136,8 @@ export class Slices {
     at[h] = inside((event.clientX - box.left) / box.width, this.shape[h]);
     at[v] = inside((box.bottom - event.clientY) / box.height, this.shape[v]);
     const i = this.offset(at);
-    this.probe({ at, values: this.rows.map(({ title, values }) => [title, values[i]]) });
+    const values = this.rows.map((row) => [row.title, row.values[i]]);
+    this.probe({ at, values, unit: this.rows[0].unit });
   }
 
   offset([i, j, k]) {
@@ -142,7 +153,7 @@ function scaleOf({ scale, unit, values }) {
   const image = context.createImageData(1, colors.length);
   colors.toReversed().forEach((rgb, i) => image.data.set([...rgb, 255], 4 * i));
   context.putImageData(image, 0, 0);
-  const ends = [short(scale.high), "", short(scale.low)].map((x) => make("span", {}, x));
+  const ends = [short(scale.high, 3), "", short(scale.low, 3)].map((x) => make("span", {}, x));
   const name = make("span", { className: "unit" }, unit);
   return make("div", { className: "scale" }, canvas, ...ends, name);
 }

@@ -1,0 +1,73 @@
+"""Loads that a model can predict: any, if it sees them, else multiples of its own."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ecosurrogate.data.bodies import Bodies
+from ecosurrogate.training.checkpoint import RunCard
+from ecosurrogate.training.config import SEE_LOAD
+from fftmech.datasets.loading import Loading
+from fftmech.errors import InputError
+from fftmech.loads.load import Load
+from fftmech.microstructure.base import Microstructure
+
+
+def choose_load(card: RunCard, asked: Load | None) -> Load:
+    """Return the load to predict: the one asked for, else that of the training set.
+
+    InputError if none is asked for where the training set has several, or another one
+    than a multiple of its own of a model that does not see the load.
+    """
+    if asked is not None:
+        _sign(card, asked)
+        return asked
+    known = Loading.from_dict(card.dataset["loads"])
+    if known.load is None:
+        raise InputError(
+            f"the model was trained on loads {known.mode!r}: name one (--strain, "
+            "--stress or --uniaxial)"
+        )
+    return known.load
+
+
+def trained_load(card: RunCard) -> Load | None:
+    """The load of the training set; None where it has several."""
+    return Loading.from_dict(card.dataset["loads"]).load
+
+
+def encode(
+    card: RunCard, bodies: Sequence[Microstructure], loads: Sequence[Load]
+) -> Bodies:
+    """Inputs of a model: bodies of one shape, each under a load that it can predict.
+
+    A negative multiple of the load that a model has learned has negative units.
+    """
+    return card.encoder.bodies(bodies, loads, [_sign(card, load) for load in loads])
+
+
+def _sign(card: RunCard, load: Load) -> int:
+    """1, or -1 of a negative multiple of the one load that a model knows."""
+    known = trained_load(card)
+    if card.config.model in SEE_LOAD or not _prescribed(load).any():
+        return 1
+    if known is None or (load.free != known.free).any():
+        raise _another(card, load, known)
+    x, y = _prescribed(load), _prescribed(known)
+    product, size = float(x @ y), float(np.linalg.norm(x) * np.linalg.norm(y))
+    if not abs(product) > (1 - 1e-9) * size:
+        raise _another(card, load, known)
+    return 1 if product > 0 else -1
+
+
+def _prescribed(load: Load) -> np.ndarray:
+    return np.concatenate([load.mean_strain, load.mean_stress])
+
+
+def _another(card: RunCard, load: Load, known: Load | None) -> InputError:
+    return InputError(
+        f"load {load}: model {card.config.model} does not see the load and has "
+        f"learned {known or 'none'}",
+        "a multiple of that one",
+        f"leave the load out, or train {' or '.join(SEE_LOAD)}",
+    )
