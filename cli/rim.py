@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import tempfile
+import threading
 from _thread import interrupt_main
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from math import isfinite
-from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -120,7 +121,7 @@ def _no_interrupt_lost() -> Iterator[None]:
     def repeat(unraisable: Any) -> None:
         if unraisable.exc_type is KeyboardInterrupt:
             # a moment later, when that code is left
-            Timer(0.01, interrupt_main).start()
+            threading.Timer(0.01, _interrupt).start()
         else:
             before(unraisable)
 
@@ -129,6 +130,15 @@ def _no_interrupt_lost() -> Iterator[None]:
         yield
     finally:
         sys.unraisablehook = before
+
+
+def _interrupt() -> None:
+    """Send Ctrl-C to the main thread, which then leaves a system call as well."""
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, signal.SIGINT)
+    else:
+        interrupt_main()
 
 
 def fail(message: str) -> None:

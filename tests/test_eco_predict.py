@@ -181,6 +181,11 @@ def test_a_multiple_of_the_load_scales_the_fields(runs, name):
             relative = once.certificate["relative"]
             assert result.certificate["relative"] == pytest.approx(relative, rel=1e-4)
             assert result.mean_strain[0] == pytest.approx(factor * 8e-5, rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["s-eco", "unet"])
+def test_a_negative_load_is_compared_with_its_own_solution(runs, name):
     line = f"compare {runs}/{name} {runs}/micro.h5 -o {runs}/c.json --force --json"
     errors = [
         json.loads(run(f"{line} --uniaxial xx={load}").stdout)["surrogate"][0]["strain"]
