@@ -276,3 +276,16 @@ def test_tiny_loads_are_certified_and_vanishing_ones_are_not():
         stress = admissible_stress(problem, problem.stress(strain))
         certificate = certify(problem, strain, stress)
         assert (certificate.relative is not None) == known
+
+
+def test_fields_that_are_less_than_rounding_have_no_certificate_instead_of_zero(
+    monkeypatch,
+):
+    problem = _problem("rotated", sphere(4, SOFT, STIFF), LOADS["strain"])
+    pair = _solution(problem)
+    assert certify(problem, *pair).relative < 1e-9
+    monkeypatch.setattr(
+        "fftmech.problems.admissible_fields.projection_rounding", lambda _: 10.0
+    )
+    certificate = certify(problem, *pair)
+    assert certificate.gap is None and "rounding" in certificate.reason

@@ -14,7 +14,7 @@ from fftmech import io  # noqa: E402
 from fftmech.arrays import crowding  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("no_curves", "idle")
+pytestmark = pytest.mark.usefixtures("no_curves")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from small_runs import as_options, make_dataset, refused, run, tiny  # noqa: E40
 from fftmech.arrays import crowding  # noqa: E402
 from fftmech_cli.ecosr_main import main  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("no_curves", "idle")
+pytestmark = pytest.mark.usefixtures("no_curves")
 
 PICTURES = {
     *("slices.png", "errors.png", "divergence.png", "spectra.png", "energy.png"),

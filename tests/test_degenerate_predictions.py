@@ -66,7 +66,8 @@ def check(result, known):
         (stress, load.mean_stress, load.free),
     ):
         missing = abs(field.mean(axis=(0, 2, 3, 4)) - wanted)[here]
-        assert (missing <= 1e-6 * abs(field).max()).all()
+        # sums of single precision
+        assert (missing <= 5e-6 * abs(field).max()).all()
     return certificate.relative
 
 

@@ -33,7 +33,7 @@ from fftmech.microstructure import polycrystal  # noqa: E402
 from fftmech.problems.certificate import energy_error  # noqa: E402
 from fftmech.results.metrics import nrmse  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("no_curves", "idle")
+pytestmark = pytest.mark.usefixtures("no_curves")
 
 LOAD = Load({"xx": 1e-3})
 ISOTROPIC = np.diag([2.0, 2, 2, 1, 1, 1]) + np.pad(np.ones((3, 3)), (0, 3))

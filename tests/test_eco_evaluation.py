@@ -20,7 +20,7 @@ from ecosurrogate.evaluation.table import label, markdown, tables  # noqa: E402
 from ecosurrogate.evaluation.trained_run import TrainedRun  # noqa: E402
 from fftmech import InputError  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("no_curves", "idle")
+pytestmark = pytest.mark.usefixtures("no_curves")
 
 BODIES = "--res 8 --low-res 4 --count 6 --splits 2,1,3"
 

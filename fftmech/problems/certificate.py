@@ -237,6 +237,7 @@ def _no_potential(problem: TimeStep) -> str:
 
 
 _NOT_FINITE = "the fields are not finite, or their energy is not"
+_ROUNDED = "rounding is as large as the fields"
 _NOT_CONVEX = "the body has no convex potential"
 _HISTORY = "the body remembers its history"
 _PORES = "the body has pores, where it needs a stress that vanishes"
@@ -276,6 +277,8 @@ def _bound(problem: Problem | TimeStep, given: Pair, admissible: Pair) -> Certif
         part = taken / MOST_CHANGED
     if part > total:
         return Certificate.none(not_admissible(given, admissible))
+    if size <= _no_energy(problem) < total:
+        return Certificate.none(_ROUNDED)
     return _certificate(problem, upper, gap, (error, size), doubt)
 
 
@@ -299,13 +302,17 @@ def _certificate(
     ):
         return Certificate.none(_NOT_FINITE)
     # a stress-free body has no size to compare with but rounding's
-    floor = (100 * np.finfo(problem.precision).eps) ** 2 * scale
     return Certificate(
         error,
-        float(np.sqrt(error / size)) if size > floor else 0.0,
+        float(np.sqrt(error / size)) if size > _no_energy(problem) else 0.0,
         upper + doubt,
         upper - max(gap, 0.0) - doubt,
     )
+
+
+def _no_energy(problem: Problem | TimeStep) -> float:
+    """Energy that is no more than rounding of the load's (stress units)."""
+    return (100 * float(np.finfo(problem.precision).eps)) ** 2 * problem.scale
 
 
 def _changed_energies(

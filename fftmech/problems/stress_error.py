@@ -80,13 +80,13 @@ def stress_size(problem: Loaded, v: Any, mean_stress: np.ndarray) -> float:
     """
     if isinstance(problem, Problem) and problem.eigenstrain is None:
         return stress_norm(problem, mean_stress)
-    size = root_mean_square(problem, problem.strain_and_stress(v)[1])
+    size = field_norm(problem, problem.strain_and_stress(v)[1])
     if isinstance(problem, TimeStep):
         size = max(size, REMEMBERED * problem.largest)
     return size
 
 
-def root_mean_square(problem: Loaded, stress: Any) -> float:
+def field_norm(problem: Loaded, stress: Any) -> float:
     """Norm sqrt(<s : C0^-1 : s>) of a stress (..., c, x, y, z)."""
     xp = problem.backend.xp
     largest = float(abs(stress).max())

@@ -12,7 +12,7 @@ from fftmech.loads.path import Path, Step, Target
 from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoffMaterial
 from fftmech.microstructure.base import Microstructure
 from fftmech.problems.nonlinear import Evaluation, StepStart
-from fftmech.problems.stress_error import root_mean_square, stress_norm
+from fftmech.problems.stress_error import field_norm, stress_norm
 from fftmech.results.result import Result
 from fftmech.simulations.march_result import march_result
 from fftmech.simulations.march_state import IncrementLog, MarchState, TriedPart
@@ -297,7 +297,7 @@ class March:
         """
         problem = self.problem
         assert problem.last is not None
-        stress = root_mean_square(problem, problem.last.stress)
+        stress = field_norm(problem, problem.last.stress)
         size = float(np.hypot(stress, stress_norm(problem, problem.load.mean_stress)))
         least = LEAST_STRAIN * float(np.trace(problem.reference_stiffness)) ** 0.5
         if not state.norm:
