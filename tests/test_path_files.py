@@ -240,7 +240,13 @@ def test_an_appended_time_changes_nothing_but_numbers_in_their_place(tmp_path):
     write_series(name, results[:2], 5, {})
     places = {}
     with h5py.File(name) as file:
-        for key in ("strain", "stress", "energy_density", "plastic_strain"):
+        for key in (
+            "strain",
+            "stress",
+            "von_mises",
+            "energy_density",
+            "plastic_strain",
+        ):
             item = file[f"VTKHDF/CellData/{key}"]
             size = item.nbytes // 5
             places[key] = slice(item.id.get_offset() + 2 * size, None), size
