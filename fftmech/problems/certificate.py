@@ -150,10 +150,9 @@ def certify_solution(
     """
     if len(problem.microstructure.pores):
         return Certificate.none(_PORES)
-    if problem.kernels is not None and problem.eigenstrain is None:
+    if problem.kernels is not None:
         balance = balance or problem.balance(v, problem.search)
-        energy, gap = _gap_by_work(problem, v, *balance)
-        none = False
+        energy, gap, none = _gap_by_work(problem, v, *balance)
     else:
         strain = problem.strain(v)
         stress = problem.stress(strain)
@@ -177,15 +176,17 @@ def certify_solution(
 
 def _gap_by_work(
     problem: Problem, v: Any, stress: np.ndarray, r: Any
-) -> tuple[float, float]:
-    """Energy and gap of a solution without a field of strain or stress in memory.
+) -> tuple[float, float, bool]:
+    """Energy and gap of a solution without fields at integration points in memory.
 
     With s = C e, r = -D* s, w = M r and the constant c that mends the mean stress, the
     equilibrated stress is s + d, d = c + C0 sym(D w). Then
 
         w(e) = 1/2 <s : e>,    gap = 1/2 <d : C^-1 : d>,
 
-    the last of which is the energy of w in a body of stiffness C0 C^-1 C0.
+    the last of which is the energy of w in a body of stiffness C0 C^-1 C0. With
+    eigenstrain w(e) is that of the fields, since e and e0 may nearly cancel, and the
+    stress may be no more than rounding.
     """
     kernels, load = problem.kernels, problem.load
     assert kernels is not None and problem.microstructure.stiffness is not None
@@ -201,7 +202,12 @@ def _gap_by_work(
     energies[used] = C0 @ np.linalg.solve(C[used], C0)
     missing = np.where(load.free, load.mean_stress - stress, 0)
     gap = kernels.quadratic(w_nodes, np.linalg.solve(C0, missing), energies) / 2
-    return (float(E @ stress) + work) / 2, gap
+    if problem.eigenstrain is None:
+        return (float(E @ stress) + work) / 2, gap, False
+    body = problem.microstructure
+    strain, stress_field, density = kernels.fields(v[:-6], E)
+    none = is_rounding(problem, body, strain, stress_field)
+    return float(density.mean()), gap, none
 
 
 def certify_increment(problem: TimeStep) -> Certificate:

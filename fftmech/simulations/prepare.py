@@ -61,7 +61,6 @@ def prepare(
     *,
     temperature: float = 0.0,
     boundary: Boundary | None = None,
-    certificate: bool = False,
 ) -> Prepared:
     """Check a linear problem and make it.
 
@@ -69,8 +68,6 @@ def prepare(
     ----------
     body, load, method, temperature, boundary
         As in `fftmech.solve`; no boundary where all faces are periodic.
-    certificate
-        Whether the error is to be bounded, which takes memory.
 
     Raises
     ------
@@ -85,9 +82,7 @@ def prepare(
         load = boundary.affine(load)
     check_load(body, load, boundary)
     if boundary is None:
-        # the certificate of a body with eigenstrain needs whole fields
-        whole = certificate and eigenstrain is not None and not len(body.pores)
-        check_memory(method, body.grid, whole)
+        check_memory(method, body.grid)
     unit = _unit(body, load, eigenstrain, boundary)
     if eigenstrain is not None:
         body = body.with_changes(eigenstrain=unit * eigenstrain, thermal_expansion=None)
