@@ -1,6 +1,7 @@
 """`fftmech dataset polycrystal`, `pores` and `composites`: make a dataset."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -80,7 +81,7 @@ make_options = options(
     ),
     click.option("--licence", help="Licence of the data, for its card."),
     click.option("--cite", "citation", help="How to cite it, for its card."),
-    method_options,
+    partial(method_options, scheme="rotated, which networks need"),
     run_options,
     json_option,
 )

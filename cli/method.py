@@ -1,16 +1,20 @@
 """Options that say how a problem is solved, and notes on memory and speed."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import click
 
 from fftmech import SCHEMES, SOLVERS, Grid
-from fftmech.simulations.method import Method, MethodOptions, check_memory
+from fftmech.simulations.method import (
+    LINEAR,
+    NONLINEAR,
+    Method,
+    MethodOptions,
+    check_memory,
+)
 from fftmech.solvers import NONLINEAR_SOLVERS
 from fftmech_cli.options import options
-
-_SOLVERS = "  [default: cg; newton where the body is nonlinear or has a load path]"
 
 
 def take_method(given: dict[str, Any]) -> dict[str, Any]:
@@ -20,28 +24,34 @@ def take_method(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def method_options(command: Callable, nonlinear: bool = False) -> Callable:
+def method_options(
+    command: Callable,
+    nonlinear: bool = False,
+    scheme: str = LINEAR["scheme"],
+) -> Callable:
     """Add --scheme, --solver, --tol, --max-iterations, --precision.
 
-    The solver is None where it is not named and bodies may be `nonlinear`.
+    Scheme and solver are None where they are not named; help says what they are then,
+    for bodies that may be `nonlinear` too.
     """
-    solvers = list(SOLVERS)
-    if nonlinear:
-        solvers = list(dict.fromkeys((*SOLVERS, *NONLINEAR_SOLVERS)))
+
+    def default(name: str) -> str:
+        text = {**LINEAR, "scheme": scheme}[name]
+        if nonlinear:
+            text += f"; {NONLINEAR[name]} where the body is nonlinear or has a path"
+        return f"  [default: {text}]"
+
+    solvers = dict.fromkeys((*SOLVERS, *(NONLINEAR_SOLVERS if nonlinear else ())))
     add = options(
         click.option(
             "--scheme",
             type=click.Choice(list(SCHEMES)),
-            default="rotated",
-            show_default=True,
-            help="Discretization of the derivative.",
+            help="Discretization of the derivative." + default("scheme"),
         ),
         click.option(
             "--solver",
-            type=click.Choice(solvers),
-            default=None if nonlinear else "cg",
-            show_default=not nonlinear,
-            help="Iterative method." + _SOLVERS * nonlinear,
+            type=click.Choice(list(solvers)),
+            help="Iterative method." + default("solver"),
         ),
         click.option(
             "--tol",
@@ -77,7 +87,7 @@ threads_option = click.option(
 def memory_check(**method: Any) -> Callable[[Grid], None]:
     """Return a function that refuses a grid whose solve does not fit the memory."""
     method.pop("temperature", None)
-    asked = Method(**{**method, "solver": method["solver"] or "cg"})
+    asked = Method.of(cast(MethodOptions, method))
     return lambda grid: check_memory(asked, grid)
 
 

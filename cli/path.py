@@ -157,7 +157,6 @@ def march_along(
     as_json: bool,
 ) -> int:
     """Solve a load path, write and print it; return the exit code."""
-    method = {**method, "solver": method["solver"] or "newton"}
     march = March(body, path, **method)
     record = None
     if given.file is not None:

@@ -37,7 +37,7 @@ bodies = {
 fig = plt.figure(figsize=(10.5, 4), layout="constrained")
 left, right = fig.subplots(1, 2)
 for name, body in bodies.items():
-    march = March(body, path, scheme="hex8")
+    march = March(body, path, scheme="bbar")
     strain, stress, plastic = [0.0], [0.0], None
     for point in march.points():
         strain.append(point.mean_strain[0])

@@ -40,8 +40,8 @@ class Operators:
     Raises
     ------
     InputError
-        No such scheme, one with several integration points (hex8), moduli that are not
-        positive.
+        No such scheme, one with several integration points (hex8, bbar), moduli that
+        are not positive.
 
     Notes
     -----

@@ -75,12 +75,13 @@ def new_card(
 def _checked_method(given: Mapping[str, Any], grid: Grid) -> dict[str, Any]:
     """Options of `fftmech.solve` for this grid, with defaults where none is given."""
     options = {
+        # networks need strain and stress at one point of a voxel
         "scheme": "rotated",
         "solver": "cg",
         "tolerance": None,
         "max_iterations": 1000,
         "precision": "double",
-        **given,
+        **{name: value for name, value in given.items() if value is not None},
     }
     discretization(options["scheme"])
     get_solver(options["solver"])

@@ -132,9 +132,9 @@ def divergence_norm(stress: Any, grid: Grid, scheme: str) -> Norm:
     for a stress that is uniform to rounding. The absolute one is in stress units per
     length.
 
-    A voxel has one stress, Mandel (6, x, y, z): with `hex8` it is given to all eight
-    integration points, and even a solved field is then not in equilibrium to the
-    solver's tolerance.
+    A voxel has one stress, Mandel (6, x, y, z): with `hex8` and `bbar` it is given to
+    all eight integration points, and even a solved field is then not in equilibrium to
+    the solver's tolerance.
     """
     d = discretization(scheme)
     _check_field(stress, grid, "stress")
@@ -154,9 +154,9 @@ def incompatibility_norm(strain: Any, grid: Grid, scheme: str) -> Norm:
     """Root mean square of inc e = curl e curl, and relative to second differences.
 
     The strain is Mandel (6, x, y, z), the scheme one with a single integration point
-    (not hex8), the absolute value per length squared. The denominator of the relative
-    one is sqrt(<sum_ijab |D_a D_b e_ij|^2>) in the same scheme, so that it is at most
-    1; it is 0 for a strain that is uniform to rounding.
+    (not hex8, not bbar), the absolute value per length squared. The denominator of the
+    relative one is sqrt(<sum_ijab |D_a D_b e_ij|^2>) in the same scheme, so that it is
+    at most 1; it is 0 for a strain that is uniform to rounding.
     """
     d = discretization(scheme)
     _check_field(strain, grid, "strain")

@@ -64,9 +64,10 @@ class Result:
         of Green and Lagrange, 1/2 (F^T F - 1), and of Cauchy.
     energy_density
         Voxel average of 1/2 (strain - eigenstrain) : stress, (nx, ny, nz), stress
-        units. With `hex8` it is not the product of the averages. What composite voxels
-        store between their phases is left out. Of other laws: the potential, where the
-        state of the body does not depend on its history, else the work of the stress.
+        units. With `hex8` and `bbar` it is not the product of the averages. What
+        composite voxels store between their phases is left out. Of other laws: the
+        potential, where the state of the body does not depend on its history, else the
+        work of the stress.
     mean_strain, mean_stress
         Volume averages, (6,). At finite strain Green and Lagrange's of the mean F, and
         Cauchy's over the deformed cell, <P> <F>^T / det <F>.

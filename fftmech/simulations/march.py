@@ -45,9 +45,9 @@ class March:
     state
         Where to go on, from an earlier march of the same body on the same path.
     method
-        scheme, solver (one of `NONLINEAR_SOLVERS`, newton if none is named), tolerance,
-        max_iterations (of an increment), device, precision, threads, reference: as in
-        `fftmech.solve`.
+        scheme (`rotated` if none is named), solver (one of `NONLINEAR_SOLVERS`,
+        newton if none is named), tolerance, max_iterations (of an increment), device,
+        precision, threads, reference: as in `fftmech.solve`.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class March:
         self.microstructure = microstructure
         self.path = path
         self.temperature = temperature
-        self.method = Method.of({"solver": "newton", **method}, "temperature", "state")
+        self.method = Method.of(method, "temperature", "state", nonlinear=True)
         self.problem, self._solver, self.tolerance, compile_time = prepare_march(
             microstructure, path, self.method, temperature
         )

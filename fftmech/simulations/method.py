@@ -21,12 +21,25 @@ from fftmech.microstructure.base import Microstructure
 
 PRECISIONS = {"double": np.float64, "single": np.float32}
 
+LINEAR = {"scheme": "bbar", "solver": "cg"}
+"""Scheme and solver of linear elasticity if none is named.
+
+Of all schemes `bbar` has the least error of fields in equal time
+(docs/which-scheme.md).
+"""
+
+NONLINEAR = {"scheme": "rotated", "solver": "newton"}
+"""The same of other laws, load paths and finite strain.
+
+A law is evaluated at each integration point, and `rotated` has one of them, not eight.
+"""
+
 
 class MethodOptions(TypedDict, total=False):
     """The fields of `Method`, as keywords."""
 
-    scheme: str
-    solver: str
+    scheme: str | None
+    solver: str | None
     tolerance: float | None
     max_iterations: int
     device: str
@@ -59,8 +72,8 @@ class Method:
         Numbers that no solve can use, naming the option.
     """
 
-    scheme: str = "rotated"
-    solver: str = "cg"
+    scheme: str = LINEAR["scheme"]
+    solver: str = LINEAR["solver"]
     tolerance: float | None = None
     max_iterations: int = 1000
     device: str = "cpu"
@@ -88,8 +101,12 @@ class Method:
             )
 
     @classmethod
-    def of(cls, options: MethodOptions, *others: str) -> "Method":
+    def of(
+        cls, options: MethodOptions, *others: str, nonlinear: bool = False
+    ) -> "Method":
         """A method of keywords, as a function took them beside `others`.
+
+        Those that are None have their default, `LINEAR` or `NONLINEAR`.
 
         Raises
         ------
@@ -97,7 +114,8 @@ class Method:
             A keyword that is neither, with the nearest one that is.
         """
         check_names(options, (*MethodOptions.__annotations__, *others))
-        return cls(**options)
+        named = {name: given for name, given in options.items() if given is not None}
+        return cls(**{**(NONLINEAR if nonlinear else LINEAR), **named})
 
     def tolerance_on(self, grid: Grid) -> float:
         """The tolerance, or its default on this grid.
@@ -132,19 +150,18 @@ class Method:
         """Arrays and FFTs (InputError: a device that is not there)."""
         return get_backend(self.device, self.threads)
 
-    def solve_bytes(self, grid: Grid, whole_fields: bool = False) -> int:
+    def solve_bytes(self, grid: Grid) -> int:
         """Estimate the peak memory of a linear solve, beyond the microstructure.
 
         Bytes per voxel with kernels, measured at 128^3: 72 while cg iterates, 132 with
         the fields of the result. Words per voxel of the reference code, measured at
         64^3: 70 rotated, 88 fourier, 371 hex8: strain and stress at each integration
-        point. It does a part of the work where `whole_fields`: the certificate of a
-        body with eigenstrain.
+        point.
         """
         scheme = self.discretization
         word = np.dtype(self.dtype).itemsize
         kernels = has_kernels(scheme) and self.solver in ("cg", "jacobi-cg")
-        if kernels and not whole_fields:
+        if kernels:
             return grid.voxels * (17 * word + 24)
         words = 28 + 44 * scheme.points + 2 * scheme.unknowns(grid)
         return grid.voxels * words * word
@@ -199,7 +216,7 @@ class Method:
         if status == "max_iterations":
             return (
                 f"raise --max-iterations (now {self.max_iterations}) or --tol; rough "
-                "or grey images may need --scheme hex8 --solver jacobi-cg"
+                "or grey images may need --scheme bbar --solver jacobi-cg"
             )
         return "rounding ends the descent; use a larger --tol"
 
@@ -234,13 +251,10 @@ def check_names(options: Iterable[str], known: Iterable[str]) -> None:
             raise InputError(f"option {name}", near[0])
 
 
-def check_memory(method: Method, grid: Grid, whole_fields: bool = False) -> None:
-    """Refuse a linear solve that does not fit (InputError: the estimate, what is free).
-
-    `whole_fields` as in `Method.solve_bytes`.
-    """
+def check_memory(method: Method, grid: Grid) -> None:
+    """Refuse a linear solve that does not fit (InputError: what is needed and free)."""
     if method.device == "cpu":
-        needed = method.solve_bytes(grid, whole_fields)
+        needed = method.solve_bytes(grid)
         check_bytes(needed, f"a solve on {size_text(grid.shape)} voxels")
 
 

@@ -41,7 +41,7 @@ def _thin_walls(body: Microstructure, scheme: str) -> list[str]:
         return []
     note = f"{count} of {int(solid.sum())} solid voxels are walls of one voxel"
     if scheme == "rotated":
-        return [f"{note}, which carry no shear in scheme rotated; use --scheme hex8"]
+        return [f"{note}, which carry no shear in scheme rotated; use --scheme bbar"]
     return [f"{note}; refine with --res"]
 
 

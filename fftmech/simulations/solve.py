@@ -24,7 +24,7 @@ def solve(
     microstructure: Microstructure,
     load: Load | FiniteLoad,
     *,
-    scheme: str = "rotated",
+    scheme: str | None = None,
     solver: str | None = None,
     tolerance: float | None = None,
     max_iterations: int = 1000,
@@ -52,8 +52,8 @@ def solve(
     load
         Mean strains and mean stresses, or those of finite strain.
     scheme, solver
-        Names in `fftmech.SCHEMES` and `fftmech.SOLVERS`; if None the solver is cg, or
-        for a nonlinear body newton, one of `NONLINEAR_SOLVERS`.
+        Names in `fftmech.SCHEMES` and `fftmech.SOLVERS`; if None `bbar` and cg, or for
+        a nonlinear body `rotated` and newton, one of `NONLINEAR_SOLVERS`.
     tolerance
         On the relative equilibrium residual sqrt(<r, M r> / <r0, M r0>), with M the
         inverse of the reference medium and r0 the residual of a homogeneous strain;
@@ -97,15 +97,18 @@ def solve(
             "fftmech.Load(strain=..., stress=...), or fftmech.FiniteLoad(F=..., P=...)",
         )
     nonlinear = isinstance(load, FiniteLoad) or microstructure.nonlinear
-    method = Method(
-        scheme,
-        solver or ("newton" if nonlinear else "cg"),
-        tolerance,
-        max_iterations,
-        device,
-        precision,
-        threads,
-        reference,
+    method = Method.of(
+        {
+            "scheme": scheme,
+            "solver": solver,
+            "tolerance": tolerance,
+            "max_iterations": max_iterations,
+            "device": device,
+            "precision": precision,
+            "threads": threads,
+            "reference": reference,
+        },
+        nonlinear=nonlinear,
     )
     if boundary is not None and all(boundary.periodic):
         boundary = None
@@ -142,12 +145,7 @@ def _solve_linear(
 ) -> Result:
     started = time.perf_counter()
     problem, solver, tolerance, unit, compile_time = prepare(
-        body,
-        load,
-        method,
-        temperature=temperature,
-        boundary=boundary,
-        certificate=certificate,
+        body, load, method, temperature=temperature, boundary=boundary
     )
     start = _start(problem, initial, unit)
     setup = time.perf_counter()

@@ -136,8 +136,8 @@ _BROKEN = (
     "prescribe strains"
 )
 _SLOW = (
-    "raise it or the tolerance (pores need scheme rotated or hex8, and prescribed "
-    "strains where the solid cannot carry the prescribed stress)"
+    "raise it or the tolerance (pores need scheme rotated, hex8 or bbar, and "
+    "prescribed strains where the solid cannot carry the prescribed stress)"
 )
 _STAGNATED = "rounding ends the descent; use float64 or a larger tolerance"
 

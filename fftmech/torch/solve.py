@@ -79,7 +79,7 @@ def solve(
     spacing
         Edge lengths of a voxel (length units); their ratios count.
     scheme
-        Name in `fftmech.SCHEMES`; pores need `rotated` or `hex8`.
+        Name in `fftmech.SCHEMES`; pores need `rotated`, `hex8` or `bbar`.
     tolerance
         On the relative equilibrium residual sqrt(<r, M r> / <r0, M r0>) of this solve
         and of derivatives; `fftmech.simulations.method.default_tolerance` if None.
