@@ -225,6 +225,8 @@ def _check_file(path: Any) -> None:
         raise InputError(f"{name}: no such file", mend="check the name")
     if name.stat().st_size == 0:
         raise InputError(f"{name} is empty (0 bytes)", mend="copy or write it again")
+    if name.is_file():
+        _module("image").check_fetched(name)
 
 
 def _module(name: str) -> ModuleType:

@@ -79,7 +79,7 @@ def _lines(path: Path, read: list[Path]) -> Iterator[str]:
     if len(read) > MOST_FILES:
         raise InputError(f"{read[0]}: it includes more than {MOST_FILES} files")
     whole = ""
-    for line in path.read_bytes().decode("latin-1").splitlines():
+    for line in path.read_text("latin-1").split("\n"):
         line = line.strip()
         if not line or line.startswith("**"):
             continue

@@ -42,7 +42,7 @@ def read(
 ) -> Microstructure:
     """Read grains, their orientations and phases."""
     name = fspath(path)
-    rows = [r for r in Path(path).read_text("latin-1").splitlines() if r.strip()]
+    rows = [r for r in Path(path).read_text("latin-1").split("\n") if r.strip()]
     words = rows[0].split() if rows else []
     if len(words) != len(COLUMNS):
         raise InputError(

@@ -92,8 +92,11 @@ def _head(content: bytes) -> tuple[dict[str, str], int]:
 
 def _dtype(name: str, head: dict[str, str]) -> np.dtype:
     kind = head["elementtype"].upper()
-    if kind not in TYPES or head.get("elementnumberofchannels", "1") != "1":
-        raise InputError(f"{name}: voxels of type {kind}", "one number a voxel")
+    channels = head.get("elementnumberofchannels", "1")
+    if kind not in TYPES or channels != "1":
+        raise InputError(
+            f"{name}: voxels of {channels} {kind} each", "one number a voxel"
+        )
     most = head.get("binarydatabyteordermsb", head.get("elementbyteordermsb", "false"))
     return np.dtype(TYPES[kind]).newbyteorder(">" if most.lower() == "true" else "<")
 

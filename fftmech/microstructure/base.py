@@ -314,7 +314,11 @@ def check_phase(phase: np.ndarray) -> np.ndarray:
                 mend="segment a grey image first (fftmech convert --threshold T)",
             )
     if phase.min() < 0:
-        raise InputError(f"phase id {phase.min()} is negative", "ids from 0 upwards")
+        raise InputError(
+            f"phase id {phase.min()} is negative",
+            "ids from 0 upwards",
+            "segment a grey image first (fftmech convert --threshold T)",
+        )
     if int(phase.max()) > MOST_PHASES:
         raise InputError(
             f"phase id {phase.max()} is too large (at most {MOST_PHASES})",
