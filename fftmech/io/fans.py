@@ -66,6 +66,10 @@ def read(
 def _only(file: h5py.File) -> tuple[h5py.Dataset, list[h5py.Dataset]]:
     """The one dataset that may be phase ids, and the others of the file."""
     found = container.datasets(file)
+    if "cell_to" in file:
+        raise InputError(
+            f"{file.filename}: a result of DAMASK", "its grid (.vti) and material.yaml"
+        )
     if any("/EBSD/" in str(d.name) for d in found):
         raise InputError(
             f"{file.filename}: an EBSD scan in HDF5",
