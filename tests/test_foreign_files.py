@@ -1,5 +1,7 @@
 """Files of other programs: sizes, orientations and materials as they were meant."""
 
+import gzip
+
 import h5py
 import numpy as np
 import pytest
@@ -36,7 +38,7 @@ def test_orientations_of_voxels_are_those_of_their_cell(cases):
     assert pulled(body) == pytest.approx(0.2998, abs=1e-4)  # E111 of steel
 
 
-@pytest.mark.parametrize("layout", ["ascii", "binary"])
+@pytest.mark.parametrize("layout", ["ascii", "binary", "binary16"])
 def test_orientations_of_voxels_are_averaged_under_the_crystal_symmetry(
     tmp_path, rng, layout
 ):
@@ -226,6 +228,13 @@ def test_metaimage(tmp_path, packed, flipped):
     (tmp_path / "a.mhd").write_bytes(head + b"a.raw\n")
     (tmp_path / "a.raw").write_bytes(data)
     assert io.read(tmp_path / "a.mhd").grid == BOX
+    # empty lines, and a file that was packed by itself, as pore networks have them
+    packed = gzip.compress(data) if not packed else data
+    (tmp_path / "a.raw.gz").write_bytes(packed)
+    (tmp_path / "a.mhd").write_bytes(
+        head.replace(b"Offset", b"\n  \nOffset") + b"a.raw.gz\n"
+    )
+    assert (io.read(tmp_path / "a.mhd").phase == marked()).all()
     for name in (b"../a.raw", b"/etc/passwd", b"no.raw"):
         (tmp_path / "a.mhd").write_bytes(head + name + b"\n")
         with pytest.raises(InputError, match="own folder|does not exist"):
