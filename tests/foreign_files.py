@@ -202,6 +202,10 @@ def bytes_of(form):
         "inp": lambda: abaqus(
             np.array([[[1, 2], [2, 0]]]), extra=material("MAT-1", IRON)
         ),
+        "inp turned": lambda: abaqus(
+            extra="*Distribution, location=element, name=D\n, 1, 0, 0, 0, 1, 0\n"
+            "2, 0, 1, 0, 1, 0, 0\n*Orientation, name=O\nD\n3, 30\n"
+        ).replace(b"material=", b"orientation=O, material="),
         "npy": lambda: npy(marked()),
         "yaml": damask_yaml,
         "tif": tif,
@@ -212,7 +216,7 @@ def bytes_of(form):
 FORMS = (
     "tesr", "tesr binary", "tesr voxels", "vti", "vti base64", "vtr", "vtk",
     "vtk ascii", "vtk planes", "mha", "mha packed", "nrrd", "nrrd gzip", "nrrd text",
-    "inp", "npy", "yaml", "tif", "png",
+    "inp", "inp turned", "npy", "yaml", "tif", "png",
 )  # fmt: skip
 
 

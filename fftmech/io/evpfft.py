@@ -47,7 +47,8 @@ def read(
     if len(words) != len(COLUMNS):
         raise InputError(
             f"{name}: {len(words)} columns in its first line",
-            f"the eight of EVPFFT: {' '.join(COLUMNS)}",
+            f"the eight of EVPFFT: {' '.join(COLUMNS)}"
+            + ", or a keyword of Abaqus" * name.lower().endswith(".inp"),
         )
     table = ebsd.numbers(name, rows)
     if not np.isfinite(table).all():

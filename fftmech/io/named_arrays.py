@@ -83,9 +83,10 @@ def choose(
             found, wanted = [only[0][0]], only[0][1]
     if not found:
         listed = [*arrays["CellData"], *(f"PointData/{n}" for n in arrays["PointData"])]
+        has = ", ".join(listed) or "no arrays"
         raise InputError(
-            f"{name}: no cell data {wanted!r}; it has {', '.join(listed) or 'none'}",
-            mend="name one with --dataset",
+            f"{name}: no cell data {wanted!r}; it has {has}",
+            mend="name one with --dataset" if listed else "write the phase ids too",
         )
     place = found[0]
     notes = []
