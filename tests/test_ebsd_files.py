@@ -283,6 +283,16 @@ def test_ang_without_a_grid_in_its_head_has_that_of_its_positions(tmp_path, writ
     }
 
 
+def test_words_of_a_file_that_cannot_be_printed_are_no_part_of_a_note(tmp_path):
+    path = ctf(tmp_path / "a.ctf", two_grains())
+    path.write_bytes(path.read_bytes().replace(b"AcqE2\t0", b"AcqE2\t1\0\x1b[31m2"))
+    body = io.read(path)
+    (note,) = [note for note in body.notes if "AcqE" in note]
+    assert note.isprintable() and "AcqE3 = 0, 1  [31m2, 0 are not used" in note
+    io.write(tmp_path / "a.h5", body)
+    assert io.read(tmp_path / "a.h5").notes == body.notes
+
+
 def test_evpfft_lines_may_come_in_any_order(tmp_path, rng):
     path = evpfft(tmp_path / "a.txt", two_grains())
     before = io.read(path, spacing=(1, 2, 3))
