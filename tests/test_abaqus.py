@@ -111,6 +111,20 @@ def test_elements_may_have_their_own_orientations(tmp_path, read, beside):
     assert body.material[1] == body.material[2] and not body.notes
 
 
+def test_sections_may_share_the_orientations_of_elements(read):
+    """Yarns of a fabric: one field of vectors, another direction in each."""
+    extra = "\n".join(constants("ENGINEERING CONSTANTS", ENGINEERING).split("\n"))
+    deck = abaqus(np.array([[[1, 2]]]), extra=f"{extra}\n{material('MAT-2', IRON)}")
+    deck = deck.replace(b"material=MAT-2", b"orientation=O, material=MAT-1")
+    deck = deck.replace(b"RAIN-1, material", b"RAIN-1, orientation=O, material")
+    deck += b"*Distribution, location=element, name=D\n, 1, 0, 0, 0, 1, 0\n"
+    body = read(deck + b"2, 0, 1, 0, -1, 0, 0\n*Orientation, name=O\nD\n1, 0\n")
+    straight = orthotropic_moduli(*ENGINEERING)
+    R = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    np.testing.assert_allclose(body.stiffness[1], straight)
+    np.testing.assert_allclose(body.stiffness[2], rotate_stiffness(straight, R))
+
+
 @pytest.mark.parametrize(
     "lines",
     [

@@ -281,6 +281,10 @@ def test_ang_without_a_grid_in_its_head_has_that_of_its_positions(tmp_path, writ
     assert set(after.notes) - set(before.notes) == {
         "steps and pixels are not in the head: those of x and y are taken"
     }
+    text = path.read_text().replace("0.00000   0.00000  100", "nan   0.00000  100")
+    path.write_text(text.replace("0.00000 0.00000 100", "nan 0.00000 100"))
+    with pytest.raises(InputError, match="steps nan|pixel 1 is at x = nan"):
+        io.read(path)
 
 
 def test_words_of_a_file_that_cannot_be_printed_are_no_part_of_a_note(tmp_path):

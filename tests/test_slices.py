@@ -143,12 +143,13 @@ def test_channels_and_times_are_no_slices(tmp_path):
     assert "4 times are taken as slices along z" in io.read(path).notes
 
 
-def test_pages_that_are_stored_in_two_ways_are_one_stack(tmp_path):
-    """Every second page of another compression, as some programs write them."""
+@pytest.mark.parametrize("every", [2, 4])
+def test_pages_that_are_stored_in_two_ways_are_one_stack(tmp_path, every):
+    """Every second page of another compression, or one, as some programs write them."""
     path = tmp_path / "a.tif"
     with tifffile.TiffWriter(path) as file:
         for k, page in enumerate(ROWS):
-            packed = "zlib" if k % 2 else None
+            packed = "zlib" if k % every == 1 else None
             file.write(page, compression=packed, metadata=None, contiguous=False)
     body = io.read(path)
     assert (body.phase == marked()).all() and body.notes == (CUBES,)

@@ -77,9 +77,11 @@ def split(
             rounded, axis=0, return_index=True, return_inverse=True
         )
         of[inside] = len(made) + 1 + which.ravel()
-        for k, one in enumerate(first, start=1):
-            turned[f"{name}, {k}"] = R[one]
-            made.append(section | {"ORIENTATION": f"{name}, {k}"})
+        for one in first:
+            # sections share a field: the phase tells their orientations apart
+            own = f"{name}, {len(made) + 1}"
+            turned[own] = R[one]
+            made.append(section | {"ORIENTATION": own})
     return made, of, turned
 
 

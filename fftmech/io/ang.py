@@ -138,10 +138,11 @@ def _grid(
 
 def _rows(x: np.ndarray, y: np.ndarray) -> tuple[tuple[float, float], int, int, int]:
     """Steps, pixels of odd and of even rows, and rows, of pixels row after row."""
-    starts = np.flatnonzero(np.diff(x, prepend=np.inf) < 0)
-    count = np.diff(starts, append=len(x))
-    odd, rows = int(count[0]), len(count)
-    width, height = x[odd - 1] - x[0], y[-1] - y[0]
+    with np.errstate(invalid="ignore"):
+        starts = np.append(0, np.flatnonzero(np.diff(x) < 0) + 1)
+        count = np.diff(starts, append=len(x))
+        odd, rows = int(count[0]), len(count)
+        width, height = x[odd - 1] - x[0], y[-1] - y[0]
     xstep = float(width / (odd - 1)) if odd > 1 else 1.0
     ystep = float(height / (rows - 1)) if rows > 1 else xstep
     return (xstep, ystep), odd, int(count[1]) if rows > 1 else odd, rows

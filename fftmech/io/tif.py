@@ -73,12 +73,12 @@ def load(name: str) -> Image:
                     "convert it to grey first",
                 )
             # pages that differ in their compression or colours are one stack still
+            page = series.keyframe.shape
             stack = len(file.series) > 1 and all(
-                (s.kind, s.ndim, s.dtype, s.keyframe.shape)
-                == ("generic", 3, series.dtype, series.shape[1:])
+                (s.kind, s.dtype, s.keyframe.shape) == ("generic", series.dtype, page)
                 for s in file.series
             )
-            shape = (len(file.pages), *series.shape[1:]) if stack else series.shape
+            shape = (len(file.pages), *page) if stack else series.shape
             if len(shape) not in (2, 3):
                 raise InputError(
                     f"{name} has {len(shape)} axes (shape {shape})",
