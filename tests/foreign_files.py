@@ -42,6 +42,23 @@ def vtk_legacy(form="BINARY", place="CELL_DATA", kind="i8", field=False):
     return lines.encode() + some + b"\n" + head.encode() + data + b"\n"
 
 
+def vtk_planes(form="BINARY", even=True):
+    """A legacy rectilinear grid of the marked map, as DREAM.3D writes it."""
+    lines = f"# vtk DataFile Version 2.0\nmarked\n{form}\nDATASET RECTILINEAR_GRID\n"
+    content = f"{lines}DIMENSIONS {NX + 1} {NY + 1} {NZ + 1}\n".encode()
+    for axis, start, h, n in zip("XYZ", ORIGIN, SPACING, (NX, NY, NZ), strict=True):
+        at = (start + h * np.arange(n + 1)).astype(">f4")
+        at[-1] += 0 if even else 0.1
+        content += f"{axis}_COORDINATES {n + 1} float\n".encode()
+        content += at.tobytes() if form == "BINARY" else " ".join(map(str, at)).encode()
+        content += b"\n"
+    ids = marked().T.ravel().astype(">i4")
+    content += f"CELL_DATA {ids.size}\nSCALARS FeatureIds int 1\n".encode()
+    content += b"LOOKUP_TABLE default\n"
+    data = ids.tobytes() if form == "BINARY" else " ".join(map(str, ids)).encode()
+    return content + data + b"\n"
+
+
 def vtr(even=True):
     """A rectilinear grid of the marked map, ascii."""
     rows = []
@@ -176,6 +193,7 @@ def bytes_of(form):
         "vtr": vtr,
         "vtk": vtk_legacy,
         "vtk ascii": lambda: vtk_legacy("ASCII", field=True),
+        "vtk planes": vtk_planes,
         "mha": mha,
         "mha packed": lambda: mha(packed=True),
         "nrrd": nrrd,
@@ -184,6 +202,10 @@ def bytes_of(form):
         "inp": lambda: abaqus(
             np.array([[[1, 2], [2, 0]]]), extra=material("MAT-1", IRON)
         ),
+        "inp turned": lambda: abaqus(
+            extra="*Distribution, location=element, name=D\n, 1, 0, 0, 0, 1, 0\n"
+            "2, 0, 1, 0, 1, 0, 0\n*Orientation, name=O\nD\n3, 30\n"
+        ).replace(b"material=", b"orientation=O, material="),
         "npy": lambda: npy(marked()),
         "yaml": damask_yaml,
         "tif": tif,
@@ -193,8 +215,8 @@ def bytes_of(form):
 
 FORMS = (
     "tesr", "tesr binary", "tesr voxels", "vti", "vti base64", "vtr", "vtk",
-    "vtk ascii", "mha", "mha packed", "nrrd", "nrrd gzip", "nrrd text", "inp", "npy",
-    "yaml", "tif", "png",
+    "vtk ascii", "vtk planes", "mha", "mha packed", "nrrd", "nrrd gzip", "nrrd text",
+    "inp", "inp turned", "npy", "yaml", "tif", "png",
 )  # fmt: skip
 
 

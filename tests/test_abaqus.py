@@ -86,6 +86,61 @@ def test_orientations_turn_the_stiffness(read):
     assert "*ORIENTATION O is not used" in notes and "along x y z: O" in notes
 
 
+@pytest.mark.parametrize("beside", [False, True])
+def test_elements_may_have_their_own_orientations(tmp_path, read, beside):
+    """As TexGen writes yarns: vectors an element, in a file of their own."""
+    deck = abaqus(extra=constants("ENGINEERING CONSTANTS", ENGINEERING))
+    deck = deck.replace(b"material=MAT-1", b"orientation=O, material=MAT-1")
+    rows = b", 1, 0, 0, 0, 1, 0\n3, 0, 1, 0, -1, 0, 0\n8, 0, 2, 0, -3, 1, 0\n"
+    (tmp_path / "a.ori").write_bytes(rows)
+    where = b", input=a.ori\n" if beside else b"\n" + rows
+    deck += b"*Distribution Table, name=T\nCOORD3D,COORD3D\n"
+    deck += b"*Distribution, location=element, table=T, name=D" + where
+    body = read(deck + b"*Orientation, name=O, definition=coordinates\nD\n1, 0\n")
+    # elements are numbered along z, then y, then x
+    expected = np.ones((2, 2, 2), int)
+    expected[0, 1, 0] = expected[1, 1, 1] = 2
+    turned = body.phase == body.phase[0, 1, 0]
+    assert (turned == (expected == 2)).all() and len(body.phases) == 2
+    straight = orthotropic_moduli(*ENGINEERING)
+    R = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    np.testing.assert_allclose(body.stiffness[body.phase[0, 0, 0]], straight)
+    np.testing.assert_allclose(
+        body.stiffness[body.phase[0, 1, 0]], rotate_stiffness(straight, R), atol=1e-10
+    )
+    assert body.material[1] == body.material[2] and not body.notes
+
+
+def test_sections_may_share_the_orientations_of_elements(read):
+    """Yarns of a fabric: one field of vectors, another direction in each."""
+    extra = "\n".join(constants("ENGINEERING CONSTANTS", ENGINEERING).split("\n"))
+    deck = abaqus(np.array([[[1, 2]]]), extra=f"{extra}\n{material('MAT-2', IRON)}")
+    deck = deck.replace(b"material=MAT-2", b"orientation=O, material=MAT-1")
+    deck = deck.replace(b"RAIN-1, material", b"RAIN-1, orientation=O, material")
+    deck += b"*Distribution, location=element, name=D\n, 1, 0, 0, 0, 1, 0\n"
+    body = read(deck + b"2, 0, 1, 0, -1, 0, 0\n*Orientation, name=O\nD\n1, 0\n")
+    straight = orthotropic_moduli(*ENGINEERING)
+    R = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    np.testing.assert_allclose(body.stiffness[1], straight)
+    np.testing.assert_allclose(body.stiffness[2], rotate_stiffness(straight, R))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"*Distribution, location=node, name=D\n, 1, 0, 0, 0, 1, 0\n",
+        b"*Distribution, location=element, name=D\n, 1, 0, 0\n",
+        b"*Distribution, location=element, name=D\n3, 1, 0, 0, 0, 1, 0\n",
+        b"*Distribution, location=element, name=D\n, 1, 0, 0, 1, 0, 0\n",
+    ],
+)
+def test_orientations_that_are_not_understood_are_noted(read, lines):
+    deck = abaqus(extra=constants("ENGINEERING CONSTANTS", ENGINEERING))
+    deck = deck.replace(b"material=MAT-1", b"orientation=O, material=MAT-1")
+    body = read(deck + lines + b"*Orientation, name=O\nD\n")
+    assert any("crystal axes along x y z: O" in note for note in body.notes)
+
+
 def test_what_no_element_fills_is_a_pore_and_says_so(read):
     ids = IDS.copy()
     ids[0, 0, 0] = 0

@@ -28,6 +28,7 @@ def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     (tmp_path / "steel.toml").write_text(STEEL)
+    (tmp_path / "a.doc").write_text("x")
 
     def run_(*arguments):
         return CliRunner().invoke(main, [str(a) for a in arguments])
@@ -179,7 +180,8 @@ def test_info_calls_a_viscosity_a_viscosity_in_its_units(run, tmp_path, law):
 
 BAD = {
     "missing file": (("no.h5", "-o", "m.h5"), "no.h5: no such file"),
-    "unknown extension": (("steel.toml", "-o", "m.h5"), "unknown extension"),
+    "unknown extension": (("a.doc", "-o", "m.h5"), "unknown extension"),
+    "materials": (("steel.toml", "-o", "m.h5"), "give --materials steel.toml"),
     "missing materials": (("a.vti", "--materials", "no.toml", "-o", "m.h5"), "no.toml"),
     "malformed materials": (("a.vti", "--materials", "b.toml", "-o", "m.h5"), "line 1"),
     "phase not listed": (

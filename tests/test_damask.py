@@ -87,6 +87,19 @@ def test_what_is_not_used_is_a_note(materials):
     assert "steel: C_44,T, damage not used" in note
 
 
+def test_names_of_phases_may_be_numbers(materials):
+    """As DAMASK writes them of DREAM.3D's phases: a text here, a number there."""
+    text = damask_yaml().replace(b"  steel:", b"  '1':")
+    listed = materials(text.replace(b"phase: steel", b"phase: 1"))
+    assert listed.made_of == {0: "1", 1: "zinc"}
+
+
+def test_a_grain_without_an_entry_is_named(materials):
+    body = Microstructure(Grid((3, 1, 1)), np.arange(3)[:, None, None])
+    with pytest.raises(InputError, match="no entry of material for phase 2 of"):
+        materials().apply(body)
+
+
 BAD = [
     (b"C_11: 204.6e9, ", b"", "phase steel: C_11 missing: expected C_11, C_12, C_44"),
     (b"C_11: 204.6e9", b"C_11: one", "phase steel: C_11 = 'one': expected a finite"),

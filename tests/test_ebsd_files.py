@@ -235,6 +235,68 @@ def test_what_a_scan_does_not_use_is_noted(tmp_path):
     )
 
 
+@pytest.mark.parametrize("name", GRAINS)
+def test_pixels_are_where_they_say_they_are(tmp_path, name, rng):
+    """MTEX writes .ctf column by column."""
+    if name == "a.h5oina":
+        pytest.skip("its pixels have no positions")
+    euler = np.array(two_grains())
+    if name != "a.txt":
+        euler[0, 3] = 70, 80, 90
+    path = GRAINS[name](tmp_path / name, euler)
+    before = io.read(path)
+    lines = path.read_text().splitlines()
+    head = lines[: -euler.shape[0] * euler.shape[1]]
+    path.write_text("\n".join([*head, *rng.permutation(lines[len(head) :])]) + "\n")
+    after = io.read(path)
+    assert (before.phase == after.phase).all()
+    assert before.phase[3, 0, 0] == (2 if name == "a.txt" else 3)
+    np.testing.assert_array_equal(before.orientation, after.orientation)
+
+
+@pytest.mark.parametrize("name", GRAINS)
+@pytest.mark.parametrize("odd", ["\x85", "\x1d", "\x0c"])
+def test_lines_end_at_line_ends_alone(tmp_path, name, odd):
+    """The letter of an operator's name is a line break in another encoding."""
+    if name == "a.h5oina":
+        pytest.skip("no text")
+    path = GRAINS[name](tmp_path / name, two_grains())
+    first, line, rest = path.read_bytes().partition(b"\n")
+    word = b" " + odd.encode("latin-1") + b"nes"
+    if name == "a.txt":
+        first, word = b" " + odd.encode("latin-1") + first, b""
+    path.write_bytes(first + word + line + rest)
+    assert len(io.read(path).phases) == 2
+
+
+@pytest.mark.parametrize("write", [lambda p: ang(p, two_grains()), hexagonal_ang])
+def test_ang_without_a_grid_in_its_head_has_that_of_its_positions(tmp_path, write):
+    """As ASTAR and old versions of OIM write it."""
+    path = write(tmp_path / "a.ang")
+    before = io.read(path)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(k for k in lines if "STEP" not in k and "# N" not in k))
+    after = io.read(path)
+    assert after.grid == before.grid and (after.phase == before.phase).all()
+    assert set(after.notes) - set(before.notes) == {
+        "steps and pixels are not in the head: those of x and y are taken"
+    }
+    text = path.read_text().replace("0.00000   0.00000  100", "nan   0.00000  100")
+    path.write_text(text.replace("0.00000 0.00000 100", "nan 0.00000 100"))
+    with pytest.raises(InputError, match="steps nan|pixel 1 is at x = nan"):
+        io.read(path)
+
+
+def test_words_of_a_file_that_cannot_be_printed_are_no_part_of_a_note(tmp_path):
+    path = ctf(tmp_path / "a.ctf", two_grains())
+    path.write_bytes(path.read_bytes().replace(b"AcqE2\t0", b"AcqE2\t1\0\x1b[31m2"))
+    body = io.read(path)
+    (note,) = [note for note in body.notes if "AcqE" in note]
+    assert note.isprintable() and "AcqE3 = 0, 1  [31m2, 0 are not used" in note
+    io.write(tmp_path / "a.h5", body)
+    assert io.read(tmp_path / "a.h5").notes == body.notes
+
+
 def test_evpfft_lines_may_come_in_any_order(tmp_path, rng):
     path = evpfft(tmp_path / "a.txt", two_grains())
     before = io.read(path, spacing=(1, 2, 3))
@@ -250,7 +312,12 @@ def test_evpfft_lines_may_come_in_any_order(tmp_path, rng):
     [
         ("a.ang", "NROWS: 3", "NROWS: 4", "12 pixels where its head says 4 x 4"),
         ("a.ang", "XSTEP: 0.5", "XSTEP: 0", "steps 0, 0.25: expected positive"),
-        ("a.ang", "XSTEP: 0.5", "XSTEP: 0.7", "pixel 2 is at x = 0.5: expected 0.7"),
+        (
+            "a.ang",
+            "XSTEP: 0.5",
+            "XSTEP: 0.7",
+            "pixel 2 is at x = 0.5: expected one of 4 places 0.7 apart",
+        ),
         ("a.ang", "NCOLS_ODD", "COLUMNS", "head without XSTEP, YSTEP, NCOLS_ODD"),
         ("a.ang", "0.900  1  1  1.2", "0.900", "not a table of numbers"),
         (

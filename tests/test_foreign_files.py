@@ -1,5 +1,8 @@
 """Files of other programs: sizes, orientations and materials as they were meant."""
 
+import gzip
+
+import h5py
 import numpy as np
 import pytest
 from foreign_files import (
@@ -10,6 +13,7 @@ from foreign_files import (
     pulled,
     voxel_tesr,
     vtk_legacy,
+    vtk_planes,
     vtr,
 )
 from scipy.spatial.transform import Rotation
@@ -34,7 +38,7 @@ def test_orientations_of_voxels_are_those_of_their_cell(cases):
     assert pulled(body) == pytest.approx(0.2998, abs=1e-4)  # E111 of steel
 
 
-@pytest.mark.parametrize("layout", ["ascii", "binary"])
+@pytest.mark.parametrize("layout", ["ascii", "binary", "binary16"])
 def test_orientations_of_voxels_are_averaged_under_the_crystal_symmetry(
     tmp_path, rng, layout
 ):
@@ -162,6 +166,16 @@ def test_rectilinear_grids_are_read_where_they_are_even(tmp_path):
         io.read(tmp_path / "a.vtr")
 
 
+@pytest.mark.parametrize("form", ["ASCII", "BINARY"])
+def test_legacy_rectilinear_grids_are_read_where_they_are_even(tmp_path, form):
+    (tmp_path / "a.vtk").write_bytes(vtk_planes(form))
+    body = io.read(tmp_path / "a.vtk")
+    assert (body.phase == marked()).all() and body.grid == BOX and not body.notes
+    (tmp_path / "a.vtk").write_bytes(vtk_planes(form, even=False))
+    with pytest.raises(InputError, match="planes along x are not evenly spaced"):
+        io.read(tmp_path / "a.vtk")
+
+
 @pytest.mark.parametrize("name", ["ZLib", "LZMA", "LZ4"])
 def test_vti_of_every_compression(tmp_path, name, monkeypatch):
     vtk = pytest.importorskip("vtk")
@@ -214,6 +228,13 @@ def test_metaimage(tmp_path, packed, flipped):
     (tmp_path / "a.mhd").write_bytes(head + b"a.raw\n")
     (tmp_path / "a.raw").write_bytes(data)
     assert io.read(tmp_path / "a.mhd").grid == BOX
+    # empty lines, and a file that was packed by itself, as pore networks have them
+    packed = gzip.compress(data) if not packed else data
+    (tmp_path / "a.raw.gz").write_bytes(packed)
+    (tmp_path / "a.mhd").write_bytes(
+        head.replace(b"Offset", b"\n  \nOffset") + b"a.raw.gz\n"
+    )
+    assert (io.read(tmp_path / "a.mhd").phase == marked()).all()
     for name in (b"../a.raw", b"/etc/passwd", b"no.raw"):
         (tmp_path / "a.mhd").write_bytes(head + name + b"\n")
         with pytest.raises(InputError, match="own folder|does not exist"):
@@ -229,6 +250,78 @@ def test_nrrd(tmp_path, encoding):
     (tmp_path / "a.nrrd").write_bytes(nrrd(encoding, directions=False))
     body = io.read(tmp_path / "a.nrrd")
     assert (body.phase == marked()).all() and body.grid.h == SPACING
+
+
+@pytest.mark.parametrize("turn", [(1, 2, 0), (2, 0, 1), (2, 1, 0)])
+@pytest.mark.parametrize("name", ["a.nrrd", "a.mha"])
+def test_axes_in_another_order_change_places(tmp_path, name, turn):
+    """A sagittal image: array axis a runs along axis turn[a] of the box, downwards."""
+    ids = np.flip(marked().transpose(turn)).T.astype("<u2")
+    steps = -np.eye(3)[list(turn)] * np.array(SPACING)
+    first = np.array(ORIGIN) + (np.array(marked().shape) - 0.5) * SPACING
+    sizes = " ".join(map(str, ids.shape[::-1]))
+    if name == "a.nrrd":
+        vectors = [f"({','.join(map(str, row))})" for row in steps]
+        head = (
+            f"NRRD0004\ntype: ushort\ndimension: 3\nsizes: {sizes}\nencoding: raw\n"
+            f"endian: little\nspace directions: {' '.join(vectors)}\n"
+            f"space origin: ({','.join(map(str, first))})\n\n"
+        )
+    else:
+        h = np.array(SPACING)[list(turn)]
+        matrix = " ".join(map(str, (steps / h[:, None]).ravel()))
+        head = (
+            f"NDims = 3\nDimSize = {sizes}\nTransformMatrix = {matrix}\n"
+            f"ElementSpacing = {' '.join(map(str, h))}\nElementType = MET_USHORT\n"
+            f"Offset = {' '.join(map(str, first))}\nElementDataFile = LOCAL\n"
+        )
+    (tmp_path / name).write_bytes(head.encode() + ids.tobytes())
+    body = io.read(tmp_path / name)
+    assert (body.phase == marked()).all() and body.grid == BOX and not body.notes
+
+
+def test_images_of_vectors_are_refused_as_such(tmp_path):
+    content = nrrd().replace(
+        b"type: int\n", b"type: int\nkinds: vector domain domain\n"
+    )
+    (tmp_path / "a.nrrd").write_bytes(content)
+    with pytest.raises(InputError, match="axis of kind vector: expected one number a"):
+        io.read(tmp_path / "a.nrrd")
+    (tmp_path / "a.mha").write_bytes(b"ElementNumberOfChannels = 3\n" + mha())
+    with pytest.raises(InputError, match="voxels of 3 MET_USHORT each"):
+        io.read(tmp_path / "a.mha")
+
+
+@pytest.mark.parametrize("name", ["a.dream3d", "a.ang", "a.tif", "folder", "a.mhd"])
+def test_a_pointer_of_git_lfs_is_called_that(tmp_path, name):
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+        (path / "a.png").write_bytes(pointer)
+    elif name == "a.mhd":
+        path.write_bytes(mha().partition(b"LOCAL")[0] + b"a.raw\n")
+        (tmp_path / "a.raw").write_bytes(pointer)
+    else:
+        path.write_bytes(pointer)
+    with pytest.raises(InputError, match="a pointer of Git LFS, .*; git lfs pull"):
+        io.read(path)
+
+
+def test_the_only_dataset_is_named_where_there_are_others(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["image/ms"] = marked()
+        file["image/ms"].attrs["permute_order"] = "xyz"
+        file["image/ms"].attrs["L"] = [1.0, 1.0, 1.0]
+    assert not io.read(tmp_path / "a.h5").notes
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file["image/time"] = [1.0, 2.0]
+    notes = io.read(tmp_path / "a.h5").notes
+    assert notes == ("phase ids are those of /image/ms: /image/time are not used",)
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file.move("image/time", "Scan 1/EBSD/Data/Pattern")
+    with pytest.raises(InputError, match="an EBSD scan in HDF5: .* as .ang or .ctf"):
+        io.read(tmp_path / "a.h5")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from fftmech_cli.fftmech_main import main
 tifffile = pytest.importorskip("tifffile")
 pillow = pytest.importorskip("PIL.Image")
 
+DEPTH = "distance of slices not given: 1 um, as ImageJ takes it (--spacing)"
 CUBES = "voxels assumed to be cubes, edge 1/4 (--spacing)"
 ROWS = marked().T.astype("u2")
 
@@ -100,7 +101,8 @@ def test_a_flat_image_is_one_voxel_in_z(tmp_path, ending):
     ("metadata", "h", "note"),
     [
         ({"unit": "um", "spacing": 2.0}, (0.5, 0.25, 2.0), None),
-        ({"unit": "\\u00B5m"}, (0.5, 0.25, 1.0), None),
+        ({"unit": "\\u00B5m"}, (0.5, 0.25, 1.0), DEPTH),
+        ({"unit": "inch"}, (0.25, 0.25, 0.25), CUBES),
         ({"unit": "pixel"}, (0.25, 0.25, 0.25), CUBES),
     ],
 )
@@ -112,8 +114,10 @@ def test_imagej(tmp_path, metadata, h, note):
         metadata=metadata | {"axes": "ZYX"},
     )
     body = io.read(tmp_path / "a.tif")
-    assert body.grid.h == h and list(body.notes) == [note] * bool(note)
-    assert body.units == ({} if note else {"length": "um"})
+    dots = ["its dots per inch or cm are not used (--spacing)"]
+    expected = dots * (metadata["unit"] == "inch") + [note] * bool(note)
+    assert body.grid.h == h and list(body.notes) == expected
+    assert body.units == ({} if note == CUBES else {"length": "um"})
 
 
 @pytest.mark.parametrize(
@@ -137,6 +141,18 @@ def test_channels_and_times_are_no_slices(tmp_path):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, ROWS, imagej=True, metadata={"axes": "TYX"})
     assert "4 times are taken as slices along z" in io.read(path).notes
+
+
+@pytest.mark.parametrize("every", [2, 4])
+def test_pages_that_are_stored_in_two_ways_are_one_stack(tmp_path, every):
+    """Every second page of another compression, or one, as some programs write them."""
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        for k, page in enumerate(ROWS):
+            packed = "zlib" if k % every == 1 else None
+            file.write(page, compression=packed, metadata=None, contiguous=False)
+    body = io.read(path)
+    assert (body.phase == marked()).all() and body.notes == (CUBES,)
 
 
 def test_dots_per_inch_are_no_voxel_size(tmp_path):

@@ -48,6 +48,9 @@ FORMATS: dict[str, tuple[str, ...]] = {
 """Modules by extension; of several, the first that recognises the file's content.
 A folder, a list or a pattern of files is a stack of slices (`slices`)."""
 
+MATERIALS = (".toml", ".yaml", ".yml")
+"""Extensions of materials files."""
+
 SHARED = (".txt", ".inp", ".png")
 """Extensions that files of many kinds have: such a file is read when it is named."""
 
@@ -225,6 +228,8 @@ def _check_file(path: Any) -> None:
         raise InputError(f"{name}: no such file", mend="check the name")
     if name.stat().st_size == 0:
         raise InputError(f"{name} is empty (0 bytes)", mend="copy or write it again")
+    if name.is_file():
+        _module("image").check_fetched(name)
 
 
 def _module(name: str) -> ModuleType:
@@ -242,6 +247,12 @@ def _formats(path: Any) -> tuple[str, ...] | None:
 def _reader(path: Any, dataset: str | None) -> ModuleType:
     formats = _formats(path)
     if formats is None:
+        if Path(path).suffix.lower() in MATERIALS:
+            raise InputError(
+                f"{fspath(path)} says what a body is made of, not its shape",
+                "the file of one",
+                f"give --materials {Path(path).name} beside it",
+            )
         raise InputError(
             f"{fspath(path)}: unknown extension", f"one of {' '.join(FORMATS)}"
         )

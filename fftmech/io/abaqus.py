@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from fftmech.errors import InputError
-from fftmech.io import image
-from fftmech.io.abaqus_deck import Block, axes, blocks, stiffness
+from fftmech.io import abaqus_axes, image
+from fftmech.io.abaqus_axes import Field
+from fftmech.io.abaqus_deck import Block, blocks, stiffness
 from fftmech.io.abaqus_sets import Sets
 from fftmech.materials.elastic import PORE
 from fftmech.microstructure.base import Microstructure
@@ -27,7 +28,7 @@ OFF = 1e-3
 SILENT = (
     "HEADING", "PREPRINT", "NSET", "SURFACE", "DENSITY", "PART", "END PART", "ASSEMBLY",
     "END ASSEMBLY", "END INSTANCE", "PARAMETER", "RESTART", "END STEP",
-    "HOURGLASS STIFFNESS", "SECTION CONTROLS",
+    "HOURGLASS STIFFNESS", "SECTION CONTROLS", "DISTRIBUTION TABLE",
 )  # fmt: skip
 """Keywords that say nothing of an elastic body."""
 
@@ -39,7 +40,8 @@ USED = (
     "C3D8 elements on a regular grid",
     "*SOLID SECTION: phases and names of materials; without any, element sets",
     "*ELASTIC: isotropic, engineering constants, orthotropic, anisotropic",
-    "*ORIENTATION by coordinates, *INCLUDE of files in the same folder",
+    "*ORIENTATION by coordinates, of a section or of each element (*DISTRIBUTION)",
+    "*INCLUDE and INPUT= of files in the same folder",
 )
 IGNORED = (
     "other keywords (*PLASTIC, *STEP, *BOUNDARY, ...), with a note",
@@ -60,6 +62,8 @@ class _Deck:
     elastic: dict[str, np.ndarray] = field(default_factory=dict)
     materials: dict[str, str] = field(default_factory=dict)
     orientations: dict[str, np.ndarray] = field(default_factory=dict)
+    points: dict[str, np.ndarray] = field(default_factory=dict)
+    fields: dict[str, Field] = field(default_factory=dict)
     shift: np.ndarray = field(default_factory=lambda: np.zeros(3))
     instances: int = 0
     unused: dict[str, None] = field(default_factory=dict)
@@ -94,16 +98,31 @@ class _Deck:
             self.notes += notes
             if found is not None:
                 self.elastic[self.material] = found
-        elif keyword == "ORIENTATION":
-            found = axes(block)
+        elif keyword == "DISTRIBUTION":
+            found = abaqus_axes.distribution(block)
             if found is None:
-                self.notes.append(f"*ORIENTATION {options['NAME']} is not used")
+                self.unused["*DISTRIBUTION"] = None
             else:
-                self.orientations[options["NAME"].upper()] = found
+                self.points[options["NAME"].upper()] = found
+        elif keyword == "ORIENTATION":
+            self._orientation(block)
         elif keyword == "INSTANCE":
             self._instance(block)
         else:
             self.unused[f"*{keyword}"] = None
+
+    def _orientation(self, block: Block) -> None:
+        name = block.options["NAME"]
+        points = self.points.get(
+            block.lines[0].strip(" ,").upper() if block.lines else ""
+        )
+        found = abaqus_axes.orientation(block, points)
+        if found is None:
+            self.notes.append(f"*ORIENTATION {name} is not used")
+        elif isinstance(found, Field):
+            self.fields[name.upper()] = found
+        else:
+            self.orientations[name.upper()] = found
 
     def _elements(self, block: Block) -> None:
         kind = block.options.get("TYPE", "").upper()
@@ -141,6 +160,8 @@ def read(path: str | PathLike) -> Microstructure:
         number, place, box = _voxels(deck)
         shape, h, corner = box
         phases, names = _phases(deck, number)
+        phases, names, turned = abaqus_axes.split(deck.fields, phases, names, number)
+        deck.orientations |= turned
         tables, notes = _tables(deck, phases)
     except InputError as error:
         raise error if name in str(error) else error.within(name) from error

@@ -15,6 +15,9 @@ from fftmech.errors import InputError
 from fftmech.io import image
 from fftmech.materials import elastic
 
+LONG = ("NODE", "ELEMENT", "ELSET", "DISTRIBUTION")
+"""Keywords whose data may be in a file of their own, INPUT=name."""
+
 MOST_FILES = 100
 """Files that a deck may include, all together."""
 
@@ -53,7 +56,8 @@ class Block:
 def blocks(path: str) -> Iterator[Block]:
     """Keyword blocks of a deck, with what it includes."""
     block = None
-    for line in _lines(Path(path), []):
+    read: list[Path] = []
+    for line in _lines(Path(path), read):
         if not line.startswith("*"):
             if block is not None:
                 block.lines.append(line)
@@ -66,6 +70,8 @@ def blocks(path: str) -> Iterator[Block]:
             key, _, value = word.partition("=")
             options[" ".join(key.upper().split())] = value.strip().strip('"')
         block = Block(" ".join(keyword.upper().split()), options)
+        if block.keyword in LONG and "INPUT" in options:
+            block.lines += _lines(image.beside(path, options["INPUT"]), read)
     if block is not None:
         yield block
 
@@ -79,7 +85,7 @@ def _lines(path: Path, read: list[Path]) -> Iterator[str]:
     if len(read) > MOST_FILES:
         raise InputError(f"{read[0]}: it includes more than {MOST_FILES} files")
     whole = ""
-    for line in path.read_bytes().decode("latin-1").splitlines():
+    for line in path.read_text("latin-1").split("\n"):
         line = line.strip()
         if not line or line.startswith("**"):
             continue
@@ -137,36 +143,3 @@ def _voigt(c: list[float], kind: str) -> np.ndarray:
     voigt = np.zeros((6, 6))
     voigt[np.ix_(ORDER, ORDER)] = D
     return voigt
-
-
-def axes(block: Block) -> np.ndarray | None:
-    """Rotation R, v_sample = R v_material, of *ORIENTATION; None of other systems.
-
-    The first line is points a on the local x axis and b in its x-y plane, maybe the
-    origin c; the second an axis, 1 to 3, and the angle (degrees) of a rotation about
-    it.
-    """
-    system = block.options.get("SYSTEM", "RECTANGULAR").upper()
-    definition = block.options.get("DEFINITION", "COORDINATES").upper()
-    rows = block.rows()
-    if system != "RECTANGULAR" or definition != "COORDINATES" or not rows:
-        return None
-    try:
-        points = np.array([float(word) for word in rows[0] if word])
-        if len(points) not in (6, 9):
-            return None
-        a, b, c = np.append(points, [0.0] * 3)[:9].reshape(3, 3)
-        x = a - c
-        z = np.cross(x, b - c)
-        x, z = x / np.linalg.norm(x), z / np.linalg.norm(z)
-        R = np.stack([x, np.cross(z, x), z], axis=1)
-        if len(rows) > 1:
-            axis, angle = int(rows[1][0]), np.deg2rad(float(rows[1][1]))
-            i, j = {1: (1, 2), 2: (2, 0), 3: (0, 1)}[axis]
-            turn = np.eye(3)
-            turn[i, i] = turn[j, j] = np.cos(angle)
-            turn[j, i], turn[i, j] = np.sin(angle), -np.sin(angle)
-            R = R @ turn
-    except (ValueError, KeyError, IndexError):
-        return None
-    return R if np.isfinite(R).all() else None

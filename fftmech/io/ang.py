@@ -28,6 +28,8 @@ SYMMETRY = {
 }  # fmt: skip
 """Rotation group of each of the crystal symmetries that files name."""
 
+SIZES = ("XSTEP", "YSTEP", "NCOLS_ODD", "NCOLS_EVEN", "NROWS")
+
 COLUMNS = ("phi1", "Phi", "phi2", "x", "y", "image quality", "confidence", "phase")
 
 UNINDEXED = 4 * np.pi
@@ -35,7 +37,7 @@ UNINDEXED = 4 * np.pi
 OPTIONS = ebsd.OPTIONS
 
 USED = (
-    "GRID, XSTEP, YSTEP, NCOLS_ODD, NCOLS_EVEN, NROWS of the head",
+    "GRID, XSTEP, YSTEP, NCOLS_ODD, NCOLS_EVEN, NROWS of the head, else x and y",
     "Phase, MaterialName, Symmetry of the head",
     "Euler angles, x, y, confidence index (negative: not indexed), phase",
 )
@@ -54,7 +56,7 @@ def read(
 ) -> Microstructure:
     """Read a scan and make grains of it; see `fftmech.io.ebsd`."""
     name = fspath(path)
-    lines = Path(path).read_text(encoding="latin-1").splitlines()
+    lines = Path(path).read_text(encoding="latin-1").split("\n")
     head = [line[1:].strip() for line in lines if line.startswith("#")]
     rows = [line for line in lines if line.strip() and not line.startswith("#")]
     table = ebsd.numbers(name, rows, range(len(COLUMNS)))
@@ -92,20 +94,23 @@ def _grid(
     name: str, head: dict[str, str], table: np.ndarray
 ) -> tuple[tuple[int, int], tuple[float, float], np.ndarray, list[str]]:
     """Pixels and steps along x and y, the pixels, and notes."""
-    keys = ("XSTEP", "YSTEP", "NCOLS_ODD", "NCOLS_EVEN", "NROWS")
-    try:
-        xstep, ystep = (float(head[key]) for key in keys[:2])
-        odd, even, rows = (int(head[key]) for key in keys[2:])
-    except (KeyError, ValueError) as error:
-        raise InputError(
-            f"{name}: head without {', '.join(keys)} as numbers ({error})",
-            mend="export it again as .ang",
-        ) from error
-    spacing = xstep, ystep
+    notes = []
+    if any(key in head for key in SIZES):
+        try:
+            spacing = float(head["XSTEP"]), float(head["YSTEP"])
+            odd, even, rows = (int(head[key]) for key in SIZES[2:])
+        except (KeyError, ValueError) as error:
+            raise InputError(
+                f"{name}: head without {', '.join(SIZES)} as numbers ({error})",
+                mend="export it again as .ang",
+            ) from error
+    else:
+        spacing, odd, even, rows = _rows(table[:, 3], table[:, 4])
+        notes.append("steps and pixels are not in the head: those of x and y are taken")
     if not head.get("GRID", "SqrGrid").lower().startswith("hex"):
         ebsd.check_pixels(name, (odd, rows), spacing, len(table))
-        ebsd.check_positions(name, (odd, rows), spacing, table[:, 3], table[:, 4])
-        return (odd, rows), spacing, table, []
+        order = ebsd.by_position(name, (odd, rows), spacing, table[:, 3:5])
+        return (odd, rows), spacing, table[order], notes
     if min(odd, even, rows) < 1 or abs(odd - even) > 1:
         raise InputError(
             f"{name}: rows of {odd} and {even} pixels", "equal, or one less"
@@ -121,14 +126,26 @@ def _grid(
     inside = np.where(place < odd, place, place - odd) < columns
     kept = table[inside]
     every = np.arange(len(kept)) // columns
-    straight = kept[:, 3] - np.where(every % 2, xstep / 2, 0.0)
+    straight = kept[:, 3:5] - np.outer(every % 2, [spacing[0] / 2, 0.0])
     ebsd.check_pixels(name, (columns, rows), spacing, len(kept))
-    ebsd.check_positions(name, (columns, rows), spacing, straight, kept[:, 4])
-    note = (
+    order = ebsd.by_position(name, (columns, rows), spacing, straight)
+    notes.append(
         "hexagonal grid: every second row is moved by half a step, onto a rectangular "
         f"grid of {columns} x {rows} pixels"
     )
-    return (columns, rows), spacing, kept, [note]
+    return (columns, rows), spacing, kept[order], notes
+
+
+def _rows(x: np.ndarray, y: np.ndarray) -> tuple[tuple[float, float], int, int, int]:
+    """Steps, pixels of odd and of even rows, and rows, of pixels row after row."""
+    with np.errstate(invalid="ignore"):
+        starts = np.append(0, np.flatnonzero(np.diff(x) < 0) + 1)
+        count = np.diff(starts, append=len(x))
+        odd, rows = int(count[0]), len(count)
+        width, height = x[odd - 1] - x[0], y[-1] - y[0]
+    xstep = float(width / (odd - 1)) if odd > 1 else 1.0
+    ystep = float(height / (rows - 1)) if rows > 1 else xstep
+    return (xstep, ystep), odd, int(count[1]) if rows > 1 else odd, rows
 
 
 def _phases(

@@ -44,7 +44,7 @@ def read(
 ) -> Microstructure:
     """Read a scan and make grains of it; see `fftmech.io.ebsd`."""
     name = fspath(path)
-    lines = Path(path).read_text(encoding="latin-1").splitlines()
+    lines = Path(path).read_text(encoding="latin-1").split("\n")
     if not lines or "channel text file" not in lines[0].lower():
         raise InputError(f"{name}: its first line is no 'Channel Text File'")
     start = next(
@@ -64,7 +64,7 @@ def read(
     table = ebsd.numbers(name, rows, places)
     shape, spacing = _grid(name, values)
     ebsd.check_pixels(name, shape, spacing, len(table))
-    ebsd.check_positions(name, shape, spacing, table[:, 1], table[:, 2])
+    table = table[ebsd.by_position(name, shape, spacing, table[:, 1:3])]
     names, group = _phases(name, head)
     scan = ebsd.Scan(
         where=name,
@@ -86,7 +86,8 @@ def _number(name: str, values: dict[str, list[str]], key: str) -> float:
         return float(values[key][0].replace(",", "."))
     except (KeyError, IndexError, ValueError) as error:
         raise InputError(
-            f"{name}: head without {key}, or no number", mend="export a map (a grid)"
+            f"{name}: head without {key}, or no number",
+            mend="export a map (JobMode Grid): single points are none",
         ) from error
 
 

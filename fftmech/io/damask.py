@@ -76,6 +76,7 @@ def read(path: str | PathLike) -> dict[str, Any]:
     if not isinstance(entries, list) or not entries:
         raise InputError(f"{name}: material", "a list, an entry a grain")
     listed = _table(document.get("phase"), f"{name}: phase")
+    listed = {str(what): phase for what, phase in listed.items()}
     notes: dict[str, None] = {}
     made: dict[str, Phase] = {}
     phases: dict[int, Phase] = {}
@@ -153,6 +154,8 @@ def _constituent(
         raise InputError(f"{where} has {count} constituents", "one a voxel")
     part = _table(parts[0], where)
     what = part.get("phase")
+    if isinstance(what, int):  # as DAMASK itself writes names that are numbers
+        what = str(what)
     if not isinstance(what, str):
         raise InputError(f"{where}: phase = {short(what)}", "the name of a phase")
     if part.get("V_e", IDENTITY) != IDENTITY:

@@ -90,27 +90,37 @@ def phases(where: str, values: np.ndarray) -> np.ndarray:
     return np.maximum(values, 0).astype(np.int64)
 
 
-def check_positions(
-    where: str,
-    shape: tuple[int, int],
-    spacing: tuple[float, float],
-    x: np.ndarray,
-    y: np.ndarray,
-) -> None:
-    """Refuse pixels that do not follow each other along x, then y."""
-    index = np.arange(len(x))
-    for axis, values, step, place in (
-        ("x", x, spacing[0], index % shape[0]),
-        ("y", y, spacing[1], index // shape[0]),
-    ):
-        off = np.abs(values - values[0] - place * step)
-        if not off.max() <= 0.25 * step:
-            at = int(np.argmax(~(off <= 0.25 * step)))
-            raise InputError(
-                f"{where}: pixel {at + 1} is at {axis} = {values[at]:g}",
-                f"{values[0] + place[at] * step:g}: rows along x, one after another",
-                "export the whole rectangle",
-            )
+def by_position(
+    where: str, shape: tuple[int, int], spacing: tuple[float, float], at: np.ndarray
+) -> np.ndarray:
+    """Order that puts pixels at positions (n, 2) one after another along x, then y.
+
+    Most files have them so; some programs write column by column.
+    """
+    start = np.fmin.reduce(at)
+    with np.errstate(invalid="ignore"):
+        place = (at - start) / spacing
+        whole = np.round(place)
+        on = np.abs(place - whole) <= 0.25
+        on &= (whole >= 0) & (whole < shape)
+    if not on.all():
+        pixel, axis = np.argwhere(~on)[0]
+        raise InputError(
+            f"{where}: pixel {pixel + 1} is at {'xy'[axis]} = {at[pixel, axis]:g}",
+            f"one of {shape[axis]} places {spacing[axis]:g} apart from {start[axis]:g}",
+            "export the whole rectangle",
+        )
+    index = (whole @ [1, shape[0]]).astype(np.int64)
+    order = np.argsort(index, kind="stable")
+    if (index[order] != np.arange(len(at))).any():
+        twice = int(np.argmax(index[order] != np.arange(len(at))))
+        x, y = at[order[twice]]
+        raise InputError(
+            f"{where}: several pixels at x = {x:g}, y = {y:g}",
+            "one at each place",
+            "export the whole rectangle",
+        )
+    return order
 
 
 def body_from_scan(
@@ -153,7 +163,7 @@ def body_from_scan(
         raise InputError(f"{scan.where}: {count} grains", f"at most {MOST_PHASES}")
     if misorientation is None and used:
         notes.append(
-            f"{count} grains of {np.count_nonzero(phase)} pixels: neighbours up to "
+            f"{count} grain(s) of {np.count_nonzero(phase)} pixels: neighbours up to "
             f"{limit:g} degrees apart are one grain (--misorientation)"
         )
     if frame is None and used:

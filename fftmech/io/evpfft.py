@@ -42,12 +42,13 @@ def read(
 ) -> Microstructure:
     """Read grains, their orientations and phases."""
     name = fspath(path)
-    rows = [r for r in Path(path).read_text("latin-1").splitlines() if r.strip()]
+    rows = [r for r in Path(path).read_text("latin-1").split("\n") if r.strip()]
     words = rows[0].split() if rows else []
     if len(words) != len(COLUMNS):
         raise InputError(
             f"{name}: {len(words)} columns in its first line",
-            f"the eight of EVPFFT: {' '.join(COLUMNS)}",
+            f"the eight of EVPFFT: {' '.join(COLUMNS)}"
+            + ", or a keyword of Abaqus" * name.lower().endswith(".inp"),
         )
     table = ebsd.numbers(name, rows)
     if not np.isfinite(table).all():

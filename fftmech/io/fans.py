@@ -34,9 +34,18 @@ def read(
 ) -> Microstructure:
     """Read a 3-D dataset of phase ids (or of grey values, with a threshold)."""
     with container.opened(path) as file:
-        item = container.dataset(file, dataset) if dataset else _only(file)
-        name = container.where(item)
         notes = []
+        if dataset is not None:
+            item = container.dataset(file, dataset)
+        else:
+            item, others = _only(file)
+            if others:
+                more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+                listed = ", ".join(str(d.name) for d in others[:3])
+                notes.append(
+                    f"phase ids are those of {item.name}: {listed}{more} are not used"
+                )
+        name = container.where(item)
         if axes is None:
             order = item.attrs.get("permute_order", item.attrs.get("axes"))
             axes = "zyx" if order is None else container.text(order)
@@ -54,11 +63,22 @@ def read(
         )
 
 
-def _only(file: h5py.File) -> h5py.Dataset:
+def _only(file: h5py.File) -> tuple[h5py.Dataset, list[h5py.Dataset]]:
+    """The one dataset that may be phase ids, and the others of the file."""
     found = container.datasets(file)
+    if "cell_to" in file:
+        raise InputError(
+            f"{file.filename}: a result of DAMASK", "its grid (.vti) and material.yaml"
+        )
+    if any("/EBSD/" in str(d.name) for d in found):
+        raise InputError(
+            f"{file.filename}: an EBSD scan in HDF5",
+            "one of Oxford Instruments (.h5oina)",
+            "export it as .ang or .ctf",
+        )
     fitting = [d for d in found if d.ndim == 3 and d.dtype.kind in "biu"]
     if len(fitting) == 1:
-        return fitting[0]
+        return fitting[0], [d for d in found if d != fitting[0]]
     if fitting:
         raise InputError(
             f"{file.filename}: {len(fitting)} 3-D integer datasets "

@@ -23,6 +23,10 @@ WORKING_BYTES = 12
 """Bytes a voxel taken while reading, besides the values: int32 ids and copies."""
 
 
+POINTER, POINTER_BYTES = b"version https://git-lfs.github.com/spec/", 1024
+"""How a pointer of Git LFS begins, and how long it is at most."""
+
+
 def check_axes(axes: str, where: str) -> None:
     """Refuse axes other than "xyz" and "zyx"."""
     if axes not in AXES:
@@ -48,6 +52,14 @@ def axes_note(axes: str, shape: Sequence[int]) -> str:
     )
 
 
+def check_fetched(path: Path) -> None:
+    """Refuse what Git leaves in the place of a large file that was not fetched."""
+    if path.stat().st_size < POINTER_BYTES and path.read_bytes().startswith(POINTER):
+        raise InputError(
+            f"{path} is a pointer of Git LFS, not the file itself", mend="git lfs pull"
+        )
+
+
 def beside(path: str, named: str) -> Path:
     """File that the head of another names: in its folder or below, and there."""
     relative = Path(named.strip().strip("\"'"))
@@ -60,6 +72,7 @@ def beside(path: str, named: str) -> Path:
         )
     if not file.is_file():
         raise InputError(f"{path}: its data file {file} does not exist")
+    check_fetched(file)
     return file
 
 
@@ -68,9 +81,14 @@ def placed(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """An image [z, y, x], edges of its voxels and its corner, with x, y, z upwards.
 
-    `steps` has a row an axis x, y, z of the array: the vector from a voxel to the next;
-    `first` is the centre of the first voxel. Axes that run downwards are turned round.
+    `steps` has a row an axis of the array, the fastest first: the vector from a voxel
+    to the next; `first` is the centre of the first voxel. Axes that run downwards are
+    turned round, and those that are in another order change places.
     """
+    along = np.abs(steps).argmax(axis=1)
+    if sorted(along) == [0, 1, 2]:
+        order = np.argsort(along)
+        steps, values = steps[order], values.T.transpose(order).T
     h = np.diag(steps).copy()
     if not np.isfinite(steps).all() or not np.isfinite(first).all() or not h.all():
         raise InputError(f"{where}: no voxel size, or none that is finite")

@@ -170,6 +170,12 @@ class Materials:
             return self.default
         if np.isnan(known).all():
             m = body.material_of(p)
+            if self.made_of:  # each phase is an entry
+                raise InputError(
+                    f"{self.name}: no entry of material for {body.label(p)} of the "
+                    "microstructure",
+                    f"more entries than 0 to {max(self.made_of)}",
+                )
             way = f"[[material]] id = {m}" if m >= 0 else f"[[phase]] id = {number}"
             raise InputError(
                 f"{self.name}: {body.label(p)} of the microstructure is not listed; "

@@ -80,11 +80,12 @@ def _head(content: bytes) -> tuple[dict[str, str], int]:
     while at < len(content):
         end = content.find(b"\n", at)
         end = len(content) if end < 0 else end
-        key, equals, value = content[at:end].decode("latin-1").partition("=")
-        if not equals:
+        line = content[at:end].decode("latin-1").strip()
+        key, equals, value = line.partition("=")
+        if not equals and line:
             raise ValueError(f"line {len(head) + 1} of its head is no key = value")
-        head[key.strip().lower()] = value.strip()
         at = end + 1
+        head[key.strip().lower()] = value.strip()
         if key.strip().lower() == "elementdatafile":
             return head, at
     raise KeyError("no ElementDataFile")
@@ -92,8 +93,11 @@ def _head(content: bytes) -> tuple[dict[str, str], int]:
 
 def _dtype(name: str, head: dict[str, str]) -> np.dtype:
     kind = head["elementtype"].upper()
-    if kind not in TYPES or head.get("elementnumberofchannels", "1") != "1":
-        raise InputError(f"{name}: voxels of type {kind}", "one number a voxel")
+    channels = head.get("elementnumberofchannels", "1")
+    if kind not in TYPES or channels != "1":
+        raise InputError(
+            f"{name}: voxels of {channels} {kind} each", "one number a voxel"
+        )
     most = head.get("binarydatabyteordermsb", head.get("elementbyteordermsb", "false"))
     return np.dtype(TYPES[kind]).newbyteorder(">" if most.lower() == "true" else "<")
 
@@ -109,7 +113,8 @@ def _data(name: str, head: dict[str, str], local: bytes, size: int) -> bytes:
                 "give the folder of slices instead",
             )
         local = image.beside(name, where).read_bytes()
-    if head.get("compresseddata", "false").lower() == "true":
+    packed = head.get("compresseddata", "false").lower() == "true"
+    if packed or where.lower().endswith(".gz"):
         local = zlib.decompressobj(47).decompress(local, size + 1)
     elif head.get("binarydata", "true").lower() != "true":
         raise InputError(f"{name}: its voxels are text", mend="save it as binary")

@@ -7,6 +7,9 @@ import numpy as np
 
 from fftmech.errors import InputError
 
+EVEN = 1e-2
+"""Part of a voxel by which planes may be off their even places."""
+
 PLACES = ("CellData", "PointData")
 
 
@@ -32,6 +35,25 @@ class Choice:
             return tuple(cells), list(corner)
         half = np.array(corner, dtype=float) - np.array(h, dtype=float) / 2
         return tuple(int(n) + 1 for n in cells), half.tolist()
+
+
+def even(name: str, planes: Sequence[np.ndarray]) -> tuple[list[float], list[float]]:
+    """Edges of a voxel and corner of the box of a grid of planes across x, y and z."""
+    spacing, corner = [], []
+    for axis, at in zip("xyz", planes, strict=True):
+        n = len(at) - 1
+        if n < 1:
+            raise InputError(f"{name}: {len(at)} plane(s) along {axis}", "two or more")
+        h = (at[-1] - at[0]) / n
+        off = np.abs(at - (at[0] + h * np.arange(n + 1)))
+        if not (np.isfinite(at).all() and off.max() <= EVEN * h):
+            raise InputError(
+                f"{name}: planes along {axis} are not evenly spaced",
+                mend="resample it to an image",
+            )
+        spacing.append(float(h))
+        corner.append(float(at[0]))
+    return spacing, corner
 
 
 def choose(
@@ -61,9 +83,10 @@ def choose(
             found, wanted = [only[0][0]], only[0][1]
     if not found:
         listed = [*arrays["CellData"], *(f"PointData/{n}" for n in arrays["PointData"])]
+        has = ", ".join(listed) or "no arrays"
         raise InputError(
-            f"{name}: no cell data {wanted!r}; it has {', '.join(listed) or 'none'}",
-            mend="name one with --dataset",
+            f"{name}: no cell data {wanted!r}; it has {has}",
+            mend="name one with --dataset" if listed else "write the phase ids too",
         )
     place = found[0]
     notes = []

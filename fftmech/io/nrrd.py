@@ -27,6 +27,9 @@ TYPES = {
 }  # fmt: skip
 """The names that NRRD has for each of NumPy's types."""
 
+VOXELS = ("domain", "space", "???", "none")
+"""Kinds of axes along which voxels lie; others are components, colours, times."""
+
 OPTIONS = ("spacing", "threshold")
 USED = (
     "voxels, 2-D or 3-D: raw, gzip, bzip2 or text",
@@ -51,6 +54,11 @@ def read(
         shape = [int(n) for n in head["sizes"].split()]
         if len(shape) not in (2, 3) or len(shape) != int(head["dimension"]):
             raise InputError(f"{name} has {len(shape)} axes", "two or three")
+        kinds = head.get("kinds", "").lower().split()
+        if several := [kind for kind in kinds if kind not in VOXELS]:
+            raise InputError(
+                f"{name}: an axis of kind {several[0]}", "one number a voxel"
+            )
         if min(shape) < 1:
             raise InputError(f"{name}: sizes {shape}", "one voxel or more each")
         dtype = _dtype(name, head)

@@ -107,6 +107,7 @@ def read(source: Source, **options: Any) -> Microstructure:
 def _slice(path: Path) -> Image:
     if not path.is_file():
         raise InputError(f"{path}: no such file", mend="check the names of the slices")
+    image.check_fetched(path)
     found = LOADERS[path.suffix.lower()](str(path))
     if found.values.ndim != 2:
         raise InputError(

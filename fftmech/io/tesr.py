@@ -28,7 +28,8 @@ BINARY = {
         "binary8": "u1", "binary16": "<i2", "binary16_big": ">i2",
         "binary32": "<i4", "binary32_big": ">i4",
     },
-    "oridata": {"binary": "<f8"},
+    # whatever neper calls them (it writes binary16), they are doubles
+    "oridata": dict.fromkeys(("binary", "binary8", "binary16", "binary32"), "<f8"),
     "oridef": {"binary": "u1", "binary8": "u1"},
 }  # fmt: skip
 """NumPy's name of each of neper's binary voxel types, by section."""

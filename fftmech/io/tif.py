@@ -13,6 +13,8 @@ from os import PathLike, fspath
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
+
 from fftmech.errors import InputError
 from fftmech.io import image
 from fftmech.io.image import Image
@@ -28,6 +30,11 @@ UM = ("µm", "μm", "\\u00B5m", "micron", "microns", "micrometer", "micrometre")
 """How files write um."""
 
 NO_UNIT = ("", "pixel", "pixels")
+
+DOTS = ("inch", "cm")
+"""Units of the resolution that plain TIFF files have: a printer's business."""
+
+UNUSED = "its dots per inch or cm are not used (--spacing)"
 
 OPTIONS = image.OPTIONS
 USED = (
@@ -65,17 +72,30 @@ def load(name: str) -> Image:
                     "grey values or ids, one number a voxel",
                     "convert it to grey first",
                 )
-            if len(series.shape) not in (2, 3):
+            # pages that differ in their compression or colours are one stack still
+            page = series.keyframe.shape
+            stack = len(file.series) > 1 and all(
+                (s.kind, s.dtype, s.keyframe.shape) == ("generic", series.dtype, page)
+                for s in file.series
+            )
+            shape = (len(file.pages), *page) if stack else series.shape
+            if len(shape) not in (2, 3):
                 raise InputError(
-                    f"{name} has {len(series.shape)} axes (shape {series.shape})",
+                    f"{name} has {len(shape)} axes (shape {shape})",
                     "a stack of pages, or one",
                     "save one channel and one time",
                 )
-            image.check_size(series.shape, series.dtype.itemsize, name)
-            values = series.asarray()
+            image.check_size(shape, series.dtype.itemsize, name)
+            if stack:
+                values = np.empty(shape, series.dtype)
+                for k, page in enumerate(file.pages):
+                    values[k] = page.asarray()
+            else:
+                values = series.asarray()
             slices = len(values) if values.ndim == 3 else 1
             spacing, unit, notes = _sizes(file, slices)
-            return Image(values, spacing, unit, [*_notes(file, series), *notes])
+            several = 1 if stack else len(file.series)
+            return Image(values, spacing, unit, [*_notes(several, series), *notes])
     except (InputError, PermissionError, MemoryError):
         raise
     except Exception as error:  # what tifffile raises depends on where the damage is
@@ -85,11 +105,11 @@ def load(name: str) -> Image:
         ) from error
 
 
-def _notes(file: Any, series: Any) -> list[str]:
+def _notes(count: int, series: Any) -> list[str]:
     """What the file says of its numbers and pages that is not heeded."""
     notes = []
-    if len(file.series) > 1:
-        notes.append(f"the first of {len(file.series)} images in the file is read")
+    if count > 1:
+        notes.append(f"the first of {count} images in the file is read")
     first = series.axes[0]
     if len(series.shape) == 3 and first in "TC":
         what = {"T": "times", "C": "channels"}[first]
@@ -107,21 +127,27 @@ def _sizes(file: Any, slices: int) -> tuple[list[float] | None, str | None, list
     page = file.pages[0]
     across = [_pixel(page, name) for name in ("XResolution", "YResolution")]
     given: list[tuple[float | None, str]]
+    notes: list[str] = []
     if file.ome_metadata:
         given = _ome(file.ome_metadata)
     elif file.is_imagej:
         said = file.imagej_metadata or {}
         unit = _unit(said.get("unit", ""))
-        if unit in NO_UNIT and "spacing" not in said:
-            return None, None, []
+        if "spacing" not in said and unit in (*NO_UNIT, *DOTS):
+            return None, None, [UNUSED] if unit in DOTS else []
         given = [(across[0] or 1.0, unit), (across[1] or 1.0, unit)]
         given.append((abs(float(said.get("spacing", 1.0))), unit))
+        if "spacing" not in said and slices > 1 and given[0][0] != 1.0:
+            notes.append(
+                f"distance of slices not given: 1 {unit}, as ImageJ takes it "
+                "(--spacing)"
+            )
     else:
         dots = getattr(page.tags.get("ResolutionUnit"), "value", 1)
         said_so = dots != 1 and None not in across
-        note = "its dots per inch or cm are not used (--spacing)"
-        return None, None, [note] if said_so else []
-    return _lengths(given, slices)
+        return None, None, [UNUSED] if said_so else []
+    edges, unit, said = _lengths(given, slices)
+    return edges, unit, [*notes, *said]
 
 
 def _lengths(

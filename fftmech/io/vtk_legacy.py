@@ -1,4 +1,4 @@
-"""Legacy VTK files (`.vtk`) of STRUCTURED_POINTS, ascii or binary.
+"""Legacy VTK images (`.vtk`), ascii or binary: STRUCTURED_POINTS, RECTILINEAR_GRID.
 
 The format is described at https://docs.vtk.org, "Legacy VTK file format". Binary
 numbers are big-endian.
@@ -13,7 +13,7 @@ import numpy as np
 
 from fftmech.errors import InputError
 from fftmech.io import image
-from fftmech.io.named_arrays import choose
+from fftmech.io.named_arrays import choose, even
 from fftmech.microstructure.base import Microstructure
 
 TYPES = {
@@ -24,6 +24,10 @@ TYPES = {
 }  # fmt: skip
 """NumPy's name of each of VTK's types."""
 
+KINDS = ("structured_points", "rectilinear_grid")
+
+PLANES = ("x_coordinates", "y_coordinates", "z_coordinates")
+
 COMPONENTS = {"vectors": 3, "normals": 3, "tensors": 9}
 """Numbers a tuple in attributes that have a keyword of their own."""
 
@@ -31,7 +35,7 @@ OPTIONS = ("dataset", "threshold")
 USED = (
     "cell data material, another by --dataset, or the only one",
     "point data, a voxel about each point, with a note",
-    "DIMENSIONS, SPACING, ORIGIN",
+    "DIMENSIONS, SPACING, ORIGIN, or coordinates, where evenly spaced",
 )
 IGNORED = ("other arrays, with a note", "lookup tables and field data")
 
@@ -39,7 +43,7 @@ IGNORED = ("other arrays, with a note", "lookup tables and field data")
 def read(
     path: str | PathLike, dataset: str | None = None, threshold: float | None = None
 ) -> Microstructure:
-    """Read the phase ids of structured points; options are those of `.vti`."""
+    """Read the phase ids of an image; options are those of `.vti`."""
     name = fspath(path)
     file = _File(name, Path(path).read_bytes())
     try:
@@ -56,6 +60,8 @@ def read(
         for place, arrays in file.arrays.items()
     }
     choice = choose(name, scalar, dataset, "material")
+    if file.planes:
+        file.spacing, file.origin = even(name, file.planes)
     cells = [n - 1 for n in file.points]
     shape, origin = choice.box(cells, file.spacing, file.origin)
     start, dtype, each, count = file.arrays[choice.place][choice.name]
@@ -90,6 +96,7 @@ class _File:
     points: list[int] = field(default_factory=list)
     spacing: list[float] = field(default_factory=lambda: [1.0] * 3)
     origin: list[float] = field(default_factory=lambda: [0.0] * 3)
+    planes: list[np.ndarray] = field(default_factory=list)
     arrays: dict[str, dict[str, tuple[int, np.dtype, int, int]]] = field(
         default_factory=lambda: {"CellData": {}, "PointData": {}}
     )
@@ -104,8 +111,12 @@ class _File:
         while self.at < len(self.content):
             words = self.line().split()
             key = words[0].lower() if words else ""
-            if key == "dataset" and words[1].lower() != "structured_points":
-                raise InputError(f"{self.name}: {words[1]}", "STRUCTURED_POINTS")
+            if key == "dataset" and words[1].lower() not in KINDS:
+                raise InputError(
+                    f"{self.name}: {words[1]}",
+                    "STRUCTURED_POINTS or RECTILINEAR_GRID",
+                    "resample it to an image (in ParaView: Resample To Image)",
+                )
             if key == "dimensions":
                 self.points = [int(n) for n in words[1:4]]
                 if len(self.points) != 3 or min(self.points) < 1:
@@ -115,6 +126,10 @@ class _File:
                 self.spacing = [float(h) for h in words[1:4]]
             elif key == "origin":
                 self.origin = [float(x) for x in words[1:4]]
+            elif key in PLANES:
+                dtype = self.dtype(words[0], words[2])
+                at, self.at = self.values(self.at, dtype, int(words[1]))
+                self.planes.append(at.astype(float))
             elif key in ("cell_data", "point_data"):
                 place = "CellData" if key == "cell_data" else "PointData"
                 count = int(words[1])
@@ -137,6 +152,8 @@ class _File:
                 self.array("", "", kind, 4, int(words[2]))
         if not self.points:
             raise ValueError("no DIMENSIONS")
+        if self.planes and [len(at) for at in self.planes] != self.points:
+            raise ValueError("coordinates do not fit DIMENSIONS")
 
     def line(self) -> str:
         """The next line."""
@@ -157,14 +174,18 @@ class _File:
 
     def array(self, place: str, name: str, kind: str, each: int, count: int) -> None:
         """Note an array of `each` x `count` numbers that starts here; pass over it."""
-        if kind.lower() not in TYPES:
-            raise InputError(f"{self.name}: {name} of type {kind}", "numbers")
+        dtype = self.dtype(name, kind)
         if each < 1 or count < 0:
             raise ValueError(f"{name} of {count} x {each} values")
-        dtype = np.dtype(TYPES[kind.lower()]).newbyteorder(">")
         if place:
             self.arrays[place][name] = (self.at, dtype, each, count)
         self.at = self.end(self.at, dtype, each * count)
+
+    def dtype(self, name: str, kind: str) -> np.dtype:
+        """The type of an array, as it is in a binary file."""
+        if kind.lower() not in TYPES:
+            raise InputError(f"{self.name}: {name} of type {kind}", "numbers")
+        return np.dtype(TYPES[kind.lower()]).newbyteorder(">")
 
     def end(self, start: int, dtype: np.dtype, count: int) -> int:
         """Where `count` numbers end that start at a place."""

@@ -9,11 +9,9 @@ import numpy as np
 
 from fftmech.errors import InputError
 from fftmech.io import vtk_xml
+from fftmech.io.named_arrays import even
 from fftmech.io.vti import read_piece
 from fftmech.microstructure.base import Microstructure
-
-EVEN = 1e-4
-"""Part of a voxel by which planes may be off their even places."""
 
 OPTIONS = ("dataset", "threshold")
 USED = (
@@ -45,18 +43,11 @@ def read(
     axes = pieces[0].findall("Coordinates/DataArray")
     if len(axes) != 3 or min(cells) < 0:
         raise InputError(f"{name}: {len(axes)} arrays of coordinates", "three")
-    spacing, corner = [], []
-    for axis, n, array in zip("xyz", cells, axes, strict=True):
-        at = file.values(array, n + 1, f"{name}: coordinates {axis}").astype(float)
-        h = (at[-1] - at[0]) / n if n else 0.0
-        even = at[0] + h * np.arange(n + 1)
-        if not np.isfinite(at).all() or np.abs(at - even).max() > EVEN * abs(h):
-            raise InputError(
-                f"{name}: planes along {axis} are not evenly spaced",
-                mend="resample it to an image",
-            )
-        spacing.append(float(h))
-        corner.append(float(at[0]))
-    if not all(spacing):
-        raise InputError(f"{name}: {cells} cells along x y z", "one or more each")
+    spacing, corner = even(
+        name,
+        [
+            file.values(array, n + 1, f"{name}: coordinates {axis}").astype(float)
+            for axis, n, array in zip("xyz", cells, axes, strict=True)
+        ],
+    )
     return read_piece(file, pieces[0], (cells, spacing, corner), dataset, threshold)

@@ -185,8 +185,10 @@ class Microstructure:
         return numbers[numbers >= 0]
 
     def noted(self, *notes: str) -> "Microstructure":
-        """Return a copy with more notes."""
-        return self.with_changes(notes=(*self.notes, *notes))
+        """Return a copy with more notes, what cannot be printed in them as spaces."""
+        # words of damaged files: a NUL could not be written, an escape would be obeyed
+        shown = ("".join(c if c.isprintable() else " " for c in n) for n in notes)
+        return self.with_changes(notes=(*self.notes, *shown))
 
     @property
     def pores(self) -> np.ndarray:
@@ -314,7 +316,11 @@ def check_phase(phase: np.ndarray) -> np.ndarray:
                 mend="segment a grey image first (fftmech convert --threshold T)",
             )
     if phase.min() < 0:
-        raise InputError(f"phase id {phase.min()} is negative", "ids from 0 upwards")
+        raise InputError(
+            f"phase id {phase.min()} is negative",
+            "ids from 0 upwards",
+            "segment a grey image first (fftmech convert --threshold T)",
+        )
     if int(phase.max()) > MOST_PHASES:
         raise InputError(
             f"phase id {phase.max()} is too large (at most {MOST_PHASES})",
