@@ -84,8 +84,8 @@ def window(image: Path) -> Case:
 
 def laws() -> Iterator[Case]:
     """Bodies that are not linear."""
-    yield Case("plasticity around a pore", _plastic, _load(0.004), 16)
-    yield Case("creeping polycrystal, n = 5", _creeping, _load(1e-3), 16)
+    yield Case("plasticity around a pore", _plastic, _load(0.002), 12)
+    yield Case("creeping polycrystal, n = 5", _creeping, _load(1e-3), 12)
     yield Case(
         "finite strain, contrast 10",
         lambda n: sphere(n, RADIUS, MATRIX, 10 * MATRIX),

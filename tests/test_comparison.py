@@ -187,7 +187,8 @@ def test_derivatives_that_are_not_periodic_small_strain_are_not_taken(
 ):
     body = sphere(6, SOFT, STIFF)
     other = solve(body, load, **options)
-    document = compare(other, solve(body, Load(strain={"xx": 1e-3})))
+    same = Load(strain={"xx": 1e-3})
+    document = compare(other, solve(body, same, scheme="rotated"))
     for norm in ("divergence", "compatibility"):
         assert document[norm]["a"] is None and document[norm]["b"] is not None
     assert any(words in note for note in document["notes"])

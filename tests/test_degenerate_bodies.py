@@ -72,7 +72,7 @@ def named_reference(name, load, scheme):
     return reference({**SOLID, **POROUS}[name], LOADS[load], scheme)
 
 
-def reference(one, load, scheme="rotated"):
+def reference(one, load, scheme=None):
     """The stress of a solve whose own promise is a hundred times as good."""
     result = solve(one, load, scheme=scheme, tolerance=1e-8, max_iterations=3000)
     assert result.converged
@@ -91,9 +91,9 @@ ALL = [
 CASES = [
     (name, load, scheme, solver, precision)
     for name, load, scheme, solver, precision in ALL
-    if (scheme == "rotated" and solver == "cg" and load != "strain zz")
+    if (scheme == "bbar" and solver == "cg" and load != "strain zz")
     or (
-        (scheme == "rotated" or solver == "cg")
+        (scheme == "bbar" or solver == "cg")
         and (name, load, precision) == ("nearly rigid fibre", "uniaxial zz", "double")
     )
 ]
@@ -348,7 +348,7 @@ def test_an_elastic_path_is_the_linear_solve():
         path = Path((Step(Load(), increments=2), Step(TENSION)))
         march = March(one.with_changes(law={0: ELASTIC}), path)
         list(march.points())
-        check(march.result(), reference(one, TENSION))
+        check(march.result(), reference(one, TENSION, "rotated"))
 
 
 @pytest.mark.parametrize("strain", [1e-30, -1e-10])

@@ -104,7 +104,8 @@ def test_the_moment_of_the_means_is_balanced_and_hill_mandel_holds():
 
 def test_small_loads_reproduce_small_strain_with_an_error_that_falls_quadratically():
     body = grains((6, 5, 7))
-    small = solve(body, Load(strain={"xx": 1.0, "yz": 0.5}), tolerance=1e-10)
+    load = Load(strain={"xx": 1.0, "yz": 0.5})
+    small = solve(body, load, scheme="rotated", tolerance=1e-10)
     errors = []
     for size in (1e-2, 1e-3, 1e-4):
         load = FiniteLoad(F={"xx": 1 + size, "yz": 0.5 * size, "zy": 0.5 * size})

@@ -342,7 +342,7 @@ def test_laminate_voxels_bring_a_coarse_sphere_closest_to_the_fine_one():
 
     wanted = stress(fine)
     error = {r: abs(stress(resample(fine, 12, r)) / wanted - 1) for r in RULES}
-    assert error["laminate"] < 0.005
+    assert error["laminate"] < 0.006
     assert error["voigt"] > 0.03
     assert error["reuss"] > error["laminate"]
 

@@ -138,7 +138,8 @@ def test_a_full_queue_is_503_with_the_time_to_wait(served, body, held, monkeypat
 
 
 def test_a_solve_is_that_of_the_command_line(folder, served, body, tmp_path):
-    line = f"solve {folder}/micro.h5 --strain xx=1e-3 -o {tmp_path}/s.vtkhdf --json"
+    line = f"solve {folder}/micro.h5 --scheme rotated --strain xx=1e-3 --json"
+    line += f" -o {tmp_path}/s.vtkhdf"
     done = CliRunner().invoke(fftmech_main.main, line.split())
     expected = json.loads(done.stdout)
     status, got = served.json("POST", "/solve?strain=xx=1e-3", body, {**HDF5, **JSON})

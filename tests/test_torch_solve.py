@@ -183,7 +183,7 @@ def test_effective_stiffness_is_that_of_homogenize_and_homogeneous_of_degree_one
     phase, C = body(micro)
     C.requires_grad_()
     found = effective_stiffness(phase, C, tolerance=1e-10)
-    reference = fftmech.homogenize(micro, tolerance=1e-10).stiffness
+    reference = fftmech.homogenize(micro, scheme="rotated", tolerance=1e-10).stiffness
     assert relative(found.detach(), reference) < 1e-8
     weights = random(6, 6)
     (gradient,) = torch.autograd.grad((weights * found).sum(), C)

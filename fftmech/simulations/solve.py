@@ -52,8 +52,9 @@ def solve(
     load
         Mean strains and mean stresses, or those of finite strain.
     scheme, solver
-        Names in `fftmech.SCHEMES` and `fftmech.SOLVERS`; if None `bbar` and cg, or for
-        a nonlinear body `rotated` and newton, one of `NONLINEAR_SOLVERS`.
+        Names in `fftmech.SCHEMES` and `fftmech.SOLVERS`; if None `bbar` (or that of an
+        `initial` result) and cg, or for a nonlinear body `rotated` and newton, one of
+        `NONLINEAR_SOLVERS`.
     tolerance
         On the relative equilibrium residual sqrt(<r, M r> / <r0, M r0>), with M the
         inverse of the reference medium and r0 the residual of a homogeneous strain;
@@ -97,6 +98,8 @@ def solve(
             "fftmech.Load(strain=..., stress=...), or fftmech.FiniteLoad(F=..., P=...)",
         )
     nonlinear = isinstance(load, FiniteLoad) or microstructure.nonlinear
+    if scheme is None and isinstance(initial, Result):
+        scheme = initial.scheme
     method = Method.of(
         {
             "scheme": scheme,
