@@ -5,6 +5,7 @@ comes nearest to its volume, about the centre of the cube.
 """
 
 import numpy as np
+from scipy.interpolate import KroghInterpolator
 from scipy.spatial.transform import Rotation
 
 from fftmech import Grid, Load, Microstructure, homogenize, solve
@@ -22,6 +23,17 @@ NUNAN_KELLER = {
     0.24: (1.5228, 0.61306),
 }
 """Cubic array of rigid spheres: (C11 - C12) / 2G - 1 and C44 / G - 1 by fraction."""
+
+
+def nunan_keller(fraction):
+    """alpha and beta at another fraction, by interpolation; 2.5 c for small ones.
+
+    Fractions that are drawn differ from those published by up to 2 %.
+    """
+    c = np.array([0, *NUNAN_KELLER])
+    ratios = [(2.5, 2.5), *(np.divide(v, k) for k, v in NUNAN_KELLER.items())]
+    return fraction * KroghInterpolator(c, ratios)(fraction)
+
 
 RIGID = 1e4
 """Shear modulus of spheres that count as rigid, that of the matrix being 1."""
@@ -70,7 +82,7 @@ def suspension(body, **method):
         result = solve(body, load, certificate=False, max_iterations=5000, **method)
         assert result.converged
         values.append(float(result.mean_stress[component]) - 1)
-    return tuple(values)
+    return np.array(values)
 
 
 COATED = 3.63867684478 + 2 / 3

@@ -18,6 +18,10 @@ DILUTE = 0.02
 """Volume fraction of the ellipsoid."""
 
 
+CUT = 4.0
+"""Largest frequency that is summed, times the semi-axes."""
+
+
 def ellipsoid(n):
     """An ellipsoid of 2 % of the volume, ten times as stiff."""
     C = np.array([isotropic(E=1, nu=0.3), isotropic(E=10, nu=0.2)])
@@ -37,9 +41,9 @@ def eshelby_array(body):
     """Mean strain in the ellipsoid of a cubic array for each mean strain, (6, 6).
 
     P is the sum of |chi|^2 / f times the same matrix over the frequencies of the box,
-    chi the transform of the ellipsoid (Nemat-Nasser, Iwakuma & Hejazi 1982,
-    doi:10.1016/0167-6636(82)90018-5): the strain is taken as uniform, an error of
-    second order. Beyond a cut |A k| the directions are those of the single ellipsoid.
+    chi the transform of the ellipsoid (Nemat-Nasser, Iwakuma & Hejazi 1982, Mech.
+    Mater. 1, 239): the strain is taken as uniform, an error of second order. Beyond
+    a cut |A k| the directions are those of the single ellipsoid.
     """
     C0, axes = body.stiffness[0], _semi_axes()
     reach = np.ceil(CUT / axes).astype(int)
@@ -53,10 +57,6 @@ def eshelby_array(body):
     P = np.einsum("k,kij->ij", weight, _green(C0, k))
     # all weights sum to 1 - f
     return _concentration(body, P + (1 - DILUTE - weight.sum()) * _hill_tensor(C0))
-
-
-CUT = 4.0
-"""Frequencies that are summed, in units of one over the semi-axes."""
 
 
 def _semi_axes():
