@@ -191,6 +191,8 @@ def rigid(options):
                 cells = entries(values[:, i], exact[:, i], rigid.sizes)
                 cells[0] = published[i]
                 value = f"{limit[i] * published[i]:.5g} ({percent(limit[i] - 1)})"
+                if b[i] > 1.25:  # too far away to say where it goes
+                    value = "none"
                 yield [f"{fraction:g}", name, scheme, *cells, value]
 
 

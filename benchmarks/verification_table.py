@@ -34,7 +34,9 @@ def entries(values, reference, sizes):
 
 def percent(d):
     """A relative deviation, to two digits."""
-    return "exact" if abs(d) < EXACT else f"{100 * d:+.2g} %"
+    if abs(d) < EXACT:
+        return "exact"
+    return f"{100 * d:+.0f} %" if abs(d) >= 1 else f"{100 * d:+.2g} %"
 
 
 def order(wrong, sizes):
