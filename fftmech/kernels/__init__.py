@@ -81,8 +81,8 @@ class Kernels(Protocol):
     ) -> float:
         """r <- r - alpha q; returns <W r, M W r>, and begins z = W M W r.
 
-        W are weights of the nodal values (n nx ny nz), 1 if None. `update_direction` or `finish`,
-        with the same weights, must follow: it completes z.
+        W are weights of the nodal values (n nx ny nz), 1 if None. `update_direction` or
+        `finish`, with the same weights, must follow: it completes z.
         """
         ...
 

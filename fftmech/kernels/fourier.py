@@ -7,13 +7,13 @@ transforms six components each way.
 """
 
 from collections.abc import Iterator
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from fftmech.arrays.backend import Backend, cpu_backend
-from fftmech.arrays.threads import parallel, threads_for
+from fftmech.arrays.threads import parallel
 from fftmech.discretization.fourier import FOURIER
 from fftmech.discretization.grid import Grid
 from fftmech.kernels import tile, trigonometric, vectors
@@ -28,7 +28,7 @@ LAW_ROWS = 12
 class FourierKernels(HostKernels):
     """Fused operators of one body: see `fftmech.kernels.Kernels`.
 
-    Vectors are coordinates (`fftmech.kernels.trigonometric`).
+    Vectors are coordinates (`fftmech.kernels.trigonometric`), `size` numbers each.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class FourierKernels(HostKernels):
         self._order, self._tensor_order, lines = long_lines(grid)
         self._reference, self._backend = reference, backend
         self._nyquist = FOURIER.nyquist(lines)
+        self.size = 6 * (self._nyquist.size + int(self._nyquist.sum()))
         self._waves: dict[Any, Waves] = {}
         body = phase, stiffness, eigenstrain
         super().__init__(lines, *body, backend.blocks, threads)
@@ -54,24 +55,19 @@ class FourierKernels(HostKernels):
         """See `fftmech.kernels.Kernels`."""
         return self
 
-    @cached_property
-    def size(self) -> int:
-        """See `fftmech.kernels.Coordinates`."""
-        return 6 * (self._nyquist.size + int(self._nyquist.sum()))
-
     def to_nodes(self, c: np.ndarray, components: int = 9) -> np.ndarray:
         """See `fftmech.kernels.Coordinates`."""
         u, extra = self._split(c)
         waves = u / self._root(c.dtype)
         waves *= -1j
         waves[:, self._nyquist] = 0
-        fields = [waves]
+        spectra = [waves]
         if extra.size and components > 3:
             n = np.zeros((6, *self._nyquist.shape), u.dtype)
             n[:3, self._nyquist] = u[:, self._nyquist]
             n[3:, self._nyquist] = extra
-            fields.append(n / self._root(c.dtype))
-        parts = [self._backend.irfftn(field, self._grid.shape) for field in fields]
+            spectra.append(n / self._root(c.dtype))
+        parts = [self._backend.irfftn(s, self._grid.shape) for s in spectra]
         return np.concatenate(parts).reshape(-1, *self._shape)
 
     def from_nodes(self, f: np.ndarray) -> np.ndarray:
@@ -96,15 +92,7 @@ class FourierKernels(HostKernels):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Voxel averages: strain and stress, Mandel (6, x, y, z), energy density."""
         nx, ny, nz = self._grid.shape
-        spectrum = self._strain(u, E)
-        strain = np.empty((6, nx, ny, nz), u.dtype)
-
-        def planes(parts: Iterator[slice]) -> None:
-            for part in parts:
-                self._transform.back(spectrum[:, part], strain[:, part])
-
-        self._each_block(nx, u.itemsize * 6 * ny * nz, planes)
-        del spectrum
+        strain = self._strain_field(u, E)
         self._new_scratch()  # fields are the largest thing that a solve holds
         stress, energy = np.empty_like(strain), np.empty((nx, ny, nz), u.dtype)
         table, phase = self._table(True, u.dtype), self._phase.reshape(nx, ny, nz)
@@ -218,7 +206,7 @@ class FourierKernels(HostKernels):
                 trigonometric.force(s, waves, u, out, sums, part.start, part.stop)
 
         self._each_row(dtype, rows)
-        mean = spectrum[:, 0, 0, 0].real.astype(float) / self._grid.voxels
+        mean = np.real(spectrum[:, 0, 0, 0]).astype(float) / self._grid.voxels
         return mean, float(sums.sum()) / self._grid.voxels
 
     def _strain(self, u: np.ndarray, E: np.ndarray) -> np.ndarray:
@@ -236,6 +224,17 @@ class FourierKernels(HostKernels):
         self._each_row(u.dtype, rows)
         return spectrum
 
+    def _strain_field(self, u: np.ndarray, E: np.ndarray) -> np.ndarray:
+        nx, ny, nz = self._grid.shape
+        spectrum, strain = self._strain(u, E), np.empty((6, nx, ny, nz), u.dtype)
+
+        def planes(parts: Iterator[slice]) -> None:
+            for part in parts:
+                self._transform.back(spectrum[:, part], strain[:, part])
+
+        self._each_block(nx, u.itemsize * 6 * ny * nz, planes)
+        return strain
+
     def _each_row(self, dtype: np.dtype, work: Any) -> None:
         nx, ny, nz = self._grid.spectral_shape
         self._each_block(ny, dtype.itemsize * 12 * nx * nz, work)
@@ -249,11 +248,11 @@ class FourierKernels(HostKernels):
             table[:, 21:] = np.einsum("pij,pj->pi", stiffness, eigenstrain)
         return table
 
-    def _split(self, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _split(self, c: np.ndarray) -> tuple[Any, Any]:
         """Views of coordinates as complex numbers: (3, *half spectrum), and shears."""
         whole = c.view(np.result_type(c.dtype, np.complex64))
-        size = 3 * self._nyquist.size
-        return whole[:size].reshape(3, *self._nyquist.shape), whole[size:].reshape(3, -1)
+        u, shears = np.split(whole, [3 * self._nyquist.size])
+        return u.reshape(3, *self._nyquist.shape), shears.reshape(3, -1)
 
     def _root(self, dtype: np.dtype) -> np.ndarray:
         """sqrt(w / N) along the last axis."""
