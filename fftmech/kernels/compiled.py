@@ -50,5 +50,6 @@ def timed(function: Callable[..., None], *arguments: Any) -> float:
 
 
 def inlined(function: Any) -> Any:
-    """Compile as a part of the kernel that calls it."""
-    return numba.njit(function, forceinline=True, **_OPTIONS)
+    """Compile as a part of the kernel that calls it: nothing else can call it."""
+    alone = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return numba.njit(function, forceinline=True, **alone, **_OPTIONS)
