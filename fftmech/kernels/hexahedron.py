@@ -264,7 +264,7 @@ def _nodes(u, body, xa, y, part, s, full):
 
 @inlined
 def _no_hourglass(s, k, C, g):
-    """In the place of `_hourglass`: the compiler sees neither that nor its constants."""
+    """Takes the place of `_hourglass`, which then is not compiled at all."""
 
 
 @inlined
