@@ -1,6 +1,7 @@
 """How kernels are compiled: cached on disk, without the GIL, ready for SIMD."""
 
 import gc
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,7 @@ _OPTIONS = {
 
 
 _kept: list[Any] = []
+_compiling = threading.RLock()
 
 
 def compiled(function: Any) -> Any:
@@ -43,17 +45,18 @@ def timed(function: Callable[..., None], *arguments: Any) -> float:
     started = time.perf_counter()
     # the compiler makes millions of small objects, which Python would go through again
     # and again for garbage: a tenth of its time, for 50 MB that are free soon after
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        function(*arguments)
-    except OSError:
-        for kernel in _kept:
-            kernel._cache = NullCache()
-        function(*arguments)
-    finally:
-        if collects:
-            gc.enable()
+    with _compiling:
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            function(*arguments)
+        except OSError:
+            for kernel in _kept:
+                kernel._cache = NullCache()
+            function(*arguments)
+        finally:
+            if collects:
+                gc.enable()
     return time.perf_counter() - started
 
 
