@@ -22,8 +22,6 @@ SIZES = (32, 48, 64, 96, 100, 127, 128, 129, 256)
 FLAT = (32, 256)
 """Between these grids the time by voxel should not vary by more than 1.6."""
 
-# Largest grid of a scheme that has no kernels, and of the one that costs most.
-LARGEST = {"fourier": 129, "hex8": 256}
 ITERATIONS = 6
 
 
@@ -32,8 +30,6 @@ def measure(n: int, schemes: list[str], repeats: int, folder: Path) -> list[dict
     path, rows = str(folder / f"{n}.npz"), []
     call("write", path=path, case="polycrystal", n=n)
     for scheme in schemes:
-        if n > LARGEST.get(scheme, n):
-            continue
         answer = call(
             "solves",
             path=path,

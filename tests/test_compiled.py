@@ -1,5 +1,6 @@
 """Compiled code and threads of a process that begins."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from fftmech.arrays.threads import parallel
-from fftmech.kernels.compiled import compiled
+from fftmech.kernels.compiled import compiled, timed
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="limits, forks of POSIX")
 
@@ -41,6 +42,12 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 first, second = solve(body, load), solve(body, load)
 assert first.converged and first.times["compile"] > 0.5 > second.times["compile"]
 assert (first.stress == second.stress).all()
+"""
+
+MODES = """
+from fftmech.kernels import hexahedron
+assert solve(body, load, scheme="central").converged
+assert hexahedron._law.signatures and not hexahedron._hourglass.signatures
 """
 
 FORK = """
@@ -100,6 +107,23 @@ def test_cache_folder_that_is_a_file_is_no_obstacle(tmp_path):
     (tmp_path / "file").write_text("mine")
     run(BODY + "assert solve(body, load).converged", tmp_path / "file")
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.slow
+def test_modes_of_hex8_are_compiled_for_no_other_scheme(tmp_path):
+    run(BODY + MODES, tmp_path)
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_garbage_is_collected_after_compiling_as_before(collects):
+    seen = []
+    try:
+        (gc.enable if collects else gc.disable)()
+        with pytest.raises(ZeroDivisionError):
+            timed(lambda: seen.append(gc.isenabled()) or 1 / 0)
+        assert seen == [False] and gc.isenabled() == collects
+    finally:
+        gc.enable()
 
 
 def test_code_is_compiled_where_no_folder_can_keep_it():

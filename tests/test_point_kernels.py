@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fftmech import SCHEMES, Grid
-from fftmech.kernels import has_kernels, law_st_venant_kirchhoff, points
+from fftmech.kernels import has_point_kernels, law_st_venant_kirchhoff, points
 from fftmech.kernels.derivatives import CHUNK
 from fftmech.kernels.points import PointKernels
 from fftmech.materials.base import StrainStep
@@ -14,7 +14,7 @@ from fftmech.materials.st_venant_kirchhoff import (
 )
 from fftmech.problems.kinematics import FINITE, SMALL
 
-SERVED = [name for name, scheme in SCHEMES.items() if has_kernels(scheme)]
+SERVED = [name for name, scheme in SCHEMES.items() if has_point_kernels(scheme)]
 TOLERANCE = {"float64": 2e-14, "float32": 2e-6}
 LONG = CHUNK + 3
 USUAL = (3, 5, LONG)

@@ -361,6 +361,9 @@ def test_every_fft_of_fourier_has_the_threads_that_the_solve_was_given(
     monkeypatch.setattr(backend, "_workers", workers)
     body, load = sphere(5, SOFT, STIFF), Load(strain={"xx": 1e-3})
     options: Any = {"scheme": "fourier", "threads": 3}
+    solve(body, load, **options)
+    assert set(given) == {3}
+    monkeypatch.setattr("fftmech.problems.linear.get_kernels", lambda *body: None)
     for call in (
         lambda: solve(body, load, **options),
         lambda: solve(body, load, solver="basic", **options),

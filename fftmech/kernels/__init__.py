@@ -11,18 +11,42 @@ import numpy as np
 from fftmech.arrays.backend import Backend
 from fftmech.arrays.threads import threads_for
 from fftmech.discretization.base import Discretization
+from fftmech.discretization.fourier import Fourier
 from fftmech.discretization.grid import Grid
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.kernels.tables import Frame, supports
 
 
+class Coordinates(Protocol):
+    """An orthonormal basis of the unknowns in which kernels have vectors."""
+
+    @property
+    def size(self) -> int:
+        """Numbers of a vector."""
+        ...
+
+    def to_nodes(self, c: np.ndarray, components: int = 9) -> np.ndarray:
+        """Nodal values (n, x, y, z) of a vector; of the first components alone."""
+        ...
+
+    def from_nodes(self, f: np.ndarray) -> np.ndarray:
+        """Vector of nodal values (n, x, y, z) or, if that is all, (3, x, y, z)."""
+        ...
+
+
 class Kernels(Protocol):
     """Operators of one body in one scheme.
 
-    Vectors are flat, three components at the nodes (3 nx ny nz), in float32 or float64;
-    the precision of the work is that of its first vector. Mean strains and stresses are
-    Mandel (6,), float64, on the host. D* and dot products are volume averages.
+    Vectors are flat, three components at the nodes (3 nx ny nz) or coordinates, in
+    float32 or float64; the precision of the work is that of its first vector. Mean
+    strains and stresses are Mandel (6,), float64, on the host. D* and dot products are
+    volume averages.
     """
+
+    @property
+    def coordinates(self) -> Coordinates | None:
+        """What vectors are in, None if they are nodal values."""
+        ...
 
     def twin(self, threads: int | None = None) -> "Kernels":
         """Return kernels of the same body with scratch of their own."""
@@ -57,8 +81,8 @@ class Kernels(Protocol):
     ) -> float:
         """r <- r - alpha q; returns <W r, M W r>, and begins z = W M W r.
 
-        W are weights of the nodal values, 1 if None. `update_direction` or `finish`,
-        with the same weights, must follow: it completes z.
+        W are weights of the nodal values (n nx ny nz), 1 if None. `update_direction` or
+        `finish`, with the same weights, must follow: it completes z.
         """
         ...
 
@@ -101,23 +125,33 @@ def get_kernels(
     reference
         Bulk and shear modulus of the reference medium.
     """
-    if not isinstance(scheme, StencilDiscretization) or not supports(scheme):
+    if not has_kernels(scheme):
         return None
+    body = phase, stiffness, eigenstrain, reference
+    threads = threads_for(grid.voxels, backend.threads)
+    if not isinstance(scheme, StencilDiscretization):
+        if backend.blocks is None:
+            return None
+        from fftmech.kernels.fourier import FourierKernels
+
+        return FourierKernels(grid, *body, backend, threads)
     frame = Frame.of(scheme, grid)
-    body = frame, phase, stiffness, eigenstrain, reference
     if backend.blocks is not None:
         from fftmech.kernels.cpu import CpuKernels
 
-        return CpuKernels(
-            *body, backend.blocks, threads_for(grid.voxels, backend.threads)
-        )
+        return CpuKernels(frame, *body, backend.blocks, threads)
     if frame.central:
         return None
     from fftmech.kernels.gpu import GpuKernels
 
-    return GpuKernels(*body, backend.xp)
+    return GpuKernels(frame, *body, backend.xp)
 
 
 def has_kernels(scheme: Discretization) -> bool:
     """Whether there are kernels for a scheme on the host."""
+    return isinstance(scheme, Fourier) or has_point_kernels(scheme)
+
+
+def has_point_kernels(scheme: Discretization) -> bool:
+    """Whether there are those of `fftmech.kernels.points`, for nonlinear bodies."""
     return isinstance(scheme, StencilDiscretization) and supports(scheme)

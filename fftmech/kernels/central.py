@@ -8,7 +8,16 @@ in the middle; two planes beside its slab are computed twice.
 import numpy as np
 
 from fftmech.kernels.compiled import U, compiled, inlined
-from fftmech.kernels.hexahedron import CHUNK, ROWS, S0, L, Scratch, _stresses, _sum
+from fftmech.kernels.hexahedron import (
+    CHUNK,
+    ROWS,
+    S0,
+    L,
+    Scratch,
+    _no_hourglass,
+    _stresses,
+    _sum,
+)
 
 ONE, TWO, THREE, SIX = U(1), U(2), U(3), U(6)
 
@@ -83,7 +92,7 @@ def operator(u, body, out, sums, first, last, scratch):
                 n = min(U(CHUNK), nz - z0)
                 _nodes(u, body, xa, y, z0, n, s)
                 part = z0, (z0 + nz - ONE) % nz, (z0 + n) % nz, n
-                _stresses(body, line, part, s, ids, False)
+                _stresses(body, line, part, s, ids, _no_hourglass)
                 for m in range(SIX):
                     for j in range(n):
                         keep[slot + m * plane + y * nz + z0 + j] = s[

@@ -6,32 +6,26 @@ block stays in the cache from one step to the next, and vectors are updated whil
 planes are there.
 """
 
-from collections.abc import Callable, Iterator
-from copy import copy
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from fftmech.arrays.backend import BlockTransform
-from fftmech.arrays.threads import THREADED, parallel
+from fftmech.arrays.threads import parallel
 from fftmech.discretization.grid import Grid
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.kernels import central, hexahedron, hexahedron_fields, spectral, vectors
 from fftmech.kernels.compiled import timed
+from fftmech.kernels.host import HostKernels
 from fftmech.kernels.tables import Frame
 
-# Bytes of planes or rows that are transformed at once: part of the second-level cache.
-BLOCK_BYTES = 2**18
 
-DOT_PARTS = 64
-
-# A grid that threads share is cut into at least so many blocks, if it has the planes.
-MOST_THREADS = 16
-
-
-class CpuKernels:
+class CpuKernels(HostKernels):
     """Fused operators of one body: see `fftmech.kernels.Kernels`."""
+
+    coordinates = None
 
     def __init__(
         self,
@@ -44,42 +38,14 @@ class CpuKernels:
         threads: int,
     ) -> None:
         self._frame = frame
-        self._shape, self._phase = phase.shape, phase.reshape(-1)
-        self._stiffness, self._eigenstrain = stiffness, eigenstrain
         self._reference = reference
-        self._transform = transform
-        self._threads = threads
-        self._constants: dict[Any, np.ndarray] = {}
-        self._new_scratch()
-
-    def _new_scratch(self) -> None:
-        self._work: dict[Any, hexahedron.Scratch] = {}
-        self._spectrum = None
-
-    def twin(self, threads: int | None = None) -> "CpuKernels":
-        """See `fftmech.kernels.Kernels`."""
-        other = copy(self)
-        other._new_scratch()
-        if threads is not None:
-            other._threads = min(threads, self._threads)
-        return other
+        body = phase, stiffness, eigenstrain
+        super().__init__(frame.grid, *body, transform, threads)
 
     def prepare(self, precision: Any, search: Any) -> float:
         """Compile by working on eight voxels; see `fftmech.kernels.Kernels`."""
         types = np.dtype(precision), np.dtype(search)
         return timed(_compile, self._frame.scheme, *types)
-
-    def apply(
-        self, u: np.ndarray, E: np.ndarray, out: np.ndarray, total: bool = False
-    ) -> tuple[np.ndarray, float]:
-        """out <- D* s; the mean stress, and <u, out>."""
-        return self._apply(u, E, out, self._table(total, u.dtype))
-
-    def quadratic(self, u: np.ndarray, E: np.ndarray, matrices: np.ndarray) -> float:
-        """<e : G : e> for G by phase, Mandel (P, 6, 6), and e = E + sym(D u)."""
-        table = self._frame.constants(matrices).astype(u.dtype)
-        mean, work = self._apply(u, E, np.empty_like(u), table)
-        return float(mean @ E) + work
 
     def fields(
         self, u: np.ndarray, E: np.ndarray
@@ -185,30 +151,6 @@ class CpuKernels:
 
         self._finish(p.dtype, weights, use)
 
-    def dot(self, a: np.ndarray, b: np.ndarray) -> float:
-        """<a, b>."""
-        # parts that do not depend on the number of threads, and so neither does the sum
-        count = min(DOT_PARTS, a.size)
-        edges = [a.size * i // count for i in range(count + 1)]
-        sums = np.zeros(count)
-
-        def parts(first: int, last: int) -> None:
-            for i in range(first, last):
-                part = slice(edges[i], edges[i + 1])
-                sums[i] = vectors.dot(a[part], b[part])
-
-        parallel(parts, count, self._threads)
-        return float(sums.sum()) / self._phase.size
-
-    def add(self, v: np.ndarray, alpha: float, p: np.ndarray) -> None:
-        """v <- v + alpha p."""
-        alpha = v.dtype.type(-alpha)
-
-        def part(first: int, last: int) -> None:
-            vectors.subtract(v[first:last], alpha, p[first:last])
-
-        parallel(part, v.size, self._threads)
-
     def finish(self, z: np.ndarray, weights: np.ndarray | None = None) -> None:
         """z <- W M W r, after `update_residual`."""
         z4 = z.reshape(3, *self._frame.grid.shape)
@@ -254,6 +196,11 @@ class CpuKernels:
         sums = sums.sum(axis=0) / frame.grid.voxels
         return frame.mandel_stress(sums[:6]), float(sums[6])
 
+    def _constants(
+        self, stiffness: np.ndarray, eigenstrain: np.ndarray | None = None
+    ) -> np.ndarray:
+        return self._frame.constants(stiffness, eigenstrain)
+
     def _body(self, table: np.ndarray, E: np.ndarray) -> hexahedron.Body:
         """The body with constants by phase, under a mean strain."""
         frame, dtype = self._frame, table.dtype
@@ -267,15 +214,6 @@ class CpuKernels:
             frame.order,
         )
 
-    def _table(self, total: bool, dtype: np.dtype) -> np.ndarray:
-        """Constants by phase, with C e0 if `total`."""
-        eigenstrain = self._eigenstrain if total else None
-        key = eigenstrain is not None, dtype
-        if key not in self._constants:
-            table = self._frame.constants(self._stiffness, eigenstrain)
-            self._constants[key] = table.astype(dtype)
-        return self._constants[key]
-
     def _scratch(self, slab: int, dtype: np.dtype) -> hexahedron.Scratch:
         """Scratch of the thread that works on a slab, kept for the next call."""
         key = slab, dtype
@@ -283,30 +221,6 @@ class CpuKernels:
             new = central.scratch if self._frame.central else hexahedron.scratch
             self._work[key] = new(self._frame.grid.shape, dtype)
         return self._work[key]
-
-    def _half_spectrum(self, dtype: np.dtype) -> np.ndarray:
-        complex_type = np.result_type(dtype, np.complex64)
-        if self._spectrum is None or self._spectrum.dtype != complex_type:
-            shape = (3, *self._frame.grid.spectral_shape)
-            self._spectrum = np.empty(shape, complex_type)
-        return self._spectrum
-
-    def _each_block(
-        self, count: int, size: int, work: Callable[[Iterator[slice]], None]
-    ) -> None:
-        """Share out blocks of range(count), an entry of `size` bytes, to the threads.
-
-        Blocks do not depend on the number of threads, and so neither does rounding.
-        """
-        step = max(1, BLOCK_BYTES // size)
-        if 3 * self._phase.size >= THREADED:
-            step = min(step, -(-count // MOST_THREADS))
-        edges = [*range(0, count, step), count]
-
-        def part(first: int, last: int) -> None:
-            work(slice(edges[i], edges[i + 1]) for i in range(first, last))
-
-        parallel(part, len(edges) - 1, self._threads)
 
 
 @cache

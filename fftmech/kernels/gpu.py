@@ -57,6 +57,8 @@ class GpuKernels:
         cupy.
     """
 
+    coordinates = None
+
     def __init__(
         self,
         frame: Frame,

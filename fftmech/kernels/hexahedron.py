@@ -144,6 +144,7 @@ def _hourglass(s, k, C, g):
     One loop, written out: products with the zeros of e_x, e_y and e_z are left out, and
     what the seven modes share is read once.
     """
+    C = C[27:]
     C00, C01, C02, C03, C04, C05 = C[0], C[1], C[2], C[3], C[4], C[5]
     C11, C12, C13, C14, C15 = C[6], C[7], C[8], C[9], C[10]
     C22, C23, C24, C25 = C[11], C[12], C[13], C[14]
@@ -262,7 +263,12 @@ def _nodes(u, body, xa, y, part, s, full):
 
 
 @inlined
-def _stresses(body, line, part, s, ids, full):
+def _no_hourglass(s, k, C, g):
+    """Takes the place of `_hourglass`, which then is not compiled at all."""
+
+
+@inlined
+def _stresses(body, line, part, s, ids, hourglass):
     """Stress of a line of voxels, and of the one before it: phase after phase."""
     phase, table, g, w, E = body.phase, body.table, body.g, body.w, body.E
     z0, before, _, count = part
@@ -278,8 +284,7 @@ def _stresses(body, line, part, s, ids, full):
         C = table[p]
         for k in range(start, end, U(BLOCK)):
             _law(s, k, C, g, w, E)
-            if full:
-                _hourglass(s, k, C[27:], g)
+            hourglass(s, k, C, g)
         start = end
 
 
@@ -320,7 +325,10 @@ def _operator(full: bool):
                         continue
                     ya = U(y + shape[1]) % ny
                     line = (xa * ny + ya) * nz
-                    _stresses(body, line, part, s, ids, full)
+                    if full:
+                        _stresses(body, line, part, s, ids, _hourglass)
+                    else:
+                        _stresses(body, line, part, s, ids, _no_hourglass)
                     _to_nodes(s, FORCES_X, n, g, w, full)
                     _to_nodes(s, FORCES_Y, n, g, w, full)
                     _to_nodes(s, FORCES_Z, n, g, w, full)

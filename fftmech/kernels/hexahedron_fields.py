@@ -83,7 +83,10 @@ def _fields(full: bool, central: bool = False):
                     if central:
                         _central_nodes(u, body, xa, U(y), z0, n, s)
                     line = (xa * ny + U(y)) * nz
-                    h._stresses(body, line, part, s, ids, full)
+                    if full:
+                        h._stresses(body, line, part, s, ids, h._hourglass)
+                    else:
+                        h._stresses(body, line, part, s, ids, h._no_hourglass)
                     i = line + z0
                     _strains(s, strain, i, size, order, n, body)
                     for k in range(n):

@@ -69,14 +69,7 @@ class Frame:
     @classmethod
     def of(cls, scheme: StencilDiscretization, grid: Grid) -> "Frame":
         """Frame of a scheme that `supports` accepts."""
-        order, tensor_order = (0, 1, 2), (0, 1, 2, 3, 4, 5)
-        if grid.shape[2] == 1:
-            order, tensor_order = (0, 2, 1), (0, 2, 1, 3, 5, 4)
-        i, j, k = order
-        shape, spacing = grid.shape, grid.h
-        grid = Grid(
-            (shape[i], shape[j], shape[k]), (spacing[i], spacing[j], spacing[k])
-        )
+        order, tensor_order, grid = long_lines(grid)
         full = scheme.points > 1
         central = scheme.nodes == "centers"
         # the kernels' differences and sums have weights 1: hex8 takes sums of 1/2,
@@ -133,6 +126,14 @@ class Frame:
             stress = np.einsum("pij,pj->pi", stiffness, eigenstrain)
             table[:, 21:27] = (stress / FACTORS)[:, order]
         return table
+
+
+def long_lines(grid: Grid) -> tuple[tuple[int, int, int], tuple[int, ...], Grid]:
+    """`order`, `tensor_order` and `grid` of `Frame`."""
+    if grid.shape[2] > 1:
+        return (0, 1, 2), (0, 1, 2, 3, 4, 5), Grid(grid.shape, grid.h)
+    (nx, ny, nz), (hx, hy, hz) = grid.shape, grid.h
+    return (0, 2, 1), (0, 2, 1, 3, 5, 4), Grid((nx, nz, ny), (hx, hz, hy))
 
 
 def supports(scheme: StencilDiscretization) -> bool:

@@ -1,7 +1,8 @@
 """A discrete problem as solvers see it: unknowns, products, a preconditioner.
 
 The unknown v = (u, E) is one flat array: the displacement fluctuation u at the nodes
-(n components a node, see `Discretization.unknowns`), then the m components of the mean
+(n components a node, see `Discretization.unknowns`; or its coordinates, where kernels
+have any), then the m components of the mean
 strain or deformation gradient, of which only those count whose mean stress is
 prescribed. The reference medium decouples u from E, so that its inverse M is exact for
 a homogeneous body.
@@ -16,7 +17,7 @@ import numpy as np
 from fftmech.arrays.backend import Backend, to_numpy
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.grid import Grid
-from fftmech.kernels import Kernels
+from fftmech.kernels import Coordinates, Kernels
 from fftmech.operators.green import Green
 
 
@@ -144,8 +145,9 @@ class Equilibrium(ABC):
 
     def zeros(self) -> Any:
         """The unknown of a homogeneous strain, shape (n nx ny nz + m,)."""
-        size = int(np.prod(self.nodes)) + self.means
-        return self.backend.xp.zeros(size, self.precision)
+        coordinates = self._coordinates
+        size = coordinates.size if coordinates else int(np.prod(self.nodes))
+        return self.backend.xp.zeros(size + self.means, self.precision)
 
     def uniform_start(self) -> Any:
         """A uniform strain: a step on the mean stresses, with the reference medium."""
@@ -158,11 +160,19 @@ class Equilibrium(ABC):
         """Join nodal values (n, x, y, z) and free means (m,) into one vector."""
         xp = self.backend.xp
         E = xp.where(self._free, E, 0).astype(self.precision)
+        if self._coordinates is not None:
+            u = self._coordinates.from_nodes(u)
         return xp.concatenate([u.ravel(), E])
 
     def displacement(self, v: Any) -> Any:
-        """The nodal part of v, a view of shape (n, x, y, z)."""
+        """The nodal part of v, of shape (n, x, y, z): a view, but of coordinates."""
+        if self._coordinates is not None:
+            return self._coordinates.to_nodes(v[: -self.means])
         return v[: -self.means].reshape(self.nodes)
+
+    @property
+    def _coordinates(self) -> Coordinates | None:
+        return None if self.kernels is None else self.kernels.coordinates
 
     def mean_strain(self, v: Any) -> Any:
         """Mean strain (Mandel, or F by rows), prescribed and free, (m,)."""

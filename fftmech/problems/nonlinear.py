@@ -15,7 +15,7 @@ from fftmech.arrays.backend import Backend, to_numpy
 from fftmech.arrays.threads import threads_for
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.stencil import StencilDiscretization
-from fftmech.kernels import get_kernels, has_kernels
+from fftmech.kernels import get_kernels, has_point_kernels
 from fftmech.microstructure.base import Microstructure, total_eigenstrain
 from fftmech.operators.reference_medium import reference_medium
 from fftmech.problems.equilibrium import Equilibrium, Means
@@ -116,7 +116,7 @@ class TimeStep(Equilibrium):
         self.points = None
         reference = reference or reference_medium(microstructure)
         compiled = None
-        if kernels:
+        if kernels and has_point_kernels(scheme):
             compiled = get_kernels(
                 scheme,
                 microstructure.grid,
@@ -255,7 +255,7 @@ def _point_kernels(
     backend: Backend,
 ) -> Any:
     """Compiled strains and adjoints, None where the reference code is all there is."""
-    if backend.blocks is None or not has_kernels(scheme):
+    if backend.blocks is None or not has_point_kernels(scheme):
         return None
     assert isinstance(scheme, StencilDiscretization)
     from fftmech.kernels.points import PointKernels

@@ -240,6 +240,6 @@ def _start(problem: Problem | NonperiodicProblem, initial: Any, unit: float) -> 
         )
     if not bool(xp.isfinite(u).all()):
         raise InputError("initial displacement has values that are not finite")
-    problem.displacement(v)[:3] = u
-    v *= unit
-    return v
+    nodal = xp.zeros(problem.nodes, problem.precision)
+    nodal[:3] = u
+    return unit * problem.pack(nodal, v[-6:])

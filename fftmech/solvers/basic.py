@@ -32,7 +32,7 @@ class BasicScheme(Solver):
     def step(self, problem: Problem, state: State) -> State:
         """v <- v + M r."""
         v, square, (z, relaxation) = state
-        v += relaxation * z
+        problem.add(v, relaxation, z)
         new = self._state(problem, v, relaxation)
         if new.square > square:
             # of linear elasticity never: the tangent is stiffer than the stiffness

@@ -94,12 +94,11 @@ def _descend(
 
 
 def _weights(problem: Problem) -> Any:
-    """W = J^-1/2 as a vector of the problem's unknowns; 1 on mean strains."""
+    """W = J^-1/2 at the nodes, n values each, and 1 on mean strains."""
     xp, stiffness = problem.backend.xp, problem.microstructure.stiffness
     assert stiffness is not None
     relative = stiffness.trace(axis1=1, axis2=2) / problem.reference_stiffness.trace()
     local = xp.asarray(relative[problem.microstructure.phase], problem.search)
     J = xp.maximum(nodal_mean(problem.scheme, local), LEAST_SCALE)
-    weights = xp.ones(problem.zeros().shape, problem.search)
-    problem.displacement(weights)[...] = J**-0.5
-    return weights
+    nodal = xp.broadcast_to(J**-0.5, problem.nodes)
+    return xp.concatenate([nodal.ravel(), xp.ones(6, problem.search)])
