@@ -159,6 +159,7 @@ def test_norton_of_exponent_one_is_linear_elasticity_of_the_rate():
     np.testing.assert_allclose(result.stress * 0.1, a.stress, atol=1e-7 * size)
 
 
+@pytest.mark.slow
 def test_a_polycrystals_curve_lies_between_one_stress_and_one_strain_in_all_grains():
     # Sachs and Taylor: the grains alone, on the polycrystal's own history
     body = grains((6, 6, 6), count=12)
