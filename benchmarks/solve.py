@@ -5,7 +5,7 @@
 
 Parts, all if none is named:
 
-iteration    an iteration of conjugate gradients, scheme rotated, at --size and twice it
+iteration    an iteration of conjugate gradients, default scheme, at --size and twice it
 polycrystal  24 grains solved to 1e-6: iterations, certificate and fields
 pore         a spherical pore of 10 % likewise
 memory       what the memory grows by in these solves

@@ -31,7 +31,7 @@ from pathlib import Path
 import numpy as np
 import verification_crystals as crystals
 from machine import fill, table
-from verification_table import ODD, SLOW, entries, grids, head, percent
+from verification_table import ODD, entries, grids, head, percent
 
 from fftmech import (
     SCHEMES,
@@ -79,7 +79,7 @@ def hill(options):
     sizes = hill.sizes
     for scheme in options.schemes:
         values, references, worst = [], [], []
-        for n in [n for n in sizes if n <= SLOW.get(scheme, np.inf)]:
+        for n in sizes:
             n -= (scheme in ODD) * (n + 1) % 2
             body = cf.equal_shear_cube(n)
             exact = cf.hill(body)
@@ -187,7 +187,7 @@ def rigid(options):
         for scheme in options.schemes:
             # the last size costs most of the time; fourier iterates for minutes
             sizes = rigid.sizes if scheme in ("bbar", "rotated") else rigid.sizes[:2]
-            if scheme in SLOW:
+            if scheme == "fourier":
                 continue
             bodies = [cf.rigid_spheres(n, fraction) for n in grids(scheme, sizes)]
             values = np.array(

@@ -5,17 +5,13 @@ import numpy as np
 ODD = ("fourier", "central")
 """Schemes that are right on odd grids: they get a voxel a side less."""
 
-SLOW = {"fourier": 32}
-"""Largest of the sizes below, of schemes without kernels."""
-
 EXACT = 1e-6
 """Deviation below which a value counts as exact: the solver's tolerance."""
 
 
 def grids(scheme, sizes):
     """Voxels a side of a scheme, coarsest first."""
-    most = SLOW.get(scheme, np.inf)
-    return [n - (scheme in ODD) for n in sizes if n <= most]
+    return [n - (scheme in ODD) for n in sizes]
 
 
 def entries(values, reference, sizes):
