@@ -3,11 +3,14 @@
 Each point is a lane. A quantity of all lanes is a row of scratch, entry j that of lane
 j. Loops over lanes become SIMD: there are enough of them for a compiler to check that
 rows do not overlap. Tensors are written out in scalars, which stay in registers.
-Rows are of three arrays,
+Rows are of four arrays,
 
-    p   constants: P_a, D, the guess's matrix and what follows, from the row's table
-    q   what each slip system has, 12 rows of a kind
+    p   tensors that are constant: D, the guess's matrix and P_a, from the row's table
+    c   what each family of systems has, by kind: constants, from the table, and more
+    q   what each system has, by kind
     s   tensors and numbers
+
+Systems go family by family; `ends` says where each ends.
 """
 
 from itertools import accumulate
@@ -19,7 +22,6 @@ from fftmech.kernels.compiled import U, inlined
 LANES = 16
 L = U(LANES)
 ONE, TWO, THREE, FOUR, FIVE, SIX = (U(i) for i in range(1, 7))
-SYSTEMS = U(12)
 
 
 def _offsets(*sizes: int) -> list:
@@ -27,10 +29,37 @@ def _offsets(*sizes: int) -> list:
     return [U(LANES * end) for end in accumulate(sizes, initial=0)]
 
 
-P, D, GUESS, RATE, EXPONENT, TAU0, TAU1, THETA0, THETA1, BELOW, P_END = _offsets(
-    72, 21, 21, *[1] * 7
-)
-TAU, CHANGE, X, POWER, SQUARE, Q_END = _offsets(*[12] * 5)
+D, GUESS, P = _offsets(21, 21)
+MATRICES = 42
+"""Entries of D and of the guess's matrix, lower triangles by rows."""
+
+SYSTEMS, FAMILIES = 24, 4
+"""The most that a crystal has. Rows of all kinds are at constant places, so that a
+compiler sees that they do not overlap."""
+
+CONSTANTS = 7
+"""Of a family: rate, exponent, tau0, tau1, theta0, theta1, and |tau| / g below which
+slip is linear."""
+
+(
+    RATE,
+    EXPONENT,
+    TAU0,
+    TAU1,
+    THETA0,
+    THETA1,
+    BELOW,
+    G,  # resistance
+    SLOPE,  # dg/dG
+    TOP,  # slip of the family with the resistance of the last trial
+    RATIO,  # g of the last trial over the new one, to the power n - 1
+    FIRST,  # g of the last trial
+    SOFTER,  # n dg/dG / g
+    C_END,
+) = _offsets(*[FAMILIES] * 13)
+KIND = U(FAMILIES * LANES)
+
+TAU, CHANGE, X, POWER, SQUARE, Q_END = _offsets(*[SYSTEMS] * 5)
 (
     E,  # the target
     BASE,  # stress that the step begins at
@@ -40,16 +69,17 @@ TAU, CHANGE, X, POWER, SQUARE, Q_END = _offsets(*[12] * 5)
     R,
     B,  # sum f_a P_a
     C,  # sum sign(tau_a) df_a P_a
-    Y,  # M^-1 B
+    H,  # sum n dg/dG / g f_a P_a
+    FLOW,  # that of one family without n dg/dG / g
+    Y,  # M^-1 H
     M,  # lower triangle of D + sum df_a P_a P_a, then L and 1 / d of L d L^T
     INVERSE,
     START,  # accumulated slip at the beginning of the step, and at its end
     SLIP,
-    G,  # resistance
     TOTAL,  # sum |f_a|, sum df_a
     SOFTNESS,
-    RATIO,  # g of the last trial over the new one, to the power n - 1
-    WEIGHT,  # of the part -B C of dr/ds that hardening adds
+    WEIGHT,  # of the part -H C of dr/ds that hardening adds
+    FARTHEST,  # largest |f_a| / |e|
     BOUND,  # |tau_a| / g that no step exceeds
     ROOM,  # part of NEXT that does not
     PART,  # that of STEP in TRIAL
@@ -59,24 +89,20 @@ TAU, CHANGE, X, POWER, SQUARE, Q_END = _offsets(*[12] * 5)
     OLD,
     LENGTH,  # |e|
     S_END,
-) = _offsets(6, 6, 6, 6, 6, 6, 6, 6, 6, 21, 36, *[1] * 15)
-KIND = U(12 * LANES)
-
-ENTRIES = int(P_END) // LANES
-"""Constants of a row: P_a (12, 6), D and the guess's matrix (lower triangles by rows),
-rate, exponent, tau0, tau1, theta0, theta1, and |tau| / g below which slip is linear."""
+) = _offsets(*[6] * 11, 21, 36, *[1] * 14)
 
 
-def scratch() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """p, q and s of one thread."""
-    return np.zeros(int(P_END)), np.zeros(int(Q_END)), np.zeros(int(S_END))
+def scratch() -> tuple[np.ndarray, ...]:
+    """p, c, q and s of one thread."""
+    ends = MATRICES * LANES + 6 * SYSTEMS * LANES, C_END, Q_END, S_END
+    return tuple(np.zeros(int(end)) for end in ends)
 
 
 @inlined
-def resolve(p, q, s, vector, kind):
+def resolve(p, q, s, systems, vector, kind):
     """q[kind] <- P_a : vector."""
-    for a in range(SYSTEMS):
-        i, k = kind + a * L, a * SIX * L
+    for a in range(systems):
+        i, k = kind + a * L, P + a * SIX * L
         for j in range(L):
             q[i + j] = (
                 p[k + j] * s[vector + j]
@@ -189,21 +215,26 @@ def dot(s, a, b, j):
 
 
 @inlined
-def powers(p, q, whole):
+def powers(c, q, ends, whole):
     """POWER <- X^(exponent - 1); `whole` if that is one whole number, else negative."""
     if whole < 0:
-        for a in range(SYSTEMS):
-            for j in range(L):
-                q[POWER + a * L + j] = q[X + a * L + j] ** (p[EXPONENT + j] - 1)
+        first = U(0)
+        for f in range(U(len(ends))):
+            for a in range(first, U(ends[f])):
+                for j in range(L):
+                    n = c[EXPONENT + f * L + j]
+                    q[POWER + a * L + j] = q[X + a * L + j] ** (n - 1)
+            first = U(ends[f])
         return
-    for i in range(KIND):
+    width = U(ends[-1]) * L
+    for i in range(width):
         q[POWER + i] = 1.0
         q[SQUARE + i] = q[X + i]
     while whole > 0:
         if whole & 1:
-            for i in range(KIND):
+            for i in range(width):
                 q[POWER + i] *= q[SQUARE + i]
         whole >>= 1
         if whole > 0:
-            for i in range(KIND):
+            for i in range(width):
                 q[SQUARE + i] *= q[SQUARE + i]

@@ -12,7 +12,9 @@ from fftmech.kernels.crystal_lanes import (
     CHANGE,
     EXPONENT,
     FASTEST,
+    FIRST,
     FIVE,
+    FLOW,
     FOUR,
     GUESS,
     INVERSE,
@@ -25,16 +27,18 @@ from fftmech.kernels.crystal_lanes import (
     SIX,
     SIZE,
     SLIP,
+    SLOPE,
+    SOFTER,
     SOFTNESS,
     START,
     STEP,
-    SYSTEMS,
     TAU,
     TAU0,
     TAU1,
     THETA0,
     THETA1,
     THREE,
+    TOP,
     TOTAL,
     TRIAL,
     TWO,
@@ -44,8 +48,10 @@ from fftmech.kernels.crystal_lanes import (
     D,
     E,
     G,
+    H,
     L,
     M,
+    P,
     R,
     X,
     Y,
@@ -63,11 +69,11 @@ GOING, ENDING, DONE = 0, 1, 2
 
 
 @inlined
-def resistance(p, j, slip):
-    """g and dg/dG of lane j."""
-    tau0, tau1, theta1 = p[TAU0 + j], p[TAU1 + j], p[THETA1 + j]
+def resistance(c, i, slip):
+    """g and dg/dG, entry i of a family's row."""
+    tau0, tau1, theta1 = c[TAU0 + i], c[TAU1 + i], c[THETA1 + i]
     if tau1 > 0:
-        steepness = p[THETA0 + j] / tau1
+        steepness = c[THETA0 + i] / tau1
         left = np.exp(-slip * steepness)
         height = tau1 + theta1 * slip
         slope = theta1 * (1 - left) + height * steepness * left
@@ -76,69 +82,78 @@ def resistance(p, j, slip):
 
 
 @inlined
-def first(p, q, s, whole):
-    """TRIAL <- the guess times the lesser of its elastic and plastic multiple."""
+def first(p, c, q, s, ends, whole):
+    """TRIAL <- the guess times the lesser of its elastic and plastic multiples."""
     symmetric(p, GUESS, s, E, TRIAL)
     symmetric(p, D, s, TRIAL, R)
-    resolve(p, q, s, TRIAL, TAU)
+    resolve(p, q, s, U(ends[-1]), TRIAL, TAU)
     for j in range(L):
-        top = 0.0
-        for a in range(SYSTEMS):
-            top = max(top, abs(q[TAU + a * L + j]))
-        s[SIZE + j] = top if top > 0 else 1.0
-    for a in range(SYSTEMS):
+        s[SIZE + j] = 0.0
+    begin = U(0)
+    for f in range(U(len(ends))):
+        for a in range(begin, U(ends[f])):
+            for j in range(L):
+                x = abs(q[TAU + a * L + j]) / c[G + f * L + j]
+                q[X + a * L + j] = x
+                s[SIZE + j] = max(s[SIZE + j], x)
+        begin = U(ends[f])
+    for j in range(L):
+        s[SIZE + j] = s[SIZE + j] if s[SIZE + j] > 0 else 1.0
+    for a in range(U(ends[-1])):
         for j in range(L):
-            q[X + a * L + j] = abs(q[TAU + a * L + j]) / s[SIZE + j]
-    powers(p, q, whole)
+            q[X + a * L + j] /= s[SIZE + j]
+    powers(c, q, ends, whole)
     for j in range(L):
-        total = 0.0
-        for a in range(SYSTEMS):
-            total += q[POWER + a * L + j] * q[X + a * L + j] ** 2
-        top, n = s[SIZE + j], p[EXPONENT + j]
-        dissipation = p[RATE + j] * top * total
         work, stored = dot(s, TRIAL, E, j), dot(s, TRIAL, R, j)
         part = work / stored if stored > 0 else np.inf
-        if dissipation > 0:
-            part = min(part, s[G + j] / top * (work / dissipation) ** (1 / n))
+        top, begin = s[SIZE + j], U(0)
+        for f in range(U(len(ends))):
+            total, i = 0.0, f * L + j
+            for a in range(begin, U(ends[f])):
+                total += q[POWER + a * L + j] * q[X + a * L + j] ** 2
+            begin = U(ends[f])
+            dissipation = c[RATE + i] * c[G + i] * top * total
+            if dissipation > 0:
+                ratio = (work / dissipation) ** (1 / c[EXPONENT + i])
+                part = min(part, ratio / top)
         part = part if part < np.inf else work
         for k in range(SIX):
             s[TRIAL + k * L + j] *= part
 
 
 @inlined
-def _end(p, j, start, slip, g, top):
-    """G and g at the end of the step; `top` is the slip if g is the resistance."""
-    n, g0 = p[EXPONENT + j], g
-    g, slope = resistance(p, j, slip)
-    for _ in range(SLIP_ITERATIONS):
-        total = top * (g0 / g) ** n
-        new = max(start, slip + (start + total - slip) / (1 + n * total * slope / g))
-        step, slip = abs(new - slip), new
-        g, slope = resistance(p, j, slip)
-        if not step > SLIP_LAST * slip:
-            break
-    return slip, g, slope
-
-
-@inlined
-def evaluate(p, q, s, status, whole, hardens):
+def evaluate(p, c, q, s, ends, status, whole, hardens):
     """f, r and dr/ds of TRIAL, and the new G of lanes that are not done."""
-    resolve(p, q, s, TRIAL, TAU)
-    for a in range(SYSTEMS):
-        for j in range(L):
-            x = abs(q[TAU + a * L + j]) / s[G + j]
-            q[X + a * L + j] = x if x > p[BELOW + j] else p[BELOW + j]
-    powers(p, q, whole)
+    resolve(p, q, s, U(ends[-1]), TRIAL, TAU)
+    begin = U(0)
+    for f in range(U(len(ends))):
+        for a in range(begin, U(ends[f])):
+            for j in range(L):
+                x = abs(q[TAU + a * L + j]) / c[G + f * L + j]
+                least = c[BELOW + f * L + j]
+                q[X + a * L + j] = x if x > least else least
+        begin = U(ends[f])
+    powers(c, q, ends, whole)
     if hardens:
-        _harden(p, q, s, status)
+        _harden(c, q, s, ends, status)
     for j in range(L):
         s[TOTAL + j] = s[SOFTNESS + j] = 0.0
     for i in range(SIX * L):
-        s[B + i] = s[C + i] = 0.0
+        s[B + i] = s[C + i] = s[H + i] = 0.0
     for i in range(U(21) * L):
         s[M + i] = p[D + i]
-    for a in range(SYSTEMS):
-        _add_system(p, q, s, a)
+    begin = U(0)
+    for f in range(U(len(ends))):
+        for i in range(SIX * L):
+            s[FLOW + i] = 0.0
+        for a in range(begin, U(ends[f])):
+            _add_system(p, c, q, s, a, f)
+        begin = U(ends[f])
+        for k in range(SIX):
+            for j in range(L):
+                flow = s[FLOW + k * L + j]
+                s[B + k * L + j] += flow
+                s[H + k * L + j] += c[SOFTER + f * L + j] * flow
     symmetric(p, D, s, TRIAL, R)
     for i in range(SIX * L):
         s[R + i] += s[B + i] - s[E + i]
@@ -157,32 +172,32 @@ def evaluate(p, q, s, status, whole, hardens):
 
 
 @inlined
-def _add_system(p, q, s, a):
+def _add_system(p, c, q, s, a, family):
     """What one system adds to r, dr/ds and their sums."""
-    t, k = a * L, a * SIX * L
+    t, k, i = a * L, P + a * SIX * L, family * L
     for j in range(L):
-        tau, below = q[TAU + t + j], p[BELOW + j]
-        slope = p[RATE + j] * q[POWER + t + j] / s[G + j]
+        tau, below = q[TAU + t + j], c[BELOW + i + j]
+        slope = c[RATE + i + j] * q[POWER + t + j] / c[G + i + j]
         f = slope * tau
-        df = slope * (p[EXPONENT + j] if q[X + t + j] > below else 1.0)
+        df = slope * (c[EXPONENT + i + j] if q[X + t + j] > below else 1.0)
         sign = df if tau > 0 else -df if tau < 0 else 0.0
         p0, p1, p2 = p[k + j], p[k + L + j], p[k + TWO * L + j]
         p3, p4, p5 = p[k + THREE * L + j], p[k + FOUR * L + j], p[k + FIVE * L + j]
         s[TOTAL + j] += abs(f)
         s[SOFTNESS + j] += df
-        b, c, m = B + j, C + j, M + j
+        b, v, m = FLOW + j, C + j, M + j
         s[b] += f * p0
         s[b + L] += f * p1
         s[b + TWO * L] += f * p2
         s[b + THREE * L] += f * p3
         s[b + FOUR * L] += f * p4
         s[b + FIVE * L] += f * p5
-        s[c] += sign * p0
-        s[c + L] += sign * p1
-        s[c + TWO * L] += sign * p2
-        s[c + THREE * L] += sign * p3
-        s[c + FOUR * L] += sign * p4
-        s[c + FIVE * L] += sign * p5
+        s[v] += sign * p0
+        s[v + L] += sign * p1
+        s[v + TWO * L] += sign * p2
+        s[v + THREE * L] += sign * p3
+        s[v + FOUR * L] += sign * p4
+        s[v + FIVE * L] += sign * p5
         w1, w2, w3, w4, w5 = df * p1, df * p2, df * p3, df * p4, df * p5
         s[m] += df * p0 * p0
         s[m + L] += w1 * p0
@@ -208,45 +223,81 @@ def _add_system(p, q, s, a):
 
 
 @inlined
-def _harden(p, q, s, status):
+def _harden(c, q, s, ends, status):
     """G and g at the end of the step, and powers of the new g."""
+    families = U(len(ends))
     for j in range(L):
-        s[RATIO + j] = 1.0
+        begin = U(0)
+        for f in range(families):
+            i, top = f * L + j, 0.0
+            for a in range(begin, U(ends[f])):
+                top += q[POWER + a * L + j] * q[X + a * L + j]
+            begin = U(ends[f])
+            c[TOP + i], c[FIRST + i], c[RATIO + i] = top * c[RATE + i], c[G + i], 1.0
         if status[j] == DONE:
             continue
-        top = 0.0
-        for a in range(SYSTEMS):
-            top += q[POWER + a * L + j] * q[X + a * L + j]
-        top, g = top * p[RATE + j], s[G + j]
-        s[SLIP + j], s[G + j], slope = _end(p, j, s[START + j], s[SLIP + j], g, top)
-        n, ratio = p[EXPONENT + j], g / s[G + j]
-        total = top * ratio**n
-        s[WEIGHT + j] = n * slope / (s[G + j] + n * total * slope)
-        s[RATIO + j] = ratio ** (n - 1)
-    for a in range(SYSTEMS):
-        for j in range(L):
-            q[POWER + a * L + j] *= s[RATIO + j]
+        _end(c, s, families, j)
+        falls = 0.0
+        for f in range(families):
+            i = f * L + j
+            n, ratio = c[EXPONENT + i], c[FIRST + i] / c[G + i]
+            c[SOFTER + i] = n * c[SLOPE + i] / c[G + i]
+            c[RATIO + i] = ratio ** (n - 1)
+            falls += c[TOP + i] * c[RATIO + i] * ratio * c[SOFTER + i]
+        s[WEIGHT + j] = 1 / (1 + falls)
+    begin = U(0)
+    for f in range(families):
+        for a in range(begin, U(ends[f])):
+            for j in range(L):
+                q[POWER + a * L + j] *= c[RATIO + f * L + j]
+        begin = U(ends[f])
 
 
 @inlined
-def room(p, q, s):
+def _end(c, s, families, j):
+    """G, g and dg/dG at the end of the step of lane j."""
+    slip = s[SLIP + j]
+    for f in range(families):
+        c[G + f * L + j], c[SLOPE + f * L + j] = resistance(c, f * L + j, slip)
+    for _ in range(SLIP_ITERATIONS):
+        total = falls = 0.0
+        for f in range(families):
+            i = f * L + j
+            n, g = c[EXPONENT + i], c[G + i]
+            own = c[TOP + i] * (c[FIRST + i] / g) ** n
+            total += own
+            falls += n * own * c[SLOPE + i] / g
+        new = max(s[START + j], slip + (s[START + j] + total - slip) / (1 + falls))
+        step, slip = abs(new - slip), new
+        for f in range(families):
+            c[G + f * L + j], c[SLOPE + f * L + j] = resistance(c, f * L + j, slip)
+        if not step > SLIP_LAST * slip:
+            break
+    s[SLIP + j] = slip
+
+
+@inlined
+def room(p, c, q, s, ends):
     """ROOM <- part <= 1 of NEXT that keeps |tau_a| <= bound; FASTEST and LARGEST."""
-    resolve(p, q, s, NEXT, CHANGE)
+    resolve(p, q, s, U(ends[-1]), NEXT, CHANGE)
     for j in range(L):
         s[ROOM + j] = 1.0
         s[FASTEST + j] = s[LARGEST + j] = 0.0
-    for a in range(SYSTEMS):
-        t = a * L
-        for j in range(L):
-            tau, change = q[TAU + t + j], q[CHANGE + t + j]
-            speed = abs(change)
-            outwards = -tau if change < 0 else tau
-            part = s[BOUND + j] * s[G + j] - outwards
-            part = part / speed if part > 0 else OUTWARDS
-            part = part if speed > 0 else 1.0
-            s[ROOM + j] = min(s[ROOM + j], part)
-            s[FASTEST + j] = max(s[FASTEST + j], speed)
-            s[LARGEST + j] = max(s[LARGEST + j], abs(tau))
+    begin = U(0)
+    for f in range(U(len(ends))):
+        for a in range(begin, U(ends[f])):
+            t = a * L
+            for j in range(L):
+                tau, change = q[TAU + t + j], q[CHANGE + t + j]
+                speed = abs(change)
+                outwards = -tau if change < 0 else tau
+                part = s[BOUND + j] * c[G + f * L + j] - outwards
+                part = part / speed if part > 0 else OUTWARDS
+                part = part if speed > 0 else 1.0
+                s[ROOM + j] = min(s[ROOM + j], part)
+                s[FASTEST + j] = max(s[FASTEST + j], speed)
+                s[LARGEST + j] = max(s[LARGEST + j], abs(tau))
+        begin = U(ends[f])
 
 
 @inlined
@@ -257,7 +308,7 @@ def solve(s, hardens):
         s[NEXT + i] = -s[R + i]
     substitute(s, NEXT, NEXT)
     if hardens:
-        substitute(s, B, Y)
+        substitute(s, H, Y)
         for j in range(L):
             weight = s[WEIGHT + j]
             weight /= 1 - weight * dot(s, C, Y, j)
@@ -279,7 +330,7 @@ def invert(s, hardens):
         for i in range(SIX * L):
             s[INVERSE + m * SIX * L + i] = s[STEP + i]
     if hardens:
-        substitute(s, B, Y)
+        substitute(s, H, Y)
         substitute(s, C, NEXT)
         for j in range(L):
             weight = s[WEIGHT + j]

@@ -24,7 +24,6 @@ from fftmech.materials.base import Response, StrainStep
 from fftmech.materials.crystal_creep import CrystalCreepMaterial
 from fftmech.materials.crystal_plasticity import CrystalPlasticityMaterial
 from fftmech.materials.slip_flow import (
-    FARTHEST,
     HALVINGS,
     ITERATIONS,
     LAST,
@@ -45,7 +44,8 @@ class Points(NamedTuple):
 
     rows: np.ndarray  # of each point in the table, (n,), int32
     target: np.ndarray  # strain, or strain rate, that elasticity and slip share, (6 n)
-    table: np.ndarray  # `crystal_lanes.ENTRIES` constants of each row
+    table: np.ndarray  # matrices of each row, its families' constants, and its bound
+    ends: np.ndarray  # where each family's systems end
     stress: np.ndarray  # (6 n)
     slip: np.ndarray  # (6 n)
     accumulated: np.ndarray  # slip, overwritten by that at the end of the step, (n,)
@@ -57,6 +57,7 @@ class Lanes(NamedTuple):
     """Scratch of one thread: rows of `crystal_lanes`, and integers of each lane."""
 
     p: np.ndarray
+    c: np.ndarray
     q: np.ndarray
     s: np.ndarray
     held: np.ndarray  # row of the table that is in p
@@ -94,6 +95,7 @@ def respond(
         np.ascontiguousarray(step.rows, np.int32),
         target.reshape(-1),
         _table(material, step.dt),
+        np.cumsum(np.bincount(material.family)),
         stress.reshape(-1),
         slip.reshape(-1),
         accumulated,
@@ -117,51 +119,64 @@ def respond(
 def _table(
     material: CrystalPlasticityMaterial | CrystalCreepMaterial, dt: float
 ) -> np.ndarray:
-    """Constants of each row, as `crystal_lanes.ENTRIES` lists them."""
+    """What `Points.table` holds."""
     rate0, *others = material.constants
     if isinstance(material, CrystalPlasticityMaterial):
-        predictor, linear_below = material.stiffness, np.zeros(len(rate0))
+        predictor, linear_below = material.stiffness, np.zeros_like(rate0)
         rate0 = rate0 * dt
     else:
         predictor, linear_below = material.guess, material.linear_below
+    count = len(rate0)
     matrices = material.compliance[:, *LOWER], predictor[:, *LOWER]
-    columns = rate0, *others, linear_below
-    return np.column_stack([material.schmid.reshape(-1, 72), *matrices, *columns])
+    columns = material.schmid.reshape(count, -1), rate0, *others, linear_below
+    return np.column_stack([*matrices, *columns, material.farthest])
 
 
 @inlined
 def _load(points, i, count, lanes):
     """Lanes <- points from i on; those past the end are copies of the last one."""
     rows, target, table = points.rows, points.target, points.table
-    p, s, held = lanes.p, lanes.s, lanes.held
-    n = U(len(rows))
+    p, c, s, held = lanes.p, lanes.c, lanes.s, lanes.held
+    n, families = U(len(rows)), U(len(points.ends))
+    entries = U(row.MATRICES) + row.SIX * U(points.ends[-1])
     for j in range(L):
         point = i + min(j, count - U(1))
         own = rows[point]
         if own != held[j]:
             held[j] = own
-            for k in range(U(row.ENTRIES)):
+            for k in range(entries):
                 p[k * L + j] = table[own, k]
+            for k in range(U(row.CONSTANTS)):
+                for f in range(families):
+                    c[k * row.KIND + f * L + j] = table[own, entries + k * families + f]
+            s[row.FARTHEST + j] = table[own, U(table.shape[1]) - U(1)]
         square = 0.0
         for k in range(row.SIX):
             e = target[k * n + point]
             s[row.E + k * L + j], s[row.STEP + k * L + j] = e, 0.0
             square += e * e
         s[row.LENGTH + j] = np.sqrt(square)
-        rate = FARTHEST * s[row.LENGTH + j] / p[row.RATE + j]
-        s[row.BOUND + j] = rate ** (1 / p[row.EXPONENT + j])
+        farthest, s[row.BOUND + j] = s[row.FARTHEST + j] * s[row.LENGTH + j], 0.0
         s[row.START + j] = s[row.SLIP + j] = points.accumulated[point]
-        s[row.G + j], _ = newton.resistance(p, j, points.accumulated[point])
+        for f in range(families):
+            k = f * L + j
+            bound = (farthest / c[row.RATE + k]) ** (1 / c[row.EXPONENT + k])
+            # NaN stays, so that its point fails at once
+            s[row.BOUND + j] = (
+                bound if not bound < s[row.BOUND + j] else s[row.BOUND + j]
+            )
+            c[row.G + k], _ = newton.resistance(c, k, points.accumulated[point])
+            c[row.SOFTER + k] = 0.0
         s[row.PART + j], s[row.OLD + j] = 0.0, np.inf
         lanes.status[j], lanes.taken[j] = GOING, 0
 
 
 @inlined
-def _whole(p):
-    """Exponent - 1 if all lanes have one, and it is whole; else -1."""
-    whole = int(p[row.EXPONENT]) - 1
-    for j in range(L):
-        if p[row.EXPONENT + j] != whole + 1:
+def _whole(c, families):
+    """Exponent - 1 if all lanes and families have one, and it is whole; else -1."""
+    whole = int(c[row.EXPONENT + 0]) - 1
+    for j in range(families * L):
+        if c[row.EXPONENT + j] != whole + 1:
             return -1
     return whole
 
@@ -219,18 +234,19 @@ def _advance(lanes):
 @compiled
 def _relax(points, hardens, time, first, last, lanes):
     """Stress, slip and tangent of points; `time` is the step's, for what is a rate."""
-    p, q, s, status = lanes.p, lanes.q, lanes.s, lanes.status
+    p, c, q, s, status = lanes.p, lanes.c, lanes.q, lanes.s, lanes.status
+    ends = points.ends
     for i in range(U(first), U(last), L):
         count = min(L, U(last) - i)
         _load(points, i, count, lanes)
-        whole = _whole(p)
-        newton.first(p, q, s, whole)
+        whole = _whole(c, U(len(ends)))
+        newton.first(p, c, q, s, ends, whole)
         while True:
-            newton.evaluate(p, q, s, status, whole, hardens)
+            newton.evaluate(p, c, q, s, ends, status, whole, hardens)
             if not _judge(lanes):
                 break
             newton.solve(s, hardens)
-            newton.room(p, q, s)
+            newton.room(p, c, q, s, ends)
             _advance(lanes)
         _store(points, i, count, s, hardens, time)
         if len(points.kept) > 0:

@@ -48,6 +48,11 @@ class Law:
     isochoric: ClassVar[bool] = False
 
     @property
+    def structure(self) -> tuple[int, ...]:
+        """Sizes of its tables, where laws of one kind differ in them."""
+        return ()
+
+    @property
     def stiffness(self) -> np.ndarray | None:
         """Elastic stiffness (or viscosity), Mandel (6, 6), if the constants imply it.
 
@@ -75,22 +80,25 @@ class Law:
             raise InputError(
                 f"{where}: {', '.join(missing)} missing", f"{', '.join(known)}"
             )
-        lists = {f.name for f in fields(cls) if "tuple" in str(f.type)}
-        values = {}
-        for key, value in entry.items():
-            if key in lists and isinstance(value, list):
-                if not all(_is_number(x) for x in value):
-                    raise InputError(f"{where}: {key} = {value!r}", "numbers")
-                value = tuple(value)
-            elif key in lists:
-                raise InputError(f"{where}: {key} = {value!r}", "a list, [...]")
-            elif not _is_number(value):
-                raise InputError(f"{where}: {key} = {value!r}", "a number")
-            values[key] = value
+        values = {key: cls.value(key, v, where) for key, v in entry.items()}
         try:
             return cls(**values)
         except InputError as error:
             raise error.within(where) from error
+
+    @classmethod
+    def value(cls, key: str, value: Any, where: str) -> Any:
+        """Read one constant of a table: a number, or a list of numbers as a tuple."""
+        types = {f.name: str(f.type) for f in fields(cls)}
+        if "tuple" in types[key]:
+            if not isinstance(value, list):
+                raise InputError(f"{where}: {key} = {value!r}", "a list, [...]")
+            if not all(_is_number(x) for x in value):
+                raise InputError(f"{where}: {key} = {value!r}", "numbers")
+            return tuple(value)
+        if not _is_number(value):
+            raise InputError(f"{where}: {key} = {value!r}", "a number")
+        return value
 
     def constants(self) -> dict[str, Any]:
         """The constants by name, JSON-ready: what `parse` makes the law from."""

@@ -1,4 +1,4 @@
-"""Viscoplastic fcc crystals without elasticity."""
+"""Viscoplastic crystals without elasticity."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,14 @@ from fftmech.materials.base import (
     table,
 )
 from fftmech.materials.elastic import isotropic
-from fftmech.materials.slip import SlipLaw, constants, resistance, schmid_tensors
+from fftmech.materials.slip import (
+    INDEPENDENT,
+    SlipLaw,
+    constants,
+    farthest,
+    resistance,
+    schmid_tensors,
+)
 from fftmech.materials.slip_flow import SlipFlow
 from fftmech.tensors import J
 from fftmech.tensors.points import trace
@@ -26,12 +33,12 @@ LEAST = 1e-10
 
 
 class CrystalCreepMaterial(Material):
-    """e = dw*/ds, e a rate: slip on {111}<110>, and a bulk viscosity K.
+    """e = dw*/ds, e a rate: slip, and a bulk viscosity K.
 
     With x = |P_a : s| / g, n the exponent and x0^n the rate `linear_below` which a
     system is linear,
 
-        w*(s) = tr(s)^2 / (18 K) + rate0 g sum_a psi(x_a)
+        w*(s) = tr(s)^2 / (18 K) + sum_a rate0 g psi(x_a)
         psi(x) = x^(n + 1) / (n + 1) + x0^(n + 1) (1/2 - 1 / (n + 1))       x >= x0
                = x0^(n - 1) x^2 / 2                                         x <= x0
         w(e)  = max_s [s : e - w*(s)],   s = dw/de where it is reached
@@ -46,13 +53,15 @@ class CrystalCreepMaterial(Material):
     Attributes
     ----------
     schmid
-        P_a of each row, Mandel (R, 12, 6).
+        P_a of each row, Mandel (R, N, 6).
+    family, farthest
+        Of each system, (N,), and the bound on its slip of each row, (R,).
     bulk, linear_below
-        K, stress units times time, and x0, (R,).
+        K, stress units times time, (R,), and x0, (R, F).
     compliance, guess
         D = d(tr(s)^2 / 18 K)/ds ds, and the viscosity that guesses stresses, (R, 6, 6).
     constants
-        rate0, exponent, tau0, tau1, theta0 and theta1, (6, R).
+        rate0, exponent, tau0, tau1, theta0 and theta1, (6, R, F).
     """
 
     rate = True
@@ -60,11 +69,15 @@ class CrystalCreepMaterial(Material):
 
     def prepare(self) -> None:
         """See `Material.prepare`."""
-        self.schmid = schmid_tensors(self.rotation)
+        self.schmid = schmid_tensors(self.laws, self.rotation)
+        self.family = self.laws[0].family
         self.bulk = table(self.laws, "bulk")
         self.constants = constants(self.laws)
-        self.linear_below = table(self.laws, "linear_below") ** (1 / self.constants[1])
+        self.linear_below = table(self.laws, "linear_below")[:, None] ** (
+            1 / self.constants[1]
+        )
         self.compliance = J / (3 * self.bulk[:, None, None])
+        self.farthest = farthest(self.laws, self.compliance)
         self.guess = np.stack([law.stiffness for law in self.laws])
 
     def respond(self, step: StrainStep) -> Response:
@@ -94,18 +107,20 @@ class CrystalCreepMaterial(Material):
         xp = namespace(stress)
         rate0, n, g = self._resistance(rows, stress, state)
         bulk, x0 = (xp.asarray(c)[rows] for c in (self.bulk, self.linear_below))
-        x = abs(xp.einsum("nai,in->an", xp.asarray(self.schmid)[rows], stress)) / g
+        own = xp.asarray(self.family)
+        rate0, n, g, x0 = (c[:, own] for c in (rate0, n, g, x0))
+        x = abs(xp.einsum("nai,in->na", xp.asarray(self.schmid)[rows], stress)) / g
         offset = x0 ** (n + 1) * (0.5 - 1 / (n + 1))
         power = x ** (n + 1) / (n + 1) + offset
         psi = xp.where(x < x0, x0 ** (n - 1) * x**2 / 2, power)
-        return trace(stress) ** 2 / (18 * bulk) + rate0 * g * psi.sum(axis=0)
+        return trace(stress) ** 2 / (18 * bulk) + (rate0 * g * psi).sum(axis=1)
 
     def _resistance(self, rows: Any, like: Any, state: Any) -> tuple[Any, Any, Any]:
-        """rate0, exponent and g of each point, (n,)."""
+        """rate0, exponent and g of each point and family, (n, F)."""
         xp = namespace(like)
         rate0, exponent, *hardening = xp.asarray(self.constants)[:, rows]
         accumulated = xp.zeros(like.shape[1]) if state is None else state[0]
-        return rate0, exponent, resistance(accumulated, hardening)[0]
+        return rate0, exponent, resistance(accumulated[:, None], hardening)[0]
 
     def _problem(self, rows: Any, rate: Any, state: Any) -> SlipFlow:
         xp = namespace(rate)
@@ -114,13 +129,15 @@ class CrystalCreepMaterial(Material):
         still = xp.zeros_like(g)
         return SlipFlow(
             schmid=xp.asarray(self.schmid)[rows],
+            family=xp.asarray(self.family),
             compliance=xp.asarray(self.compliance)[rows],
             target=target,
             guess=xp.einsum("nij,nj->ni", xp.asarray(self.guess)[rows], target),
+            farthest=xp.asarray(self.farthest)[rows],
             rate=rate0,
             exponent=exponent,
             hardening=(g, still, still, still),
-            accumulated=still,
+            accumulated=still[:, 0],
             implicit=False,
             linear_below=xp.asarray(self.linear_below)[rows],
         )
@@ -156,13 +173,27 @@ class CrystalCreep(SlipLaw):
                 f"linear_below = {self.linear_below!r}",
                 f"between {LEAST:g} and 1, a part of rate0",
             )
+        if self.independent < INDEPENDENT:
+            raise InputError(
+                f"{self.independent} independent slip systems",
+                "5: the others cannot strain a crystal without elasticity",
+                "add a family (pyramidal_ca), or use crystal_plasticity",
+            )
 
     @property
     def stiffness(self) -> np.ndarray:
         """Viscosity at rate0, isotropic, Mandel (6, 6): bulk K and shear eta.
 
-        2 eta = 1.1 tau0 / rate0 is the mean over orientations (Voigt's) of the
-        viscosity of the linear crystal, exponent 1, which is 1/2 tau0 / rate0 for
-        stretches along the cube's edges and 3/2 for shears of its faces.
+        2 eta is the mean over orientations (Voigt's) of the viscosity of the linear
+        crystal, exponent 1. That of fcc is 1.1 tau0 / rate0, where it is 1/2 tau0 /
+        rate0 for stretches along the cube's edges and 3/2 for shears of its faces.
         """
-        return isotropic(K=self.bulk, G=0.55 * self.tau0 / self.rate0)
+        fluidity = np.concatenate(
+            [
+                np.full(size, family.rate0 / family.tau0)
+                for size, family in zip(self.structure, self.slip_families, strict=True)
+            ]
+        )
+        P = self.schmid_tensors()
+        viscosity = np.linalg.pinv((fluidity * P.T) @ P, rcond=1e-9)
+        return isotropic(K=self.bulk, G=float(np.trace(viscosity)) / 10)

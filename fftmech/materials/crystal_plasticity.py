@@ -1,4 +1,4 @@
-"""Elasto-viscoplastic fcc crystals."""
+"""Elasto-viscoplastic crystals."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ import numpy as np
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
 from fftmech.materials.base import Material, MatrixTangent, Response, StrainStep
-from fftmech.materials.slip import SlipLaw, constants, schmid_tensors
+from fftmech.materials.slip import SlipLaw, constants, farthest, schmid_tensors
 from fftmech.materials.slip_flow import SlipFlow
 
 
 class CrystalPlasticityMaterial(Material):
-    """s = C (e - e_p), where e_p follows from slip on {111}<110>.
+    """s = C (e - e_p), where e_p follows from slip.
 
         d e_p / dt = sum_a d gamma_a / dt P_a
 
@@ -25,11 +25,13 @@ class CrystalPlasticityMaterial(Material):
     Attributes
     ----------
     schmid
-        P_a of each row, Mandel (R, 12, 6).
+        P_a of each row, Mandel (R, N, 6).
+    family, farthest
+        Of each system, (N,), and the bound on its slip of each row, (R,).
     compliance
         C^-1, Mandel (R, 6, 6).
     constants
-        rate0, exponent, tau0, tau1, theta0 and theta1, (6, R).
+        rate0, exponent, tau0, tau1, theta0 and theta1, (6, R, F).
 
     Raises
     ------
@@ -46,9 +48,11 @@ class CrystalPlasticityMaterial(Material):
                 "crystal_plasticity: the phase is a pore: give it a stiffness, such as "
                 "cubic = { C11 = ..., C12 = ..., C44 = ... }, or leave out the law"
             )
-        self.schmid = schmid_tensors(self.rotation)
+        self.schmid = schmid_tensors(self.laws, self.rotation)
+        self.family = self.laws[0].family
         self.compliance = np.linalg.inv(self.stiffness)
         self.constants = constants(self.laws)
+        self.farthest = farthest(self.laws, self.compliance)
 
     def respond(self, step: StrainStep) -> Response:
         """See `Material.respond`; it does not depend on `before`."""
@@ -60,9 +64,11 @@ class CrystalPlasticityMaterial(Material):
         schmid = xp.asarray(self.schmid)[rows]
         stress, flow = SlipFlow(
             schmid=schmid,
+            family=xp.asarray(self.family),
             compliance=xp.asarray(self.compliance)[rows],
             target=target,
             guess=xp.einsum("nij,nj->ni", stiffness, target),
+            farthest=xp.asarray(self.farthest)[rows],
             rate=rate0 * step.dt,
             exponent=exponent,
             hardening=hardening,
@@ -81,7 +87,10 @@ class CrystalPlasticityMaterial(Material):
 
 @dataclass(frozen=True, kw_only=True)
 class CrystalPlasticity(SlipLaw):
-    """Constants of an elasto-viscoplastic crystal; its stiffness is the phase's."""
+    """Constants of an elasto-viscoplastic crystal; its stiffness is the phase's.
+
+    Fewer than five independent systems leave strains that are elastic alone.
+    """
 
     name = "crystal_plasticity"
     material = CrystalPlasticityMaterial

@@ -1,67 +1,49 @@
-"""Slip of fcc crystals: systems, Schmid tensors, hardening, constants.
+"""Slip of crystals: Schmid tensors, hardening, constants.
 
 A system of plane normal m and direction b slips under the resolved shear stress tau =
 P : s, and strains the crystal along P = sym(b m). Its rate is a power of tau over the
-resistance g, which all systems share and which grows with their accumulated slip G
-(extended Voce law: Tome, Canova, Kocks, Christodoulou & Jonas 1984,
-doi:10.1016/0001-6160(84)90222-0):
+resistance g, which all systems of its family share and which grows with the slip G that
+all systems of the crystal have accumulated (extended Voce law: Tome, Canova, Kocks,
+Christodoulou & Jonas 1984, doi:10.1016/0001-6160(84)90222-0):
 
     d gamma_a / dt = rate0 sign(tau_a) |tau_a / g|^exponent,   dG / dt = sum |d gamma_a|
     g(G) = tau0 + (tau1 + theta1 G) (1 - exp(-G theta0 / tau1)),     tau0 + theta1 G
                                                                      if tau1 = 0
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
-from fftmech.materials.base import Law, positive, table
-from fftmech.tensors import mandel_rotation, symmetric_product
-
-PLANES = np.array([(1, 1, 1), (-1, 1, 1), (1, -1, 1), (1, 1, -1)])
-"""Normals of the slip planes {111}."""
-
-DIRECTIONS = np.array(
-    [(0, 1, -1), (1, 0, -1), (1, -1, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0)]
-)
-"""Slip directions <110>; each plane holds three."""
+from fftmech.materials.base import Law, positive
+from fftmech.materials.slip_systems import FAMILIES, slip_systems
+from fftmech.tensors import K, mandel_rotation, symmetric_product
 
 HARDENING = "tau0", "tau1", "theta0", "theta1"
 
+INDEPENDENT = 5
+"""Systems that any strain without change of volume needs."""
 
-def slip_systems() -> tuple[np.ndarray, np.ndarray]:
-    """Unit normals m and directions b of {111}<110> in the crystal frame, (12, 3)."""
-    pairs = [(m, b) for m in PLANES for b in DIRECTIONS if m @ b == 0]
-    m, b = np.moveaxis(np.array(pairs, dtype=float), 1, 0)
-    return m / 3**0.5, b / 2**0.5
+# Relative to the largest singular value of Schmid tensors: less is none.
+DEPENDENT = 1e-9
 
-
-def schmid_tensors(rotation: np.ndarray) -> np.ndarray:
-    """Schmid tensors sym(b m) in the sample frame, Mandel (R, 12, 6).
-
-    Parameters
-    ----------
-    rotation
-        R with v_sample = R v_crystal, (R, 3, 3).
-    """
-    m, b = slip_systems()
-    crystal = symmetric_product(b, m)
-    return np.einsum("rij,aj->rai", mandel_rotation(rotation), crystal)
+# What resistances may grow apart within a step, beyond what they differ already.
+APART = 10.0
 
 
 def resistance(G: Any, hardening: Any) -> tuple[Any, Any]:
-    """g and dg/dG, (n,) each, stress units.
+    """g and dg/dG, stress units, of the shape of the constants.
 
     Parameters
     ----------
     G
-        Accumulated slip, (n,).
+        Accumulated slip.
     hardening
-        tau0, tau1, theta0, theta1 of each point, (4, n).
+        tau0, tau1, theta0, theta1, of shapes that go with that of G.
     """
     xp = namespace(G)
     tau0, tau1, theta0, theta1 = hardening
@@ -76,13 +58,40 @@ def resistance(G: Any, hardening: Any) -> tuple[Any, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SlipFamily:
+    """Constants of a family of slip systems, as `SlipLaw` has them.
+
+    None is the law's own.
+
+    Attributes
+    ----------
+    name
+        One of `fftmech.materials.slip_systems.FAMILIES`.
+    """
+
+    name: str
+    tau0: float | None = None
+    tau1: float | None = None
+    theta0: float | None = None
+    theta1: float | None = None
+    rate0: float | None = None
+    exponent: float | None = None
+
+    @property
+    def given(self) -> dict[str, float]:
+        """Constants that are not the law's, by name."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {k: v for k, v in values.items() if k != "name" and v is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
 class SlipLaw(Law):
     """Constants of slip and of the extended Voce law.
 
     Attributes
     ----------
     tau0
-        Resistance of the virgin crystal, > 0, stress units.
+        Resistance of the virgin crystal, > 0, stress units. None if families have it.
     rate0
         Slip rate at tau = g, > 0, one over time.
     exponent
@@ -91,6 +100,13 @@ class SlipLaw(Law):
         Resistance gained in the end beside theta1 G, first and last slope of g(G), >=
         0, stress units. There is no hardening if they are left out; theta1 alone is
         linear hardening.
+    lattice
+        "fcc", "bcc" or "hcp".
+    c_over_a
+        Ratio of the axes of hcp, > 0; None of cubic crystals.
+    families
+        Slip systems; those of fcc if there are none. What a family does not give is
+        that of the law.
 
     Raises
     ------
@@ -101,29 +117,174 @@ class SlipLaw(Law):
     directed = True
     isochoric = True
 
-    tau0: float
+    tau0: float | None = None
     rate0: float
     exponent: float
     tau1: float = 0.0
     theta0: float = 0.0
     theta1: float = 0.0
+    lattice: str = "fcc"
+    c_over_a: float | None = None
+    families: tuple[SlipFamily, ...] = ()
 
     def __post_init__(self) -> None:
-        positive(self, "tau0", "rate0")
-        if not self.exponent >= 1:
-            raise InputError(f"exponent = {self.exponent!r}", "1 or more")
-        for name in HARDENING[1:]:
-            value = getattr(self, name)
-            if not value >= 0:
-                raise InputError(f"{name} = {value!r}", "no negative number")
-        if (self.tau1 > 0) != (self.theta0 > 0):
+        if self.lattice not in FAMILIES:
             raise InputError(
-                f"tau1 = {self.tau1!r}, theta0 = {self.theta0!r}",
-                "both positive, or neither given",
-                "theta1 alone is linear hardening",
+                f"lattice = {self.lattice!r}", f"one of {', '.join(FAMILIES)}"
             )
+        if (self.lattice == "hcp") != (self.c_over_a is not None):
+            raise InputError(
+                f"c_over_a = {self.c_over_a!r} of lattice {self.lattice!r}",
+                "a number for hcp alone",
+            )
+        if self.c_over_a is not None:
+            positive(self, "c_over_a")
+        known = FAMILIES[self.lattice]
+        names = [family.name for family in self.families]
+        if not names and len(known) > 1 or not set(names) <= set(known):
+            raise InputError(f"families = {names}", f"some of {', '.join(known)}")
+        for family in self.slip_families:
+            try:
+                _check(family)
+            except InputError as error:
+                raise (error.within(family.name) if names else error) from error
+
+    @classmethod
+    def value(cls, key: str, value: Any, where: str) -> Any:
+        """See `Law.value`; families are a table of tables."""
+        if key == "lattice":
+            return value
+        if key != "families":
+            return super().value(key, value, where)
+        if not isinstance(value, Mapping) or not all(
+            isinstance(constants, Mapping) for constants in value.values()
+        ):
+            raise InputError(
+                f"{where}: families", "a table of tables, { basal = { tau0 = ... } }"
+            )
+        allowed = [f.name for f in fields(SlipFamily)[1:]]
+        for name, constants in value.items():
+            for k, number in constants.items():
+                if k not in allowed:
+                    raise InputError(
+                        f"{where}: {name}: unknown key {k!r}", ", ".join(allowed)
+                    )
+                super().value(k, number, f"{where}: {name}")
+        return tuple(SlipFamily(name=name, **v) for name, v in value.items())
+
+    def constants(self) -> dict[str, Any]:
+        """See `Law.constants`; what describes no fcc is left out where it is."""
+        values = super().constants()
+        values["families"] = {family.name: family.given for family in self.families}
+        defaults = {"tau0": None, "lattice": "fcc", "c_over_a": None, "families": {}}
+        return {
+            k: v for k, v in values.items() if k not in defaults or v != defaults[k]
+        }
+
+    @property
+    def slip_families(self) -> tuple[SlipFamily, ...]:
+        """Families with all of their constants."""
+        own = {name: getattr(self, name) for name in ("rate0", "exponent", *HARDENING)}
+        given = self.families or (SlipFamily(name=FAMILIES[self.lattice][0]),)
+        return tuple(replace(family, **{**own, **family.given}) for family in given)
+
+    @property
+    def structure(self) -> tuple[int, ...]:
+        """Number of systems of each family."""
+        return tuple(len(m) for m, _ in self._systems())
+
+    @property
+    def family(self) -> np.ndarray:
+        """Number of each system's family, (N,)."""
+        return np.repeat(np.arange(len(self.structure)), self.structure)
+
+    def schmid_tensors(self) -> np.ndarray:
+        """P_a in the crystal frame, Mandel (N, 6), family by family."""
+        return np.concatenate([symmetric_product(b, m) for m, b in self._systems()])
+
+    @property
+    def independent(self) -> int:
+        """Number of independent systems: 5 strain the crystal in any way."""
+        return int((_stretches(self.schmid_tensors()) > 0).sum())
+
+    def _systems(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        families = self.slip_families
+        return [slip_systems(f.name, self.c_over_a or 1.0) for f in families]
+
+
+def _check(family: SlipFamily) -> None:
+    """Refuse constants out of range."""
+    for name in ("tau0", "rate0"):
+        value = getattr(family, name)
+        if value is None:
+            raise InputError(f"{name} missing", "a positive number")
+        if not value > 0:
+            raise InputError(f"{name} = {value!r}", "a positive number")
+    exponent, tau1, theta0 = family.exponent, family.tau1, family.theta0
+    if exponent is None or not exponent >= 1:
+        raise InputError(f"exponent = {exponent!r}", "1 or more")
+    for name in HARDENING[1:]:
+        value = getattr(family, name)
+        if not value >= 0:
+            raise InputError(f"{name} = {value!r}", "no negative number")
+    if bool(tau1) != bool(theta0):
+        raise InputError(
+            f"tau1 = {tau1!r}, theta0 = {theta0!r}",
+            "both positive, or neither given",
+            "theta1 alone is linear hardening",
+        )
+
+
+def schmid_tensors(laws: Sequence[SlipLaw], rotation: np.ndarray) -> np.ndarray:
+    """Schmid tensors sym(b m) of each row in the sample frame, Mandel (R, N, 6).
+
+    Parameters
+    ----------
+    laws
+        Of one structure.
+    rotation
+        R with v_sample = R v_crystal, (R, 3, 3).
+    """
+    # one table for all grains of a phase
+    made = {law: law.schmid_tensors() for law in dict.fromkeys(laws)}
+    crystal = np.stack([made[law] for law in laws])
+    return np.einsum("rij,raj->rai", mandel_rotation(rotation), crystal)
 
 
 def constants(laws: Sequence[SlipLaw]) -> np.ndarray:
-    """rate0, exponent, tau0, tau1, theta0 and theta1 of each row, (6, R)."""
-    return np.stack([table(laws, name) for name in ("rate0", "exponent", *HARDENING)])
+    """rate0, exponent, tau0, tau1, theta0, theta1 by row and family, (6, R, F)."""
+    names = ("rate0", "exponent", *HARDENING)
+    table = [
+        [[getattr(f, name) for name in names] for f in law.slip_families]
+        for law in laws
+    ]
+    return np.moveaxis(np.array(table, dtype=float), -1, 0)
+
+
+def farthest(laws: Sequence[SlipLaw], compliance: np.ndarray) -> np.ndarray:
+    """What no rate |f_a| exceeds in units of |e|, (R,); see `slip_flow`.
+
+    Slip dissipates no more than its stress does with e, and |P_a : s| <= g keeps what
+    the systems see of s below sqrt(N) max(g) over their least singular value. Where
+    there are fewer than five, e less its elastic part counts, whose size the compliance
+    D (R, 6, 6) limits.
+    """
+    made: dict[SlipLaw, float] = {}
+    for law in dict.fromkeys(laws):
+        P = law.schmid_tensors()
+        stretches = _stretches(P)
+        made[law] = len(P) ** 0.5 / stretches[stretches > 0].min()
+        g = np.array([[f.tau0, f.tau0 + f.tau1] for f in law.slip_families])
+        if len(g) > 1:
+            made[law] *= APART * g.max() / g.min()
+    few = np.array([law.independent < INDEPENDENT for law in laws])
+    found = np.array([made[law] for law in laws])
+    if few.any():
+        found[few] *= 1 + np.linalg.cond(compliance[few]) ** 0.5
+    return found
+
+
+def _stretches(P: np.ndarray) -> np.ndarray:
+    """Singular values of Schmid tensors, (min(N, 6),): none is an exact zero."""
+    values = np.linalg.svd(P @ K, compute_uv=False)
+    return np.where(values > DEPENDENT * values[0], values, 0.0)

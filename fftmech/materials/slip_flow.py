@@ -4,15 +4,16 @@ At each point the stress s solves
 
     r(s) = D s + sum_a f_a P_a - e = 0,     f_a = k sign(tau_a) |tau_a / g|^n
 
-with tau_a = P_a : s, k = rate0 dt, e the strain less the slip there was, and D the
-elastic compliance; or, without elasticity, k = rate0, e a rate, and D the compliance of
-the volume. If g is given, r is the gradient of a convex function of s. If g follows
-from the accumulated slip at the end of the step, G = G0 + sum |f_a|, then G is
-eliminated: a scalar equation, which s enters by sum |tau_a|^n alone.
+with tau_a = P_a : s, and k = rate0 dt, n and g of the system's family, e the strain
+less the slip there was, and D the elastic compliance; or, without elasticity, k =
+rate0, e a rate, and D the compliance of the volume. If g is given, r is the gradient of
+a convex function of s. If g follows from the accumulated slip at the end of the step,
+G = G0 + sum |f_a|, then G is eliminated: a scalar equation, which s enters by the
+families' sums of |tau_a|^n alone.
 
 Newton's method is damped by a bound that the solution keeps. Slip dissipates no more
-than s : e, and the farthest of the 56 vertices of Bishop and Hill's polytope
-{|tau_a| <= g} has |dev s| = 2 sqrt(3) g: no |f_a| exceeds 2 sqrt(3) |e|. So steps end
+than s : e, and the stresses of {|tau_a| <= g} are bounded where systems resolve them:
+no |f_a| exceeds a multiple of |e|, `fftmech.materials.slip.farthest`. So steps end
 where a system would slip by more, beyond which powers are steep. The iteration begins
 at the stress along a guess that flows at about the rate it should.
 """
@@ -42,9 +43,6 @@ ROUNDING = 1e-14
 # Softness added to all directions, relative to the softest: no matrix is singular.
 REGULAR = 1e-14
 
-FARTHEST = 12**0.5
-"""Largest |dev s| / g among stresses whose resolved ones do not exceed g."""
-
 # Part of a step that a point outside the polytope may take outwards.
 OUTWARDS = 0.05
 
@@ -59,11 +57,11 @@ class Flow(NamedTuple):
     Attributes
     ----------
     slip
-        f_a, (n, 12).
+        f_a, (n, N).
     accumulated
         G that g belongs to, (n,).
     resistance
-        g that f was computed with, (n,), stress units.
+        g of each system that f was computed with, (n, N), stress units.
     residual
         r, (n, 6).
     jacobian
@@ -79,32 +77,38 @@ class Flow(NamedTuple):
 
 @dataclass(frozen=True)
 class SlipFlow:
-    """The problem of n points, which come first.
+    """The problem of n points, which come first, with N systems in F families.
 
     Attributes
     ----------
     schmid
-        P_a, Mandel (n, 12, 6).
+        P_a, Mandel (n, N, 6).
+    family
+        Of each system, (N,).
     compliance, target
         D, Mandel (n, 6, 6), and e, (n, 6).
     guess
         A direction to begin with, dev(guess) : dev(e) > 0, (n, 6).
+    farthest
+        Largest |f_a| / |e|, (n,).
     rate, exponent
-        k and n, (n,).
+        k and n, (n, F).
     hardening
-        tau0, tau1, theta0, theta1, (4, n).
+        tau0, tau1, theta0, theta1, (4, n, F).
     accumulated
         G0, (n,).
     implicit
         Whether g is that of the end of the step instead of its beginning.
     linear_below
-        |tau_a| / g below which f_a is linear, (n,).
+        |tau_a| / g below which f_a is linear, (n, F).
     """
 
     schmid: Any
+    family: Any
     compliance: Any
     target: Any
     guess: Any
+    farthest: Any
     rate: Any
     exponent: Any
     hardening: Any
@@ -116,14 +120,15 @@ class SlipFlow:
         """Stress, (n, 6), and its flow: NaN where the iteration fails."""
         xp = namespace(self.target)
         e = xp.linalg.norm(self.target, axis=1)
-        bound = (FARTHEST * e / self.rate) ** (1 / self.exponent)
+        slips = (self.farthest * e)[:, None] / self.rate
+        bound = (slips ** (1 / self.exponent)).max(axis=1)
         s = self._first()
         flow = self._flow(s, self.accumulated)
         going = xp.ones(len(s), dtype=bool)
         for iteration in range(ITERATIONS):
             step = -xp.linalg.solve(flow.jacobian, flow.residual[..., None])[..., 0]
             tau, change = self._resolve(s), self._resolve(step)
-            part = _inside(tau, change, (bound * flow.resistance)[:, None])
+            part = _inside(tau, change, bound[:, None] * flow.resistance)
             small = LAST * abs(tau).max(axis=1) + ROUNDING * xp.linalg.norm(s, axis=1)
             last = (part == 1) & (abs(change).max(axis=1) <= small)
             last = last | (_size(flow) <= ROUNDING * e)
@@ -147,19 +152,26 @@ class SlipFlow:
     def _first(self) -> Any:
         """The guess times the lesser of its elastic and its plastic multiple."""
         xp = namespace(self.target)
-        g, _ = resistance(self.accumulated, self.hardening)
-        tau = abs(self._resolve(self.guess))
-        top = nonzero(tau.max(axis=1))
-        power = (tau / top[:, None]) ** (self.exponent + 1)[:, None]
-        dissipation = self.rate * top * power.sum(axis=1)
+        g = self._resistance(self.accumulated)[0][:, self.family]
+        n, rate = self.exponent[:, self.family], self.rate[:, self.family]
+        x = abs(self._resolve(self.guess)) / g
+        top = nonzero(x.max(axis=1))[:, None]
+        power = rate * g * top * (x / top) ** (n + 1)
         work = (self.guess * self.target).sum(axis=1)
         stored = (self.guess * _multiply(self.compliance, self.guess)).sum(axis=1)
-        plastic = g / top * (work / nonzero(dissipation)) ** (1 / self.exponent)
         elastic = work / nonzero(stored)
-        # only what there is limits it
-        part = xp.where(dissipation > 0, plastic, elastic)
-        part = xp.where(stored > 0, xp.minimum(part, elastic), part)
-        return part[:, None] * self.guess
+        part = xp.where(stored > 0, elastic, xp.inf)
+        # each family by itself: only what there is limits the multiple
+        for k in range(self.rate.shape[1]):
+            dissipation = power[:, self.family == k].sum(axis=1)
+            ratio = (work / nonzero(dissipation)) ** (1 / self.exponent[:, k])
+            plastic = xp.where(dissipation > 0, ratio / top[:, 0], xp.inf)
+            part = xp.minimum(part, plastic)
+        return xp.where(part < xp.inf, part, elastic)[:, None] * self.guess
+
+    def _resistance(self, G: Any) -> tuple[Any, Any]:
+        """g and dg/dG of each family, (n, F)."""
+        return resistance(G[:, None], self.hardening)
 
     def _resolve(self, stress: Any) -> Any:
         return namespace(stress).einsum("nai,ni->na", self.schmid, stress)
@@ -167,47 +179,50 @@ class SlipFlow:
     def _flow(self, s: Any, accumulated: Any) -> Flow:
         """f, r and dr/ds of a stress; `accumulated` is where to look for G first."""
         xp = namespace(s)
-        n, P = self.exponent[:, None], self.schmid
+        own, P = self.family, self.schmid
+        n, rate = self.exponent[:, own], self.rate[:, own]
         tau = self._resolve(s)
         sign = xp.sign(tau)
         G = self.accumulated
         if self.implicit:
             G = self._end(abs(tau), accumulated)
-        g, slope = resistance(G, self.hardening)
-        x, below = abs(tau) / g[:, None], self.linear_below[:, None]
-        power = self.rate[:, None] * xp.where(x < below, below, x) ** (n - 1)
+        g, slope = (of_family[:, own] for of_family in self._resistance(G))
+        x, below = abs(tau) / g, self.linear_below[:, own]
+        power = rate * xp.where(x < below, below, x) ** (n - 1)
         f = sign * power * x
-        df = xp.where(x < below, 1.0, n) * power / g[:, None]
+        df = xp.where(x < below, 1.0, n) * power / g
         residual = _multiply(self.compliance, s) + xp.einsum("na,nai->ni", f, P)
         least = xp.asarray(K) * (REGULAR * df.sum(axis=1))[:, None, None]
         slips = xp.einsum("na,nai,naj->nij", df, P, P)
         jacobian = self.compliance + slips + least
         if self.implicit:
-            total = abs(f).sum(axis=1)
-            # dG = sum df |dtau| - n total / g slope dG, and df/dg = -n f / g
-            weight = self.exponent * slope / (g + self.exponent * total * slope)
-            b = xp.einsum("na,nai->ni", f, P)
+            # dG = sum df |dtau| - sum |h| dG, and df/dG = -h
+            h = n * slope / g * f
+            weight = 1 / (1 + abs(h).sum(axis=1))
+            b = xp.einsum("na,nai->ni", h, P)
             c = xp.einsum("na,nai->ni", sign * df, P)
             jacobian = jacobian - weight[:, None, None] * b[:, :, None] * c[:, None]
         return Flow(f, G, g, residual - self.target, jacobian)
 
     def _end(self, tau: Any, G: Any) -> Any:
-        """G = G0 + k sum (|tau| / g(G))^n by Newton's method, (n,).
+        """G = G0 + sum k (|tau| / g(G))^n by Newton's method, (n,).
 
         The equation is concave and increasing in G: from below its root, where the
         first iteration goes, it is approached from one side.
         """
-        xp = namespace(G)
-        g0, slope = resistance(G, self.hardening)
-        top = self.rate * ((tau / g0[:, None]) ** self.exponent[:, None]).sum(axis=1)
+        xp, own = namespace(G), self.family
+        g0, slope = self._resistance(G)
+        powers = self.rate[:, own] * (tau / g0[:, own]) ** self.exponent[:, own]
+        families = range(self.rate.shape[1])
+        top = xp.stack([powers[:, own == k].sum(axis=1) for k in families], axis=1)
         g = g0
         for _ in range(SLIP_ITERATIONS):
-            total = top * (g0 / g) ** self.exponent
-            excess = self.accumulated + total - G
-            step = excess / (1 + self.exponent * total * slope / g)
-            new = xp.maximum(self.accumulated, G + step)
+            totals = top * (g0 / g) ** self.exponent
+            excess = self.accumulated + totals.sum(axis=1) - G
+            falls = (self.exponent * totals * slope / g).sum(axis=1)
+            new = xp.maximum(self.accumulated, G + excess / (1 + falls))
             step, G = abs(new - G), new
-            g, slope = resistance(G, self.hardening)
+            g, slope = self._resistance(G)
             if not bool((step > SLIP_LAST * G).any()):
                 break
         return G

@@ -257,9 +257,10 @@ def _split(
     default = StVenantKirchhoff() if finite else Hooke()
     laws = {p: microstructure.law.get(p, default) for p in microstructure.phases}
     ids = microstructure.phase.ravel()
-    kinds = list(dict.fromkeys(type(law) for law in laws.values()))
-    for kind in kinds:
-        own = [p for p, law in laws.items() if type(law) is kind]
+    kind_of = {p: (type(law), law.structure) for p, law in laws.items()}
+    kinds = list(dict.fromkeys(kind_of.values()))
+    for kind, structure in kinds:
+        own = [p for p, its in kind_of.items() if its == (kind, structure)]
         _check_kind(kind, own[0], finite)
         row = np.full(len(microstructure.counts), -1, np.int32)
         row[own] = np.arange(len(own))
