@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from fftmech.materials.slip import INDEPENDENT, SlipLaw
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import COMPONENTS, reference_stiffness
 from fftmech.tensors.stiffness import isotropic_moduli
@@ -23,7 +24,7 @@ ROUNDING = 1e-9
 
 def doubts(body: Microstructure, scheme: str) -> list[str]:
     """What makes results of a body in a scheme doubtful, a line each."""
-    return [*_thin_walls(body, scheme), *_locking(body, scheme)]
+    return [*_thin_walls(body, scheme), *_locking(body, scheme), *_few_systems(body)]
 
 
 def _thin_walls(body: Microstructure, scheme: str) -> list[str]:
@@ -57,6 +58,18 @@ def _locking(body: Microstructure, scheme: str) -> list[str]:
     why = "flows without change of volume" if flowing else "is nearly incompressible"
     p = (flowing or nearly)[0]
     return [f"{body.label(p)} {why}, and hex8 locks; use --scheme bbar"]
+
+
+def _few_systems(body: Microstructure) -> list[str]:
+    """Note crystals whose slip cannot strain them in every way."""
+    laws = {law: p for p, law in body.law.items() if p in body.phases}
+    few = {law: p for law, p in laws.items() if isinstance(law, SlipLaw)}
+    return [
+        f"{body.label(p)} has {law.independent} independent slip systems: strains that "
+        "need a fifth are elastic, however large their stress"
+        for law, p in few.items()
+        if law.independent < INDEPENDENT
+    ]
 
 
 def beyond_bounds(C: np.ndarray, bounds: dict[str, Any]) -> list[str]:
