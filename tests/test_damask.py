@@ -73,6 +73,27 @@ def test_a_power_law_of_ours_is_taken(materials):
     np.testing.assert_allclose(slope, 1e9 * (1 - g / 63e6), rtol=1e-12)
 
 
+def test_a_power_law_of_hexagonal_families_is_taken(materials):
+    plastic = PLASTIC.format(a=1, h=1).encode()
+    for old, new in (
+        (b"N_sl: [12]", b"N_sl: [3, 3, 0, 12]"),
+        (b"xi_0_sl: [31.e+6]", b"xi_0_sl: [31.e+6, 41.e+6, 0, 51.e+6]"),
+        (b"xi_inf_sl: [63.e+6]", b"xi_inf_sl: [63.e+6, 73.e+6, 0, 83.e+6]"),
+    ):
+        assert old in plastic
+        plastic = plastic.replace(old, new)
+    text = damask_yaml().replace(b"C_44: 38.8e9", b"C_44: 38.8e9" + plastic)
+    with pytest.raises(InputError, match="c/a"):
+        materials(text)
+    listed = materials(text.replace(b"lattice: hP", b"lattice: hP\n    c/a: 1.856"))
+    law = listed.phases[1].law
+    assert (law.lattice, law.c_over_a, law.structure) == ("hcp", 1.856, (3, 3, 12))
+    assert [f.tau0 for f in law.slip_families] == [31e6, 41e6, 51e6]
+    assert law.families[2].theta0 == pytest.approx(1e9 * 32 / 83)
+    # not all of a family
+    assert materials(text.replace(b"0, 12]", b"0, 6]")).phases[1].law is None
+
+
 @pytest.mark.parametrize(("a", "h"), [(2.25, 1), (1, 1.4)])
 def test_another_power_law_is_a_note(materials, a, h):
     listed = materials(plastic=PLASTIC.format(a=a, h=h))

@@ -12,15 +12,17 @@ material:                               entry m is what voxels of number m are
 Stresses are in Pa. `O` is a unit quaternion w x y z of a passive rotation, from the
 sample to the crystal, in the convention P = -1 of Rowenhorst et al. 2015
 (doi:10.1088/0965-0393/23/8/083501): its numbers are those of ours, v_sample = R
-v_crystal. Plasticity is read where it is a law of ours: `phenopowerlaw` on the 12
-systems of fcc whose resistance hardens as xi' = h_0 (1 - xi / xi_inf) sum |gamma'|,
-that is, a_sl = 1 and all of h_sl-sl equal, is `crystal_plasticity` with
+v_crystal. Plasticity is read where it is a law of ours: `phenopowerlaw` on whole
+families of slip systems whose resistance hardens as xi' = h_0 (1 - xi / xi_inf) sum
+|gamma'|, that is, a_sl = 1 and all of h_sl-sl equal, is `crystal_plasticity` with, of
+each family,
 
-    tau0 = xi_0,  tau1 = xi_inf - xi_0,  theta0 = h_0 h tau1 / xi_inf
+    tau0 = xi_0,  tau1 = xi_inf - xi_0,  theta0 = h_0 h (1 + h_int) tau1 / xi_inf
 
 The format is described at https://damask-multiphysics.org, "Material Configuration".
 """
 
+from collections.abc import Callable
 from math import hypot
 from os import PathLike, fspath
 from pathlib import Path
@@ -33,6 +35,8 @@ from fftmech.errors import InputError
 from fftmech.io.materials_table import Phase
 from fftmech.materials import elastic
 from fftmech.materials.crystal_plasticity import CrystalPlasticity
+from fftmech.materials.slip import SlipFamily
+from fftmech.materials.slip_systems import slip_systems
 
 CONSTANTS = {
     "cF": (elastic.cubic, "C_11 C_12 C_44"),
@@ -41,6 +45,13 @@ CONSTANTS = {
     "tI": (elastic.tetragonal, "C_11 C_12 C_13 C_33 C_44 C_66"),
 }
 """Stiffness by Bravais lattice: a function and the names of its arguments."""
+
+SLIP = {
+    "cF": ("fcc", ("octahedral",)),
+    "cI": ("bcc", ("110", "112")),
+    "hP": ("hcp", ("basal", "prismatic", "pyramidal_a", "pyramidal_ca")),
+}
+"""Lattice and families of slip systems of ours, in the order of N_sl."""
 
 IDENTITY = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
 
@@ -205,7 +216,7 @@ def _phase(
         stiffness = function(**constants)
     except InputError as error:
         raise error.within(where) from error
-    law = _law(mechanical.get("plastic"), lattice, where)
+    law = _law(mechanical.get("plastic"), lattice, phase.get("c/a"), where)
     unused = [key for key in hooke if key not in (*names, *SILENT)]
     unused += [key for key in ("thermal", "damage") if key in phase]
     unused += [key for key in ("eigen",) if mechanical.get(key)]
@@ -223,34 +234,69 @@ def _plastic(plastic: Any) -> str:
     return "" if kind in (None, "none") else str(kind)
 
 
-def _law(plastic: Any, lattice: str, where: str) -> CrystalPlasticity | None:
+def _law(
+    plastic: Any, lattice: str, c_over_a: Any, where: str
+) -> CrystalPlasticity | None:
     """The law of ours that a phenopowerlaw is, or None."""
-    if _plastic(plastic) != "phenopowerlaw" or lattice != "cF":
+    others = ("tw", "nonSchmid")
+    if (
+        _plastic(plastic) != "phenopowerlaw"
+        or lattice not in SLIP
+        or any(word in str(key) for key in plastic for word in others)
+    ):
         return None
     where = f"{where}: plastic"
-
-    def first(key: str, default: Any = None) -> float:
-        value = plastic.get(key, default)
-        value = value[0] if isinstance(value, list) and len(value) == 1 else value
-        return _number(value, f"{where}: {key}")
-
-    if plastic.get("N_sl") != [12] or any("tw" in str(key) for key in plastic):
-        return None
-    slip = {"rate0": first("dot_gamma_0_sl"), "exponent": first("n_sl")}
-    tau0, end, h0 = first("xi_0_sl"), first("xi_inf_sl"), first("h_0_sl-sl", 0.0)
+    ours, names = SLIP[lattice]
+    counts = plastic.get("N_sl")
+    counts = counts if isinstance(counts, list) else [counts]
     given = plastic.get("h_sl-sl", [1.0])
     given = given if isinstance(given, list) else [given]
     latent = {_number(h, f"{where}: h_sl-sl") for h in given} or {1.0}
-    try:
-        if h0 == 0:
-            return CrystalPlasticity(tau0=tau0, **slip)
-        if first("a_sl") != 1 or len(latent) > 1 or end <= tau0:
+    families = []
+    for f, count in enumerate(counts):
+        if count == 0:
+            continue
+        if f >= len(names) or count != len(slip_systems(names[f])[0]):
             return None
-        h0 *= latent.pop() * (1 + first("h_int", 0.0))
-        tau1 = end - tau0
-        return CrystalPlasticity(tau0=tau0, tau1=tau1, theta0=h0 * tau1 / end, **slip)
+
+        def of_family(key: str, default: Any = None, f: int = f) -> float:
+            value = plastic.get(key, default)
+            if isinstance(value, list) and len(value) in (1, len(counts)):
+                value = value[f if len(value) > 1 else 0]
+            return _number(value, f"{where}: {key}")
+
+        found = _family(names[f], of_family, latent)
+        if found is None:
+            return None
+        families.append(found)
+    if not families:
+        return None
+    own = {"rate0": families[0].rate0, "exponent": families[0].exponent}
+    if ours == "hcp":
+        own["c_over_a"] = _number(c_over_a, f"{where}: c/a")
+    try:
+        if lattice == "cF":
+            return CrystalPlasticity(**families[0].given)
+        return CrystalPlasticity(lattice=ours, families=tuple(families), **own)
     except InputError as error:
         raise error.within(where) from error
+
+
+def _family(
+    name: str, number: Callable[..., float], latent: set[float]
+) -> SlipFamily | None:
+    """Constants of a family, or None where it hardens otherwise than ours."""
+    tau0, h0 = number("xi_0_sl"), number("h_0_sl-sl", 0.0)
+    slip = {"rate0": number("dot_gamma_0_sl"), "exponent": number("n_sl")}
+    if h0 == 0:
+        return SlipFamily(name=name, tau0=tau0, **slip)
+    end = number("xi_inf_sl")
+    if number("a_sl") != 1 or len(latent) > 1 or end <= tau0:
+        return None
+    h0 *= next(iter(latent)) * (1 + number("h_int", 0.0))
+    tau1 = end - tau0
+    theta0 = h0 * tau1 / end
+    return SlipFamily(name=name, tau0=tau0, tau1=tau1, theta0=theta0, **slip)
 
 
 def _table(value: Any, where: str) -> dict[str, Any]:

@@ -188,12 +188,8 @@ class CrystalCreep(SlipLaw):
         crystal, exponent 1. That of fcc is 1.1 tau0 / rate0, where it is 1/2 tau0 /
         rate0 for stretches along the cube's edges and 3/2 for shears of its faces.
         """
-        fluidity = np.concatenate(
-            [
-                np.full(size, family.rate0 / family.tau0)
-                for size, family in zip(self.structure, self.slip_families, strict=True)
-            ]
-        )
+        rate0, _, tau0, *_ = constants([self])[:, 0]
+        fluidity = (rate0 / tau0)[self.family]
         P = self.schmid_tensors()
         viscosity = np.linalg.pinv((fluidity * P.T) @ P, rcond=1e-9)
         return isotropic(K=self.bulk, G=float(np.trace(viscosity)) / 10)

@@ -274,8 +274,9 @@ def farthest(laws: Sequence[SlipLaw], compliance: np.ndarray) -> np.ndarray:
         P = law.schmid_tensors()
         stretches = _stretches(P)
         made[law] = len(P) ** 0.5 / stretches[stretches > 0].min()
-        g = np.array([[f.tau0, f.tau0 + f.tau1] for f in law.slip_families])
-        if len(g) > 1:
+        _, _, tau0, tau1, *_ = constants([law])[:, 0]
+        g = np.array([tau0, tau0 + tau1])
+        if len(tau0) > 1:
             made[law] *= APART * g.max() / g.min()
     few = np.array([law.independent < INDEPENDENT for law in laws])
     found = np.array([made[law] for law in laws])
