@@ -43,9 +43,11 @@ class LaggedMaterial(CrystalPlasticityMaterial):
         schmid = self.schmid[rows]
         stress, flow = SlipFlow(
             schmid=schmid,
+            family=self.family,
             compliance=self.compliance[rows],
             target=target,
             guess=np.einsum("nij,nj->ni", self.stiffness[rows], target),
+            farthest=self.farthest[rows],
             rate=rate0 * step.dt,
             exponent=exponent,
             hardening=hardening,

@@ -188,6 +188,9 @@ def march_along(
         "linear_iterations": result.linear_iterations,
         "cuts": failed + sum(point.cuts for point in march.state.points),
     }
+    errors = {}
+    if march.estimates_time:
+        errors["time_errors"] = [point.time_error for point in march.state.points]
     listed = ", ".join(
         f"{n} {name.removesuffix('s') if n == 1 else name}"
         for name, n in counts.items()
@@ -197,7 +200,7 @@ def march_along(
     report(
         result,
         f"{result.status}: {listed}, {seconds:.2f} s; residual {result.residual:.1e}",
-        {"status": result.status, **counts},
+        {"status": result.status, **counts, **errors},
         written,
         as_json,
     )

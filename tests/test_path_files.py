@@ -311,7 +311,8 @@ def test_a_checkpoint_holds_where_a_march_stands_bit_by_bit(kind, count, tmp_pat
             for item in fields(a):
                 assert_same(getattr(a, item.name), getattr(b, item.name))
         else:
-            assert type(a) is type(b) and a == b
+            # a number that is not there is NaN
+            assert type(a) is type(b) and (a == b or (a != a and b != b))
 
     assert_same(march.state, again)
     assert len(again.points) == count and abs(again.stress).any() == bool(count)
@@ -369,7 +370,7 @@ def test_files_that_are_no_checkpoint_of_this_format_are_refused(checkpoint, tmp
     copy.write_bytes(name.read_bytes())
     with h5py.File(copy, "r+") as file:
         file.attrs["format_version"] = 1
-    refuse("format version 1: expected 2; begin anew")
+    refuse("format version 1: expected 3; begin anew")
     copy.write_bytes(name.read_bytes())
     with h5py.File(copy, "r+") as file:
         del file["state"]

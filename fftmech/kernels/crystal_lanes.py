@@ -92,10 +92,10 @@ TAU, CHANGE, X, POWER, SQUARE, Q_END = _offsets(*[SYSTEMS] * 5)
 ) = _offsets(*[6] * 11, 21, 36, *[1] * 14)
 
 
-def scratch() -> tuple[np.ndarray, ...]:
+def scratch() -> list[np.ndarray]:
     """p, c, q and s of one thread."""
     ends = MATRICES * LANES + 6 * SYSTEMS * LANES, C_END, Q_END, S_END
-    return tuple(np.zeros(int(end)) for end in ends)
+    return [np.zeros(int(end)) for end in ends]
 
 
 @inlined

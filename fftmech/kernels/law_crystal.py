@@ -69,8 +69,9 @@ class Lanes(NamedTuple):
     @classmethod
     def new(cls) -> "Lanes":
         """Lanes that hold no row yet."""
+        p, c, q, s = row.scratch()
         held = np.full(row.LANES, -1)
-        return cls(*row.scratch(), held, *np.zeros((4, row.LANES), int))
+        return cls(p, c, q, s, held, *np.zeros((4, row.LANES), int))
 
 
 def respond(
@@ -87,7 +88,9 @@ def respond(
         target = np.subtract(strain, step.before, dtype=float) / step.dt
     count = strain.shape[1]
     stress, slip = np.empty((6, count)), np.empty((6, count))
-    accumulated = np.array(state[-1], dtype=float)
+    # creep: the resistance is that of the slip that is expected
+    begun = np.asarray(state[6] if elastic else state.sum(axis=0), dtype=float)
+    accumulated = begun.copy()
     index = FULL if elastic else SYMMETRIC
     wanted = precision is not None
     kept = np.empty((index.max() + 1, count if wanted else 0), precision or float)
@@ -109,9 +112,11 @@ def respond(
         _relax(points, hardens, time, first, last, Lanes.new())
 
     parallel(part, count, threads)
-    after = accumulated[None]
     if elastic:
-        after = np.concatenate([state[:6] + slip, after])
+        after = np.concatenate([state[:6] + slip, accumulated[None]])
+    else:
+        brought = accumulated - begun
+        after = np.stack([state[0] + brought, brought])
     tangent = CrystalTangent(kept, index, threads) if wanted else None
     return Response(stress.astype(strain.dtype, copy=False), after, tangent)
 

@@ -222,6 +222,27 @@ class Material(ABC):
         voxel turned inside out).
         """
 
+    def expect(self, state: Any, ratio: float) -> Any:
+        """State to begin a step with, after one that was shorter by `ratio`.
+
+        Where a law holds something constant during a step, this is where it foresees
+        what that will be.
+        """
+        del ratio
+        return state
+
+    def correct(self, begun: Any, ended: Any) -> Any:
+        """State `begun` with what the step's end, `ended`, says that it should hold."""
+        del ended
+        return begun
+
+    def time_error(self, rows: Any, begun: Any, ended: Any) -> Any:
+        """Error of what was held constant in a step, and its size, (n,) each; or None.
+
+        `begun` is the state that the step began with, `ended` the one at its end.
+        """
+        del rows, begun, ended
+
     def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:
         """Potential w, (n,): s = dw/de; of the strain, of F or, if `rate`, of rates.
 

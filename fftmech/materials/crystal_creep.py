@@ -47,8 +47,12 @@ class CrystalCreepMaterial(Material):
     Lebensohn 2001, doi:10.1016/S1359-6454(01)00172-0). The maximum is found by Newton's
     method, and by the envelope theorem the stress is exactly the derivative of w.
 
-    g is that of the beginning of the step: the problem of a step is then convex, with
-    the potentials w and w*. The accumulated slip grows afterwards, at the end's rates.
+    g is held constant in a step, at the slip that is expected at its end: the problem
+    of a step is then convex, with the potentials w and w*. What is expected is at first
+    the slip of the step before, for the first step none; solved again with the slip
+    that came out, and so on, it is backward Euler's. The state is the accumulated slip
+    and, at the beginning of a step, the slip that is expected in it, at its end the
+    slip that it has brought.
 
     Attributes
     ----------
@@ -65,7 +69,7 @@ class CrystalCreepMaterial(Material):
     """
 
     rate = True
-    variables = {"accumulated_slip": 1}
+    variables = {"accumulated_slip": 1, "increment_of_slip": 1}
 
     def prepare(self) -> None:
         """See `Material.prepare`."""
@@ -85,13 +89,30 @@ class CrystalCreepMaterial(Material):
         strain, dt, xp = step.strain, step.dt, namespace(step.strain)
         rate = (xp.asarray(strain, dtype=float) - step.before) / dt
         stress, flow = self._problem(step.rows, rate, step.state).solve()
-        slip = step.state + dt * abs(flow.slip).sum(axis=1)
+        slip = dt * abs(flow.slip).sum(axis=1)
+        state = xp.stack([step.state[0] + slip, slip])
         tangent = None
         if step.precision is not None:
             matrix = xp.moveaxis(xp.linalg.inv(flow.jacobian), 0, -1) / dt
             tangent = MatrixTangent(xp.asarray(matrix, dtype=step.precision))
         stress = xp.asarray(stress.T, dtype=strain.dtype)
-        return Response(stress, slip, tangent)
+        return Response(stress, state, tangent)
+
+    def expect(self, state: Any, ratio: float) -> Any:
+        """See `Material.expect`: slip goes on at its rate."""
+        return namespace(state).stack([state[0], ratio * state[1]])
+
+    def correct(self, begun: Any, ended: Any) -> Any:
+        """See `Material.correct`."""
+        return namespace(begun).stack([begun[0], ended[1]])
+
+    def time_error(self, rows: Any, begun: Any, ended: Any) -> Any:
+        """See `Material.time_error`: of the resistance, summed over systems."""
+        own, sums = namespace(begun).asarray(self.family), begun.sum(axis=0)
+        hardening = namespace(begun).asarray(self.constants)[2:, rows]
+        used = resistance(sums[:, None], hardening)[0][:, own]
+        found = resistance(ended[0][:, None], hardening)[0][:, own]
+        return abs(found - used).sum(axis=1), found.sum(axis=1)
 
     def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:
         """w of rates, power density; `state` is that of the beginning of the step.
@@ -119,7 +140,7 @@ class CrystalCreepMaterial(Material):
         """rate0, exponent and g of each point and family, (n, F)."""
         xp = namespace(like)
         rate0, exponent, *hardening = xp.asarray(self.constants)[:, rows]
-        accumulated = xp.zeros(like.shape[1]) if state is None else state[0]
+        accumulated = xp.zeros(like.shape[1]) if state is None else state.sum(axis=0)
         return rate0, exponent, resistance(accumulated[:, None], hardening)[0]
 
     def _problem(self, rows: Any, rate: Any, state: Any) -> SlipFlow:

@@ -226,6 +226,39 @@ class MaterialField:
         tangent = None if precision is None else FieldTangent(tangents)
         return FieldResponse(stress.reshape(strain.shape), states, tangent)
 
+    def expect(self, state: State, ratio: float) -> State:
+        """See `Material.expect`."""
+        return [
+            [group.material.expect(own, ratio) for group, own in self._each(states)]
+            for states in state
+        ]
+
+    def correct(self, begun: State, ended: State) -> State:
+        """See `Material.correct`."""
+        return [
+            [
+                group.material.correct(own, end)
+                for (group, own), end in zip(self._each(states), ends, strict=True)
+            ]
+            for states, ends in zip(begun, ended, strict=True)
+        ]
+
+    def time_error(self, begun: State, ended: State) -> float | None:
+        """Relative error of what laws held constant in a step; None if none does."""
+        error = size = 0.0
+        for states, ends in zip(begun, ended, strict=True):
+            for (group, own), end in zip(self._each(states), ends, strict=True):
+                parts = group.material.time_error(group.rows, own, end)
+                if parts is not None:
+                    error, size = (
+                        error + float(parts[0].sum()),
+                        size + float(parts[1].sum()),
+                    )
+        return error / size if size else None
+
+    def _each(self, states: list[Any]) -> Iterator[tuple[Group, Any]]:
+        return zip(self.groups, states, strict=True)
+
     def variables(self, state: State) -> dict[str, Any]:
         """Voxel averages of internal variables by name, (k, x, y, z); else zero."""
         fields: dict[str, Any] = {}

@@ -18,13 +18,19 @@ from fftmech.simulations.march_result import march_result
 from fftmech.simulations.march_state import IncrementLog, MarchState, TriedPart
 from fftmech.simulations.method import Method, MethodOptions
 from fftmech.simulations.prepare import prepare_march
-from fftmech.solvers.iteration import IterationReport, run
+from fftmech.solvers.iteration import IterationReport, Outcome, run
 
 MOST_NEWTON = 50
 """Newton steps of an increment, before it is cut."""
 
 LEAST_FRACTION = 2.0**-8
 """Smallest part of an increment that is tried: it is halved eight times at most."""
+
+CORRECTIONS = 4
+"""Times that a part is solved again with what its end says of hardening, at most."""
+
+LAG = 1e-3
+"""Relative error of hardening in a step from which it is solved again."""
 
 LEAST_STRAIN = 1e-12
 """Mean strain that counts as none."""
@@ -115,6 +121,12 @@ class March:
         )
 
     @property
+    def estimates_time(self) -> bool:
+        """Whether points have an estimate of the error of their increment's size."""
+        state = self.state.start.state
+        return self.problem.material.time_error(state, state) is not None
+
+    @property
     def over(self) -> bool:
         """Whether all steps are solved."""
         return self.state.step == len(self.path.steps)
@@ -136,6 +148,7 @@ class March:
         goal = 1.0 if state.increment + 1 == step.increments else done + end
         part = end
         iterations = linear = cuts = 0
+        error = 0.0
         residuals = state.residuals
         while done < goal:
             part = min(part, goal - done)
@@ -148,6 +161,7 @@ class March:
                 residuals = (*residuals[:-1], tried.residuals[0])
             if tried.status == "converged":
                 state = tried.state
+                error += float("nan") if tried.time_error is None else tried.time_error
                 done = goal if done + part >= goal - 1e-12 else done + part
                 continue
             if part <= LEAST_FRACTION * end:
@@ -165,6 +179,7 @@ class March:
             linear_iterations=linear,
             cuts=cuts,
             residual=tried.residuals[-1],
+            time_error=error,
         )
         if point.status == "converged":
             self._accept(replace(state, residuals=residuals), point, step)
@@ -222,7 +237,10 @@ class March:
         problem = self.problem
         rest = problem.kinematics.rest
         problem.set_load(Target.between(step, done + part, *state.begun, rest))
-        problem.begin(state.start, part * step.time)
+        duration = part * step.time
+        ratio = duration / state.duration if state.duration else 1.0
+        expected = problem.material.expect(state.start.state, ratio)
+        problem.begin(StepStart(state.start.strain, expected), duration)
         start = state.v.copy()
         start[-problem.means :] = problem.asarray(
             np.where(problem.load.free, state.mean_strain - rest, 0.0)
@@ -239,14 +257,33 @@ class March:
         outcome = run(
             problem, self._solver, first, norm, self.tolerance, self._most, progress
         )
+        residuals, linear = outcome.residuals, problem.linear_iterations
+        error, rate = self._lag(), None
+        if error is not None and problem.last is not None:
+            # the slip of the beginning's rate: as expected, or of the virgin body
+            rate = expected
+            if not state.duration:
+                rate = problem.material.correct(expected, problem.last.state)
+        for _ in range(CORRECTIONS):
+            if outcome.status != "converged" or error is None or error <= LAG:
+                break
+            outcome = self._again(outcome.v, norm, progress)
+            residuals = [*residuals, *outcome.residuals[1:]]
+            linear += problem.linear_iterations
+            error = self._lag()
+        if rate is not None and problem.last is not None and error is not None:
+            # backward Euler's, by the trapezoidal rule
+            other = problem.material.time_error(rate, problem.last.state)
+            error += 0.5 * (other or 0.0)
         status = outcome.status
         inverted = problem.inverted() if status == "converged" else 0.0
         tried = TriedPart(
             "inverted" if inverted else status,
-            outcome.residuals,
-            problem.linear_iterations,
+            residuals,
+            linear,
             state,
             inverted,
+            error,
         )
         if tried.status != "converged":
             return tried
@@ -257,6 +294,7 @@ class March:
             v=outcome.v,
             change=outcome.v - start,
             part=part,
+            duration=duration,
             start=StepStart(last.strain, last.state),
             stress=last.stress,
             work=state.work + _work(state, last),
@@ -266,6 +304,26 @@ class March:
             ratio=ratio,
         )
         return tried._replace(state=after)
+
+    def _lag(self) -> float | None:
+        """Relative error of what laws held constant in the part that was solved."""
+        problem = self.problem
+        if problem.last is None:
+            return None
+        return problem.material.time_error(problem.start.state, problem.last.state)
+
+    def _again(self, v: Any, norm: float, progress: IterationReport | None) -> Outcome:
+        """Solve a part again from its solution, hardening as its end says."""
+        problem, largest = self.problem, self.problem.largest
+        assert problem.last is not None
+        begun = problem.start
+        state = problem.material.correct(begun.state, problem.last.state)
+        problem.begin(StepStart(begun.strain, state), problem.dt)
+        problem.largest = largest
+        first = self._solver.init(problem, v)
+        return run(
+            problem, self._solver, first, norm, self.tolerance, self._most, progress
+        )
 
     def result(self, certificate: bool = True) -> Result:
         """Fields at the last accepted increment, certified if that is possible."""

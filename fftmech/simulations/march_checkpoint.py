@@ -26,11 +26,11 @@ from fftmech.problems.nonlinear import StepStart
 from fftmech.simulations.march import March
 from fftmech.simulations.march_state import IncrementLog, MarchState
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 FIELDS = ("v", "stress", "work")
 MEANS = ("mean_strain", "mean_stress")
-NUMBERS = ("step", "increment", "part", "norm", "ratio")
+NUMBERS = ("step", "increment", "part", "duration", "norm", "ratio")
 """Names in `MarchState` of arrays of a backend, of arrays on the host, of numbers."""
 
 

@@ -146,5 +146,6 @@ class Record:
         return solved // self.every + last
 
     def _curve(self, points: tuple[IncrementLog, ...]) -> StressStrainCurve:
-        units = self.march.microstructure.units
-        return StressStrainCurve(points, self.march.path.finite, units)
+        march = self.march
+        how = march.path.finite, march.microstructure.units, march.estimates_time
+        return StressStrainCurve(points, *how)

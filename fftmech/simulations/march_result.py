@@ -1,5 +1,6 @@
 """The result of a load path: fields at its last accepted increment."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +16,9 @@ from fftmech.simulations.march_state import IncrementLog, MarchState
 from fftmech.simulations.remarks import doubts
 from fftmech.tensors import COMPONENTS, components_from_mandel
 from fftmech.tensors.fields import cauchy, green_lagrange
+
+NOTED = 0.01
+"""Error of increments, relative, above which there is a note."""
 
 
 def march_result(
@@ -57,10 +61,21 @@ def march_result(
         certificate=certified,
         variables={name: to_numpy(field) for name, field in variables.items()},
         time=point.time if point else 0.0,
-        notes=[*body.notes, *doubts(body, problem.scheme.name)],
+        notes=[*body.notes, *doubts(body, problem.scheme.name), *coarse(state.points)],
         **_fields(problem, state),
         **how,
     )
+
+
+def coarse(points: Sequence[IncrementLog]) -> list[str]:
+    """Note increments that are too large for what laws remember."""
+    error = sum(point.time_error for point in points)
+    if not error > NOTED:
+        return []
+    return [
+        f"the size of the increments changes the stress by about {error:.1%}, all of "
+        "them together: ask for more --increments"
+    ]
 
 
 def _load(step: Step, state: MarchState) -> Load | FiniteLoad:

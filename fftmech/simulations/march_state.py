@@ -28,6 +28,9 @@ class IncrementLog:
         Times that the increment was halved.
     residual
         Relative equilibrium residual.
+    time_error
+        Estimate of what the size of the increment changes in the stress, relative; NaN
+        of laws that have none.
     """
 
     step: int
@@ -40,6 +43,7 @@ class IncrementLog:
     linear_iterations: int
     cuts: int
     residual: float
+    time_error: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class MarchState:
     change, part
         Change of v in the last part of an increment, and that part as a fraction of the
         step: the next change is extrapolated from it. None at the beginning of a step.
+    duration
+        Of that part, 0 before the first.
     start, stress
         Strain, internal variables and stress at integration points.
     work
@@ -82,6 +88,7 @@ class MarchState:
     mean_strain: np.ndarray
     mean_stress: np.ndarray
     begun: tuple[np.ndarray, np.ndarray]
+    duration: float = 0.0
     norm: float = 0.0
     ratio: float = 0.0
     points: tuple[IncrementLog, ...] = ()
@@ -91,7 +98,8 @@ class MarchState:
 class TriedPart(NamedTuple):
     """A part of an increment that was tried, and the state that it leads to.
 
-    `inverted` is the fraction of the solid with det F <= 0, where that is the status.
+    `time_error` is None of laws without an estimate, and `inverted` the fraction of the
+    solid with det F <= 0, where that is the status.
     """
 
     status: str
@@ -99,6 +107,7 @@ class TriedPart(NamedTuple):
     linear_iterations: int
     state: MarchState
     inverted: float = 0.0
+    time_error: float | None = None
 
     @property
     def iterations(self) -> int:

@@ -2,7 +2,8 @@
 
 Columns: time, step, increment, the mean strain (tensor components xx yy zz yz xz xy, or
 F by rows xx xy xz yx ... at finite strain), the mean stress (or P) likewise, and the
-solver's iterations; units in parentheses.
+solver's iterations; units in parentheses. Of laws with an estimate of it there is one
+more, time_error: what the size of the increment changes in the stress, relative.
 """
 
 import csv
@@ -36,12 +37,14 @@ _WORDS = {
 class StressStrainCurve:
     """Means of increments that converged; at `finite` strain they are F and P.
 
-    `units` are those of stress and time, as in `Microstructure`.
+    `units` are those of stress and time, as in `Microstructure`; `time_errors` is
+    whether points have an estimate of theirs.
     """
 
     points: Sequence[IncrementLog]
     finite: bool = False
     units: Mapping[str, str] = field(default_factory=dict)
+    time_errors: bool = False
 
     @property
     def components(self) -> tuple[str, ...]:
@@ -63,6 +66,7 @@ class StressStrainCurve:
         means = np.hstack([self.strain, self.stress]).tolist()
         return [
             [float(p.time), p.step, p.increment, *values, p.iterations]
+            + [p.time_error] * self.time_errors
             for p, values in zip(self.points, means, strict=True)
         ]
 
@@ -76,6 +80,7 @@ class StressStrainCurve:
             *(f"{strain}_{c}" for c in self.components),
             *(with_unit(f"{stress}_{c}", unit) for c in self.components),
             "iterations",
+            *["time_error"] * self.time_errors,
         ]
         with whole_file(path) as name:
             name.write_text(_text([header, *self._rows]), encoding="utf-8")
