@@ -11,6 +11,7 @@ from fftmech.arrays.backend import to_numpy
 from fftmech.loads.path import Path, Step, Target
 from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoffMaterial
 from fftmech.microstructure.base import Microstructure
+from fftmech.problems.material_field import State
 from fftmech.problems.nonlinear import Evaluation, StepStart
 from fftmech.problems.stress_error import field_norm, stress_norm
 from fftmech.results.result import Result
@@ -258,12 +259,9 @@ class March:
             problem, self._solver, first, norm, self.tolerance, self._most, progress
         )
         residuals, linear = outcome.residuals, problem.linear_iterations
-        error, rate = self._lag(), None
-        if error is not None and problem.last is not None:
-            # the slip of the beginning's rate: as expected, or of the virgin body
-            rate = expected
-            if not state.duration:
-                rate = problem.material.correct(expected, problem.last.state)
+        error, first_rate = self._lag(), None
+        if error is not None:
+            first_rate = self._first_rate(expected, not state.duration)
         for _ in range(CORRECTIONS):
             if outcome.status != "converged" or error is None or error <= LAG:
                 break
@@ -271,10 +269,10 @@ class March:
             residuals = [*residuals, *outcome.residuals[1:]]
             linear += problem.linear_iterations
             error = self._lag()
-        if rate is not None and problem.last is not None and error is not None:
+        if error is not None and problem.last is not None and first_rate is not None:
             # backward Euler's, by the trapezoidal rule
-            other = problem.material.time_error(rate, problem.last.state)
-            error += 0.5 * (other or 0.0)
+            ended = problem.last.state
+            error += 0.5 * (problem.material.time_error(first_rate, ended) or 0.0)
         status = outcome.status
         inverted = problem.inverted() if status == "converged" else 0.0
         tried = TriedPart(
@@ -311,6 +309,15 @@ class March:
         if problem.last is None:
             return None
         return problem.material.time_error(problem.start.state, problem.last.state)
+
+    def _first_rate(self, expected: State, virgin: bool) -> State:
+        """State with the slip of the beginning's rate: as expected, unless virgin.
+
+        The virgin body's is what a first solution with its resistance gives.
+        """
+        if not virgin or self.problem.last is None:
+            return expected
+        return self.problem.material.correct(expected, self.problem.last.state)
 
     def _again(self, v: Any, norm: float, progress: IterationReport | None) -> Outcome:
         """Solve a part again from its solution, hardening as its end says."""
