@@ -57,7 +57,10 @@ def march_result(
         certificate=certified,
         variables={name: to_numpy(field) for name, field in variables.items()},
         time=point.time if point else 0.0,
-        notes=[*body.notes, *doubts(body, problem.scheme.name)],
+        notes=[
+            *body.notes,
+            *doubts(body, problem.scheme.name, problem.kinematics.finite),
+        ],
         **_fields(problem, state),
         **how,
     )
