@@ -172,6 +172,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIONS)
 def test_options_with_values_of_others_never_end_otherwise(name, tmp_path):
     """One line and no folder, or a dataset that is right, failed samples included."""

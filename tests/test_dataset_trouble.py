@@ -240,7 +240,7 @@ def read_until(text, terminal):
 @pytest.mark.parametrize(
     ("jobs", "when"),
     [
-        (1, "solving"),
+        pytest.param(1, "solving", marks=SLOW),
         pytest.param(2, "starting", marks=SLOW),
         pytest.param(2, "solving", marks=SLOW),
     ],

@@ -16,7 +16,9 @@ from fftmech import (
     solve,
 )
 from fftmech.materials import PORE, isotropic
+from fftmech.materials.neo_hooke import NeoHooke
 from fftmech.materials.plasticity import Plasticity
+from fftmech.microstructure.inclusions import sphere
 from fftmech.tensors.stiffness import isotropic_moduli
 
 
@@ -67,3 +69,12 @@ def test_finite_strain_is_refused():
     body = pore(4, isotropic(E=1.0, nu=0.3))
     with pytest.raises(InputError, match="scheme bbar at finite strain"):
         solve(body, FiniteLoad(F={"xx": 1.1}), scheme="bbar")
+
+
+def test_the_scheme_that_a_note_names_takes_the_body():
+    rubber = {p: NeoHooke() for p in (0, 1)}
+    body = sphere(6, 0.3, isotropic(E=1.0, nu=0.4999), isotropic(E=2.0, nu=0.3))
+    body, load = body.with_changes(law=rubber), FiniteLoad(F={"xy": 1e-3})
+    (note,) = solve(body, load, scheme="hex8").notes
+    assert note.endswith("hex8 locks; use --scheme rotated")
+    assert solve(body, load, scheme="rotated").notes == []

@@ -144,8 +144,7 @@ class Products:
         out[...] = self.matrix @ strain * factor
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("block", [1, 3000])
+@pytest.mark.parametrize(("block", "threads"), [(1, 3), (3000, 1)])
 def test_fused_pass_is_the_three_one_by_one(body, block, threads, monkeypatch):
     monkeypatch.setattr(points, "BLOCK_BYTES", block)
     size, count = body.kinematics.components, body.grid.voxels

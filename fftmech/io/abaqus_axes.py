@@ -99,7 +99,7 @@ def orientation(block: Block, points: np.ndarray | None) -> Field | np.ndarray |
         turn = _turn(rows[1:])
         if points is not None:
             R = _frames(points[:, 1:4], points[:, 4:]) @ turn
-            return Field(points[:, 0], R) if np.isfinite(R).all() and len(R) else None
+            return Field(points[:, 0], R) if len(R) and _are_rotations(R) else None
         given = np.array([float(word) for word in rows[0] if word])
         if len(given) not in (6, 9):
             return None
@@ -107,7 +107,12 @@ def orientation(block: Block, points: np.ndarray | None) -> Field | np.ndarray |
         R = _frames(a - c, b - c) @ turn
     except (ValueError, KeyError, IndexError):
         return None
-    return R if np.isfinite(R).all() else None
+    return R if _are_rotations(R) else None
+
+
+def _are_rotations(R: np.ndarray) -> bool:
+    """Whether points made frames: of numbers that overflow they are none."""
+    return bool(np.isfinite(R).all() and (np.linalg.det(R) > 0.5).all())
 
 
 def _frames(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -44,9 +44,10 @@ def even(name: str, planes: Sequence[np.ndarray]) -> tuple[list[float], list[flo
         n = len(at) - 1
         if n < 1:
             raise InputError(f"{name}: {len(at)} plane(s) along {axis}", "two or more")
-        h = (at[-1] - at[0]) / n
-        off = np.abs(at - (at[0] + h * np.arange(n + 1)))
-        if not (np.isfinite(at).all() and off.max() <= EVEN * h):
+        with np.errstate(all="ignore"):
+            h = (at[-1] - at[0]) / n
+            off = np.abs(at - (at[0] + h * np.arange(n + 1)))
+        if not (np.isfinite(h) and off.max() <= EVEN * h):
             raise InputError(
                 f"{name}: planes along {axis} are not evenly spaced",
                 mend="resample it to an image",

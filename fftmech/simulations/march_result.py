@@ -61,7 +61,11 @@ def march_result(
         certificate=certified,
         variables={name: to_numpy(field) for name, field in variables.items()},
         time=point.time if point else 0.0,
-        notes=[*body.notes, *doubts(body, problem.scheme.name), *coarse(state.points)],
+        notes=[
+            *body.notes,
+            *doubts(body, problem.scheme.name, problem.kinematics.finite),
+            *coarse(state.points),
+        ],
         **_fields(problem, state),
         **how,
     )

@@ -22,12 +22,20 @@ ROUNDING = 1e-9
 """Part of the largest stiffness below which a modulus is zero to rounding."""
 
 
-def doubts(body: Microstructure, scheme: str) -> list[str]:
-    """What makes results of a body in a scheme doubtful, a line each."""
-    return [*_thin_walls(body, scheme), *_locking(body, scheme), *_few_systems(body)]
+def doubts(body: Microstructure, scheme: str, finite: bool = False) -> list[str]:
+    """What makes results of a body in a scheme doubtful, a line each.
+
+    At `finite` strain there is no `bbar`.
+    """
+    other = "rotated" if finite else "bbar"
+    return [
+        *_thin_walls(body, scheme, finite),
+        *_locking(body, scheme, other),
+        *_few_systems(body),
+    ]
 
 
-def _thin_walls(body: Microstructure, scheme: str) -> list[str]:
+def _thin_walls(body: Microstructure, scheme: str, finite: bool) -> list[str]:
     """Note solid between pores that is one voxel thick: the grid cannot bend it."""
     if not len(body.pores):
         return []
@@ -42,11 +50,12 @@ def _thin_walls(body: Microstructure, scheme: str) -> list[str]:
         return []
     note = f"{count} of {int(solid.sum())} solid voxels are walls of one voxel"
     if scheme == "rotated":
-        return [f"{note}, which carry no shear in scheme rotated; use --scheme bbar"]
+        other = "hex8" if finite else "bbar"
+        return [f"{note}, which carry no shear in scheme rotated; use --scheme {other}"]
     return [f"{note}; refine with --res"]
 
 
-def _locking(body: Microstructure, scheme: str) -> list[str]:
+def _locking(body: Microstructure, scheme: str, other: str) -> list[str]:
     """Note phases that keep their volume, which `hex8` makes too stiff."""
     if scheme != "hex8" or len(body.phases) < 2 or body.stiffness is None:
         return []
@@ -57,7 +66,7 @@ def _locking(body: Microstructure, scheme: str) -> list[str]:
         return []
     why = "flows without change of volume" if flowing else "is nearly incompressible"
     p = (flowing or nearly)[0]
-    return [f"{body.label(p)} {why}, and hex8 locks; use --scheme bbar"]
+    return [f"{body.label(p)} {why}, and hex8 locks; use --scheme {other}"]
 
 
 def _few_systems(body: Microstructure) -> list[str]:
