@@ -26,7 +26,14 @@ KERNELS: dict[type[Material], str] = {
 """Module whose `respond(material, step, threads)` computes what a class does."""
 
 # `respond` does not use these: a subclass with others keeps the kernel.
-INDEPENDENT = {"conjugate_energy", "energy", "gap", "start"}
+INDEPENDENT = {
+    "conjugate_energy",
+    "conjugate_strain",
+    "energy",
+    "gap",
+    "start",
+    "state_after",
+}
 
 
 def responder(material: Material, backend: Backend) -> Callable[[StrainStep], Response]:

@@ -16,6 +16,7 @@ from fftmech.microstructure.base import (
     total_eigenstrain,
 )
 from fftmech.operators.reference_medium import reference_medium
+from fftmech.problems.complementary import check_conjugates
 from fftmech.problems.kinematics import FINITE, SMALL
 from fftmech.problems.linear import Problem
 from fftmech.problems.nonlinear import TimeStep
@@ -145,10 +146,12 @@ def prepare_march(
         method.dtype,
         method.reference,
     )
-    if problem.material.rate and method.solver != "newton":
+    if method.solver == "dual":
+        check_conjugates(problem)
+    elif problem.material.rate and method.solver != "newton":
         raise InputError(
             f"solver {method.solver} for a body with rates only",
-            "newton",
+            "newton or dual",
             "the reference medium of the others would have to know the duration",
         )
     if not problem.material.rate:
