@@ -111,11 +111,6 @@ class ComplementaryEnergy:
         """e(s), Mandel (q, 6, x, y, z)."""
         return self._potential.conjugate_strain(stress)
 
-    def slope(self, strain: Any, direction: Any) -> float:
-        """Derivative of W* along a direction, where the strain is e(s)."""
-        work = float(dot(strain, direction).mean())
-        return work - float(to_numpy(mean(direction)) @ self.E)
-
     def compatibility(self, strain: Any) -> Compatibility:
         """Nearest compatible strain and what is left: one Green operation."""
         problem, dt = self._problem, self._dt

@@ -41,8 +41,8 @@ class Descent(NamedTuple):
         W* of the step of time.
     stress
         In equilibrium, Mandel (q, 6, x, y, z).
-    r
-        Incompatible strain of it.
+    strain, r
+        Its strain e, and the incompatible part of that.
     size
         <e : C0 : e> of its strain e.
     pairs
@@ -52,6 +52,7 @@ class Descent(NamedTuple):
 
     energy: ComplementaryEnergy
     stress: Any
+    strain: Any
     r: Any
     size: float
     pairs: deque[tuple[Any, Any, float]]
@@ -71,9 +72,9 @@ class DualDescent(Solver):
 
     def step(self, problem: TimeStep, state: State) -> State:
         """One line search along the quasi-Newton direction."""
-        energy, stress, r, _, pairs = state.memory
+        energy, stress, strain, r, _, pairs = state.memory
         for known in (pairs, deque(maxlen=PAIRS)):
-            line = _Line(energy, stress, _direction(energy, r, known))
+            line = _Line(energy, stress, strain - r, _direction(energy, r, known))
             begun = float(dot(r, line.direction).mean())
             length = minimum_along(line.slope, begun, line.first())
             if length is not None:
@@ -122,17 +123,24 @@ class DualDescent(Solver):
 
 
 class _Line:
-    """Stresses along a direction, and the strain of the last one looked at."""
+    """Stresses along a direction, and the strain of the last one looked at.
+
+    `admissible` is a strain that does the work <s> : E on any stress in equilibrium.
+    """
 
     def __init__(
-        self, energy: ComplementaryEnergy, stress: Any, direction: Any
+        self, energy: ComplementaryEnergy, stress: Any, admissible: Any, direction: Any
     ) -> None:
-        self.energy, self.stress, self.direction = energy, stress, direction
+        self.energy, self.stress, self.admissible = energy, stress, admissible
+        self.direction = direction
 
     def slope(self, length: float) -> float:
-        """Derivative of W* along the line, without any Green operation."""
+        """Derivative of W* along the line, without any Green operation.
+
+        Less the work that they share, for rounding leaves no stress in balance.
+        """
         self.strain = self.energy.strain(self.stress + length * self.direction)
-        return self.energy.slope(self.strain, self.direction)
+        return float(dot(self.strain - self.admissible, self.direction).mean())
 
     def first(self) -> float:
         """The whole step, or the part of it that changes no stress by too much."""
@@ -147,7 +155,7 @@ def _state(
 ) -> State:
     """State of a stress and its strain."""
     v, r, square, size = energy.compatibility(strain)
-    return State(v, square, Descent(energy, stress, r, size, pairs))
+    return State(v, square, Descent(energy, stress, strain, r, size, pairs))
 
 
 def _direction(energy: ComplementaryEnergy, r: Any, pairs: deque) -> Any:
