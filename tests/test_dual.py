@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from fftmech import Grid, Load, March, Microstructure, Path, Step, solve
+from fftmech.arrays.backend import cpu_backend
 from fftmech.errors import InputError
+from fftmech.kernels.laws import conjugate
 from fftmech.materials import PORE, cubic, isotropic
 from fftmech.materials.creep import Creep
 from fftmech.materials.crystal_creep import CrystalCreep
@@ -173,6 +175,23 @@ def test_a_conjugate_strain_is_the_derivative_of_the_conjugate_energy(law, rng):
     work = (strain * change).sum(axis=0)
     scale = np.linalg.norm(strain, axis=0) * np.linalg.norm(change, axis=0)
     assert abs((ahead - behind) / 2e-6 - work).max() < 1e-7 * scale.max()
+
+
+def test_the_kernel_of_crystals_agrees_with_the_reference_code(rng):
+    laws = [CRYSTAL, CrystalCreep(exponent=4.5, bulk=50.0, **SLIP)]
+    turned = np.linalg.qr(rng.normal(size=(2, 3, 3)))[0]
+    for own in (laws[:1], laws[1:], laws):
+        material = CRYSTAL.material(
+            own, np.array([law.stiffness for law in own]), turned[: len(own)]
+        )
+        kernel = conjugate(material, cpu_backend())
+        assert kernel != material.conjugate_strain
+        rows = np.arange(40) % len(own)
+        state = np.abs(rng.normal(size=(1, 40)))
+        # of systems that are linear, too
+        stress = 0.05 * rng.normal(size=(6, 40)) * np.geomspace(1e-3, 1, 40)
+        expected = material.conjugate_strain(rows, stress, state)
+        np.testing.assert_allclose(kernel(rows, stress, state), expected, rtol=1e-10)
 
 
 def test_a_path_has_newtons_curve_and_goes_on_from_a_checkpoint(tmp_path):

@@ -14,15 +14,16 @@ and C0 m the nearest to <e> - E of mean stresses that may still change. It is ze
 e(s) is compatible and has the prescribed means.
 """
 
+import time
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fftmech.arrays.backend import to_numpy
+from fftmech.arrays.backend import namespace, to_numpy
 from fftmech.errors import InputError
 from fftmech.problems.nonlinear import Evaluation, TimeStep
 from fftmech.problems.potential import FieldPotential
-from fftmech.tensors.fields import dot, mean, multiply
+from fftmech.tensors.fields import mean, multiply
 
 
 class Compatibility(NamedTuple):
@@ -52,7 +53,7 @@ class ComplementaryEnergy:
     Parameters
     ----------
     problem
-        The step; its laws are explicit in the stress (`check_conjugates`).
+        The step; its laws are explicit in the stress (`prepare_conjugates`).
 
     Attributes
     ----------
@@ -150,29 +151,37 @@ class ComplementaryEnergy:
 
     def product(self, a: Any, b: Any) -> float:
         """<a : C0 : b>."""
-        return float(dot(a, self.reference(b)).mean())
+        return work(a, self.reference(b))
 
 
-def check_conjugates(problem: TimeStep) -> None:
-    """Refuse a body whose W* has no derivative in closed form.
+def work(stress: Any, strain: Any) -> float:
+    """<s : e>, of fields (q, 6, x, y, z)."""
+    product = namespace(stress).dot(stress.ravel(), strain.ravel())
+    return 6 * float(product) / stress.size
+
+
+def prepare_conjugates(problem: TimeStep) -> float:
+    """Evaluate each law at one stress; seconds spent, on compiling kernels.
 
     Raises
     ------
     InputError
         Pores, or a law that is not explicit in the stress.
     """
-    newton = "use --solver newton"
+    newton, started = "use --solver newton", time.perf_counter()
     if len(problem.microstructure.pores):
         raise InputError(
             "solver dual for a body with pores", "solid everywhere", newton
         )
-    for material in problem.material.materials:
-        rows = np.zeros(1, int)
+    for group in problem.material.groups:
+        rows = group.rows[:1]
+        stress = problem.asarray(np.zeros((6, 1)))
         try:
-            material.conjugate_strain(rows, np.zeros((6, 1)), material.start(rows))
+            group.conjugate_strain(rows, stress, group.material.start(rows))
         except NotImplementedError:
             raise InputError(
-                f"solver dual for the law {material.laws[0].name}",
+                f"solver dual for the law {group.material.laws[0].name}",
                 "laws explicit in the stress: crystal_creep, norton",
                 newton,
             ) from None
+    return time.perf_counter() - started

@@ -90,7 +90,7 @@ class FieldPotential:
         values = xp.empty((len(flat[0]), components, flat[0].shape[-1]))
         for q, states in enumerate(self._state):
             for group, state in zip(self._field.groups, states, strict=True):
-                potential = getattr(group.material, name)
+                potential = getattr(group, name, None) or getattr(group.material, name)
                 own = (group.take(field[q]) for field in flat)
                 place = slice(None) if group.points is None else group.points
                 values[q][:, place] = potential(group.rows, *own, state)

@@ -16,7 +16,7 @@ from fftmech.microstructure.base import (
     total_eigenstrain,
 )
 from fftmech.operators.reference_medium import reference_medium
-from fftmech.problems.complementary import check_conjugates
+from fftmech.problems.complementary import prepare_conjugates
 from fftmech.problems.kinematics import FINITE, SMALL
 from fftmech.problems.linear import Problem
 from fftmech.problems.nonlinear import TimeStep
@@ -146,9 +146,8 @@ def prepare_march(
         method.dtype,
         method.reference,
     )
-    if method.solver == "dual":
-        check_conjugates(problem)
-    elif problem.material.rate and method.solver != "newton":
+    compiled = prepare_conjugates(problem) if method.solver == "dual" else 0.0
+    if problem.material.rate and method.solver not in ("newton", "dual"):
         raise InputError(
             f"solver {method.solver} for a body with rates only",
             "newton or dual",
@@ -156,7 +155,7 @@ def prepare_march(
         )
     if not problem.material.rate:
         _check_size(problem, path, total_eigenstrain(strained))
-    compiled = problem.prepare(solver.mixed) + problem.prepare_laws()
+    compiled += problem.prepare(solver.mixed) + problem.prepare_laws()
     return problem, solver, tolerance, compiled
 
 

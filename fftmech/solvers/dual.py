@@ -16,13 +16,12 @@ which need none.
 from collections import deque
 from typing import Any, NamedTuple
 
-from fftmech.problems.complementary import ComplementaryEnergy
+from fftmech.problems.complementary import ComplementaryEnergy, work
 from fftmech.problems.nonlinear import TimeStep
 from fftmech.problems.stress_error import field_norm, stress_size
 from fftmech.solvers.base import Balance, Solver, State, root
 from fftmech.solvers.line_search import minimum_along
 from fftmech.solvers.uniform_stress import uniform_stress
-from fftmech.tensors.fields import dot
 
 PAIRS = 8
 """Steps that are remembered, with the changes of the gradient along them."""
@@ -75,13 +74,13 @@ class DualDescent(Solver):
         energy, stress, strain, r, _, pairs = state.memory
         for known in (pairs, deque(maxlen=PAIRS)):
             line = _Line(energy, stress, strain - r, _direction(energy, r, known))
-            begun = float(dot(r, line.direction).mean())
+            begun = work(r, line.direction)
             length = minimum_along(line.slope, begun, line.first())
             if length is not None:
                 change = length * line.direction
                 new = _state(energy, stress + change, line.strain, known)
                 y = new.memory.r - r
-                product = float(dot(change, y).mean())
+                product = work(change, y)
                 if product > 0:
                     known.append((change, y, product))
                 return new
@@ -140,7 +139,7 @@ class _Line:
         Less the work that they share, for rounding leaves no stress in balance.
         """
         self.strain = self.energy.strain(self.stress + length * self.direction)
-        return float(dot(self.strain - self.admissible, self.direction).mean())
+        return work(self.strain - self.admissible, self.direction)
 
     def first(self) -> float:
         """The whole step, or the part of it that changes no stress by too much."""
@@ -162,14 +161,14 @@ def _direction(energy: ComplementaryEnergy, r: Any, pairs: deque) -> Any:
     """-H C0 r, with H the inverse of the Hessian that the pairs tell."""
     q, weights = r.copy(), []
     for s, y, product in reversed(pairs):
-        weights.append(float(dot(s, q).mean()) / product)
+        weights.append(work(s, q) / product)
         q -= weights[-1] * y
     d = energy.reference(q)
     if pairs:
         _, y, product = pairs[-1]
         d *= product / energy.product(y, y)
     for (s, y, product), weight in zip(pairs, reversed(weights), strict=True):
-        d += (weight - float(dot(y, d).mean()) / product) * s
+        d += (weight - work(y, d) / product) * s
     return -d
 
 
