@@ -181,7 +181,7 @@ def compared(name, body, load, increments=1, time=1.0, **options):
 
     def solved(solver, **more):
         path = Path((Step(load, time=time, increments=increments),))
-        march = March(body, path, solver=solver, **options, **more)
+        march = March(body, path, solver=solver, max_iterations=5000, **options, **more)
         took, points = seconds(lambda: list(march.points()))
         assert march.status == "converged", march.advice
         stress = deviator(march.result(certificate=False).stress)

@@ -150,7 +150,9 @@ class March:
                 state = tried.state
                 done = goal if done + part >= goal - 1e-12 else done + part
                 continue
-            if part <= LEAST_FRACTION * end:
+            # a convex problem of the stress is no easier in parts
+            convex = self.method.solver == "dual" and tried.status == "max_iterations"
+            if convex or part <= LEAST_FRACTION * end:
                 break
             part, cuts = part / 2, cuts + 1
         before = sum(s.time for s in self.path.steps[: self.state.step])

@@ -40,11 +40,17 @@ class State(NamedTuple):
 class Solver(ABC):
     """An iterative method for K v = b.
 
-    `mixed` says whether its vectors, but for v, are of the precision `Problem.search`.
+    Attributes
+    ----------
+    mixed
+        Whether its vectors, but for v, are of the precision `Problem.search`.
+    patience
+        Iterations without half the residual after which no lower one can be had.
     """
 
     name: str
     mixed: bool = False
+    patience: int = 100
 
     @abstractmethod
     def init(self, problem: Equilibrium, v: Any) -> State:

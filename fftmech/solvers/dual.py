@@ -61,6 +61,7 @@ class DualDescent(Solver):
     """Stresses in equilibrium, whose strains become compatible."""
 
     name = "dual"
+    patience = 1000
 
     def init(self, problem: TimeStep, v: Any) -> State:
         """Start from the best uniform stress, or that of the step before."""

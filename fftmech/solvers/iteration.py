@@ -28,9 +28,6 @@ At this ratio it asks for nothing more up to a contrast of 1000: there a residua
 LOWER = 0.5
 LOWEST = 1e-4
 
-STALLED = 100
-"""Iterations without half the residual after which no lower one can be had."""
-
 IterationReport = Callable[[int, float], None]
 """Called with the iterations done and the relative residual."""
 
@@ -119,7 +116,7 @@ def run(
         if not residual <= DIVERGED * max(residuals[0], 1.0):
             # past the tolerance it is rounding that breaks the descent down
             return outcome("diverged" if target == tolerance else "stagnated")
-        stalled = target < tolerance and waited == STALLED
+        stalled = target < tolerance and waited == method.patience
         if residual <= target or stalled:
             balance, distance = method.check(problem, state)
             true = residuals[-1] = distance / norm
