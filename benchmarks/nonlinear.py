@@ -38,13 +38,13 @@ COPPER = cubic(C11=168.4, C12=121.4, C44=75.4)
 SLIP = {"tau0": 0.016, "tau1": 0.03, "theta0": 0.2, "theta1": 0.02, "rate0": 1e-3}
 DUAL_HEAD = (
     "body",
-    "Green operations: newton",
+    "Green operations, newton",
     "dual",
-    "s: newton",
-    "dual",
-    "ratio",
-    "deviation: newton",
-    "dual",
+    "seconds, newton",
+    "with dual",
+    "times faster",
+    "deviation, newton",
+    "of dual",
 )
 HEAD = ("body", "Newton steps", "linear iterations", "linear solves", "s", "voxels/s")
 

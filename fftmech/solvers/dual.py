@@ -107,8 +107,8 @@ class DualDescent(Solver):
     ) -> float:
         """See `Solver.stress_error`: from the stress that the law gives the strain.
 
-        It costs one evaluation of the law. On power laws it was 1 to 100 times the
-        error, and never less.
+        It costs one evaluation of the law. On crystals and power laws it was 1.2 to 50
+        times the error of the deviatoric stress, and never less.
         """
         if norm == 0:
             return 0.0
