@@ -10,7 +10,10 @@ cube      de Geus' stiff cube, 31^3, contrast 10, F_xy = 0.1 and 0.7
 norton    a sphere, 16^3, two power laws of contrast 2 and 10 in stress: iterations
 plastic   a sphere in a matrix that yields, --size, an elastic and a plastic increment
 crystals  a polycrystal of 32^3, 2 % of tension, with elasticity and with rates only
+dual      solvers dual and newton: Green operations, time, and deviation of the stress
 
+The table of `dual` is one of its own; a Green operation is a linear iteration, or the
+residual of a step.
 Ratios are medians of --repeats pairs, one timed right after the other; code is compiled
 and bodies are made before the clock starts.
 """
@@ -33,6 +36,16 @@ from fftmech.microstructure.inclusions import sphere
 
 COPPER = cubic(C11=168.4, C12=121.4, C44=75.4)
 SLIP = {"tau0": 0.016, "tau1": 0.03, "theta0": 0.2, "theta1": 0.02, "rate0": 1e-3}
+DUAL_HEAD = (
+    "body",
+    "Green operations, newton",
+    "dual",
+    "seconds, newton",
+    "with dual",
+    "times faster",
+    "deviation, newton",
+    "of dual",
+)
 HEAD = ("body", "Newton steps", "linear iterations", "linear solves", "s", "voxels/s")
 
 
@@ -158,7 +171,66 @@ def crystals(_, repeats):
         )
 
 
-PARTS = {part.__name__: part for part in (finite, cube, norton, plastic, crystals)}
+def deviator(stress):
+    """Deviator of a field (6, x, y, z)."""
+    return np.concatenate([stress[:3] - stress[:3].mean(axis=0), stress[3:]])
+
+
+def compared(name, body, load, increments=1, time=1.0, **options):
+    """Row of both solvers, each to its default tolerance."""
+
+    def solved(solver, **more):
+        path = Path((Step(load, time=time, increments=increments),))
+        march = March(body, path, solver=solver, max_iterations=5000, **options, **more)
+        took, points = seconds(lambda: list(march.points()))
+        assert march.status == "converged", march.advice
+        stress = deviator(march.result(certificate=False).stress)
+        operations = sum(p.iterations + p.linear_iterations + 1 for p in points)
+        return stress, operations, took
+
+    reference = solved("newton", tolerance=1e-7)[0]
+    solved("dual", tolerance=1e-2)
+    both = [solved(solver) for solver in ("newton", "dual")]
+    (newton, dual), size = both, np.linalg.norm(reference)
+    return (
+        name,
+        *(operations for _, operations, _ in both),
+        *(f"{took:.2f}" for _, _, took in both),
+        f"{newton[2] / dual[2]:.1f}",
+        *(f"{np.linalg.norm(s - reference) / size:.0e}" for s, _, _ in both),
+    )
+
+
+def dual(*_):
+    """The stress's energy against the strain's."""
+    shear = Load(strain={"xx": 1e-3, "yy": -5e-4, "zz": -5e-4})
+    grains = polycrystal(16, grains=24, seed=0)
+    for n, scheme in (*((n, "rotated") for n in (1, 3, 5, 10, 20)), (10, "bbar")):
+        law = CrystalCreep(exponent=float(n), bulk=100.0, tau0=0.016, rate0=1e-3)
+        body = grains.with_changes(law=dict.fromkeys(range(24), law))
+        name = f"crystal_creep, 16^3, n = {n}, {scheme}"
+        yield compared(name, body, shear, scheme=scheme)
+    phase = sphere(16, 0.3, isotropic(E=1, nu=0.3), isotropic(E=2, nu=0.3)).phase
+    for contrast in (2.0, 10.0):
+        for n in (3, 5, 10):
+            law = {
+                p: Norton(bulk=s / 3e-4, stress0=s, rate0=1e-3, exponent=n)
+                for p, s in enumerate((1.0, contrast))
+            }
+            body = Microstructure(Grid(phase.shape), phase, law=law)
+            name = f"Norton, 16^3, stresses 1 and {contrast:g}, n = {n}"
+            yield compared(name, body, Load(strain={"xx": 1e-3, "yy": -1e-3}))
+    grains = polycrystal(32, grains=40, stiffness=COPPER)
+    for n in (5.0, 20.0):
+        law = CrystalCreep(exponent=n, bulk=100.0, **SLIP)
+        body = grains.with_changes(law=dict.fromkeys(range(40), law))
+        name = f"crystal_creep, 32^3, n = {n:g}, 2 % in 10 increments"
+        yield compared(name, body, Load.uniaxial("xx", 2e-2), 10, 20.0)
+
+
+PARTS = {
+    part.__name__: part for part in (finite, cube, norton, plastic, crystals, dual)
+}
 
 
 def main():
@@ -169,15 +241,20 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--page")
     arguments = parser.parse_args()
-    rows = []
-    for name in arguments.parts or PARTS:
-        for made in PARTS[name](arguments.size, arguments.repeats):
-            print(*made, sep="  ", flush=True)
-            rows.append(made)
-    text = table(HEAD, rows)
-    print(text)
-    if arguments.page:
-        fill(arguments.page, "nonlinear", text)
+    wanted = arguments.parts or list(PARTS)
+    tables = {"nonlinear": (HEAD, [w for w in wanted if w != "dual"])}
+    tables["dual"] = DUAL_HEAD, [w for w in wanted if w == "dual"]
+    for marker, (head, names) in tables.items():
+        rows = []
+        for name in names:
+            for made in PARTS[name](arguments.size, arguments.repeats):
+                print(*made, sep="  ", flush=True)
+                rows.append(made)
+        if rows:
+            text = table(head, rows)
+            print(text)
+            if arguments.page:
+                fill(arguments.page, marker, text)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,20 @@ KERNELS: dict[type[Material], str] = {
 }
 """Module whose `respond(material, step, threads)` computes what a class does."""
 
+CONJUGATES: dict[type[Material], str] = {
+    CrystalCreepMaterial: "fftmech.kernels.conjugate_crystal",
+}
+"""Module whose `conjugate_strain(material, rows, stress, state, threads)` does."""
+
 # `respond` does not use these: a subclass with others keeps the kernel.
-INDEPENDENT = {"conjugate_energy", "energy", "gap", "start"}
+INDEPENDENT = {
+    "conjugate_energy",
+    "conjugate_strain",
+    "energy",
+    "gap",
+    "start",
+    "state_after",
+}
 
 
 def responder(material: Material, backend: Backend) -> Callable[[StrainStep], Response]:
@@ -36,6 +48,15 @@ def responder(material: Material, backend: Backend) -> Callable[[StrainStep], Re
         return material.respond
     kernel: Any = import_module(module)
     return partial(kernel.respond, material, threads=backend.threads)
+
+
+def conjugate(material: Material, backend: Backend) -> Callable[..., Any]:
+    """Return `Material.conjugate_strain`, or its kernel on the host if it has one."""
+    module = CONJUGATES.get(type(material))
+    if module is None or backend.blocks is None:
+        return material.conjugate_strain
+    kernel: Any = import_module(module)
+    return partial(kernel.conjugate_strain, material, threads=backend.threads)
 
 
 def kernel_of(kind: type[Material]) -> str | None:

@@ -265,6 +265,20 @@ class Material(ABC):
         """
         raise NotImplementedError
 
+    def conjugate_strain(self, rows: Any, stress: Any, state: Any = None) -> Any:
+        """dw*/ds of stresses, (6, n): the strain, or the rate, that they belong to.
+
+        Raises
+        ------
+        NotImplementedError
+            The law is not explicit in the stress.
+        """
+        raise NotImplementedError
+
+    def state_after(self, rows: Any, stress: Any, state: Any, dt: float) -> Any:  # noqa: ARG002
+        """State at the end of a step that ends at a stress of `conjugate_strain`."""
+        return state
+
     def gap(self, rows: Any, strain: Any, stress: Any, state: Any = None) -> Any:
         """w(e) + w*(s) - s : e >= 0, (n,); laws that can avoid the difference do.
 

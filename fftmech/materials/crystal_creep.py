@@ -26,7 +26,7 @@ from fftmech.materials.slip import (
 )
 from fftmech.materials.slip_flow import SlipFlow
 from fftmech.tensors import J
-from fftmech.tensors.points import trace
+from fftmech.tensors.points import join, trace
 
 # Least `linear_below`: the viscosity at rest is then infinite but for rounding.
 LEAST = 1e-10
@@ -135,6 +135,25 @@ class CrystalCreepMaterial(Material):
         power = x ** (n + 1) / (n + 1) + offset
         psi = xp.where(x < x0, x0 ** (n - 1) * x**2 / 2, power)
         return trace(stress) ** 2 / (18 * bulk) + (rate0 * g * psi).sum(axis=1)
+
+    def conjugate_strain(self, rows: Any, stress: Any, state: Any = None) -> Any:
+        """dw*/ds of stresses, a rate; see `energy`."""
+        xp = namespace(stress)
+        bulk, schmid = (xp.asarray(c)[rows] for c in (self.bulk, self.schmid))
+        slip = self._slip_rates(rows, stress, state)
+        return join(trace(stress) / (9 * bulk), xp.einsum("an,nai->in", slip, schmid))
+
+    def state_after(self, rows: Any, stress: Any, state: Any, dt: float) -> Any:
+        """See `Material.state_after`."""
+        return state + dt * abs(self._slip_rates(rows, stress, state)).sum(axis=0)
+
+    def _slip_rates(self, rows: Any, stress: Any, state: Any) -> Any:
+        """Rates of the systems, (12, n)."""
+        xp = namespace(stress)
+        rate0, n, g = self._resistance(rows, stress, state)
+        x = xp.einsum("nai,in->an", xp.asarray(self.schmid)[rows], stress) / g
+        x0 = xp.asarray(self.linear_below)[rows]
+        return rate0 * xp.maximum(abs(x), x0) ** (n - 1) * x
 
     def _resistance(self, rows: Any, like: Any, state: Any) -> tuple[Any, Any, Any]:
         """rate0, exponent and g of each point and family, (n, F)."""

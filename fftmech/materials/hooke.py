@@ -29,14 +29,17 @@ class HookeMaterial(Material):
 
     def conjugate_energy(self, rows: Any, stress: Any, state: Any = None) -> Any:
         """w* = 1/2 s : C^-1 : s; inf in a pore that carries stress."""
-        xp = namespace(stress)
-        void = ~self.stiffness.any(axis=(1, 2))
-        S = np.zeros_like(self.stiffness)
-        S[~void] = np.linalg.inv(self.stiffness[~void])
-        strain = MatrixTangent(xp.moveaxis(xp.asarray(S)[rows], 0, -1)).apply(stress)
-        energy = 0.5 * (stress * strain).sum(0)
+        xp, void = namespace(stress), ~self.stiffness.any(axis=(1, 2))
+        energy = 0.5 * (stress * self.conjugate_strain(rows, stress)).sum(0)
         energy[xp.asarray(void)[rows] & (stress != 0).any(0)] = xp.inf
         return energy
+
+    def conjugate_strain(self, rows: Any, stress: Any, state: Any = None) -> Any:
+        """C^-1 s; 0 in a pore."""
+        xp, solid = namespace(stress), self.stiffness.any(axis=(1, 2))
+        S = np.zeros_like(self.stiffness)
+        S[solid] = np.linalg.inv(self.stiffness[solid])
+        return MatrixTangent(xp.moveaxis(xp.asarray(S)[rows], 0, -1)).apply(stress)
 
     def gap(self, rows: Any, strain: Any, stress: Any, state: Any = None) -> Any:
         """w* of s - C e: no difference of large numbers."""

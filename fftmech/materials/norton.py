@@ -88,6 +88,14 @@ class NortonMaterial(Material):
         w = namespace(stress).where(t > r0 ** (1 / n), power, linear)
         return trace**2 / (18 * K) + stress0 * rate0 * w
 
+    def conjugate_strain(self, rows: Any, stress: Any, state: Any = None) -> Any:
+        """dw*/ds of stresses, a rate."""
+        K, rate0, stress0, n, r0 = pick(self._table, rows, stress)
+        trace, deviator = split(stress)
+        t = 1.5**0.5 * norm(deviator) / stress0
+        fluidity = namespace(stress).maximum(t, r0 ** (1 / n)) ** (n - 1)
+        return join(trace / (9 * K), 1.5 * rate0 / stress0 * fluidity * deviator)
+
 
 def _offset(r0: Any, m: Any) -> Any:
     """Constant by which the power's w exceeds the linear law's at r0."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from fftmech.arrays.backend import Backend, namespace
 from fftmech.errors import InputError
-from fftmech.kernels.laws import responder
+from fftmech.kernels.laws import conjugate, responder
 from fftmech.materials.base import Law, Material, StrainStep, Tangent
 from fftmech.materials.hooke import Hooke
 from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoff
@@ -28,14 +28,15 @@ class Group:
     rows, points
         Row in the law's tables and number in the grid of each of them; all points if
         `points` is None.
-    respond
-        `Material.respond`, or a kernel that shadows it.
+    respond, conjugate_strain
+        Those of `Material`, or kernels that shadow them.
     """
 
     material: Material
     rows: Any
     points: Any
     respond: Any
+    conjugate_strain: Any
 
     def take(self, field: Any) -> Any:
         """Values at these points, (c, n) -> (c, m)."""
@@ -149,7 +150,13 @@ class MaterialField:
             ids = microstructure.phase.ravel()
             self.eigenstrain = xp.asarray(eigenstrain[ids].T.copy())
         self.groups = [
-            Group(material, rows, points, responder(material, backend))
+            Group(
+                material,
+                rows,
+                points,
+                responder(material, backend),
+                conjugate(material, backend),
+            )
             for material, rows, points in _split(microstructure, finite, xp)
         ]
         # pores fit either kind

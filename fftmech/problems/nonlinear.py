@@ -137,12 +137,16 @@ class TimeStep(Equilibrium):
             kinematics.reference(*reference),
             compiled,
         )
-        rest = self._uniform_strain(kinematics.rest)
+        rest = self.uniform(kinematics.rest)
         self.begin(StepStart(rest, self.material.start(scheme.points)), 1.0)
 
-    def begin(self, start: StepStart, dt: float) -> None:
-        """Set the state at the beginning of the time step, and its duration."""
-        self.start, self.dt = start, dt
+    def begin(self, start: StepStart, dt: float, stress: Any = None) -> None:
+        """Set the state and the stress at the beginning of the step, and its duration.
+
+        The stress, (q, c, x, y, z), is where a solver may start from; None if there is
+        none.
+        """
+        self.start, self.dt, self.stress = start, dt, stress
         self.last: Evaluation | None = None
         self._at: Any = None
         self.largest = 0.0
@@ -240,12 +244,17 @@ class TimeStep(Equilibrium):
         """K p at the last v whose tangent was asked for, and <p, K p>."""
         raise TypeError("a nonlinear problem has no K: linearise it")
 
-    def _uniform_strain(self, values: np.ndarray) -> Any:
+    def keep(self, v: Any, evaluation: Evaluation) -> None:
+        """Take what a solver knows of v for its evaluation."""
+        self.last, self._at = evaluation, v
+
+    def uniform(self, values: np.ndarray) -> Any:
+        """A field of one value (c,) at all integration points, (q, c, x, y, z)."""
         xp = self.backend.xp
         shape = (self.scheme.points, len(values), *self.grid.shape)
-        strain = xp.zeros(shape, self.precision)
-        strain += xp.asarray(values, dtype=self.precision)[:, None, None, None]
-        return strain
+        field = xp.zeros(shape, self.precision)
+        field += xp.asarray(values, dtype=self.precision)[:, None, None, None]
+        return field
 
 
 def _point_kernels(

@@ -1,7 +1,12 @@
 """The convex potential of a body in one step, and its conjugate."""
 
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
+from fftmech.arrays.backend import namespace, to_numpy
+from fftmech.materials.base import Material
 from fftmech.problems.material_field import MaterialField, State, flatten
 from fftmech.tensors.fields import dot
 
@@ -42,6 +47,36 @@ class FieldPotential:
             conjugate += dot(stress, self.eigenstrain)
         return conjugate
 
+    def conjugate_strain(self, stress: Any) -> Any:
+        """dw*/ds, (q, 6, x, y, z): a strain, or a rate."""
+        strain = self._evaluate("conjugate_strain", stress, components=6)
+        return strain if self.eigenstrain is None else strain + self.eigenstrain
+
+    def phases(self) -> Iterator[tuple[Material, Any, Any, Any]]:
+        """Each law's material, the rows in use, their fractions and mean states."""
+        count = int(np.prod(self._field.shape))
+        for group, states in zip(
+            self._field.groups, zip(*self._state, strict=True), strict=True
+        ):
+            rows = to_numpy(group.rows)
+            counts = np.bincount(rows)
+            used = np.flatnonzero(counts)
+            state = to_numpy(sum(states) / len(states))
+            means = [np.bincount(rows, variable)[used] for variable in state]
+            means = np.reshape(means, (len(state), len(used))) / counts[used]
+            yield group.material, used, counts[used] / count, means
+
+    def state_after(self, stress: Any, dt: float) -> State:
+        """Internal variables at the end of a step of duration dt, at a stress."""
+        _, flat = flatten(stress)
+        return [
+            [
+                group.material.state_after(group.rows, group.take(own), state, dt)
+                for group, state in zip(self._field.groups, states, strict=True)
+            ]
+            for own, states in zip(flat, self._state, strict=True)
+        ]
+
     def gap(self, strain: Any, stress: Any) -> Any:
         """w(e) + w*(s) - s : e >= 0, (q, x, y, z)."""
         return self._evaluate("gap", self._elastic(strain), stress)
@@ -49,13 +84,15 @@ class FieldPotential:
     def _elastic(self, strain: Any) -> Any:
         return strain if self.eigenstrain is None else strain - self.eigenstrain
 
-    def _evaluate(self, name: str, *fields: Any) -> Any:
+    def _evaluate(self, name: str, *fields: Any, components: int = 1) -> Any:
+        xp, shape = namespace(fields[0]), self._field.shape
         flat = [flatten(field)[1] for field in fields]
-        values = flatten(fields[0])[0].empty((len(flat[0]), flat[0].shape[-1]))
+        values = xp.empty((len(flat[0]), components, flat[0].shape[-1]))
         for q, states in enumerate(self._state):
             for group, state in zip(self._field.groups, states, strict=True):
-                potential = getattr(group.material, name)
+                potential = getattr(group, name, None) or getattr(group.material, name)
                 own = (group.take(field[q]) for field in flat)
                 place = slice(None) if group.points is None else group.points
-                values[q, place] = potential(group.rows, *own, state)
-        return values.reshape(len(values), *fields[0].shape[-3:])
+                values[q][:, place] = potential(group.rows, *own, state)
+        kept = values if components > 1 else values[:, 0]
+        return kept.reshape(*kept.shape[:-1], *shape)

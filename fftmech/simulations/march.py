@@ -13,7 +13,7 @@ from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoffMaterial
 from fftmech.microstructure.base import Microstructure
 from fftmech.problems.material_field import State
 from fftmech.problems.nonlinear import Evaluation, StepStart
-from fftmech.problems.stress_error import field_norm, stress_norm
+from fftmech.problems.stress_error import stress_norm
 from fftmech.results.result import Result
 from fftmech.simulations.march_result import march_result
 from fftmech.simulations.march_state import IncrementLog, MarchState, TriedPart
@@ -165,7 +165,9 @@ class March:
                 error += float("nan") if tried.time_error is None else tried.time_error
                 done = goal if done + part >= goal - 1e-12 else done + part
                 continue
-            if part <= LEAST_FRACTION * end:
+            # a convex problem of the stress is no easier in parts
+            convex = self.method.solver == "dual" and tried.status == "max_iterations"
+            if convex or part <= LEAST_FRACTION * end:
                 break
             part, cuts = part / 2, cuts + 1
         before = sum(s.time for s in self.path.steps[: self.state.step])
@@ -221,6 +223,8 @@ class March:
                 "St. Venant-Kirchhoff is for moderate strains (pressed to 0.58 of its "
                 "length it gives way): give phases the law neo_hooke, or strain less"
             )
+        if self.method.solver == "dual":
+            remedy = "use --solver newton, or a larger --max-iterations or --tol"
         self.advice = (
             f"step {point.step}, increment {point.increment} failed after {point.cuts} "
             f"cuts{why}; {remedy}"
@@ -241,7 +245,8 @@ class March:
         duration = part * step.time
         ratio = duration / state.duration if state.duration else 1.0
         expected = problem.material.expect(state.start.state, ratio)
-        problem.begin(StepStart(state.start.strain, expected), duration)
+        begin = StepStart(state.start.strain, expected)
+        problem.begin(begin, duration, state.stress if state.points else None)
         start = state.v.copy()
         start[-problem.means :] = problem.asarray(
             np.where(problem.load.free, state.mean_strain - rest, 0.0)
@@ -250,7 +255,8 @@ class March:
         if state.change is not None:
             v += (part / state.part) * state.change
         first = self._solver.init(problem, v)
-        norm, ratio = self._norm(state, max(first.square, 0.0) ** 0.5)
+        size = self._solver.size(problem, first)
+        norm, ratio = self._norm(state, max(first.square, 0.0) ** 0.5, size)
         problem.largest = max(
             (stress_norm(problem, point.mean_stress) for point in state.points),
             default=0.0,
@@ -354,17 +360,15 @@ class March:
             times=dict(self.times),
         )
 
-    def _norm(self, state: MarchState, residual: float) -> tuple[float, float]:
+    def _norm(
+        self, state: MarchState, residual: float, size: float
+    ) -> tuple[float, float]:
         """The norm that residuals of this part are relative to, and norm / stress.
 
         In the first increment it is the residual of a homogeneous strain; later it
-        grows with the norm of the stress, and never shrinks.
+        grows with the norm of the stress (`Solver.size`), and never shrinks.
         """
-        problem = self.problem
-        assert problem.last is not None
-        stress = field_norm(problem, problem.last.stress)
-        size = float(np.hypot(stress, stress_norm(problem, problem.load.mean_stress)))
-        least = LEAST_STRAIN * float(np.trace(problem.reference_stiffness)) ** 0.5
+        least = LEAST_STRAIN * float(np.trace(self.problem.reference_stiffness)) ** 0.5
         if not state.norm:
             ratio = max(residual / max(size, least), LEAST_RATIO)
             return max(residual, LEAST_RATIO * size, least), ratio

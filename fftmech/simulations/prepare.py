@@ -16,6 +16,7 @@ from fftmech.microstructure.base import (
     total_eigenstrain,
 )
 from fftmech.operators.reference_medium import reference_medium
+from fftmech.problems.complementary import prepare_conjugates
 from fftmech.problems.kinematics import FINITE, SMALL
 from fftmech.problems.linear import Problem
 from fftmech.problems.nonlinear import TimeStep
@@ -145,15 +146,16 @@ def prepare_march(
         method.dtype,
         method.reference,
     )
-    if problem.material.rate and method.solver != "newton":
+    compiled = prepare_conjugates(problem) if method.solver == "dual" else 0.0
+    if problem.material.rate and method.solver not in ("newton", "dual"):
         raise InputError(
             f"solver {method.solver} for a body with rates only",
-            "newton",
+            "newton or dual",
             "the reference medium of the others would have to know the duration",
         )
     if not problem.material.rate:
         _check_size(problem, path, total_eigenstrain(strained))
-    compiled = problem.prepare(solver.mixed) + problem.prepare_laws()
+    compiled += problem.prepare(solver.mixed) + problem.prepare_laws()
     return problem, solver, tolerance, compiled
 
 

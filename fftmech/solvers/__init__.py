@@ -5,6 +5,7 @@ from fftmech.solvers.barzilai_borwein import BarzilaiBorwein
 from fftmech.solvers.base import Solver, State
 from fftmech.solvers.basic import BasicScheme
 from fftmech.solvers.conjugate_gradient import ConjugateGradient
+from fftmech.solvers.dual import DualDescent
 from fftmech.solvers.minres import MinimumResidual
 from fftmech.solvers.newton_krylov import NewtonKrylov
 from fftmech.solvers.polarization import Polarization
@@ -23,7 +24,8 @@ SOLVERS: dict[str, Solver] = {
 """Every solver of linear problems by name; the first is the default."""
 
 NONLINEAR_SOLVERS: dict[str, Solver] = {
-    solver.name: solver for solver in (NewtonKrylov(), BarzilaiBorwein(), BasicScheme())
+    solver.name: solver
+    for solver in (NewtonKrylov(), DualDescent(), BarzilaiBorwein(), BasicScheme())
 }
 """Every solver of nonlinear problems by name; the first is the default."""
 

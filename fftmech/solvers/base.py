@@ -3,7 +3,19 @@
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from fftmech.problems.equilibrium import Equilibrium
+from fftmech.problems.nonlinear import TimeStep
+from fftmech.problems.stress_error import (
+    Loaded,
+    field_norm,
+    stress_error,
+    stress_norm,
+)
+
+Balance = tuple[np.ndarray, Any]
+"""Mean stress of an unknown and its residual: see `Equilibrium.balance`."""
 
 
 class State(NamedTuple):
@@ -28,11 +40,17 @@ class State(NamedTuple):
 class Solver(ABC):
     """An iterative method for K v = b.
 
-    `mixed` says whether its vectors, but for v, are of the precision `Problem.search`.
+    Attributes
+    ----------
+    mixed
+        Whether its vectors, but for v, are of the precision `Problem.search`.
+    patience
+        Iterations without half the residual after which no lower one can be had.
     """
 
     name: str
     mixed: bool = False
+    patience: int = 100
 
     @abstractmethod
     def init(self, problem: Equilibrium, v: Any) -> State:
@@ -41,3 +59,35 @@ class Solver(ABC):
     @abstractmethod
     def step(self, problem: Equilibrium, state: State) -> State:
         """One iteration."""
+
+    def size(self, problem: TimeStep, state: State) -> float:
+        """What a residual of this solver is compared with: the norm of the stress."""
+        assert problem.last is not None
+        stress = field_norm(problem, problem.last.stress)
+        return float(np.hypot(stress, stress_norm(problem, problem.load.mean_stress)))
+
+    def check(self, problem: Loaded, state: State) -> tuple[Balance, float]:
+        """Balance of a state, and the dual norm of its true residual."""
+        balance = problem.balance(state.v, problem.search)
+        return balance, dual_norm(problem, balance[1])
+
+    def stress_error(
+        self,
+        problem: Loaded,
+        state: State,
+        balance: Balance,
+        norm: float,
+        enough: float,
+    ) -> float:
+        """Relative error of the stress of a state, after `check`."""
+        return stress_error(problem, state.v, balance, norm, enough)
+
+
+def dual_norm(problem: Loaded, r: Any) -> float:
+    """sqrt(<r, M r>) of a residual; NaN stays NaN."""
+    return root(problem.update_residual(r)[1])
+
+
+def root(square: float) -> float:
+    """Square root of what is not negative but for rounding; NaN stays NaN."""
+    return float(np.sqrt(np.maximum(square, 0.0)))

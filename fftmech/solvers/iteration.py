@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fftmech.problems.stress_error import Loaded, stress_error
+from fftmech.problems.stress_error import Loaded
 from fftmech.solvers import Solver, State
+from fftmech.solvers.base import dual_norm, root
 
 # A residual that has grown by this factor: the iteration diverges.
 DIVERGED = 1e6
@@ -26,9 +27,6 @@ At this ratio it asks for nothing more up to a contrast of 1000: there a residua
 # proportion, and at most by this factor at once.
 LOWER = 0.5
 LOWEST = 1e-4
-
-STALLED = 100
-"""Iterations without half the residual after which no lower one can be had."""
 
 IterationReport = Callable[[int, float], None]
 """Called with the iterations done and the relative residual."""
@@ -72,10 +70,10 @@ def iterate(
     zero = problem.zeros()
     if v is None and not problem.load.free.any():
         state = method.init(problem, zero)
-        norm = _root(state.square)
+        norm = root(state.square)
     else:
         if norm is None:
-            norm = _norm(problem, problem.balance(zero, problem.search)[1])
+            norm = dual_norm(problem, problem.balance(zero, problem.search)[1])
         state = method.init(problem, problem.uniform_start() if v is None else v)
     finite = np.isfinite(norm)
     floor = 10 * np.finfo(problem.precision).eps * np.sqrt(problem.scale)
@@ -108,7 +106,7 @@ def run(
         balance = problem.balance(state.v, problem.search)
         return Outcome(state.v, status, residuals, balance)
 
-    residuals = [_root(state.square) / norm]
+    residuals = [root(state.square) / norm]
     restarts, best = 0, np.inf
     lowest, waited = np.inf, 0
     target, enough = tolerance, STRESS * tolerance
@@ -118,14 +116,13 @@ def run(
         if not residual <= DIVERGED * max(residuals[0], 1.0):
             # past the tolerance it is rounding that breaks the descent down
             return outcome("diverged" if target == tolerance else "stagnated")
-        stalled = target < tolerance and waited == STALLED
+        stalled = target < tolerance and waited == method.patience
         if residual <= target or stalled:
-            balance = problem.balance(state.v, problem.search)
-            distance = _norm(problem, balance[1])
+            balance, distance = method.check(problem, state)
             true = residuals[-1] = distance / norm
             error = np.inf
             if true <= 1.001 * tolerance:
-                error = stress_error(problem, state.v, balance, distance, enough)
+                error = method.stress_error(problem, state, balance, distance, enough)
             if error <= enough:
                 return Outcome(state.v, "converged", residuals, balance)
             if true <= 1.001 * target:
@@ -146,19 +143,9 @@ def run(
         if len(residuals) > max_iterations:
             return outcome("max_iterations")
         state = method.step(problem, state)
-        residuals.append(_root(state.square) / norm)
+        residuals.append(root(state.square) / norm)
         waited += 1
         if residuals[-1] < 0.5 * lowest:
             lowest, waited = residuals[-1], 0
         if progress:
             progress(len(residuals) - 1, residuals[-1])
-
-
-def _norm(problem: Loaded, r: Any) -> float:
-    """Dual norm sqrt(<r, M r>) of a residual."""
-    return _root(problem.update_residual(r)[1])
-
-
-def _root(square: float) -> float:
-    """Square root of what is not negative but for rounding; NaN stays NaN."""
-    return float(np.sqrt(np.maximum(square, 0.0)))

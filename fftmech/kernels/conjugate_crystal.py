@@ -1,0 +1,76 @@
+"""The strain rate of a viscoplastic crystal's stress, in one pass over the points.
+
+It shadows `CrystalCreepMaterial.conjugate_strain`. The systems of a point are a SIMD
+loop, and whole exponents are powers by multiplication.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from fftmech.arrays.threads import parallel
+from fftmech.kernels.compiled import U, compiled
+from fftmech.materials.crystal_creep import CrystalCreepMaterial
+
+
+def conjugate_strain(
+    material: CrystalCreepMaterial,
+    rows: Any,
+    stress: Any,
+    state: Any = None,
+    threads: int = 1,
+) -> Any:
+    """See `Material.conjugate_strain`; `threads` share the points."""
+    rate0, exponent, g = material._resistance(rows, stress, state)
+    power = exponent[0] - 1
+    whole = (
+        int(power) if power == int(power) and (exponent == exponent[0]).all() else -1
+    )
+    systems = np.ascontiguousarray(material.schmid.transpose(0, 2, 1))
+    strain = np.empty_like(stress, dtype=float)
+    constants = systems, material.bulk, material.linear_below
+
+    def part(first: int, last: int) -> None:
+        fields = rows, np.ascontiguousarray(stress), g, rate0, exponent, strain
+        _strain(*constants, *fields, whole, first, last)
+
+    parallel(part, stress.shape[1], threads)
+    return strain
+
+
+@compiled
+def _strain(
+    systems, bulk, below, rows, stress, g, rate0, exponent, strain, whole, first, last
+):
+    x, size, power = np.empty(12), np.empty(12), np.empty(12)
+    for p in range(U(first), U(last)):
+        row = rows[p]
+        P, least = systems[row], below[row]
+        x[:] = 0.0
+        for k in range(6):
+            scaled = stress[k, p] / g[p]
+            for a in range(12):
+                x[a] += P[k, a] * scaled
+        for a in range(12):
+            size[a] = max(abs(x[a]), least)
+        if whole < 0:
+            for a in range(12):
+                power[a] = size[a] ** (exponent[p] - 1)
+        else:
+            power[:] = 1.0
+            left = whole
+            while left > 0:
+                if left & 1:
+                    for a in range(12):
+                        power[a] *= size[a]
+                left >>= 1
+                for a in range(12):
+                    size[a] *= size[a]
+        for a in range(12):
+            x[a] *= rate0[p] * power[a]
+        volume = (stress[0, p] + stress[1, p] + stress[2, p]) / (9 * bulk[row])
+        for k in range(6):
+            total = volume if k < 3 else 0.0
+            for a in range(12):
+                total += P[k, a] * x[a]
+            strain[k, p] = total
