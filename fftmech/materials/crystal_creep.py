@@ -141,18 +141,21 @@ class CrystalCreepMaterial(Material):
         xp = namespace(stress)
         bulk, schmid = (xp.asarray(c)[rows] for c in (self.bulk, self.schmid))
         slip = self._slip_rates(rows, stress, state)
-        return join(trace(stress) / (9 * bulk), xp.einsum("an,nai->in", slip, schmid))
+        return join(trace(stress) / (9 * bulk), xp.einsum("na,nai->in", slip, schmid))
 
     def state_after(self, rows: Any, stress: Any, state: Any, dt: float) -> Any:
         """See `Material.state_after`."""
-        return state + dt * abs(self._slip_rates(rows, stress, state)).sum(axis=0)
+        slip = dt * abs(self._slip_rates(rows, stress, state)).sum(axis=1)
+        return namespace(stress).stack([state[0] + slip, slip])
 
     def _slip_rates(self, rows: Any, stress: Any, state: Any) -> Any:
-        """Rates of the systems, (12, n)."""
+        """Rates of the systems, (n, N)."""
         xp = namespace(stress)
-        rate0, n, g = self._resistance(rows, stress, state)
-        x = xp.einsum("nai,in->an", xp.asarray(self.schmid)[rows], stress) / g
+        own = xp.asarray(self.family)
         x0 = xp.asarray(self.linear_below)[rows]
+        rate0, n, g = self._resistance(rows, stress, state)
+        rate0, n, g, x0 = (c[:, own] for c in (rate0, n, g, x0))
+        x = xp.einsum("nai,in->na", xp.asarray(self.schmid)[rows], stress) / g
         return rate0 * xp.maximum(abs(x), x0) ** (n - 1) * x
 
     def _resistance(self, rows: Any, like: Any, state: Any) -> tuple[Any, Any, Any]:
