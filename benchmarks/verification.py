@@ -185,10 +185,8 @@ def rigid(options):
         cells = [f"{c:.5f}" for c in drawn]
         yield [f"{fraction:g}", "drawn", "", fraction, *cells, "", ""]
         for scheme in options.schemes:
-            # the last size costs most of the time; fourier iterates for minutes
+            # the last size costs most of the time
             sizes = rigid.sizes if scheme in ("bbar", "rotated") else rigid.sizes[:2]
-            if scheme == "fourier":
-                continue
             bodies = [cf.rigid_spheres(n, fraction) for n in grids(scheme, sizes)]
             values = np.array(
                 [cf.suspension(b, scheme=scheme, tolerance=1e-5) for b in bodies]
