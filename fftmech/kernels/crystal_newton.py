@@ -69,16 +69,21 @@ GOING, ENDING, DONE = 0, 1, 2
 
 
 @inlined
-def resistance(c, i, slip):
-    """g and dg/dG, entry i of a family's row."""
-    tau0, tau1, theta1 = c[TAU0 + i], c[TAU1 + i], c[THETA1 + i]
+def resistance(slip, tau0, tau1, theta0, theta1):
+    """g and dg/dG: see `fftmech.materials.slip.resistance`."""
     if tau1 > 0:
-        steepness = c[THETA0 + i] / tau1
+        steepness = theta0 / tau1
         left = np.exp(-slip * steepness)
         height = tau1 + theta1 * slip
         slope = theta1 * (1 - left) + height * steepness * left
         return tau0 + height * (1 - left), slope
     return tau0 + theta1 * slip, theta1
+
+
+@inlined
+def of_family(c, i, slip):
+    """g and dg/dG, entry i of a family's row."""
+    return resistance(slip, c[TAU0 + i], c[TAU1 + i], c[THETA0 + i], c[THETA1 + i])
 
 
 @inlined
@@ -258,7 +263,7 @@ def _end(c, s, families, j):
     """G, g and dg/dG at the end of the step of lane j."""
     slip = s[SLIP + j]
     for f in range(families):
-        c[G + f * L + j], c[SLOPE + f * L + j] = resistance(c, f * L + j, slip)
+        c[G + f * L + j], c[SLOPE + f * L + j] = of_family(c, f * L + j, slip)
     for _ in range(SLIP_ITERATIONS):
         total = falls = 0.0
         for f in range(families):
@@ -270,7 +275,7 @@ def _end(c, s, families, j):
         new = max(s[START + j], slip + (s[START + j] + total - slip) / (1 + falls))
         step, slip = abs(new - slip), new
         for f in range(families):
-            c[G + f * L + j], c[SLOPE + f * L + j] = resistance(c, f * L + j, slip)
+            c[G + f * L + j], c[SLOPE + f * L + j] = of_family(c, f * L + j, slip)
         if not step > SLIP_LAST * slip:
             break
     s[SLIP + j] = slip

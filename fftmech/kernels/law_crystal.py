@@ -6,7 +6,7 @@ each operation is a loop over lanes that becomes SIMD: `fftmech.kernels.crystal_
 has their tensors, `fftmech.kernels.crystal_newton` the steps.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -121,6 +121,22 @@ def respond(
     return Response(stress.astype(strain.dtype, copy=False), after, tangent)
 
 
+def energy(
+    material: CrystalCreepMaterial,
+    rows: Any,
+    strain: Any,
+    state: Any = None,
+    threads: int = 1,
+) -> Any:
+    """See `Material.energy`, whose stress is that of `respond`."""
+    if state is None:
+        state = material.start(rows)
+    rest = np.zeros_like(strain)
+    stress = respond(material, StrainStep(rows, strain, rest, state), threads).stress
+    conjugate = material.conjugate_energy(rows, stress, state)
+    return (stress * strain).sum(axis=0) - conjugate
+
+
 def _table(
     material: CrystalPlasticityMaterial | CrystalCreepMaterial, dt: float
 ) -> np.ndarray:
@@ -170,7 +186,7 @@ def _load(points, i, count, lanes):
             s[row.BOUND + j] = (
                 bound if not bound < s[row.BOUND + j] else s[row.BOUND + j]
             )
-            c[row.G + k], _ = newton.resistance(c, k, points.accumulated[point])
+            c[row.G + k], _ = newton.of_family(c, k, points.accumulated[point])
             c[row.SOFTER + k] = 0.0
         s[row.PART + j], s[row.OLD + j] = 0.0, np.inf
         lanes.status[j], lanes.taken[j] = GOING, 0

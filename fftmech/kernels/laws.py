@@ -23,7 +23,10 @@ KERNELS: dict[type[Material], str] = {
     PlasticityMaterial: "fftmech.kernels.law_plasticity",
     StVenantKirchhoffMaterial: "fftmech.kernels.law_st_venant_kirchhoff",
 }
-"""Module whose `respond(material, step, threads)` computes what a class does."""
+"""Module whose `respond(material, step, threads)` computes what a class does.
+
+That of a class in `CONJUGATES` has its `energy` too.
+"""
 
 CONJUGATES: dict[type[Material], str] = {
     CrystalCreepMaterial: "fftmech.kernels.conjugate_crystal",
@@ -57,6 +60,15 @@ def conjugate(material: Material, backend: Backend) -> Callable[..., Any]:
         return material.conjugate_strain
     kernel: Any = import_module(module)
     return partial(kernel.conjugate_strain, material, threads=backend.threads)
+
+
+def potential(material: Material, backend: Backend) -> Callable[..., Any]:
+    """Return `Material.energy`, or its kernel on the host if it has one."""
+    module = KERNELS.get(type(material))
+    if type(material) not in CONJUGATES or module is None or backend.blocks is None:
+        return material.energy
+    kernel: Any = import_module(module)
+    return partial(kernel.energy, material, threads=backend.threads)
 
 
 def kernel_of(kind: type[Material]) -> str | None:

@@ -14,7 +14,7 @@ rejected.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from math import isfinite
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -279,17 +279,26 @@ class Material(ABC):
         """State at the end of a step that ends at a stress of `conjugate_strain`."""
         return state
 
-    def gap(self, rows: Any, strain: Any, stress: Any, state: Any = None) -> Any:
+    def gap(
+        self,
+        rows: Any,
+        strain: Any,
+        stress: Any,
+        state: Any = None,
+        energy: Callable[..., Any] | None = None,
+    ) -> Any:
         """w(e) + w*(s) - s : e >= 0, (n,); laws that can avoid the difference do.
+
+        `energy` is a faster function for `Material.energy`, if there is one.
 
         Raises
         ------
         NotImplementedError
             There is no convex potential.
         """
-        energy = self.energy(rows, strain, state)
+        w = (energy or self.energy)(rows, strain, state)
         conjugate = self.conjugate_energy(rows, stress, state)
-        return energy + conjugate - (stress * strain).sum(0)
+        return w + conjugate - (stress * strain).sum(0)
 
 
 def table(laws: Sequence[Any], name: str) -> np.ndarray:

@@ -325,6 +325,8 @@ def _changed_energies(
     problem: TimeStep, potential: Potential, given: Pair, admissible: Pair
 ) -> float:
     """|W(e) - W(e')| + |W*(s) - W*(s')| of the given and the admissible fields."""
+    if given is admissible:
+        return 0.0
     load = problem.load
     (e, s), (e_adm, s_adm) = given, admissible
     W = float((potential.energy(e) - potential.energy(e_adm)).mean())

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fftmech.arrays.backend import Backend, namespace
 from fftmech.errors import InputError
-from fftmech.kernels.laws import conjugate, responder
+from fftmech.kernels.laws import conjugate, potential, responder
 from fftmech.materials.base import Law, Material, StrainStep, Tangent
 from fftmech.materials.hooke import Hooke
 from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoff
@@ -28,7 +29,7 @@ class Group:
     rows, points
         Row in the law's tables and number in the grid of each of them; all points if
         `points` is None.
-    respond, conjugate_strain
+    respond, conjugate_strain, energy
         Those of `Material`, or kernels that shadow them.
     """
 
@@ -37,6 +38,12 @@ class Group:
     points: Any
     respond: Any
     conjugate_strain: Any
+    energy: Any
+
+    @property
+    def gap(self) -> Any:
+        """`Material.gap`."""
+        return partial(self.material.gap, energy=self.energy)
 
     def take(self, field: Any) -> Any:
         """Values at these points, (c, n) -> (c, m)."""
@@ -156,6 +163,7 @@ class MaterialField:
                 points,
                 responder(material, backend),
                 conjugate(material, backend),
+                potential(material, backend),
             )
             for material, rows, points in _split(microstructure, finite, xp)
         ]

@@ -11,27 +11,21 @@ from fftmech.arrays.backend import to_numpy
 from fftmech.loads.path import Path, Step, Target
 from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoffMaterial
 from fftmech.microstructure.base import Microstructure
-from fftmech.problems.material_field import State
 from fftmech.problems.nonlinear import Evaluation, StepStart
 from fftmech.problems.stress_error import stress_norm
 from fftmech.results.result import Result
+from fftmech.simulations.held_hardening import solve_step
 from fftmech.simulations.march_result import march_result
 from fftmech.simulations.march_state import IncrementLog, MarchState, TriedPart
 from fftmech.simulations.method import Method, MethodOptions
 from fftmech.simulations.prepare import prepare_march
-from fftmech.solvers.iteration import IterationReport, Outcome, run
+from fftmech.solvers.iteration import Goal, IterationReport
 
 MOST_NEWTON = 50
 """Newton steps of an increment, before it is cut."""
 
 LEAST_FRACTION = 2.0**-8
 """Smallest part of an increment that is tried: it is halved eight times at most."""
-
-CORRECTIONS = 4
-"""Times that a part is solved again with what its end says of hardening, at most."""
-
-LAG = 1e-3
-"""Relative error of hardening in a step from which it is solved again."""
 
 LEAST_STRAIN = 1e-12
 """Mean strain that counts as none."""
@@ -261,33 +255,26 @@ class March:
             (stress_norm(problem, point.mean_stress) for point in state.points),
             default=0.0,
         )
-        outcome = run(
-            problem, self._solver, first, norm, self.tolerance, self._most, progress
+        solved = solve_step(
+            problem,
+            self._solver,
+            first,
+            norm,
+            Goal.of(self.tolerance, self.method.energy_tolerance),
+            self._most,
+            progress,
+            virgin=not state.duration,
         )
-        residuals, linear = outcome.residuals, problem.linear_iterations
-        error, first_rate = self._lag(), None
-        if error is not None:
-            first_rate = self._first_rate(expected, not state.duration)
-        for _ in range(CORRECTIONS):
-            if outcome.status != "converged" or error is None or error <= LAG:
-                break
-            outcome = self._again(outcome.v, norm, progress)
-            residuals = [*residuals, *outcome.residuals[1:]]
-            linear += problem.linear_iterations
-            error = self._lag()
-        if error is not None and problem.last is not None and first_rate is not None:
-            # backward Euler's, by the trapezoidal rule
-            ended = problem.last.state
-            error += 0.5 * (problem.material.time_error(first_rate, ended) or 0.0)
+        outcome = solved.outcome
         status = outcome.status
         inverted = problem.inverted() if status == "converged" else 0.0
         tried = TriedPart(
             "inverted" if inverted else status,
-            residuals,
-            linear,
+            solved.residuals,
+            solved.linear_iterations,
             state,
             inverted,
-            error,
+            solved.time_error,
         )
         if tried.status != "converged":
             return tried
@@ -308,35 +295,6 @@ class March:
             ratio=ratio,
         )
         return tried._replace(state=after)
-
-    def _lag(self) -> float | None:
-        """Relative error of what laws held constant in the part that was solved."""
-        problem = self.problem
-        if problem.last is None:
-            return None
-        return problem.material.time_error(problem.start.state, problem.last.state)
-
-    def _first_rate(self, expected: State, virgin: bool) -> State:
-        """State with the slip of the beginning's rate: as expected, unless virgin.
-
-        The virgin body's is what a first solution with its resistance gives.
-        """
-        if not virgin or self.problem.last is None:
-            return expected
-        return self.problem.material.correct(expected, self.problem.last.state)
-
-    def _again(self, v: Any, norm: float, progress: IterationReport | None) -> Outcome:
-        """Solve a part again from its solution, hardening as its end says."""
-        problem, largest = self.problem, self.problem.largest
-        assert problem.last is not None
-        begun = problem.start
-        state = problem.material.correct(begun.state, problem.last.state)
-        problem.begin(StepStart(begun.strain, state), problem.dt)
-        problem.largest = largest
-        first = self._solver.init(problem, v)
-        return run(
-            problem, self._solver, first, norm, self.tolerance, self._most, progress
-        )
 
     def result(self, certificate: bool = True) -> Result:
         """Fields at the last accepted increment, certified if that is possible."""

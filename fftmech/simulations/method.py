@@ -41,6 +41,7 @@ class MethodOptions(TypedDict, total=False):
     scheme: str | None
     solver: str | None
     tolerance: float | None
+    energy_tolerance: float | None
     max_iterations: int
     device: str
     precision: str
@@ -58,7 +59,9 @@ class Method:
         Names in `fftmech.SCHEMES` and `fftmech.SOLVERS` or `NONLINEAR_SOLVERS`.
     tolerance
         On the relative equilibrium residual; the stress is right to
-        `fftmech.solvers.iteration.STRESS` times it. `default_tolerance` if None.
+        `fftmech.solvers.base.STRESS` times it. `default_tolerance` if None.
+    energy_tolerance
+        On the certificate instead (`Certificate.relative`), of bodies that have one.
     max_iterations
         Of one load or increment.
     device, precision, threads
@@ -75,6 +78,7 @@ class Method:
     scheme: str = LINEAR["scheme"]
     solver: str = LINEAR["solver"]
     tolerance: float | None = None
+    energy_tolerance: float | None = None
     max_iterations: int = 1000
     device: str = "cpu"
     precision: str = "double"
@@ -84,11 +88,10 @@ class Method:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise InputError(f"precision {self.precision!r}", "double or single")
-        tolerance = self.tolerance
-        if tolerance is not None and not (
-            isinstance(tolerance, Real) and 0 < tolerance < 1
-        ):
-            raise InputError(f"tolerance {tolerance!r}", "a number in (0, 1)")
+        for name in ("tolerance", "energy_tolerance"):
+            given = getattr(self, name)
+            if given is not None and not (isinstance(given, Real) and 0 < given < 1):
+                raise InputError(f"{name} {given!r}", "a number in (0, 1)")
         most = self.max_iterations
         if not isinstance(most, Integral) or isinstance(most, bool) or most < 1:
             raise InputError(f"max_iterations {most!r}", "a whole number, at least 1")

@@ -59,7 +59,7 @@ def solve(
         On the relative equilibrium residual sqrt(<r, M r> / <r0, M r0>), with M the
         inverse of the reference medium and r0 the residual of a homogeneous strain;
         `default_tolerance` if None. The stress is in equilibrium and has the prescribed
-        means to `fftmech.solvers.iteration.STRESS` times it, relative to the mean
+        means to `fftmech.solvers.base.STRESS` times it, relative to the mean
         stress, or the result is not converged.
     max_iterations
         Stop there; the result says so (`Result.status`).

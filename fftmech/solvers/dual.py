@@ -23,7 +23,7 @@ from fftmech.solvers.base import Balance, Solver, State, root
 from fftmech.solvers.line_search import minimum_along
 from fftmech.solvers.uniform_stress import uniform_stress
 
-PAIRS = 8
+PAIRS = 4
 """Steps that are remembered, with the changes of the gradient along them."""
 
 LONGEST = 0.5
@@ -62,6 +62,7 @@ class DualDescent(Solver):
 
     name = "dual"
     patience = 1000
+    allowed = 10.0
 
     def init(self, problem: TimeStep, v: Any) -> State:
         """Start from the best uniform stress, or that of the step before."""

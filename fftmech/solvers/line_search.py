@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-FLAT = 0.1
+FLAT = 0.5
 """Ratio of the slopes at the end and at the beginning of a step that ends it."""
 
 MOST = 60
