@@ -31,7 +31,10 @@ That of a class in `CONJUGATES` has its `energy` too.
 CONJUGATES: dict[type[Material], str] = {
     CrystalCreepMaterial: "fftmech.kernels.conjugate_crystal",
 }
-"""Module whose `conjugate_strain(material, rows, stress, state, threads)` does."""
+"""Module whose `conjugate_strain(material, rows, stress, state, threads)` does.
+
+It has `conjugate_energy` too.
+"""
 
 # `respond` does not use these: a subclass with others keeps the kernel.
 INDEPENDENT = {
@@ -53,13 +56,16 @@ def responder(material: Material, backend: Backend) -> Callable[[StrainStep], Re
     return partial(kernel.respond, material, threads=backend.threads)
 
 
-def conjugate(material: Material, backend: Backend) -> Callable[..., Any]:
-    """Return `Material.conjugate_strain`, or its kernel on the host if it has one."""
+def conjugate(material: Material, backend: Backend, name: str) -> Callable[..., Any]:
+    """Return what `Material` calls so, or its kernel on the host if it has one.
+
+    `name` is conjugate_strain or conjugate_energy.
+    """
     module = CONJUGATES.get(type(material))
     if module is None or backend.blocks is None:
-        return material.conjugate_strain
-    kernel: Any = import_module(module)
-    return partial(kernel.conjugate_strain, material, threads=backend.threads)
+        return getattr(material, name)
+    kernel = getattr(import_module(module), name)
+    return partial(kernel, material, threads=backend.threads)
 
 
 def potential(material: Material, backend: Backend) -> Callable[..., Any]:

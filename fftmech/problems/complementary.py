@@ -80,45 +80,16 @@ class ComplementaryEnergy:
         inverse = np.linalg.inv(compliance[np.ix_(held, held)])
         self._held[:, held] = compliance[:, held] @ inverse
 
-    def start(self, stress: np.ndarray) -> Any:
-        """The stress of less W*: a uniform one, (6,), or one before in proportion.
-
-        The latter is shifted to the prescribed mean stresses.
-        """
-        problem = self._problem
-        uniform = problem.uniform(stress)
-        if problem.stress is None:
-            return uniform
-        before = self._shifted(self._multiple(problem.stress) * problem.stress)
-        return min(before, uniform, key=self.energy)
-
-    def _shifted(self, stress: Any) -> Any:
-        """A stress less what its means are not as prescribed."""
+    def shifted(self, stress: Any) -> Any:
+        """A stress with the mean stresses that are prescribed."""
         load = self._problem.load
         shift = np.where(load.free, load.mean_stress - to_numpy(mean(stress)), 0)
         return stress + self._problem.asarray(shift)[:, None, None, None]
 
-    def _multiple(self, stress: Any) -> float:
-        """The multiple of a stress, shifted, of about the least W*."""
-        E = np.where(self._problem.load.free, 0.0, self.E)
-
-        def slope(step: float) -> float:
-            own = self._shifted((1 + step) * stress)
-            strain = self.strain(own)
-            strain -= self._problem.asarray(E)[:, None, None, None]
-            return work(stress, strain) - float(
-                to_numpy(mean(stress))[free] @ to_numpy(mean(strain))[free]
-            )
-
-        free = self._problem.load.free
-        from fftmech.solvers.line_search import minimum_along
-
-        begun = slope(0.0)
-        if not begun:
-            return 1.0
-        sign = -np.sign(begun)
-        step = minimum_along(lambda a: sign * slope(sign * a), -abs(begun), 0.01)
-        return 1.0 if step is None else 1 + sign * step
+    def slope(self, stress: Any, change: Any) -> float:
+        """Derivative of W* at a stress along a change of it."""
+        E = self._problem.asarray(self.E)[:, None, None, None]
+        return work(change, self.strain(stress) - E)
 
     def uniform_strain(self, stresses: np.ndarray) -> np.ndarray:
         """<e> of uniform stresses, (6, m) -> (6, m), with mean states of phases."""

@@ -29,7 +29,7 @@ class Group:
     rows, points
         Row in the law's tables and number in the grid of each of them; all points if
         `points` is None.
-    respond, conjugate_strain, energy
+    respond, conjugate_strain, conjugate_energy, energy
         Those of `Material`, or kernels that shadow them.
     """
 
@@ -38,6 +38,7 @@ class Group:
     points: Any
     respond: Any
     conjugate_strain: Any
+    conjugate_energy: Any
     energy: Any
 
     @property
@@ -162,7 +163,8 @@ class MaterialField:
                 rows,
                 points,
                 responder(material, backend),
-                conjugate(material, backend),
+                conjugate(material, backend, "conjugate_strain"),
+                conjugate(material, backend, "conjugate_energy"),
                 potential(material, backend),
             )
             for material, rows, points in _split(microstructure, finite, xp)

@@ -93,4 +93,4 @@ def solve_step(
             aim = goal
         problem.begin(begin, problem.dt, last.stress)
         problem.largest = largest
-        first = solver.init(problem, outcome.v)
+        first = solver.again(problem, outcome.v)

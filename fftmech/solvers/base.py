@@ -67,6 +67,10 @@ class Solver(ABC):
     def init(self, problem: Equilibrium, v: Any) -> State:
         """Start from v, which may be overwritten."""
 
+    def again(self, problem: TimeStep, v: Any) -> State:
+        """Start from the solution of the same step, where its laws have changed."""
+        return self.init(problem, v)
+
     @abstractmethod
     def step(self, problem: Equilibrium, state: State) -> State:
         """One iteration."""

@@ -30,6 +30,9 @@ LONGEST = 0.5
 """Largest change of a deviatoric stress that is tried first, relative to the largest:
 powers of it are steep."""
 
+PROPORTION = 0.01
+"""Change of a stress before, in proportion, that is tried first."""
+
 
 class Descent(NamedTuple):
     """What the next step needs.
@@ -67,8 +70,17 @@ class DualDescent(Solver):
     def init(self, problem: TimeStep, v: Any) -> State:
         """Start from the best uniform stress, or that of the step before."""
         energy = ComplementaryEnergy(problem)
-        uniform = uniform_stress(energy, problem.load, problem.reference_stiffness)
-        stress = energy.start(uniform)
+        best = uniform_stress(energy, problem.load, problem.reference_stiffness)
+        stress = problem.uniform(best)
+        if problem.stress is not None:
+            before = _multiple(energy, problem.stress)
+            stress = min(stress, before, key=energy.energy)
+        return _state(energy, stress, energy.strain(stress), deque(maxlen=PAIRS))
+
+    def again(self, problem: TimeStep, v: Any) -> State:  # noqa: ARG002
+        """See `Solver.again`: in proportion."""
+        energy = ComplementaryEnergy(problem)
+        stress = _multiple(energy, problem.stress)
         return _state(energy, stress, energy.strain(stress), deque(maxlen=PAIRS))
 
     def step(self, problem: TimeStep, state: State) -> State:
@@ -149,6 +161,20 @@ class _Line:
         if largest == 0 or change == 0:
             return 1.0
         return min(1.0, LONGEST * largest / change)
+
+
+def _multiple(energy: ComplementaryEnergy, stress: Any) -> Any:
+    """The multiple of a stress, shifted to prescribed means, of about the least W*."""
+    first = energy.shifted(stress)
+    change = energy.shifted(2 * stress) - first
+    begun = energy.slope(first, change)
+    sign = 1.0 if begun < 0 else -1.0
+
+    def slope(a: float) -> float:
+        return sign * energy.slope(first + sign * a * change, change)
+
+    step = minimum_along(slope, -abs(begun), PROPORTION)
+    return first if step is None else first + sign * step * change
 
 
 def _state(
