@@ -31,10 +31,7 @@ That of a class in `CONJUGATES` has its `energy` too.
 CONJUGATES: dict[type[Material], str] = {
     CrystalCreepMaterial: "fftmech.kernels.conjugate_crystal",
 }
-"""Module whose `conjugate_strain(material, rows, stress, state, threads)` does.
-
-It has `conjugate_energy` too.
-"""
+"""Module whose `Conjugate` does what two of its functions do."""
 
 # `respond` does not use these: a subclass with others keeps the kernel.
 INDEPENDENT = {
@@ -56,16 +53,18 @@ def responder(material: Material, backend: Backend) -> Callable[[StrainStep], Re
     return partial(kernel.respond, material, threads=backend.threads)
 
 
-def conjugate(material: Material, backend: Backend, name: str) -> Callable[..., Any]:
-    """Return what `Material` calls so, or its kernel on the host if it has one.
+def conjugate(
+    material: Material, rows: Any, backend: Backend
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return `Material.conjugate_strain` and `conjugate_energy`, or their kernels.
 
-    `name` is conjugate_strain or conjugate_energy.
+    There are kernels on the host, for points of these rows.
     """
     module = CONJUGATES.get(type(material))
     if module is None or backend.blocks is None:
-        return getattr(material, name)
-    kernel = getattr(import_module(module), name)
-    return partial(kernel, material, threads=backend.threads)
+        return material.conjugate_strain, material.conjugate_energy
+    kernel = import_module(module).Conjugate(material, rows, backend.threads)
+    return kernel.strain, kernel.energy
 
 
 def potential(material: Material, backend: Backend) -> Callable[..., Any]:

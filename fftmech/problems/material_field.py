@@ -163,8 +163,7 @@ class MaterialField:
                 rows,
                 points,
                 responder(material, backend),
-                conjugate(material, backend, "conjugate_strain"),
-                conjugate(material, backend, "conjugate_energy"),
+                *conjugate(material, rows, backend),
                 potential(material, backend),
             )
             for material, rows, points in _split(microstructure, finite, xp)

@@ -15,10 +15,10 @@ from fftmech.solvers.iteration import Goal, IterationReport, Outcome, run
 ROUGH = Goal(1e-3, float("inf"))
 """Of solutions that only say how the body hardens: a residual is enough."""
 
-CORRECTIONS = 4
+CORRECTIONS = 8
 """Times that a step is solved again with what its end says of hardening, at most."""
 
-LAG = 1e-3
+LAG = 1e-4
 """Relative error of hardening in a step from which it is solved again."""
 
 
@@ -64,7 +64,9 @@ def solve_step(
     """
     material, begin, largest = problem.material, problem.start, problem.largest
     held = material.time_error(begin.state, begin.state) is not None
-    aim = ROUGH if held and goal.residual <= ROUGH.residual else goal
+    aim = (
+        ROUGH if held and (goal.certified or goal.residual <= ROUGH.residual) else goal
+    )
     residuals: list[float] = []
     linear = corrections = 0
     at_first: MaterialState | None = None

@@ -45,8 +45,6 @@ class Descent(NamedTuple):
         In equilibrium, Mandel (q, 6, x, y, z).
     strain, r
         Its strain e, and the incompatible part of that.
-    size
-        <e : C0 : e> of its strain e.
     pairs
         Changes of stress and of r in the last steps, and their product, the newest
         last.
@@ -56,7 +54,6 @@ class Descent(NamedTuple):
     stress: Any
     strain: Any
     r: Any
-    size: float
     pairs: deque[tuple[Any, Any, float]]
 
 
@@ -85,7 +82,7 @@ class DualDescent(Solver):
 
     def step(self, problem: TimeStep, state: State) -> State:
         """One line search along the quasi-Newton direction."""
-        energy, stress, strain, r, _, pairs = state.memory
+        energy, stress, strain, r, pairs = state.memory
         for known in (pairs, deque(maxlen=PAIRS)):
             line = _Line(energy, stress, strain - r, _direction(energy, r, known))
             begun = work(r, line.direction)
@@ -102,7 +99,8 @@ class DualDescent(Solver):
 
     def size(self, problem: TimeStep, state: State) -> float:
         """See `Solver.size`: that of the strain of the stress."""
-        return state.memory.size**0.5
+        memory: Descent = state.memory
+        return memory.energy.product(memory.strain, memory.strain) ** 0.5
 
     def check(self, problem: TimeStep, state: State) -> tuple[Balance, float]:
         """See `Solver.check`: the residual is that of the state itself."""
@@ -181,8 +179,8 @@ def _state(
     energy: ComplementaryEnergy, stress: Any, strain: Any, pairs: deque
 ) -> State:
     """State of a stress and its strain."""
-    v, r, square, size = energy.compatibility(strain)
-    return State(v, square, Descent(energy, stress, strain, r, size, pairs))
+    v, r, square = energy.compatibility(strain)
+    return State(v, square, Descent(energy, stress, strain, r, pairs))
 
 
 def _direction(energy: ComplementaryEnergy, r: Any, pairs: deque) -> Any:
