@@ -90,8 +90,10 @@ class Method:
             raise InputError(f"precision {self.precision!r}", "double or single")
         for name in ("tolerance", "energy_tolerance"):
             given = getattr(self, name)
-            if given is not None and not (isinstance(given, Real) and 0 < given < 1):
+            if given is not None and not (isinstance(given, Real) and 0 < float(given) < 1):
                 raise InputError(f"{name} {given!r}", "a number in (0, 1)")
+        if self.tolerance is not None and self.energy_tolerance is not None:
+            raise InputError("tolerance and energy_tolerance", "one of them")
         most = self.max_iterations
         if not isinstance(most, Integral) or isinstance(most, bool) or most < 1:
             raise InputError(f"max_iterations {most!r}", "a whole number, at least 1")
@@ -121,7 +123,7 @@ class Method:
         return cls(**{**(NONLINEAR if nonlinear else LINEAR), **named})
 
     def tolerance_on(self, grid: Grid) -> float:
-        """The tolerance, or its default on this grid.
+        """The tolerance, on whatever it is, or its default on this grid.
 
         Raises
         ------
@@ -129,6 +131,8 @@ class Method:
             A tolerance that rounding does not let single precision reach.
         """
         least = default_tolerance(self.precision, grid)
+        if self.energy_tolerance is not None:
+            return self.energy_tolerance
         if self.tolerance is None:
             return least
         if self.precision == "single" and self.tolerance < least:

@@ -16,6 +16,7 @@ from fftmech.microstructure.base import (
     total_eigenstrain,
 )
 from fftmech.operators.reference_medium import reference_medium
+from fftmech.problems.certificate import no_potential
 from fftmech.problems.complementary import prepare_conjugates
 from fftmech.problems.kinematics import FINITE, SMALL
 from fftmech.problems.linear import Problem
@@ -77,6 +78,9 @@ def prepare(
     """
     tolerance, solver = method.tolerance_on(body.grid), get_solver(method.solver)
     _check_body(body, temperature)
+    if method.energy_tolerance is not None and (boundary or len(body.pores)):
+        what = "pores" if boundary is None else "faces"
+        raise _uncertified(f"the body has {what}, and no certificate")
     eigenstrain = total_eigenstrain(body, temperature)
     if boundary is not None:
         _check_boundary(body, boundary, method)
@@ -146,6 +150,8 @@ def prepare_march(
         method.dtype,
         method.reference,
     )
+    if method.energy_tolerance is not None and no_potential(problem):
+        raise _uncertified(no_potential(problem))
     compiled = prepare_conjugates(problem) if method.solver == "dual" else 0.0
     if problem.material.rate and method.solver not in ("newton", "dual"):
         raise InputError(
@@ -157,6 +163,14 @@ def prepare_march(
         _check_size(problem, path, total_eigenstrain(strained))
     compiled += problem.prepare(solver.mixed) + problem.prepare_laws()
     return problem, solver, tolerance, compiled
+
+
+def _uncertified(why: str) -> InputError:
+    return InputError(
+        f"a tolerance on the energy: {why}",
+        "small strain, convex potentials, no pores or faces",
+        "use --tol",
+    )
 
 
 def _check_body(body: Microstructure, temperature: float) -> None:

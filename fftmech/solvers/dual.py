@@ -171,7 +171,7 @@ def _multiple(energy: ComplementaryEnergy, stress: Any) -> Any:
     def slope(a: float) -> float:
         return sign * energy.slope(first + sign * a * change, change)
 
-    step = minimum_along(slope, -abs(begun), PROPORTION)
+    step = minimum_along(slope, -abs(begun), PROPORTION, flat=0.01)
     return first if step is None else first + sign * step * change
 
 
