@@ -31,6 +31,7 @@ class PathOptions:
     F: tuple[str, ...]
     P: tuple[str, ...]
     increments: int | None
+    time_tolerance: float | None
     every: int | None
     restart: bool
 
@@ -86,7 +87,11 @@ class PathOptions:
         nonlinear = any(p in body.law for p in body.phases)
         if isinstance(load, FiniteLoad) or nonlinear:
             return Path.of((load,), self.increments or 1)
-        _refuse({"--increments": self.increments}, "of a linear elastic body")
+        given = {
+            "--increments": self.increments,
+            "--time-tolerance": self.time_tolerance,
+        }
+        _refuse(given, "of a linear elastic body")
         return None
 
 
@@ -119,6 +124,13 @@ path_options = options(
         help="Equal parts of the load of a nonlinear body.  [default: 1]",
     ),
     click.option(
+        "--time-tolerance",
+        type=float,
+        metavar="ERROR",
+        help="Cut increments until what their size changes in the stress is estimated "
+        "to be below this, relative, on the whole path (crystal_creep).",
+    ),
+    click.option(
         "--path",
         "file",
         type=click.Path(),
@@ -139,7 +151,7 @@ path_options = options(
         "left behind.",
     ),
 )
-"""--finite, --F, --P, --path, --increments, --every, --restart."""
+"""--finite, --F, --P, --path, --increments, --time-tolerance, --every, --restart."""
 
 
 def take_path_options(given: dict[str, Any]) -> PathOptions:
@@ -157,7 +169,7 @@ def march_along(
     as_json: bool,
 ) -> int:
     """Solve a load path, write and print it; return the exit code."""
-    march = March(body, path, **method)
+    march = March(body, path, time_tolerance=given.time_tolerance, **method)
     record = None
     if given.file is not None:
         from fftmech.simulations.march_record import Record

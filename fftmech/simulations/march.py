@@ -3,11 +3,13 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from numbers import Real
 from typing import Any, Unpack
 
 import numpy as np
 
 from fftmech.arrays.backend import to_numpy
+from fftmech.errors import InputError
 from fftmech.loads.path import Path, Step, Target
 from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoffMaterial
 from fftmech.microstructure.base import Microstructure
@@ -27,6 +29,10 @@ MOST_NEWTON = 50
 LEAST_FRACTION = 2.0**-8
 """Smallest part of an increment that is tried: it is halved eight times at most."""
 
+SAFETY, SHORTEST, LONGEST = 0.9, 0.2, 2.0
+"""Of a part by its time error: share of the tolerance that is aimed at, and how much
+shorter or longer than the last it may be."""
+
 LEAST_STRAIN = 1e-12
 """Mean strain that counts as none."""
 
@@ -43,6 +49,10 @@ class March:
         What is loaded, and how.
     temperature
         Temperature change, there from the beginning on (degrees).
+    time_tolerance
+        Increments are solved in as many parts as it takes for the estimated error of
+        their size to be below this on the whole path (`IncrementLog.time_error`); in
+        one if None.
     state
         Where to go on, from an earlier march of the same body on the same path.
     method
@@ -73,6 +83,7 @@ class March:
         path: Path,
         *,
         temperature: float = 0.0,
+        time_tolerance: float | None = None,
         state: MarchState | None = None,
         **method: Unpack[MethodOptions],
     ) -> None:
@@ -80,7 +91,9 @@ class March:
         self.microstructure = microstructure
         self.path = path
         self.temperature = temperature
-        self.method = Method.of(method, "temperature", "state", nonlinear=True)
+        self.method = Method.of(
+            method, "temperature", "time_tolerance", "state", nonlinear=True
+        )
         self.problem, self._solver, self.tolerance, compile_time = prepare_march(
             microstructure, path, self.method, temperature
         )
@@ -88,6 +101,9 @@ class March:
         if self.method.solver == "newton":
             self._most = min(self._most, MOST_NEWTON)
         self.state = state or self._start()
+        self.time_tolerance = time_tolerance
+        if time_tolerance is not None:
+            self._check_time_tolerance(time_tolerance)
         self.status, self.advice = "converged", ""
         self.failed: IncrementLog | None = None
         self._failed_residuals: tuple[float, ...] = ()
@@ -121,6 +137,16 @@ class March:
         state = self.state.start.state
         return self.problem.material.time_error(state, state) is not None
 
+    def _check_time_tolerance(self, tolerance: float) -> None:
+        if not (isinstance(tolerance, Real) and 0 < float(tolerance) < 1):
+            raise InputError(f"time_tolerance {tolerance!r}", "a number in (0, 1)")
+        if not self.estimates_time:
+            raise InputError(
+                "time_tolerance for laws without an estimate of what increments change",
+                "crystal_creep",
+                "choose the number of increments",
+            )
+
     @property
     def over(self) -> bool:
         """Whether all steps are solved."""
@@ -142,6 +168,8 @@ class March:
         done, end = state.increment / step.increments, 1 / step.increments
         goal = 1.0 if state.increment + 1 == step.increments else done + end
         part = end
+        if self.time_tolerance is not None and state.duration:
+            part = min(end, LONGEST * state.duration / step.time)
         iterations = linear = cuts = 0
         error = 0.0
         residuals = state.residuals
@@ -155,9 +183,17 @@ class March:
                 # the unknown has changed all the same, by the prediction
                 residuals = (*residuals[:-1], tried.residuals[0])
             if tried.status == "converged":
+                scale = self._time_scale(tried.time_error, part * step.time)
+                if scale < SAFETY and part > LEAST_FRACTION * end:
+                    part, cuts = (
+                        max(scale, LEAST_FRACTION * end / part) * part,
+                        cuts + 1,
+                    )
+                    continue
                 state = tried.state
                 error += float("nan") if tried.time_error is None else tried.time_error
                 done = goal if done + part >= goal - 1e-12 else done + part
+                part *= scale
                 continue
             # a convex problem of the stress is no easier in parts
             convex = self.method.solver == "dual" and tried.status == "max_iterations"
@@ -183,6 +219,17 @@ class March:
         else:
             self._fail(point, residuals, tried)
         return point
+
+    def _time_scale(self, error: float | None, duration: float) -> float:
+        """How much longer a part may be than the one that had this time error.
+
+        Errors of parts grow with the square of their duration, and what is allowed of
+        one with the duration.
+        """
+        if self.time_tolerance is None or not error:
+            return 1.0 if self.time_tolerance is None else LONGEST
+        allowed = self.time_tolerance * duration / sum(s.time for s in self.path.steps)
+        return float(np.clip(SAFETY * allowed / error, SHORTEST, LONGEST))
 
     def _accept(self, state: MarchState, point: IncrementLog, step: Step) -> None:
         """Go on from the end of an increment, and of a step if it is the last one."""

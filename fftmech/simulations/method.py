@@ -90,7 +90,9 @@ class Method:
             raise InputError(f"precision {self.precision!r}", "double or single")
         for name in ("tolerance", "energy_tolerance"):
             given = getattr(self, name)
-            if given is not None and not (isinstance(given, Real) and 0 < float(given) < 1):
+            if given is not None and not (
+                isinstance(given, Real) and 0 < float(given) < 1
+            ):
                 raise InputError(f"{name} {given!r}", "a number in (0, 1)")
         if self.tolerance is not None and self.energy_tolerance is not None:
             raise InputError("tolerance and energy_tolerance", "one of them")
