@@ -210,7 +210,11 @@ def test_crystals_that_are_left_out_are_said():
     found = poles(body, (1, 1, 1))
     assert len(found.directions) == 1
     assert len(found.notes) == 3
-    for word in ("0.2 of the volume has no orient", "is hexagonal", "unknown symmetry"):
+    for word in (
+        "0.2 of the volume is without orient",
+        "is hexagonal",
+        "unknown symmetry",
+    ):
         assert any(word in note for note in found.notes)
     # what the stiffness does not say, the option does
     assert len(poles(body, (1, 1, 1), "cubic").directions) == 2

@@ -36,6 +36,7 @@ INDEPENDENT = {
     "conjugate_strain",
     "energy",
     "gap",
+    "slip",
     "start",
     "state_after",
 }

@@ -1,7 +1,7 @@
 """Poles: where the plane normals of a body's crystals point in the sample frame."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,8 @@ from fftmech.tensors.stiffness import symmetry_distances
 
 INDICES = {"cubic": 3, "hexagonal": 4}
 """Number of Miller indices by crystal symmetry."""
+
+UNKNOWN = "of unknown symmetry"
 
 FOUND = 1e-3
 """Relative distance of a stiffness to a symmetry that it is taken to have."""
@@ -98,43 +100,58 @@ def poles(
     if c_over_a is not None and not c_over_a > 0:
         raise InputError(f"c / a = {c_over_a:g}", "a positive number")
     name = "".join(map(str, indices))
-    used, unknown = _oriented(body)
+    if body.orientation is None:
+        raise InputError(
+            "the body has no orientations",
+            mend="give them with euler, or [random_orientations], in --materials of "
+            "fftmech convert",
+        )
+    used = np.setdiff1d(body.oriented, body.pores)
+    if not len(used):
+        raise InputError("no phase of the body has an orientation")
     known = _symmetries(body, used)
-    found = np.array([known[p] or symmetry for p in used])
+    found = np.array([known[p] or symmetry or UNKNOWN for p in used])
     wanted = next(s for s, count in INDICES.items() if count == len(indices))
     own = used[found == wanted]
     if not len(own):
-        if (found == None).all():  # noqa: E711
-            raise InputError(
-                "neither a slip law nor the stiffness says which symmetry the crystals "
-                "have",
-                mend=f"add --symmetry {wanted} if that is what they are",
-            )
-        others = " and ".join(sorted({str(s) for s in found if s}))
-        raise InputError(
-            f"pole {name} has {len(indices)} indices, and the crystals are {others}",
-            f"{INDICES[others.split(' and ')[0]]} indices",
-        )
-    volume = body.counts / body.phase.size
-    notes = (
-        []
-        if not unknown
-        else [f"{unknown:.2g} of the volume has no orientation, and is left out"]
-    )
-    for what in ("cubic", "hexagonal", None):
-        rest = used[found == what]
-        if what != wanted and len(rest):
-            kind = what or "of unknown symmetry"
-            share = f"{volume[rest].sum():.2g} of the volume"
-            notes.append(f"pole {name}: {share} is {kind}, and is left out")
-    if len(np.unique([body.material_of(p) for p in own])) > 1:
-        notes.append(f"pole {name}: crystals of several materials are taken together")
+        raise _no_crystal(name, wanted, set(found.tolist()))
     ratios = [_ratio(body, p, indices, c_over_a, name) for p in own]
     normals = {ratio: plane_normals(indices, ratio) for ratio in set(ratios)}
-    R = matrix_from_quaternion(_orientation(body)[own])
+    R = matrix_from_quaternion(body.orientation[own])
     directions = np.stack([normals[r] for r in ratios]) @ np.swapaxes(R, 1, 2)
-    weights = volume[own] / volume[own].sum()
-    return Poles(tuple(indices), directions, weights, tuple(notes))
+    weights = body.counts[own] / body.counts[own].sum()
+    others = {kind: used[found == kind] for kind in (*INDICES, UNKNOWN)}
+    del others[wanted]
+    notes = tuple(_notes(body, own, others, name))
+    return Poles(tuple(indices), directions, weights, notes)
+
+
+def _no_crystal(name: str, wanted: str, found: set[str]) -> InputError:
+    """What to say where no crystal has the symmetry of a pole's indices."""
+    known = [kind for kind in INDICES if kind in found]
+    if not known:
+        return InputError(
+            "neither a slip law nor the stiffness says what symmetry the crystals have",
+            mend=f"add --symmetry {wanted} if that is what they are",
+        )
+    return InputError(
+        f"pole {name} has {INDICES[wanted]} indices, and the crystals are {known[0]}",
+        f"{INDICES[known[0]]} indices",
+    )
+
+
+def _notes(
+    body: Microstructure, own: np.ndarray, others: dict[str, np.ndarray], name: str
+) -> Iterator[str]:
+    """Say which part of the solid has none of the poles, and what has them together."""
+    solid = np.setdiff1d(body.phases, body.pores)
+    rest = {"without orientation": np.setdiff1d(solid, body.oriented), **others}
+    for kind, phases in rest.items():
+        if len(phases):
+            share = body.counts[phases].sum() / body.phase.size
+            yield f"pole {name}: {share:.2g} of the volume is {kind}, and is left out"
+    if len(np.unique([body.material_of(p) for p in own])) > 1:
+        yield f"pole {name}: crystals of several materials are taken together"
 
 
 def density(poles: Poles, directions: np.ndarray, spread: float) -> np.ndarray:
@@ -197,28 +214,6 @@ def lift(points: np.ndarray) -> np.ndarray:
     return np.hstack([points * np.sqrt(2 - square), 1 - square])
 
 
-def _orientation(body: Microstructure) -> np.ndarray:
-    if body.orientation is None:
-        raise InputError(
-            "the body has no orientations",
-            mend="give them with euler, or [random_orientations], in --materials of "
-            "fftmech convert",
-        )
-    return body.orientation
-
-
-def _oriented(body: Microstructure) -> tuple[np.ndarray, float]:
-    """Solid phases with an orientation, and the volume of those without."""
-    q = _orientation(body)
-    solid = np.setdiff1d(body.phases, body.pores)
-    rows = solid[solid < len(q)]
-    known = rows[np.isfinite(q[rows]).all(axis=1) & q[rows].any(axis=1)]
-    if not len(known):
-        raise InputError("no phase of the body has an orientation")
-    without = np.setdiff1d(solid, known)
-    return known, float(body.counts[without].sum() / body.phase.size)
-
-
 def _symmetries(body: Microstructure, phases: np.ndarray) -> dict[int, str | None]:
     """ "cubic", "hexagonal" or None by phase."""
     found: dict[int, str | None] = dict.fromkeys(phases.tolist())
@@ -232,7 +227,8 @@ def _symmetries(body: Microstructure, phases: np.ndarray) -> dict[int, str | Non
     if not elastic:
         return found
     assert body.stiffness is not None
-    R = matrix_from_quaternion(_orientation(body)[elastic])
+    assert body.orientation is not None
+    R = matrix_from_quaternion(body.orientation[elastic])
     crystal = rotate_stiffness(body.stiffness[elastic], np.swapaxes(R, 1, 2))
     # one stiffness for all grains of a material, which differ by rounding
     scale = abs(crystal).max(axis=(1, 2), keepdims=True)
