@@ -299,6 +299,20 @@ def test_checkpoint_keeps_the_orientations(grains, tmp_path):
     assert (middle.state.orientation == whole.state.orientation).all()
 
 
+def test_crystals_turn_after_each_part_of_an_increment_that_is_cut(monkeypatch):
+    solved = March._part
+
+    def fails_whole(march, state, step, done, part, progress):
+        tried = solved(march, state, step, done, part, progress)
+        return tried._replace(status="max_iterations") if part == 1.0 else tried
+
+    expected = marched(crystal(CREEP), along(STRAIN, 2))
+    monkeypatch.setattr(March, "_part", fails_whole)
+    cut = marched(crystal(CREEP), along(STRAIN, 1))
+    assert cut.state.points[0].cuts == 1
+    assert cut.state.orientation == pytest.approx(expected.state.orientation, abs=1e-9)
+
+
 def test_bodies_without_slip_are_refused():
     phase = np.zeros((1, 1, 1), int)
     steel = isotropic(K=160.0, G=80.0)
