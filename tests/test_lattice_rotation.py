@@ -198,18 +198,18 @@ def test_layers_turn_as_the_curl_of_their_displacement_says():
     """Where nothing slips yet, layers across x turn by their shear less the mean's."""
     hard = CrystalPlasticity(tau0=1e6, rate0=1.0, exponent=1)
     C = np.stack([isotropic(K=100.0, G=10.0), isotropic(K=100.0, G=40.0)])
-    phase = np.repeat([0, 1], [3, 5])[:, None, None]
-    body = Microstructure(Grid((8, 1, 1)), phase, C, law={0: hard, 1: hard})
-    for scheme in ("rotated", "bbar", "forward"):
+    phase = np.repeat([0, 1], [4, 5])[:, None, None]
+    body = Microstructure(Grid((9, 1, 1)), phase, C, law={0: hard, 1: hard})
+    for scheme in ("rotated", "bbar", "forward", "fourier"):
         march = marched(body, along({"xy": 1e-3, "xz": 2e-3}, 2), scheme=scheme)
         strain = components_from_mandel(march.result().strain.mean(axis=(2, 3)), axis=0)
         excess = strain - np.array([0, 0, 0, 0, 2e-3, 1e-3])[:, None]
         q = march.state.orientation
         # du_y/dx > 0 turns x to y, about z; du_z/dx > 0 turns x to z, about -y
-        for p, x in ((0, 1), (1, 6)):
+        for p, x in ((0, slice(4)), (1, slice(4, 9))):
             vector = 2 * q[p, 1:]
-            expected = [0, -excess[4, x], excess[5, x]]
-            assert abs(excess[4, x]) > 1e-4
+            expected = [0, -excess[4, x].mean(), excess[5, x].mean()]
+            assert abs(expected[1]) > 1e-4
             assert vector == pytest.approx(expected, rel=1e-3, abs=1e-9)
 
 
