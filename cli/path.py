@@ -34,6 +34,7 @@ class PathOptions:
     time_tolerance: float | None
     every: int | None
     restart: bool
+    rotate_crystals: bool
 
     def load(
         self,
@@ -90,6 +91,7 @@ class PathOptions:
         given = {
             "--increments": self.increments,
             "--time-tolerance": self.time_tolerance,
+            "--rotate-crystals": self.rotate_crystals,
         }
         _refuse(given, "of a linear elastic body")
         return None
@@ -150,8 +152,14 @@ path_options = options(
         help="Go on from OUTPUT.checkpoint, which a path that was cut off has "
         "left behind.",
     ),
+    click.option(
+        "--rotate-crystals",
+        is_flag=True,
+        help="Turn the orientations of crystals that slip after every increment.",
+    ),
 )
-"""--finite, --F, --P, --path, --increments, --time-tolerance, --every, --restart."""
+"""--finite, --F, --P, --path, --increments, --time-tolerance, --every, --restart,
+--rotate-crystals."""
 
 
 def take_path_options(given: dict[str, Any]) -> PathOptions:
@@ -169,7 +177,11 @@ def march_along(
     as_json: bool,
 ) -> int:
     """Solve a load path, write and print it; return the exit code."""
-    march = March(body, path, time_tolerance=given.time_tolerance, **method)
+    options = {
+        "time_tolerance": given.time_tolerance,
+        "rotate_crystals": given.rotate_crystals,
+    }
+    march = March(body, path, **options, **method)
     record = None
     if given.file is not None:
         from fftmech.simulations.march_record import Record
@@ -200,9 +212,13 @@ def march_along(
         "linear_iterations": result.linear_iterations,
         "cuts": failed + sum(point.cuts for point in march.state.points),
     }
-    errors = {}
+    more: dict[str, Any] = {}
     if march.estimates_time:
-        errors["time_errors"] = [point.time_error for point in march.state.points]
+        more["time_errors"] = [point.time_error for point in march.state.points]
+    turns = ""
+    if march.rotate_crystals:
+        more["largest_turn"] = march.largest_turn
+        turns = f"; crystals turned by up to {march.largest_turn:.3g} degrees"
     listed = ", ".join(
         f"{n} {name.removesuffix('s') if n == 1 else name}"
         for name, n in counts.items()
@@ -211,8 +227,9 @@ def march_along(
     seconds = result.times["setup"] + result.times["solve"]
     report(
         result,
-        f"{result.status}: {listed}, {seconds:.2f} s; residual {result.residual:.1e}",
-        {"status": result.status, **counts, **errors},
+        f"{result.status}: {listed}, {seconds:.2f} s; residual "
+        f"{result.residual:.1e}{turns}",
+        {"status": result.status, **counts, **more},
         written,
         as_json,
     )

@@ -38,19 +38,8 @@ class Conjugate:
     def __init__(
         self, material: CrystalCreepMaterial, rows: Any, threads: int = 1
     ) -> None:
-        self._rows, self._threads = rows, threads
+        self._material, self._rows, self._threads = material, rows, threads
         self._order = _order(rows)
-        powers = np.unique(material.constants[1]) - 1
-        whole = len(powers) == 1 and powers[0] == int(powers[0]) < BITS
-        bits = [bool(int(powers[0]) >> bit & 1) for bit in range(6)] if whole else []
-        self._law = (
-            np.ascontiguousarray(material.schmid),
-            material.family,
-            material.bulk,
-            material.linear_below,
-            material.constants,
-            np.array(bits),
-        )
 
     def strain(self, rows: Any, stress: Any, state: Any = None) -> Any:
         """See `Material.conjugate_strain`."""
@@ -64,13 +53,20 @@ class Conjugate:
         self, rows: Any, stress: Any, state: Any, energies: int
     ) -> tuple[Any, Any]:
         """dw*/ds, (6, n), and w* of so many of the points, none or all."""
+        material = self._material
+        powers = np.unique(material.constants[1]) - 1
+        whole = len(powers) == 1 and powers[0] == int(powers[0]) < BITS
+        bits = [bool(int(powers[0]) >> bit & 1) for bit in range(6)] if whole else []
+        # crystals may have turned since the last time
+        law = np.ascontiguousarray(material.schmid), material.family, material.bulk
+        law = *law, material.linear_below, material.constants, np.array(bits, bool)
         order = self._order if rows is self._rows else _order(rows)
         slip = np.zeros(stress.shape[1]) if state is None else state.sum(axis=0)
         stress, strain = np.ascontiguousarray(stress), np.empty(stress.shape)
         fields = rows, order, stress, slip, strain, np.empty(energies)
 
         def part(first: int, last: int) -> None:
-            _conjugate(*self._law, *fields, first, last)
+            _conjugate(*law, *fields, first, last)
 
         parallel(part, stress.shape[1], self._threads)
         return strain, fields[-1]

@@ -39,6 +39,7 @@ INDEPENDENT = {
     "conjugate_strain",
     "energy",
     "gap",
+    "slip",
     "start",
     "state_after",
 }

@@ -1,13 +1,20 @@
 """Elasto-viscoplastic crystals."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
 from fftmech.materials.base import Material, MatrixTangent, Response, StrainStep
-from fftmech.materials.slip import SlipLaw, constants, farthest, schmid_tensors
+from fftmech.materials.slip import (
+    SlipLaw,
+    constants,
+    farthest,
+    resistance,
+    schmid_tensors,
+)
 from fftmech.materials.slip_flow import SlipFlow
 
 
@@ -83,6 +90,16 @@ class CrystalPlasticityMaterial(Material):
             matrix = xp.moveaxis(xp.linalg.inv(flow.jacobian), 0, -1)
             tangent = MatrixTangent(xp.asarray(matrix, dtype=step.precision))
         return Response(xp.asarray(stress.T, dtype=strain.dtype), state, tangent)
+
+    def slip(self, rows: Any, stress: Any, begun: Any, ended: Any, dt: float) -> Any:  # noqa: ARG002
+        """Slip of each system in a step, (n, N), by its states and its last stress."""
+        xp = namespace(stress)
+        rate0, exponent, *hardening = xp.asarray(self.constants)[:, rows]
+        g = resistance(ended[6][:, None], hardening)[0]
+        own = xp.asarray(self.family)
+        rate0, exponent, g = (c[:, own] for c in (rate0, exponent, g))
+        tau = xp.einsum("nai,in->na", xp.asarray(self.schmid)[rows], stress)
+        return dt * rate0 * xp.sign(tau) * abs(tau / g) ** exponent
 
 
 @dataclass(frozen=True, kw_only=True)

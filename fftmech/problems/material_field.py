@@ -12,6 +12,7 @@ from fftmech.errors import InputError
 from fftmech.kernels.laws import conjugate, potential, responder
 from fftmech.materials.base import Law, Material, StrainStep, Tangent
 from fftmech.materials.hooke import Hooke
+from fftmech.materials.slip import SlipLaw
 from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoff
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import matrix_from_quaternion
@@ -26,6 +27,8 @@ class Group:
 
     Attributes
     ----------
+    phases
+        Of each row, (R,).
     rows, points
         Row in the law's tables and number in the grid of each of them; all points if
         `points` is None.
@@ -34,6 +37,7 @@ class Group:
     """
 
     material: Material
+    phases: list[int]
     rows: Any
     points: Any
     respond: Any
@@ -160,13 +164,14 @@ class MaterialField:
         self.groups = [
             Group(
                 material,
+                phases,
                 rows,
                 points,
                 responder(material, backend),
                 *conjugate(material, rows, backend),
                 potential(material, backend),
             )
-            for material, rows, points in _split(microstructure, finite, xp)
+            for material, phases, rows, points in _split(microstructure, finite, xp)
         ]
         # pores fit either kind
         solid = [m for m in self.materials if m.stiffness.any()]
@@ -242,6 +247,24 @@ class MaterialField:
         tangent = None if precision is None else FieldTangent(tangents)
         return FieldResponse(stress.reshape(strain.shape), states, tangent)
 
+    def turn(self, microstructure: Microstructure) -> None:
+        """Take orientations and stiffnesses of crystals that slip from a body."""
+        assert microstructure.stiffness is not None
+        for _, group in self.crystals:
+            material, own = group.material, group.phases
+            material.rotation = _rotation(microstructure, own)
+            material.stiffness = microstructure.stiffness[own]
+            material.prepare()
+
+    @property
+    def crystals(self) -> list[tuple[int, Group]]:
+        """Groups whose laws have slip systems, and their numbers."""
+        return [
+            (number, group)
+            for number, group in enumerate(self.groups)
+            if isinstance(group.material.laws[0], SlipLaw)
+        ]
+
     def expect(self, state: State, ratio: float) -> State:
         """See `Material.expect`."""
         return [
@@ -300,8 +323,8 @@ class MaterialField:
 
 def _split(
     microstructure: Microstructure, finite: bool, xp: Any
-) -> Iterator[tuple[Material, Any, Any]]:
-    """The material, the row of each point and the points of each law in use."""
+) -> Iterator[tuple[Material, list[int], Any, Any]]:
+    """Material, phase of each row, row of each point, points of each law in use."""
     assert microstructure.stiffness is not None
     default = StVenantKirchhoff() if finite else Hooke()
     laws = {p: microstructure.law.get(p, default) for p in microstructure.phases}
@@ -322,7 +345,7 @@ def _split(
             microstructure.stiffness[own],
             _rotation(microstructure, own),
         )
-        yield material, xp.asarray(rows), points
+        yield material, own, xp.asarray(rows), points
 
 
 def _check_kind(kind: type[Law], phase: int, finite: bool) -> None:
@@ -339,9 +362,9 @@ def _rotation(microstructure: Microstructure, phases: list[int]) -> np.ndarray:
     """R with v_sample = R v_crystal by phase, the identity where none is known."""
     R = np.tile(np.eye(3), (len(phases), 1, 1))
     if microstructure.orientation is not None:
-        q = microstructure.orientation[phases]
-        known = np.isfinite(q).all(axis=1) & q.any(axis=1)
-        R[known] = matrix_from_quaternion(q[known])
+        known = np.isin(phases, microstructure.oriented)
+        q = microstructure.orientation[np.array(phases)[known]]
+        R[known] = matrix_from_quaternion(q)
     return R
 
 

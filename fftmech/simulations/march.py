@@ -17,6 +17,13 @@ from fftmech.problems.nonlinear import Evaluation, StepStart
 from fftmech.problems.stress_error import stress_norm
 from fftmech.results.result import Result
 from fftmech.simulations.held_hardening import solve_step
+from fftmech.simulations.lattice_rotation import (
+    first_orientation,
+    largest_turn,
+    lattice_spin,
+    turned,
+    turned_body,
+)
 from fftmech.simulations.march_result import march_result
 from fftmech.simulations.march_state import IncrementLog, MarchState, TriedPart
 from fftmech.simulations.method import Method, MethodOptions
@@ -55,6 +62,9 @@ class March:
         one if None.
     state
         Where to go on, from an earlier march of the same body on the same path.
+    rotate_crystals
+        Whether the orientations of crystals that slip follow it, after every increment
+        (`fftmech.simulations.lattice_rotation`).
     method
         scheme (`rotated` if none is named), solver (one of `NONLINEAR_SOLVERS`,
         newton if none is named), tolerance, max_iterations (of an increment), device,
@@ -85,15 +95,16 @@ class March:
         temperature: float = 0.0,
         time_tolerance: float | None = None,
         state: MarchState | None = None,
+        rotate_crystals: bool = False,
         **method: Unpack[MethodOptions],
     ) -> None:
         started = time.perf_counter()
         self.microstructure = microstructure
         self.path = path
         self.temperature = temperature
-        self.method = Method.of(
-            method, "temperature", "time_tolerance", "state", nonlinear=True
-        )
+        self.rotate_crystals = rotate_crystals
+        known = "temperature", "time_tolerance", "state", "rotate_crystals"
+        self.method = Method.of(method, *known, nonlinear=True)
         self.problem, self._solver, self.tolerance, compile_time = prepare_march(
             microstructure, path, self.method, temperature
         )
@@ -104,6 +115,12 @@ class March:
         self.time_tolerance = time_tolerance
         if time_tolerance is not None:
             self._check_time_tolerance(time_tolerance)
+        if (self.state.orientation is not None) != rotate_crystals:
+            raise InputError(
+                f"rotate_crystals={rotate_crystals}", "what the march of the state had"
+            )
+        # the orientations that the laws have
+        self._turned_to = None if state else self.state.orientation
         self.status, self.advice = "converged", ""
         self.failed: IncrementLog | None = None
         self._failed_residuals: tuple[float, ...] = ()
@@ -117,6 +134,9 @@ class March:
         problem, rest = self.problem, self.problem.kinematics.rest
         nothing = np.zeros(problem.means)
         stress = problem.backend.xp.zeros_like(problem.start.strain)
+        orientation = None
+        if self.rotate_crystals:
+            orientation = first_orientation(self.microstructure)
         return MarchState(
             step=0,
             increment=0,
@@ -129,6 +149,7 @@ class March:
             mean_strain=rest,
             mean_stress=nothing,
             begun=(rest, nothing),
+            orientation=orientation,
         )
 
     @property
@@ -146,6 +167,14 @@ class March:
                 "crystal_creep",
                 "choose the number of increments",
             )
+
+    @property
+    def largest_turn(self) -> float:
+        """Largest angle, degrees, that a crystal has turned by so far."""
+        after = self.state.orientation
+        if after is None:
+            return 0.0
+        return largest_turn(first_orientation(self.microstructure), after)
 
     @property
     def over(self) -> bool:
@@ -175,6 +204,11 @@ class March:
         residuals = state.residuals
         while done < goal:
             part = min(part, goal - done)
+            if state.orientation is not self._turned_to:
+                self._turned_to = state.orientation
+                self.problem.material.turn(
+                    turned_body(self.microstructure, state.orientation)
+                )
             tried = self._part(state, step, done, part, progress)
             iterations += tried.iterations
             linear += tried.linear_iterations
@@ -190,7 +224,7 @@ class March:
                         cuts + 1,
                     )
                     continue
-                state = tried.state
+                state = self._rotated(tried.state, state.v)
                 error += float("nan") if tried.time_error is None else tried.time_error
                 done = goal if done + part >= goal - 1e-12 else done + part
                 part *= scale
@@ -230,6 +264,18 @@ class March:
             return 1.0 if self.time_tolerance is None else LONGEST
         allowed = self.time_tolerance * duration / sum(s.time for s in self.path.steps)
         return float(np.clip(SAFETY * allowed / error, SHORTEST, LONGEST))
+
+    def _rotated(self, state: MarchState, before: Any) -> MarchState:
+        """A state with its crystals turned by the part that led to it from a v."""
+        if state.orientation is None:
+            return state
+        spin = lattice_spin(self.problem, state.v - before)
+        largest = float(np.degrees(np.linalg.norm(spin, axis=1).max()))
+        return replace(
+            state,
+            orientation=turned(state.orientation, spin),
+            spin=max(state.spin, largest),
+        )
 
     def _accept(self, state: MarchState, point: IncrementLog, step: Step) -> None:
         """Go on from the end of an increment, and of a step if it is the last one."""
@@ -352,7 +398,7 @@ class March:
             self.path,
             failed,
             certificate,
-            microstructure=self.microstructure,
+            microstructure=turned_body(self.microstructure, state.orientation),
             scheme=self.method.scheme,
             solver=self.method.solver,
             tolerance=self.tolerance,
