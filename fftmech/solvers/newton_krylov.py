@@ -6,7 +6,8 @@ doi:10.1137/0917003). The line search ends where the dual norm of the residual h
 decreased or, near a minimum of the energy along the step, the slope of the energy. The
 tangent is applied, never assembled; the preconditioner is that of linear elasticity.
 Where the tangent is not positive along a search direction, the sum of the steps before
-it is taken.
+it is taken. Power laws learn what stress the last tangent foresaw, for a tangent
+between the secant and their own (`fftmech.materials.base.held`).
 """
 
 from typing import Any
@@ -72,10 +73,15 @@ class NewtonKrylov(Solver):
         linear = TangentProblem(problem, evaluation)
         direction = self._solve(problem, linear, relative)
         slope = problem.dot(evaluation.residual, direction)
+        foreseen = None
+        if problem.material.foresight:
+            u, E = problem.displacement(direction), direction[-problem.means :]
+            change = evaluation.tangent.apply(problem.derive(u, E))
+            foreseen = evaluation.stress + change
         length = 1.0
         for _ in range(HALVINGS):
             trial = v + length * direction
-            evaluation = problem.evaluate(trial, tangent=True)
+            evaluation = problem.evaluate(trial, tangent=True, foreseen=foreseen)
             new = _square(problem, evaluation.residual)
             if new <= (1 - SUFFICIENT * length * (1 - relative)) ** 2 * square:
                 break
