@@ -76,8 +76,8 @@ class NewtonKrylov(Solver):
         foreseen = None
         if problem.material.foresight:
             u, E = problem.displacement(direction), direction[-problem.means :]
-            change = evaluation.tangent.apply(problem.derive(u, E))
-            foreseen = evaluation.stress + change
+            foreseen = evaluation.tangent.apply(problem.derive(u, E))
+            foreseen += evaluation.stress
         length = 1.0
         for _ in range(HALVINGS):
             trial = v + length * direction
