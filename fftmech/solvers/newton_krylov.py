@@ -18,7 +18,12 @@ from fftmech.solvers.base import Solver, State
 from fftmech.solvers.conjugate_gradient import ConjugateGradient
 
 FORCING = 0.1
-"""Largest relative residual to which a linear problem is solved."""
+"""Largest relative residual to which a linear problem is solved.
+
+Linear iterations and evaluations of the laws with 0.1 and 0.3: 1827 and 14, 2003 and 23
+for a sphere of a power law of exponent 10 (16^3 voxels, contrast 10 in stress); 989 and
+24, 881 and 37 for a viscoplastic polycrystal of exponent 20 (16^3).
+"""
 
 ORDER = (1 + 5**0.5) / 2
 """Power of the last step's ratio of residuals to which the next linear problem is
