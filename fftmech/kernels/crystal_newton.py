@@ -141,6 +141,38 @@ def evaluate(p, c, q, s, ends, status, whole, hardens):
     powers(c, q, ends, whole)
     if hardens:
         _harden(c, q, s, ends, status)
+    _add_systems(p, c, q, s, ends)
+
+
+@inlined
+def hold(p, c, q, s, ends, hardens):
+    """dr/ds of `fftmech.materials.base.held`; NEXT is the stress that was foreseen.
+
+    A system's f and df are scaled alike.
+    """
+    resolve(p, q, s, U(ends[-1]), NEXT, CHANGE)
+    for j in range(L):
+        begin, falls = U(0), 0.0
+        for f in range(U(len(ends))):
+            i, own = f * L + j, 0.0
+            for a in range(begin, U(ends[f])):
+                t, part = a * L + j, 1.0
+                tau = q[TAU + t]
+                if q[X + t] > c[BELOW + i] and tau != 0:
+                    share = min(max(q[CHANGE + t] / tau, 0.0), 1.0)
+                    part = 1 / (1 + (c[EXPONENT + i] - 1) * (1 - share))
+                q[POWER + t] *= part
+                own += q[POWER + t] * abs(tau)
+            begin = U(ends[f])
+            falls += c[RATE + i] / c[G + i] * own * c[SOFTER + i]
+        if hardens:
+            s[WEIGHT + j] = 1 / (1 + falls)
+    _add_systems(p, c, q, s, ends)
+
+
+@inlined
+def _add_systems(p, c, q, s, ends):
+    """r, dr/ds and their sums, from powers."""
     for j in range(L):
         s[TOTAL + j] = s[SOFTNESS + j] = 0.0
     for i in range(SIX * L):

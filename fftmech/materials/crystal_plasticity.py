@@ -46,6 +46,7 @@ class CrystalPlasticityMaterial(Material):
         A phase without stiffness.
     """
 
+    foresight = True
     variables = {"plastic_strain": 6, "accumulated_slip": 1}
 
     def prepare(self) -> None:
@@ -82,6 +83,7 @@ class CrystalPlasticityMaterial(Material):
             accumulated=state[6],
             implicit=True,
             linear_below=xp.zeros_like(rate0),
+            foreseen=None if step.foreseen is None else step.foreseen.T,
         ).solve()
         plastic = state[:6] + xp.einsum("na,nai->in", flow.slip, schmid)
         state = xp.concatenate([plastic, flow.accumulated[None]])

@@ -12,6 +12,7 @@ from fftmech.materials.base import (
     Material,
     Response,
     StrainStep,
+    held,
     positive,
     table,
 )
@@ -42,6 +43,7 @@ class NortonMaterial(Material):
     """
 
     rate = True
+    foresight = True
 
     def prepare(self) -> None:
         """See `Material.prepare`."""
@@ -61,6 +63,9 @@ class NortonMaterial(Material):
         stress = join(K * trace, viscosity * deviator)
         tangent = None
         if step.precision is not None:
+            if step.foreseen is not None:
+                work = (step.foreseen * deviator).sum(0)
+                m = 1 / held(exponent, work, viscosity * (deviator**2).sum(0))
             along = xp.where(power, m, 1.0) * viscosity
             tangent = RadialTangent.of(
                 K / dt, viscosity / dt, along / dt, deviator, step.precision

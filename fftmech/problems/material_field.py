@@ -192,6 +192,11 @@ class MaterialField:
         """The law of each group."""
         return [group.material for group in self.groups]
 
+    @property
+    def foresight(self) -> bool:
+        """Whether a law's tangent depends on the stress that was foreseen."""
+        return any(material.foresight for material in self.materials)
+
     def start(self, points: int) -> State:
         """State before any load, of so many integration points a voxel."""
         one = [
@@ -218,10 +223,11 @@ class MaterialField:
         state: State,
         dt: float,
         precision: Any = None,
+        foreseen: Any = None,
     ) -> FieldResponse:
         """Stress, state and tangent of all points at the end of a step.
 
-        `strain` and `before` are (q, c, x, y, z).
+        `strain`, `before` and `foreseen` are (q, c, x, y, z); see `StrainStep`.
         """
         xp, flat = flatten(strain)
         _, flat_before = flatten(before)
@@ -235,6 +241,9 @@ class MaterialField:
             for group, old in zip(self.groups, state[q], strict=True):
                 fields = group.take(own), group.take(own_before)
                 step = StrainStep(group.rows, *fields, old, dt, precision)
+                if foreseen is not None:
+                    own_foreseen = foreseen[q].reshape(flat[q].shape)
+                    step = step._replace(foreseen=group.take(own_foreseen))
                 response = group.respond(step)
                 if len(flat) == 1 and group.points is None:
                     stress = response.stress[None]
