@@ -14,7 +14,7 @@ rejected.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from math import isfinite
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -293,18 +293,18 @@ class Material(ABC):
         strain: Any,
         stress: Any,
         state: Any = None,
-        energy: Callable[..., Any] | None = None,
+        energy: Any = None,
     ) -> Any:
         """w(e) + w*(s) - s : e >= 0, (n,); laws that can avoid the difference do.
 
-        `energy` is a faster function for `Material.energy`, if there is one.
+        `energy` is w, if it is known.
 
         Raises
         ------
         NotImplementedError
             There is no convex potential.
         """
-        w = (energy or self.energy)(rows, strain, state)
+        w = self.energy(rows, strain, state) if energy is None else energy
         conjugate = self.conjugate_energy(rows, stress, state)
         return w + conjugate - (stress * strain).sum(0)
 

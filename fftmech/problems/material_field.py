@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,11 +43,6 @@ class Group:
     conjugate_strain: Any
     conjugate_energy: Any
     energy: Any
-
-    @property
-    def gap(self) -> Any:
-        """`Material.gap`."""
-        return partial(self.material.gap, energy=self.energy)
 
     def take(self, field: Any) -> Any:
         """Values at these points, (c, n) -> (c, m)."""

@@ -29,6 +29,7 @@ class FieldPotential:
 
     def __init__(self, field: MaterialField, state: State) -> None:
         self._field, self._state = field, state
+        self._known: tuple[Any, Any] = None, None
 
     @property
     def eigenstrain(self) -> Any:
@@ -38,7 +39,8 @@ class FieldPotential:
 
     def energy(self, strain: Any) -> Any:
         """w of a strain, or of a rate: (q, 6, x, y, z) -> (q, x, y, z)."""
-        return self._evaluate("energy", self._elastic(strain))
+        self._known = strain, self._evaluate("energy", self._elastic(strain))
+        return self._known[1]
 
     def conjugate_energy(self, stress: Any) -> Any:
         """w*, (q, 6, x, y, z) -> (q, x, y, z); inf in a pore that carries stress."""
@@ -79,20 +81,28 @@ class FieldPotential:
 
     def gap(self, strain: Any, stress: Any) -> Any:
         """w(e) + w*(s) - s : e >= 0, (q, x, y, z)."""
-        return self._evaluate("gap", self._elastic(strain), stress)
+        known, w = self._known
+        if known is not strain:
+            w = self.energy(strain)
+        return self._evaluate("gap", self._elastic(strain), stress, energy=w[:, None])
 
     def _elastic(self, strain: Any) -> Any:
         return strain if self.eigenstrain is None else strain - self.eigenstrain
 
-    def _evaluate(self, name: str, *fields: Any, components: int = 1) -> Any:
+    def _evaluate(
+        self, name: str, *fields: Any, components: int = 1, energy: Any = None
+    ) -> Any:
         xp, shape = namespace(fields[0]), self._field.shape
         flat = [flatten(field)[1] for field in fields]
         values = xp.empty((len(flat[0]), components, flat[0].shape[-1]))
         for q, states in enumerate(self._state):
             for group, state in zip(self._field.groups, states, strict=True):
                 potential = getattr(group, name, None) or getattr(group.material, name)
-                own = (group.take(field[q]) for field in flat)
+                own = [group.take(field[q]) for field in flat]
+                known = []
+                if energy is not None:
+                    known = [group.take(flatten(energy)[1][q])[0]]
                 place = slice(None) if group.points is None else group.points
-                values[q][:, place] = potential(group.rows, *own, state)
+                values[q][:, place] = potential(group.rows, *own, state, *known)
         kept = values if components > 1 else values[:, 0]
         return kept.reshape(*kept.shape[:-1], *shape)
