@@ -34,6 +34,9 @@ NONLINEAR = {"scheme": "rotated", "solver": "newton"}
 A law is evaluated at each integration point, and `rotated` has one of them, not eight.
 """
 
+RIGID = {**LINEAR, "solver": "dual"}
+"""The same of linear elasticity with rigid phases."""
+
 
 class MethodOptions(TypedDict, total=False):
     """The fields of `Method`, as keywords."""
@@ -102,11 +105,16 @@ class Method:
 
     @classmethod
     def of(
-        cls, options: MethodOptions, *others: str, nonlinear: bool = False
+        cls,
+        options: MethodOptions,
+        *others: str,
+        nonlinear: bool = False,
+        rigid: bool = False,
     ) -> "Method":
         """A method of keywords, as a function took them beside `others`.
 
-        Those that are None have their default, `LINEAR` or `NONLINEAR`.
+        Those that are None have their default, `LINEAR` or `NONLINEAR`, or `RIGID` for
+        a linear body with `rigid` phases.
 
         Raises
         ------
@@ -115,7 +123,8 @@ class Method:
         """
         check_names(options, (*MethodOptions.__annotations__, *others))
         named = {name: given for name, given in options.items() if given is not None}
-        return cls(**{**(NONLINEAR if nonlinear else LINEAR), **named})
+        defaults = NONLINEAR if nonlinear else RIGID if rigid else LINEAR
+        return cls(**{**defaults, **named})
 
     def tolerance_on(self, grid: Grid) -> float:
         """The tolerance, or its default on this grid.

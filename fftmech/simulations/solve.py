@@ -9,8 +9,9 @@ from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
 from fftmech.loads.path import Path, Step
 from fftmech.microstructure.base import Microstructure
-from fftmech.problems.certificate import Certificate, certify_solution
+from fftmech.problems.certificate import Certificate, certify, certify_solution
 from fftmech.problems.linear import Problem
+from fftmech.problems.linear_dual import StressProblem
 from fftmech.problems.nonperiodic import NonperiodicProblem
 from fftmech.results.result import Result
 from fftmech.simulations.march import March
@@ -112,6 +113,7 @@ def solve(
             "reference": reference,
         },
         nonlinear=nonlinear,
+        rigid=len(microstructure.rigid) > 0,
     )
     if boundary is not None and all(boundary.periodic):
         boundary = None
@@ -191,8 +193,15 @@ def _solve_linear(
 
 
 def _certificate(
-    problem: Problem | NonperiodicProblem, v: Any, balance: tuple[Any, Any]
+    problem: Problem | StressProblem | NonperiodicProblem,
+    v: Any,
+    balance: tuple[Any, Any],
 ) -> dict[str, Any]:
+    if isinstance(problem, StressProblem):
+        if len(problem.microstructure.rigid):
+            reason = "the body has rigid phases, where it needs a strain that vanishes"
+            return Certificate.none(reason).as_dict()
+        return certify(problem.in_strains, *problem.pair(v)[1:]).as_dict()
     if isinstance(problem, NonperiodicProblem):
         reason = "the box has faces, and only periodic boxes have a certificate"
         return Certificate(None, None, None, None, reason).as_dict()
@@ -214,8 +223,16 @@ def _refuse_for_nonlinear(boundary: Boundary | None, initial: Any) -> None:
         )
 
 
-def _start(problem: Problem | NonperiodicProblem, initial: Any, unit: float) -> Any:
+def _start(
+    problem: Problem | StressProblem | NonperiodicProblem, initial: Any, unit: float
+) -> Any:
     """Unknown of an initial guess: a displacement fluctuation or a Result."""
+    if isinstance(problem, StressProblem):
+        if initial is not None:
+            raise InputError(
+                "an initial guess with solver dual", "none", "drop it, or --solver cg"
+            )
+        return problem.uniform_start()
     if initial is None:
         return None
     if isinstance(problem, NonperiodicProblem):
