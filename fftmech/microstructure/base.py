@@ -273,13 +273,6 @@ class Microstructure:
         rigid, where = self.rigid, "in a body with a rigid phase"
         if not len(rigid):
             return
-        if not allowed:
-            raise InputError(
-                f"{self.label(rigid[0])} is rigid",
-                "phases that deform, but for solver dual of fftmech solve and "
-                "homogenize",
-                "give it a stiffness, 1000 times that of the others for instance",
-            )
         for p in self.phases:
             if p in self.law:
                 raise InputError(
@@ -292,6 +285,13 @@ class Microstructure:
                 f"{self.label(self.pores[0])} is a pore {where}",
                 "pores or rigid phases, not both",
                 "give one of them a stiffness",
+            )
+        if not allowed:
+            raise InputError(
+                f"{self.label(rigid[0])} is rigid",
+                "phases that deform, but for solver dual of fftmech solve and "
+                "homogenize",
+                "give it a stiffness, 1000 times that of the others for instance",
             )
         if len(rigid) == len(self.phases):
             raise InputError(

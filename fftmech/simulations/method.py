@@ -165,10 +165,12 @@ class Method:
         Bytes per voxel with kernels, measured at 128^3: 72 while cg iterates, 132 with
         the fields of the result (155 fourier). Words per voxel of the reference code,
         measured at 64^3: 70 rotated, 88 fourier, 371 hex8: strain and stress at each
-        integration point.
+        integration point; solver dual, at 48^3: 84 rotated and fourier, 541 bbar.
         """
         scheme = self.discretization
         word = np.dtype(self.dtype).itemsize
+        if self.solver == "dual":
+            return grid.voxels * (20 + 66 * scheme.points) * word
         kernels = has_kernels(scheme) and self.solver in ("cg", "jacobi-cg")
         # weights are nodal values, of which fourier has nine
         kernels &= self.solver == "cg" or scheme.unknowns(grid) == 3
@@ -210,7 +212,7 @@ class Method:
         if status == "converged":
             return ""
         if lowest <= self.tolerance_on(body.grid):
-            return self._advice_on_stress(status)
+            return self._advice_on_stress(status, len(body.rigid) > 0)
         if not np.isfinite(scale):
             return "the numbers overflow; check the units and the size of the load"
         pores = len(body.pores) > 0
@@ -218,6 +220,13 @@ class Method:
             return (
                 "the solid may be a mechanism that cannot carry the prescribed stress; "
                 "prescribe strains instead"
+            )
+        if len(body.rigid):
+            return (
+                f"raise --max-iterations (now {self.max_iterations}) or --tol"
+                if status == "max_iterations"
+                else "the load may strain rigid phases that are in each other's way; "
+                "prescribe stresses instead"
             )
         if self.solver not in ("cg", "jacobi-cg"):
             return "use --solver cg, which needs no finite contrast"
@@ -233,12 +242,12 @@ class Method:
             )
         return "rounding ends the descent; use a larger --tol"
 
-    def _advice_on_stress(self, status: str) -> str:
+    def _advice_on_stress(self, status: str, rigid: bool) -> str:
         """What to do where the residual has reached the tolerance and that is all."""
         what = "the residual was below --tol, but the stress is not right yet"
         if self.precision == "single":
             return f"{what}; use --precision double"
-        if self.solver != "cg":
+        if self.solver != "cg" and not rigid:
             return f"{what}; use --solver cg"
         if status == "max_iterations":
             most = self.max_iterations
