@@ -50,7 +50,9 @@ def phase_labels(micro: Microstructure) -> list[str]:
 
     Pores and rigid phases say so.
     """
-    what = dict.fromkeys(micro.pores, " (pore)") | dict.fromkeys(micro.rigid, " (rigid)")
+    what = dict.fromkeys(micro.pores, " (pore)") | dict.fromkeys(
+        micro.rigid, " (rigid)"
+    )
     return [f"{p}{what.get(p, '')}" for p in micro.phases]
 
 

@@ -35,9 +35,7 @@ def compliant_medium(microstructure: Microstructure) -> tuple[float, float]:
     assert microstructure.stiffness is not None
     used = microstructure.phases
     S = compliance(microstructure.stiffness[used])
-    bulk, shear = isotropic_moduli(
-        np.tensordot(microstructure.fractions[used], S, 1)
-    )
+    bulk, shear = isotropic_moduli(np.tensordot(microstructure.fractions[used], S, 1))
     return 1 / (9 * bulk), 1 / (4 * shear)
 
 

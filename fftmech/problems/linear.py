@@ -225,7 +225,7 @@ class Problem(Equilibrium):
 
 
 def load_energy(C0: np.ndarray, load: Load, eigenstrain: np.ndarray | None) -> float:
-    """Energy density that a load and eigenstrains (P, 6) put into a homogeneous body."""
+    """Energy density that a load and eigenstrains (P, 6) put into a medium C0."""
     strain, stress = load.mean_strain, load.mean_stress
     energy = strain @ C0 @ strain + stress @ np.linalg.solve(C0, stress)
     if eigenstrain is not None:

@@ -117,7 +117,7 @@ class StressProblem(Equilibrium):
         return load_energy(self.reference_stiffness, self.load, used)
 
     def zeros(self) -> Any:
-        """The unknown of the prescribed mean stress, and of none where there is none."""
+        """The unknown of the prescribed mean stress alone."""
         return self.backend.xp.zeros(
             (self.scheme.points, 6, *self.grid.shape), self.precision
         )
@@ -143,31 +143,24 @@ class StressProblem(Equilibrium):
         e0 = self.material.eigenstrain
         return strain if e0 is None else strain + e0
 
-    def pair(self, v: Any) -> tuple[Any, Any, Any]:
-        """Displacement fluctuation at nodes, its total strain, and the stress of v.
-
-        The displacement is that of the compatible strain nearest to S s + e0.
-        """
+    def pair(self, v: Any) -> tuple[Any, Any]:
+        """Total strain of the displacement of v, and stress, Mandel (q, 6, x, y, z)."""
         stress = self.stress(v)
-        strain = self.strain(stress)
-        u = self._compatible(self._reference(strain))
-        free = self.backend.xp.asarray(self.load.free)
-        E = self.backend.xp.where(
-            free, mean(strain), self.asarray(self.load.mean_strain)
-        )
-        strain = self.scheme.strain(u, self.grid) + E[:, None, None, None]
-        return u, strain, stress
+        u, E = self._displacement(self.strain(stress))
+        return self.scheme.strain(u, self.grid) + E[:, None, None, None], stress
 
     def solution(self, v: Any, mean_stress: np.ndarray) -> Solution:
         """Displacement and strain of `pair`, and the stress and its energy."""
-        u, strain, stress = self.pair(v)
+        stress = self.stress(v)
+        u, E = self._displacement(self.strain(stress))
+        strain = self.scheme.strain(u, self.grid) + E[:, None, None, None]
         energy = dot(stress, self.material.compliance.apply(stress)) / 2
         return Solution(
             to_numpy(u[:3]),
             to_numpy(strain.mean(axis=0)),
             to_numpy(stress.mean(axis=0)),
             to_numpy(energy.mean(axis=0)),
-            to_numpy(mean(strain)).astype(float),
+            to_numpy(E).astype(float),
             mean_stress,
         )
 
@@ -215,6 +208,13 @@ class StressProblem(Equilibrium):
     def _reference(self, strain: Any) -> Any:
         """C0 e."""
         return multiply(self.asarray(self.reference_stiffness), strain)
+
+    def _displacement(self, strain: Any) -> tuple[Any, Any]:
+        """The fluctuation whose strain is nearest, and the mean strain."""
+        xp = self.backend.xp
+        u = self._compatible(self._reference(strain))
+        prescribed = self.asarray(self.load.mean_strain)
+        return u, xp.where(xp.asarray(self.load.free), mean(strain), prescribed)
 
     def _compatible(self, stress: Any) -> Any:
         """M D* s: the displacement whose strain is nearest to C0^-1 s."""

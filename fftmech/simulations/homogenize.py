@@ -116,7 +116,9 @@ def homogenize(
     body = microstructure.with_changes(eigenstrain=None, thermal_expansion=None)
     if asked.solver == "dual" and asked.device == "cpu":
         # six stresses and six strains are kept
-        kept = 72 * body.grid.voxels * asked.discretization.points * asked.dtype().nbytes
+        kept = (
+            72 * body.grid.voxels * asked.discretization.points * asked.dtype().nbytes
+        )
         what = f"six stresses on {size_text(body.grid.shape)} voxels"
         check_bytes(asked.solve_bytes(body.grid) + kept, what)
     prepared = prepare(body, Load(), asked)

@@ -1,5 +1,4 @@
-"""Refuse mean stresses that no solid carries, and mean strains that no rigid one has.
-"""
+"""Refuse mean stresses that no solid carries, and mean strains no rigid part has."""
 
 import numpy as np
 

@@ -33,8 +33,8 @@ def doubts(body: Microstructure, scheme: str, finite: bool = False) -> list[str]
         *_locking(body, scheme, other),
         *_few_systems(body),
         *(
-            f"{body.label(p)} is rigid: its own stress is one of many, and only what it "
-            "passes on is determined"
+            f"{body.label(p)} is rigid: its own stress is one of many, and only what "
+            "it passes on is determined"
             for p in body.rigid
         ),
     ]

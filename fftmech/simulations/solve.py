@@ -201,7 +201,7 @@ def _certificate(
         if len(problem.microstructure.rigid):
             reason = "the body has rigid phases, where it needs a strain that vanishes"
             return Certificate.none(reason).as_dict()
-        return certify(problem.in_strains, *problem.pair(v)[1:]).as_dict()
+        return certify(problem.in_strains, *problem.pair(v)).as_dict()
     if isinstance(problem, NonperiodicProblem):
         reason = "the box has faces, and only periodic boxes have a certificate"
         return Certificate(None, None, None, None, reason).as_dict()

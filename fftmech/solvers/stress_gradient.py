@@ -5,8 +5,6 @@ stress, which is in equilibrium at every iteration. Stiff phases are soft in com
 and rigid ones its zeros, as pores are those of the stiffness.
 """
 
-from typing import Any
-
 import numpy as np
 
 from fftmech.problems.certificate import certify
@@ -47,7 +45,7 @@ class StressGradient(ConjugateGradient):
         if not len(problem.microstructure.rigid):
             bound = error * (problem.in_strains.contrast / 2) ** 0.5
             if error <= enough < bound:
-                bound = certify(problem.in_strains, *problem.pair(state.v)[1:]).relative
+                bound = certify(problem.in_strains, *problem.pair(state.v)).relative
             error = max(error, float("inf") if bound is None else bound)
         rounding = ROUNDING * float(np.finfo(problem.precision).eps)
         if error > enough and size <= 10 * rounding * problem.scale**0.5:

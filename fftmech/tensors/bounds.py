@@ -181,7 +181,7 @@ def _mixed(moduli: np.ndarray, f: np.ndarray, constraint: float) -> float:
 
 
 def _shear_constraint(K0: float, G0: float) -> float:
-    if G0 == np.inf:
+    if np.isinf(G0):
         return G0
     return G0 * (9 * K0 + 8 * G0) / (6 * (K0 + 2 * G0)) if G0 > 0 else 0.0
 
