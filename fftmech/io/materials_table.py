@@ -57,7 +57,8 @@ class Phase:
     """Properties of a phase in its crystal frame, Mandel; None is not given.
 
     A stiffness of zero is a pore, an infinite one a rigid phase. The orientation is a
-    unit quaternion w x y z, v_sample = R v_crystal. Without a law the phase is linear elastic.
+    unit quaternion w x y z, v_sample = R v_crystal. Without a law the phase is linear
+    elastic.
     """
 
     stiffness: np.ndarray

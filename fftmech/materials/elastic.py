@@ -148,7 +148,7 @@ RIGID = np.full((6, 6), np.inf)
 
 def is_rigid(stiffness: np.ndarray) -> np.ndarray:
     """Which matrices of (..., 6, 6) are `RIGID`, boolean (...)."""
-    return np.isposinf(stiffness).all(axis=(-2, -1))
+    return np.asarray(np.isposinf(stiffness).all(axis=(-2, -1)))
 
 
 def compliance(stiffness: np.ndarray) -> np.ndarray:

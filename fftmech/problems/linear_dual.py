@@ -103,9 +103,11 @@ class StressProblem(Equilibrium):
 
     def with_load(self, load: Load, _threads: int | None = None) -> "StressProblem":
         """Return the same body under another load; everything else is shared."""
-        self.green, self.material.compliance  # made once, for all loads  # noqa: B018
+        # made once, for all loads
+        self.green  # noqa: B018
+        self.material.compliance  # noqa: B018
         problem = copy(self)
-        problem.__dict__.pop("in_strains", None)
+        vars(problem).pop("in_strains", None)
         problem._set_load(load)
         return problem
 
@@ -148,6 +150,11 @@ class StressProblem(Equilibrium):
         stress = self.stress(v)
         u, E = self._displacement(self.strain(stress))
         return self.scheme.strain(u, self.grid) + E[:, None, None, None], stress
+
+    def strain_and_stress(self, v: Any) -> tuple[Any, Any]:
+        """Voxel averages of `pair`, Mandel (6, x, y, z)."""
+        strain, stress = self.pair(v)
+        return strain.mean(axis=0), stress.mean(axis=0)
 
     def solution(self, v: Any, mean_stress: np.ndarray) -> Solution:
         """Displacement and strain of `pair`, and the stress and its energy."""

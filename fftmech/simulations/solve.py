@@ -54,12 +54,14 @@ def solve(
         Mean strains and mean stresses, or those of finite strain.
     scheme, solver
         Names in `fftmech.SCHEMES` and `fftmech.SOLVERS`; if None `bbar` (or that of an
-        `initial` result) and cg, or for a nonlinear body `rotated` and newton, one of
-        `NONLINEAR_SOLVERS`.
+        `initial` result) and cg, or dual where a phase is rigid; for a nonlinear body
+        `rotated` and newton, one of `NONLINEAR_SOLVERS`.
     tolerance
         On the relative equilibrium residual sqrt(<r, M r> / <r0, M r0>), with M the
         inverse of the reference medium and r0 the residual of a homogeneous strain;
-        `default_tolerance` if None. The stress is in equilibrium and has the prescribed
+        `default_tolerance` if None. With solver dual, whose stress is in equilibrium, r
+        is the incompatible part of its strain and r0 that of the prescribed mean
+        stress. The stress is in equilibrium and has the prescribed
         means to `fftmech.solvers.iteration.STRESS` times it, relative to the mean
         stress, or the result is not converged.
     max_iterations
