@@ -32,11 +32,15 @@ def doubts(body: Microstructure, scheme: str, finite: bool = False) -> list[str]
         *_thin_walls(body, scheme, finite),
         *_locking(body, scheme, other),
         *_few_systems(body),
-        *(
-            f"{body.label(p)} is rigid: its own stress is one of many, and only what "
-            "it passes on is determined"
-            for p in body.rigid
-        ),
+    ]
+
+
+def undetermined(body: Microstructure) -> list[str]:
+    """What no equation determines in the fields of a body, a line each."""
+    return [
+        f"{body.label(p)} is rigid: its own stress is one of many, and only what it "
+        "passes on is determined"
+        for p in body.rigid
     ]
 
 

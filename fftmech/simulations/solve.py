@@ -17,7 +17,7 @@ from fftmech.results.result import Result
 from fftmech.simulations.march import March
 from fftmech.simulations.method import Method
 from fftmech.simulations.prepare import prepare
-from fftmech.simulations.remarks import doubts
+from fftmech.simulations.remarks import doubts, undetermined
 from fftmech.solvers.iteration import IterationReport, iterate
 
 
@@ -188,7 +188,7 @@ def _solve_linear(
         certificate=certified,
         temperature=temperature,
         boundary=boundary,
-        notes=[*body.notes, *doubts(body, method.scheme)],
+        notes=[*body.notes, *doubts(body, method.scheme), *undetermined(body)],
         energy=float(solution.energy_density.mean()),
         **solution._asdict(),
     )
@@ -231,9 +231,7 @@ def _start(
     """Unknown of an initial guess: a displacement fluctuation or a Result."""
     if isinstance(problem, StressProblem):
         if initial is not None:
-            raise InputError(
-                "an initial guess with solver dual", "none", "drop it, or --solver cg"
-            )
+            raise InputError("an initial guess with solver dual", "none", "drop it")
         return problem.uniform_start()
     if initial is None:
         return None
