@@ -36,6 +36,7 @@ from fftmech.microstructure.inclusions import sphere
 
 COPPER = cubic(C11=168.4, C12=121.4, C44=75.4)
 SLIP = {"tau0": 0.016, "tau1": 0.03, "theta0": 0.2, "theta1": 0.02, "rate0": 1e-3}
+CERTIFIED = 5e-3
 DUAL_HEAD = (
     "body",
     "Green operations, newton",
@@ -176,8 +177,8 @@ def deviator(stress):
     return np.concatenate([stress[:3] - stress[:3].mean(axis=0), stress[3:]])
 
 
-def compared(name, body, load, increments=1, time=1.0, **options):
-    """Row of both solvers, each to its default tolerance."""
+def compared(name, body, load, increments=1, time=1.0, energy=None, **options):
+    """Row of both solvers, to their default tolerance or a certified energy error."""
 
     def solved(solver, **more):
         path = Path((Step(load, time=time, increments=increments),))
@@ -190,7 +191,8 @@ def compared(name, body, load, increments=1, time=1.0, **options):
 
     reference = solved("newton", tolerance=1e-7)[0]
     solved("dual", tolerance=1e-2)
-    both = [solved(solver) for solver in ("newton", "dual")]
+    goal = {} if energy is None else {"energy_tolerance": energy}
+    both = [solved(solver, **goal) for solver in ("newton", "dual")]
     (newton, dual), size = both, np.linalg.norm(reference)
     return (
         name,
@@ -225,7 +227,15 @@ def dual(*_):
         law = CrystalCreep(exponent=n, bulk=100.0, **SLIP)
         body = grains.with_changes(law=dict.fromkeys(range(40), law))
         name = f"crystal_creep, 32^3, n = {n:g}, 2 % in 10 increments"
-        yield compared(name, body, Load.uniaxial("xx", 2e-2), 10, 20.0)
+        for energy in (None, CERTIFIED):
+            yield compared(
+                name if energy is None else f"{name}, --tol-energy {energy:g}",
+                body,
+                Load.uniaxial("xx", 2e-2),
+                10,
+                20.0,
+                energy,
+            )
 
 
 PARTS = {

@@ -12,6 +12,7 @@ from fftmech.tensors.stiffness import isotropic_moduli
 from fftmech_cli.means import by_component
 from fftmech_cli.method import (
     device_option,
+    energy_option,
     memory_check,
     method_options,
     note_speed,
@@ -28,6 +29,7 @@ from fftmech_cli.source import load_microstructure, resolution_options, source_o
 @source_options
 @resolution_options
 @method_options
+@energy_option
 @device_option
 @threads_option
 @json_option

@@ -76,6 +76,14 @@ def method_options(
     return add(command)
 
 
+energy_option = click.option(
+    "--tol-energy",
+    "energy_tolerance",
+    type=float,
+    help="Instead of --tol: stop when the certificate says that the relative error, in "
+    "the norm of energy, is below this.",
+)
+
 device_option = click.option(
     "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True
 )

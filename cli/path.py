@@ -31,8 +31,10 @@ class PathOptions:
     F: tuple[str, ...]
     P: tuple[str, ...]
     increments: int | None
+    time_tolerance: float | None
     every: int | None
     restart: bool
+    rotate_crystals: bool
 
     def load(
         self,
@@ -86,7 +88,12 @@ class PathOptions:
         nonlinear = any(p in body.law for p in body.phases)
         if isinstance(load, FiniteLoad) or nonlinear:
             return Path.of((load,), self.increments or 1)
-        _refuse({"--increments": self.increments}, "of a linear elastic body")
+        given = {
+            "--increments": self.increments,
+            "--time-tolerance": self.time_tolerance,
+            "--rotate-crystals": self.rotate_crystals,
+        }
+        _refuse(given, "of a linear elastic body")
         return None
 
 
@@ -119,6 +126,13 @@ path_options = options(
         help="Equal parts of the load of a nonlinear body.  [default: 1]",
     ),
     click.option(
+        "--time-tolerance",
+        type=float,
+        metavar="ERROR",
+        help="Cut increments until what their size changes in the stress is estimated "
+        "to be below this, relative, on the whole path (crystal_creep).",
+    ),
+    click.option(
         "--path",
         "file",
         type=click.Path(),
@@ -138,8 +152,14 @@ path_options = options(
         help="Go on from OUTPUT.checkpoint, which a path that was cut off has "
         "left behind.",
     ),
+    click.option(
+        "--rotate-crystals",
+        is_flag=True,
+        help="Turn the orientations of crystals that slip after every increment.",
+    ),
 )
-"""--finite, --F, --P, --path, --increments, --every, --restart."""
+"""--finite, --F, --P, --path, --increments, --time-tolerance, --every, --restart,
+--rotate-crystals."""
 
 
 def take_path_options(given: dict[str, Any]) -> PathOptions:
@@ -157,7 +177,11 @@ def march_along(
     as_json: bool,
 ) -> int:
     """Solve a load path, write and print it; return the exit code."""
-    march = March(body, path, **method)
+    options = {
+        "time_tolerance": given.time_tolerance,
+        "rotate_crystals": given.rotate_crystals,
+    }
+    march = March(body, path, **options, **method)
     record = None
     if given.file is not None:
         from fftmech.simulations.march_record import Record
@@ -188,9 +212,13 @@ def march_along(
         "linear_iterations": result.linear_iterations,
         "cuts": failed + sum(point.cuts for point in march.state.points),
     }
-    errors = {}
+    more: dict[str, Any] = {}
     if march.estimates_time:
-        errors["time_errors"] = [point.time_error for point in march.state.points]
+        more["time_errors"] = [point.time_error for point in march.state.points]
+    turns = ""
+    if march.rotate_crystals:
+        more["largest_turn"] = march.largest_turn
+        turns = f"; crystals turned by up to {march.largest_turn:.3g} degrees"
     listed = ", ".join(
         f"{n} {name.removesuffix('s') if n == 1 else name}"
         for name, n in counts.items()
@@ -199,8 +227,9 @@ def march_along(
     seconds = result.times["setup"] + result.times["solve"]
     report(
         result,
-        f"{result.status}: {listed}, {seconds:.2f} s; residual {result.residual:.1e}",
-        {"status": result.status, **counts, **errors},
+        f"{result.status}: {listed}, {seconds:.2f} s; residual "
+        f"{result.residual:.1e}{turns}",
+        {"status": result.status, **counts, **more},
         written,
         as_json,
     )

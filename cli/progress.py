@@ -82,7 +82,8 @@ def residual_bar(
 
     Yields a function of iteration and residual, and of a text before them.
     """
-    tolerance = method["tolerance"] or default_tolerance(method["precision"], grid)
+    tolerance = method.get("energy_tolerance") or method["tolerance"]
+    tolerance = tolerance or default_tolerance(method["precision"], grid)
     with progress_bar(title) as report:
         yield lambda iteration, residual, before="": report(
             _share(residual, tolerance),

@@ -15,6 +15,7 @@ from fftmech_cli.load import load_options
 from fftmech_cli.means import report
 from fftmech_cli.method import (
     device_option,
+    energy_option,
     memory_check,
     method_options,
     take_method,
@@ -36,6 +37,7 @@ WILDCARDS = str.maketrans("", "", "*?[]")
 @path_options
 @boundary_option
 @partial(method_options, nonlinear=True)
+@energy_option
 @device_option
 @threads_option
 @click.option(

@@ -81,8 +81,7 @@ def strains(rng, size, points):
     return size * (K + 0.02 * J) @ rng.normal(size=(6, points))
 
 
-def answer(way, material, rows, strain, before, state, dt, precision=None):
-    arguments = rows, strain, before, state, dt, precision
+def answer(way, material, *arguments):
     if way == "kernel":
         return law_crystal.respond(material, StrainStep(*arguments))
     return material.respond(StrainStep(*arguments))
@@ -226,6 +225,44 @@ def test_kernels_agree_with_the_reference_code(name, rng):
     part = np.ascontiguousarray(direction[:, 20:41])
     fast.tangent.apply_part(part, 20, part)
     assert relative(part, expected[:, 20:41]) < 1e-9
+
+
+@both
+@ways
+def test_a_stress_that_was_foreseen_leaves_the_tangent(name, way, rng):
+    material, *arguments = loaded(name, rng)
+    direction = rng.normal(size=(6, 30))
+    plain = answer(way, material, *arguments, DT, np.float64)
+    told = answer(way, material, *arguments, DT, np.float64, plain.stress)
+    assert relative(told.stress, plain.stress) == 0
+    expected = plain.tangent.apply(direction)
+    assert relative(told.tangent.apply(direction), expected) < 1e-9
+
+
+@ways
+@pytest.mark.parametrize("foreseen", [0.0, -1.0])
+def test_the_tangent_is_the_secant_where_the_opposite_was_foreseen(way, foreseen, rng):
+    material, rows, strain, before, state = loaded("creep", rng)
+    others = strain, before, state, DT, np.float64
+    stress = answer(way, material, rows, *others).stress
+    told = answer(way, material, rows, *others, foreseen * stress)
+    assert relative(told.stress, stress) == 0
+    assert relative(told.tangent.apply(strain - before), stress) < 1e-9
+
+
+@both
+def test_kernels_agree_with_the_reference_code_on_what_was_foreseen(name, rng):
+    material, rows, strain, before, state = loaded(name, rng, 53)
+    direction = rng.normal(size=strain.shape)
+    others = rows, strain, before, state, DT, np.float64
+    plain = answer("reference", material, *others)
+    foreseen = plain.stress * rng.uniform(-0.5, 1.5, size=53)
+    reference, fast = (
+        answer(way, material, *others, foreseen).tangent.apply(direction)
+        for way in ("reference", "kernel")
+    )
+    assert relative(reference, plain.tangent.apply(direction)) > 0.1
+    assert relative(fast, reference) < 1e-9
 
 
 @both

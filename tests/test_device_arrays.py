@@ -88,7 +88,12 @@ def test_a_march_on_a_device_equals_that_on_the_host(cupy, law):
     laws = {p: one for p, one in enumerate(PAIRS.get(law) or [CRYSTALS[law]] * 2)}
     laws = {p: one for p, one in laws.items() if one is not None}
     body = Microstructure(
-        body.grid, body.phase, None if law in RATES else body.stiffness, law=laws
+        body.grid,
+        body.phase,
+        None if law in RATES else body.stiffness,
+        # turned by 37 degrees about z, and by as much about x
+        np.array([[3.0, 0.0, 0.0, 1.0], [3.0, 1.0, 0.0, 0.0]]) / 10**0.5,
+        law=laws,
     )
     load = Load(strain={"xx": 2e-3}, stress={"yy": 0.0})
     if law in ("neo_hooke", "st_venant_kirchhoff"):
@@ -96,12 +101,17 @@ def test_a_march_on_a_device_equals_that_on_the_host(cupy, law):
     path = Path((Step(load, increments=2),))
     results = []
     for device in ("cpu", "cuda"):
-        march = March(body, path, device=device, tolerance=1e-8)
+        turns = {"rotate_crystals": law in CRYSTALS}
+        march = March(body, path, device=device, tolerance=1e-8, **turns)
         assert [point.status for point in march.points()] == ["converged"] * 2
         results.append(march.result())
     host, device = results
     size = abs(host.stress).max()
     np.testing.assert_allclose(device.stress, host.stress, atol=1e-6 * size)
+    if law in CRYSTALS:
+        turned = [result.microstructure.orientation for result in results]
+        assert abs(turned[0][:, 1:]).max() > 1e-6
+        np.testing.assert_allclose(*turned, atol=1e-9)
     for name, field in host.variables.items():
         assert type(device.variables[name]) is np.ndarray
         np.testing.assert_allclose(device.variables[name], field, atol=1e-6)

@@ -94,6 +94,24 @@ def test_exponent_one_is_exactly_linear(rng):
     np.testing.assert_allclose(w, (rates * expected).sum(0) / 2, rtol=1e-13)
 
 
+@pytest.mark.parametrize("law", LAWS["norton"], ids=lambda law: f"n={law.exponent:g}")
+def test_the_tangent_is_the_secant_where_the_opposite_was_foreseen(law, rng):
+    material, rates = make([law]), _rates(rng, law)
+    direction = rng.normal(size=rates.shape)
+    rest = np.zeros(200, int), DT * rates, 0 * rates, np.zeros((0, 200)), DT, np.float64
+    stress, _, tangent = material.respond(StrainStep(*rest))
+    size = np.linalg.norm(stress, axis=0)
+    for part in (0.0, -1.0):
+        told = material.respond(StrainStep(*rest, part * stress))
+        np.testing.assert_array_equal(told.stress, stress)
+        error = np.abs(told.tangent.apply(DT * rates) - stress)
+        assert (error / size).max() < 1e-12
+    same = material.respond(StrainStep(*rest, stress)).tangent
+    expected = tangent.apply(direction)
+    error = np.linalg.norm(same.apply(direction) - expected, axis=0)
+    assert (error / np.linalg.norm(expected, axis=0)).max() < 1e-9
+
+
 def test_norton_at_rest_is_linear_with_a_finite_viscosity(rng):
     law = LAWS["norton"][0]
     slow = 0.5 * law.linear_below * law.rate0

@@ -27,6 +27,7 @@ from fftmech.materials.norton import Norton
 from fftmech.microstructure import resample
 from fftmech.microstructure.fingerprint import fingerprint
 from fftmech.microstructure.percolation import windings
+from fftmech.microstructure.poles import poles
 from fftmech.results.comparison import compare
 from fftmech.simulations.prepare import RIGID_SCHEMES
 from fftmech.tensors.bounds import bounds
@@ -234,6 +235,7 @@ def with_law(one):
     [
         (body(BALL), {"solver": "cg"}, "phase 1 is rigid: expected phases that deform"),
         (body(BALL), {"solver": "minres"}, "phase 1 is rigid"),
+        (body(BALL), {"energy_tolerance": 1e-3}, "tolerance on the energy with solver"),
         (body(BALL), {"scheme": "fourier"}, "scheme fourier for a body with rigid"),
         (body(BALL), {"scheme": "central"}, "scheme central for a body with rigid"),
         (body(BALL), {"boundary": Boundary(x="uniaxial")}, "phase 1 is rigid"),
@@ -397,3 +399,12 @@ def test_a_rigid_grain_has_no_axes_and_a_unit_changes_nothing(tmp_path):
     made = read_materials(tmp_path / "m.toml").apply(plain)
     assert made.rigid.tolist() == [1]
     assert made.notes[-1].startswith("1 anisotropic phase(s) without orientation")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_rigid_crystal_has_poles_of_the_symmetry_that_is_named():
+    turned = np.array([[1.0, 0, 0, 0], [0.8, 0.6, 0, 0]])
+    one = body(BALL).with_changes(orientation=turned)
+    with pytest.raises(InputError, match="what symmetry the crystals have"):
+        poles(one, (1, 0, 0))
+    assert len(poles(one, (1, 0, 0), symmetry="cubic").weights) == 2

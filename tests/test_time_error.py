@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from fftmech import Grid, Load, March, Microstructure, Path, Step, io
+from fftmech import Grid, InputError, Load, March, Microstructure, Path, Step, io
 from fftmech.kernels import law_crystal
 from fftmech.materials.base import StrainStep
 from fftmech.materials.crystal_creep import CrystalCreep
@@ -113,3 +113,30 @@ def test_laws_that_hold_nothing_constant_have_no_estimate():
     march = March(plastic(), Path.of((Load.uniaxial("xx", 0.01),), 1))
     assert not march.estimates_time
     assert np.isnan([point.time_error for point in march.points()]).all()
+
+
+@pytest.mark.parametrize("increments", [1, 4])
+def test_increments_are_cut_until_their_size_changes_little(increments):
+    hard = CrystalCreep(tau0=0.01, rate0=1e-3, exponent=2, bulk=50.0, theta1=5.0)
+    fine = pulled(160, law=hard)[1][-1].mean_stress
+    path = Path((Step(TENSION, time=20.0, increments=increments),))
+    solves = []
+    for tolerance in (0.02, 5e-3):
+        march = March(grains(hard), path, time_tolerance=tolerance)
+        points = list(march.points())
+        assert len(points) == increments
+        assert sum(point.time_error for point in points) <= tolerance
+        error = np.linalg.norm(K @ (points[-1].mean_stress - fine))
+        assert error <= tolerance * np.linalg.norm(K @ fine)
+        solves.append(sum(point.iterations for point in points))
+    assert solves[0] < solves[1]
+
+
+def test_a_time_tolerance_is_refused_where_there_is_no_estimate():
+    from test_path_files import plastic
+
+    path = Path.of((Load.uniaxial("xx", 0.01),), 1)
+    with pytest.raises(InputError, match="time_tolerance for laws without.*number of"):
+        March(plastic(), path, time_tolerance=1e-3)
+    with pytest.raises(InputError, match=r"time_tolerance 2.*\(0, 1\)"):
+        March(grains(), path, time_tolerance=2)

@@ -10,6 +10,7 @@ from fftmech.figures.matplotlib_figure import (
     save_figure,
     with_unit,
 )
+from fftmech.figures.pole_figures import pole_figure
 
 __all__ = [
     "FORMATS",
@@ -17,6 +18,7 @@ __all__ = [
     "color_bar",
     "matplotlib_module",
     "new_figure",
+    "pole_figure",
     "save_figure",
     "slices_figure",
     "spectrum_figure",

@@ -69,16 +69,21 @@ GOING, ENDING, DONE = 0, 1, 2
 
 
 @inlined
-def resistance(c, i, slip):
-    """g and dg/dG, entry i of a family's row."""
-    tau0, tau1, theta1 = c[TAU0 + i], c[TAU1 + i], c[THETA1 + i]
+def resistance(slip, tau0, tau1, theta0, theta1):
+    """g and dg/dG: see `fftmech.materials.slip.resistance`."""
     if tau1 > 0:
-        steepness = c[THETA0 + i] / tau1
+        steepness = theta0 / tau1
         left = np.exp(-slip * steepness)
         height = tau1 + theta1 * slip
         slope = theta1 * (1 - left) + height * steepness * left
         return tau0 + height * (1 - left), slope
     return tau0 + theta1 * slip, theta1
+
+
+@inlined
+def of_family(c, i, slip):
+    """g and dg/dG, entry i of a family's row."""
+    return resistance(slip, c[TAU0 + i], c[TAU1 + i], c[THETA0 + i], c[THETA1 + i])
 
 
 @inlined
@@ -136,6 +141,38 @@ def evaluate(p, c, q, s, ends, status, whole, hardens):
     powers(c, q, ends, whole)
     if hardens:
         _harden(c, q, s, ends, status)
+    _add_systems(p, c, q, s, ends)
+
+
+@inlined
+def hold(p, c, q, s, ends, hardens):
+    """dr/ds of `fftmech.materials.base.held`; NEXT is the stress that was foreseen.
+
+    A system's f and df are scaled alike.
+    """
+    resolve(p, q, s, U(ends[-1]), NEXT, CHANGE)
+    for j in range(L):
+        begin, falls = U(0), 0.0
+        for f in range(U(len(ends))):
+            i, own = f * L + j, 0.0
+            for a in range(begin, U(ends[f])):
+                t, part = a * L + j, 1.0
+                tau = q[TAU + t]
+                if q[X + t] > c[BELOW + i] and tau != 0:
+                    share = min(max(q[CHANGE + t] / tau, 0.0), 1.0)
+                    part = 1 / (1 + (c[EXPONENT + i] - 1) * (1 - share))
+                q[POWER + t] *= part
+                own += q[POWER + t] * abs(tau)
+            begin = U(ends[f])
+            falls += c[RATE + i] / c[G + i] * own * c[SOFTER + i]
+        if hardens:
+            s[WEIGHT + j] = 1 / (1 + falls)
+    _add_systems(p, c, q, s, ends)
+
+
+@inlined
+def _add_systems(p, c, q, s, ends):
+    """r, dr/ds and their sums, from powers."""
     for j in range(L):
         s[TOTAL + j] = s[SOFTNESS + j] = 0.0
     for i in range(SIX * L):
@@ -258,7 +295,7 @@ def _end(c, s, families, j):
     """G, g and dg/dG at the end of the step of lane j."""
     slip = s[SLIP + j]
     for f in range(families):
-        c[G + f * L + j], c[SLOPE + f * L + j] = resistance(c, f * L + j, slip)
+        c[G + f * L + j], c[SLOPE + f * L + j] = of_family(c, f * L + j, slip)
     for _ in range(SLIP_ITERATIONS):
         total = falls = 0.0
         for f in range(families):
@@ -270,7 +307,7 @@ def _end(c, s, families, j):
         new = max(s[START + j], slip + (s[START + j] + total - slip) / (1 + falls))
         step, slip = abs(new - slip), new
         for f in range(families):
-            c[G + f * L + j], c[SLOPE + f * L + j] = resistance(c, f * L + j, slip)
+            c[G + f * L + j], c[SLOPE + f * L + j] = of_family(c, f * L + j, slip)
         if not step > SLIP_LAST * slip:
             break
     s[SLIP + j] = slip

@@ -6,7 +6,7 @@ each operation is a loop over lanes that becomes SIMD: `fftmech.kernels.crystal_
 has their tensors, `fftmech.kernels.crystal_newton` the steps.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,6 +46,7 @@ class Points(NamedTuple):
     target: np.ndarray  # strain, or strain rate, that elasticity and slip share, (6 n)
     table: np.ndarray  # matrices of each row, its families' constants, and its bound
     ends: np.ndarray  # where each family's systems end
+    foreseen: np.ndarray  # stress, see `StrainStep`, (6 n); empty if there is none
     stress: np.ndarray  # (6 n)
     slip: np.ndarray  # (6 n)
     accumulated: np.ndarray  # slip, overwritten by that at the end of the step, (n,)
@@ -91,6 +92,7 @@ def respond(
     # creep: the resistance is that of the slip that is expected
     begun = np.asarray(state[6] if elastic else state.sum(axis=0), dtype=float)
     accumulated = begun.copy()
+    foreseen = np.zeros(0) if step.foreseen is None else step.foreseen
     index = FULL if elastic else SYMMETRIC
     wanted = precision is not None
     kept = np.empty((index.max() + 1, count if wanted else 0), precision or float)
@@ -99,6 +101,7 @@ def respond(
         target.reshape(-1),
         _table(material, step.dt),
         np.cumsum(np.bincount(material.family)),
+        np.asarray(foreseen, dtype=float).reshape(-1),
         stress.reshape(-1),
         slip.reshape(-1),
         accumulated,
@@ -119,6 +122,22 @@ def respond(
         after = np.stack([state[0] + brought, brought])
     tangent = CrystalTangent(kept, index, threads) if wanted else None
     return Response(stress.astype(strain.dtype, copy=False), after, tangent)
+
+
+def energy(
+    material: CrystalCreepMaterial,
+    rows: Any,
+    strain: Any,
+    state: Any = None,
+    threads: int = 1,
+) -> Any:
+    """See `Material.energy`, whose stress is that of `respond`."""
+    if state is None:
+        state = material.start(rows)
+    rest = np.zeros_like(strain)
+    stress = respond(material, StrainStep(rows, strain, rest, state), threads).stress
+    conjugate = material.conjugate_energy(rows, stress, state)
+    return (stress * strain).sum(axis=0) - conjugate
 
 
 def _table(
@@ -170,7 +189,7 @@ def _load(points, i, count, lanes):
             s[row.BOUND + j] = (
                 bound if not bound < s[row.BOUND + j] else s[row.BOUND + j]
             )
-            c[row.G + k], _ = newton.resistance(c, k, points.accumulated[point])
+            c[row.G + k], _ = newton.of_family(c, k, points.accumulated[point])
             c[row.SOFTER + k] = 0.0
         s[row.PART + j], s[row.OLD + j] = 0.0, np.inf
         lanes.status[j], lanes.taken[j] = GOING, 0
@@ -255,11 +274,24 @@ def _relax(points, hardens, time, first, last, lanes):
             _advance(lanes)
         _store(points, i, count, s, hardens, time)
         if len(points.kept) > 0:
+            if len(points.foreseen) > 0:
+                _foresee(points, i, count, s)
+                newton.hold(p, c, q, s, ends, hardens)
             newton.invert(s, hardens)
             for k in range(U(36)):
                 m = U(points.index[k % row.SIX, k // row.SIX]) * U(len(points.rows))
                 for j in range(count):
                     points.kept[m + i + j] = s[row.INVERSE + k * L + j] / time
+
+
+@inlined
+def _foresee(points, i, count, s):
+    """NEXT <- the stress that was foreseen."""
+    n = U(len(points.rows))
+    for k in range(row.SIX):
+        for j in range(L):
+            point = i + min(j, count - U(1))
+            s[row.NEXT + k * L + j] = points.foreseen[k * n + point]
 
 
 @inlined

@@ -23,12 +23,15 @@ KERNELS: dict[type[Material], str] = {
     PlasticityMaterial: "fftmech.kernels.law_plasticity",
     StVenantKirchhoffMaterial: "fftmech.kernels.law_st_venant_kirchhoff",
 }
-"""Module whose `respond(material, step, threads)` computes what a class does."""
+"""Module whose `respond(material, step, threads)` computes what a class does.
+
+That of a class in `CONJUGATES` has its `energy` too.
+"""
 
 CONJUGATES: dict[type[Material], str] = {
     CrystalCreepMaterial: "fftmech.kernels.conjugate_crystal",
 }
-"""Module whose `conjugate_strain(material, rows, stress, state, threads)` does."""
+"""Module whose `Conjugate` does what two of its functions do."""
 
 # `respond` does not use these: a subclass with others keeps the kernel.
 INDEPENDENT = {
@@ -36,6 +39,7 @@ INDEPENDENT = {
     "conjugate_strain",
     "energy",
     "gap",
+    "slip",
     "start",
     "state_after",
 }
@@ -50,13 +54,27 @@ def responder(material: Material, backend: Backend) -> Callable[[StrainStep], Re
     return partial(kernel.respond, material, threads=backend.threads)
 
 
-def conjugate(material: Material, backend: Backend) -> Callable[..., Any]:
-    """Return `Material.conjugate_strain`, or its kernel on the host if it has one."""
+def conjugate(
+    material: Material, rows: Any, backend: Backend
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return `Material.conjugate_strain` and `conjugate_energy`, or their kernels.
+
+    There are kernels on the host, for points of these rows.
+    """
     module = CONJUGATES.get(type(material))
     if module is None or backend.blocks is None:
-        return material.conjugate_strain
+        return material.conjugate_strain, material.conjugate_energy
+    kernel = import_module(module).Conjugate(material, rows, backend.threads)
+    return kernel.strain, kernel.energy
+
+
+def potential(material: Material, backend: Backend) -> Callable[..., Any]:
+    """Return `Material.energy`, or its kernel on the host if it has one."""
+    module = KERNELS.get(type(material))
+    if type(material) not in CONJUGATES or module is None or backend.blocks is None:
+        return material.energy
     kernel: Any = import_module(module)
-    return partial(kernel.conjugate_strain, material, threads=backend.threads)
+    return partial(kernel.energy, material, threads=backend.threads)
 
 
 def kernel_of(kind: type[Material]) -> str | None:

@@ -14,13 +14,14 @@ rejected.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from math import isfinite
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
+from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
 
 
@@ -143,6 +144,9 @@ class StrainStep(NamedTuple):
         Duration, > 0.
     precision
         Real dtype of the tangent; None if none is wanted.
+    foreseen
+        Stress that the last Newton step foresaw with its tangent, (c, n), for materials
+        with `Material.foresight`; None if there was none.
     """
 
     rows: Any
@@ -151,6 +155,7 @@ class StrainStep(NamedTuple):
     state: Any
     dt: float = 1.0
     precision: Any = None
+    foreseen: Any = None
 
 
 class Response(NamedTuple):
@@ -189,6 +194,8 @@ class Material(ABC):
         Whether it maps F to P, instead of e to s.
     rate
         Whether it has no elasticity: s follows from (e - before) / dt.
+    foresight
+        Whether its tangent depends on `StrainStep.foreseen`: see `held`.
     variables
         Internal variables: name and number of components. Symmetric tensors are Mandel
         and have 6.
@@ -196,6 +203,7 @@ class Material(ABC):
 
     finite: ClassVar[bool] = False
     rate: ClassVar[bool] = False
+    foresight: ClassVar[bool] = False
     variables: ClassVar[Mapping[str, int]] = {}
 
     def __init__(
@@ -279,17 +287,46 @@ class Material(ABC):
         """State at the end of a step that ends at a stress of `conjugate_strain`."""
         return state
 
-    def gap(self, rows: Any, strain: Any, stress: Any, state: Any = None) -> Any:
+    def gap(
+        self,
+        rows: Any,
+        strain: Any,
+        stress: Any,
+        state: Any = None,
+        energy: Callable[..., Any] | None = None,
+    ) -> Any:
         """w(e) + w*(s) - s : e >= 0, (n,); laws that can avoid the difference do.
+
+        `energy` is a faster function for `Material.energy`, if there is one.
 
         Raises
         ------
         NotImplementedError
             There is no convex potential.
         """
-        energy = self.energy(rows, strain, state)
+        w = (energy or self.energy)(rows, strain, state)
         conjugate = self.conjugate_energy(rows, stress, state)
-        return energy + conjugate - (stress * strain).sum(0)
+        return w + conjugate - (stress * strain).sum(0)
+
+
+def held(exponent: Any, foreseen: Any, found: Any) -> Any:
+    """Derivative of log rate by log stress of a power law, 1 to the exponent.
+
+    A power law is the linearised |rate|^(1 - 1/n) s = rate with s a variable of its own
+    (Rudi, Shih & Stadler 2020, doi:10.48550/arXiv.2003.11115): where the stress that
+    Newton's method foresaw is the one that was found, this is the tangent; where it is
+    far from it, or opposed, the secant. So Newton's steps hardly need to be shortened.
+
+    Parameters
+    ----------
+    exponent
+        n.
+    foreseen, found
+        Stresses of a point or of one of its slip systems, along the one that was found.
+    """
+    xp = namespace(found)
+    share = xp.clip(foreseen / (found + (found == 0)), 0, 1)
+    return exponent / (1 + (exponent - 1) * (1 - share))
 
 
 def table(laws: Sequence[Any], name: str) -> np.ndarray:

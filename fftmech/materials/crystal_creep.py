@@ -69,6 +69,7 @@ class CrystalCreepMaterial(Material):
     """
 
     rate = True
+    foresight = True
     variables = {"accumulated_slip": 1, "increment_of_slip": 1}
 
     def prepare(self) -> None:
@@ -88,7 +89,8 @@ class CrystalCreepMaterial(Material):
         """See `Material.respond`."""
         strain, dt, xp = step.strain, step.dt, namespace(step.strain)
         rate = (xp.asarray(strain, dtype=float) - step.before) / dt
-        stress, flow = self._problem(step.rows, rate, step.state).solve()
+        problem = self._problem(step.rows, rate, step.state, step.foreseen)
+        stress, flow = problem.solve()
         slip = dt * abs(flow.slip).sum(axis=1)
         state = xp.stack([step.state[0] + slip, slip])
         tangent = None
@@ -148,6 +150,10 @@ class CrystalCreepMaterial(Material):
         slip = dt * abs(self._slip_rates(rows, stress, state)).sum(axis=1)
         return namespace(stress).stack([state[0] + slip, slip])
 
+    def slip(self, rows: Any, stress: Any, begun: Any, ended: Any, dt: float) -> Any:  # noqa: ARG002
+        """Slip of each system in a step, (n, N), by its states and its last stress."""
+        return dt * self._slip_rates(rows, stress, begun)
+
     def _slip_rates(self, rows: Any, stress: Any, state: Any) -> Any:
         """Rates of the systems, (n, N)."""
         xp = namespace(stress)
@@ -165,7 +171,9 @@ class CrystalCreepMaterial(Material):
         accumulated = xp.zeros(like.shape[1]) if state is None else state.sum(axis=0)
         return rate0, exponent, resistance(accumulated[:, None], hardening)[0]
 
-    def _problem(self, rows: Any, rate: Any, state: Any) -> SlipFlow:
+    def _problem(
+        self, rows: Any, rate: Any, state: Any, foreseen: Any = None
+    ) -> SlipFlow:
         xp = namespace(rate)
         rate0, exponent, g = self._resistance(rows, rate, state)
         target = xp.asarray(rate, dtype=float).T
@@ -183,6 +191,7 @@ class CrystalCreepMaterial(Material):
             accumulated=still[:, 0],
             implicit=False,
             linear_below=xp.asarray(self.linear_below)[rows],
+            foreseen=None if foreseen is None else foreseen.T,
         )
 
 

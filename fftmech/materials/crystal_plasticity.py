@@ -1,13 +1,20 @@
 """Elasto-viscoplastic crystals."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
 from fftmech.materials.base import Material, MatrixTangent, Response, StrainStep
-from fftmech.materials.slip import SlipLaw, constants, farthest, schmid_tensors
+from fftmech.materials.slip import (
+    SlipLaw,
+    constants,
+    farthest,
+    resistance,
+    schmid_tensors,
+)
 from fftmech.materials.slip_flow import SlipFlow
 
 
@@ -39,6 +46,7 @@ class CrystalPlasticityMaterial(Material):
         A phase without stiffness.
     """
 
+    foresight = True
     variables = {"plastic_strain": 6, "accumulated_slip": 1}
 
     def prepare(self) -> None:
@@ -75,6 +83,7 @@ class CrystalPlasticityMaterial(Material):
             accumulated=state[6],
             implicit=True,
             linear_below=xp.zeros_like(rate0),
+            foreseen=None if step.foreseen is None else step.foreseen.T,
         ).solve()
         plastic = state[:6] + xp.einsum("na,nai->in", flow.slip, schmid)
         state = xp.concatenate([plastic, flow.accumulated[None]])
@@ -83,6 +92,16 @@ class CrystalPlasticityMaterial(Material):
             matrix = xp.moveaxis(xp.linalg.inv(flow.jacobian), 0, -1)
             tangent = MatrixTangent(xp.asarray(matrix, dtype=step.precision))
         return Response(xp.asarray(stress.T, dtype=strain.dtype), state, tangent)
+
+    def slip(self, rows: Any, stress: Any, begun: Any, ended: Any, dt: float) -> Any:  # noqa: ARG002
+        """Slip of each system in a step, (n, N), by its states and its last stress."""
+        xp = namespace(stress)
+        rate0, exponent, *hardening = xp.asarray(self.constants)[:, rows]
+        g = resistance(ended[6][:, None], hardening)[0]
+        own = xp.asarray(self.family)
+        rate0, exponent, g = (c[:, own] for c in (rate0, exponent, g))
+        tau = xp.einsum("nai,in->na", xp.asarray(self.schmid)[rows], stress)
+        return dt * rate0 * xp.sign(tau) * abs(tau / g) ** exponent
 
 
 @dataclass(frozen=True, kw_only=True)

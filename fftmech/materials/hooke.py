@@ -41,7 +41,14 @@ class HookeMaterial(Material):
         S[solid] = np.linalg.inv(self.stiffness[solid])
         return MatrixTangent(xp.moveaxis(xp.asarray(S)[rows], 0, -1)).apply(stress)
 
-    def gap(self, rows: Any, strain: Any, stress: Any, state: Any = None) -> Any:
+    def gap(
+        self,
+        rows: Any,
+        strain: Any,
+        stress: Any,
+        state: Any = None,  # noqa: ARG002
+        energy: Any = None,  # noqa: ARG002
+    ) -> Any:
         """w* of s - C e: no difference of large numbers."""
         return self.conjugate_energy(rows, stress - self._stress(rows, strain))
 

@@ -202,6 +202,13 @@ class SlipLaw(Law):
         """P_a in the crystal frame, Mandel (N, 6), family by family."""
         return np.concatenate([symmetric_product(b, m) for m, b in self._systems()])
 
+    def spin_vectors(self) -> np.ndarray:
+        """Axial vectors of skew(b m^T) in the crystal frame, (N, 3), family by family.
+
+        Slip turns the material by them, past the lattice.
+        """
+        return np.concatenate([np.cross(m, b) / 2 for m, b in self._systems()])
+
     @property
     def independent(self) -> int:
         """Number of independent systems: 5 strain the crystal in any way."""

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fftmech.arrays.backend import namespace
+from fftmech.materials.base import held
 from fftmech.materials.isotropy import nonzero
 from fftmech.materials.slip import resistance
 from fftmech.tensors import K
@@ -101,6 +102,8 @@ class SlipFlow:
         Whether g is that of the end of the step instead of its beginning.
     linear_below
         |tau_a| / g below which f_a is linear, (n, F).
+    foreseen
+        Stress that a tangent foresaw, (n, 6), or None: see `held`.
     """
 
     schmid: Any
@@ -115,6 +118,7 @@ class SlipFlow:
     accumulated: Any
     implicit: bool
     linear_below: Any
+    foreseen: Any = None
 
     def solve(self) -> tuple[Any, Flow]:
         """Stress, (n, 6), and its flow: NaN where the iteration fails."""
@@ -147,6 +151,8 @@ class SlipFlow:
         if bool(going.any()):
             s = xp.where(going[:, None], xp.nan, s)
             flow = self._flow(s, flow.accumulated)
+        if self.foreseen is not None:
+            flow = self._flow(s, flow.accumulated, self._resolve(self.foreseen))
         return s, flow
 
     def _first(self) -> Any:
@@ -176,7 +182,7 @@ class SlipFlow:
     def _resolve(self, stress: Any) -> Any:
         return namespace(stress).einsum("nai,ni->na", self.schmid, stress)
 
-    def _flow(self, s: Any, accumulated: Any) -> Flow:
+    def _flow(self, s: Any, accumulated: Any, foreseen: Any = None) -> Flow:
         """f, r and dr/ds of a stress; `accumulated` is where to look for G first."""
         xp = namespace(s)
         own, P = self.family, self.schmid
@@ -190,14 +196,15 @@ class SlipFlow:
         x, below = abs(tau) / g, self.linear_below[:, own]
         power = rate * xp.where(x < below, below, x) ** (n - 1)
         f = sign * power * x
-        df = xp.where(x < below, 1.0, n) * power / g
+        soft = n if foreseen is None else held(n, foreseen, tau)
+        df = xp.where(x < below, 1.0, soft) * power / g
         residual = _multiply(self.compliance, s) + xp.einsum("na,nai->ni", f, P)
         least = xp.asarray(K) * (REGULAR * df.sum(axis=1))[:, None, None]
         slips = xp.einsum("na,nai,naj->nij", df, P, P)
         jacobian = self.compliance + slips + least
         if self.implicit:
             # dG = sum df |dtau| - sum |h| dG, and df/dG = -h
-            h = n * slope / g * f
+            h = soft * slope / g * f
             weight = 1 / (1 + abs(h).sum(axis=1))
             b = xp.einsum("na,nai->ni", h, P)
             c = xp.einsum("na,nai->ni", sign * df, P)

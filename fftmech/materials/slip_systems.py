@@ -54,6 +54,23 @@ def slip_systems(
     return _unit(normals[m]), _unit(edges[b])
 
 
+def plane_normals(indices: Sequence[int], c_over_a: float = 1.0) -> np.ndarray:
+    """Unit normals of all planes that a crystal's symmetry makes of one, (N, 3).
+
+    One of each opposite pair, in the crystal frame.
+
+    Parameters
+    ----------
+    indices
+        Miller indices h k l of a cubic crystal, or h k i l of a hexagonal one.
+    c_over_a
+        Ratio of a hexagonal crystal's axes.
+    """
+    if len(indices) == 3:
+        return _unit(_cubic(indices).astype(float))
+    return _unit(_normals(_hexagonal(indices), c_over_a))
+
+
 def _cubic(indices: Sequence[int]) -> np.ndarray:
     """Equivalent planes or directions of the cube, one of each opposite pair."""
     found = {

@@ -210,6 +210,16 @@ class Microstructure:
         return used[is_rigid(self.stiffness[used])]
 
     @property
+    def oriented(self) -> np.ndarray:
+        """Ids of the phases in use whose orientation is known."""
+        if self.orientation is None:
+            return np.array([], dtype=int)
+        used = self.phases
+        used = used[used < len(self.orientation)]
+        q = self.orientation[used]
+        return used[np.isfinite(q).all(axis=1) & q.any(axis=1)]
+
+    @property
     def unindexed_voxels(self) -> int:
         """Number of voxels that a measurement could not index."""
         hole = self.unindexed

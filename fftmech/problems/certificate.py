@@ -120,7 +120,7 @@ def certify(problem: Problem | TimeStep, strain: Any, stress: Any) -> Certificat
         None, with a reason, of fields that are not finite, or that the projection
         changes by more than `MOST_CHANGED`.
     """
-    reason = _no_potential(problem) if isinstance(problem, TimeStep) else ""
+    reason = no_potential(problem) if isinstance(problem, TimeStep) else ""
     if reason:
         return Certificate.none(reason)
     problem = in_double(problem)
@@ -218,7 +218,7 @@ def certify_increment(problem: TimeStep) -> Certificate:
     error in it. A body that has pores, remembers its history otherwise or is strained
     finitely has no certificate.
     """
-    reason = _no_potential(problem)
+    reason = no_potential(problem)
     if reason:
         return Certificate.none(reason)
     last = problem.last
@@ -230,7 +230,7 @@ def certify_increment(problem: TimeStep) -> Certificate:
     return _bound(problem, pair, pair)
 
 
-def _no_potential(problem: TimeStep) -> str:
+def no_potential(problem: TimeStep) -> str:
     """Why a step of a body has no convex potential and its conjugate, or ""."""
     if problem.kinematics.finite:
         return _NOT_CONVEX
@@ -325,6 +325,8 @@ def _changed_energies(
     problem: TimeStep, potential: Potential, given: Pair, admissible: Pair
 ) -> float:
     """|W(e) - W(e')| + |W*(s) - W*(s')| of the given and the admissible fields."""
+    if given is admissible:
+        return 0.0
     load = problem.load
     (e, s), (e_adm, s_adm) = given, admissible
     W = float((potential.energy(e) - potential.energy(e_adm)).mean())

@@ -37,14 +37,11 @@ class Compatibility(NamedTuple):
         Incompatible part of e, or of a rate, Mandel (q, 6, x, y, z).
     square
         <r : C0 : r>, the squared dual norm (stress units).
-    size
-        <e : C0 : e>, to compare it with.
     """
 
     v: Any
     r: Any
     square: float
-    size: float
 
 
 class ComplementaryEnergy:
@@ -68,7 +65,9 @@ class ComplementaryEnergy:
         free = problem.load.free
         E = problem.load.mean_strain
         if problem.material.rate:
-            E = (E - to_numpy(mean(problem.start.strain))) / self._dt
+            begun = problem.start.strain
+            self._before = self._nearest(begun), mean(begun)
+            E = (E - to_numpy(self._before[1])) / self._dt
         self.E = np.where(free, 0.0, E)
         self._phases = list(self._potential.phases())
         e0 = self._potential.eigenstrain
@@ -80,19 +79,16 @@ class ComplementaryEnergy:
         inverse = np.linalg.inv(compliance[np.ix_(held, held)])
         self._held[:, held] = compliance[:, held] @ inverse
 
-    def start(self, stress: np.ndarray) -> Any:
-        """The stress of less W*: a uniform one, (6,), or that of the step before.
+    def shifted(self, stress: Any) -> Any:
+        """A stress with the mean stresses that are prescribed."""
+        load = self._problem.load
+        shift = np.where(load.free, load.mean_stress - to_numpy(mean(stress)), 0)
+        return stress + self._problem.asarray(shift)[:, None, None, None]
 
-        The latter is shifted to the prescribed mean stresses.
-        """
-        problem = self._problem
-        uniform = problem.uniform(stress)
-        if problem.stress is None:
-            return uniform
-        shift = problem.load.mean_stress - to_numpy(mean(problem.stress))
-        shift = problem.asarray(np.where(problem.load.free, shift, 0))
-        before = problem.stress + shift[:, None, None, None]
-        return min(before, uniform, key=self.energy)
+    def slope(self, stress: Any, change: Any) -> float:
+        """Derivative of W* at a stress along a change of it."""
+        E = self._problem.asarray(self.E)[:, None, None, None]
+        return work(change, self.strain(stress) - E)
 
     def uniform_strain(self, stresses: np.ndarray) -> np.ndarray:
         """<e> of uniform stresses, (6, m) -> (6, m), with mean states of phases."""
@@ -114,23 +110,23 @@ class ComplementaryEnergy:
 
     def compatibility(self, strain: Any) -> Compatibility:
         """Nearest compatible strain and what is left: one Green operation."""
-        problem, dt = self._problem, self._dt
-        end = strain
-        if problem.material.rate:
-            end = problem.start.strain + dt * strain
-        E = mean(end)
-        nothing = problem.asarray(np.zeros(6))
-        v = problem.precondition(
-            problem.pack(problem.adjoin(self.reference(end)), nothing)
-        )
-        r = (end - problem.derive(problem.displacement(v), E)) / dt
-        missing = E - problem.asarray(problem.load.mean_strain)
-        v[-6:] = problem.backend.xp.where(
-            problem.backend.xp.asarray(problem.load.free), missing, 0
-        )
-        m = self._held @ (to_numpy(mean(strain)) - self.E)
+        problem, E = self._problem, mean(strain)
+        u = self._nearest(strain)
+        r = strain - problem.derive(u, E)
+        m = self._held @ (to_numpy(E) - self.E)
         r += problem.asarray(m)[:, None, None, None]
-        return Compatibility(v, r, self.product(r, r), self.product(strain, strain))
+        if problem.material.rate:
+            u = self._before[0] + self._dt * u
+            E = self._before[1] + self._dt * E
+        v = problem.pack(u, E - problem.asarray(problem.load.mean_strain))
+        return Compatibility(v, r, self.product(r, r))
+
+    def _nearest(self, strain: Any) -> Any:
+        """Displacement of the compatible strain nearest to one."""
+        problem = self._problem
+        force = problem.adjoin(self.reference(strain))
+        nothing = problem.asarray(np.zeros(6))
+        return problem.displacement(problem.precondition(problem.pack(force, nothing)))
 
     def evaluation(self, stress: Any, v: Any) -> Evaluation:
         """What `TimeStep.evaluate` returns, of a stress in equilibrium."""

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fftmech.arrays.backend import Backend, namespace
 from fftmech.errors import InputError
-from fftmech.kernels.laws import conjugate, responder
+from fftmech.kernels.laws import conjugate, potential, responder
 from fftmech.materials.base import Law, Material, StrainStep, Tangent
 from fftmech.materials.hooke import Hooke
+from fftmech.materials.slip import SlipLaw
 from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoff
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import matrix_from_quaternion
@@ -25,18 +27,28 @@ class Group:
 
     Attributes
     ----------
+    phases
+        Of each row, (R,).
     rows, points
         Row in the law's tables and number in the grid of each of them; all points if
         `points` is None.
-    respond, conjugate_strain
+    respond, conjugate_strain, conjugate_energy, energy
         Those of `Material`, or kernels that shadow them.
     """
 
     material: Material
+    phases: list[int]
     rows: Any
     points: Any
     respond: Any
     conjugate_strain: Any
+    conjugate_energy: Any
+    energy: Any
+
+    @property
+    def gap(self) -> Any:
+        """`Material.gap`."""
+        return partial(self.material.gap, energy=self.energy)
 
     def take(self, field: Any) -> Any:
         """Values at these points, (c, n) -> (c, m)."""
@@ -152,12 +164,14 @@ class MaterialField:
         self.groups = [
             Group(
                 material,
+                phases,
                 rows,
                 points,
                 responder(material, backend),
-                conjugate(material, backend),
+                *conjugate(material, rows, backend),
+                potential(material, backend),
             )
-            for material, rows, points in _split(microstructure, finite, xp)
+            for material, phases, rows, points in _split(microstructure, finite, xp)
         ]
         # pores fit either kind
         solid = [m for m in self.materials if m.stiffness.any()]
@@ -177,6 +191,11 @@ class MaterialField:
     def materials(self) -> list[Material]:
         """The law of each group."""
         return [group.material for group in self.groups]
+
+    @property
+    def foresight(self) -> bool:
+        """Whether a law's tangent depends on the stress that was foreseen."""
+        return any(material.foresight for material in self.materials)
 
     def start(self, points: int) -> State:
         """State before any load, of so many integration points a voxel."""
@@ -204,10 +223,11 @@ class MaterialField:
         state: State,
         dt: float,
         precision: Any = None,
+        foreseen: Any = None,
     ) -> FieldResponse:
         """Stress, state and tangent of all points at the end of a step.
 
-        `strain` and `before` are (q, c, x, y, z).
+        `strain`, `before` and `foreseen` are (q, c, x, y, z); see `StrainStep`.
         """
         xp, flat = flatten(strain)
         _, flat_before = flatten(before)
@@ -221,6 +241,9 @@ class MaterialField:
             for group, old in zip(self.groups, state[q], strict=True):
                 fields = group.take(own), group.take(own_before)
                 step = StrainStep(group.rows, *fields, old, dt, precision)
+                if foreseen is not None:
+                    own_foreseen = foreseen[q].reshape(flat[q].shape)
+                    step = step._replace(foreseen=group.take(own_foreseen))
                 response = group.respond(step)
                 if len(flat) == 1 and group.points is None:
                     stress = response.stress[None]
@@ -232,6 +255,24 @@ class MaterialField:
                     tangents[q].append((group, response.tangent))
         tangent = None if precision is None else FieldTangent(tangents)
         return FieldResponse(stress.reshape(strain.shape), states, tangent)
+
+    def turn(self, microstructure: Microstructure) -> None:
+        """Take orientations and stiffnesses of crystals that slip from a body."""
+        assert microstructure.stiffness is not None
+        for _, group in self.crystals:
+            material, own = group.material, group.phases
+            material.rotation = _rotation(microstructure, own)
+            material.stiffness = microstructure.stiffness[own]
+            material.prepare()
+
+    @property
+    def crystals(self) -> list[tuple[int, Group]]:
+        """Groups whose laws have slip systems, and their numbers."""
+        return [
+            (number, group)
+            for number, group in enumerate(self.groups)
+            if isinstance(group.material.laws[0], SlipLaw)
+        ]
 
     def expect(self, state: State, ratio: float) -> State:
         """See `Material.expect`."""
@@ -291,8 +332,8 @@ class MaterialField:
 
 def _split(
     microstructure: Microstructure, finite: bool, xp: Any
-) -> Iterator[tuple[Material, Any, Any]]:
-    """The material, the row of each point and the points of each law in use."""
+) -> Iterator[tuple[Material, list[int], Any, Any]]:
+    """Material, phase of each row, row of each point, points of each law in use."""
     assert microstructure.stiffness is not None
     default = StVenantKirchhoff() if finite else Hooke()
     laws = {p: microstructure.law.get(p, default) for p in microstructure.phases}
@@ -313,7 +354,7 @@ def _split(
             microstructure.stiffness[own],
             _rotation(microstructure, own),
         )
-        yield material, xp.asarray(rows), points
+        yield material, own, xp.asarray(rows), points
 
 
 def _check_kind(kind: type[Law], phase: int, finite: bool) -> None:
@@ -330,9 +371,9 @@ def _rotation(microstructure: Microstructure, phases: list[int]) -> np.ndarray:
     """R with v_sample = R v_crystal by phase, the identity where none is known."""
     R = np.tile(np.eye(3), (len(phases), 1, 1))
     if microstructure.orientation is not None:
-        q = microstructure.orientation[phases]
-        known = np.isfinite(q).all(axis=1) & q.any(axis=1)
-        R[known] = matrix_from_quaternion(q[known])
+        known = np.isin(phases, microstructure.oriented)
+        q = microstructure.orientation[np.array(phases)[known]]
+        R[known] = matrix_from_quaternion(q)
     return R
 
 

@@ -213,13 +213,18 @@ class TimeStep(Equilibrium):
             return self.points.adjoint(stress)
         return self.kinematics.adjoint(self.scheme, stress, self.grid)
 
-    def evaluate(self, v: Any, tangent: bool = False) -> Evaluation:
-        """Strain, stress, state and residual of v; the last one is kept in `last`."""
+    def evaluate(
+        self, v: Any, tangent: bool = False, foreseen: Any = None
+    ) -> Evaluation:
+        """Strain, stress, state and residual of v; the last one is kept in `last`.
+
+        `foreseen` is the stress that the last tangent predicted, (q, c, x, y, z).
+        """
         strain = self.strain(v)
         start = self.start
         precision = self.search if tangent else None
         response = self.material.respond(
-            strain, start.strain, start.state, self.dt, precision
+            strain, start.strain, start.state, self.dt, precision, foreseen
         )
         stress = response.stress
         mean_stress = to_numpy(mean(stress)).astype(float)

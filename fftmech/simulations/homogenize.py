@@ -123,7 +123,7 @@ def homogenize(
         check_bytes(asked.solve_bytes(body.grid) + kept, what)
     prepared = prepare(body, Load(), asked)
     setup = time.perf_counter()
-    unit_loads = UnitLoads(prepared, asked.max_iterations, progress)
+    unit_loads = UnitLoads(prepared, asked, progress)
     C, outcomes = unit_loads.solve()
     thermal = None
     if microstructure.thermal_expansion is not None:
@@ -170,18 +170,20 @@ class UnitLoads:
     ----------
     prepared
         The body under no load.
+    method
+        How it was prepared.
     progress
         Called after every iteration, or None.
     """
 
     def __init__(
-        self, prepared: Prepared, max_iterations: int, progress: LoadReport | None
+        self, prepared: Prepared, method: Method, progress: LoadReport | None
     ) -> None:
         problem = prepared.problem
         assert isinstance(problem, Problem | StressProblem)
         self.problem, self.prepared = problem, prepared
         self.dual = isinstance(problem, StressProblem)
-        self.max_iterations = max_iterations
+        self.method = method
         self.progress = progress
         # a small body: one load a thread; a large one: all threads on one load
         small = threads_for(problem.grid.voxels) == 1
@@ -255,9 +257,10 @@ class UnitLoads:
             self.prepared.solver,
             start,
             self.prepared.tolerance,
-            self.max_iterations,
+            self.method.max_iterations,
             report,
             norm,
+            self.method.energy_tolerance,
         )
         return outcome, force, work
 

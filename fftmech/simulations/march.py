@@ -3,23 +3,32 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from numbers import Real
 from typing import Any, Unpack
 
 import numpy as np
 
 from fftmech.arrays.backend import to_numpy
+from fftmech.errors import InputError
 from fftmech.loads.path import Path, Step, Target
 from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoffMaterial
 from fftmech.microstructure.base import Microstructure
-from fftmech.problems.material_field import State
 from fftmech.problems.nonlinear import Evaluation, StepStart
 from fftmech.problems.stress_error import stress_norm
 from fftmech.results.result import Result
+from fftmech.simulations.held_hardening import solve_step
+from fftmech.simulations.lattice_rotation import (
+    first_orientation,
+    largest_turn,
+    lattice_spin,
+    turned,
+    turned_body,
+)
 from fftmech.simulations.march_result import march_result
 from fftmech.simulations.march_state import IncrementLog, MarchState, TriedPart
 from fftmech.simulations.method import Method, MethodOptions
 from fftmech.simulations.prepare import prepare_march
-from fftmech.solvers.iteration import IterationReport, Outcome, run
+from fftmech.solvers.iteration import Goal, IterationReport
 
 MOST_NEWTON = 50
 """Newton steps of an increment, before it is cut."""
@@ -27,11 +36,9 @@ MOST_NEWTON = 50
 LEAST_FRACTION = 2.0**-8
 """Smallest part of an increment that is tried: it is halved eight times at most."""
 
-CORRECTIONS = 4
-"""Times that a part is solved again with what its end says of hardening, at most."""
-
-LAG = 1e-3
-"""Relative error of hardening in a step from which it is solved again."""
+SAFETY, SHORTEST, LONGEST = 0.9, 0.2, 2.0
+"""Of a part by its time error: share of the tolerance that is aimed at, and how much
+shorter or longer than the last it may be."""
 
 LEAST_STRAIN = 1e-12
 """Mean strain that counts as none."""
@@ -49,8 +56,15 @@ class March:
         What is loaded, and how.
     temperature
         Temperature change, there from the beginning on (degrees).
+    time_tolerance
+        Increments are solved in as many parts as it takes for the estimated error of
+        their size to be below this on the whole path (`IncrementLog.time_error`); in
+        one if None.
     state
         Where to go on, from an earlier march of the same body on the same path.
+    rotate_crystals
+        Whether the orientations of crystals that slip follow it, after every increment
+        (`fftmech.simulations.lattice_rotation`).
     method
         scheme (`rotated` if none is named), solver (one of `NONLINEAR_SOLVERS`,
         newton if none is named), tolerance, max_iterations (of an increment), device,
@@ -79,14 +93,18 @@ class March:
         path: Path,
         *,
         temperature: float = 0.0,
+        time_tolerance: float | None = None,
         state: MarchState | None = None,
+        rotate_crystals: bool = False,
         **method: Unpack[MethodOptions],
     ) -> None:
         started = time.perf_counter()
         self.microstructure = microstructure
         self.path = path
         self.temperature = temperature
-        self.method = Method.of(method, "temperature", "state", nonlinear=True)
+        self.rotate_crystals = rotate_crystals
+        known = "temperature", "time_tolerance", "state", "rotate_crystals"
+        self.method = Method.of(method, *known, nonlinear=True)
         self.problem, self._solver, self.tolerance, compile_time = prepare_march(
             microstructure, path, self.method, temperature
         )
@@ -94,6 +112,15 @@ class March:
         if self.method.solver == "newton":
             self._most = min(self._most, MOST_NEWTON)
         self.state = state or self._start()
+        self.time_tolerance = time_tolerance
+        if time_tolerance is not None:
+            self._check_time_tolerance(time_tolerance)
+        if (self.state.orientation is not None) != rotate_crystals:
+            raise InputError(
+                f"rotate_crystals={rotate_crystals}", "what the march of the state had"
+            )
+        # the orientations that the laws have
+        self._turned_to = None if state else self.state.orientation
         self.status, self.advice = "converged", ""
         self.failed: IncrementLog | None = None
         self._failed_residuals: tuple[float, ...] = ()
@@ -107,6 +134,9 @@ class March:
         problem, rest = self.problem, self.problem.kinematics.rest
         nothing = np.zeros(problem.means)
         stress = problem.backend.xp.zeros_like(problem.start.strain)
+        orientation = None
+        if self.rotate_crystals:
+            orientation = first_orientation(self.microstructure)
         return MarchState(
             step=0,
             increment=0,
@@ -119,6 +149,7 @@ class March:
             mean_strain=rest,
             mean_stress=nothing,
             begun=(rest, nothing),
+            orientation=orientation,
         )
 
     @property
@@ -126,6 +157,24 @@ class March:
         """Whether points have an estimate of the error of their increment's size."""
         state = self.state.start.state
         return self.problem.material.time_error(state, state) is not None
+
+    def _check_time_tolerance(self, tolerance: float) -> None:
+        if not (isinstance(tolerance, Real) and 0 < float(tolerance) < 1):
+            raise InputError(f"time_tolerance {tolerance!r}", "a number in (0, 1)")
+        if not self.estimates_time:
+            raise InputError(
+                "time_tolerance for laws without an estimate of what increments change",
+                "crystal_creep",
+                "choose the number of increments",
+            )
+
+    @property
+    def largest_turn(self) -> float:
+        """Largest angle, degrees, that a crystal has turned by so far."""
+        after = self.state.orientation
+        if after is None:
+            return 0.0
+        return largest_turn(first_orientation(self.microstructure), after)
 
     @property
     def over(self) -> bool:
@@ -148,11 +197,18 @@ class March:
         done, end = state.increment / step.increments, 1 / step.increments
         goal = 1.0 if state.increment + 1 == step.increments else done + end
         part = end
+        if self.time_tolerance is not None and state.duration:
+            part = min(end, LONGEST * state.duration / step.time)
         iterations = linear = cuts = 0
         error = 0.0
         residuals = state.residuals
         while done < goal:
             part = min(part, goal - done)
+            if state.orientation is not self._turned_to:
+                self._turned_to = state.orientation
+                self.problem.material.turn(
+                    turned_body(self.microstructure, state.orientation)
+                )
             tried = self._part(state, step, done, part, progress)
             iterations += tried.iterations
             linear += tried.linear_iterations
@@ -161,9 +217,17 @@ class March:
                 # the unknown has changed all the same, by the prediction
                 residuals = (*residuals[:-1], tried.residuals[0])
             if tried.status == "converged":
-                state = tried.state
+                scale = self._time_scale(tried.time_error, part * step.time)
+                if scale < SAFETY and part > LEAST_FRACTION * end:
+                    part, cuts = (
+                        max(scale, LEAST_FRACTION * end / part) * part,
+                        cuts + 1,
+                    )
+                    continue
+                state = self._rotated(tried.state, state.v)
                 error += float("nan") if tried.time_error is None else tried.time_error
                 done = goal if done + part >= goal - 1e-12 else done + part
+                part *= scale
                 continue
             # a convex problem of the stress is no easier in parts
             convex = self.method.solver == "dual" and tried.status == "max_iterations"
@@ -189,6 +253,29 @@ class March:
         else:
             self._fail(point, residuals, tried)
         return point
+
+    def _time_scale(self, error: float | None, duration: float) -> float:
+        """How much longer a part may be than the one that had this time error.
+
+        Errors of parts grow with the square of their duration, and what is allowed of
+        one with the duration.
+        """
+        if self.time_tolerance is None or not error:
+            return 1.0 if self.time_tolerance is None else LONGEST
+        allowed = self.time_tolerance * duration / sum(s.time for s in self.path.steps)
+        return float(np.clip(SAFETY * allowed / error, SHORTEST, LONGEST))
+
+    def _rotated(self, state: MarchState, before: Any) -> MarchState:
+        """A state with its crystals turned by the part that led to it from a v."""
+        if state.orientation is None:
+            return state
+        spin = lattice_spin(self.problem, state.v - before)
+        largest = float(np.degrees(np.linalg.norm(spin, axis=1).max()))
+        return replace(
+            state,
+            orientation=turned(state.orientation, spin),
+            spin=max(state.spin, largest),
+        )
 
     def _accept(self, state: MarchState, point: IncrementLog, step: Step) -> None:
         """Go on from the end of an increment, and of a step if it is the last one."""
@@ -261,33 +348,26 @@ class March:
             (stress_norm(problem, point.mean_stress) for point in state.points),
             default=0.0,
         )
-        outcome = run(
-            problem, self._solver, first, norm, self.tolerance, self._most, progress
+        solved = solve_step(
+            problem,
+            self._solver,
+            first,
+            norm,
+            Goal.of(self.tolerance, self.method.energy_tolerance),
+            self._most,
+            progress,
+            virgin=not state.duration,
         )
-        residuals, linear = outcome.residuals, problem.linear_iterations
-        error, first_rate = self._lag(), None
-        if error is not None:
-            first_rate = self._first_rate(expected, not state.duration)
-        for _ in range(CORRECTIONS):
-            if outcome.status != "converged" or error is None or error <= LAG:
-                break
-            outcome = self._again(outcome.v, norm, progress)
-            residuals = [*residuals, *outcome.residuals[1:]]
-            linear += problem.linear_iterations
-            error = self._lag()
-        if error is not None and problem.last is not None and first_rate is not None:
-            # backward Euler's, by the trapezoidal rule
-            ended = problem.last.state
-            error += 0.5 * (problem.material.time_error(first_rate, ended) or 0.0)
+        outcome = solved.outcome
         status = outcome.status
         inverted = problem.inverted() if status == "converged" else 0.0
         tried = TriedPart(
             "inverted" if inverted else status,
-            residuals,
-            linear,
+            solved.residuals,
+            solved.linear_iterations,
             state,
             inverted,
-            error,
+            solved.time_error,
         )
         if tried.status != "converged":
             return tried
@@ -309,35 +389,6 @@ class March:
         )
         return tried._replace(state=after)
 
-    def _lag(self) -> float | None:
-        """Relative error of what laws held constant in the part that was solved."""
-        problem = self.problem
-        if problem.last is None:
-            return None
-        return problem.material.time_error(problem.start.state, problem.last.state)
-
-    def _first_rate(self, expected: State, virgin: bool) -> State:
-        """State with the slip of the beginning's rate: as expected, unless virgin.
-
-        The virgin body's is what a first solution with its resistance gives.
-        """
-        if not virgin or self.problem.last is None:
-            return expected
-        return self.problem.material.correct(expected, self.problem.last.state)
-
-    def _again(self, v: Any, norm: float, progress: IterationReport | None) -> Outcome:
-        """Solve a part again from its solution, hardening as its end says."""
-        problem, largest = self.problem, self.problem.largest
-        assert problem.last is not None
-        begun = problem.start
-        state = problem.material.correct(begun.state, problem.last.state)
-        problem.begin(StepStart(begun.strain, state), problem.dt)
-        problem.largest = largest
-        first = self._solver.init(problem, v)
-        return run(
-            problem, self._solver, first, norm, self.tolerance, self._most, progress
-        )
-
     def result(self, certificate: bool = True) -> Result:
         """Fields at the last accepted increment, certified if that is possible."""
         state, failed = self.state, self.failed
@@ -347,7 +398,7 @@ class March:
             self.path,
             failed,
             certificate,
-            microstructure=self.microstructure,
+            microstructure=turned_body(self.microstructure, state.orientation),
             scheme=self.method.scheme,
             solver=self.method.solver,
             tolerance=self.tolerance,

@@ -26,11 +26,11 @@ from fftmech.problems.nonlinear import StepStart
 from fftmech.simulations.march import March
 from fftmech.simulations.march_state import IncrementLog, MarchState
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 FIELDS = ("v", "stress", "work")
 MEANS = ("mean_strain", "mean_stress")
-NUMBERS = ("step", "increment", "part", "duration", "norm", "ratio")
+NUMBERS = ("step", "increment", "part", "duration", "norm", "ratio", "spin")
 """Names in `MarchState` of arrays of a backend, of arrays on the host, of numbers."""
 
 
@@ -43,6 +43,7 @@ def identity(march: March, **more: Any) -> dict[str, Any]:
         "solver": march.method.solver,
         "tolerance": march.tolerance,
         "temperature": march.temperature,
+        "rotate_crystals": march.rotate_crystals,
         **more,
     }
 
@@ -61,6 +62,8 @@ def write_checkpoint(
         file["strain"] = to_numpy(state.start.strain)
         file["residuals"] = np.array(state.residuals)
         file["begun/mean_strain"], file["begun/mean_stress"] = state.begun
+        if state.orientation is not None:
+            file["orientation"] = state.orientation
         if state.change is not None:
             file["change"] = to_numpy(state.change)
         for q, states in enumerate(state.start.state):
@@ -96,6 +99,7 @@ def read_checkpoint(
             **{name: array(name) for name in FIELDS},
             **{name: _values(file, name) for name in MEANS},
             change=array("change") if "change" in file else None,
+            orientation=_values(file, "orientation") if "orientation" in file else None,
             start=StepStart(array("strain"), state),
             begun=tuple(_values(file, f"begun/{name}") for name in MEANS),
             points=_read_points(file),

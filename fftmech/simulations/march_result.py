@@ -20,6 +20,9 @@ from fftmech.tensors.fields import cauchy, green_lagrange
 NOTED = 0.01
 """Error of increments, relative, above which there is a note."""
 
+NOTED_TURN = 1.0
+"""Turn of a crystal in an increment, degrees, above which there is a note."""
+
 
 def march_result(
     problem: TimeStep,
@@ -65,6 +68,7 @@ def march_result(
             *body.notes,
             *doubts(body, problem.scheme.name, problem.kinematics.finite),
             *coarse(state.points),
+            *coarse_turns(state.spin),
         ],
         **_fields(problem, state),
         **how,
@@ -79,6 +83,16 @@ def coarse(points: Sequence[IncrementLog]) -> list[str]:
     return [
         f"the size of the increments changes the stress by about {error:.1%}, all of "
         "them together: ask for more --increments"
+    ]
+
+
+def coarse_turns(spin: float) -> list[str]:
+    """Note increments in which crystals turn (degrees) too far for systems at rest."""
+    if not spin > NOTED_TURN:
+        return []
+    return [
+        f"a crystal has turned by {spin:.2g} degrees in one increment, and only then "
+        "its slip systems with it: ask for more --increments"
     ]
 
 

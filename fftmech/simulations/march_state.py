@@ -75,6 +75,10 @@ class MarchState:
         The increments so far.
     residuals
         Relative residual before the first iteration and after each.
+    orientation
+        Of each phase, quaternions (P, 4), where crystals turn; else None.
+    spin
+        Largest turn of a crystal in a part of an increment so far, degrees.
     """
 
     step: int
@@ -93,6 +97,8 @@ class MarchState:
     ratio: float = 0.0
     points: tuple[IncrementLog, ...] = ()
     residuals: tuple[float, ...] = (1.0,)
+    orientation: np.ndarray | None = None
+    spin: float = 0.0
 
 
 class TriedPart(NamedTuple):

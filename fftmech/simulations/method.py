@@ -44,6 +44,7 @@ class MethodOptions(TypedDict, total=False):
     scheme: str | None
     solver: str | None
     tolerance: float | None
+    energy_tolerance: float | None
     max_iterations: int
     device: str
     precision: str
@@ -61,7 +62,9 @@ class Method:
         Names in `fftmech.SCHEMES` and `fftmech.SOLVERS` or `NONLINEAR_SOLVERS`.
     tolerance
         On the relative equilibrium residual; the stress is right to
-        `fftmech.solvers.iteration.STRESS` times it. `default_tolerance` if None.
+        `fftmech.solvers.base.STRESS` times it. `default_tolerance` if None.
+    energy_tolerance
+        On the certificate instead (`Certificate.relative`), of bodies that have one.
     max_iterations
         Of one load or increment.
     device, precision, threads
@@ -78,6 +81,7 @@ class Method:
     scheme: str = LINEAR["scheme"]
     solver: str = LINEAR["solver"]
     tolerance: float | None = None
+    energy_tolerance: float | None = None
     max_iterations: int = 1000
     device: str = "cpu"
     precision: str = "double"
@@ -87,11 +91,14 @@ class Method:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise InputError(f"precision {self.precision!r}", "double or single")
-        tolerance = self.tolerance
-        if tolerance is not None and not (
-            isinstance(tolerance, Real) and 0 < tolerance < 1
-        ):
-            raise InputError(f"tolerance {tolerance!r}", "a number in (0, 1)")
+        for name in ("tolerance", "energy_tolerance"):
+            given = getattr(self, name)
+            if given is not None and not (
+                isinstance(given, Real) and 0 < float(given) < 1
+            ):
+                raise InputError(f"{name} {given!r}", "a number in (0, 1)")
+        if self.tolerance is not None and self.energy_tolerance is not None:
+            raise InputError("tolerance and energy_tolerance", "one of them")
         most = self.max_iterations
         if not isinstance(most, Integral) or isinstance(most, bool) or most < 1:
             raise InputError(f"max_iterations {most!r}", "a whole number, at least 1")
@@ -127,7 +134,7 @@ class Method:
         return cls(**{**defaults, **named})
 
     def tolerance_on(self, grid: Grid) -> float:
-        """The tolerance, or its default on this grid.
+        """The tolerance, on whatever it is, or its default on this grid.
 
         Raises
         ------
@@ -135,6 +142,8 @@ class Method:
             A tolerance that rounding does not let single precision reach.
         """
         least = default_tolerance(self.precision, grid)
+        if self.energy_tolerance is not None:
+            return self.energy_tolerance
         if self.tolerance is None:
             return least
         if self.precision == "single" and self.tolerance < least:

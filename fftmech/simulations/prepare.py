@@ -16,6 +16,7 @@ from fftmech.microstructure.base import (
     total_eigenstrain,
 )
 from fftmech.operators.reference_medium import compliant_medium, reference_medium
+from fftmech.problems.certificate import no_potential
 from fftmech.problems.complementary import prepare_conjugates
 from fftmech.problems.kinematics import FINITE, SMALL
 from fftmech.problems.linear import Problem
@@ -83,6 +84,9 @@ def prepare(
     dual = method.solver == "dual"
     body.check(rigid=dual and boundary is None)
     check_temperature(body, temperature)
+    if method.energy_tolerance is not None and (boundary or len(body.pores)):
+        what = "pores" if boundary is None else "faces"
+        raise _uncertified(f"the body has {what}, and no certificate")
     eigenstrain = total_eigenstrain(body, temperature)
     if boundary is not None:
         _check_boundary(body, boundary, method)
@@ -156,6 +160,8 @@ def prepare_march(
         method.dtype,
         method.reference,
     )
+    if method.energy_tolerance is not None and no_potential(problem):
+        raise _uncertified(no_potential(problem))
     compiled = prepare_conjugates(problem) if method.solver == "dual" else 0.0
     if problem.material.rate and method.solver not in ("newton", "dual"):
         raise InputError(
@@ -177,6 +183,12 @@ def _check_dual(
         raise InputError(
             "solver dual for a body with pores", "solid everywhere", "use --solver cg"
         )
+    if method.energy_tolerance is not None:
+        raise InputError(
+            "a tolerance on the energy with solver dual of a linear body",
+            "another solver, and no rigid phases",
+            "use --tol",
+        )
     if not len(body.rigid):
         return
     if method.scheme not in RIGID_SCHEMES:
@@ -191,6 +203,14 @@ def _check_dual(
             "where they touch, they would fit together without straining only so",
         )
     check_rigid_load(body, load)
+
+
+def _uncertified(why: str) -> InputError:
+    return InputError(
+        f"a tolerance on the energy: {why}",
+        "small strain, convex potentials, no pores or faces",
+        "use --tol",
+    )
 
 
 def _check_boundary(body: Microstructure, boundary: Boundary, method: Method) -> None:

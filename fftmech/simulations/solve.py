@@ -28,6 +28,7 @@ def solve(
     scheme: str | None = None,
     solver: str | None = None,
     tolerance: float | None = None,
+    energy_tolerance: float | None = None,
     max_iterations: int = 1000,
     device: str = "cpu",
     precision: str = "double",
@@ -62,8 +63,12 @@ def solve(
         `default_tolerance` if None. With solver dual, whose stress is in equilibrium, r
         is the incompatible part of its strain and r0 that of the prescribed mean
         stress. The stress is in equilibrium and has the prescribed
-        means to `fftmech.solvers.iteration.STRESS` times it, relative to the mean
+        means to `fftmech.solvers.base.STRESS` times it, relative to the mean
         stress, or the result is not converged.
+    energy_tolerance
+        On the certificate (`Certificate.relative`) instead: the iteration ends when the
+        relative error, in the norm of energy, is known to be below. Of bodies that have
+        a certificate: at small strain, without pores, of convex potentials.
     max_iterations
         Stop there; the result says so (`Result.status`).
     device, precision, threads
@@ -108,6 +113,7 @@ def solve(
             "scheme": scheme,
             "solver": solver,
             "tolerance": tolerance,
+            "energy_tolerance": energy_tolerance,
             "max_iterations": max_iterations,
             "device": device,
             "precision": precision,
@@ -157,7 +163,13 @@ def _solve_linear(
     start = _start(problem, initial, unit)
     setup = time.perf_counter()
     v, status, residuals, balance = iterate(
-        problem, solver, start, tolerance, method.max_iterations, progress
+        problem,
+        solver,
+        start,
+        tolerance,
+        method.max_iterations,
+        progress,
+        energy=method.energy_tolerance,
     )
     certified = _certificate(problem, v, balance) if certificate else {}
     mean_stress = balance[0]

@@ -14,6 +14,13 @@ from fftmech.problems.stress_error import (
     stress_norm,
 )
 
+STRESS = 200
+"""Error of the stress that is allowed, in units of the tolerance on the residual.
+
+At this ratio it asks for nothing more up to a contrast of 1000: there a residual of
+1e-6 leaves an error of 1.9e-4.
+"""
+
 Balance = tuple[np.ndarray, Any]
 """Mean stress of an unknown and its residual: see `Equilibrium.balance`."""
 
@@ -46,15 +53,23 @@ class Solver(ABC):
         Whether its vectors, but for v, are of the precision `Problem.search`.
     patience
         Iterations without half the residual after which no lower one can be had.
+    allowed
+        Residual that is asked for, in units of the tolerance: more than 1 where it is
+        one of strains, which change more than the stress.
     """
 
     name: str
     mixed: bool = False
     patience: int = 100
+    allowed: float = 1.0
 
     @abstractmethod
     def init(self, problem: Equilibrium, v: Any) -> State:
         """Start from v, which may be overwritten."""
+
+    def again(self, problem: TimeStep, v: Any) -> State:
+        """Start from the solution of the same step, where its laws have changed."""
+        return self.init(problem, v)
 
     @abstractmethod
     def step(self, problem: Equilibrium, state: State) -> State:

@@ -23,12 +23,15 @@ from fftmech.solvers.base import Balance, Solver, State, root
 from fftmech.solvers.line_search import minimum_along
 from fftmech.solvers.uniform_stress import uniform_stress
 
-PAIRS = 8
+PAIRS = 4
 """Steps that are remembered, with the changes of the gradient along them."""
 
 LONGEST = 0.5
 """Largest change of a deviatoric stress that is tried first, relative to the largest:
 powers of it are steep."""
+
+PROPORTION = 0.01
+"""Change of a stress before, in proportion, that is tried first."""
 
 
 class Descent(NamedTuple):
@@ -42,8 +45,6 @@ class Descent(NamedTuple):
         In equilibrium, Mandel (q, 6, x, y, z).
     strain, r
         Its strain e, and the incompatible part of that.
-    size
-        <e : C0 : e> of its strain e.
     pairs
         Changes of stress and of r in the last steps, and their product, the newest
         last.
@@ -53,7 +54,6 @@ class Descent(NamedTuple):
     stress: Any
     strain: Any
     r: Any
-    size: float
     pairs: deque[tuple[Any, Any, float]]
 
 
@@ -62,17 +62,27 @@ class DualDescent(Solver):
 
     name = "dual"
     patience = 1000
+    allowed = 10.0
 
     def init(self, problem: TimeStep, v: Any) -> State:
         """Start from the best uniform stress, or that of the step before."""
         energy = ComplementaryEnergy(problem)
-        uniform = uniform_stress(energy, problem.load, problem.reference_stiffness)
-        stress = energy.start(uniform)
+        best = uniform_stress(energy, problem.load, problem.reference_stiffness)
+        stress = problem.uniform(best)
+        if problem.stress is not None:
+            before = _multiple(energy, problem.stress)
+            stress = min(stress, before, key=energy.energy)
+        return _state(energy, stress, energy.strain(stress), deque(maxlen=PAIRS))
+
+    def again(self, problem: TimeStep, v: Any) -> State:  # noqa: ARG002
+        """See `Solver.again`: in proportion."""
+        energy = ComplementaryEnergy(problem)
+        stress = _multiple(energy, problem.stress)
         return _state(energy, stress, energy.strain(stress), deque(maxlen=PAIRS))
 
     def step(self, problem: TimeStep, state: State) -> State:
         """One line search along the quasi-Newton direction."""
-        energy, stress, strain, r, _, pairs = state.memory
+        energy, stress, strain, r, pairs = state.memory
         for known in (pairs, deque(maxlen=PAIRS)):
             line = _Line(energy, stress, strain - r, _direction(energy, r, known))
             begun = work(r, line.direction)
@@ -89,7 +99,8 @@ class DualDescent(Solver):
 
     def size(self, problem: TimeStep, state: State) -> float:
         """See `Solver.size`: that of the strain of the stress."""
-        return state.memory.size**0.5
+        memory: Descent = state.memory
+        return memory.energy.product(memory.strain, memory.strain) ** 0.5
 
     def check(self, problem: TimeStep, state: State) -> tuple[Balance, float]:
         """See `Solver.check`: the residual is that of the state itself."""
@@ -150,12 +161,26 @@ class _Line:
         return min(1.0, LONGEST * largest / change)
 
 
+def _multiple(energy: ComplementaryEnergy, stress: Any) -> Any:
+    """The multiple of a stress, shifted to prescribed means, of about the least W*."""
+    first = energy.shifted(stress)
+    change = energy.shifted(2 * stress) - first
+    begun = energy.slope(first, change)
+    sign = 1.0 if begun < 0 else -1.0
+
+    def slope(a: float) -> float:
+        return sign * energy.slope(first + sign * a * change, change)
+
+    step = minimum_along(slope, -abs(begun), PROPORTION, flat=0.01)
+    return first if step is None else first + sign * step * change
+
+
 def _state(
     energy: ComplementaryEnergy, stress: Any, strain: Any, pairs: deque
 ) -> State:
     """State of a stress and its strain."""
-    v, r, square, size = energy.compatibility(strain)
-    return State(v, square, Descent(energy, stress, strain, r, size, pairs))
+    v, r, square = energy.compatibility(strain)
+    return State(v, square, Descent(energy, stress, strain, r, pairs))
 
 
 def _direction(energy: ComplementaryEnergy, r: Any, pairs: deque) -> Any:

@@ -5,9 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fftmech.problems.certificate import certify_increment, certify_solution
+from fftmech.problems.linear import Problem
+from fftmech.problems.nonlinear import TimeStep
 from fftmech.problems.stress_error import Loaded
 from fftmech.solvers import Solver, State
-from fftmech.solvers.base import dual_norm, root
+from fftmech.solvers.base import STRESS, Balance, dual_norm, root
 
 # A residual that has grown by this factor: the iteration diverges.
 DIVERGED = 1e6
@@ -16,13 +19,6 @@ DIVERGED = 1e6
 # the end: where it has, the solver is restarted from its last v, this many times.
 RESTARTS = 3
 
-STRESS = 200
-"""Error of the stress that is allowed, in units of the tolerance on the residual.
-
-At this ratio it asks for nothing more up to a contrast of 1000: there a residual of
-1e-6 leaves an error of 1.9e-4.
-"""
-
 # A lower residual is aimed at where the stress is not right yet: a little lower than in
 # proportion, and at most by this factor at once.
 LOWER = 0.5
@@ -30,6 +26,30 @@ LOWEST = 1e-4
 
 IterationReport = Callable[[int, float], None]
 """Called with the iterations done and the relative residual."""
+
+
+class Goal(NamedTuple):
+    """What ends an iteration: a residual, and an error below `error` there.
+
+    Attributes
+    ----------
+    residual
+        Relative to that of a homogeneous strain.
+    error
+        Of the stress, relative (`fftmech.problems.stress_error`), or of the certificate
+        if `certified`; inf if the residual is enough.
+    """
+
+    residual: float
+    error: float
+    certified: bool = False
+
+    @classmethod
+    def of(cls, tolerance: float, energy: float | None = None) -> "Goal":
+        """A tolerance on the residual, or one on the certificate."""
+        if energy is None:
+            return cls(tolerance, STRESS * tolerance)
+        return cls(energy, energy, certified=True)
 
 
 class Outcome(NamedTuple):
@@ -61,11 +81,12 @@ def iterate(
     max_iterations: int = 1000,
     progress: IterationReport | None = None,
     norm: float | None = None,
+    energy: float | None = None,
 ) -> Outcome:
     """Step from v, or from zero, until residual and stress are right; see `run`.
 
-    `norm` is the dual norm of the residual of a homogeneous strain, computed here if it
-    is not given.
+    `energy` is a tolerance on the certificate instead, and `norm` the dual norm of the
+    residual of a homogeneous strain, computed here if it is not given.
     """
     zero = problem.zeros()
     if v is None and not problem.load.free.any():
@@ -82,7 +103,8 @@ def iterate(
         status, last = ("converged", 0.0) if finite else ("diverged", norm)
         v = problem.zeros()
         return Outcome(v, status, [last], problem.balance(v, problem.search))
-    return run(problem, method, state, norm, tolerance, max_iterations, progress)
+    goal = Goal.of(tolerance, energy)
+    return run(problem, method, state, norm, goal, max_iterations, progress)
 
 
 def run(
@@ -90,16 +112,15 @@ def run(
     method: Solver,
     state: State,
     norm: float,
-    tolerance: float,
+    goal: Goal,
     max_iterations: int,
     progress: IterationReport | None = None,
 ) -> Outcome:
-    """Step from a solver's state until residual and stress are right.
+    """Step from a solver's state until it has reached a goal, or cannot.
 
-    The true residual, relative to `norm`, is to be below the tolerance, and the error
-    of the stress, relative to the stress itself, below `STRESS` times the tolerance
-    (`fftmech.problems.stress_error`). Where the residual is and the stress is not,
-    the iteration goes on to a lower residual. Else the status says why not.
+    The true residual, relative to `norm`, is to be below what the method allows of the
+    goal's, and then the error below the goal's. Where only the residual is, the
+    iteration goes on to a lower one. Else the status says why not.
     """
 
     def outcome(status: str) -> Outcome:
@@ -109,20 +130,21 @@ def run(
     residuals = [root(state.square) / norm]
     restarts, best = 0, np.inf
     lowest, waited = np.inf, 0
-    target, enough = tolerance, STRESS * tolerance
+    enough = goal.error
+    target = allowed = method.allowed * goal.residual
     while True:
         problem.target = target * norm
         residual = residuals[-1]
         if not residual <= DIVERGED * max(residuals[0], 1.0):
             # past the tolerance it is rounding that breaks the descent down
-            return outcome("diverged" if target == tolerance else "stagnated")
-        stalled = target < tolerance and waited == method.patience
+            return outcome("diverged" if target == allowed else "stagnated")
+        stalled = target < allowed and waited == method.patience
         if residual <= target or stalled:
             balance, distance = method.check(problem, state)
             true = residuals[-1] = distance / norm
             error = np.inf
-            if true <= 1.001 * tolerance:
-                error = method.stress_error(problem, state, balance, distance, enough)
+            if true <= 1.001 * allowed:
+                error = _error(problem, method, state, balance, distance, goal)
             if error <= enough:
                 return Outcome(state.v, "converged", residuals, balance)
             if true <= 1.001 * target:
@@ -149,3 +171,24 @@ def run(
             lowest, waited = residuals[-1], 0
         if progress:
             progress(len(residuals) - 1, residuals[-1])
+
+
+def _error(
+    problem: Loaded,
+    method: Solver,
+    state: State,
+    balance: Balance,
+    distance: float,
+    goal: Goal,
+) -> float:
+    """The error of a state, after its `Solver.check`, that the goal is about."""
+    if goal.error == np.inf:
+        return 0.0
+    if not goal.certified:
+        return method.stress_error(problem, state, balance, distance, goal.error)
+    if isinstance(problem, TimeStep):
+        relative = certify_increment(problem).relative
+    else:
+        assert isinstance(problem, Problem)
+        relative = certify_solution(problem, state.v, balance).relative
+    return np.inf if relative is None else relative

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 
-FLAT = 0.1
-"""Ratio of the slopes at the end and at the beginning of a step that ends it."""
+FLAT = 0.5
+"""Ratio of the slopes at the end and at the beginning of a step that ends it.
+
+Of a descent by many steps: steps that are found better are hardly fewer.
+"""
 
 MOST = 60
 """Slopes that are computed at most."""
@@ -16,9 +19,9 @@ EDGE = 0.1
 
 
 def minimum_along(
-    slope: Callable[[float], float], begun: float, first: float
+    slope: Callable[[float], float], begun: float, first: float, flat: float = FLAT
 ) -> float | None:
-    """A step at which |slope| has fallen to `FLAT` of `begun`, that at zero.
+    """A step at which |slope| has fallen to `flat` times `begun`, that at zero.
 
     The root is bracketed by secants from `first` on, none of which goes farther than
     `LONGER`: slopes may be steep powers. It is then found by the Illinois rule (Dowell
@@ -34,7 +37,7 @@ def minimum_along(
         return None
     (low, left), (step, there) = (0.0, begun), (first, slope(first))
     for _ in range(MOST):
-        if abs(there) <= -FLAT * begun:
+        if abs(there) <= -flat * begun:
             return step
         if not there < 0:
             break
@@ -48,7 +51,7 @@ def minimum_along(
         part = min(max(left / (left - right), EDGE), 1 - EDGE)
         step = low + part * (high - low)
         there = slope(step)
-        if abs(there) <= -FLAT * begun:
+        if abs(there) <= -flat * begun:
             return step
         # an end that stays twice gets half of its weight
         if there < 0:

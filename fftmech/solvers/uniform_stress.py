@@ -46,7 +46,7 @@ def uniform_stress(
         def slope(a: float, s: np.ndarray = s, d: np.ndarray = direction) -> float:
             return float(d[held] @ excess((s + a * d)[:, None])[:, 0])
 
-        step = minimum_along(slope, float(direction[held] @ miss), 1.0)
+        step = minimum_along(slope, float(direction[held] @ miss), 1.0, 0.1)
         if step is None:
             break
         s = s + step * direction

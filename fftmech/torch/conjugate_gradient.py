@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from fftmech.errors import NotConverged
-from fftmech.solvers.iteration import LOWER, LOWEST, STRESS
+from fftmech.solvers.base import STRESS
+from fftmech.solvers.iteration import LOWER, LOWEST
 
 # A recursive residual may drift from the true one, which is checked at the end: the
 # samples where it has are restarted from their last v this many times.
