@@ -33,7 +33,7 @@ def convert(source: str, output: str, force: bool, **options: Any) -> None:
     check_writable(output)
     microstructure = load_microstructure(source, **options)
     if microstructure.stiffness is not None:
-        microstructure.check()
+        microstructure.check(rigid=True)
     write(output, microstructure)
     nx, ny, nz = microstructure.grid.shape
     stiffness = "no stiffness yet (--materials)"

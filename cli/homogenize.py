@@ -3,6 +3,7 @@
 from typing import Any
 
 import click
+from numpy import inf, isfinite
 
 import fftmech
 from fftmech import Effective
@@ -115,7 +116,9 @@ def _show(effective: Effective) -> None:
         "Hashin-Shtrikman lower": narrow and (narrow["K"][0], narrow["G"][0]),
         "this microstructure": isotropic_moduli(effective.stiffness),
         "Hashin-Shtrikman upper": narrow and (narrow["K"][1], narrow["G"][1]),
-        "Voigt": isotropic_moduli(bounds["voigt"]),
+        "Voigt": isotropic_moduli(bounds["voigt"])
+        if isfinite(bounds["voigt"]).all()
+        else (inf, inf),
     }
     rows = table("", "K", "G")
     for name, of_bound in moduli.items():

@@ -9,6 +9,7 @@ from fftmech import SCHEMES, SOLVERS, Grid
 from fftmech.simulations.method import (
     LINEAR,
     NONLINEAR,
+    RIGID,
     Method,
     MethodOptions,
     check_memory,
@@ -37,6 +38,8 @@ def method_options(
 
     def default(name: str) -> str:
         text = {**LINEAR, "scheme": scheme}[name]
+        if RIGID[name] != LINEAR[name]:
+            text += f"; {RIGID[name]} where a phase is rigid"
         if nonlinear:
             text += f"; {NONLINEAR[name]} where the body is nonlinear or has a path"
         return f"  [default: {text}]"
@@ -51,7 +54,8 @@ def method_options(
         click.option(
             "--solver",
             type=click.Choice(list(solvers)),
-            help="Iterative method." + default("solver"),
+            help="Iterative method. All have the strain for their unknown, but dual: "
+            "the stress, in equilibrium at every iteration." + default("solver"),
         ),
         click.option(
             "--tol",

@@ -121,7 +121,9 @@ def check_case(name, load, scheme, solver, precision):
         )
     except InputError as error:
         # a strut cannot carry lateral stresses
-        assert name == "strut" and "pores separate" in str(error)
+        separate = name == "strut" and "pores separate" in str(error)
+        dual = solver == "dual" and name in POROUS and "body with pores" in str(error)
+        assert separate or dual
         return
     check(result, named_reference(name, load, scheme))
     ordinary = solver != "jacobi-cg" and precision == "double" and name != "strut"

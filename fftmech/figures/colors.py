@@ -46,9 +46,14 @@ def color_range(scalar: ScalarField) -> tuple[float, float, bool]:
 
 
 def phase_labels(micro: Microstructure) -> list[str]:
-    """Id of each phase in use as text, in the order of `micro.phases`; pores say so."""
-    pores = set(micro.pores)
-    return [f"{p} (pore)" if p in pores else str(p) for p in micro.phases]
+    """Id of each phase in use as text, in the order of `micro.phases`.
+
+    Pores and rigid phases say so.
+    """
+    what = dict.fromkeys(micro.pores, " (pore)") | dict.fromkeys(
+        micro.rigid, " (rigid)"
+    )
+    return [f"{p}{what.get(p, '')}" for p in micro.phases]
 
 
 def phase_colors(micro: Microstructure) -> list[tuple[float, float, float]]:

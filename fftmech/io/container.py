@@ -9,6 +9,7 @@ import numpy as np
 
 from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.errors import InputError
+from fftmech.materials.elastic import RIGID, is_rigid
 
 LISTED = 8
 
@@ -101,7 +102,8 @@ def where(item: h5py.Dataset) -> str:
 def numbers(item: h5py.Dataset, shape: tuple[int | None, ...]) -> np.ndarray:
     """Read real numbers of this shape, of which None is any length, as float64.
 
-    Rows of nothing but NaN are phases of which nothing is known.
+    Rows of nothing but NaN are phases of which nothing is known; matrices of nothing
+    but infinity are rigid.
     """
     fits = item.ndim == len(shape) and all(
         want in (None, got) for want, got in zip(shape, item.shape, strict=True)
@@ -121,6 +123,8 @@ def numbers(item: h5py.Dataset, shape: tuple[int | None, ...]) -> np.ndarray:
     bad = ~np.isfinite(table)
     if bad.any():
         bad[np.isnan(table).reshape(len(table), -1).all(axis=1)] = False
+        if table.shape[1:] == RIGID.shape:
+            bad[is_rigid(table)] = False
     if bad.any():
         index = tuple(int(i) for i in np.argwhere(bad)[0])
         raise InputError(

@@ -11,7 +11,8 @@ thermal_expansion = 8.6e-6               likewise, per degree
 plasticity = { yield_stress = 0.3 }      or another law of `fftmech.materials.laws`
 [[phase]]
 id = 7
-stiffness = [[...], ...]                 Voigt; or hexagonal, orthotropic, pore = true
+stiffness = [[...], ...]                 Voigt; or hexagonal, orthotropic, pore = true,
+                                         rigid = true
 euler = [312.72, 87.788, 346.942]        Bunge, degrees
 [random_orientations]                    for anisotropic phases without any
 seed = 0
@@ -42,6 +43,7 @@ from fftmech.errors import InputError
 from fftmech.io import materials_table as table
 from fftmech.io.materials_table import Grey, Phase
 from fftmech.io.toml_file import check_keys, read_toml
+from fftmech.materials.elastic import RIGID, is_rigid
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.texture import orientations
 from fftmech.tensors import (
@@ -96,6 +98,8 @@ class Materials:
         if not made:
             return microstructure.with_changes(units=units)
         crystal = np.stack([phase.stiffness for phase in made])
+        rigid = is_rigid(crystal)
+        crystal[rigid] = 0.0  # as it has no axes either
         given = _rows(microstructure.orientation, count, (4,))
         orientation = self._orientation(listed, made, crystal, given)
         aligned = np.isnan(orientation[:, 0])
@@ -112,6 +116,7 @@ class Materials:
         # turning isotropic tensors only adds rounding
         plain = np.flatnonzero(_isotropic(crystal) | aligned)
         known[listed[plain]] = crystal[plain]
+        known[listed[rigid]] = RIGID
         given[listed] = orientation
         changes: dict[str, Any] = {"stiffness": known}
         if not np.isnan(given).all():

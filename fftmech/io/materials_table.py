@@ -33,7 +33,7 @@ CONSTANTS: dict[str, tuple[Callable[..., np.ndarray], ...]] = {
 }
 """Symmetry classes: functions whose arguments are the names of the constants."""
 
-STIFFNESS_KEYS = ("isotropic", *CONSTANTS, "stiffness", "pore")
+STIFFNESS_KEYS = ("isotropic", *CONSTANTS, "stiffness", "pore", "rigid")
 PAIRS = ("E", "nu", "K", "G", "lambda", "mu")
 RULES = ("voigt", "hashin-shtrikman")
 
@@ -56,8 +56,9 @@ def conversion(unit: Any, into: str | None) -> float | None:
 class Phase:
     """Properties of a phase in its crystal frame, Mandel; None is not given.
 
-    A stiffness of zero is a pore. The orientation is a unit quaternion w x y z,
-    v_sample = R v_crystal. Without a law the phase is linear elastic.
+    A stiffness of zero is a pore, an infinite one a rigid phase. The orientation is a
+    unit quaternion w x y z, v_sample = R v_crystal. Without a law the phase is linear
+    elastic.
     """
 
     stiffness: np.ndarray
@@ -163,12 +164,10 @@ def parse_stiffness(entry: dict[str, Any], where: str) -> np.ndarray:
     value = entry[kind]
     where = f"{where}: {kind}"
     try:
-        if kind == "pore":
+        if kind in ("pore", "rigid"):
             if value is not True:
-                raise InputError(
-                    "expected true", mend="a phase that is no pore names none"
-                )
-            return elastic.PORE
+                raise InputError("expected true", mend=f"else leave {kind} out")
+            return elastic.PORE if kind == "pore" else elastic.RIGID
         if kind == "stiffness":
             if not isinstance(value, list) or len(value) != 6:
                 raise InputError("expected six rows of six numbers, Voigt")
@@ -209,6 +208,8 @@ def parse_grey(entry: Any, where: str) -> Grey:
     stiffness = parse_stiffness(solid, f"{where}: solid")
     if not stiffness.any():
         raise InputError(f"{where}: solid is a pore: give it a stiffness")
+    if elastic.is_rigid(stiffness):
+        raise InputError(f"{where}: solid is rigid: give it a stiffness")
     full = integer({"full": 255, **entry}, "full", where)
     if full == 0:
         raise InputError(f"{where}: full = 0", "the grey value of solid, > 0")

@@ -27,7 +27,7 @@ def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
     dict
         "shape", "spacing", "size", "origin" (x, y, z), "voxels", "units", and "phases":
         of each phase in use its "id" (in the file that it came from), "material" and
-        "material_name" where known, "voxels", "fraction", "symmetry" ("pore",
+        "material_name" where known, "voxels", "fraction", "symmetry" ("pore", "rigid",
         "isotropic", "anisotropic", "unknown" or "not indexed"), and, where known,
         "stiffness" (Voigt), "K" and "G" (moduli of the nearest isotropic stiffness,
         stress units), "euler" (Bunge, degrees) and "law" ("name" and "constants"). Of a
@@ -114,6 +114,8 @@ def _material(body: Microstructure, p: int) -> dict[str, Any]:
 
 
 def _stiffness(body: Microstructure, p: int) -> dict[str, Any]:
+    if p in body.rigid:
+        return {"symmetry": "rigid"}
     table = body.stiffness
     if table is None or p >= len(table) or not np.isfinite(C := table[p]).all():
         return {"symmetry": "not indexed" if p == body.unindexed else "unknown"}

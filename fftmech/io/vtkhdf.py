@@ -29,7 +29,7 @@ FORMAT_VERSION = 1
 
 NOTES = {
     "stiffness": "Voigt 6x6, order xx yy zz yz xz xy, engineering shear, sample frame; "
-    "row p is phase id p; zero is a pore",
+    "row p is phase id p; zero is a pore, infinite is rigid",
     "orientation": "unit quaternions w x y z, v_sample = R v_crystal; row p is phase p",
     "eigenstrain": "tensor components xx yy zz yz xz xy, sample frame; "
     "row p is phase p",

@@ -2,6 +2,7 @@
 
 from fftmech.materials.elastic import (
     PORE,
+    RIGID,
     anisotropic,
     check_stiffness,
     cubic,
@@ -14,6 +15,7 @@ from fftmech.materials.laws import LAWS
 __all__ = [
     "LAWS",
     "PORE",
+    "RIGID",
     "anisotropic",
     "check_stiffness",
     "cubic",

@@ -142,6 +142,22 @@ def anisotropic(voigt: np.ndarray) -> np.ndarray:
 PORE = np.zeros((6, 6))
 """Stiffness of empty space."""
 
+RIGID = np.full((6, 6), np.inf)
+"""Stiffness of a phase that does not deform; its compliance is zero."""
+
+
+def is_rigid(stiffness: np.ndarray) -> np.ndarray:
+    """Which matrices of (..., 6, 6) are `RIGID`, boolean (...)."""
+    return np.asarray(np.isposinf(stiffness).all(axis=(-2, -1)))
+
+
+def compliance(stiffness: np.ndarray) -> np.ndarray:
+    """Inverses of (P, 6, 6); zero in rigid phases, and in pores, which have none."""
+    inverse = np.zeros_like(stiffness)
+    plain = np.isfinite(stiffness).all(axis=(1, 2)) & stiffness.any(axis=(1, 2))
+    inverse[plain] = np.linalg.inv(stiffness[plain])
+    return inverse
+
 
 def check_stiffness(C: np.ndarray, name: str = "stiffness") -> np.ndarray:
     """Return C (Mandel 6x6) if it is finite, symmetric, and positive definite or zero.

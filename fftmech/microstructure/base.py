@@ -9,7 +9,7 @@ import numpy as np
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.materials.base import Law
-from fftmech.materials.elastic import check_stiffness
+from fftmech.materials.elastic import check_stiffness, is_rigid
 
 MOST_PHASES = 2**24
 """Largest phase id: tables have a row for every id up to it."""
@@ -51,7 +51,8 @@ class Microstructure:
     stiffness
         Mandel stiffness in the sample frame (stress units), shape (P, 6, 6), as the
         functions of `fftmech.materials` return it (of a Voigt matrix:
-        `fftmech.mandel_from_voigt`); a zero matrix is a pore. None where only the
+        `fftmech.mandel_from_voigt`); a zero matrix is a pore, and one of infinite
+        entries, `fftmech.materials.RIGID`, does not deform. None where only the
         geometry is known.
     orientation
         Unit quaternions w x y z with v_sample = R v_crystal, shape (P, 4), or None.
@@ -200,6 +201,15 @@ class Microstructure:
         return used[~self.stiffness[used].any(axis=(1, 2))]
 
     @property
+    def rigid(self) -> np.ndarray:
+        """Ids of the phases in use that do not deform."""
+        if self.stiffness is None:
+            return np.array([], dtype=int)
+        used = self.phases
+        used = used[used < len(self.stiffness)]
+        return used[is_rigid(self.stiffness[used])]
+
+    @property
     def oriented(self) -> np.ndarray:
         """Ids of the phases in use whose orientation is known."""
         if self.orientation is None:
@@ -220,12 +230,12 @@ class Microstructure:
         """Whether a phase in use obeys a law that is not linear elastic."""
         return any(self.counts[p : p + 1].any() for p in self.law)
 
-    def check(self) -> "Microstructure":
+    def check(self, rigid: bool = False) -> "Microstructure":
         """Return self if every phase in use has a sound stiffness.
 
-        Stiffness must be finite, symmetric, and positive definite or zero (a pore);
-        eigenstrain and thermal expansion must be finite. The InputError names the first
-        phase at fault.
+        Stiffness must be finite, symmetric, and positive definite or zero (a pore), or
+        `fftmech.materials.RIGID` where that is asked for; eigenstrain and thermal
+        expansion must be finite. The InputError names the first phase at fault.
         """
         phases = self.phases
         if self.unindexed_voxels and not self._has_stiffness(self.unindexed):
@@ -249,7 +259,8 @@ class Microstructure:
                     f"{self.label(p)} without stiffness",
                     mend="give it one with --materials materials.toml",
                 )
-        _check_rows(stiffness, phases, self.label)
+        self._check_rigid(rigid)
+        _check_rows(stiffness, np.setdiff1d(phases, self.rigid), self.label)
         for name in ("eigenstrain", "thermal_expansion"):
             table = getattr(self, name)
             if table is None:
@@ -266,6 +277,36 @@ class Microstructure:
                 mend="give a phase a stiffness",
             )
         return self
+
+    def _check_rigid(self, allowed: bool) -> None:
+        """Refuse rigid phases where there must be none, or where they cannot be."""
+        rigid, where = self.rigid, "in a body with a rigid phase"
+        if not len(rigid):
+            return
+        for p in self.phases:
+            if p in self.law:
+                raise InputError(
+                    f"{self.label(p)} obeys {self.law[p].name} {where}",
+                    "linear elasticity",
+                    "leave the law out, or give the rigid phase a stiffness",
+                )
+        if len(self.pores):
+            raise InputError(
+                f"{self.label(self.pores[0])} is a pore {where}",
+                "pores or rigid phases, not both",
+                "give one of them a stiffness",
+            )
+        if not allowed:
+            raise InputError(
+                f"{self.label(rigid[0])} is rigid",
+                "phases that deform, but for solver dual of fftmech solve and "
+                "homogenize",
+                "give it a stiffness, 1000 times that of the others for instance",
+            )
+        if len(rigid) == len(self.phases):
+            raise InputError(
+                "every voxel is rigid: nothing deforms", mend="give a phase a stiffness"
+            )
 
     def _has_stiffness(self, p: int | None) -> bool:
         table = self.stiffness

@@ -70,6 +70,7 @@ def _materials(body: Microstructure) -> tuple[np.ndarray, np.ndarray]:
     used = body.phases
     assert body.stiffness is not None
     C = np.nan_to_num(body.stiffness[used])
+    C[np.isin(used, body.rigid)] = np.finfo(float).max * np.eye(6)
     largest = abs(C).max(axis=(1, 2))
     solid = np.where(largest > 0, largest, 1.0)
     level = np.log(solid / max(largest.max(), np.finfo(float).tiny))

@@ -4,7 +4,15 @@ import numpy as np
 
 
 def connected_axes(solid: np.ndarray) -> tuple[bool, bool, bool]:
-    """Axes along which some part of the solid connects with its own periodic image.
+    """Axes along which some part of the solid connects with its own periodic image."""
+    winds = np.zeros(3, bool)
+    for loops in windings(solid):
+        winds |= loops.any(axis=0)
+    return bool(winds[0]), bool(winds[1]), bool(winds[2])
+
+
+def windings(solid: np.ndarray) -> list[np.ndarray]:
+    """Boxes that closed paths go around, (n, 3) of each part that has such paths.
 
     Voxels that share a corner are connected, as they are in the default scheme.
     A part winds along an axis if a closed path on it does; paths are followed across
@@ -18,7 +26,7 @@ def connected_axes(solid: np.ndarray) -> tuple[bool, bool, bool]:
     count = int(ndimage.label(solid, np.ones((3, 3, 3)), output=labels))  # pyright: ignore
     parent = list(range(count + 1))
     offset = np.zeros((count + 1, 3), int)
-    winds = np.zeros(3, bool)
+    loops: list[tuple[int, np.ndarray]] = []
 
     def find(a: int) -> tuple[int, np.ndarray]:
         shift = np.zeros(3, int)
@@ -32,12 +40,15 @@ def connected_axes(solid: np.ndarray) -> tuple[bool, bool, bool]:
         root_b, shift_b = find(b)
         # the image of b displaced by `step` boxes touches a
         loop = shift_a - shift_b + step
-        if root_a == root_b:
-            winds |= loop != 0
-        else:
+        if root_a != root_b:
             parent[root_b] = root_a
             offset[root_b] = loop
-    return bool(winds[0]), bool(winds[1]), bool(winds[2])
+        elif loop.any():
+            loops.append((a, loop))
+    parts: dict[int, list[np.ndarray]] = {}
+    for a, loop in loops:
+        parts.setdefault(find(a)[0], []).append(loop)
+    return [np.unique(part, axis=0) for part in parts.values()]
 
 
 def _links(labels: np.ndarray) -> list[list[int]]:

@@ -217,12 +217,13 @@ def lift(points: np.ndarray) -> np.ndarray:
 def _symmetries(body: Microstructure, phases: np.ndarray) -> dict[int, str | None]:
     """ "cubic", "hexagonal" or None by phase."""
     found: dict[int, str | None] = dict.fromkeys(phases.tolist())
-    elastic = []
+    elastic, rigid = [], set(body.rigid.tolist())
+    stiffness = [] if body.stiffness is None else body.stiffness
     for p in phases:
         law = body.law.get(p)
         if isinstance(law, SlipLaw):
             found[p] = "hexagonal" if law.lattice == "hcp" else "cubic"
-        elif body.stiffness is not None and p < len(body.stiffness):
+        elif p not in rigid and p < len(stiffness):
             elastic.append(p)
     if not elastic:
         return found

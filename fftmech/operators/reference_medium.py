@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fftmech.materials.elastic import compliance
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import J, K
 from fftmech.tensors.stiffness import isotropic_moduli
@@ -24,6 +25,18 @@ def reference_medium(microstructure: Microstructure) -> tuple[float, float]:
     used = microstructure.phases
     fractions = microstructure.fractions[used]
     return isotropic_moduli(np.tensordot(fractions, microstructure.stiffness[used], 1))
+
+
+def compliant_medium(microstructure: Microstructure) -> tuple[float, float]:
+    """Bulk and shear modulus of the volume-averaged compliance's isotropic part.
+
+    Rigid phases have no part in it. The complementary energy is descended with it.
+    """
+    assert microstructure.stiffness is not None
+    used = microstructure.phases
+    S = compliance(microstructure.stiffness[used])
+    bulk, shear = isotropic_moduli(np.tensordot(microstructure.fractions[used], S, 1))
+    return 1 / (9 * bulk), 1 / (4 * shear)
 
 
 def stiffness_bounds(microstructure: Microstructure) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from fftmech.materials.elastic import compliance
 from fftmech.tensors.fields import dot, multiply
 
 # Past this many phases a loop over phases is slower than one matrix for each voxel.
@@ -80,7 +81,8 @@ class LinearElastic:
     phase
         Phase ids, (x, y, z).
     stiffness
-        Mandel, (P, 6, 6), stress units; zero is a pore.
+        Mandel, (P, 6, 6), stress units; zero is a pore. Of a rigid phase nothing is
+        known but its compliance.
     eigenstrain
         e0, Mandel, (P, 6), or None.
     xp, precision
@@ -100,7 +102,6 @@ class LinearElastic:
         self._pore = xp.asarray(np.take(empty, phase))
         self._used = np.flatnonzero(np.bincount(phase.ravel()))
         self._stiffness = stiffness
-        self._stiff = self._new(stiffness)
         self.eigenstrain = None
         if eigenstrain is not None and eigenstrain[self._used].any():
             table = xp.asarray(eigenstrain, dtype=precision)
@@ -138,12 +139,14 @@ class LinearElastic:
         return self._infinite_in_pores(gap, stress)
 
     @cached_property
+    def _stiff(self) -> PhaseTable:
+        return self._new(self._stiffness)
+
+    @cached_property
     def compliance(self) -> PhaseTable:
-        """The field C^-1, zero in pores."""
+        """The field C^-1, zero in rigid phases, and in pores."""
         inverse = np.zeros_like(self._stiffness)
-        for p in self._used:
-            if self._stiffness[p].any():
-                inverse[p] = np.linalg.inv(self._stiffness[p])
+        inverse[self._used] = compliance(self._stiffness[self._used])
         return self._new(inverse)
 
     def resolvent(self, C0: np.ndarray) -> PhaseTable:

@@ -124,13 +124,9 @@ class Problem(Equilibrium):
     @property
     def scale(self) -> float:
         """Energy that the load would put into the reference medium (stress units)."""
-        C0 = self.reference_stiffness
-        strain, stress = self.load.mean_strain, self.load.mean_stress
-        scale = strain @ C0 @ strain + stress @ np.linalg.solve(C0, stress)
-        if self.eigenstrain is not None:
-            used = self.eigenstrain[self.microstructure.phases]
-            scale += float(abs(used).max()) ** 2 * np.trace(C0)
-        return float(scale)
+        e0 = self.eigenstrain
+        used = None if e0 is None else e0[self.microstructure.phases]
+        return load_energy(self.reference_stiffness, self.load, used)
 
     def strain(self, v: Any) -> Any:
         """Total strain at integration points, Mandel, (q, 6, x, y, z)."""
@@ -226,3 +222,12 @@ class Problem(Equilibrium):
     def _shift(field: Any, constant: Any) -> Any:
         field += constant[:, None, None, None]
         return field
+
+
+def load_energy(C0: np.ndarray, load: Load, eigenstrain: np.ndarray | None) -> float:
+    """Energy density that a load and eigenstrains (P, 6) put into a medium C0."""
+    strain, stress = load.mean_strain, load.mean_stress
+    energy = strain @ C0 @ strain + stress @ np.linalg.solve(C0, stress)
+    if eigenstrain is not None:
+        energy += float(abs(eigenstrain).max()) ** 2 * np.trace(C0)
+    return float(energy)

@@ -14,11 +14,12 @@ import numpy as np
 from fftmech.arrays.backend import to_numpy
 from fftmech.problems.certificate import certify_solution
 from fftmech.problems.linear import Problem
+from fftmech.problems.linear_dual import StressProblem
 from fftmech.problems.nonlinear import TimeStep
 from fftmech.problems.nonperiodic import NonperiodicProblem
 from fftmech.problems.rounding import ROUNDING, is_rounding
 
-Loaded = Problem | NonperiodicProblem | TimeStep
+Loaded = Problem | StressProblem | NonperiodicProblem | TimeStep
 
 REMEMBERED = 0.01
 """Part of the largest mean stress of a load path with which stresses are compared."""

@@ -31,8 +31,9 @@ from fftmech.tensors import COMPONENTS, components_from_mandel
 def compare(a: Result, b: Result) -> dict[str, Any]:
     """Return how far the fields of `a` are from those of the reference `b`.
 
-    Strain, stress and energy are compared in the voxels that are solid in both (no
-    equation determines the strain of a pore). Values that do not exist are None: an
+    Strain, stress and energy are compared in the voxels that are solid in both, and
+    rigid in neither (no equation determines the strain of a pore, or the stress of a
+    rigid phase). Values that do not exist are None: an
     nRMSE against a uniform reference that `a` does not match, the compatibility of a
     scheme with several integration points, a ratio to a band without power, divergence
     and compatibility of finite strain and of a box with faces. Grids or units that
@@ -43,7 +44,7 @@ def compare(a: Result, b: Result) -> dict[str, Any]:
     dict
         JSON-ready, tensor components by name (xx yy zz yz xz xy), "all" is the tensor.
         schemes, notes: the two schemes; one line each on what else differs.
-        voxels, compared_voxels: of the grid, and solid in both.
+        voxels, compared_voxels: of the grid, and those that are compared.
         nrmse: field, component, normalisation (`nrmse`, `tensor_nrmse`).
         uniform: by field and normalisation, the tensor's error of the uniform field,
         the mean of `b`; skill: by field and component, 1 - error / its error ("std").
@@ -55,9 +56,11 @@ def compare(a: Result, b: Result) -> dict[str, Any]:
         mean: mean fields of "a" and "b".
     """
     grid = _one_grid(a, b)
-    solid = ~(_pores(a) | _pores(b))
+    solid = _determined(a) & _determined(b)
     if not solid.any():
-        raise InputError("no voxel is solid in both results: nothing to compare")
+        raise InputError(
+            "no voxel is solid in both results and rigid in neither: nothing to compare"
+        )
     pair = {"a": a, "b": b}
     fields = {"strain": (a.strain, b.strain), "stress": (a.stress, b.stress)}
     errors = {name: _errors(*both, solid) for name, both in fields.items()}
@@ -195,9 +198,10 @@ def _same_faces(a: Result, b: Result) -> bool:
     return first == second and not np.any(u - v)
 
 
-def _pores(result: Result) -> np.ndarray:
+def _determined(result: Result) -> np.ndarray:
+    """Voxels in which equations determine strain and stress."""
     micro = result.microstructure
-    return np.isin(micro.phase, micro.pores)
+    return ~np.isin(micro.phase, [*micro.pores, *micro.rigid])
 
 
 def _points(result: Result) -> int:

@@ -79,7 +79,8 @@ class Result:
     advice
         One line saying what to do about a status that is not "converged", else "".
     iterations, residuals
-        Iterations done; relative equilibrium residual before each and after the last.
+        Iterations done; relative equilibrium residual before each and after the last
+        (of solver dual, that of compatibility).
     times
         Seconds: "setup", of which "compile" is spent on kernels (once for a machine),
         and "solve".

@@ -8,13 +8,16 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.arrays.threads import Check, run_together, threads_for
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.problems.linear import Problem
+from fftmech.problems.linear_dual import StressProblem
 from fftmech.simulations.method import Method, MethodOptions
 from fftmech.simulations.prepare import Prepared, prepare
 from fftmech.simulations.remarks import beyond_bounds, doubts, no_stiffness
+from fftmech.solvers.base import dual_norm
 from fftmech.solvers.iteration import Outcome, iterate
 from fftmech.tensors.bounds import bounds
 from fftmech.tensors.stiffness import engineering_constants, symmetry_distances
@@ -107,9 +110,17 @@ def homogenize(
         As `fftmech.solve`, and phases that are not linear elastic.
     """
     started = time.perf_counter()
-    microstructure.check().check_linear("an effective stiffness")
+    rigid = len(microstructure.rigid) > 0
+    asked = Method.of(method, "progress", rigid=rigid)
+    microstructure.check(asked.solver == "dual").check_linear("an effective stiffness")
     body = microstructure.with_changes(eigenstrain=None, thermal_expansion=None)
-    asked = Method.of(method, "progress")
+    if asked.solver == "dual" and asked.device == "cpu":
+        # six stresses and six strains are kept
+        kept = (
+            72 * body.grid.voxels * asked.discretization.points * asked.dtype().nbytes
+        )
+        what = f"six stresses on {size_text(body.grid.shape)} voxels"
+        check_bytes(asked.solve_bytes(body.grid) + kept, what)
     prepared = prepare(body, Load(), asked)
     setup = time.perf_counter()
     unit_loads = UnitLoads(prepared, asked, progress)
@@ -152,6 +163,9 @@ def homogenize(
 class UnitLoads:
     """Six unit mean strains on one body, some at the same time on a small one.
 
+    C is that of the energy of the fields, of which the strains give an upper bound and
+    the stresses a lower one: its error is of the order of theirs squared.
+
     Parameters
     ----------
     prepared
@@ -166,8 +180,9 @@ class UnitLoads:
         self, prepared: Prepared, method: Method, progress: LoadReport | None
     ) -> None:
         problem = prepared.problem
-        assert isinstance(problem, Problem)
+        assert isinstance(problem, Problem | StressProblem)
         self.problem, self.prepared = problem, prepared
+        self.dual = isinstance(problem, StressProblem)
         self.method = method
         self.progress = progress
         # a small body: one load a thread; a large one: all threads on one load
@@ -197,7 +212,8 @@ class UnitLoads:
         C = np.zeros((6, 6))
         for m, outcome in enumerate(outcomes):
             C[m], r = outcome.balance
-            C[m, : m + 1] -= self._work(r, self.solutions[: m + 1])
+            missing = np.array(self._work(r, self.solutions[: m + 1]))
+            C[m, : m + 1] += missing if self.dual else -missing
             C[:m, m] = C[m, :m]
         return C, outcomes
 
@@ -205,18 +221,19 @@ class UnitLoads:
         """Mean of -C : e0 of an eigenstrain by phase, as the body redistributes it.
 
         Of the solutions e_i: <e_i : C : e0>, with <C : e0> from the phases and the rest
-        the work of the eigenstress's force, Mandel (6,).
+        the work of the eigenstress's force, Mandel (6,). Of stresses s_i: <s_i : e0>.
         """
         body = self.problem.microstructure
         used = body.phases
+        problem = prepare(body.with_changes(eigenstrain=eigenstrain), Load(), method)
+        force = problem.problem.residual(problem.problem.zeros()) / problem.unit
+        work = np.array(self._work(force, self.solutions))
+        if self.dual:
+            return -work
         assert body.stiffness is not None
         eigenstress = np.einsum("pij,pj->pi", body.stiffness[used], eigenstrain[used])
         mean_stress = body.fractions[used] @ eigenstress
-        if not eigenstrain[used].any():
-            return mean_stress
-        problem = prepare(body.with_changes(eigenstrain=eigenstrain), Load(), method)
-        force = problem.problem.residual(problem.problem.zeros()) / problem.unit
-        return mean_stress + np.array(self._work(force, self.solutions))
+        return mean_stress + work
 
     def _solve_load(self, m: int, check: Check) -> tuple[Outcome, Any, list[float]]:
         """Solve load m: its outcome, its force b, and <v, b> of the solutions v."""
@@ -230,9 +247,11 @@ class UnitLoads:
         force = problem.residual(problem.zeros(), problem.search)
         work = self._work(force, self.solutions)
         start = _galerkin_start(problem, self.solutions, self.gram, work)
+        if start is None and self.dual:
+            start = problem.uniform_start()
         norm = None
         if start is not None:
-            norm = np.sqrt(max(problem.update_residual(force)[1], 0.0))
+            norm = dual_norm(problem, force)
         outcome = iterate(
             problem,
             self.prepared.solver,
@@ -250,7 +269,10 @@ class UnitLoads:
 
 
 def _galerkin_start(
-    problem: Problem, solutions: list[Any], gram: np.ndarray, work: list[float]
+    problem: Problem | StressProblem,
+    solutions: list[Any],
+    gram: np.ndarray,
+    work: list[float],
 ) -> Any:
     """Combination of earlier solutions with the least energy under the next load.
 

@@ -1,4 +1,4 @@
-"""Refuse mean stresses that no connected solid carries."""
+"""Refuse mean stresses that no solid carries, and mean strains no rigid part has."""
 
 import numpy as np
 
@@ -7,7 +7,8 @@ from fftmech.loads.boundary import Boundary
 from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.microstructure.percolation import connected_axes
+from fftmech.microstructure.percolation import connected_axes, windings
+from fftmech.tensors import COMPONENTS, mandel_from_matrix
 
 
 def check_load(
@@ -47,6 +48,42 @@ def check_load(
                 "undetermined",
                 mend=f"prescribe --{mean} {name}=... instead",
             )
+
+
+def check_rigid_load(body: Microstructure, load: Load) -> None:
+    """Refuse mean strains that rigid phases would have to have.
+
+    A rigid part that winds around the box along vectors a, b, ... carries the mean
+    stresses sym(a b) at no cost: where none of their components is prescribed, the mean
+    stress is infinite, or undetermined if the strain is zero. Voxels that share a
+    corner count as one part, which in some bodies refuses more than it must.
+
+    Raises
+    ------
+    InputError
+        Naming the first component that must not be prescribed.
+    """
+    modes = []
+    for loops in windings(np.isin(body.phase, body.rigid)):
+        _, sizes, span = np.linalg.svd(loops * body.grid.size)
+        span = span[: np.count_nonzero(sizes > 1e-9 * sizes[0])]
+        modes += [np.outer(a, b) + np.outer(b, a) for a in span for b in span]
+    if not modes:
+        return
+    # of all combinations, those without the components whose stress is prescribed
+    _, sizes, V = np.linalg.svd([mandel_from_matrix(mode) for mode in modes])
+    V = V[: np.count_nonzero(sizes > 1e-9 * sizes[0])]
+    U, sizes, _ = np.linalg.svd(V[:, load.free])
+    own = U[:, np.count_nonzero(sizes > 1e-9) :].T @ V
+    held = np.flatnonzero(abs(own).max(axis=0, initial=0) > 1e-6)
+    if len(held):
+        name = COMPONENTS[held[0]]
+        raise InputError(
+            f"strain {name} is prescribed (0 where it is not named), but rigid voxels "
+            "touch each other all through the periodic box, so that its stress is "
+            "infinite or undetermined",
+            mend=f"prescribe --stress {name}=... instead, or refine until they part",
+        )
 
 
 def _connected(solid: np.ndarray, boundary: Boundary | None) -> tuple[bool, ...]:

@@ -34,6 +34,9 @@ NONLINEAR = {"scheme": "rotated", "solver": "newton"}
 A law is evaluated at each integration point, and `rotated` has one of them, not eight.
 """
 
+RIGID = {**LINEAR, "solver": "dual"}
+"""The same of linear elasticity with rigid phases."""
+
 
 class MethodOptions(TypedDict, total=False):
     """The fields of `Method`, as keywords."""
@@ -109,11 +112,16 @@ class Method:
 
     @classmethod
     def of(
-        cls, options: MethodOptions, *others: str, nonlinear: bool = False
+        cls,
+        options: MethodOptions,
+        *others: str,
+        nonlinear: bool = False,
+        rigid: bool = False,
     ) -> "Method":
         """A method of keywords, as a function took them beside `others`.
 
-        Those that are None have their default, `LINEAR` or `NONLINEAR`.
+        Those that are None have their default, `LINEAR` or `NONLINEAR`, or `RIGID` for
+        a linear body with `rigid` phases.
 
         Raises
         ------
@@ -122,7 +130,8 @@ class Method:
         """
         check_names(options, (*MethodOptions.__annotations__, *others))
         named = {name: given for name, given in options.items() if given is not None}
-        return cls(**{**(NONLINEAR if nonlinear else LINEAR), **named})
+        defaults = NONLINEAR if nonlinear else RIGID if rigid else LINEAR
+        return cls(**{**defaults, **named})
 
     def tolerance_on(self, grid: Grid) -> float:
         """The tolerance, on whatever it is, or its default on this grid.
@@ -165,10 +174,12 @@ class Method:
         Bytes per voxel with kernels, measured at 128^3: 72 while cg iterates, 132 with
         the fields of the result (155 fourier). Words per voxel of the reference code,
         measured at 64^3: 70 rotated, 88 fourier, 371 hex8: strain and stress at each
-        integration point.
+        integration point; solver dual, at 48^3: 84 rotated and fourier, 541 bbar.
         """
         scheme = self.discretization
         word = np.dtype(self.dtype).itemsize
+        if self.solver == "dual":
+            return grid.voxels * (20 + 66 * scheme.points) * word
         kernels = has_kernels(scheme) and self.solver in ("cg", "jacobi-cg")
         # weights are nodal values, of which fourier has nine
         kernels &= self.solver == "cg" or scheme.unknowns(grid) == 3
@@ -210,7 +221,7 @@ class Method:
         if status == "converged":
             return ""
         if lowest <= self.tolerance_on(body.grid):
-            return self._advice_on_stress(status)
+            return self._advice_on_stress(status, len(body.rigid) > 0)
         if not np.isfinite(scale):
             return "the numbers overflow; check the units and the size of the load"
         pores = len(body.pores) > 0
@@ -218,6 +229,13 @@ class Method:
             return (
                 "the solid may be a mechanism that cannot carry the prescribed stress; "
                 "prescribe strains instead"
+            )
+        if len(body.rigid):
+            return (
+                f"raise --max-iterations (now {self.max_iterations}) or --tol"
+                if status == "max_iterations"
+                else "the load may strain rigid phases that are in each other's way; "
+                "prescribe stresses instead"
             )
         if self.solver not in ("cg", "jacobi-cg"):
             return "use --solver cg, which needs no finite contrast"
@@ -233,12 +251,12 @@ class Method:
             )
         return "rounding ends the descent; use a larger --tol"
 
-    def _advice_on_stress(self, status: str) -> str:
+    def _advice_on_stress(self, status: str, rigid: bool) -> str:
         """What to do where the residual has reached the tolerance and that is all."""
         what = "the residual was below --tol, but the stress is not right yet"
         if self.precision == "single":
             return f"{what}; use --precision double"
-        if self.solver != "cg":
+        if self.solver != "cg" and not rigid:
             return f"{what}; use --solver cg"
         if status == "max_iterations":
             most = self.max_iterations

@@ -15,20 +15,24 @@ from fftmech.microstructure.base import (
     check_temperature,
     total_eigenstrain,
 )
-from fftmech.operators.reference_medium import reference_medium
+from fftmech.operators.reference_medium import compliant_medium, reference_medium
 from fftmech.problems.certificate import no_potential
 from fftmech.problems.complementary import prepare_conjugates
 from fftmech.problems.kinematics import FINITE, SMALL
 from fftmech.problems.linear import Problem
+from fftmech.problems.linear_dual import StressProblem
 from fftmech.problems.nonlinear import TimeStep
 from fftmech.problems.nonperiodic import NonperiodicProblem
-from fftmech.simulations.mechanisms import check_load
+from fftmech.simulations.mechanisms import check_load, check_rigid_load
 from fftmech.simulations.method import Method, check_memory
 from fftmech.solvers import Solver, get_solver
 from fftmech.tensors.stiffness import reference_stiffness
 
 NONPERIODIC_SOLVERS = ("cg", "minres")
 """Solvers that ask for nothing but products and M: no bounds, no local stiffness."""
+
+RIGID_SCHEMES = ("bbar", "rotated", "hex8", "forward")
+"""Schemes whose strain at a point is that of one voxel's corners."""
 
 # Loads of other sizes are scaled: single precision has a limited range, and the squares
 # of residuals have twice the exponent.
@@ -49,7 +53,7 @@ class Prepared(NamedTuple):
         Seconds spent on compiling kernels.
     """
 
-    problem: Problem | NonperiodicProblem
+    problem: Problem | StressProblem | NonperiodicProblem
     solver: Solver
     tolerance: float
     unit: float
@@ -77,7 +81,9 @@ def prepare(
         Names, values, shapes, a load that cannot be carried, too little memory.
     """
     tolerance, solver = method.tolerance_on(body.grid), get_solver(method.solver)
-    _check_body(body, temperature)
+    dual = method.solver == "dual"
+    body.check(rigid=dual and boundary is None)
+    check_temperature(body, temperature)
     if method.energy_tolerance is not None and (boundary or len(body.pores)):
         what = "pores" if boundary is None else "faces"
         raise _uncertified(f"the body has {what}, and no certificate")
@@ -86,6 +92,8 @@ def prepare(
         _check_boundary(body, boundary, method)
         load = boundary.affine(load)
     check_load(body, load, boundary)
+    if dual:
+        _check_dual(body, load, method, eigenstrain)
     if boundary is None:
         check_memory(method, body.grid)
     unit = _unit(body, load, eigenstrain, boundary)
@@ -95,7 +103,8 @@ def prepare(
     backend = method.backend()
     scheme = method.discretization.on(backend)
     if boundary is None:
-        problem = Problem(body, load, scheme, backend, method.dtype, method.reference)
+        kind = StressProblem if dual else Problem
+        problem = kind(body, load, scheme, backend, method.dtype, method.reference)
     else:
         problem = NonperiodicProblem(
             body, load, boundary, scheme, backend, method.dtype, method.reference, unit
@@ -128,7 +137,8 @@ def prepare_march(
             "its search directions are in single precision anyway",
         )
     tolerance = method.tolerance_on(body.grid)
-    _check_body(body, temperature)
+    body.check()
+    check_temperature(body, temperature)
     for step in path.steps:
         check_load(body, step.load)
     kinematics = FINITE if path.finite else SMALL
@@ -165,17 +175,42 @@ def prepare_march(
     return problem, solver, tolerance, compiled
 
 
+def _check_dual(
+    body: Microstructure, load: Load, method: Method, eigenstrain: np.ndarray | None
+) -> None:
+    """Refuse what a stress in equilibrium cannot solve."""
+    if len(body.pores):
+        raise InputError(
+            "solver dual for a body with pores", "solid everywhere", "use --solver cg"
+        )
+    if method.energy_tolerance is not None:
+        raise InputError(
+            "a tolerance on the energy with solver dual of a linear body",
+            "another solver, and no rigid phases",
+            "use --tol",
+        )
+    if not len(body.rigid):
+        return
+    if method.scheme not in RIGID_SCHEMES:
+        raise InputError(
+            f"scheme {method.scheme} for a body with rigid phases",
+            f"one of {', '.join(RIGID_SCHEMES)}",
+        )
+    if eigenstrain is not None and np.ptp(eigenstrain[body.rigid], axis=0).any():
+        raise InputError(
+            "rigid phases of different eigenstrains or thermal expansions",
+            "one for all of them",
+            "where they touch, they would fit together without straining only so",
+        )
+    check_rigid_load(body, load)
+
+
 def _uncertified(why: str) -> InputError:
     return InputError(
         f"a tolerance on the energy: {why}",
         "small strain, convex potentials, no pores or faces",
         "use --tol",
     )
-
-
-def _check_body(body: Microstructure, temperature: float) -> None:
-    body.check()
-    check_temperature(body, temperature)
 
 
 def _check_boundary(body: Microstructure, boundary: Boundary, method: Method) -> None:
@@ -226,7 +261,8 @@ def _unit(
     boundary: Boundary | None,
 ) -> float:
     """Factor of loads and eigenstrains that brings extreme ones near one."""
-    C0 = reference_stiffness(*reference_medium(body))
+    medium = compliant_medium if len(body.rigid) else reference_medium
+    C0 = reference_stiffness(*medium(body))
     sizes = [load.mean_strain, np.linalg.solve(C0, load.mean_stress)]
     if eigenstrain is not None:
         sizes.append(eigenstrain[body.phases].ravel())

@@ -35,6 +35,15 @@ def doubts(body: Microstructure, scheme: str, finite: bool = False) -> list[str]
     ]
 
 
+def undetermined(body: Microstructure) -> list[str]:
+    """What no equation determines in the fields of a body, a line each."""
+    return [
+        f"{body.label(p)} is rigid: its own stress is one of many, and only what it "
+        "passes on is determined"
+        for p in body.rigid
+    ]
+
+
 def _thin_walls(body: Microstructure, scheme: str, finite: bool) -> list[str]:
     """Note solid between pores that is one voxel thick: the grid cannot bend it."""
     if not len(body.pores):
@@ -60,7 +69,8 @@ def _locking(body: Microstructure, scheme: str, other: str) -> list[str]:
     if scheme != "hex8" or len(body.phases) < 2 or body.stiffness is None:
         return []
     flowing = [p for p in body.phases if p in body.law and body.law[p].isochoric]
-    moduli = {p: isotropic_moduli(body.stiffness[p]) for p in body.phases}
+    deforming = np.setdiff1d(body.phases, body.rigid)
+    moduli = {p: isotropic_moduli(body.stiffness[p]) for p in deforming}
     nearly = [p for p, (bulk, shear) in moduli.items() if bulk > INCOMPRESSIBLE * shear]
     if not flowing and not nearly:
         return []
@@ -83,7 +93,8 @@ def _few_systems(body: Microstructure) -> list[str]:
 
 def beyond_bounds(C: np.ndarray, bounds: dict[str, Any]) -> list[str]:
     """Note an effective stiffness (6, 6) outside of the bounds of its phases."""
-    upper = np.linalg.eigvalsh(bounds["voigt"] - C)[0]
+    voigt = bounds["voigt"]
+    upper = np.linalg.eigvalsh(voigt - C)[0] if np.isfinite(voigt).all() else np.inf
     lower = np.linalg.eigvalsh(C - bounds["reuss"])[0]
     size = np.linalg.norm(C)
     return [

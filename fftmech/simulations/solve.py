@@ -9,14 +9,15 @@ from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
 from fftmech.loads.path import Path, Step
 from fftmech.microstructure.base import Microstructure
-from fftmech.problems.certificate import Certificate, certify_solution
+from fftmech.problems.certificate import Certificate, certify, certify_solution
 from fftmech.problems.linear import Problem
+from fftmech.problems.linear_dual import StressProblem
 from fftmech.problems.nonperiodic import NonperiodicProblem
 from fftmech.results.result import Result
 from fftmech.simulations.march import March
 from fftmech.simulations.method import Method
 from fftmech.simulations.prepare import prepare
-from fftmech.simulations.remarks import doubts
+from fftmech.simulations.remarks import doubts, undetermined
 from fftmech.solvers.iteration import IterationReport, iterate
 
 
@@ -54,12 +55,14 @@ def solve(
         Mean strains and mean stresses, or those of finite strain.
     scheme, solver
         Names in `fftmech.SCHEMES` and `fftmech.SOLVERS`; if None `bbar` (or that of an
-        `initial` result) and cg, or for a nonlinear body `rotated` and newton, one of
-        `NONLINEAR_SOLVERS`.
+        `initial` result) and cg, or dual where a phase is rigid; for a nonlinear body
+        `rotated` and newton, one of `NONLINEAR_SOLVERS`.
     tolerance
         On the relative equilibrium residual sqrt(<r, M r> / <r0, M r0>), with M the
         inverse of the reference medium and r0 the residual of a homogeneous strain;
-        `default_tolerance` if None. The stress is in equilibrium and has the prescribed
+        `default_tolerance` if None. With solver dual, whose stress is in equilibrium, r
+        is the incompatible part of its strain and r0 that of the prescribed mean
+        stress. The stress is in equilibrium and has the prescribed
         means to `fftmech.solvers.base.STRESS` times it, relative to the mean
         stress, or the result is not converged.
     energy_tolerance
@@ -118,6 +121,7 @@ def solve(
             "reference": reference,
         },
         nonlinear=nonlinear,
+        rigid=len(microstructure.rigid) > 0,
     )
     if boundary is not None and all(boundary.periodic):
         boundary = None
@@ -196,15 +200,22 @@ def _solve_linear(
         certificate=certified,
         temperature=temperature,
         boundary=boundary,
-        notes=[*body.notes, *doubts(body, method.scheme)],
+        notes=[*body.notes, *doubts(body, method.scheme), *undetermined(body)],
         energy=float(solution.energy_density.mean()),
         **solution._asdict(),
     )
 
 
 def _certificate(
-    problem: Problem | NonperiodicProblem, v: Any, balance: tuple[Any, Any]
+    problem: Problem | StressProblem | NonperiodicProblem,
+    v: Any,
+    balance: tuple[Any, Any],
 ) -> dict[str, Any]:
+    if isinstance(problem, StressProblem):
+        if len(problem.microstructure.rigid):
+            reason = "the body has rigid phases, where it needs a strain that vanishes"
+            return Certificate.none(reason).as_dict()
+        return certify(problem.in_strains, *problem.pair(v)).as_dict()
     if isinstance(problem, NonperiodicProblem):
         reason = "the box has faces, and only periodic boxes have a certificate"
         return Certificate(None, None, None, None, reason).as_dict()
@@ -226,8 +237,14 @@ def _refuse_for_nonlinear(boundary: Boundary | None, initial: Any) -> None:
         )
 
 
-def _start(problem: Problem | NonperiodicProblem, initial: Any, unit: float) -> Any:
+def _start(
+    problem: Problem | StressProblem | NonperiodicProblem, initial: Any, unit: float
+) -> Any:
     """Unknown of an initial guess: a displacement fluctuation or a Result."""
+    if isinstance(problem, StressProblem):
+        if initial is not None:
+            raise InputError("an initial guess with solver dual", "none", "drop it")
+        return problem.uniform_start()
     if initial is None:
         return None
     if isinstance(problem, NonperiodicProblem):

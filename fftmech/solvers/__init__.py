@@ -9,6 +9,7 @@ from fftmech.solvers.dual import DualDescent
 from fftmech.solvers.minres import MinimumResidual
 from fftmech.solvers.newton_krylov import NewtonKrylov
 from fftmech.solvers.polarization import Polarization
+from fftmech.solvers.stress_gradient import StressGradient
 
 SOLVERS: dict[str, Solver] = {
     solver.name: solver
@@ -19,6 +20,7 @@ SOLVERS: dict[str, Solver] = {
         BarzilaiBorwein(),
         Polarization(),
         BasicScheme(),
+        StressGradient(),
     )
 }
 """Every solver of linear problems by name; the first is the default."""

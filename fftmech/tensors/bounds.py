@@ -16,7 +16,8 @@ def bounds(stiffness: np.ndarray, fractions: np.ndarray) -> dict[str, Any]:
     Parameters
     ----------
     stiffness
-        Mandel stiffness of the phases (stress units), shape (P, 6, 6); zero is a pore.
+        Mandel stiffness of the phases (stress units), shape (P, 6, 6); zero is a pore,
+        and infinite entries are a rigid phase.
     fractions
         Volume fractions, shape (P,), or shorter: ids that no voxel uses may be missing.
 
@@ -25,7 +26,7 @@ def bounds(stiffness: np.ndarray, fractions: np.ndarray) -> dict[str, Any]:
     dict
         voigt, reuss: Mandel 6x6. hashin_shtrikman: {"K": (lower, upper), "G": (lower,
         upper)} if every phase is isotropic, else None; it supposes a statistically
-        isotropic arrangement.
+        isotropic arrangement. Where a phase is rigid, upper bounds are infinite.
 
     Raises
     ------
@@ -34,8 +35,10 @@ def bounds(stiffness: np.ndarray, fractions: np.ndarray) -> dict[str, Any]:
     """
     C, f = _used(stiffness, fractions)
     narrow = None
-    if all(is_isotropic(c) for c in C):
-        bulk, shear = np.array([isotropic_moduli(c) for c in C]).T
+    if all(np.isinf(c).all() or is_isotropic(c) for c in C):
+        bulk, shear = np.array(
+            [2 * [np.inf] if np.isinf(c).all() else isotropic_moduli(c) for c in C]
+        ).T
         narrow = hashin_shtrikman(bulk, shear, f)
     return {"voigt": voigt(C, f), "reuss": reuss(C, f), "hashin_shtrikman": narrow}
 
@@ -54,7 +57,9 @@ def reuss(stiffness: np.ndarray, fractions: np.ndarray) -> np.ndarray:
     C, f = _used(stiffness, fractions)
     if not C.any(axis=(1, 2)).all():
         return np.zeros((6, 6))
-    return np.linalg.inv(np.einsum("p,pmn->mn", f, np.linalg.inv(C)))
+    deforms = np.isfinite(C).all(axis=(1, 2))
+    S = np.einsum("p,pmn->mn", f[deforms], np.linalg.inv(C[deforms]))
+    return np.linalg.inv(S) if deforms.any() else np.full((6, 6), np.inf)
 
 
 def uniform_error(
@@ -104,7 +109,8 @@ def hashin_shtrikman(
     Parameters
     ----------
     bulk, shear
-        Moduli of the phases (stress units), shape (P,); zero in a pore.
+        Moduli of the phases (stress units), shape (P,); zero in a pore, infinite in a
+        rigid phase.
     fractions
         Volume fractions, shape (P,).
 
@@ -166,13 +172,17 @@ def is_isotropic(C: np.ndarray, tolerance: float = 1e-6) -> bool:
 
 
 def _mixed(moduli: np.ndarray, f: np.ndarray, constraint: float) -> float:
-    """[sum f / (m + c)]^-1 - c, with the limit 0 where m + c = 0."""
+    """[sum f / (m + c)]^-1 - c, with its limits where m + c is zero or c infinite."""
     if (moduli + constraint == 0).any():
         return 0.0
+    if constraint == np.inf:
+        return float(f @ moduli)
     return max(float(1 / (f / (moduli + constraint)).sum() - constraint), 0.0)
 
 
 def _shear_constraint(K0: float, G0: float) -> float:
+    if np.isinf(G0):
+        return G0
     return G0 * (9 * K0 + 8 * G0) / (6 * (K0 + 2 * G0)) if G0 > 0 else 0.0
 
 
@@ -187,7 +197,7 @@ def _used(stiffness: np.ndarray, fractions: np.ndarray) -> tuple[Any, Any]:
         )
     f = f[: len(C)]
     C, f = C[: len(f)][f > 0], f[f > 0]
-    if not np.isfinite(C).all():
+    if not (np.isfinite(C).all(axis=(1, 2)) | np.isposinf(C).all(axis=(1, 2))).all():
         raise InputError(
             "stiffness of a phase in use is not finite: give every phase one"
         )

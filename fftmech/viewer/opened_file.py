@@ -113,11 +113,12 @@ def describe(file: OpenedFile) -> dict[str, str]:
         rows |= _describe_run(file, result)
     grid, length = body.grid, body.units.get("length", "")
     box = " x ".join(f"{s:.4g}" for s in grid.size)
-    pores = len(body.pores)
+    kinds = {"pores": len(body.pores), "rigid": len(body.rigid)}
     return rows | {
         "voxels": " x ".join(map(str, grid.shape)),
         "box": f"{box} {length}".strip(),
-        "phases": f"{len(body.phases)}" + (f", pores {pores}" if pores else ""),
+        "phases": f"{len(body.phases)}"
+        + "".join(f", {name} {count}" for name, count in kinds.items() if count),
     }
 
 
