@@ -183,12 +183,8 @@ def _check_dual(
         raise InputError(
             "solver dual for a body with pores", "solid everywhere", "use --solver cg"
         )
-    if method.energy_tolerance is not None:
-        raise InputError(
-            "a tolerance on the energy with solver dual of a linear body",
-            "another solver, and no rigid phases",
-            "use --tol",
-        )
+    if method.energy_tolerance is not None and len(body.rigid):
+        raise _uncertified("the body has rigid phases, and no certificate")
     if not len(body.rigid):
         return
     if method.scheme not in RIGID_SCHEMES:
@@ -208,7 +204,7 @@ def _check_dual(
 def _uncertified(why: str) -> InputError:
     return InputError(
         f"a tolerance on the energy: {why}",
-        "small strain, convex potentials, no pores or faces",
+        "small strain, convex potentials, no pores, rigid phases or faces",
         "use --tol",
     )
 

@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fftmech.problems.certificate import certify_increment, certify_solution
 from fftmech.problems.equilibrium import Equilibrium
+from fftmech.problems.linear import Problem
 from fftmech.problems.nonlinear import TimeStep
 from fftmech.problems.stress_error import (
     Loaded,
@@ -96,6 +98,15 @@ class Solver(ABC):
     ) -> float:
         """Relative error of the stress of a state, after `check`."""
         return stress_error(problem, state.v, balance, norm, enough)
+
+    def energy_error(self, problem: Loaded, state: State, balance: Balance) -> float:
+        """`Certificate.relative` of a state, after `check`; inf if there is none."""
+        if isinstance(problem, TimeStep):
+            relative = certify_increment(problem).relative
+        else:
+            assert isinstance(problem, Problem)
+            relative = certify_solution(problem, state.v, balance).relative
+        return float("inf") if relative is None else relative
 
 
 def dual_norm(problem: Loaded, r: Any) -> float:

@@ -45,9 +45,19 @@ class StressGradient(ConjugateGradient):
         if not len(problem.microstructure.rigid):
             bound = error * (problem.in_strains.contrast / 2) ** 0.5
             if error <= enough < bound:
-                bound = certify(problem.in_strains, *problem.pair(state.v)).relative
-            error = max(error, float("inf") if bound is None else bound)
+                bound = self.energy_error(problem, state, balance)
+            error = max(error, bound)
         rounding = ROUNDING * float(np.finfo(problem.precision).eps)
         if error > enough and size <= 10 * rounding * problem.scale**0.5:
             return 0.0
         return error
+
+    def energy_error(
+        self,
+        problem: StressProblem,
+        state: State,
+        balance: Balance,  # noqa: ARG002
+    ) -> float:
+        """See `Solver.energy_error`."""
+        relative = certify(problem.in_strains, *problem.pair(state.v)).relative
+        return float("inf") if relative is None else relative
