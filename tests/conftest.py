@@ -20,6 +20,12 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 ONE_POINT = [name for name, scheme in SCHEMES.items() if scheme.points == 1]
 
+ALL_SCHEMES = [
+    pytest.param(name, marks=pytest.mark.slow) if name == "central" else name
+    for name in SCHEMES
+]
+"""`central` is of one code with `forward`: what holds for all is slow with it."""
+
 SHAPES = [(4, 6, 8), (5, 3, 7), (4, 5, 1), (1, 6, 1)]
 """Even, odd, 2-D and 1-D grids."""
 
@@ -36,7 +42,7 @@ def pytest_configure():
 def pytest_generate_tests(metafunc):
     """Run a test that names `scheme`, `solver`, `shape`, `kernels` over all of them."""
     for name, values in (
-        ("scheme", list(SCHEMES)),
+        ("scheme", ALL_SCHEMES),
         ("one_point_scheme", ONE_POINT),
         ("solver", list(SOLVERS)),
         ("shape", SHAPES),

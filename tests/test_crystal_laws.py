@@ -503,6 +503,7 @@ def test_a_crystal_at_rest_has_a_finite_viscosity():
         assert np.isfinite(stress).all() and np.abs(stress).max() > 1
 
 
+@pytest.mark.slow
 def test_taylors_factor_of_random_fcc_textures_is_the_published_one():
     """3.067, and Sachs' 2.238: Kocks, Tome & Wenk, Texture and Anisotropy (1998).
 

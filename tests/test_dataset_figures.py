@@ -94,6 +94,7 @@ def test_a_contact_sheet_cuts_where_most_of_the_pore_is(pores):
         assert field.get_array().mask.sum() >= 0.7 * most > 0
 
 
+@pytest.mark.slow
 def test_all_samples_of_a_contact_sheet_have_one_robust_colour_scale(pores):
     figure = contact_sheet(pores)
     values = np.concatenate(

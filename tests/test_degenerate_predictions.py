@@ -157,6 +157,7 @@ def test_what_is_not_certified_ends_with_code_3(trained, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", MODELS)
 @settings(derandomize=True, max_examples=2, deadline=None, database=None)
 @given(seed=some.integers(0, 2**20), contrast=some.floats(0, 4))
+@pytest.mark.slow
 def test_certificates_hold_for_random_bodies(name, one_point_scheme, seed, contrast):
     draws(name, one_point_scheme, seed, contrast)
 

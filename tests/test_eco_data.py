@@ -49,7 +49,14 @@ def test_a_chosen_resolution_has_its_own_labels(grains8):
     assert example.body.grid.shape == example.strain.shape[-3:] == (4, 4, 4)
 
 
-@pytest.mark.parametrize("g", SYMMETRIES, ids=lambda g: f"{g.axes}{g.signs}")
+@pytest.mark.parametrize(
+    "g",
+    [
+        pytest.param(g, marks=[pytest.mark.slow] if number % 4 else [])
+        for number, g in enumerate(SYMMETRIES)
+    ],
+    ids=lambda g: f"{g.axes}{g.signs}",
+)
 def test_moved_labels_solve_the_moved_body_under_the_moved_load(grains8, g):
     examples = Examples(grains8, "train", res=4)
     encoder = encoder_of(examples)

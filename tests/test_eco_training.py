@@ -43,6 +43,7 @@ def grains16(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "steps", "lr", "least"),
     [

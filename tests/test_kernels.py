@@ -40,6 +40,10 @@ CASES += [
     for shape in SHAPES
 ]
 """Every scheme in both precisions; all shapes for one scheme of each kind of code."""
+RARE = [
+    ((one, shape), TYPES[0]) for one in ("central", "fourier") for shape in SHAPES[3:]
+]
+"""Cases that are slow because of their number."""
 LOADS = {
     "strain": Load(strain={"xx": 1.0}),
     "mixed": Load(strain={"zz": 1.0}, stress={"xx": 0.0, "yy": 0.3, "xy": 0.1}),
@@ -142,14 +146,21 @@ class Body:
         return [*map(np.array, results), u, r, q, out]
 
 
+def _marks(case):
+    return [pytest.mark.slow] if case in RARE else []
+
+
 def pytest_generate_tests(metafunc):
     """Run a test of a body over `CASES`, and one of a type alone over both."""
     names = metafunc.fixturenames
     if "body" in names and "dtype" in names:
         both = ("body", "dtype")
-        metafunc.parametrize(both, CASES, ids=name_of, indirect=["body"])
+        cases = [pytest.param(*case, marks=_marks(case)) for case in CASES]
+        metafunc.parametrize(both, cases, ids=name_of, indirect=["body"])
     elif "body" in names:
-        metafunc.parametrize("body", dict(CASES), ids=name_of, indirect=True)
+        marks = {body: _marks((body, dtype)) for body, dtype in CASES}
+        cases = [pytest.param(body, marks=own) for body, own in marks.items()]
+        metafunc.parametrize("body", cases, ids=name_of, indirect=True)
     elif "dtype" in names:
         metafunc.parametrize("dtype", TYPES, ids=name_of)
 

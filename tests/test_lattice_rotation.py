@@ -121,7 +121,11 @@ def angle(a, b):
     ("law", "stiffness"),
     [
         (CREEP, COPPER),
-        (CrystalCreep(tau0=0.02, rate0=1.0, exponent=3, bulk=50.0, **HCP), TITANIUM),
+        pytest.param(
+            CrystalCreep(tau0=0.02, rate0=1.0, exponent=3, bulk=50.0, **HCP),
+            TITANIUM,
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["fcc", "hcp"],
 )

@@ -72,7 +72,17 @@ def kinematics(request):
     return request.param
 
 
-@pytest.fixture(params=CASES, ids=str)
+RARE = [(("central", shape), "float64") for shape in SHAPES[3:]]
+"""Cases that are slow because of their number."""
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(case, marks=[pytest.mark.slow] if case in RARE else [])
+        for case in CASES
+    ],
+    ids=str,
+)
 def body(request, kinematics):
     (scheme, shape), dtype = request.param
     return Body(scheme, shape, kinematics, dtype)

@@ -101,6 +101,7 @@ def test_binary_ct_image_is_solved_homogenized_and_plotted(data, materials, tmp_
     assert 0 < K < bounds["K"][1] and 0 < G < bounds["G"][1]
 
 
+@pytest.mark.slow
 def test_grey_ct_image_is_solved_with_composite_voxels(data, materials, tmp_path):
     source = data / "grosmont_128.raw.gz"
     options = (*CT, "--materials", materials("grey"), "--res", 32)

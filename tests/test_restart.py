@@ -267,6 +267,7 @@ def test_kills_leave_no_trace_where_every_third_increment_has_fields(drive):
     np.testing.assert_allclose(times, [0, *np.arange(3, 20, 3) / 10, 2], rtol=1e-15)
 
 
+@pytest.mark.slow
 def test_a_kill_between_any_two_writes_leaves_no_trace(drive):
     said = drive("finite", moments=MOMENTS)
     assert said["codes"] == [-9] * len(MOMENTS)

@@ -72,7 +72,13 @@ def refused(served, goes_on):
     return check
 
 
-@pytest.mark.parametrize("name", hostile.posted_bodies())
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if number % 3 else [])
+        for number, name in enumerate(hostile.posted_bodies())
+    ],
+)
 def test_a_hostile_body_is_refused_in_one_line(served, refused, name):
     status, _, text = served.post("/predict", hostile.posted_bodies()[name])
     refused(status, text)

@@ -115,10 +115,10 @@ def test_laws_that_hold_nothing_constant_have_no_estimate():
     assert np.isnan([point.time_error for point in march.points()]).all()
 
 
-@pytest.mark.parametrize("increments", [1, 4])
+@pytest.mark.parametrize("increments", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_increments_are_cut_until_their_size_changes_little(increments):
     hard = CrystalCreep(tau0=0.01, rate0=1e-3, exponent=2, bulk=50.0, theta1=5.0)
-    fine = pulled(160, law=hard)[1][-1].mean_stress
+    fine = pulled(64, law=hard)[1][-1].mean_stress
     path = Path((Step(TENSION, time=20.0, increments=increments),))
     solves = []
     for tolerance in (0.02, 5e-3):

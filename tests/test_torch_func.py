@@ -224,6 +224,7 @@ def test_the_hessian_is_symmetric_and_the_difference_of_gradients():
     close(vmap(hessian(loss))(both)[0], H)
 
 
+@pytest.mark.slow
 def test_third_derivatives_are_differences_in_every_order():
     # forward derivatives of forward derivatives of an autograd.Function are silently
     # zero in torch 2.13

@@ -90,6 +90,7 @@ def test_every_gradient_is_the_derivative(scheme, stiffness):
     assert gradcheck(fields, arguments, fast_mode=True, atol=1e-7, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("argument", range(4))
 def test_each_gradient_alone_is_the_derivative_entry_by_entry(argument):
     phase = torch.randint(0, 2, (3, 2, 2))
