@@ -69,7 +69,7 @@ def own(err):
 
 
 @needs_mpiexec
-@pytest.mark.parametrize("processes", [slow(3), 2])
+@pytest.mark.parametrize("processes", [slow(3), slow(2)])
 def test_processes_of_mpiexec_make_the_same_bytes_as_one(processes, tmp_path, whole):
     code, out, err = end(mpi(tmp_path / "d", processes))
     assert code == 0 and "8 of 8 samples" in out and "8 made in" in out, err

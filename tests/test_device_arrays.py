@@ -54,7 +54,10 @@ PAIRED += [("rotated", solver) for solver in SOLVERS if solver != "cg"]
 @pytest.mark.parametrize(("scheme", "solver"), PAIRED)
 @pytest.mark.parametrize(
     "load",
-    [Load(strain={"xx": 1e-3}), Load.uniaxial("zz", 1e-3)],
+    [
+        pytest.param(Load(strain={"xx": 1e-3}), marks=pytest.mark.slow),
+        Load.uniaxial("zz", 1e-3),
+    ],
     ids=["strain", "mixed"],
 )
 def test_solve_on_a_device_equals_solve_on_the_host(cupy, scheme, solver, load):

@@ -113,7 +113,7 @@ PORES = {"loss": {"masked-labels": 1, "constitutive-squared": 1}}
 @pytest.mark.parametrize(
     ("kind", "changes"),
     [
-        ("grains", SHARP),
+        pytest.param("grains", SHARP, marks=pytest.mark.slow),
         pytest.param("grains", {"model": "unet"}, marks=pytest.mark.slow),
         pytest.param(
             *("pores", {"model": "s-eco", "batch": 4, **PORES}), marks=pytest.mark.slow

@@ -234,6 +234,7 @@ class Poisoned:
         return (loss * self.value if bad else loss), terms
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value", [float("nan"), pytest.param(float("inf"), marks=pytest.mark.slow), 1e38]
 )

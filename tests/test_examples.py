@@ -105,6 +105,7 @@ def test_laminate_example_meets_the_closed_form(run, tmp_path):
     check_picture(tmp_path / "laminate_by_hand.png")
 
 
+@pytest.mark.slow
 def test_ct_example_reads_an_image_and_finer_porosity_makes_it_softer(
     run, data, tmp_path
 ):

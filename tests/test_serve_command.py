@@ -93,6 +93,7 @@ def start(folder, tmp_path):
         yield start
 
 
+@pytest.mark.slow
 def test_a_killed_server_leaves_no_process_and_the_next_one_ends_softly(
     folder, start, tmp_path
 ):

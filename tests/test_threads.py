@@ -295,6 +295,7 @@ ALONE = "import torch"
 CHILD = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {ALONE!r}])"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "package",
     [

@@ -68,7 +68,14 @@ def relative(value, reference):
 
 @pytest.mark.parametrize(
     ("scheme", "stiffness"),
-    [(scheme, "shared table") for scheme in SCHEMES]
+    [
+        pytest.param(
+            scheme,
+            "shared table",
+            marks=[] if scheme in ("rotated", "bbar") else pytest.mark.slow,
+        )
+        for scheme in SCHEMES
+    ]
     + [("rotated", stiffness) for stiffness in ("tables", "shared field")],
 )
 def test_every_gradient_is_the_derivative(scheme, stiffness):
