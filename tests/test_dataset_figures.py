@@ -118,6 +118,7 @@ def test_of_six_loads_the_first_is_drawn_and_named(tmp_path):
     assert np.array_equal(field.get_array(), expected)
 
 
+@pytest.mark.slow
 def test_stresses_that_are_far_apart_have_logarithmic_colours(tmp_path, grains):
     recipe = CompositesRecipe(("spheres",), (0.2, 0.2), contrast=(900, 1000))
     data = Dataset(make_dataset(tmp_path / "stiff", recipe, 1, (32, 16)))

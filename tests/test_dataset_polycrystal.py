@@ -50,6 +50,7 @@ def test_grains_that_fill_the_unit_cube_have_the_mean_volume_of_one_over_their_c
     assert size_target(19.42, SIGMA)[0] == pytest.approx(-0.788, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_diameters_on_the_voxels_are_lognormal(drawn):
     logs = [log_diameters(draw.body) for draw in drawn]
     scores = np.concatenate([(x - size_target(len(x), SIGMA)[0]) / SIGMA for x in logs])

@@ -201,6 +201,7 @@ main()
 """The command line, which is killed in the middle of writing."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "counted"),
     [

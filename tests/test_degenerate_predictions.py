@@ -80,6 +80,7 @@ def test_certificates_of_untrained_models_hold_for_every_body_and_load(name):
             check(result, solution(body, load))
 
 
+@pytest.mark.slow
 def test_corrections_are_never_for_the_worse_and_solve_laminates(trained):
     model, card = trained
     for body in BODIES:

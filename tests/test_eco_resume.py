@@ -101,6 +101,7 @@ def test_resuming_a_finished_run_changes_nothing(undisturbed, grains8, server):
     assert before == [(undisturbed / name).read_bytes() for name in names]
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(
     grains8, tmp_path, monkeypatch
 ):

@@ -114,6 +114,7 @@ def test_effective_stiffness_lies_between_reuss_and_voigt(scheme):
         assert np.linalg.eigvalsh(upper - lower).min() > -1e-9 * C.max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contrast", [0.0, 100.0])
 def test_sphere_array_lies_within_hashin_shtrikman(contrast):
     inclusion = EMPTY if contrast == 0 else isotropic(E=contrast, nu=0.3)
