@@ -239,9 +239,12 @@ class Material(ABC):
         del ratio
         return state
 
-    def correct(self, begun: Any, ended: Any) -> Any:
-        """State `begun` with what the step's end, `ended`, says that it should hold."""
-        del ended
+    def correct(self, begun: Any, ended: Any, share: float = 1.0) -> Any:
+        """State `begun` with what the step's end, `ended`, says that it should hold.
+
+        Or with a share of that, and the rest of what it held.
+        """
+        del ended, share
         return begun
 
     def time_error(self, rows: Any, begun: Any, ended: Any) -> Any:

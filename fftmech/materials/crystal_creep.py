@@ -104,9 +104,10 @@ class CrystalCreepMaterial(Material):
         """See `Material.expect`: slip goes on at its rate."""
         return namespace(state).stack([state[0], ratio * state[1]])
 
-    def correct(self, begun: Any, ended: Any) -> Any:
+    def correct(self, begun: Any, ended: Any, share: float = 1.0) -> Any:
         """See `Material.correct`."""
-        return namespace(begun).stack([begun[0], ended[1]])
+        expected = begun[1] + share * (ended[1] - begun[1])
+        return namespace(begun).stack([begun[0], expected])
 
     def time_error(self, rows: Any, begun: Any, ended: Any) -> Any:
         """See `Material.time_error`: of the resistance, summed over systems."""

@@ -275,11 +275,11 @@ class MaterialField:
             for states in state
         ]
 
-    def correct(self, begun: State, ended: State) -> State:
+    def correct(self, begun: State, ended: State, share: float = 1.0) -> State:
         """See `Material.correct`."""
         return [
             [
-                group.material.correct(own, end)
+                group.material.correct(own, end, share)
                 for (group, own), end in zip(self._each(states), ends, strict=True)
             ]
             for states, ends in zip(begun, ended, strict=True)

@@ -18,6 +18,9 @@ ROUGH = Goal(1e-3, float("inf"))
 CORRECTIONS = 8
 """Times that a step is solved again with what its end says of hardening, at most."""
 
+SLOW = 0.3
+"""Error that is left by a correction, relative, from which the next takes a share."""
+
 LAG = 1e-4
 """Relative error of hardening in a step from which it is solved again."""
 
@@ -69,6 +72,7 @@ def solve_step(
     )
     residuals: list[float] = []
     linear = corrections = 0
+    share, before = 1.0, float("inf")
     at_first: MaterialState | None = None
     while True:
         outcome = run(problem, solver, first, norm, aim, most, progress)
@@ -89,7 +93,11 @@ def solve_step(
             return Solved(outcome, residuals, linear, lag)
         if again:
             corrections += 1
-            state = material.correct(begin.state, last.state)
+            # where softer systems slip more and then harden more, errors alternate
+            if lag > SLOW * before:
+                share = 1 / (1 + min(lag / before, 1.0))
+            before = lag
+            state = material.correct(begin.state, last.state, share)
             begin = StepStart(begin.strain, state)
         else:
             aim = goal
