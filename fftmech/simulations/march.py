@@ -398,6 +398,7 @@ class March:
             self.path,
             failed,
             certificate,
+            self.time_tolerance,
             microstructure=turned_body(self.microstructure, state.orientation),
             scheme=self.method.scheme,
             solver=self.method.solver,

@@ -30,6 +30,7 @@ def march_result(
     path: Path,
     failed: IncrementLog | None,
     certificate: bool,
+    time_tolerance: float | None,
     **how: Any,
 ) -> Result:
     """Return the fields of the last accepted increment.
@@ -42,6 +43,8 @@ def march_result(
         The increment after it that did not converge, or None.
     certificate
         Whether to bound the error, where that is possible.
+    time_tolerance
+        As the march had it: there is a note where it is not met.
     how
         What else `Result` says: body, method, status, residuals, times.
     """
@@ -67,7 +70,7 @@ def march_result(
         notes=[
             *body.notes,
             *doubts(body, problem.scheme.name, problem.kinematics.finite),
-            *coarse(state.points),
+            *coarse(state.points, time_tolerance),
             *coarse_turns(state.spin),
         ],
         **_fields(problem, state),
@@ -75,14 +78,14 @@ def march_result(
     )
 
 
-def coarse(points: Sequence[IncrementLog]) -> list[str]:
-    """Note increments that are too large for what laws remember."""
+def coarse(points: Sequence[IncrementLog], tolerance: float | None) -> list[str]:
+    """Note increments that are too large for what laws remember, or a tolerance."""
     error = sum(point.time_error for point in points)
-    if not error > NOTED:
+    if not error > (tolerance or NOTED):
         return []
     return [
-        f"the size of the increments changes the stress by about {error:.1%}, all of "
-        "them together: ask for more --increments"
+        f"the size of the increments changes the stress by about {100 * error:.2g} %, "
+        "all of them together: ask for more --increments"
     ]
 
 
