@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -194,30 +195,29 @@ class Microstructure:
     @property
     def pores(self) -> np.ndarray:
         """Ids of the phases in use whose stiffness is zero."""
-        if self.stiffness is None:
-            return np.array([], dtype=int)
-        used = self.phases
-        used = used[used < len(self.stiffness)]
-        return used[~self.stiffness[used].any(axis=(1, 2))]
+        return self._of(self.stiffness, lambda C: ~C.any(axis=(1, 2)))
 
     @property
     def rigid(self) -> np.ndarray:
         """Ids of the phases in use that do not deform."""
-        if self.stiffness is None:
-            return np.array([], dtype=int)
-        used = self.phases
-        used = used[used < len(self.stiffness)]
-        return used[is_rigid(self.stiffness[used])]
+        return self._of(self.stiffness, is_rigid)
 
     @property
     def oriented(self) -> np.ndarray:
         """Ids of the phases in use whose orientation is known."""
-        if self.orientation is None:
+        return self._of(
+            self.orientation, lambda q: np.isfinite(q).all(axis=1) & q.any(axis=1)
+        )
+
+    def _of(
+        self, table: np.ndarray | None, chosen: Callable[[Any], Any]
+    ) -> np.ndarray:
+        """Ids of the phases in use whose rows of a table are chosen; none without."""
+        if table is None:
             return np.array([], dtype=int)
         used = self.phases
-        used = used[used < len(self.orientation)]
-        q = self.orientation[used]
-        return used[np.isfinite(q).all(axis=1) & q.any(axis=1)]
+        used = used[used < len(table)]
+        return used[chosen(table[used])]
 
     @property
     def unindexed_voxels(self) -> int:
