@@ -198,12 +198,12 @@ class Method:
     def march_bytes(self, grid: Grid) -> int:
         """Estimate the peak memory of a nonlinear solve.
 
-        Measured: 1190 to 1590 bytes a voxel with one integration point, 7900 with
-        eight; of solver dual, which remembers its steps, 3400 and 12600.
+        Measured: 1190 to 1860 bytes a voxel with one integration point, 10000 with
+        eight; of solver dual, which remembers its steps, 3070 and 14900.
         """
         if self.solver == "dual":
-            return grid.voxels * (2100 + 1320 * self.discretization.points)
-        return grid.voxels * (700 + 950 * self.discretization.points)
+            return grid.voxels * (1400 + 1700 * self.discretization.points)
+        return grid.voxels * (700 + 1170 * self.discretization.points)
 
     def advice(
         self,
