@@ -209,9 +209,7 @@ class Microstructure:
             self.orientation, lambda q: np.isfinite(q).all(axis=1) & q.any(axis=1)
         )
 
-    def _of(
-        self, table: np.ndarray | None, chosen: Callable[[Any], Any]
-    ) -> np.ndarray:
+    def _of(self, table: np.ndarray | None, chosen: Callable[[Any], Any]) -> np.ndarray:
         """Ids of the phases in use whose rows of a table are chosen; none without."""
         if table is None:
             return np.array([], dtype=int)
