@@ -52,13 +52,15 @@ def pytest_generate_tests(metafunc):
             if not any(name in str(marker.args[0]) for marker in own):
                 metafunc.parametrize(name, values, ids=str)
     if "kernels" in metafunc.fixturenames:
-        metafunc.parametrize("kernels", ["kernels", "reference"], indirect=True)
+        reference = pytest.param("reference", marks=pytest.mark.slow)
+        metafunc.parametrize("kernels", ["kernels", reference], indirect=True)
 
 
 def pytest_collection_modifyitems(items):
     """Drop the reference code where a scheme has no other or it takes minutes.
 
-    Solvers see no difference between it and kernels: one of them runs on both.
+    Solvers see no difference between it and kernels: one of them runs on both. It is
+    slow, for `test_kernels.py` holds the kernels to it.
     """
     items[:] = [item for item in items if not _is_superfluous(item)]
 
@@ -70,7 +72,7 @@ def _is_superfluous(item):
     scheme = SCHEMES.get(parameters.get("scheme"))
     without_kernels = scheme is not None and not has_kernels(scheme)
     another_solver = parameters.get("solver", "cg") != "cg"
-    slow = item.get_closest_marker("slow") is not None
+    slow = any(mark.name == "slow" for mark in getattr(item.function, "pytestmark", []))
     return without_kernels or another_solver or slow
 
 
