@@ -40,6 +40,9 @@ SAFETY, SHORTEST, LONGEST = 0.9, 0.2, 2.0
 """Of a part by its time error: share of the tolerance that is aimed at, and how much
 shorter or longer than the last it may be."""
 
+LEAST_PART = 2.0**-10
+"""Smallest part of an increment that its time error asks for."""
+
 LEAST_STRAIN = 1e-12
 """Mean strain that counts as none."""
 
@@ -218,16 +221,14 @@ class March:
                 residuals = (*residuals[:-1], tried.residuals[0])
             if tried.status == "converged":
                 scale = self._time_scale(tried.time_error, part * step.time)
-                if scale < SAFETY and part > LEAST_FRACTION * end:
-                    part, cuts = (
-                        max(scale, LEAST_FRACTION * end / part) * part,
-                        cuts + 1,
-                    )
+                following = max(scale * part, LEAST_PART * end)
+                if scale < SAFETY and following < part:
+                    part, cuts = following, cuts + 1
                     continue
                 state = self._rotated(tried.state, state.v)
                 error += float("nan") if tried.time_error is None else tried.time_error
                 done = goal if done + part >= goal - 1e-12 else done + part
-                part *= scale
+                part = following
                 continue
             # a convex problem of the stress is no easier in parts
             convex = self.method.solver == "dual" and tried.status == "max_iterations"
