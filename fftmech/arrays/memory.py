@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fftmech.arrays.cgroups import ROOT, memory_left
+from fftmech.arrays.ranks import ALONE, Ranks
 from fftmech.errors import InputError
 
 
@@ -15,7 +16,9 @@ def free_memory(root: Path = ROOT) -> int:
     return int(min(psutil.virtual_memory().available, memory_left(root)))
 
 
-def check_bytes(needed: int, what: str, remedy: str = "lower --res") -> None:
+def check_bytes(
+    needed: int, what: str, remedy: str = "lower --res", ranks: Ranks = ALONE
+) -> None:
     """Refuse work that takes more memory than is free.
 
     Parameters
@@ -24,6 +27,8 @@ def check_bytes(needed: int, what: str, remedy: str = "lower --res") -> None:
         Estimate in bytes.
     what, remedy
         How the message names the work, and what to do about it.
+    ranks
+        Processes that share the work; `needed` and what is free are of one machine.
 
     Raises
     ------
@@ -31,10 +36,13 @@ def check_bytes(needed: int, what: str, remedy: str = "lower --res") -> None:
         With the estimate and what is free.
     """
     free = free_memory()
-    if needed > free:
+    # the machine that lacks most speaks for all
+    missing, needed, free = ranks.max((needed - free, needed, free))
+    if missing > 0:
+        where = " on one machine" if ranks.size > 1 else ""
         raise InputError(
-            f"{what} needs about {needed / 2**30:.3g} GiB and {free / 2**30:.3g} GiB "
-            "are free",
+            f"{what} needs about {needed / 2**30:.3g} GiB{where} and "
+            f"{free / 2**30:.3g} GiB are free",
             mend=remedy,
         )
 

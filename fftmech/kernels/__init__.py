@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fftmech.arrays.backend import Backend
+from fftmech.arrays.ranks import ALONE, Processes, Ranks
 from fftmech.arrays.threads import threads_for
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.fourier import Fourier
@@ -113,6 +114,7 @@ def get_kernels(
     eigenstrain: np.ndarray | None,
     reference: tuple[float, float],
     backend: Backend,
+    ranks: Ranks = ALONE,
 ) -> Kernels | None:
     """Return kernels for a body, or None where the reference code is all there is.
 
@@ -124,11 +126,13 @@ def get_kernels(
         Phase ids (nx, ny, nz), and by phase, Mandel, (P, 6, 6) and (P, 6) or None.
     reference
         Bulk and shear modulus of the reference medium.
+    ranks
+        Processes that share the body: `phase` has the own planes.
     """
     if not has_kernels(scheme):
         return None
     body = phase, stiffness, eigenstrain, reference
-    threads = threads_for(grid.voxels, backend.threads)
+    threads = threads_for(grid.voxels // ranks.size, backend.threads)
     if not isinstance(scheme, StencilDiscretization):
         if backend.blocks is None:
             return None
@@ -136,6 +140,11 @@ def get_kernels(
 
         return FourierKernels(grid, *body, backend, threads)
     frame = Frame.of(scheme, grid)
+    if isinstance(ranks, Processes):
+        from fftmech.kernels.processes import ProcessKernels
+
+        assert backend.blocks is not None
+        return ProcessKernels(frame, *body, backend.blocks, threads, ranks)
     if backend.blocks is not None:
         from fftmech.kernels.cpu import CpuKernels
 

@@ -6,17 +6,25 @@ block stays in the cache from one step to the next, and vectors are updated whil
 planes are there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from fftmech.arrays.backend import BlockTransform
+from fftmech.arrays.ranks import ALONE, Ranks
 from fftmech.arrays.threads import parallel
 from fftmech.discretization.grid import Grid
 from fftmech.discretization.stencil import StencilDiscretization
-from fftmech.kernels import central, hexahedron, hexahedron_fields, spectral, vectors
+from fftmech.kernels import (
+    Coordinates,
+    central,
+    hexahedron,
+    hexahedron_fields,
+    spectral,
+    vectors,
+)
 from fftmech.kernels.compiled import timed
 from fftmech.kernels.host import HostKernels
 from fftmech.kernels.tables import Frame
@@ -25,7 +33,8 @@ from fftmech.kernels.tables import Frame
 class CpuKernels(HostKernels):
     """Fused operators of one body: see `fftmech.kernels.Kernels`."""
 
-    coordinates = None
+    coordinates: Coordinates | None = None
+    _ranks: Ranks = ALONE
 
     def __init__(
         self,
@@ -39,6 +48,9 @@ class CpuKernels(HostKernels):
     ) -> None:
         self._frame = frame
         self._reference = reference
+        nx, ny, nz = frame.grid.shape
+        # planes in memory, and those of them that are this process's own
+        self._extent, self._own = (nx, ny, nz), slice(0, nx)
         body = phase, stiffness, eigenstrain
         super().__init__(frame.grid, *body, transform, threads)
 
@@ -51,7 +63,7 @@ class CpuKernels(HostKernels):
         self, u: np.ndarray, E: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Voxel averages: strain and stress, Mandel (6, x, y, z), energy density."""
-        frame, shape = self._frame, self._frame.grid.shape
+        frame = self._frame
         self._new_scratch()  # fields are the largest thing that a solve holds
         strain = np.empty(6 * self._phase.size, u.dtype)
         stress, energy = np.empty_like(strain), np.empty(self._phase.size, u.dtype)
@@ -70,11 +82,12 @@ class CpuKernels(HostKernels):
         def slab(first: int, last: int) -> None:
             fields(u, body, out, first, last, self._scratch(first, u.dtype))
 
-        parallel(slab, shape[0], self._threads)
+        self._refresh(u)
+        self._each_slab(slab)
         return (
-            strain.reshape(6, *self._shape),
-            stress.reshape(6, *self._shape),
-            energy.reshape(self._shape),
+            strain.reshape(6, *self._shape)[:, self._own],
+            stress.reshape(6, *self._shape)[:, self._own],
+            energy.reshape(self._shape)[self._own],
         )
 
     def update_residual(
@@ -88,12 +101,10 @@ class CpuKernels(HostKernels):
 
         W M W r is left for `update_direction` or `finish`.
         """
-        frame = self._frame
-        nx, ny, nz = frame.grid.shape
-        spectrum = self._half_spectrum(r.dtype)
-        r4 = r.reshape(3, nx, ny, nz)
-        q4 = None if q is None else q.reshape(r4.shape)
-        alpha = r.dtype.type(alpha)
+        spectrum, alpha = self._half_spectrum(r.dtype), r.dtype.type(alpha)
+        r4, (_, ny, nz) = self._nodal(r), self._extent
+        q4 = None if q is None else self._nodal(q)
+        w4 = None if weights is None else self._nodal(weights)
 
         def planes(parts: Iterator[slice]) -> None:
             for part in parts:
@@ -101,19 +112,25 @@ class CpuKernels(HostKernels):
                 if q4 is not None:
                     for own, other in zip(block, q4[:, part], strict=True):
                         vectors.subtract(own.reshape(-1), alpha, other.reshape(-1))
-                if weights is not None:
-                    block = block * weights.reshape(r4.shape)[:, part]
+                if w4 is not None:
+                    block = block * w4[:, part]
                 self._transform.planes(block, spectrum[:, part])
 
-        self._each_block(nx, r.itemsize * 3 * ny * nz, planes)
-        dtype = r.dtype.type
+        self._each_block(r4.shape[1], r.itemsize * 3 * ny * nz, planes)
+        return self._invert(spectrum, r.dtype.type)
+
+    def _invert(self, planes: np.ndarray, dtype: type[np.floating]) -> float:
+        """M in place on planes transformed along y and z: along x, and back."""
+        frame = self._frame
+        spectrum, own = self._to_rows(planes)
+        nx, ny = spectrum.shape[1:3]
         multiplicity = frame.grid.spectral_weights().ravel().astype(dtype)
         sums = np.zeros(ny)
         factor = 1 / frame.grid.voxels
         bulk, shear = self._reference
         x, y, z = (table.astype(dtype) for table in frame.symbols)
         constants = dtype(bulk - 2 * shear / 3), dtype(shear), dtype(factor)
-        axes = spectrum.shape[1:], frame.order, x, y, z
+        axes = spectrum.shape[1:], frame.order, x, y[:, own].copy(), z
         medium = spectral.Medium(*axes, *constants, multiplicity)
         inverse = spectral.inverses[frame.real, frame.mean_dilatation]
         flat = spectrum.view(dtype).reshape(-1)
@@ -128,7 +145,8 @@ class CpuKernels(HostKernels):
 
         size = spectrum.itemsize * 3 * nx * spectrum.shape[-1]
         self._each_block(ny, size, rows)
-        return float(sums.sum()) * factor
+        self._to_planes(planes)
+        return self._ranks.sum(float(sums.sum())) * factor
 
     def update_direction(
         self,
@@ -140,7 +158,7 @@ class CpuKernels(HostKernels):
     ) -> None:
         """v <- v + alpha p, then p <- W M W r + beta p, after `update_residual`."""
         alpha, beta = v.dtype.type(alpha), p.dtype.type(beta)
-        v4, p4 = (a.reshape(3, *self._frame.grid.shape) for a in (v, p))
+        v4, p4 = self._nodal(v), self._nodal(p)
 
         def use(part: slice, z: np.ndarray) -> None:
             own = v4[:, part], p4[:, part], z
@@ -153,7 +171,7 @@ class CpuKernels(HostKernels):
 
     def finish(self, z: np.ndarray, weights: np.ndarray | None = None) -> None:
         """z <- W M W r, after `update_residual`."""
-        z4 = z.reshape(3, *self._frame.grid.shape)
+        z4 = self._nodal(z)
 
         def use(part: slice, block: np.ndarray) -> None:
             z4[:, part] = block
@@ -161,8 +179,8 @@ class CpuKernels(HostKernels):
         self._finish(z.dtype, weights, use)
 
     def _finish(self, dtype: np.dtype, weights: np.ndarray | None, use: Any) -> None:
-        nx, ny, nz = self._frame.grid.shape
-        spectrum = self._half_spectrum(dtype)
+        spectrum, (_, ny, nz) = self._half_spectrum(dtype), self._extent
+        w4 = None if weights is None else self._nodal(weights)
 
         def planes(parts: Iterator[slice]) -> None:
             work = None
@@ -172,17 +190,17 @@ class CpuKernels(HostKernels):
                     work = np.empty((3, count, ny, nz), dtype)
                 block = work if work.shape[1] == count else work[:, :count].copy()
                 self._transform.back(spectrum[:, part], block)
-                if weights is not None:
-                    block *= weights.reshape(3, nx, ny, nz)[:, part]
+                if w4 is not None:
+                    block *= w4[:, part]
                 use(part, block)
 
-        self._each_block(nx, dtype.itemsize * 3 * ny * nz, planes)
+        self._each_block(spectrum.shape[1], dtype.itemsize * 3 * ny * nz, planes)
 
     def _apply(
         self, u: np.ndarray, E: np.ndarray, out: np.ndarray, table: np.ndarray
     ) -> tuple[np.ndarray, float]:
-        frame, shape = self._frame, self._frame.grid.shape
-        sums = np.zeros((shape[0], 7))
+        frame = self._frame
+        sums = np.zeros((self._extent[0], 7))
         body = self._body(table, E)
         operator = hexahedron.operators[frame.full]
         if frame.central:
@@ -192,8 +210,9 @@ class CpuKernels(HostKernels):
             scratch = self._scratch(first, table.dtype)
             operator(u, body, out, sums, first, last, scratch)
 
-        parallel(slab, shape[0], self._threads)
-        sums = sums.sum(axis=0) / frame.grid.voxels
+        self._refresh(u)
+        self._each_slab(slab)
+        sums = self._ranks.sum(sums.sum(axis=0)) / frame.grid.voxels
         return frame.mandel_stress(sums[:6]), float(sums[6])
 
     def _constants(
@@ -210,7 +229,7 @@ class CpuKernels(HostKernels):
             frame.scale.astype(dtype),
             dtype.type(frame.upper),
             frame.strain(E).astype(dtype),
-            frame.grid.shape,
+            self._extent,
             frame.order,
         )
 
@@ -219,8 +238,27 @@ class CpuKernels(HostKernels):
         key = slab, dtype
         if key not in self._work:
             new = central.scratch if self._frame.central else hexahedron.scratch
-            self._work[key] = new(self._frame.grid.shape, dtype)
+            self._work[key] = new(self._extent, dtype)
         return self._work[key]
+
+    def _nodal(self, v: np.ndarray) -> np.ndarray:
+        """A vector's own planes, (3, x, y, z): a view."""
+        return v.reshape(3, *self._extent)[:, self._own]
+
+    def _each_slab(self, slab: Callable[[int, int], None]) -> None:
+        """Share out the own planes to the threads."""
+        first, last = self._own.start, self._own.stop
+        parallel(lambda i, j: slab(first + i, first + j), last - first, self._threads)
+
+    def _refresh(self, u: np.ndarray) -> None:
+        """Bring in the planes beside the own ones."""
+
+    def _to_rows(self, planes: np.ndarray) -> tuple[np.ndarray, slice]:
+        """Rows (3, x, own y, z) of a spectrum's own planes, and which y they are."""
+        return planes, slice(0, planes.shape[2])
+
+    def _to_planes(self, planes: np.ndarray) -> None:
+        """Undo `_to_rows`."""
 
 
 @cache

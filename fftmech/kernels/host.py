@@ -92,7 +92,7 @@ class HostKernels(ABC):
     def dot(self, a: np.ndarray, b: np.ndarray) -> float:
         """<a, b>."""
         # parts that do not depend on the number of threads, and so neither does the sum
-        count = min(DOT_PARTS, a.size)
+        count = max(1, min(DOT_PARTS, a.size))
         edges = [a.size * i // count for i in range(count + 1)]
         sums = np.zeros(count)
 
@@ -139,7 +139,7 @@ class HostKernels(ABC):
         """
         step = max(1, BLOCK_BYTES // size)
         if 3 * self._grid.voxels >= THREADED:
-            step = min(step, -(-count // MOST_THREADS))
+            step = max(1, min(step, -(-count // MOST_THREADS)))
         edges = [*range(0, count, step), count]
 
         def part(first: int, last: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fftmech.arrays.ranks import ALONE, Ranks
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.materials.base import Law
@@ -80,6 +81,9 @@ class Microstructure:
         they are until a stiffness says it (`fftmech.microstructure.fill_unindexed`).
     notes
         One line on each thing that was assumed or ignored when the body was read.
+    ranks
+        Processes that share the body, each with its own planes x of the phase map,
+        `ranks.planes(nx)`, and all tables.
 
     Raises
     ------
@@ -100,10 +104,13 @@ class Microstructure:
     number: np.ndarray | None = None
     unindexed: int | None = None
     notes: tuple[str, ...] = ()
+    ranks: Ranks = ALONE
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "phase", check_phase(self.phase))
-        if self.phase.shape != self.grid.shape:
+        if self.phase.size or self.ranks.size == 1:
+            object.__setattr__(self, "phase", check_phase(self.phase))
+        own = self.ranks.planes(self.grid.shape[0])
+        if self.phase.shape != (own.stop - own.start, *self.grid.shape[1:]):
             raise InputError(
                 f"phase map of shape {self.phase.shape} on a grid of {self.grid.shape}",
                 "equal shapes",
@@ -151,12 +158,14 @@ class Microstructure:
     @cached_property
     def counts(self) -> np.ndarray:
         """Number of voxels of each phase id, shape (max id + 1,)."""
-        return np.bincount(self.phase.ravel())
+        top = int(self.phase.max(initial=0))
+        counts = np.bincount(self.phase.ravel(), minlength=self.ranks.max(top) + 1)
+        return self.ranks.sum(counts)
 
     @property
     def fractions(self) -> np.ndarray:
         """Volume fraction of each phase id, shape (max id + 1,)."""
-        return self.counts / self.phase.size
+        return self.counts / self.grid.voxels
 
     def label(self, p: int) -> str:
         """How messages call a phase: its number, its material, and the name of that."""
@@ -238,7 +247,7 @@ class Microstructure:
         phases = self.phases
         if self.unindexed_voxels and not self._has_stiffness(self.unindexed):
             raise InputError(
-                f"{self.unindexed_voxels} of {self.phase.size} voxels are not indexed: "
+                f"{self.unindexed_voxels} of {self.grid.voxels} voxels are not indexed: "
                 "nobody measured what they are",
                 mend="say it with --unindexed pore, nearest, or a material",
             )
@@ -337,6 +346,11 @@ class Microstructure:
                     "leave the law out",
                 )
         return self
+
+    def shared(self, ranks: Ranks) -> "Microstructure":
+        """Return the part of a process, of a body that all of them have whole."""
+        planes = ranks.planes(self.grid.shape[0])
+        return self.with_changes(phase=self.phase[planes], ranks=ranks)
 
     def with_changes(self, **changes) -> "Microstructure":
         """Return a copy with some fields replaced."""

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from fftmech.arrays.backend import Backend, to_numpy
+from fftmech.arrays.ranks import ALONE, Ranks
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.grid import Grid
 from fftmech.kernels import Coordinates, Kernels
@@ -83,7 +84,11 @@ class Equilibrium(ABC):
         Real dtype of residuals and search directions.
     target
         Dual norm of the residual that is aimed at, 0 if that is not known.
+    ranks
+        Processes that share the body; what this one has of fields are its own planes.
     """
+
+    ranks: Ranks = ALONE
 
     def __init__(
         self,

@@ -76,7 +76,9 @@ class Problem(Equilibrium):
                 self.eigenstrain,
                 reference,
                 backend,
+                microstructure.ranks,
             )
+        self.ranks = microstructure.ranks
         super().__init__(
             microstructure.grid,
             scheme,

@@ -24,8 +24,11 @@ def is_rounding(
         (..., c, x, y, z).
     """
     eps = float(np.finfo(problem.precision).eps)
-    top = ROUNDING * eps * float(abs(strain).max())
+    ranks = body.ranks
+    top = ROUNDING * eps * ranks.max(
+        float(abs(strain).max()) if strain.size else 0.0
+    )
     assert body.stiffness is not None
     stiffness = abs(body.stiffness).max(axis=(1, 2))[body.phase]
     none = top * problem.backend.xp.asarray(stiffness)
-    return bool((abs(stress).max(axis=-4) <= none).all())
+    return ranks.all(bool((abs(stress).max(axis=-4) <= none).all()))

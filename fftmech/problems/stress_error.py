@@ -7,6 +7,7 @@ norm of r itself is a distance, sqrt(<r, M r>) = |s - s'| in the norm of C0^-1, 
 is the nearest stress in equilibrium with the prescribed means. It is compared with s.
 """
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -90,14 +91,16 @@ def stress_size(problem: Loaded, v: Any, mean_stress: np.ndarray) -> float:
 def field_norm(problem: Loaded, stress: Any) -> float:
     """Norm sqrt(<s : C0^-1 : s>) of a stress (..., c, x, y, z)."""
     xp = problem.backend.xp
-    largest = float(abs(stress).max())
+    largest = problem.ranks.max(float(abs(stress).max()) if stress.size else 0.0)
     if not 0 < largest < np.inf:
         return largest
     # of size one, so that squares neither overflow nor vanish
-    flat = stress.reshape(-1, problem.means, problem.grid.voxels) / largest
+    points, voxels = prod(stress.shape[:-4]), prod(stress.shape[-3:])
+    flat = stress.reshape(points, problem.means, voxels) / largest
     second = to_numpy((flat @ xp.swapaxes(flat, 1, 2)).sum(0)).astype(float)
+    second = problem.ranks.sum(second) / (points * problem.grid.voxels)
     square = (second * np.linalg.inv(problem.reference_stiffness)).sum()
-    return largest * float(square / (len(flat) * flat.shape[-1])) ** 0.5
+    return largest * float(square) ** 0.5
 
 
 def stress_norm(problem: Loaded, mean_stress: np.ndarray) -> float:

@@ -187,6 +187,8 @@ class UnitLoads:
         self.progress = progress
         # a small body: one load a thread; a large one: all threads on one load
         small = threads_for(problem.grid.voxels) == 1
+        # processes send their messages one after the other
+        small &= problem.ranks.size == 1
         self.together = min(problem.backend.threads, 6) if small else 1
         threads = 1 if self.together > 1 else None
         self.loads = [

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fftmech.arrays.ranks import Ranks
 from fftmech.errors import InputError
 from fftmech.loads.boundary import Boundary
 from fftmech.loads.finite_load import FiniteLoad
@@ -33,10 +34,15 @@ def check_load(
         return
     solid = ~np.isin(body.phase, pores)
     needed = sorted({"xyz".index(axis) for name in stress for axis in name})
-    if boundary is None and all(solid.all(axis=axis).any() for axis in needed):
-        # a straight line of solid voxels, as most bodies have along every axis
+    if boundary is None and all(_has_line(solid, axis, body.ranks) for axis in needed):
+        # as most bodies have along every axis
         return
-    connected = _connected(solid, boundary)
+    if body.ranks.size > 1:
+        # parts that wind around the box are found in the whole of it
+        whole = body.ranks.gather(solid, body.grid.shape[0])
+        connected = body.ranks.first(lambda: _connected(np.asarray(whole), None))
+    else:
+        connected = _connected(solid, boundary)
     for name in stress:
         for axis in name:
             if connected["xyz".index(axis)]:
@@ -84,6 +90,14 @@ def check_rigid_load(body: Microstructure, load: Load) -> None:
             "infinite or undetermined",
             mend=f"prescribe --stress {name}=... instead, or refine until they part",
         )
+
+
+def _has_line(solid: np.ndarray, axis: int, ranks: Ranks) -> bool:
+    """Whether a straight line of solid voxels goes along an axis."""
+    lines = solid.all(axis=axis)
+    if axis == 0:
+        lines = ranks.sum(lines.astype(int)) == ranks.size
+    return ranks.max(bool(lines.any()))
 
 
 def _connected(solid: np.ndarray, boundary: Boundary | None) -> tuple[bool, ...]:

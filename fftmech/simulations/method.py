@@ -11,6 +11,8 @@ import numpy as np
 
 from fftmech.arrays.backend import Backend, get_backend
 from fftmech.arrays.memory import check_bytes, size_text
+from fftmech.arrays.ranks import ALONE, Ranks
+from fftmech.arrays.threads import processors
 from fftmech.discretization import discretization
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.grid import Grid
@@ -164,9 +166,15 @@ class Method:
         """Real dtype of the solution."""
         return PRECISIONS[self.precision]
 
-    def backend(self) -> Backend:
-        """Arrays and FFTs (InputError: a device that is not there)."""
-        return get_backend(self.device, self.threads)
+    def backend(self, ranks: Ranks = ALONE) -> Backend:
+        """Arrays and FFTs (InputError: a device that is not there).
+
+        Processes share the threads of their machine.
+        """
+        threads = self.threads
+        if threads is None and ranks.size > 1:
+            threads = max(1, processors() // ranks.on_this_machine)
+        return get_backend(self.device, threads)
 
     def solve_bytes(self, grid: Grid) -> int:
         """Estimate the peak memory of a linear solve, beyond the microstructure.
@@ -282,11 +290,14 @@ def check_names(options: Iterable[str], known: Iterable[str]) -> None:
             raise InputError(f"option {name}", near[0])
 
 
-def check_memory(method: Method, grid: Grid) -> None:
-    """Refuse a linear solve that does not fit (InputError: what is needed and free)."""
+def check_memory(method: Method, grid: Grid, ranks: Ranks = ALONE) -> None:
+    """Refuse a linear solve that does not fit (InputError: what is needed and free).
+
+    Of processes none starts where it does not fit on the machine of one.
+    """
     if method.device == "cpu":
-        needed = method.solve_bytes(grid)
-        check_bytes(needed, f"a solve on {size_text(grid.shape)} voxels")
+        needed = method.solve_bytes(grid) * ranks.on_this_machine // ranks.size
+        check_bytes(needed, f"a solve on {size_text(grid.shape)} voxels", ranks=ranks)
 
 
 def default_tolerance(precision: str, grid: Grid) -> float:

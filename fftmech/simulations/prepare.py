@@ -34,6 +34,10 @@ NONPERIODIC_SOLVERS = ("cg", "minres")
 RIGID_SCHEMES = ("bbar", "rotated", "hex8", "forward")
 """Schemes whose strain at a point is that of one voxel's corners."""
 
+SHARED_SCHEMES = RIGID_SCHEMES
+SHARED_SOLVERS = ("cg", "jacobi-cg", "basic")
+"""What is known to bodies that processes share."""
+
 # Loads of other sizes are scaled: single precision has a limited range, and the squares
 # of residuals have twice the exponent.
 ORDINARY = 1e-9, 1e9
@@ -82,6 +86,8 @@ def prepare(
     """
     tolerance, solver = method.tolerance_on(body.grid), get_solver(method.solver)
     dual = method.solver == "dual"
+    if body.ranks.size > 1:
+        _check_shared(method, boundary)
     body.check(rigid=dual and boundary is None)
     check_temperature(body, temperature)
     if method.energy_tolerance is not None and (boundary or len(body.pores)):
@@ -95,12 +101,12 @@ def prepare(
     if dual:
         _check_dual(body, load, method, eigenstrain)
     if boundary is None:
-        check_memory(method, body.grid)
+        check_memory(method, body.grid, body.ranks)
     unit = _unit(body, load, eigenstrain, boundary)
     if eigenstrain is not None:
         body = body.with_changes(eigenstrain=unit * eigenstrain, thermal_expansion=None)
     load = load.scaled(unit)
-    backend = method.backend()
+    backend = method.backend(body.ranks)
     scheme = method.discretization.on(backend)
     if boundary is None:
         kind = StressProblem if dual else Problem
@@ -173,6 +179,22 @@ def prepare_march(
         _check_size(problem, path, total_eigenstrain(strained))
     compiled += problem.prepare(solver.mixed) + problem.prepare_laws()
     return problem, solver, tolerance, compiled
+
+
+def _check_shared(method: Method, boundary: Boundary | None) -> None:
+    """Refuse what processes cannot share."""
+    for what, given, able in (
+        ("scheme", method.scheme, SHARED_SCHEMES),
+        ("solver", method.solver, SHARED_SOLVERS),
+        ("device", method.device, ("cpu",)),
+        ("boundary", "periodic" if boundary is None else "with faces", ("periodic",)),
+    ):
+        if given not in able:
+            raise InputError(
+                f"{what} {given} of a body that processes share",
+                " or ".join(able),
+                "run it in one process, without mpiexec",
+            )
 
 
 def _check_dual(

@@ -50,14 +50,18 @@ def _thin_walls(body: Microstructure, scheme: str, finite: bool) -> list[str]:
         return []
     solid = ~np.isin(body.phase, body.pores)
     thin = np.zeros_like(solid)
-    for axis, n in enumerate(solid.shape):
+    nx, *others = body.grid.shape
+    if nx > 2:
+        padded = body.ranks.padded(solid, nx)
+        thin |= solid & ~(padded[:-2] | padded[2:])
+    for axis, n in enumerate(others, 1):
         if n > 2:
             beside = np.roll(solid, 1, axis) | np.roll(solid, -1, axis)
             thin |= solid & ~beside
-    count = int(thin.sum())
+    count, total = (int(body.ranks.sum(field.sum())) for field in (thin, solid))
     if not count:
         return []
-    note = f"{count} of {int(solid.sum())} solid voxels are walls of one voxel"
+    note = f"{count} of {total} solid voxels are walls of one voxel"
     if scheme == "rotated":
         other = "hex8" if finite else "bbar"
         return [f"{note}, which carry no shear in scheme rotated; use --scheme {other}"]

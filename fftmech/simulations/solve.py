@@ -201,7 +201,8 @@ def _solve_linear(
         temperature=temperature,
         boundary=boundary,
         notes=[*body.notes, *doubts(body, method.scheme), *undetermined(body)],
-        energy=float(solution.energy_density.mean()),
+        energy=body.ranks.sum(float(solution.energy_density.sum(dtype=float)))
+        / problem.grid.voxels,
         **solution._asdict(),
     )
 

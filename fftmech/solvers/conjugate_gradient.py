@@ -99,6 +99,9 @@ def _weights(problem: Problem) -> Any:
     assert stiffness is not None
     relative = stiffness.trace(axis1=1, axis2=2) / problem.reference_stiffness.trace()
     local = xp.asarray(relative[problem.microstructure.phase], problem.search)
+    if problem.ranks.size > 1:
+        # as vectors are: `fftmech.kernels.processes`
+        local = problem.ranks.padded(local, problem.grid.shape[0])
     J = xp.maximum(nodal_mean(problem.scheme, local), LEAST_SCALE)
-    nodal = xp.broadcast_to(J**-0.5, problem.nodes)
+    nodal = xp.broadcast_to(J**-0.5, (problem.nodes[0], *J.shape))
     return xp.concatenate([nodal.ravel(), xp.ones(6, problem.search)])
