@@ -20,6 +20,7 @@ from fftmech_cli.method import (
     threads_option,
 )
 from fftmech_cli.options import json_option
+from fftmech_cli.processes import collective
 from fftmech_cli.progress import residual_bar
 from fftmech_cli.rim import exit_code, print_json, print_notes, show, table
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
@@ -33,6 +34,7 @@ from fftmech_cli.source import load_microstructure, resolution_options, source_o
 @device_option
 @threads_option
 @json_option
+@collective
 def homogenize(source: str, as_json: bool, **options: Any) -> int:
     """Effective stiffness of SOURCE, with bounds.
 

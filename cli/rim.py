@@ -80,6 +80,13 @@ class Group(click.Group):
         """Run the command line and exit with one of the documented codes."""
         extra["standalone_mode"] = False
         extra.setdefault("prog_name", self.name)
+        from fftmech_cli.processes import one_voice
+
+        with one_voice():
+            self._main(args, **extra)
+
+    def _main(self, args: Sequence[str] | None, **extra: Any) -> Any:
+        """Run the command line; see `main`."""
         try:
             # a number too large is refused, or its solve does not converge; NumPy's
             # warnings on the way would be more lines on standard error

@@ -23,6 +23,7 @@ from fftmech_cli.method import (
 )
 from fftmech_cli.options import force_option, json_option
 from fftmech_cli.path import march_along, path_options, take_path_options
+from fftmech_cli.processes import collective
 from fftmech_cli.progress import residual_bar
 from fftmech_cli.rim import Finite, exit_code
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
@@ -59,6 +60,7 @@ WILDCARDS = str.maketrans("", "", "*?[]")
 )
 @force_option
 @json_option
+@collective
 def solve(
     source: str,
     strain: tuple[str, ...],

@@ -7,9 +7,11 @@ import click
 
 from fftmech import Grid, InputError, Microstructure, read
 from fftmech.arrays.memory import size_text
+from fftmech.arrays.ranks import world
 from fftmech.io.crystals import FRAMES, HEXAGONAL
 from fftmech.io.ebsd import MISORIENTATION
 from fftmech.io.materials import read_materials
+from fftmech.microstructure.base import share
 from fftmech.microstructure.resample import RULES, resample
 from fftmech.microstructure.resolution import parse_resolution, shape_for
 from fftmech.microstructure.unindexed import fill_unindexed
@@ -127,8 +129,25 @@ def load_microstructure(
     """Read SOURCE as its options say, give its phases their materials, resample it.
 
     `check` is called with the grid that is to be made, before it is made. `reading` are
-    the options of `fftmech.io.read`.
+    the options of `fftmech.io.read`. Of the processes of mpiexec the first does it, and
+    each gets its planes.
     """
+
+    def load() -> Microstructure:
+        return _load(source, materials, res, composite, unindexed, check, reading)
+
+    return share(load, world())
+
+
+def _load(
+    source: str,
+    materials: str | None,
+    res: str | None,
+    composite: str | None,
+    unindexed: str | None,
+    check: Callable[[Grid], None],
+    reading: dict[str, Any],
+) -> Microstructure:
     if composite and res is None:
         raise InputError(f"--composite {composite} without --res: add --res N")
     resolution = None if res is None else parse_resolution(res)

@@ -16,8 +16,8 @@ from fftmech.errors import InputError
 
 T = TypeVar("T")
 
-STARTED = "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_RANK"
-"""Variables of processes that a launcher of MPI has started."""
+STARTED = "PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK"
+"""Variables in which launchers of MPI tell each process its number."""
 
 
 class Ranks:
@@ -80,6 +80,8 @@ class Processes(Ranks):
 
         self.mpi = MPI
         self.communicator = communicator
+        # where those meet that fail, away from messages that may be under way
+        self.errors = communicator.Dup()
         self.size, self.rank = communicator.Get_size(), communicator.Get_rank()
 
     @cached_property
@@ -226,6 +228,12 @@ class Processes(Ranks):
         return committed
 
 
+def launched() -> int | None:
+    """Number of this process among those of a launcher; None if there is none."""
+    numbers = (os.environ.get(name, "") for name in STARTED)
+    return next((int(number) for number in numbers if number.isdecimal()), None)
+
+
 @cache
 def world() -> Ranks:
     """The processes that mpiexec started, or this one alone.
@@ -235,7 +243,7 @@ def world() -> Ranks:
     InputError
         A launcher started this process, and mpi4py or the MPI library is missing.
     """
-    if not any(name in os.environ for name in STARTED):
+    if launched() is None:
         return ALONE
     try:
         from mpi4py import MPI

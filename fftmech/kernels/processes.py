@@ -64,7 +64,9 @@ class ProcessKernels(CpuKernels):
     def dot(self, a: np.ndarray, b: np.ndarray) -> float:
         """<a, b>."""
         parts = zip(self._nodal(a), self._nodal(b), strict=True)
-        return self._ranks.sum(sum(super(ProcessKernels, self).dot(x.ravel(), y.ravel()) for x, y in parts))
+        return self._ranks.sum(
+            sum(super(ProcessKernels, self).dot(x.ravel(), y.ravel()) for x, y in parts)
+        )
 
     def _refresh(self, u: np.ndarray) -> None:
         shape = 3, *self._extent

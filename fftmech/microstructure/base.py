@@ -1,7 +1,7 @@
 """A microstructure: the phase of each voxel, and the properties of each phase."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -247,8 +247,8 @@ class Microstructure:
         phases = self.phases
         if self.unindexed_voxels and not self._has_stiffness(self.unindexed):
             raise InputError(
-                f"{self.unindexed_voxels} of {self.grid.voxels} voxels are not indexed: "
-                "nobody measured what they are",
+                f"{self.unindexed_voxels} of {self.grid.voxels} voxels are not "
+                "indexed: nobody measured what they are",
                 mend="say it with --unindexed pore, nearest, or a material",
             )
         if self.stiffness is None:
@@ -355,6 +355,23 @@ class Microstructure:
     def with_changes(self, **changes) -> "Microstructure":
         """Return a copy with some fields replaced."""
         return replace(self, **changes)
+
+
+def share(load: Callable[[], Microstructure], ranks: Ranks) -> Microstructure:
+    """Return the part of a process, of a body that the first of them loads."""
+    if ranks.size == 1:
+        return load()
+    loaded: list[Microstructure] = []
+
+    def tables() -> dict[str, Any]:
+        loaded.append(load())
+        names = {part.name for part in fields(Microstructure)} - {"phase", "ranks"}
+        return {name: getattr(loaded[0], name) for name in names}
+
+    given = ranks.first(tables)
+    whole = loaded[0].phase if loaded else None
+    phase = ranks.scatter(whole, given["grid"].shape[0])
+    return Microstructure(phase=phase, ranks=ranks, **given)
 
 
 def check_phase(phase: np.ndarray) -> np.ndarray:

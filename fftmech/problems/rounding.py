@@ -25,9 +25,7 @@ def is_rounding(
     """
     eps = float(np.finfo(problem.precision).eps)
     ranks = body.ranks
-    top = ROUNDING * eps * ranks.max(
-        float(abs(strain).max()) if strain.size else 0.0
-    )
+    top = ROUNDING * eps * ranks.max(float(abs(strain).max()) if strain.size else 0.0)
     assert body.stiffness is not None
     stiffness = abs(body.stiffness).max(axis=(1, 2))[body.phase]
     none = top * problem.backend.xp.asarray(stiffness)
