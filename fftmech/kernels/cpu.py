@@ -248,6 +248,8 @@ class CpuKernels(HostKernels):
     def _each_slab(self, slab: Callable[[int, int], None]) -> None:
         """Share out the own planes to the threads."""
         first, last = self._own.start, self._own.stop
+        if first == last:
+            return
         parallel(lambda i, j: slab(first + i, first + j), last - first, self._threads)
 
     def _refresh(self, u: np.ndarray) -> None:
