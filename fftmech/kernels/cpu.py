@@ -18,7 +18,7 @@ from fftmech.discretization.grid import Grid
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.kernels import central, hexahedron, hexahedron_fields, spectral, vectors
 from fftmech.kernels.compiled import timed
-from fftmech.kernels.host import HostKernels
+from fftmech.kernels.host import FieldPlanes, HostKernels
 from fftmech.kernels.tables import Frame
 
 
@@ -47,35 +47,38 @@ class CpuKernels(HostKernels):
         types = np.dtype(precision), np.dtype(search)
         return timed(_compile, self._frame.scheme, *types)
 
-    def fields(
-        self, u: np.ndarray, E: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Voxel averages: strain and stress, Mandel (6, x, y, z), energy density."""
-        frame, shape = self._frame, self._frame.grid.shape
-        self._new_scratch()  # fields are the largest thing that a solve holds
-        strain = np.empty(6 * self._phase.size, u.dtype)
-        stress, energy = np.empty_like(strain), np.empty(self._phase.size, u.dtype)
+    def field_planes(self, u: np.ndarray, E: np.ndarray) -> FieldPlanes:
+        """See `fftmech.kernels.Kernels`."""
+        self._new_scratch()  # as much as other vectors take
+        frame, nx = self._frame, self._frame.grid.shape[0]
         eigenstrain = self._eigenstrain
         if eigenstrain is None:
             eigenstrain = np.zeros((len(self._stiffness), 6))
-        body = self._body(self._table(True, u.dtype), E)
         eigenstrain = eigenstrain.astype(u.dtype)
-        out = hexahedron_fields.Fields(
-            eigenstrain, frame.tensor_order, strain, stress, energy
-        )
+        body = self._body(self._table(True, u.dtype), E)
         fields = hexahedron_fields.fields[frame.full]
         if frame.central:
             fields = hexahedron_fields.central_fields
 
-        def slab(first: int, last: int) -> None:
-            fields(u, body, out, first, last, self._scratch(first, u.dtype))
+        def planes(part: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            ends, shape = self._own_planes(part)
+            strain, stress, energy = (np.empty((k, *shape), u.dtype) for k in (6, 6, 1))
+            flat = (field.reshape(-1) for field in (strain, stress, energy))
+            out = hexahedron_fields.Fields(eigenstrain, frame.tensor_order, ends, *flat)
 
-        parallel(slab, shape[0], self._threads)
-        return (
-            strain.reshape(6, *self._shape),
-            stress.reshape(6, *self._shape),
-            energy.reshape(self._shape),
-        )
+            def slab(first: int, last: int) -> None:
+                fields(u, body, out, first, last, self._scratch(first, u.dtype))
+
+            parallel(slab, nx, self._threads)
+            return strain, stress, energy[0]
+
+        return planes
+
+    def transient(self, size: int, dtype: Any) -> np.ndarray:
+        """See `fftmech.kernels.Kernels`: the memory of the spectrum."""
+        spectrum = self._half_spectrum(np.dtype(dtype)).view(dtype).reshape(-1)
+        # of a few voxels it has no room for the means
+        return spectrum[:size] if size <= spectrum.size else np.empty(size, dtype)
 
     def update_residual(
         self,
@@ -88,19 +91,17 @@ class CpuKernels(HostKernels):
 
         W M W r is left for `update_direction` or `finish`.
         """
+        if q is not None:
+            # before the transform of any plane, which may be where q is
+            self.add(r, -alpha, q)
         frame = self._frame
         nx, ny, nz = frame.grid.shape
         spectrum = self._half_spectrum(r.dtype)
         r4 = r.reshape(3, nx, ny, nz)
-        q4 = None if q is None else q.reshape(r4.shape)
-        alpha = r.dtype.type(alpha)
 
         def planes(parts: Iterator[slice]) -> None:
             for part in parts:
                 block = r4[:, part]
-                if q4 is not None:
-                    for own, other in zip(block, q4[:, part], strict=True):
-                        vectors.subtract(own.reshape(-1), alpha, other.reshape(-1))
                 if weights is not None:
                     block = block * weights.reshape(r4.shape)[:, part]
                 self._transform.planes(block, spectrum[:, part])
@@ -240,7 +241,7 @@ def _compile(
     kernels.add(v, 0.0, p)
     kernels.add(v, 0.0, v)
     kernels.dot(p, v)
-    kernels.fields(v, np.zeros(6))
+    kernels.field_planes(v, np.zeros(6))(slice(None))
 
 
 class _NoTransform:
