@@ -174,9 +174,10 @@ def march_along(
     method: dict[str, Any],
     given: PathOptions,
     output: str,
+    fields: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    """Solve a load path, write and print it; return the exit code."""
+    """Solve a load path, write `fields` and print it; return the exit code."""
     options = {
         "time_tolerance": given.time_tolerance,
         "rotate_crystals": given.rotate_crystals,
@@ -186,7 +187,7 @@ def march_along(
     if given.file is not None:
         from fftmech.simulations.march_record import Record
 
-        record = Record(march, output, given.every or 1)
+        record = Record(march, output, given.every or 1, fields)
         if given.restart:
             record.restart()
     with increment_bar(march) as progress:
@@ -194,7 +195,7 @@ def march_along(
             pass
     if record is None:
         result, written = march.result(), {"output": output}
-        write_result(output, result)
+        write_result(output, result, fields)
     else:
         result, written = record.result, record.written
         if written and "picture" not in written:

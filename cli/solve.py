@@ -10,6 +10,7 @@ import fftmech
 from fftmech import InputError, Load
 from fftmech.arrays.memory import size_text
 from fftmech.io import check_writable
+from fftmech.results.field_names import chosen, known_names
 from fftmech_cli.boundary import boundary_option, parse_boundary
 from fftmech_cli.load import load_options
 from fftmech_cli.means import report
@@ -58,6 +59,13 @@ WILDCARDS = str.maketrans("", "", "*?[]")
     type=click.Path(),
     help="Result file.  [default: SOURCE-result.vtkhdf in this folder]",
 )
+@click.option(
+    "--fields",
+    metavar="NAME,NAME|all|none",
+    help="Fields to write, of strain, stress, energy_density, von_mises, displacement, "
+    "F, P and the internal variables of laws. Of a linear body the others take no "
+    "memory.  [default: all]",
+)
 @force_option
 @json_option
 @collective
@@ -69,6 +77,7 @@ def solve(
     boundary: tuple[str, ...],
     initial: str | None,
     output: str | None,
+    fields: str | None,
     force: bool,
     as_json: bool,
     **options: Any,
@@ -83,6 +92,7 @@ def solve(
     fftmech solve grid.vti --materials steel.toml --uniaxial zz=1e-3 -o tension.vtkhdf
     fftmech solve micro.h5 --finite --F xx=1.1 --F xy=0.2 --P yy=0 --increments 5
     fftmech solve micro.h5 --path cycle.toml -o cycle.vtkhdf
+    fftmech solve large.h5 --precision single --fields stress,von_mises
     """
     method = take_method(options)
     method["temperature"] = options.pop("temperature")
@@ -98,6 +108,7 @@ def solve(
     guess = None if initial is None else fftmech.read_result(initial)
     body = load_microstructure(source, check=memory_check(**method), **options)
     path = given.path(load, body)
+    names = chosen(fields, known_names(body, load))
     if path is not None:
         for name, value in {"--initial": guess, "--boundary": faces}.items():
             if value is not None:
@@ -106,7 +117,7 @@ def solve(
                     "a linear elastic body at small strain",
                     "leave it out",
                 )
-        return march_along(body, path, method, given, output, as_json)
+        return march_along(body, path, method, given, output, names, as_json)
     assert isinstance(load, Load)
     if guess and guess.microstructure.grid.shape != body.grid.shape:
         raise InputError(
@@ -117,9 +128,15 @@ def solve(
         )
     with residual_bar(method, body.grid, "Solving") as progress:
         result = fftmech.solve(
-            body, load, boundary=faces, initial=guess, progress=progress, **method
+            body,
+            load,
+            boundary=faces,
+            initial=guess,
+            progress=progress,
+            fields=names,
+            output=output,
+            **method,
         )
-    fftmech.write_result(output, result)
     seconds = result.times["setup"] + result.times["solve"]
     status = "converged in" if result.converged else f"{result.status} after"
     plural = "" if result.iterations == 1 else "s"

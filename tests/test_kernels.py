@@ -134,7 +134,7 @@ class Body:
         w = self.weights.astype(dtype)
         out = np.empty_like(u)
         results = [*kernels.apply(u, self.E, out, True), out.copy()]
-        results += kernels.fields(u, self.E)
+        results += kernels.field_planes(u, self.E)(slice(None))
         results += [kernels.quadratic(u, self.E, self.body.stiffness)]
         results += [kernels.update_residual(r, 0.3, q, w), kernels.dot(u, r)]
         kernels.update_direction(u, 0.3, q, 0.7, w)
@@ -240,7 +240,9 @@ def check_fields(body, dtype):
     strain = body.strain()
     stress = body.problem.stress(strain)
     energy = body.problem.material.energy(strain).mean(axis=0)
-    actual = body.new_kernels().fields(body.vector(body.u, dtype), body.E)
+    actual = body.new_kernels().field_planes(body.vector(body.u, dtype), body.E)(
+        slice(None)
+    )
     for field, expected in zip(actual[:2], (strain, stress), strict=True):
         assert field.dtype == dtype
         assert_close(field, expected.mean(axis=0), dtype, abs(expected).max())
@@ -323,7 +325,9 @@ def test_operator_and_sums_do_not_depend_on_the_number_of_threads(body, dtype, t
         out = np.empty_like(u)
         sums = [*kernels.apply(u, body.E, out, True), kernels.dot(u, q)]
         sums.append(kernels.quadratic(u, body.E, body.body.stiffness))
-        fields = [field.ravel() for field in kernels.fields(u, body.E)]
+        fields = [
+            field.ravel() for field in kernels.field_planes(u, body.E)(slice(None))
+        ]
         kernels.add(u, 0.3, q)
         results.append(np.hstack([*sums, out, *fields, u]))
     np.testing.assert_array_equal(*results)
@@ -451,7 +455,9 @@ def test_problem_with_kernels_is_the_problem_without(served, load, rng):
         z, product = problem.update_residual(r1, 0.3, q, weights)
         problem.update_direction(v1, 0.5, p1, 0.7, z, weights)
         problem.add(v1, -0.2, q)
-        fields = np.concatenate([f.ravel() for f in problem.fields(v)])
+        fields = np.concatenate(
+            [f.ravel() for f in problem.field_planes(v)(slice(None))]
+        )
         sums = [work, product, problem.dot(v, r)]
         M = problem.precondition(r)
         own = [residual, Kp, v1, p1, r1, M, problem.uniform_start()]

@@ -6,17 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from itertools import product
 from pathlib import Path
 
-import numpy as np
-import psutil
 import pytest
-
-import fftmech
-from fftmech import Grid, Load, Microstructure
-from fftmech.materials import isotropic
 
 pytest.importorskip("mpi4py")
 

@@ -1,5 +1,6 @@
 """The periodic voxel grid and its frequencies."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -7,6 +8,12 @@ from typing import Any
 import numpy as np
 
 from fftmech.errors import InputError
+
+SLAB = 2**24
+"""Bytes of a part of the fields that is in memory at a time."""
+
+LEAST_PLANES = 8
+"""Planes of such a part, however large: a cache line of float64."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +126,12 @@ class Grid:
             for o, h, n in zip(self.origin, self.h, self.shape, strict=True)
         )
         return x.reshape(-1, 1, 1), y.reshape(1, -1, 1), z.reshape(1, 1, -1)
+
+    def slabs(self, itemsize: int) -> Iterator[slice]:
+        """Planes across z in parts of `SLAB` bytes, of `itemsize` bytes a voxel."""
+        nx, ny, nz = self.shape
+        step = max(LEAST_PLANES, SLAB // (itemsize * nx * ny))
+        return (slice(k, min(k + step, nz)) for k in range(0, nz, step))
 
     def with_shape(self, shape: tuple[int, int, int]) -> "Grid":
         """Return the same box cut into another number of voxels."""

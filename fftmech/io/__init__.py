@@ -17,7 +17,8 @@ from typing import Any
 
 from fftmech.errors import InputError
 from fftmech.microstructure.base import Microstructure
-from fftmech.results.result import Result
+from fftmech.results.field_names import Fields
+from fftmech.results.result import FieldSource, Result
 
 HDF5 = ("sample_file", "vtkhdf", "dream3d", "h5oina", "hdf5", "fans")
 
@@ -180,10 +181,24 @@ def write(path: str | PathLike, microstructure: Microstructure) -> None:
     _module("vtkhdf").write(path, microstructure)
 
 
-def write_result(path: str | PathLike, result: Result) -> None:
-    """Write a result as VTKHDF; the file appears whole or not at all."""
+def write_result(
+    path: str | PathLike,
+    result: Result,
+    fields: Fields = None,
+    source: FieldSource | None = None,
+) -> None:
+    """Write a result as VTKHDF; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    fields
+        Names of those that are written ("stress,von_mises"), all that the result has if
+        None; "none".
+    source
+        Computes the fields of a result that has none, some planes at a time.
+    """
     check_writable(path)
-    _module("vtkhdf_result").write_result(path, result)
+    _module("vtkhdf_result").write_result(path, result, fields, source)
 
 
 def check_writable(path: str | PathLike) -> None:

@@ -48,9 +48,15 @@ def whole_hdf5(path: str | os.PathLike) -> Iterator[h5py.File]:
     """Give a new HDF5 file that becomes `path` if the block succeeds."""
     import h5py
 
+    with whole_disk(path) as disk, h5py.File(disk, "w") as file:
+        yield file
+
+
+@contextmanager
+def whole_disk(path: str | os.PathLike) -> Iterator[io.FileIO]:
+    """Give a file to write HDF5 into, that becomes `path` if the block succeeds."""
     with whole_file(path) as name, _Disk(name, "w+") as disk:
-        with h5py.File(disk, "w") as file:
-            yield file
+        yield disk
         disk.finish()
 
 

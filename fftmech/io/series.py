@@ -28,14 +28,18 @@ from fftmech.io import container
 from fftmech.io.atomic import changed_hdf5, whole_hdf5
 from fftmech.io.json_text import read_json
 from fftmech.io.vtkhdf import read_microstructure, write_image, write_tables
-from fftmech.io.vtkhdf_fields import Arrays, read_displacement
+from fftmech.io.vtkhdf_fields import Arrays, Layout, read_displacement
 from fftmech.io.vtkhdf_result import read_F_and_P, read_fields, write_fields
 from fftmech.loads.load import Load
+from fftmech.results.field_names import FIELDS, FINITE, Fields, chosen
 from fftmech.results.result import FiniteFields, Result
 from fftmech.tensors import mandel_from_matrix, matrix_from_mandel
 
-KNOWN = ("phase", "strain", "stress", "energy_density", "displacement", "F", "P")
+KNOWN = ("phase", *FIELDS, *FINITE)
 """Cell data that are no internal variables."""
+
+MEANS = ("mean_strain", "mean_stress", "energy")
+"""Below /fftmech by time, Mandel, and at finite strain mean_F and mean_P by rows."""
 
 
 def write_series(
@@ -43,11 +47,13 @@ def write_series(
     results: Sequence[Result],
     count: int,
     identity: Mapping[str, Any],
+    fields: Fields = None,
 ) -> None:
     """Begin a series; the file appears whole or not at all.
 
     `results` are two at least, at increasing times, and `count` is the largest number
     of times. `identity` is what is solved, and how (`march_checkpoint.identity`).
+    `fields` are the names of those that are written, as later of the other times.
     """
     body = results[0].microstructure
     with whole_hdf5(path) as file:
@@ -67,7 +73,9 @@ def write_series(
             chunks=(count,),
         )
         for number, result in enumerate(results):
-            write_fields(Arrays(root, number, count), result)
+            names = chosen(fields, result.fields)
+            write_fields(Arrays(root, number, count), result, names)
+            _write_means(Arrays(own, number, count), result)
         for item in container.datasets(root):
             kind, _, name = str(item.name).removeprefix("/VTKHDF/").partition("/")
             if kind != "Steps":
@@ -76,11 +84,15 @@ def write_series(
                 steps[f"{kind}Offsets/{name}"] = places
 
 
-def append_result(path: str | PathLike, result: Result) -> None:
+def append_result(path: str | PathLike, result: Result, fields: Fields = None) -> None:
     """Add the result of the next time."""
     with changed_hdf5(path) as file:
         number = len(_values(file))
-        write_fields(Arrays(container.group(file, "VTKHDF"), number), result)
+        arrays = Arrays(container.group(file, "VTKHDF"), number)
+        write_fields(arrays, result, chosen(fields, result.fields))
+        own = container.group(file, "fftmech")
+        if "energy" in own:  # of a series that was begun before there were means
+            _write_means(Arrays(own, number), result)
     with changed_hdf5(path, at_once=True) as file:
         _set_count(file, number + 1)
         _values(file)[number] = result.time
@@ -124,7 +136,8 @@ def read_times(path: str | PathLike) -> np.ndarray:
 def read_result_at(path: str | PathLike, number: int) -> Result:
     """Read the result at the time `number` of a series, from 0.
 
-    A series stores fields alone: load, residuals and certificate are empty.
+    A series stores fields and their means alone: load, residuals and certificate are
+    empty.
     """
     with container.opened(path) as file:
         body = read_microstructure(file, None)
@@ -132,29 +145,27 @@ def read_result_at(path: str | PathLike, number: int) -> Result:
         cells, grid = container.group(arrays.root, "CellData"), body.grid
         run = read_json(container.dataset(file, "fftmech/run")[()])
         counts = {str(n): item.shape[4:] for n, item in cells.items() if n not in KNOWN}
-        fields = read_fields(
-            arrays, grid, {n: k[0] if k else 1 for n, k in counts.items()}
-        )
-        means = {
-            f"mean_{name}": fields[name].mean(axis=(1, 2, 3), dtype=float)
-            for name in ("strain", "stress")
-        }
-        finite, gradient = None, matrix_from_mandel(means["mean_strain"])
-        if "F" in cells:
-            F, P = read_F_and_P(arrays, grid)
-            finite = FiniteFields(F, P, F.mean(axis=(2, 3, 4)), P.mean(axis=(2, 3, 4)))
-            F, P = finite.mean_F, finite.mean_P
-            gradient = F - np.eye(3)
-            cauchy = P @ F.T / np.linalg.det(F)
-            means = {
-                "mean_strain": mandel_from_matrix((F.T @ F - np.eye(3)) / 2),
-                "mean_stress": mandel_from_matrix((cauchy + cauchy.T) / 2),
-            }
+        variables = {n: k[0] if k else 1 for n, k in counts.items()}
+        names = [str(name) for name in cells]
+        fields = read_fields(arrays, grid, variables, names)
+        F, P = read_F_and_P(arrays, grid, names)
+        own = container.group(file, "fftmech")
+        if "energy" in own:
+            means = _read_means(Arrays(own, number))
+        else:
+            means = _means_of(fields, F, P)
+        gradient = matrix_from_mandel(means["mean_strain"])
+        finite = None
+        if "mean_F" in means:
+            finite = FiniteFields(F, P, means.pop("mean_F"), means.pop("mean_P"))
+            gradient = finite.mean_F - np.eye(3)
+        displacement = None
+        if "displacement" in cells or "PointData/displacement" in arrays.root:
+            displacement = read_displacement(arrays, "displacement", grid, gradient)
         return Result(
             body,
             Load(),
-            displacement=read_displacement(arrays, "displacement", grid, gradient),
-            energy=float(fields["energy_density"].mean(dtype=float)),
+            displacement=displacement,  # type: ignore[arg-type]
             status="converged",
             advice="",
             iterations=0,
@@ -165,6 +176,44 @@ def read_result_at(path: str | PathLike, number: int) -> Result:
             **means,
             **{name: run[name] for name in ("scheme", "solver", "tolerance")},
         )
+
+
+def _write_means(arrays: Arrays, result: Result) -> None:
+    """Write what is one number for the whole box, as `_read_means` reads it."""
+    means = {name: getattr(result, name) for name in MEANS}
+    if result.finite is not None:
+        means |= {"mean_F": result.finite.mean_F, "mean_P": result.finite.mean_P}
+    for name, mean in means.items():
+        values = np.ravel(mean).astype(float)
+        arrays.write(Layout(name, values.shape, float), values.__getitem__)
+
+
+def _read_means(arrays: Arrays) -> dict[str, Any]:
+    means: dict[str, Any] = {n: arrays.read(n, (6,)) for n in MEANS[:2]}
+    means["energy"] = float(arrays.read("energy", (1,))[0])
+    if "mean_F" in arrays.root:
+        for name in ("mean_F", "mean_P"):
+            means[name] = arrays.read(name, (9,)).reshape(3, 3)
+    return means
+
+
+def _means_of(fields: dict[str, Any], F: Any, P: Any) -> dict[str, Any]:
+    """Means of the fields of a file that has none, for it has all fields."""
+    means: dict[str, Any] = {
+        f"mean_{name}": fields[name].mean(axis=(1, 2, 3), dtype=float)
+        for name in ("strain", "stress")
+    }
+    if F is not None:
+        F, P = (field.mean(axis=(2, 3, 4)) for field in (F, P))
+        cauchy = P @ F.T / np.linalg.det(F)
+        means = {
+            "mean_strain": mandel_from_matrix((F.T @ F - np.eye(3)) / 2),
+            "mean_stress": mandel_from_matrix((cauchy + cauchy.T) / 2),
+            "mean_F": F,
+            "mean_P": P,
+        }
+    means["energy"] = float(fields["energy_density"].mean(dtype=float))
+    return means
 
 
 def _set_count(file: h5py.File, count: int) -> None:

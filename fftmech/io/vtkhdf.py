@@ -17,10 +17,10 @@ import numpy as np
 
 from fftmech.errors import InputError
 from fftmech.io import container, hdf5, image
-from fftmech.io.atomic import whole_hdf5
 from fftmech.io.laws import read_laws, write_laws
 from fftmech.io.named_arrays import PLACES, Choice, choose
-from fftmech.io.vtkhdf_fields import Arrays, check_shape, write_components
+from fftmech.io.shared_file import new_arrays
+from fftmech.io.vtkhdf_fields import Arrays, Layout, check_shape
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import components_from_mandel, voigt_from_mandel
 from fftmech.version import __version__
@@ -62,8 +62,8 @@ def kind(file: h5py.File) -> str:
 
 def write(path: str | PathLike, microstructure: Microstructure) -> None:
     """Write a microstructure; the file appears whole or not at all."""
-    with whole_hdf5(path) as file:
-        write_microstructure(file, microstructure, "microstructure")
+    with new_arrays(path, microstructure) as (file, arrays):
+        write_microstructure(file, arrays, microstructure, "microstructure")
 
 
 def read(path: str | PathLike, dataset: str | None = None) -> Microstructure:
@@ -76,9 +76,11 @@ def read(path: str | PathLike, dataset: str | None = None) -> Microstructure:
         return read_microstructure(file, dataset)
 
 
-def write_microstructure(file: h5py.File, body: Microstructure, what: str) -> None:
+def write_microstructure(
+    file: h5py.File, arrays: Arrays, body: Microstructure, what: str
+) -> None:
     """Write the phase map and the tables; `what` is the kind of file."""
-    write_image(Arrays(file.create_group("VTKHDF")), body)
+    write_image(arrays, body)
     write_tables(file, body, what)
 
 
@@ -96,8 +98,9 @@ def write_image(arrays: Arrays, body: Microstructure) -> None:
     root.attrs["Direction"] = np.eye(3).ravel()
     cells = root.create_group("CellData")
     cells.attrs["Scalars"] = np.bytes_("phase")
-    least = np.min_scalar_type(body.phase.max())
-    write_components(arrays, "CellData/phase", body.phase, least)
+    least = np.min_scalar_type(len(body.counts) - 1)
+    layout = Layout("CellData/phase", (nz, ny, nx), least)
+    arrays.write(layout, lambda planes: body.phase[..., planes].T)
 
 
 def write_tables(file: h5py.File, body: Microstructure, what: str) -> h5py.Group:

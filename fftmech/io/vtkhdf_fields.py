@@ -6,14 +6,16 @@ By Vector shows the deformed body: PointData (Nz+1, Ny+1, Nx+1, 3) where the sch
 nodes are voxel corners, CellData (Nz, Ny, Nx, 3) where they are centres.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import DTypeLike
 
+from fftmech.arrays.ranks import ALONE, Ranks
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
@@ -24,11 +26,27 @@ from fftmech.tensors import FACTORS
 VTK_ORDER = (0, 1, 2, 5, 3, 4)
 """Place in `COMPONENTS` of each component of VTK's xx yy zz xy yz xz."""
 
+TENSOR = "tensor components, order xx yy zz xy yz xz"
+"""What the attribute `components` of a symmetric tensor says."""
+
 SLAB = 8
 """Planes across z that are transposed at a time: a cache line of float64."""
 
 SMALL = 2**18
 """Bytes that are transposed at a time where planes are small: half a cache."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """An array of a file: its name below a group, its shape (z, y, x[, component]).
+
+    `components` says what these are. `dtype` is that of the values if None.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: DTypeLike | None = None
+    components: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,26 +61,41 @@ class Arrays:
     number: int | None = None
     count: int = 0
 
-    def write(
+    def write_planes(
         self,
-        name: str,
-        shape: tuple[int, ...],
-        dtype: DTypeLike,
-        values: Callable[[slice], np.ndarray],
-        components: str = "",
+        layouts: Sequence[Layout],
+        parts: Iterable[slice],
+        values: Callable[[slice], Sequence[np.ndarray]],
     ) -> None:
-        """Write some planes across z at a time, so that no whole field is copied.
+        """Write arrays some planes across z at a time, so that none is ever whole.
 
-        An array is made where it is not there, with `components` as its attribute.
+        Each has its full size in the file before its first planes are written, and so
+        the parts may come in any order.
+
+        Parameters
+        ----------
+        layouts
+            The arrays, made where they are not there.
+        parts
+            Planes across z, slices.
+        values
+            Those planes of each array.
         """
-        if self.number is not None and name in self.root:
-            item = container.dataset(self.root, name)
-        else:
-            item = self._create(name, shape, dtype)
-            if components:
-                item.attrs["components"] = components
-        for planes in _slabs(shape, item.dtype):
-            item[(*self._place, planes)] = values(planes)
+        items: list[h5py.Dataset] = []
+        for part in parts:
+            blocks = values(part)
+            if not items:
+                items = [
+                    self._made(layout, block.dtype)
+                    for layout, block in zip(layouts, blocks, strict=True)
+                ]
+            for item, block in zip(items, blocks, strict=True):
+                item[(*self._place, part)] = block
+
+    def write(self, layout: Layout, values: Callable[[slice], np.ndarray]) -> None:
+        """Write one array, of which `values` are some planes across z."""
+        parts = _slabs(layout.shape, np.dtype(layout.dtype))
+        self.write_planes((layout,), parts, lambda part: (values(part),))
 
     def read(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """Read an array of this shape, transposed: ([component,] x, y, z)."""
@@ -78,16 +111,31 @@ class Arrays:
     def _place(self) -> tuple[int, ...]:
         return () if self.number is None else (self.number,)
 
+    def _made(self, layout: Layout, dtype: DTypeLike) -> h5py.Dataset:
+        """The array, which is there where an earlier time has made it."""
+        if self.number is not None and layout.name in self.root:
+            return container.dataset(self.root, layout.name)
+        item = self._create(layout.name, layout.shape, layout.dtype or dtype)
+        if layout.components:
+            item.attrs["components"] = layout.components
+        return item
+
     def _create(
         self, name: str, shape: tuple[int, ...], dtype: DTypeLike
     ) -> h5py.Dataset:
         if self.number is None:
             return self.root.create_dataset(name, shape, dtype)
         # space for all times is set aside, so that none has to be found later
-        space = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        space.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-        space.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        space = set_aside()
         return self.root.create_dataset(name, (self.count, *shape), dtype, dcpl=space)
+
+
+def set_aside() -> Any:
+    """How a dataset is made that has its space in the file at once, unwritten."""
+    space = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    space.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    space.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    return space
 
 
 def write_components(
@@ -99,11 +147,8 @@ def write_components(
         field = field.reshape(-1, *field.shape[-3:])
         rows = "by rows: xx xy xz yx yy yz zx zy zz" if len(field) == 9 else ""
     arrays.write(
-        name,
-        field.shape[::-1],
-        dtype or field.dtype,
+        Layout(name, field.shape[::-1], dtype or field.dtype, rows),
         lambda planes: field[..., planes].T,
-        rows,
     )
 
 
@@ -111,22 +156,19 @@ def write_tensor(
     arrays: Arrays, name: str, mandel: np.ndarray, dtype: DTypeLike | None = None
 ) -> None:
     """Write Mandel (6, nx, ny, nz) as tensor components (nz, ny, nx, 6)."""
-    factors = FACTORS.astype(mandel.dtype)
-
-    def components(planes: slice) -> np.ndarray:
-        part = mandel[..., planes]
-        values = np.empty((*part.shape[:0:-1], 6), mandel.dtype)
-        for c, m in enumerate(VTK_ORDER):
-            np.divide(part[m].T, factors[m], out=values[..., c])
-        return values
-
     arrays.write(
-        name,
-        mandel.shape[::-1],
-        dtype or mandel.dtype,
-        components,
-        "tensor components, order xx yy zz xy yz xz",
+        Layout(name, mandel.shape[::-1], dtype or mandel.dtype, TENSOR),
+        lambda planes: tensor_planes(mandel[..., planes]),
     )
+
+
+def tensor_planes(mandel: np.ndarray) -> np.ndarray:
+    """Mandel (6, nx, ny, m) as tensor components in VTK's order (m, ny, nx, 6)."""
+    factors = FACTORS.astype(mandel.dtype)
+    values = np.empty((*mandel.shape[:0:-1], 6), mandel.dtype)
+    for c, m in enumerate(VTK_ORDER):
+        np.divide(mandel[m].T, factors[m], out=values[..., c])
+    return values
 
 
 def read_tensor(arrays: Arrays, name: str, grid: Grid) -> np.ndarray:
@@ -145,31 +187,37 @@ def write_displacement(
     grid: Grid,
     scheme: str,
     dtype: DTypeLike | None = None,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Write the total displacement of a fluctuation (3, nx, ny, nz).
 
     Along an axis that is not periodic the fluctuation has one node more than voxels.
-    `gradient` is that of its affine part, (3, 3): the mean strain, or F - 1.
+    `gradient` is that of its affine part, (3, 3): the mean strain, or F - 1. Of `ranks`
+    each has the fluctuation of its own planes across x.
     """
     centred = discretization(scheme).nodes == "centers"
     nx, ny, nz = (n + (not centred) for n in grid.shape)
+    first, count = ranks.planes(grid.shape[0]).start, fluctuation.shape[1]
+    # the nodes of the last face are those of the first
+    face = ranks.padded(fluctuation[:, :1], grid.shape[0])[:, 2:]
+    more_x = int(count > 0 and first + count == nx - 1)
 
     def total(planes: slice) -> np.ndarray:
-        k = np.arange(planes.start, planes.stop)
-        part = fluctuation[..., k % fluctuation.shape[3]]
-        more_x, more_y = nx - part.shape[1], ny - part.shape[2]
-        part = np.pad(part, ((0, 0), (0, more_x), (0, more_y), (0, 0)), mode="wrap")
-        nodes = np.ogrid[:nx, :ny, planes]
+        k = np.arange(planes.start, planes.stop) % fluctuation.shape[3]
+        part = np.concatenate([fluctuation[..., k], face[:, :more_x, :, k]], axis=1)
+        more_y = ny - part.shape[2]
+        part = np.pad(part, ((0, 0), (0, 0), (0, more_y), (0, 0)), mode="wrap")
+        nodes = np.ogrid[first : first + part.shape[1], :ny, planes]
         return (part + affine_displacement(gradient, grid, centred, nodes)).T
 
-    arrays.write(
+    layout = Layout(
         f"{'Cell' if centred else 'Point'}Data/{name}",
         (nz, ny, nx, 3),
         dtype or fluctuation.dtype,
-        total,
         "x y z of u = E.x + fluctuation, E the mean strain (finite: mean F - 1), x "
         "from the box corner",
     )
+    arrays.write(layout, total)
 
 
 def read_displacement(

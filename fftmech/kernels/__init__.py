@@ -4,6 +4,7 @@ A body has kernels where there are some for its scheme and its arrays; everythin
 they compute, `Problem` computes without them too, and tests compare the two.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -73,8 +74,21 @@ class Kernels(Protocol):
         """<e : G : e> of e = E + sym(D u), with G by phase, Mandel (P, 6, 6)."""
         ...
 
-    def fields(self, u: Any, E: np.ndarray) -> tuple[Any, Any, Any]:
-        """Voxel averages of strain and stress, Mandel (6, x, y, z), energy density."""
+    def field_planes(
+        self, u: Any, E: np.ndarray
+    ) -> Callable[[slice], tuple[Any, Any, Any]]:
+        """Return voxel averages as a function of planes across z, a slice.
+
+        Strain and stress, Mandel (6, x, y, m), and energy density, (x, y, m). In
+        between the kernels must not be used.
+        """
+        ...
+
+    def transient(self, size: int, dtype: Any) -> Any:
+        """Return memory for a vector and its means, until the next `update_residual`.
+
+        There it may be q; what it held is then lost.
+        """
         ...
 
     def update_residual(

@@ -26,7 +26,7 @@ from fftmech.kernels import (
     vectors,
 )
 from fftmech.kernels.compiled import timed
-from fftmech.kernels.host import HostKernels
+from fftmech.kernels.host import FieldPlanes, HostKernels
 from fftmech.kernels.tables import Frame
 
 
@@ -59,36 +59,39 @@ class CpuKernels(HostKernels):
         types = np.dtype(precision), np.dtype(search)
         return timed(_compile, self._frame.scheme, *types)
 
-    def fields(
-        self, u: np.ndarray, E: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Voxel averages: strain and stress, Mandel (6, x, y, z), energy density."""
+    def field_planes(self, u: np.ndarray, E: np.ndarray) -> FieldPlanes:
+        """See `fftmech.kernels.Kernels`."""
+        self._new_scratch()  # as much as other vectors take
+        self._refresh(u)
         frame = self._frame
-        self._new_scratch()  # fields are the largest thing that a solve holds
-        strain = np.empty(6 * self._phase.size, u.dtype)
-        stress, energy = np.empty_like(strain), np.empty(self._phase.size, u.dtype)
         eigenstrain = self._eigenstrain
         if eigenstrain is None:
             eigenstrain = np.zeros((len(self._stiffness), 6))
-        body = self._body(self._table(True, u.dtype), E)
         eigenstrain = eigenstrain.astype(u.dtype)
-        out = hexahedron_fields.Fields(
-            eigenstrain, frame.tensor_order, strain, stress, energy
-        )
+        body = self._body(self._table(True, u.dtype), E)
         fields = hexahedron_fields.fields[frame.full]
         if frame.central:
             fields = hexahedron_fields.central_fields
 
-        def slab(first: int, last: int) -> None:
-            fields(u, body, out, first, last, self._scratch(first, u.dtype))
+        def planes(part: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            ends, shape = self._own_planes(part)
+            strain, stress, energy = (np.empty((k, *shape), u.dtype) for k in (6, 6, 1))
+            flat = (field.reshape(-1) for field in (strain, stress, energy))
+            out = hexahedron_fields.Fields(eigenstrain, frame.tensor_order, ends, *flat)
 
-        self._refresh(u)
-        self._each_slab(slab)
-        return (
-            strain.reshape(6, *self._shape)[:, self._own],
-            stress.reshape(6, *self._shape)[:, self._own],
-            energy.reshape(self._shape)[self._own],
-        )
+            def slab(first: int, last: int) -> None:
+                fields(u, body, out, first, last, self._scratch(first, u.dtype))
+
+            self._each_slab(slab)
+            return strain[:, self._own], stress[:, self._own], energy[0, self._own]
+
+        return planes
+
+    def transient(self, size: int, dtype: Any) -> np.ndarray:
+        """See `fftmech.kernels.Kernels`: the memory of the spectrum."""
+        spectrum = self._half_spectrum(np.dtype(dtype)).view(dtype).reshape(-1)
+        # of a few voxels it has no room for the means
+        return spectrum[:size] if size <= spectrum.size else np.empty(size, dtype)
 
     def update_residual(
         self,
@@ -101,17 +104,16 @@ class CpuKernels(HostKernels):
 
         W M W r is left for `update_direction` or `finish`.
         """
-        spectrum, alpha = self._half_spectrum(r.dtype), r.dtype.type(alpha)
+        if q is not None:
+            # before the transform of any plane, which may be where q is
+            self.add(r, -alpha, q)
+        spectrum = self._half_spectrum(r.dtype)
         r4, (_, ny, nz) = self._nodal(r), self._extent
-        q4 = None if q is None else self._nodal(q)
         w4 = None if weights is None else self._nodal(weights)
 
         def planes(parts: Iterator[slice]) -> None:
             for part in parts:
                 block = r4[:, part]
-                if q4 is not None:
-                    for own, other in zip(block, q4[:, part], strict=True):
-                        vectors.subtract(own.reshape(-1), alpha, other.reshape(-1))
                 if w4 is not None:
                     block = block * w4[:, part]
                 self._transform.planes(block, spectrum[:, part])
@@ -280,7 +282,7 @@ def _compile(
     kernels.add(v, 0.0, p)
     kernels.add(v, 0.0, v)
     kernels.dot(p, v)
-    kernels.fields(v, np.zeros(6))
+    kernels.field_planes(v, np.zeros(6))(slice(None))
 
 
 class _NoTransform:

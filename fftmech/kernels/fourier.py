@@ -18,7 +18,7 @@ from fftmech.discretization.fourier import FOURIER
 from fftmech.discretization.grid import Grid
 from fftmech.kernels import tile, trigonometric, vectors
 from fftmech.kernels.compiled import timed
-from fftmech.kernels.host import HostKernels
+from fftmech.kernels.host import FieldPlanes, HostKernels
 from fftmech.kernels.tables import UPPER, long_lines
 from fftmech.kernels.trigonometric import Waves
 
@@ -87,34 +87,35 @@ class FourierKernels(HostKernels):
         """Compile by working on eight voxels; see `fftmech.kernels.Kernels`."""
         return timed(_compile, np.dtype(precision), np.dtype(search))
 
-    def fields(
-        self, u: np.ndarray, E: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Voxel averages: strain and stress, Mandel (6, x, y, z), energy density."""
-        nx, ny, nz = self._grid.shape
-        strain = self._strain_field(u, E)
-        self._new_scratch()  # fields are the largest thing that a solve holds
-        stress, energy = np.empty_like(strain), np.empty((nx, ny, nz), u.dtype)
-        table, phase = self._table(True, u.dtype), self._phase.reshape(nx, ny, nz)
-        flat = strain.reshape(-1), stress.reshape(-1)
+    def field_planes(self, u: np.ndarray, E: np.ndarray) -> FieldPlanes:
+        """See `fftmech.kernels.Kernels`."""
+        whole, table = self._strain_field(u, E), self._table(True, u.dtype)
+        eigenstrain = self._eigenstrain
+        phases = self._phase.reshape(self._grid.shape)
 
-        def slabs(parts: Iterator[slice]) -> None:
-            scratch = tile.new(LAW_ROWS, u.dtype)
-            for part in parts:
-                points = part.start * ny * nz, part.stop * ny * nz, self._phase.size
-                trigonometric.law(*flat, points, self._phase, table, scratch)
-                elastic = strain[:, part]
-                if self._eigenstrain is not None:
-                    eigenstrain = self._eigenstrain.T.astype(u.dtype)
-                    elastic = elastic - eigenstrain[:, phase[part]]
-                energy[part] = (elastic * stress[:, part]).sum(axis=0) / 2
+        def planes(part: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            (first, last), shape = self._own_planes(part)
+            strain = np.ascontiguousarray(whole[..., first:last])
+            phase = np.ascontiguousarray(phases[..., first:last])
+            stress, energy = np.empty_like(strain), np.empty(phase.shape, u.dtype)
+            flat = strain.reshape(-1), stress.reshape(-1)
+            size = phase[0].size
 
-        self._each_block(nx, u.itemsize * 6 * ny * nz, slabs)
-        return (
-            strain.reshape(6, *self._shape),
-            stress.reshape(6, *self._shape),
-            energy.reshape(self._shape),
-        )
+            def slabs(parts: Iterator[slice]) -> None:
+                scratch = tile.new(LAW_ROWS, u.dtype)
+                for x in parts:
+                    points = x.start * size, x.stop * size, phase.size
+                    trigonometric.law(*flat, points, phase.reshape(-1), table, scratch)
+                    elastic = strain[:, x]
+                    if eigenstrain is not None:
+                        elastic = elastic - eigenstrain.T.astype(u.dtype)[:, phase[x]]
+                    energy[x] = (elastic * stress[:, x]).sum(axis=0) / 2
+
+            self._each_block(len(phase), u.itemsize * 6 * size, slabs)
+            tensor = 6, *shape
+            return strain.reshape(tensor), stress.reshape(tensor), energy.reshape(shape)
+
+        return planes
 
     def update_residual(
         self,
@@ -225,12 +226,16 @@ class FourierKernels(HostKernels):
         return spectrum
 
     def _strain_field(self, u: np.ndarray, E: np.ndarray) -> np.ndarray:
+        """E + strain of u, (6, nx, ny, nz), in the memory of its spectrum."""
         nx, ny, nz = self._grid.shape
-        spectrum, strain = self._strain(u, E), np.empty((6, nx, ny, nz), u.dtype)
+        spectrum = self._strain(u, E)
+        strain = spectrum.view(u.dtype)[..., :nz]
 
         def planes(parts: Iterator[slice]) -> None:
             for part in parts:
-                self._transform.back(spectrum[:, part], strain[:, part])
+                block = np.empty((6, part.stop - part.start, ny, nz), u.dtype)
+                self._transform.back(spectrum[:, part], block)
+                strain[:, part] = block
 
         self._each_block(nx, u.itemsize * 6 * ny * nz, planes)
         return strain
@@ -293,4 +298,4 @@ def _compile(precision: np.dtype, search: np.dtype) -> None:
     kernels.add(v, 0.0, p)
     kernels.add(v, 0.0, v)
     kernels.dot(p, v)
-    kernels.fields(v, np.zeros(6))
+    kernels.field_planes(v, np.zeros(6))(slice(None))

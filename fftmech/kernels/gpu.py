@@ -25,6 +25,7 @@ Device memory in bytes a voxel, the FFTs' work areas included: 112 and 196.
 
 import importlib
 import time
+from collections.abc import Callable
 from copy import copy
 from functools import cache
 from math import ceil
@@ -104,7 +105,18 @@ class GpuKernels:
         mean, work = self._apply(u, E, self._xp.empty_like(u), table, False)
         return float(mean @ E) + work
 
-    def fields(self, u: Any, E: np.ndarray) -> tuple[Any, Any, Any]:
+    def transient(self, size: int, dtype: Any) -> Any:
+        """See `fftmech.kernels.Kernels`."""
+        return self._xp.empty(size, dtype)
+
+    def field_planes(
+        self, u: Any, E: np.ndarray
+    ) -> Callable[[slice], tuple[Any, Any, Any]]:
+        """See `fftmech.kernels.Kernels`; fields are whole on the device."""
+        strain, stress, energy = self._fields(u, E)
+        return lambda part: (strain[..., part], stress[..., part], energy[..., part])
+
+    def _fields(self, u: Any, E: np.ndarray) -> tuple[Any, Any, Any]:
         """Voxel averages: strain and stress, Mandel (6, x, y, z), energy density."""
         xp, frame, dtype = self._xp, self._frame, u.dtype
         strain = xp.empty((6, *self._shape), dtype)
@@ -295,4 +307,4 @@ def _compile(
     kernels.update_direction(v, 0.0, p, 0.0)
     kernels.add(v, 0.0, p)
     kernels.dot(p, v)
-    kernels.fields(v, np.zeros(6))
+    kernels.field_planes(v, np.zeros(6))(slice(None))

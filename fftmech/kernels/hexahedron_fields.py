@@ -1,4 +1,4 @@
-"""Strain, stress and energy density of a displacement, voxel by voxel."""
+"""Strain, stress and energy density of a displacement, planes across z at a time."""
 
 from typing import NamedTuple
 
@@ -13,13 +13,14 @@ ROOT_HALF, ROOT_TWO = 0.5**0.5, 2**0.5
 
 
 class Fields(NamedTuple):
-    """Eigenstrain, and flat voxel averages to be written."""
+    """Eigenstrain, and flat voxel averages to be written, of m planes across z."""
 
     eigenstrain: np.ndarray  # by row of the body's table, Mandel, (P, 6)
     order: tuple[int, ...]  # place of each of the kernel's components in a tensor
-    strain: np.ndarray  # Mandel, (6 nx ny nz)
-    stress: np.ndarray  # Mandel, (6 nx ny nz)
-    energy: np.ndarray  # 1/2 (strain - eigenstrain) : stress, (nx ny nz)
+    planes: tuple[int, int]  # the first, and the one after the last
+    strain: np.ndarray  # Mandel, (6 nx ny m)
+    stress: np.ndarray  # Mandel, (6 nx ny m)
+    energy: np.ndarray  # 1/2 (strain - eigenstrain) : stress, (nx ny m)
 
 
 @inlined
@@ -69,9 +70,10 @@ def _fields(full: bool, central: bool = False):
         strain, stress = out.strain, out.stress
         _, s, ids = scratch
         nx, ny, nz = U(shape[0]), U(shape[1]), U(shape[2])
-        size = nx * ny * nz
-        for z0 in range(U(0), nz, U(h.CHUNK)):
-            n = min(U(h.CHUNK), nz - z0)
+        low, high = U(out.planes[0]), U(out.planes[1])
+        size = nx * ny * (high - low)
+        for z0 in range(low, high, U(h.CHUNK)):
+            n = min(U(h.CHUNK), high - z0)
             part = z0, (z0 + nz - ONE) % nz, (z0 + n) % nz, n
             for x in range(first, last):
                 xa = U(x)
@@ -87,7 +89,7 @@ def _fields(full: bool, central: bool = False):
                         h._stresses(body, line, part, s, ids, h._hourglass)
                     else:
                         h._stresses(body, line, part, s, ids, h._no_hourglass)
-                    i = line + z0
+                    i = (xa * ny + U(y)) * (high - low) + z0 - low
                     _strains(s, strain, i, size, order, n, body)
                     for k in range(n):
                         j = k + ONE

@@ -17,6 +17,9 @@ BLOCK_BYTES = 2**18
 
 DOT_PARTS = 64
 
+FieldPlanes = Callable[[slice], tuple[np.ndarray, np.ndarray, np.ndarray]]
+"""Voxel averages of planes across z, strain, stress and energy density."""
+
 # A grid that threads share is cut into at least so many blocks, if it has the planes.
 MOST_THREADS = 16
 
@@ -86,8 +89,23 @@ class HostKernels(ABC):
     def quadratic(self, u: np.ndarray, E: np.ndarray, matrices: np.ndarray) -> float:
         """<e : G : e> for G by phase, Mandel (P, 6, 6), and e = E + sym(D u)."""
         table = self._constants(matrices).astype(u.dtype)
-        mean, work = self._apply(u, E, np.empty_like(u), table)
+        mean, work = self._apply(u, E, self.transient(u.size, u.dtype), table)
         return float(mean @ E) + work
+
+    @abstractmethod
+    def field_planes(self, u: np.ndarray, E: np.ndarray) -> FieldPlanes:
+        """See `fftmech.kernels.Kernels`."""
+
+    def transient(self, size: int, dtype: Any) -> np.ndarray:
+        """See `fftmech.kernels.Kernels`."""
+        return np.empty(size, dtype)
+
+    def _own_planes(self, part: slice) -> tuple[tuple[int, int], tuple[int, int, int]]:
+        """Ends of planes across z in the kernels' order of axes, and the shape."""
+        first, last, _ = part.indices(self._shape[2])
+        shape = *self._shape[:2], last - first
+        plane = self._shape[2] == 1
+        return ((0, self._shape[1]) if plane else (first, last)), shape
 
     def dot(self, a: np.ndarray, b: np.ndarray) -> float:
         """<a, b>."""

@@ -6,6 +6,9 @@ turned from planes to rows, and back, by one message from each process to each (
 Mortensen and Keyes 2019, doi:10.1016/j.jpdc.2019.02.006).
 """
 
+from math import prod
+from typing import Any
+
 import numpy as np
 
 from fftmech.arrays.backend import BlockTransform
@@ -68,6 +71,11 @@ class ProcessKernels(CpuKernels):
             sum(super(ProcessKernels, self).dot(x.ravel(), y.ravel()) for x, y in parts)
         )
 
+    def transient(self, size: int, dtype: Any) -> np.ndarray:
+        """See `fftmech.kernels.Kernels`."""
+        self._half_spectrum(np.dtype(dtype))
+        return self._memory.view(dtype)[:size]
+
     def _refresh(self, u: np.ndarray) -> None:
         shape = 3, *self._extent
         self._processes.exchange(u.reshape(shape), self._frame.grid.shape[0])
@@ -79,7 +87,10 @@ class ProcessKernels(CpuKernels):
             nx, ny, nz = self._frame.grid.spectral_shape
             own = self._own.stop - self._own.start
             y = self._processes.planes(ny)
-            self._spectrum = np.empty((components, own, ny, nz), complex_type)
+            shape = components, own, ny, nz
+            # with room for a vector: see `transient`
+            self._memory = np.empty(max(prod(shape), self.size // 2 + 6), complex_type)
+            self._spectrum = self._memory[: prod(shape)].reshape(shape)
             rows = components, nx, y.stop - y.start, nz
             self._rows = np.empty(rows, complex_type)
         return self._spectrum

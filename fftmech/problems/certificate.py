@@ -15,6 +15,7 @@ hypercircle (1947, doi:10.1090/qam/25902):
 Both fields must belong to one and the same discretization.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
@@ -146,7 +147,8 @@ def certify_solution(
     The duality gap is that of e and the stress made equilibrated (C0^-1 norm). Twice
     that bounds the error of e and C e, each of which is the error of e. Where there are
     pores the equilibrated stress does not vanish in them, and the certificate says that
-    it does not exist. `balance` is `Problem.balance` of v, if it is known.
+    it does not exist. `balance` is `Problem.balance` of v, if it is known: its
+    residual is overwritten.
     """
     if len(problem.microstructure.pores):
         return Certificate.none(_PORES)
@@ -156,7 +158,8 @@ def certify_solution(
     else:
         strain = problem.strain(v)
         stress = problem.stress(strain)
-        none = is_rounding(problem, problem.microstructure, strain, stress)
+        fields = [(slice(None), strain, stress)]
+        none = is_rounding(problem, problem.microstructure, fields)
         stress = admissible_stress(problem, stress)
         energy = float(problem.material.energy(strain).mean())
         gap = float(problem.material.gap(strain, stress).mean())
@@ -180,7 +183,7 @@ def _gap_by_work(
     """Energy and gap of a solution without fields at integration points in memory.
 
     With s = C e, r = -D* s, w = M r and the constant c that mends the mean stress, the
-    equilibrated stress is s + d, d = c + C0 sym(D w). Then
+    equilibrated stress is s + d, d = c + C0 sym(D w), and w takes the memory of r. Then
 
         w(e) = 1/2 <s : e>,    gap = 1/2 <d : C^-1 : d>,
 
@@ -192,23 +195,28 @@ def _gap_by_work(
     assert kernels is not None and problem.microstructure.stiffness is not None
     E = to_numpy(problem.mean_strain(v)).astype(float)
     work = -kernels.dot(v[:-6], r[:-6])
-    w_nodes = problem.backend.xp.empty_like(r[:-6])
     kernels.update_residual(r[:-6])
-    kernels.finish(w_nodes)
+    kernels.finish(r[:-6])
     C0 = problem.reference_stiffness
     C = problem.microstructure.stiffness
     used = problem.microstructure.phases
     energies = np.zeros_like(C)
     energies[used] = C0 @ np.linalg.solve(C[used], C0)
     missing = np.where(load.free, load.mean_stress - stress, 0)
-    gap = kernels.quadratic(w_nodes, np.linalg.solve(C0, missing), energies) / 2
+    gap = kernels.quadratic(r[:-6], np.linalg.solve(C0, missing), energies) / 2
     if problem.eigenstrain is None:
         return (float(E @ stress) + work) / 2, gap, False
     body = problem.microstructure
-    strain, stress_field, density = kernels.fields(v[:-6], E)
-    none = is_rounding(problem, body, strain, stress_field)
-    energy = body.ranks.sum(float(density.sum(dtype=float))) / body.grid.voxels
-    return energy, gap, none
+    planes, energy = problem.field_planes(v), []
+
+    def fields() -> Iterator[tuple[slice, Any, Any]]:
+        for part in problem.grid.slabs(13 * v.itemsize):
+            strain, stress, density = planes(part)
+            energy.append(float(density.sum(dtype=float)))
+            yield part, strain, stress
+
+    none = is_rounding(problem, body, fields())
+    return body.ranks.sum(sum(energy)) / problem.grid.voxels, gap, none
 
 
 def certify_increment(problem: TimeStep) -> Certificate:

@@ -20,6 +20,7 @@ from fftmech.discretization.base import Discretization
 from fftmech.discretization.grid import Grid
 from fftmech.kernels import Coordinates, Kernels
 from fftmech.operators.green import Green
+from fftmech.results.result import FieldPlanes
 
 
 class Means(Protocol):
@@ -42,22 +43,48 @@ class Means(Protocol):
 
 
 class Solution(NamedTuple):
-    """Fields of a solution on the host, as `fftmech.results.result.Result` has them."""
+    """Fields of a solution on the host, as `fftmech.results.result.Result` has them.
+
+    Attributes
+    ----------
+    displacement, mean_strain, mean_stress
+        As in `Result`.
+    planes
+        The other fields, computed when they are asked for.
+    """
 
     displacement: np.ndarray
-    strain: np.ndarray
-    stress: np.ndarray
-    energy_density: np.ndarray
+    planes: FieldPlanes
     mean_strain: np.ndarray
     mean_stress: np.ndarray
 
     def divided_by(self, unit: float) -> "Solution":
-        """The solution of 1 / unit of the load, in the same memory."""
-        for field in self:
-            field /= unit
-        energy = self.energy_density
-        energy /= unit
-        return self
+        """The solution of 1 / unit of the load."""
+        if unit == 1:
+            return self
+
+        def planes(part: slice) -> tuple[Any, Any, Any]:
+            strain, stress, energy = self.planes(part)
+            return strain / unit, stress / unit, energy / unit / unit
+
+        # not in place: the displacement may be that of which planes are computed
+        u, means = self.displacement / unit, (self.mean_strain, self.mean_stress)
+        return Solution(u, planes, *(mean / unit for mean in means))
+
+
+def whole(strain: Any, stress: Any, energy: Any) -> FieldPlanes:
+    """Fields that are in memory, by planes."""
+    return lambda part: (strain[..., part], stress[..., part], energy[..., part])
+
+
+def on_host(planes: FieldPlanes) -> FieldPlanes:
+    """Fields by planes, copied to the host."""
+
+    def copied(part: slice) -> tuple[Any, Any, Any]:
+        strain, stress, energy = map(to_numpy, planes(part))
+        return strain, stress, energy
+
+    return copied
 
 
 class Equilibrium(ABC):
@@ -115,8 +142,13 @@ class Equilibrium(ABC):
         self._set_load(load)
 
     @abstractmethod
-    def balance(self, v: Any, dtype: Any = None) -> tuple[np.ndarray, Any]:
-        """Mean stress of v, (m,), and its residual, in another precision if given."""
+    def balance(
+        self, v: Any, dtype: Any = None, out: Any = None
+    ) -> tuple[np.ndarray, Any]:
+        """Mean stress of v, (m,), and its residual, in another precision if given.
+
+        The residual may be in the memory of `out`, a vector of that precision.
+        """
 
     @abstractmethod
     def curvature(self, p: Any, out: Any = None) -> tuple[Any, float]:
@@ -200,9 +232,15 @@ class Equilibrium(ABC):
         """K v."""
         return self.curvature(v)[0]
 
-    def residual(self, v: Any, dtype: Any = None) -> Any:
-        """The residual of v, from its stress, in another precision if given."""
-        return self.balance(v, dtype)[1]
+    def residual(self, v: Any, dtype: Any = None, out: Any = None) -> Any:
+        """The residual of v, from its stress; see `balance`."""
+        return self.balance(v, dtype, out)[1]
+
+    def transient(self, r: Any) -> Any:
+        """A vector like r, for K p, until the next `update_residual` is over."""
+        if self.kernels is None:
+            return self.backend.xp.empty_like(r)
+        return self.kernels.transient(r.size, r.dtype)
 
     def precondition(self, r: Any) -> Any:
         """M r: the exact solution for the reference medium."""

@@ -22,7 +22,13 @@ from fftmech.microstructure.base import Microstructure, total_eigenstrain
 from fftmech.operators.green import Green
 from fftmech.operators.reference_medium import reference_medium, relative_contrast
 from fftmech.problems.elastic_field import LinearElastic
-from fftmech.problems.equilibrium import Equilibrium, Solution
+from fftmech.problems.equilibrium import (
+    Equilibrium,
+    Solution,
+    on_host,
+    whole,
+)
+from fftmech.results.result import FieldPlanes
 from fftmech.tensors.fields import mean
 from fftmech.tensors.stiffness import reference_stiffness
 
@@ -138,31 +144,26 @@ class Problem(Equilibrium):
         """Stress at integration points, Mandel, (q, 6, x, y, z)."""
         return self.material.stress(strain)
 
-    def strain_and_stress(self, v: Any) -> tuple[Any, Any]:
-        """Voxel averages of strain and stress, Mandel (6, x, y, z)."""
-        return self.fields(v)[:2]
-
-    def fields(self, v: Any) -> tuple[Any, Any, Any]:
-        """Voxel averages of strain, stress, Mandel (6, x, y, z), and energy density."""
-        if self.kernels is None:
-            strain = self.strain(v)
-            stress = self.stress(strain)
-            energy = self.material.energy(strain)
-            return strain.mean(axis=0), stress.mean(axis=0), energy.mean(axis=0)
-        E = self.load.mean_strain + self._free_strain(v)
-        return self.kernels.fields(v[:-6], E)
+    def field_planes(self, v: Any) -> FieldPlanes:
+        """Fields of v; the reference code computes the whole of them at once."""
+        if self.kernels is not None:
+            E = self.load.mean_strain + self._free_strain(v)
+            return self.kernels.field_planes(v[:-6], E)
+        strain = self.strain(v)
+        stress, energy = self.stress(strain), self.material.energy(strain)
+        fields = [field.mean(axis=0) for field in (strain, stress, energy)]
+        return whole(*fields)
 
     def solution(self, v: Any, mean_stress: np.ndarray) -> Solution:
-        """The fields and means of v, whose mean stress `balance` returned."""
-        # before the fields, which take most of what a solve takes
+        """The fields and means of v, whose mean stress `balance` returned.
+
+        v is changed only where its fields are.
+        """
         own = self._coordinates
         u = own.to_nodes(v[:-6], 3) if own else self.displacement(v)[:3]
-        strain, stress, energy = self.fields(v)
         return Solution(
             to_numpy(u),
-            to_numpy(strain),
-            to_numpy(stress),
-            to_numpy(energy),
+            on_host(self.field_planes(v)),
             to_numpy(self.mean_strain(v)).astype(float),
             mean_stress,
         )
@@ -178,14 +179,16 @@ class Problem(Equilibrium):
         out[-6:] = self._on_free(stress)
         return out, work + float(E @ np.where(self.load.free, stress, 0))
 
-    def balance(self, v: Any, dtype: Any = None) -> tuple[np.ndarray, Any]:
+    def balance(
+        self, v: Any, dtype: Any = None, out: Any = None
+    ) -> tuple[np.ndarray, Any]:
         """Mean stress of v, Mandel (6,), and its residual b - K v."""
         xp, dtype = self.backend.xp, dtype or self.precision
         if self.kernels is None:
             stress = self.stress(self.strain(v))
             force = self.force(stress).astype(dtype, copy=False)
             return to_numpy(mean(stress)).astype(float), force
-        r = xp.empty(v.shape, dtype)
+        r = xp.empty(v.shape, dtype) if out is None else out
         E = self.load.mean_strain + self._free_strain(v)
         stress, _ = self.kernels.apply(v[:-6], E, r[:-6], total=True)
         xp.negative(r[:-6], out=r[:-6])

@@ -29,8 +29,9 @@ from fftmech.microstructure.base import Microstructure, total_eigenstrain
 from fftmech.operators.reference_medium import compliant_medium
 from fftmech.problems.complementary import work
 from fftmech.problems.elastic_field import LinearElastic
-from fftmech.problems.equilibrium import Equilibrium, Solution
+from fftmech.problems.equilibrium import Equilibrium, Solution, whole
 from fftmech.problems.linear import Problem, load_energy
+from fftmech.results.result import FieldPlanes
 from fftmech.tensors.fields import dot, mean, multiply
 from fftmech.tensors.stiffness import reference_stiffness
 
@@ -151,10 +152,9 @@ class StressProblem(Equilibrium):
         u, E = self._displacement(self.strain(stress))
         return self.scheme.strain(u, self.grid) + E[:, None, None, None], stress
 
-    def strain_and_stress(self, v: Any) -> tuple[Any, Any]:
-        """Voxel averages of `pair`, Mandel (6, x, y, z)."""
-        strain, stress = self.pair(v)
-        return strain.mean(axis=0), stress.mean(axis=0)
+    def field_planes(self, v: Any) -> FieldPlanes:
+        """Fields of `pair`, and the energy of the stress; computed at once."""
+        return self.solution(v, np.zeros(6)).planes
 
     def solution(self, v: Any, mean_stress: np.ndarray) -> Solution:
         """Displacement and strain of `pair`, and the stress and its energy."""
@@ -164,14 +164,14 @@ class StressProblem(Equilibrium):
         energy = dot(stress, self.material.compliance.apply(stress)) / 2
         return Solution(
             to_numpy(u[:3]),
-            to_numpy(strain.mean(axis=0)),
-            to_numpy(stress.mean(axis=0)),
-            to_numpy(energy.mean(axis=0)),
+            whole(*(to_numpy(f.mean(axis=0)) for f in (strain, stress, energy))),
             to_numpy(E).astype(float),
             mean_stress,
         )
 
-    def balance(self, v: Any, dtype: Any = None) -> tuple[np.ndarray, Any]:
+    def balance(
+        self, v: Any, dtype: Any = None, out: Any = None
+    ) -> tuple[np.ndarray, Any]:
         """Mean stress of v, Mandel (6,), and its residual b - K v, a strain."""
         stress = self.stress(v)
         E = self.asarray(self.load.mean_strain)[:, None, None, None]

@@ -239,7 +239,9 @@ class TimeStep(Equilibrium):
         self._at = v if tangent else None
         return self.last
 
-    def balance(self, v: Any, dtype: Any = None) -> tuple[np.ndarray, Any]:
+    def balance(
+        self, v: Any, dtype: Any = None, out: Any = None
+    ) -> tuple[np.ndarray, Any]:
         """Mean stress of v, (c,), and its residual -(D* s, <s> - S where free)."""
         evaluation = self.last if self._at is v and self.last else self.evaluate(v)
         r = evaluation.residual.astype(dtype or self.precision, copy=False)

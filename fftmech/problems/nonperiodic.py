@@ -19,8 +19,13 @@ from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.operators.green_nonperiodic import NonperiodicGreen
 from fftmech.operators.reference_medium import reference_medium
-from fftmech.problems.equilibrium import Equilibrium, Solution
+from fftmech.problems.equilibrium import (
+    Equilibrium,
+    Solution,
+    on_host,
+)
 from fftmech.problems.linear import Problem
+from fftmech.results.result import FieldPlanes
 from fftmech.tensors import matrix_from_mandel
 from fftmech.tensors.stiffness import reference_stiffness
 
@@ -100,9 +105,11 @@ class NonperiodicProblem(Equilibrium):
         """Compile kernels; see `Equilibrium.prepare`."""
         return 0.0 if self.body.kernels is None else self.body.prepare(mixed)
 
-    def balance(self, v: Any, dtype: Any = None) -> tuple[np.ndarray, Any]:
+    def balance(
+        self, v: Any, dtype: Any = None, out: Any = None
+    ) -> tuple[np.ndarray, Any]:
         """Mean stress of v, Mandel (6,), and its residual, zero where u is fixed."""
-        stress, r = self.body.balance(self._with_lift(v), dtype)
+        stress, r = self.body.balance(self._with_lift(v), dtype, out)
         self.release(r)
         return stress, r
 
@@ -127,26 +134,28 @@ class NonperiodicProblem(Equilibrium):
         """v <- v + alpha p."""
         self.body.add(v, alpha, p)
 
-    def fields(self, v: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Strain, stress, Mandel (6, x, y, z), and energy density of the box."""
-        nx, ny, nz = self.box.shape
-        whole = list(self.body.fields(self._with_lift(v)))
-        strain, stress, energy = (
-            np.ascontiguousarray(to_numpy(whole.pop(0))[..., :nx, :ny, :nz])
-            for _ in range(3)
-        )
-        return strain, stress, energy
-
-    def strain_and_stress(self, v: Any) -> tuple[Any, Any]:
-        """Voxel averages of strain and stress, Mandel (6, x, y, z), padded."""
-        return self.body.strain_and_stress(self._with_lift(v))
+    def field_planes(self, v: Any) -> FieldPlanes:
+        """Fields of v, padded."""
+        return self.body.field_planes(self._with_lift(v))
 
     def solution(self, v: Any, mean_stress: np.ndarray) -> Solution:
         """The fields and means of v; the mean stress is that of the box, not padded."""
-        strain, stress, energy = self.fields(v)
-        means = [f.mean(axis=(1, 2, 3), dtype=float) for f in (strain, stress)]
-        u = self.fluctuation(v, means[0])
-        return Solution(u, strain, stress, energy, *means)
+        nx, ny, _ = self.box.shape
+        padded_planes = on_host(self.field_planes(v))
+
+        def planes(part: slice) -> tuple[Any, Any, Any]:
+            first, last, _ = part.indices(self.box.shape[2])
+            strain, stress, energy = (
+                field[..., :nx, :ny, :] for field in padded_planes(slice(first, last))
+            )
+            return strain, stress, energy
+
+        means = np.zeros((2, 6))
+        for part in self.box.slabs(13 * self.precision.itemsize):
+            for total, field in zip(means, planes(part)[:2], strict=True):
+                total += field.sum(axis=(1, 2, 3), dtype=float)
+        means /= self.box.voxels
+        return Solution(self.fluctuation(v, means[0]), planes, *means)
 
     def fluctuation(self, v: Any, mean_strain: np.ndarray) -> np.ndarray:
         """Displacement at the nodes less that of the mean strain, (3, *nodes).

@@ -1,5 +1,6 @@
 """Stresses that are no more than the rounding of strains."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ ROUNDING = 1000
 
 
 def is_rounding(
-    problem: Equilibrium, body: Microstructure, strain: Any, stress: Any
+    problem: Equilibrium, body: Microstructure, fields: Iterable[tuple[slice, Any, Any]]
 ) -> bool:
     """Whether a stress is nowhere more than rounding makes of its strain.
 
@@ -20,13 +21,22 @@ def is_rounding(
     ----------
     body
         With stiffness.
-    strain, stress
-        (..., c, x, y, z).
+    fields
+        Planes across z, with their strain and stress (..., c, x, y, m).
     """
-    eps = float(np.finfo(problem.precision).eps)
-    ranks = body.ranks
-    top = ROUNDING * eps * ranks.max(float(abs(strain).max()) if strain.size else 0.0)
     assert body.stiffness is not None
-    stiffness = abs(body.stiffness).max(axis=(1, 2))[body.phase]
-    none = top * problem.backend.xp.asarray(stiffness)
-    return ranks.all(bool((abs(stress).max(axis=-4) <= none).all()))
+    xp, size = problem.backend.xp, abs(body.stiffness).max(axis=(1, 2))
+    strains, ratios = [0.0], [0.0]
+    for planes, strain, stress in fields:
+        if not stress.size:
+            continue
+        stiffness = xp.asarray(size[body.phase[..., planes]])
+        largest = abs(stress).max(axis=-4)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # a pore carries no stress
+            ratio = xp.where(largest == 0, 0.0, largest / stiffness)
+        strains.append(float(abs(strain).max()))
+        ratios.append(float(ratio.max()))
+    eps, ranks = float(np.finfo(problem.precision).eps), body.ranks
+    strain, ratio = (ranks.max(float(np.max(values))) for values in (strains, ratios))
+    return bool(ratio <= ROUNDING * eps * strain)

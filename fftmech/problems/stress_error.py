@@ -7,6 +7,7 @@ norm of r itself is a distance, sqrt(<r, M r>) = |s - s'| in the norm of C0^-1, 
 is the nearest stress in equilibrium with the prescribed means. It is compared with s.
 """
 
+from collections.abc import Iterator
 from math import prod
 from typing import Any
 
@@ -56,11 +57,19 @@ def stress_error(
         # |s|^2 in the norms of C^-1 and C0^-1 differ by factors within the contrast
         bound = error * (problem.contrast / 2) ** 0.5
         if error <= enough < bound:
-            bound = certify_solution(problem, v, balance).relative
-        error = max(error, np.inf if bound is None else bound)
+            bound = certified_error(problem, v, balance)
+        error = max(error, bound)
     if error > enough and _is_rounding(problem, v, balance[0]):
         return 0.0
     return error
+
+
+def certified_error(problem: Problem, v: Any, balance: tuple[np.ndarray, Any]) -> float:
+    """`Certificate.relative` of v; inf if there is none. `balance` stays that of v."""
+    relative = certify_solution(problem, v, balance).relative
+    if problem.kernels is not None:
+        problem.balance(v, problem.search, out=balance[1])
+    return np.inf if relative is None else relative
 
 
 def _missing(problem: Loaded, mean_stress: np.ndarray) -> float:
@@ -82,7 +91,15 @@ def stress_size(problem: Loaded, v: Any, mean_stress: np.ndarray) -> float:
     """
     if isinstance(problem, Problem) and problem.eigenstrain is None:
         return stress_norm(problem, mean_stress)
-    size = field_norm(problem, problem.strain_and_stress(v)[1])
+    norms, parts = [], []
+    for _, _, stress in _fields(problem, v):
+        norms.append(field_norm(problem, stress))
+        parts.append(stress[..., 0, :, :, :].size)
+    # of size one, so that squares neither overflow nor vanish
+    largest = problem.ranks.max(max(norms)) or 1.0
+    squares = (np.array(norms) / largest) ** 2 @ np.array(parts, float)
+    squares, count = problem.ranks.sum(np.array([squares, sum(parts)]))
+    size = largest * float(squares / count) ** 0.5
     if isinstance(problem, TimeStep):
         size = max(size, REMEMBERED * problem.largest)
     return size
@@ -91,16 +108,14 @@ def stress_size(problem: Loaded, v: Any, mean_stress: np.ndarray) -> float:
 def field_norm(problem: Loaded, stress: Any) -> float:
     """Norm sqrt(<s : C0^-1 : s>) of a stress (..., c, x, y, z)."""
     xp = problem.backend.xp
-    largest = problem.ranks.max(float(abs(stress).max()) if stress.size else 0.0)
+    largest = float(abs(stress).max()) if stress.size else 0.0
     if not 0 < largest < np.inf:
         return largest
     # of size one, so that squares neither overflow nor vanish
-    points, voxels = prod(stress.shape[:-4]), prod(stress.shape[-3:])
-    flat = stress.reshape(points, problem.means, voxels) / largest
+    flat = stress.reshape(-1, problem.means, prod(stress.shape[-3:])) / largest
     second = to_numpy((flat @ xp.swapaxes(flat, 1, 2)).sum(0)).astype(float)
-    second = problem.ranks.sum(second) / (points * problem.grid.voxels)
     square = (second * np.linalg.inv(problem.reference_stiffness)).sum()
-    return largest * float(square) ** 0.5
+    return largest * float(square / (len(flat) * flat.shape[-1])) ** 0.5
 
 
 def stress_norm(problem: Loaded, mean_stress: np.ndarray) -> float:
@@ -116,4 +131,14 @@ def _is_rounding(problem: Loaded, v: Any, mean_stress: np.ndarray) -> bool:
     least = 10 * ROUNDING * np.finfo(problem.precision).eps * problem.scale**0.5
     if stress_norm(problem, mean_stress) > least:
         return False  # as of nearly every body: fields take memory
-    return is_rounding(problem, problem.microstructure, *problem.strain_and_stress(v))
+    return is_rounding(problem, problem.microstructure, _fields(problem, v))
+
+
+def _fields(problem: Loaded, v: Any) -> Iterator[tuple[slice, Any, Any]]:
+    """Strain and stress of v, (..., c, x, y, m), by planes across z."""
+    if isinstance(problem, TimeStep):
+        yield slice(None), *problem.strain_and_stress(v)
+        return
+    planes = problem.field_planes(v)
+    for part in problem.grid.slabs(13 * problem.precision.itemsize):
+        yield part, *planes(part)[:2]

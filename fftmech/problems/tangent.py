@@ -36,7 +36,9 @@ class TangentProblem(Equilibrium):
         """That of the increment."""
         return self._increment.scale
 
-    def balance(self, v: Any, dtype: Any = None) -> tuple[np.ndarray, Any]:
+    def balance(
+        self, v: Any, dtype: Any = None, out: Any = None
+    ) -> tuple[np.ndarray, Any]:
         """Mean stress of v where it is prescribed, (c,), and r - K v."""
         stress, force = self._stress_and_force(v)
         return stress, self._force - force

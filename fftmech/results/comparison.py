@@ -23,7 +23,7 @@ from fftmech.results.metrics import (
     tensor_nrmse,
     uniform_field,
 )
-from fftmech.results.result import Result
+from fftmech.results.result import Result, missing
 from fftmech.results.spectrum import octave_bands, power_spectrum
 from fftmech.tensors import COMPONENTS, components_from_mandel
 
@@ -62,6 +62,10 @@ def compare(a: Result, b: Result) -> dict[str, Any]:
             "no voxel is solid in both results and rigid in neither: nothing to compare"
         )
     pair = {"a": a, "b": b}
+    for key, result in pair.items():
+        for name in ("strain", "stress", "energy_density"):
+            if name not in result.fields:
+                raise missing(name, result.fields).within(key.upper())
     fields = {"strain": (a.strain, b.strain), "stress": (a.stress, b.stress)}
     errors = {name: _errors(*both, solid) for name, both in fields.items()}
     uniform = {

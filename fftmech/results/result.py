@@ -1,18 +1,21 @@
 """Result of a solve: fields, means, convergence history and certificate."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
+from fftmech.errors import InputError
 from fftmech.loads.boundary import Boundary
 from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.tensors import matrix_from_mandel
+from fftmech.results.field_names import FIELDS, FINITE
+from fftmech.tensors import matrix_from_mandel, von_mises
 
 
 def affine_displacement(
@@ -28,13 +31,56 @@ def affine_displacement(
     return E[:, 0] * x + E[:, 1] * y + E[:, 2] * z
 
 
+FieldPlanes = Callable[[slice], tuple[Any, Any, Any]]
+"""Voxel averages of planes across z: strain, stress (c, x, y, m) and energy density."""
+
+
+class FieldSource(NamedTuple):
+    """What the fields of a linear solve are computed from, a part at a time."""
+
+    displacement: np.ndarray
+    planes: FieldPlanes
+
+
+class Partial:
+    """Base of dataclasses whose arrays may be None: fields that were not kept.
+
+    To ask for one of them is an InputError.
+    """
+
+    LEFT_OUT: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.LEFT_OUT:
+            if getattr(self, name) is None:
+                object.__delattr__(self, name)
+
+    def __getattr__(self, name: str) -> Any:
+        # of what the instance does not have
+        if name not in type(self).LEFT_OUT:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name}")
+        kept = [other for other in self.LEFT_OUT if other in vars(self)]
+        raise missing(name, kept)
+
+
+def missing(field: str, kept: Sequence[str]) -> InputError:
+    """The error of a field that a result was solved or written without."""
+    return InputError(
+        f"{field}: the result was written without: --fields",
+        f"one of {', '.join(kept)}" if kept else "",
+        f"solve it again with --fields {field}",
+    )
+
+
 @dataclass(frozen=True)
-class FiniteFields:
+class FiniteFields(Partial):
     """Fields of finite strain: voxel averages, (3, 3, nx, ny, nz), by row and column.
 
     F is the deformation gradient, [i, j] = dx_i/dX_j, P the first Piola-Kirchhoff
     stress (stress units). Their means are over the undeformed cell, (3, 3).
     """
+
+    LEFT_OUT = "F", "P"
 
     F: np.ndarray
     P: np.ndarray
@@ -43,10 +89,11 @@ class FiniteFields:
 
 
 @dataclass(frozen=True)
-class Result:
+class Result(Partial):
     """Fields and history of one solve.
 
-    Arrays are NumPy, float64 or float32 as solved; symmetric tensors are Mandel.
+    Arrays are NumPy, float64 or float32 as solved; symmetric tensors are Mandel. Those
+    of fields that were not asked for are given as None; to read one is an InputError.
 
     Parameters
     ----------
@@ -99,7 +146,14 @@ class Result:
         Conditions on the faces of a box that is not periodic, else None.
     notes
         One line on each thing that was assumed, ignored or left out.
+    von_mises
+        Equivalent stress of `stress`, (nx, ny, nz), where it was asked for by name.
     """
+
+    LEFT_OUT = (
+        *("displacement", "strain", "stress", "energy_density"),
+        *("mean_strain", "mean_stress"),
+    )
 
     microstructure: Microstructure
     load: Load | FiniteLoad
@@ -127,6 +181,46 @@ class Result:
     linear_iterations: int = 0
     boundary: Boundary | None = None
     notes: list[str] = field(default_factory=list)
+    von_mises: np.ndarray | None = None
+
+    def planes(self, part: slice) -> tuple[Any, Any, Any]:
+        """Strain, stress and energy density of planes across z, None where left out."""
+        names = ("strain", "stress", "energy_density")
+        strain, stress, energy = (
+            getattr(self, name)[..., part] if name in vars(self) else None
+            for name in names
+        )
+        return strain, stress, energy
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the fields that there are (`fftmech.results.field_names`)."""
+        kept = {name for name in FIELDS if vars(self).get(name) is not None}
+        if "stress" in kept:
+            kept.add("von_mises")
+        finite = () if self.finite is None else FINITE
+        return (
+            *(name for name in FIELDS if name in kept),
+            *(name for name in finite if name in vars(self.finite)),
+            *self.variables,
+        )
+
+    def only(self, fields: Sequence[str]) -> "Result":
+        """Return a copy without the fields that are not named."""
+        result, given = copy(self), vars(self)
+        if "von_mises" in fields and "stress" not in fields and "stress" in given:
+            vars(result)["von_mises"] = von_mises(self.stress)
+        for name in set(self.LEFT_OUT).intersection(FIELDS).difference(fields):
+            vars(result).pop(name, None)
+        if "von_mises" not in fields:
+            vars(result)["von_mises"] = None
+        variables = {n: v for n, v in self.variables.items() if n in fields}
+        vars(result)["variables"] = variables
+        if self.finite is not None:
+            finite = vars(result)["finite"] = copy(self.finite)
+            for name in set(FINITE).difference(fields):
+                vars(finite).pop(name, None)
+        return result
 
     def __repr__(self) -> str:
         return (

@@ -6,7 +6,8 @@ import numpy as np
 
 from fftmech.errors import InputError
 from fftmech.microstructure.base import Microstructure
-from fftmech.results.result import Result
+from fftmech.results.field_names import FINITE
+from fftmech.results.result import Result, missing
 from fftmech.tensors import COMPONENTS, FACTORS
 from fftmech.tensors.fields import hydrostatic, von_mises
 
@@ -73,12 +74,16 @@ def microstructure_of(source: Microstructure | Result) -> Microstructure:
 
 
 def known_fields(source: Microstructure | Result) -> dict[str, tuple[str, ...]]:
-    """Components of each field that a file has: `FIELDS`, and what its laws add."""
+    """Components of each field that a file has: `FIELDS`, and what its laws add.
+
+    A result may have been written without some.
+    """
     if not isinstance(source, Result):
         return FIELDS
-    fields = dict(FIELDS)
-    if source.finite is not None:
-        fields.update(F=ROWS, P=ROWS)
+    fields, kept = {**FIELDS, "F": ROWS, "P": ROWS}, {"phase", *source.fields}
+    if "stress" in kept:
+        kept.add("hydrostatic")
+    fields = {name: known for name, known in fields.items() if name in kept}
     for name, variable in source.variables.items():
         counts = {1: (), 6: COMPONENTS}
         numbers = tuple(str(k) for k in range(1, len(variable) + 1))
@@ -88,7 +93,10 @@ def known_fields(source: Microstructure | Result) -> dict[str, tuple[str, ...]]:
 
 def default_field(source: Microstructure | Result) -> str:
     """Return the field to show of a file if none is named."""
-    return "von_mises" if isinstance(source, Result) else "phase"
+    if not isinstance(source, Result):
+        return "phase"
+    first = next(iter(source.fields), "phase")
+    return "von_mises" if "von_mises" in source.fields else first
 
 
 def scalar_fields(
@@ -101,6 +109,12 @@ def scalar_fields(
     """
     fields = known_fields(source)
     if field not in fields:
+        finite = isinstance(source, Result) and source.finite is not None
+        if isinstance(source, Result) and field in (
+            *FIELDS,
+            *(FINITE if finite else ()),
+        ):
+            raise missing(field, source.fields)
         raise InputError(f"field {field!r}", f"one of {', '.join(fields)}")
     known = fields[field]
     for component in components:
@@ -147,8 +161,12 @@ def _values(result: Result, field: str) -> np.ndarray:
     if field in result.variables:
         values = result.variables[field]
         return values[0] if len(values) == 1 else values
+    if field == "von_mises" and result.von_mises is not None:
+        return result.von_mises
     if field in ("von_mises", "hydrostatic"):
         return (von_mises if field == "von_mises" else hydrostatic)(result.stress)
     if result.finite is not None and field in ("F", "P"):
-        return getattr(result.finite, field).reshape(9, *result.stress.shape[1:])
+        return getattr(result.finite, field).reshape(
+            9, *result.microstructure.grid.shape
+        )
     return getattr(result, field)

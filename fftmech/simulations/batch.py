@@ -29,7 +29,7 @@ def solve_many(
     jobs
         Solves at once; as many as there are processors if None.
     options
-        As in `fftmech.solve`, but for `threads`, `progress` and `initial`.
+        As in `fftmech.solve`, but for `threads`, `progress`, `initial` and `output`.
 
     Yields
     ------
@@ -42,7 +42,7 @@ def solve_many(
         An option that a batch does not take, not a number of jobs, or what
         `fftmech.solve` raises.
     """
-    refused = ("threads", "progress", "initial")
+    refused = ("threads", "progress", "initial", "output")
     for name in refused:
         if name in options:
             raise InputError(

@@ -11,6 +11,7 @@ from fftmech.errors import InputError
 from fftmech.figures import save_figure
 from fftmech.io import write_result
 from fftmech.io.series import append_result, check_series, cut_series, write_series
+from fftmech.results.field_names import Fields, chosen, known_names
 from fftmech.results.result import Result
 from fftmech.simulations.march import March
 from fftmech.simulations.march_checkpoint import (
@@ -54,14 +55,25 @@ class Record:
 
     The series, `output`, has every Nth increment and the last. `written` are the names
     of files once the path is over or has failed: "output", "csv", "end", and "picture"
-    if Matplotlib is installed; none if no increment converged.
+    if Matplotlib is installed; none if no increment converged. `fields` are the names
+    of those that both files of fields have, all if None.
     """
 
-    def __init__(self, march: March, output: str | PathLike, every: int = 1) -> None:
+    def __init__(
+        self,
+        march: March,
+        output: str | PathLike,
+        every: int = 1,
+        fields: Fields = None,
+    ) -> None:
         self.march, self.every = march, every
         self.files = Files.beside(output)
         self.written: dict[str, str] = {}
-        self._identity = identity(march, every=every)
+        known = known_names(march.microstructure, march.path)
+        self.fields = chosen(fields, known)
+        # a series that was begun with all of them says nothing of fields
+        some = {} if self.fields == known else {"fields": self.fields}
+        self._identity = identity(march, every=every, **some)
         self._origin = march.state
         self._begun = False
         self._result: Result | None = None
@@ -113,7 +125,7 @@ class Record:
         if solved:
             if not self._is_output(solved):
                 self._write_fields()
-            write_result(files.end, self._result)
+            write_result(files.end, self._result, self.fields)
             kept = {"output": files.series, "csv": files.table, "end": files.end}
             with suppress(InputError):
                 save_figure(self._curve(march.state.points).figure(), files.curve)
@@ -127,13 +139,13 @@ class Record:
     def _write_fields(self) -> None:
         result = self.march.result(certificate=False)
         if self._begun:
-            append_result(self.files.series, result)
+            append_result(self.files.series, result, self.fields)
             return
         resting = copy.copy(self.march)
         resting.state = self._origin
         results = resting.result(certificate=False), result
         count = 1 + self._outputs(self.march.path.increments)
-        write_series(self.files.series, results, count, self._identity)
+        write_series(self.files.series, results, count, self._identity, self.fields)
         self._begun = True
 
     def _is_output(self, solved: int) -> bool:

@@ -1,6 +1,6 @@
 """How a problem is solved, and what to do where that fails."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import prod
@@ -20,6 +20,7 @@ from fftmech.errors import InputError
 from fftmech.kernels import has_kernels
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
+from fftmech.results.field_names import FIELDS
 
 PRECISIONS = {"double": np.float64, "single": np.float32}
 
@@ -38,6 +39,10 @@ A law is evaluated at each integration point, and `rotated` has one of them, not
 
 RIGID = {**LINEAR, "solver": "dual"}
 """The same of linear elasticity with rigid phases."""
+
+
+WORDS = {"strain": 6, "stress": 6, "energy_density": 1, "von_mises": 1}
+"""Numbers a voxel of the fields that a solution does not hold already."""
 
 
 class MethodOptions(TypedDict, total=False):
@@ -176,13 +181,17 @@ class Method:
             threads = max(1, processors() // ranks.on_this_machine)
         return get_backend(self.device, threads)
 
-    def solve_bytes(self, grid: Grid) -> int:
+    def solve_bytes(self, grid: Grid, kept: Sequence[str] = FIELDS) -> int:
         """Estimate the peak memory of a linear solve, beyond the microstructure.
 
-        Bytes per voxel with kernels, measured at 128^3: 72 while cg iterates, 132 with
-        the fields of the result (155 fourier). Words per voxel of the reference code,
-        measured at 64^3: 70 rotated, 88 fourier, 371 hex8: strain and stress at each
-        integration point; solver dual, at 48^3: 84 rotated and fourier, 541 bbar.
+        Bytes per voxel with kernels: PLACEHOLDER. Words per voxel of the reference
+        code, measured at 64^3: 70 rotated, 88 fourier, 371 hex8: strain and stress at
+        each integration point; solver dual, at 48^3: 84 rotated and fourier, 541 bbar.
+
+        Parameters
+        ----------
+        kept
+            Names of the fields that stay in memory.
         """
         scheme = self.discretization
         word = np.dtype(self.dtype).itemsize
@@ -192,7 +201,8 @@ class Method:
         # weights are nodal values, of which fourier has nine
         kernels &= self.solver == "cg" or scheme.unknowns(grid) == 3
         if kernels:
-            return grid.voxels * (17 * word + 24)
+            words = sum(WORDS[name] for name in kept if name in WORDS)
+            return grid.voxels * max(3 * word + 40, (4 + words) * word)
         words = 28 + 44 * scheme.points + 2 * scheme.unknowns(grid)
         return grid.voxels * words * word
 
@@ -290,13 +300,16 @@ def check_names(options: Iterable[str], known: Iterable[str]) -> None:
             raise InputError(f"option {name}", near[0])
 
 
-def check_memory(method: Method, grid: Grid, ranks: Ranks = ALONE) -> None:
+def check_memory(
+    method: Method, grid: Grid, kept: Sequence[str] = (), ranks: Ranks = ALONE
+) -> None:
     """Refuse a linear solve that does not fit (InputError: what is needed and free).
 
-    Of processes none starts where it does not fit on the machine of one.
+    `kept` are the names of the fields that stay in memory. Of processes none starts
+    where it does not fit on the machine of one.
     """
     if method.device == "cpu":
-        needed = method.solve_bytes(grid) * ranks.on_this_machine // ranks.size
+        needed = method.solve_bytes(grid, kept) * ranks.on_this_machine // ranks.size
         check_bytes(needed, f"a solve on {size_text(grid.shape)} voxels", ranks=ranks)
 
 

@@ -1,5 +1,6 @@
 """What stands before the first iteration of every solve: checks, scale, problem."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -71,6 +72,7 @@ def prepare(
     *,
     temperature: float = 0.0,
     boundary: Boundary | None = None,
+    kept: Sequence[str] = (),
 ) -> Prepared:
     """Check a linear problem and make it.
 
@@ -78,6 +80,8 @@ def prepare(
     ----------
     body, load, method, temperature, boundary
         As in `fftmech.solve`; no boundary where all faces are periodic.
+    kept
+        Names of the fields that are to be kept in memory.
 
     Raises
     ------
@@ -101,7 +105,7 @@ def prepare(
     if dual:
         _check_dual(body, load, method, eigenstrain)
     if boundary is None:
-        check_memory(method, body.grid, body.ranks)
+        check_memory(method, body.grid, kept, body.ranks)
     unit = _unit(body, load, eigenstrain, boundary)
     if eigenstrain is not None:
         body = body.with_changes(eigenstrain=unit * eigenstrain, thermal_expansion=None)

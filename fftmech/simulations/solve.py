@@ -1,24 +1,34 @@
 """Solve one load."""
 
 import time
+from collections.abc import Sequence
+from os import PathLike
 from typing import Any
 
+import numpy as np
+
+from fftmech.arrays.ranks import Ranks
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
+from fftmech.io import check_writable, write_result
 from fftmech.loads.boundary import Boundary
 from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
 from fftmech.loads.path import Path, Step
 from fftmech.microstructure.base import Microstructure
 from fftmech.problems.certificate import Certificate, certify, certify_solution
+from fftmech.problems.equilibrium import Solution
 from fftmech.problems.linear import Problem
 from fftmech.problems.linear_dual import StressProblem
 from fftmech.problems.nonperiodic import NonperiodicProblem
-from fftmech.results.result import Result
+from fftmech.results.field_names import FIELDS, Fields, chosen, known_names
+from fftmech.results.result import FieldSource, Result
 from fftmech.simulations.march import March
 from fftmech.simulations.method import Method
 from fftmech.simulations.prepare import prepare
 from fftmech.simulations.remarks import doubts, undetermined
 from fftmech.solvers.iteration import IterationReport, iterate
+from fftmech.tensors import von_mises
 
 
 def solve(
@@ -39,6 +49,8 @@ def solve(
     certificate: bool = True,
     progress: IterationReport | None = None,
     boundary: Boundary | None = None,
+    fields: Fields = None,
+    output: str | PathLike | None = None,
 ) -> Result:
     """Solve equilibrium on a microstructure, periodic but where `boundary` says else.
 
@@ -89,6 +101,13 @@ def solve(
     boundary
         Conditions on faces of the box that are not periodic; linear elasticity only.
         Such a box has no certificate.
+    fields
+        Names of the fields to keep, "stress,von_mises" or a list, all if None; "none".
+        Of a linear body the others take no memory. Means, energy and certificate are
+        there in any case.
+    output
+        File to write these fields to instead of keeping them: a linear body's are
+        computed some planes at a time, and the result has none.
 
     Returns
     -------
@@ -106,6 +125,9 @@ def solve(
             "fftmech.Load(strain=..., stress=...), or fftmech.FiniteLoad(F=..., P=...)",
         )
     nonlinear = isinstance(load, FiniteLoad) or microstructure.nonlinear
+    names = chosen(fields, known_names(microstructure, load))
+    if output is not None:
+        check_writable(output)
     if scheme is None and isinstance(initial, Result):
         scheme = initial.scheme
     method = Method.of(
@@ -131,9 +153,14 @@ def solve(
         march = March(microstructure, path, temperature=temperature, **vars(method))
         for _ in march.points(progress):
             pass
-        return march.result(certificate)
+        result = march.result(certificate)
+        if output is None:
+            return result.only(names)
+        write_result(output, result, names)
+        return result.only(())
     assert isinstance(load, Load)
-    return _solve_linear(
+    kept = names if output is None else ()
+    how, solution = _solve_linear(
         microstructure,
         load,
         method,
@@ -142,7 +169,42 @@ def solve(
         initial=initial,
         certificate=certificate,
         progress=progress,
+        kept=kept,
     )
+    grid, ranks = microstructure.grid, microstructure.ranks
+    arrays, energy = _collect(solution, kept, grid, ranks)
+    result = Result(**how, **arrays, energy=energy)
+    if output is not None:
+        source = FieldSource(solution.displacement, solution.planes)
+        write_result(output, result, names, source)
+    return result
+
+
+def _collect(
+    solution: Solution, names: Sequence[str], grid: Grid, ranks: Ranks
+) -> tuple[dict[str, Any], float]:
+    """The fields that are kept, None else, and the mean energy density."""
+    arrays: dict[str, Any] = dict.fromkeys(FIELDS)
+    size, energy = np.dtype(solution.displacement.dtype).itemsize, 0.0
+    for part in grid.slabs(13 * size):
+        strain, stress, density = solution.planes(part)
+        energy += float(density.sum(dtype=float))
+        found = {"strain": strain, "stress": stress, "energy_density": density}
+        if "von_mises" in names and "stress" not in names:
+            found["von_mises"] = von_mises(stress)
+        for name, values in found.items():
+            if name not in names and name != "von_mises":
+                continue
+            if part == slice(0, grid.shape[2]):
+                arrays[name] = values
+                continue
+            if arrays[name] is None:
+                shape = (*values.shape[:-1], grid.shape[2])
+                arrays[name] = np.empty(shape, values.dtype)
+            arrays[name][..., part] = values
+    if "displacement" in names:
+        arrays["displacement"] = solution.displacement
+    return arrays, ranks.sum(energy) / grid.voxels
 
 
 def _solve_linear(
@@ -155,10 +217,12 @@ def _solve_linear(
     initial: Any,
     certificate: bool,
     progress: IterationReport | None,
-) -> Result:
+    kept: Sequence[str],
+) -> tuple[dict[str, Any], Solution]:
+    """Solve; what `Result` says but for the fields, which are yet to be computed."""
     started = time.perf_counter()
     problem, solver, tolerance, unit, compile_time = prepare(
-        body, load, method, temperature=temperature, boundary=boundary
+        body, load, method, temperature=temperature, boundary=boundary, kept=kept
     )
     start = _start(problem, initial, unit)
     setup = time.perf_counter()
@@ -173,38 +237,37 @@ def _solve_linear(
     )
     certified = _certificate(problem, v, balance) if certificate else {}
     mean_stress = balance[0]
-    del balance  # its residual, before the fields take most of what a solve takes
-    solution = problem.solution(v, mean_stress)
+    del balance  # its residual
+    solution = problem.solution(v, mean_stress).divided_by(unit)
     if unit != 1:
-        solution = solution.divided_by(unit)
         for name in ("gap", "energy_upper", "energy_lower"):
             if certified.get(name) is not None:
                 certified[name] = certified[name] / unit / unit
     solved = time.perf_counter()
-    return Result(
-        microstructure=body,
-        load=load,
-        scheme=method.scheme,
-        solver=method.solver,
-        tolerance=tolerance,
-        precision=method.precision,
-        status=status,
-        advice=method.advice(status, body, load, problem.scale, min(residuals)),
-        iterations=len(residuals) - 1,
-        residuals=residuals,
-        times={
+    how = {
+        "microstructure": body,
+        "load": load,
+        "scheme": method.scheme,
+        "solver": method.solver,
+        "tolerance": tolerance,
+        "precision": method.precision,
+        "status": status,
+        "advice": method.advice(status, body, load, problem.scale, min(residuals)),
+        "iterations": len(residuals) - 1,
+        "residuals": residuals,
+        "times": {
             "setup": setup - started,
             "compile": compile_time,
             "solve": solved - setup,
         },
-        certificate=certified,
-        temperature=temperature,
-        boundary=boundary,
-        notes=[*body.notes, *doubts(body, method.scheme), *undetermined(body)],
-        energy=body.ranks.sum(float(solution.energy_density.sum(dtype=float)))
-        / problem.grid.voxels,
-        **solution._asdict(),
-    )
+        "certificate": certified,
+        "temperature": temperature,
+        "boundary": boundary,
+        "notes": [*body.notes, *doubts(body, method.scheme), *undetermined(body)],
+        "mean_strain": solution.mean_strain,
+        "mean_stress": solution.mean_stress,
+    }
+    return how, solution
 
 
 def _certificate(

@@ -18,7 +18,8 @@ from typing import Any
 from fftmech.discretization.stencil import nodal_mean
 from fftmech.problems.equilibrium import Equilibrium
 from fftmech.problems.linear import Problem
-from fftmech.solvers.base import Solver, State
+from fftmech.problems.stress_error import Loaded
+from fftmech.solvers.base import Balance, Solver, State
 
 # Nodes inside pores bear no load: they need a finite scale, and any will do.
 LEAST_SCALE = 1e-6
@@ -56,15 +57,19 @@ class ConjugateGradient(Solver):
             assert isinstance(problem, Problem)
             weights = _weights(problem)
         r = problem.residual(v, problem.search)
-        p, Kp = problem.backend.xp.zeros_like(r), problem.backend.xp.empty_like(r)
+        p = problem.backend.xp.zeros_like(r)
         z, product, square = _descend(problem, r, weights=weights)
         problem.update_direction(v, 0.0, p, 0.0, z, weights)
-        return State(v, square, (r, p, Kp, product, square, weights))
+        return State(v, square, (r, p, product, square, weights))
+
+    def balance(self, problem: Loaded, state: State) -> Balance:
+        """Balance of a state, whose true residual is the state's from now on."""
+        return problem.balance(state.v, problem.search, out=state.memory[0])
 
     def step(self, problem: Equilibrium, state: State) -> State:
         """Minimise the energy along p, then make the next p conjugate to it."""
-        v, square, (r, p, Kp, product, renewed, weights) = state
-        Kp, curvature = problem.curvature(p, Kp)
+        v, square, (r, p, product, renewed, weights) = state
+        Kp, curvature = problem.curvature(p, problem.transient(p))
         if not curvature > 0:
             return State(v, float("nan"), state.memory)
         alpha = product / curvature
@@ -72,14 +77,14 @@ class ConjugateGradient(Solver):
             problem.add(v, alpha, p)
             alpha = 0.0
             lost = square < LOST**2 * renewed
-            r = problem.residual(v, problem.search)
+            r = problem.residual(v, problem.search, out=r)
             z, new_product, square = _descend(problem, r, weights=weights)
             beta, renewed = 0.0 if lost else new_product / product, square
         else:
             z, new_product, square = _descend(problem, r, alpha, Kp, weights)
             beta = new_product / product
         problem.update_direction(v, alpha, p, beta, z, weights)
-        return State(v, square, (r, p, Kp, new_product, renewed, weights))
+        return State(v, square, (r, p, new_product, renewed, weights))
 
 
 def _descend(

@@ -85,19 +85,21 @@ def iterate(
     `energy` is a tolerance on the certificate instead, and `norm` the dual norm of the
     residual of a homogeneous strain, computed here if it is not given.
     """
-    zero = problem.zeros()
     if v is None and not problem.load.free.any():
-        state = method.init(problem, zero)
+        state = method.init(problem, problem.zeros())
         norm = root(state.square)
     else:
         if norm is None:
-            norm = dual_norm(problem, problem.balance(zero, problem.search)[1])
+            at_rest = problem.balance(problem.zeros(), problem.search)
+            norm = dual_norm(problem, at_rest[1])
+            del at_rest  # before there are more vectors
         state = method.init(problem, problem.uniform_start() if v is None else v)
     finite = np.isfinite(norm)
     floor = 10 * np.finfo(problem.precision).eps * np.sqrt(problem.scale)
     if not finite or norm <= floor:
         # a homogeneous strain is the solution already, or there is none
         status, last = ("converged", 0.0) if finite else ("diverged", norm)
+        del state
         v = problem.zeros()
         return Outcome(v, status, [last], problem.balance(v, problem.search))
     goal = Goal.of(tolerance, energy)
@@ -121,7 +123,7 @@ def run(
     """
 
     def outcome(status: str) -> Outcome:
-        balance = problem.balance(state.v, problem.search)
+        balance = method.balance(problem, state)
         return Outcome(state.v, status, residuals, balance)
 
     residuals = [root(state.square) / norm]
@@ -150,21 +152,24 @@ def run(
                     )
             if error <= enough:
                 return Outcome(state.v, "converged", residuals, balance)
+            del balance  # its residual, before there is another
             if true <= 1.001 * target:
                 target = true * max(LOWER * enough / error, LOWEST)
                 restarts, best = 0, np.inf
                 lowest, waited = true, 0
             elif not stalled and restarts < RESTARTS and true <= 0.5 * best:
                 restarts, best = restarts + 1, true
+                state = State(state.v, state.square)  # before there are more vectors
                 state = method.init(problem, state.v)
             elif method.mixed and problem.search != problem.precision:
                 # very stiff phases drown in the rounding of search directions
                 problem.search = problem.precision
                 restarts, best = 0, np.inf
                 lowest, waited = true, 0
+                state = State(state.v, state.square)
                 state = method.init(problem, state.v)
             else:
-                return Outcome(state.v, "stagnated", residuals, balance)
+                return outcome("stagnated")
         if len(residuals) > max_iterations:
             return outcome("max_iterations")
         state = method.step(problem, state)

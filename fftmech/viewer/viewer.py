@@ -10,6 +10,7 @@ import numpy as np
 
 from fftmech.errors import InputError
 from fftmech.figures.colors import DIVERGING
+from fftmech.results.result import Result
 from fftmech.results.scalar_fields import ScalarField
 from fftmech.viewer.opened_file import OpenedFile, headline, open_file
 from fftmech.viewer.surface import Panel, nodes
@@ -54,10 +55,12 @@ class Viewer:
         view = replace(view, **shown)
         for file in files:
             if view.warp and "displacement" not in file.fields:
+                what, remedy = "holds a microstructure", "solve it first"
+                if isinstance(file.source, Result):
+                    what, remedy = "was written without: --fields", "solve it again"
                 raise InputError(
-                    f"warp {view.warp:g}: {file.path} holds a microstructure, which "
-                    "has no displacement",
-                    mend="solve it first (fftmech solve ... -o result.vtkhdf)",
+                    f"warp {view.warp:g}: {file.path} {what}, and has no displacement",
+                    mend=f"{remedy} (fftmech solve ... -o result.vtkhdf)",
                 )
         return cls(files, view)
 
