@@ -4,7 +4,8 @@ import numpy as np
 
 from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.errors import InputError
-from fftmech.microstructure.base import MOST_PHASES, Microstructure
+from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.phase_map import MOST_PHASES
 from fftmech.microstructure.composite import Phases, laminate_pairs, reuss, voigt
 from fftmech.microstructure.overlap import PhaseVolumes, slabs
 from fftmech.microstructure.resolution import Resolution, shape_for
