@@ -43,6 +43,11 @@ reading_options = options(
         help="Grey image: value > T is phase 1, the rest phase 0.",
     ),
     click.option(
+        "--crop",
+        type=Numbers("X0,X1,Y0,Y1,Z0,Z1", int),
+        help="Part of an image: first voxel, and the one after the last, along x, y, z.",
+    ),
+    click.option(
         "--shape", type=Numbers("NX,NY,NZ", int), help="Voxels of a headerless image."
     ),
     click.option(

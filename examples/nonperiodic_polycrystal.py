@@ -27,7 +27,8 @@ bar = polycrystal(res, grains=24, seed=1, periodic=False)
 def with_layers(body, layers):
     """The body with layers of pore above it in y and z."""
     pore = len(body.stiffness)
-    phase = np.pad(body.phase, ((0, 0), (0, layers), (0, layers)), constant_values=pore)
+    phase = body.phase.astype(int)
+    phase = np.pad(phase, ((0, 0), (0, layers), (0, layers)), constant_values=pore)
     stiffness = np.concatenate([body.stiffness, np.zeros((1, 6, 6))])
     return Microstructure(Grid(phase.shape, body.grid.spacing), phase, stiffness)
 

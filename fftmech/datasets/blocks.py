@@ -151,7 +151,8 @@ def _shared_out(whole: Sequence[_Cut], asked: dict[str, int]) -> list[_Cut]:
 
 def _planes(phase: np.ndarray, axis: int) -> set[str]:
     """Digests of the planes across an axis, but for those of one phase."""
-    layers = (np.ascontiguousarray(layer) for layer in np.moveaxis(phase, axis, 0))
+    # one type, so that equal planes of different images have one digest
+    layers = (layer.astype(np.int32) for layer in np.moveaxis(phase, axis, 0))
     return {
         f"{layer.shape} {sha256(layer.tobytes()).hexdigest()}"
         for layer in layers

@@ -88,6 +88,7 @@ def read(
     dtype: str | None = None,
     spacing: Sequence[float] | None = None,
     threshold: float | None = None,
+    crop: Sequence[int] | None = None,
     misorientation: float | None = None,
     frame: str | None = None,
     hexagonal: str | None = None,
@@ -109,6 +110,9 @@ def read(
         Edges of a voxel along x, y, z (length units), for files that hold none.
     threshold
         Grey value T of an image: voxels with value > T are phase 1, others phase 0.
+    crop
+        Part of an image: first voxel and the one after the last, along x, y, z, as
+        (x0, x1, y0, y1, z0, z1). Of a headerless file no more than that is read.
     misorientation
         Degrees between neighbouring pixels of one grain of an EBSD scan, 5 unless given
         (`fftmech.io.ebsd`); with 0 each pixel is its own grain.
@@ -129,6 +133,7 @@ def read(
         "dtype": dtype,
         "spacing": spacing,
         "threshold": threshold,
+        "crop": crop,
         "misorientation": misorientation,
         "frame": frame,
         "hexagonal": hexagonal,

@@ -27,7 +27,8 @@ from fftmech.errors import InputError
 from fftmech.io import container, crystals, image
 from fftmech.io.crystals import Convention
 from fftmech.io.dream3d_grains import Source, grains, whole_numbers
-from fftmech.microstructure.base import Microstructure, compact
+from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.phase_map import compact
 
 OPTIONS = ("dataset", *crystals.OPTIONS)
 

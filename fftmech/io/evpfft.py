@@ -19,7 +19,8 @@ import numpy as np
 from fftmech.errors import InputError
 from fftmech.io import ebsd, image
 from fftmech.io.crystals import Convention, grains_from_voxels, orientations_from_bunge
-from fftmech.microstructure.base import Microstructure, compact
+from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.phase_map import compact
 
 COLUMNS = ("phi1", "Phi", "phi2", "x", "y", "z", "grain", "phase")
 

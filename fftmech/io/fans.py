@@ -31,6 +31,7 @@ def read(
     axes: str | None = None,
     spacing: Sequence[float] | None = None,
     threshold: float | None = None,
+    crop: Sequence[int] | None = None,
 ) -> Microstructure:
     """Read a 3-D dataset of phase ids (or of grey values, with a threshold)."""
     with container.opened(path) as file:
@@ -57,10 +58,8 @@ def read(
             if box is not None:
                 shape = item.shape if axes == "xyz" else item.shape[::-1]
                 spacing = [edge / max(n, 1) for edge, n in zip(box, shape, strict=True)]
-        image.check_size(item.shape, item.dtype.itemsize, name)
-        return image.microstructure_from_image(
-            item[()], name, axes, spacing, threshold=threshold, notes=notes
-        )
+        given = {"threshold": threshold, "crop": crop, "notes": notes}
+        return image.microstructure_from_image(item, name, axes, spacing, **given)
 
 
 def _only(file: h5py.File) -> tuple[h5py.Dataset, list[h5py.Dataset]]:

@@ -52,6 +52,7 @@ def read(
     axes: str | None = None,
     spacing: Sequence[float] | None = None,
     threshold: float | None = None,
+    crop: Sequence[int] | None = None,
 ) -> Microstructure:
     """Read a bare HDF5 microstructure."""
     with container.opened(path) as file:
@@ -68,14 +69,14 @@ def read(
         if spacing is None:
             spacing = lengths(phase, "spacing")
         origin = lengths(phase, "origin")
-        image.check_size(phase.shape, phase.dtype.itemsize, name)
         return image.microstructure_from_image(
-            phase[()],
+            phase,
             name,
             axes,
             spacing,
             origin=(0, 0, 0) if origin is None else origin,
             threshold=threshold,
+            crop=crop,
             units=units(file.attrs.get("units")),
             **read_tables(file),
         )

@@ -1,6 +1,6 @@
 """Images: arrays of phase ids or grey values, checked and made microstructures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, prod
 from pathlib import Path
@@ -11,16 +11,17 @@ import numpy as np
 from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.microstructure.base import Microstructure, compact
+from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.phase_map import phase_map, slabs
 
 AXES = ("xyz", "zyx")
 """Meaning of an array's indices: [x, y, z], or [z, y, x] (x runs fastest)."""
 
-OPTIONS = ("axes", "spacing", "threshold")
+OPTIONS = ("axes", "spacing", "threshold", "crop")
 """Options of `microstructure_from_image` that readers of bare arrays pass on."""
 
-WORKING_BYTES = 12
-"""Bytes a voxel taken while reading, besides the values: int32 ids and copies."""
+WORKING_BYTES = 4
+"""Bytes a voxel taken while reading, besides the values: ids, of int32 at most."""
 
 
 POINTER, POINTER_BYTES = b"version https://git-lfs.github.com/spec/", 1024
@@ -103,63 +104,143 @@ def placed(
     return values, np.abs(h), first + np.minimum(last, 0) - np.abs(h) / 2
 
 
+@dataclass(frozen=True)
+class Mapped:
+    """An array in a file, mapped into memory only while some of it is copied."""
+
+    opened: Callable[[], np.ndarray]
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        """A copy of a part."""
+        return np.array(self.opened()[index])
+
+
+@dataclass(frozen=True)
+class Planes:
+    """Numbers on three axes, of an array or a file, taken some planes at a time.
+
+    `source` has a shape and a type and gives planes when it is indexed with slices, as
+    arrays and datasets of h5py do. What lies in the `window` counts; with a `threshold`
+    the numbers say whether it is exceeded.
+    """
+
+    source: Any
+    window: tuple[slice, ...]
+    threshold: float | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Numbers along each axis."""
+        return tuple(part.stop - part.start for part in self.window)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the numbers."""
+        return np.dtype(bool if self.threshold is not None else self.source.dtype)
+
+    @property
+    def chunk(self) -> int:
+        """Planes that the source stores together."""
+        stored = getattr(self.source, "chunks", None) or (1,)
+        return max(1, min(stored[0], self.shape[0]))
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        """Some planes of the window."""
+        values = self._values(part)
+        return values if self.threshold is None else values > self.threshold
+
+    def unknown(self) -> int:
+        """How many numbers are NaN."""
+        if self.source.dtype.kind != "f":
+            return 0
+        parts = slabs(self.shape, self.chunk)
+        return sum(int(np.isnan(self._values(part)).sum()) for part in parts)
+
+    def _values(self, part: slice) -> np.ndarray:
+        first = self.window[0].start
+        along = slice(first + part.start, first + part.stop)
+        return self.source[(along, *self.window[1:])]
+
+
+def _window(
+    crop: Sequence[int] | None, shape: Sequence[int], axes: str, where: str
+) -> tuple[slice, ...]:
+    """Slices along the axes of an array of the part that is wanted."""
+    if crop is None:
+        return tuple(slice(0, n) for n in shape)
+    voxels = shape if axes == "xyz" else shape[::-1]
+    low, high = crop[::2], crop[1::2]
+    ends = list(zip(low, high, voxels, strict=False))
+    if len(crop) != 6 or not all(0 <= a < b <= n for a, b, n in ends):
+        raise InputError(
+            f"{where}: crop {','.join(map(str, crop))}",
+            f"x0,x1,y0,y1,z0,z1 within {size_text(voxels)} voxels",
+        )
+    window = tuple(slice(int(a), int(b)) for a, b, _ in ends)
+    return window if axes == "xyz" else window[::-1]
+
+
 def microstructure_from_image(
-    values: np.ndarray,
+    values: Any,
     where: str,
     axes: str,
     spacing: Sequence[float] | None = None,
     origin: Sequence[float] = (0.0, 0.0, 0.0),
     threshold: float | None = None,
     notes: Sequence[str] = (),
+    crop: Sequence[int] | None = None,
     **tables: Any,
 ) -> Microstructure:
     """Turn an array into a microstructure.
 
     `values` are phase ids (whole numbers >= 0), or grey values with a `threshold`:
-    voxels above it are phase 1, the others phase 0. `axes` says what the indices are;
+    voxels above it are phase 1, the others phase 0. They may be in a file still, and
+    are read some planes at a time (`Planes`). `axes` says what the indices are;
     `spacing` and `origin` are the edges of a voxel and the corner of the box, along
-    x, y, z (length units). `where` names the array in messages, `notes` say what was
+    x, y, z (length units). `crop` is the first voxel, and the one after the last, along
+    x, y and z, of a part. `where` names the array in messages, `notes` say what was
     assumed before, `tables` are those of `Microstructure`. An array on two axes is one
     voxel in z.
     """
     check_axes(axes, where)
     notes = list(notes)
-    if values.ndim == 2:
+    if len(values.shape) == 2:
+        values = np.asarray(values[:])
         values = values[:, :, None] if axes == "xyz" else values[None]
         notes.append("the image is flat: one voxel along z")
-    if values.ndim != 3:
+    if len(values.shape) != 3:
         raise InputError(
-            f"{where} has {values.ndim} axes (shape {values.shape})",
+            f"{where} has {len(values.shape)} axes (shape {values.shape})",
             "three, or two of a flat image",
         )
     if values.dtype.kind not in "biuf":
         raise InputError(f"{where} has type {values.dtype}", "real numbers")
-    if values.dtype.kind == "f":
-        unknown = int(np.isnan(values).sum())
-        if unknown:
-            raise InputError(
-                f"{where} has {unknown} voxel(s) that are NaN: fill them first"
-            )
-    if threshold is not None:
-        if not isfinite(threshold):
-            raise InputError(f"threshold {threshold}", "a finite grey value")
-        values = values > threshold
-    if axes == "zyx":
-        values = values.transpose(2, 1, 0)
+    if threshold is not None and not isfinite(threshold):
+        raise InputError(f"threshold {threshold}", "a finite grey value")
+    window = _window(crop, values.shape, axes, where)
+    planes = Planes(values, window, threshold)
+    check_size(planes.shape, 0, where)
+    if unknown := planes.unknown():
+        raise InputError(
+            f"{where} has {unknown} voxel(s) that are NaN: fill them first"
+        )
     try:
-        if values.size == 0:
-            raise InputError(f"shape {values.shape}: an axis has no voxels")
+        phase, numbers = phase_map(planes, axes == "zyx", renumber=True)
+        if crop is not None and spacing is not None:
+            low = crop[::2]
+            origin = [o + n * h for o, n, h in zip(origin, low, spacing, strict=True)]
         box = None if spacing is None else tuple(float(h) for h in spacing)
         corner = tuple(float(o) for o in origin)
-        grid = Grid(values.shape, box, corner)  # type: ignore[arg-type]
+        grid = Grid(phase.shape, box, corner)  # type: ignore[arg-type]
         if box is None and grid.voxels > 1:
             edge = f"1/{max(grid.shape)}"
             notes.append(f"voxels assumed to be cubes, edge {edge} (--spacing)")
-        values, numbers = compact(values)
         if numbers is not None:
             tables = {name: _rows(table, numbers) for name, table in tables.items()}
             tables["number"] = numbers
-        body = Microstructure(grid, values, **tables)
+        body = Microstructure(grid, phase, **tables)
         return body.noted(*notes) if notes else body
     except InputError as error:
         raise error.within(where) from error

@@ -25,7 +25,7 @@ TYPES = {
 PLACE = ("offset", "position", "origin")
 MATRIX = ("transformmatrix", "rotation", "orientation")
 
-OPTIONS = ("spacing", "threshold")
+OPTIONS = ("spacing", "threshold", "crop")
 USED = (
     "voxels, 2-D or 3-D, plain or compressed",
     "ElementSpacing, Offset, TransformMatrix along the axes",
@@ -37,6 +37,7 @@ def read(
     path: str | PathLike,
     spacing: list[float] | None = None,
     threshold: float | None = None,
+    crop: list[int] | None = None,
 ) -> Microstructure:
     """Read an image of phase ids (or of grey values, with a threshold)."""
     name = fspath(path)
@@ -50,7 +51,12 @@ def read(
             raise InputError(f"{name}: DimSize {shape}", "one voxel or more each")
         dtype = _dtype(name, head)
         image.check_size(shape, dtype.itemsize, name)
-        data = _data(name, head, content[start:], int(np.prod(shape)) * dtype.itemsize)
+        data = _data(
+            name,
+            head,
+            memoryview(content)[start:],
+            int(np.prod(shape)) * dtype.itemsize,
+        )
         values = np.frombuffer(data, dtype).reshape(shape[::-1])
         values = values.reshape((1,) * (3 - len(shape)) + values.shape)
         steps, first, sized = _places(head, len(shape))
@@ -70,6 +76,7 @@ def read(
         corner.tolist() if sized else (0.0, 0.0, 0.0),
         threshold,
         notes,
+        crop,
     )
 
 
@@ -102,7 +109,9 @@ def _dtype(name: str, head: dict[str, str]) -> np.dtype:
     return np.dtype(TYPES[kind]).newbyteorder(">" if most.lower() == "true" else "<")
 
 
-def _data(name: str, head: dict[str, str], local: bytes, size: int) -> bytes:
+def _data(
+    name: str, head: dict[str, str], local: bytes | memoryview, size: int
+) -> bytes | memoryview:
     """The bytes of the voxels, from the file or the one that it names."""
     where = head["elementdatafile"]
     if where.upper() != "LOCAL":
@@ -112,7 +121,7 @@ def _data(name: str, head: dict[str, str], local: bytes, size: int) -> bytes:
                 "one file",
                 "give the folder of slices instead",
             )
-        local = image.beside(name, where).read_bytes()
+        local = memoryview(image.beside(name, where).read_bytes())
     packed = head.get("compresseddata", "false").lower() == "true"
     if packed or where.lower().endswith(".gz"):
         local = zlib.decompressobj(47).decompress(local, size + 1)

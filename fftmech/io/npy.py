@@ -31,8 +31,10 @@ def read(
             f"{name}: not a complete .npy array of numbers",
             mend="write it again with numpy.save",
         ) from error
-    image.check_size(values.shape, values.dtype.itemsize, name)
     notes = [] if axes or values.ndim < 2 else [image.axes_note("xyz", values.shape)]
+    shape, dtype = values.shape, values.dtype
+    del values  # and what was mapped with it
+    mapped = image.Mapped(lambda: np.load(path, mmap_mode="r"), shape, dtype)
     return image.microstructure_from_image(
-        np.array(values), name, axes or "xyz", notes=notes, **options
+        mapped, name, axes or "xyz", notes=notes, **options
     )

@@ -30,7 +30,7 @@ TYPES = {
 VOXELS = ("domain", "space", "???", "none")
 """Kinds of axes along which voxels lie; others are components, colours, times."""
 
-OPTIONS = ("spacing", "threshold")
+OPTIONS = ("spacing", "threshold", "crop")
 USED = (
     "voxels, 2-D or 3-D: raw, gzip, bzip2 or text",
     "spacings, or space directions along the axes, and space origin",
@@ -43,6 +43,7 @@ def read(
     path: str | PathLike,
     spacing: list[float] | None = None,
     threshold: float | None = None,
+    crop: list[int] | None = None,
 ) -> Microstructure:
     """Read an image of phase ids (or of grey values, with a threshold)."""
     name = fspath(path)
@@ -62,8 +63,11 @@ def read(
         if min(shape) < 1:
             raise InputError(f"{name}: sizes {shape}", "one voxel or more each")
         dtype = _dtype(name, head)
-        image.check_size(shape, max(dtype.itemsize, 8), name)
-        values = _values(name, head, content[start:], dtype, int(np.prod(shape)))
+        plain = head["encoding"].lower() == "raw"
+        image.check_size(shape, dtype.itemsize if plain else 8, name)
+        values = _values(
+            name, head, memoryview(content)[start:], dtype, int(np.prod(shape))
+        )
         values = values.reshape(shape[::-1])
         values = values.reshape((1,) * (3 - len(shape)) + values.shape)
         steps, first, sized = _places(head, len(shape))
@@ -87,6 +91,7 @@ def read(
         corner.tolist() if sized else (0.0, 0.0, 0.0),
         threshold,
         notes,
+        crop,
         units={"length": units.pop()} if len(units) == 1 and sized else {},
     )
 
@@ -115,7 +120,11 @@ def _dtype(name: str, head: dict[str, str]) -> np.dtype:
 
 
 def _values(
-    name: str, head: dict[str, str], local: bytes, dtype: np.dtype, count: int
+    name: str,
+    head: dict[str, str],
+    local: bytes | memoryview,
+    dtype: np.dtype,
+    count: int,
 ) -> np.ndarray:
     """The voxels, from the file or the one that it names."""
     other = head.get("data file", head.get("datafile"))
@@ -126,9 +135,9 @@ def _values(
                 "one file",
                 "give the folder of slices instead",
             )
-        local = image.beside(name, other).read_bytes()
+        local = memoryview(image.beside(name, other).read_bytes())
     for _ in range(min(int(head.get("line skip", "0")), len(local))):
-        local = local.partition(b"\n")[2]
+        local = memoryview(bytes(local).partition(b"\n")[2])
     size = count * dtype.itemsize
     encoding = head["encoding"].lower()
     skip = int(head.get("byte skip", "0"))
@@ -137,7 +146,7 @@ def _values(
     elif encoding in ("bzip2", "bz2"):
         local = bz2.BZ2Decompressor().decompress(local, max(skip, 0) + size + 1)
     elif encoding in ("text", "txt", "ascii"):
-        values = np.array(local.split(), dtype=dtype.newbyteorder("="))
+        values = np.array(bytes(local).split(), dtype=dtype.newbyteorder("="))
         if values.size != count:
             raise ValueError(f"{values.size} voxels, expected {count}")
         return values

@@ -17,7 +17,7 @@ from fftmech.microstructure.base import Microstructure
 MODES = ("1", "L", "P", "I", "I;16", "I;16L", "I;16B", "F")
 """Pillow's names of pixels that are one number."""
 
-OPTIONS = ("spacing", "threshold")
+OPTIONS = ("spacing", "threshold", "crop")
 USED = ("one flat image: ids or grey values, of a palette its indices",)
 IGNORED = ("colour tables, with a note", "pixels per metre, other metadata")
 

@@ -7,7 +7,9 @@ with x fastest (axes "zyx"), as ImageJ and most scanners write them, unless axes
 import gzip
 import zlib
 from collections.abc import Sequence
+from functools import partial
 from os import PathLike, fspath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,13 +47,18 @@ def read(
             f"{name}: shape {tuple(shape)}", "three numbers of voxels >= 1"
         )
     nx, ny, nz = (int(n) for n in shape)
-    image.check_size((nx, ny, nz), voxel.itemsize, name)
     expected = nx * ny * nz * voxel.itemsize
-    data = _bytes(name, expected)
-    if len(data) != expected:
-        size = f"more than {expected}" if len(data) > expected else len(data)
+    packed = name.lower().endswith(".gz")
+    if packed:
+        image.check_size((nx, ny, nz), voxel.itemsize, name)
+        data = _unpacked(name, expected)
+        size = len(data)
+    else:
+        data, size = b"", Path(name).stat().st_size
+    if size != expected:
+        held = f"more than {expected}" if size > expected else size
         raise InputError(
-            f"{name} holds {size} bytes and {nx} x {ny} x {nz} voxels of {voxel.name} "
+            f"{name} holds {held} bytes and {nx} x {ny} x {nz} voxels of {voxel.name} "
             f"take {expected}: check --shape and --dtype"
         )
     notes = []
@@ -64,8 +71,12 @@ def read(
             f"'{voxel.newbyteorder().str}' is the other)"
         )
     image.check_axes(axes, name)
-    values = np.frombuffer(data, voxel)
-    values = values.reshape((nx, ny, nz) if axes == "xyz" else (nz, ny, nx))
+    order = (nx, ny, nz) if axes == "xyz" else (nz, ny, nx)
+    values: Any = image.Mapped(
+        partial(np.memmap, name, voxel, "r", 0, order), order, voxel
+    )
+    if packed:
+        values = np.frombuffer(data, voxel).reshape(order)
     return image.microstructure_from_image(values, name, axes, notes=notes, **options)
 
 
@@ -83,11 +94,10 @@ def _voxel_type(name: str, dtype: str) -> np.dtype:
     return voxel
 
 
-def _bytes(name: str, expected: int) -> bytes:
+def _unpacked(name: str, expected: int) -> bytes:
     """At most one byte more than expected, so that a huge file is not read."""
     try:
-        opener = gzip.open if name.lower().endswith(".gz") else open
-        with opener(name, "rb") as file:
+        with gzip.open(name, "rb") as file:
             return file.read(expected + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(

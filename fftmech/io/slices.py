@@ -23,7 +23,7 @@ LOADERS = {".tif": tif.load, ".tiff": tif.load, ".png": png.load}
 
 NUISANCES = ("thumbs.db", "desktop.ini")
 
-OPTIONS = ("spacing", "threshold")
+OPTIONS = ("spacing", "threshold", "crop")
 USED = (
     "slices of one size and type, in the natural order of their names",
     "pixel size from ImageJ's and OME's metadata",

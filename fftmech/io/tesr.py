@@ -21,7 +21,8 @@ from fftmech.errors import InputError
 from fftmech.io import image
 from fftmech.io.crystals import grains_from_voxels
 from fftmech.io.neper_orientation import PARAMETERS, descriptor_of, quaternions
-from fftmech.microstructure.base import MOST_PHASES, Microstructure, compact
+from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.phase_map import MOST_PHASES, compact
 
 BINARY = {
     "data": {

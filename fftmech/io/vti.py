@@ -5,6 +5,7 @@ which `damask` reads. The format is described at https://docs.vtk.org, "VTK XML 
 formats".
 """
 
+from collections.abc import Sequence
 from os import PathLike, fspath
 from xml.etree import ElementTree
 
@@ -15,7 +16,7 @@ from fftmech.io import image, vtk_xml
 from fftmech.io.named_arrays import PLACES, choose
 from fftmech.microstructure.base import Microstructure
 
-OPTIONS = ("dataset", "threshold")
+OPTIONS = ("dataset", "threshold", "crop")
 USED = (
     "cell data material, another by --dataset, or the only one",
     "point data, a voxel about each point, with a note",
@@ -25,7 +26,10 @@ IGNORED = ("other arrays, with a note", "field data")
 
 
 def read(
-    path: str | PathLike, dataset: str | None = None, threshold: float | None = None
+    path: str | PathLike,
+    dataset: str | None = None,
+    threshold: float | None = None,
+    crop: Sequence[int] | None = None,
 ) -> Microstructure:
     """Read the phase ids of ImageData: ascii, inline binary or appended data.
 
@@ -35,7 +39,7 @@ def read(
     file = vtk_xml.read_xml(path)
     name = fspath(path)
     piece, cells, spacing, corner = _box(name, file.root)
-    return read_piece(file, piece, (cells, spacing, corner), dataset, threshold)
+    return read_piece(file, piece, (cells, spacing, corner), dataset, threshold, crop)
 
 
 def read_piece(
@@ -44,6 +48,7 @@ def read_piece(
     box: tuple[tuple[int, ...], list[float], list[float]],
     dataset: str | None,
     threshold: float | None,
+    crop: Sequence[int] | None,
 ) -> Microstructure:
     """Read the phase ids of a piece; `box` is its cells, their edges and its corner."""
     found = {
@@ -69,6 +74,7 @@ def read_piece(
         origin,
         threshold,
         choice.notes,
+        crop,
     )
 
 

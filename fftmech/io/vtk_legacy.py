@@ -5,6 +5,7 @@ numbers are big-endian.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
@@ -31,7 +32,7 @@ PLANES = ("x_coordinates", "y_coordinates", "z_coordinates")
 COMPONENTS = {"vectors": 3, "normals": 3, "tensors": 9}
 """Numbers a tuple in attributes that have a keyword of their own."""
 
-OPTIONS = ("dataset", "threshold")
+OPTIONS = ("dataset", "threshold", "crop")
 USED = (
     "cell data material, another by --dataset, or the only one",
     "point data, a voxel about each point, with a note",
@@ -41,7 +42,10 @@ IGNORED = ("other arrays, with a note", "lookup tables and field data")
 
 
 def read(
-    path: str | PathLike, dataset: str | None = None, threshold: float | None = None
+    path: str | PathLike,
+    dataset: str | None = None,
+    threshold: float | None = None,
+    crop: Sequence[int] | None = None,
 ) -> Microstructure:
     """Read the phase ids of an image; options are those of `.vti`."""
     name = fspath(path)
@@ -82,6 +86,7 @@ def read(
         origin,
         threshold,
         choice.notes,
+        crop,
     )
 
 

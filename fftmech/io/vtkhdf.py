@@ -8,6 +8,7 @@ The VTKHDF specification is at https://docs.vtk.org, "VTKHDF file format".
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any
@@ -38,7 +39,7 @@ NOTES = {
 }
 """What the attribute `convention` of each table says."""
 
-OPTIONS = ("dataset",)
+OPTIONS = ("dataset", "crop")
 USED = (
     "cell data phase (of others' files material or the only one), or --dataset",
     "point data of others' files, a voxel about each point, with a note",
@@ -66,14 +67,18 @@ def write(path: str | PathLike, microstructure: Microstructure) -> None:
         write_microstructure(file, arrays, microstructure, "microstructure")
 
 
-def read(path: str | PathLike, dataset: str | None = None) -> Microstructure:
+def read(
+    path: str | PathLike,
+    dataset: str | None = None,
+    crop: Sequence[int] | None = None,
+) -> Microstructure:
     """Read a microstructure, also that of a result.
 
     `dataset` names the phase ids among the cell data, "phase" unless given; the path
     in the file, "VTKHDF/CellData/phase", does as well.
     """
     with container.opened(path) as file:
-        return read_microstructure(file, dataset)
+        return read_microstructure(file, dataset, crop=crop)
 
 
 def write_microstructure(
@@ -142,6 +147,7 @@ def read_microstructure(
     dataset: str | None,
     root: str = "VTKHDF",
     tables: dict[str, Any] | None = None,
+    crop: Sequence[int] | None = None,
 ) -> Microstructure:
     """Read the phase map of the image `root`, and the tables unless they are given."""
     image_group = container.group(file, root)
@@ -154,15 +160,15 @@ def read_microstructure(
     # of a time series, phases do not change
     times = (1,) if item.ndim == 4 else ()
     check_shape(item, (*times, *shape[::-1]))
-    image.check_size(item.shape, item.dtype.itemsize, container.where(item))
     given = read_tables(file) if tables is None else tables
     given = {**given, "notes": (*given.get("notes", ()), *choice.notes)}
     return image.microstructure_from_image(
-        item[(0,) * len(times)],
+        item[0] if times else item,
         container.where(item),
         axes="zyx",
         spacing=spacing.tolist(),
         origin=corner,
+        crop=crop,
         **given,
     )
 

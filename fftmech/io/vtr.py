@@ -3,6 +3,7 @@
 The format is described at https://docs.vtk.org, "VTK XML file formats".
 """
 
+from collections.abc import Sequence
 from os import PathLike, fspath
 
 import numpy as np
@@ -13,7 +14,7 @@ from fftmech.io.named_arrays import even
 from fftmech.io.vti import read_piece
 from fftmech.microstructure.base import Microstructure
 
-OPTIONS = ("dataset", "threshold")
+OPTIONS = ("dataset", "threshold", "crop")
 USED = (
     "cell data material, another by --dataset, or the only one",
     "coordinates, where evenly spaced",
@@ -22,7 +23,10 @@ IGNORED = ("other arrays, with a note", "field data")
 
 
 def read(
-    path: str | PathLike, dataset: str | None = None, threshold: float | None = None
+    path: str | PathLike,
+    dataset: str | None = None,
+    threshold: float | None = None,
+    crop: Sequence[int] | None = None,
 ) -> Microstructure:
     """Read the phase ids of a rectilinear grid; options are those of `.vti`."""
     name = fspath(path)
@@ -50,4 +54,6 @@ def read(
             for axis, n, array in zip("xyz", cells, axes, strict=True)
         ],
     )
-    return read_piece(file, pieces[0], (cells, spacing, corner), dataset, threshold)
+    return read_piece(
+        file, pieces[0], (cells, spacing, corner), dataset, threshold, crop
+    )

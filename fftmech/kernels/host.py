@@ -49,7 +49,9 @@ class HostKernels(ABC):
         threads: int,
     ) -> None:
         self._grid = grid
+        # one type, so that each kernel is compiled once
         self._shape, self._phase = phase.shape, phase.reshape(-1)
+        self._phase = self._phase.astype(np.int32, copy=False)
         self._stiffness, self._eigenstrain = stiffness, eigenstrain
         self._tables: dict[Any, np.ndarray] = {}
         self._transform = transform

@@ -41,6 +41,8 @@ class ProcessKernels(CpuKernels):
         threads: int,
         ranks: Processes,
     ) -> None:
+        # one type, for the ids that each process has may fit into others
+        phase = phase.astype(np.int32, copy=False)
         padded = ranks.padded(phase, frame.grid.shape[0])
         body = padded, stiffness, eigenstrain
         super().__init__(frame, *body, reference, transform, threads)

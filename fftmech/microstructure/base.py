@@ -12,29 +12,7 @@ from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.materials.base import Law
 from fftmech.materials.elastic import check_stiffness, is_rigid
-
-MOST_PHASES = 2**24
-"""Largest phase id: tables have a row for every id up to it."""
-
-SPARSE = 2**16
-"""Ids above this are renumbered where most of those below are not in use."""
-
-
-def compact(phase: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Renumber large ids that leave gaps from 0 upwards.
-
-    Returns
-    -------
-    tuple
-        The phase map, and the old number of each new id, (P,), or None where the ids
-        were kept.
-    """
-    if phase.size == 0 or phase.dtype.kind not in "iu" or phase.max() < SPARSE:
-        return phase, None
-    numbers, ids = np.unique(phase, return_inverse=True)
-    if numbers[0] < 0 or 2 * len(numbers) > numbers[-1]:
-        return phase, None
-    return ids.reshape(phase.shape), numbers
+from fftmech.microstructure import phase_map
 
 
 @dataclass(frozen=True)
@@ -49,7 +27,9 @@ class Microstructure:
     grid
         The periodic voxel grid.
     phase
-        Phase id of each voxel, integers >= 0, shape (nx, ny, nz).
+        Phase id of each voxel, integers >= 0, shape (nx, ny, nz). It is kept in the
+        smallest of uint8, uint16 and int32 that holds the ids: convert it before
+        arithmetic whose results may be negative or larger.
     stiffness
         Mandel stiffness in the sample frame (stress units), shape (P, 6, 6), as the
         functions of `fftmech.materials` return it (of a Voigt matrix:
@@ -108,7 +88,7 @@ class Microstructure:
 
     def __post_init__(self) -> None:
         if self.phase.size or self.ranks.size == 1:
-            object.__setattr__(self, "phase", check_phase(self.phase))
+            object.__setattr__(self, "phase", phase_map.check_phase(self.phase))
         own = self.ranks.planes(self.grid.shape[0])
         if self.phase.shape != (own.stop - own.start, *self.grid.shape[1:]):
             raise InputError(
@@ -158,9 +138,11 @@ class Microstructure:
     @cached_property
     def counts(self) -> np.ndarray:
         """Number of voxels of each phase id, shape (max id + 1,)."""
-        top = int(self.phase.max(initial=0))
-        counts = np.bincount(self.phase.ravel(), minlength=self.ranks.max(top) + 1)
-        return self.ranks.sum(counts)
+        counts = phase_map.counts(self.phase)
+        if self.ranks.size > 1:
+            missing = self.ranks.max(len(counts)) - len(counts)
+            counts = self.ranks.sum(np.pad(counts, (0, missing)))
+        return counts
 
     @property
     def fractions(self) -> np.ndarray:
@@ -354,7 +336,10 @@ class Microstructure:
 
     def with_changes(self, **changes) -> "Microstructure":
         """Return a copy with some fields replaced."""
-        return replace(self, **changes)
+        made = replace(self, **changes)
+        if made.phase is self.phase and "counts" in self.__dict__:
+            made.__dict__["counts"] = self.counts
+        return made
 
 
 def share(load: Callable[[], Microstructure], ranks: Ranks) -> Microstructure:
@@ -372,41 +357,6 @@ def share(load: Callable[[], Microstructure], ranks: Ranks) -> Microstructure:
     whole = loaded[0].phase if loaded else None
     phase = ranks.scatter(whole, given["grid"].shape[0])
     return Microstructure(phase=phase, ranks=ranks, **given)
-
-
-def check_phase(phase: np.ndarray) -> np.ndarray:
-    """Return the phase map, whole numbers >= 0 on three axes, as int32."""
-    phase = np.asarray(phase)
-    if phase.ndim != 3:
-        raise InputError(
-            f"phase map with {phase.ndim} axes (shape {phase.shape})",
-            "three",
-            "2-D is one voxel in z: give it an axis of length 1",
-        )
-    if phase.size == 0:
-        raise InputError(f"phase map of shape {phase.shape}: an axis has no voxels")
-    if phase.dtype == bool:
-        phase = phase.astype(np.int32)
-    if not np.issubdtype(phase.dtype, np.integer):
-        if not np.issubdtype(phase.dtype, np.floating):
-            raise InputError(f"phase ids of type {phase.dtype}", "integers")
-        if not np.isfinite(phase).all() or (phase != np.round(phase)).any():
-            raise InputError(
-                "phase ids are not whole numbers",
-                mend="segment a grey image first (fftmech convert --threshold T)",
-            )
-    if phase.min() < 0:
-        raise InputError(
-            f"phase id {phase.min()} is negative",
-            "ids from 0 upwards",
-            "segment a grey image first (fftmech convert --threshold T)",
-        )
-    if int(phase.max()) > MOST_PHASES:
-        raise InputError(
-            f"phase id {phase.max()} is too large (at most {MOST_PHASES})",
-            mend="renumber the ids",
-        )
-    return np.ascontiguousarray(phase, dtype=np.int32)
 
 
 def _check_rows(

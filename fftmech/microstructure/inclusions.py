@@ -1,5 +1,6 @@
 """Spheres, ellipsoids and short fibres in a matrix (phase 0: matrix, 1: inclusion)."""
 
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -8,7 +9,9 @@ from numpy.random import PCG64, Generator
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.geometry import Geometry, Slab
 from fftmech.microstructure.packing import Packing
+from fftmech.microstructure.phase_map import slabs
 from fftmech.microstructure.resolution import Resolution, unit_grid
 from fftmech.microstructure.texture import orientations
 from fftmech.tensors import matrix_from_quaternion
@@ -25,7 +28,11 @@ PROBES = np.concatenate([0.5 * _UNIT, 0.9 * _UNIT])
 
 
 def sphere(
-    res: Resolution, radius: float, matrix: np.ndarray, inclusion: np.ndarray
+    res: Resolution,
+    radius: float,
+    matrix: np.ndarray,
+    inclusion: np.ndarray,
+    slab: Slab | None = None,
 ) -> Microstructure:
     """One sphere at the centre of the box; in 2-D a disc.
 
@@ -40,6 +47,8 @@ def sphere(
         Radius of the sphere, at most half of the longest edge.
     matrix, inclusion
         Mandel stiffness (stress units), (6, 6).
+    slab
+        (first, last): only these planes across x of the same body, without `last`.
 
     Raises
     ------
@@ -51,11 +60,23 @@ def sphere(
             f"sphere radius {radius:g}", "above 0 and at most 0.5 box edges"
         )
     grid = unit_grid(res)
-    # half voxels from the centre are whole numbers
-    x, y, z = (2 * np.arange(n) + 1 - n for n in grid.shape)
-    square = (x**2)[:, None, None] + (y**2)[:, None] + z**2
-    phase = square <= (2 * radius * max(grid.shape)) ** 2
-    return Microstructure(grid, phase, np.stack([matrix, inclusion]))
+    ball = Ball(grid.shape, radius * max(grid.shape))
+    return ball.microstructure(grid, slab, stiffness=np.stack([matrix, inclusion]))
+
+
+@dataclass(frozen=True)
+class Ball(Geometry):
+    """Phase 1 within a radius, in voxels, of the centre of the box."""
+
+    shape: tuple[int, int, int]
+    radius: float
+
+    def planes(self, first: int, last: int) -> np.ndarray:
+        """Whether the centres of voxels of some planes are inside."""
+        # half voxels from the centre are whole numbers
+        x, y, z = (2 * np.arange(n) + 1 - n for n in self.shape)
+        square = (x[first:last] ** 2)[:, None, None] + (y**2)[:, None] + z**2
+        return square <= (2 * self.radius) ** 2
 
 
 def inclusions(
@@ -66,6 +87,7 @@ def inclusions(
     inclusion: np.ndarray,
     aspect: tuple[float, float, float] = (1.0, 1.0, 1.0),
     seed: int = 0,
+    slab: Slab | None = None,
 ) -> Microstructure:
     """Non-overlapping spheres or ellipsoids at random, to a volume fraction.
 
@@ -89,6 +111,8 @@ def inclusions(
         are uniformly random; in 2-D the turn about z is, and the third is unused.
     seed
         Seed of the random numbers (PCG64).
+    slab
+        (first, last): only these planes across x of the same body, without `last`.
 
     Raises
     ------
@@ -130,7 +154,7 @@ def inclusions(
             f"fraction {fraction:g} is less than half an inclusion",
             mend="lower the radius",
         )
-    return Microstructure(grid, packing.filled, np.stack([matrix, inclusion]))
+    return packing.microstructure(grid, slab, stiffness=np.stack([matrix, inclusion]))
 
 
 def _semi_axes(
@@ -164,7 +188,7 @@ def _place(
     packing: Packing, axes: np.ndarray, random: Generator, placed: list[np.ndarray]
 ) -> bool:
     """Place one ellipsoid of semi-axes in voxels; for spheres also compare centres."""
-    shape = np.array(packing.filled.shape)
+    shape = np.array(packing.shape)
     round_body = axes.min() == axes.max()
     others = np.array(placed)
     for _ in range(ATTEMPTS):
@@ -199,7 +223,7 @@ def _may_be_free(
     packing: Packing, centre: np.ndarray, axes: np.ndarray, R: np.ndarray
 ) -> bool:
     """Look at a few voxels of an ellipsoid, which is fast and settles most cases."""
-    d, shape = len(axes), packing.filled.shape
+    d, shape = len(axes), packing.shape
     voxels = np.floor(centre[:d] + (PROBES[:, :d] * axes) @ R.T).astype(int)
     offsets = (voxels + 0.5 - centre[:d]) @ R / axes
     # well inside, so that none is looked at that is not in the body
@@ -225,8 +249,11 @@ def ellipsoid(
         np.arange(a, b + 1) + 0.5 - c
         for a, b, c in zip(first, last, centre, strict=False)
     ]
-    points = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1)
-    inside = (((points @ R) / axes) ** 2).sum(axis=-1) <= 1
+    inside = np.empty([len(r) for r in ranges], dtype=bool)
+    for part in slabs(inside.shape, voxels=2**16):
+        rows = [ranges[0][part], *ranges[1:]]
+        points = np.stack(np.meshgrid(*rows, indexing="ij"), axis=-1)
+        inside[part] = (((points @ R) / axes) ** 2).sum(axis=-1) <= 1
     if d == 2:
         return inside[..., None], np.append(first, 0)
     return inside, first

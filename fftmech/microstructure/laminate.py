@@ -1,16 +1,21 @@
 """Laminates: plane layers across one axis."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from fftmech.errors import InputError
 from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.geometry import Geometry, Slab
 from fftmech.microstructure.resolution import Resolution, unit_grid
 
 
 def laminate(
-    res: Resolution, layers: Sequence[tuple[float, np.ndarray]], axis: str = "x"
+    res: Resolution,
+    layers: Sequence[tuple[float, np.ndarray]],
+    axis: str = "x",
+    slab: Slab | None = None,
 ) -> Microstructure:
     """Stack of layers with their normal along one axis; layer p is phase p.
 
@@ -25,6 +30,8 @@ def laminate(
         number of voxels along the axis).
     axis
         Layer normal, "x", "y" or "z".
+    slab
+        (first, last): only these planes across x of the same body, without `last`.
 
     Raises
     ------
@@ -40,11 +47,29 @@ def laminate(
     along = "xyz".index(axis)
     n = grid.shape[along]
     voxels = _voxels([float(thickness) for thickness, _ in layers], n)
-    shape = [1, 1, 1]
-    shape[along] = n
-    layer = np.repeat(np.arange(len(layers), dtype=np.int32), voxels).reshape(shape)
-    phase = np.broadcast_to(layer, grid.shape)
-    return Microstructure(grid, phase, np.stack([C for _, C in layers]))
+    made = Layers(grid.shape, along, voxels)
+    stiffness = np.stack([C for _, C in layers])
+    return made.microstructure(grid, slab, stiffness=stiffness)
+
+
+@dataclass(frozen=True)
+class Layers(Geometry):
+    """Layers across an axis, of so many voxels each."""
+
+    shape: tuple[int, int, int]
+    axis: int
+    voxels: np.ndarray
+
+    @property
+    def phases(self) -> int:  # type: ignore[override]
+        """Number of layers."""
+        return len(self.voxels)
+
+    def planes(self, first: int, last: int) -> np.ndarray:
+        """Layer of each voxel of some planes."""
+        layer = np.repeat(np.arange(self.phases), self.voxels)
+        layer = layer.reshape([-1 if a == self.axis else 1 for a in range(3)])
+        return np.broadcast_to(layer, self.shape)[first:last]
 
 
 def _voxels(thicknesses: list[float], n: int) -> np.ndarray:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fftmech.microstructure.phase_map import slabs
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-PIECES = 2**21
+PIECES = 2**20
 """Pieces of voxels that are counted at a time, which bounds the memory."""
 
 
@@ -94,28 +96,28 @@ class PhaseVolumes:
         return volume
 
 
-def slabs(
+def shared_volumes(
     phase: np.ndarray, shape: tuple[int, int, int], with_moments: bool = False
-) -> Iterator[tuple[slice, PhaseVolumes]]:
-    """Yield volumes of phases in new voxels, some planes across x at a time."""
+) -> Iterator[tuple[tuple[slice, slice], PhaseVolumes]]:
+    """Yield volumes of phases in new voxels, in C order: some planes across x at a time.
+
+    Of planes with too many pieces it is some rows along y at a time.
+    """
     from scipy.sparse import csr_array
 
     x, y, z = (Overlap.between(n, m) for n, m in zip(phase.shape, shape, strict=True))
     phases = int(phase.max()) + 1
-    plane = -(-len(x.new) // shape[0]) * len(y.new) * len(z.new)
-    step = max(1, PIECES // plane)
-    for start in range(0, shape[0], step):
-        stop = min(start + step, shape[0])
-        pieces = (x.part(start, stop), y, z)
+    row = -(-len(x.new) // shape[0]) * -(-len(y.new) // shape[1]) * len(z.new)
+    for part in _blocks(shape, max(1, PIECES // row)):
+        (a, b), (c, d) = ((cut.start, cut.stop) for cut in part)
+        pieces, made = (x.part(a, b), y.part(c, d), z), (b - a, d - c, shape[2])
         old, length, offset, centre = (
             np.ix_(*(getattr(piece, name) for piece in pieces))
             for name in ("old", "length", "offset", "centre")
         )
-        new = np.ravel_multi_index(
-            np.ix_(*(piece.new for piece in pieces)), (stop - start, *shape[1:])
-        )
+        new = np.ravel_multi_index(np.ix_(*(piece.new for piece in pieces)), made)
         index = (new.ravel(), phase[old].ravel())
-        rows = (stop - start) * shape[1] * shape[2]
+        rows = made[0] * made[1] * made[2]
 
         def total(weight: np.ndarray, index=index, rows=rows) -> csr_array:
             matrix = csr_array((weight.ravel(), index), shape=(rows, phases))
@@ -124,7 +126,12 @@ def slabs(
 
         volume = length[0] * length[1] * length[2]
         moments = [total(volume * d).data for d in offset] if with_moments else []
-        yield (
-            slice(start, stop),
-            PhaseVolumes(total(volume), moments, phase[centre].ravel()),
-        )
+        yield part, PhaseVolumes(total(volume), moments, phase[centre].ravel())
+
+
+def _blocks(shape: tuple[int, int, int], rows: int) -> Iterator[tuple[slice, slice]]:
+    """Planes across x and rows along y, about so many rows at a time, in C order."""
+    for planes in slabs(shape[:2], voxels=rows):
+        some = max(1, rows // (planes.stop - planes.start))
+        for part in slabs(shape[1:2], voxels=some):
+            yield planes, part

@@ -9,8 +9,10 @@ from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.materials.elastic import cubic
 from fftmech.microstructure.base import Microstructure
-from fftmech.microstructure.laguerre import UNIT, Laguerre
+from fftmech.microstructure.geometry import Slab
+from fftmech.microstructure.laguerre import Laguerre
 from fftmech.microstructure.resolution import Resolution, unit_grid
+from fftmech.microstructure.tessellation import UNIT
 from fftmech.microstructure.texture import Texture, orientations
 from fftmech.tensors import matrix_from_quaternion, rotate_stiffness
 
@@ -30,6 +32,7 @@ def polycrystal(
     stiffness: np.ndarray = AUSTENITIC_STEEL,
     texture: Texture | None = None,
     others: Sequence[tuple[np.ndarray, float]] = (),
+    slab: Slab | None = None,
 ) -> Microstructure:
     """Polycrystal of Voronoi grains, or of Laguerre grains with lognormal sizes.
 
@@ -62,6 +65,8 @@ def polycrystal(
     others
         Stiffness (6, 6) and volume fraction of further kinds of crystal. Grains are
         given to them at random, so that fractions are met to about a grain.
+    slab
+        (first, last): only these planes across x of the same body, without `last`.
 
     Returns
     -------
@@ -92,33 +97,31 @@ def polycrystal(
         )
     seeds = _seeds(grid, grains, place, periodic)
     diagram = Laguerre(grid.shape, seeds, periodic)
-    if volumes is None:
-        phase = diagram.phase(np.zeros(grains))
-    else:
-        phase = _sized(diagram, volumes)
+    weights = np.zeros(grains)
+    if volumes is not None:
+        diagram, weights = _sized(diagram, volumes)
+    geometry = diagram.tessellation(weights)
     orientation = orientations(grains, turn, texture)
     R = matrix_from_quaternion(orientation)
-    if not others:
-        return Microstructure(grid, phase, rotate_stiffness(stiffness, R), orientation)
-    material = _kinds(phase, grains, [fraction for _, fraction in others], kind)
-    crystals = np.stack([stiffness, *(C for C, _ in others)])
-    made = rotate_stiffness(crystals[material], R)
-    return Microstructure(grid, phase, made, orientation, material=material)
+    tables = {"stiffness": rotate_stiffness(stiffness, R), "orientation": orientation}
+    if others:
+        material = _kinds(geometry.fractions(), [f for _, f in others], kind)
+        crystals = np.stack([stiffness, *(C for C, _ in others)])
+        tables["stiffness"] = rotate_stiffness(crystals[material], R)
+        tables["material"] = material
+    return geometry.microstructure(grid, slab, **tables)
 
 
-def _kinds(
-    phase: np.ndarray, grains: int, fractions: list[float], random: Generator
-) -> np.ndarray:
+def _kinds(volume: np.ndarray, fractions: list[float], random: Generator) -> np.ndarray:
     """Kind of crystal of each grain, 0 for what the others leave, (grains,)."""
     if not all(0 < f < 1 for f in fractions) or not sum(fractions) < 1:
         raise InputError(
             f"volume fractions {fractions} of further phases",
             "each between 0 and 1, and their sum below 1",
         )
-    volume = np.bincount(phase.ravel(), minlength=grains) / phase.size
     missing = np.array([1 - sum(fractions), *fractions])
-    kinds = np.zeros(grains, dtype=int)
-    for grain in random.permutation(grains):
+    kinds = np.zeros(len(volume), dtype=int)
+    for grain in random.permutation(len(volume)):
         kinds[grain] = missing.argmax()
         missing[kinds[grain]] -= volume[grain]
     return kinds
@@ -188,24 +191,31 @@ def _seeds(grid: Grid, grains: int, random: Generator, periodic: bool) -> np.nda
 
     At that distance every Voronoi cell holds the centre of a voxel.
     """
+    from scipy.spatial import cKDTree
+
     edges = np.array(grid.shape) * UNIT
-    seeds = np.empty((grains, 3), dtype=np.int64)
-    count = 0
-    while count < grains:
-        seed = (random.random(3) * edges).astype(np.int64)
+    box = edges if periodic else None
+    seeds = np.empty((0, 3), dtype=np.int64)
+    while len(seeds) < grains:
+        count = max(64, 2 * (grains - len(seeds)))
+        drawn = (random.random((count, 3)) * edges).astype(np.int64)
         # an axis of one voxel has no depth
-        seed[edges == UNIT] = UNIT // 2
-        gap = np.abs(seeds[:count] - seed)
-        if periodic:
-            gap = np.minimum(gap, edges - gap)
-        if count == 0 or (gap**2).sum(axis=1).min() >= (2 * UNIT) ** 2:
-            seeds[count] = seed
-            count += 1
-    return seeds
+        drawn[:, edges == UNIT] = UNIT // 2
+        if len(seeds):
+            apart, _ = cKDTree(seeds, boxsize=box).query(drawn)
+            drawn = drawn[apart >= 2 * UNIT]
+        # squared distances are whole numbers: none lies between the two
+        tree = cKDTree(drawn, boxsize=box)
+        near = tree.query_pairs(2 * UNIT - 1e-4, output_type="ndarray")
+        taken = np.ones(len(drawn), dtype=bool)
+        for first, second in near[np.lexsort(near.T)]:
+            taken[second] &= not taken[first]
+        seeds = np.concatenate([seeds, drawn[taken]])
+    return seeds[:grains]
 
 
-def _sized(diagram: Laguerre, fractions: np.ndarray) -> np.ndarray:
-    """Phase map of grains of these volume fractions."""
+def _sized(diagram: Laguerre, fractions: np.ndarray) -> tuple[Laguerre, np.ndarray]:
+    """Positions and weights of grains of these volume fractions."""
     shape, periodic = diagram.shape, diagram.periodic
     weights = np.zeros(len(fractions))
     # coarse to fine: only the last fit sees every voxel
@@ -223,9 +233,8 @@ def _sized(diagram: Laguerre, fractions: np.ndarray) -> np.ndarray:
         view = Laguerre(shape, diagram.seeds, periodic, stride)
         weights = view.fit(fractions, weights)
     weights = diagram.fit(fractions, weights)
-    phase = diagram.phase(weights)
-    volumes = diagram.volumes(phase)
-    target = fractions * phase.size
+    volumes = diagram.volumes(diagram.phase(weights))
+    target = fractions * np.prod(shape)
     off = np.abs(volumes - target) / np.maximum(0.03 * target, 5)
     if off.max() > 1:
         g = off.argmax()
@@ -234,4 +243,4 @@ def _sized(diagram: Laguerre, fractions: np.ndarray) -> np.ndarray:
             "voxels are too coarse for these sizes",
             mend="raise --res or lower sigma",
         )
-    return phase
+    return diagram, weights

@@ -7,8 +7,9 @@ from fftmech.arrays.memory import check_bytes
 from fftmech.errors import InputError
 from fftmech.materials.elastic import PORE, isotropic
 from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.geometry import Slab
 from fftmech.microstructure.packing import Packing
-from fftmech.microstructure.pore_surface import KINDS, PoreShape, Surface
+from fftmech.microstructure.pore_surface import BLOCK, KINDS, PoreShape, Surface
 from fftmech.microstructure.resolution import Resolution, unit_grid
 
 TI_6AL_4V = isotropic(E=113.8, nu=0.342)
@@ -16,6 +17,9 @@ TI_6AL_4V = isotropic(E=113.8, nu=0.342)
 
 ATTEMPTS = 2000
 """Failed placements of one pore after which the packing counts as jammed."""
+
+POINTS = 32 * BLOCK
+"""Points that are made at a time, which bounds the memory."""
 
 
 def single_pore(
@@ -25,6 +29,7 @@ def single_pore(
     radius: float | None = None,
     stiffness: np.ndarray = TI_6AL_4V,
     seed: int = 0,
+    slab: Slab | None = None,
 ) -> Microstructure:
     """One irregular pore at the centre of the box, connected through voxel faces.
 
@@ -42,6 +47,8 @@ def single_pore(
         Mandel stiffness of the solid (stress units), (6, 6).
     seed
         Seed of the random numbers (PCG64).
+    slab
+        (first, last): only these planes across x of the same body, without `last`.
 
     Raises
     ------
@@ -65,7 +72,7 @@ def single_pore(
     corner = [(n - m) // 2 for n, m in zip(grid.shape, body.shape, strict=True)]
     if not packing.place(body, np.array(corner)):
         raise _too_large(fraction * grid.voxels, grid.shape)
-    return Microstructure(grid, packing.filled, np.stack([stiffness, PORE]))
+    return packing.microstructure(grid, slab, stiffness=np.stack([stiffness, PORE]))
 
 
 def pores(
@@ -75,6 +82,7 @@ def pores(
     kind: str = "gas",
     stiffness: np.ndarray = TI_6AL_4V,
     seed: int = 0,
+    slab: Slab | None = None,
 ) -> Microstructure:
     """Several irregular pores at random places, at least a voxel of solid between them.
 
@@ -95,6 +103,8 @@ def pores(
         Mandel stiffness of the solid (stress units), (6, 6).
     seed
         Seed of the random numbers (PCG64).
+    slab
+        (first, last): only these planes across x of the same body, without `last`.
 
     Raises
     ------
@@ -131,7 +141,7 @@ def pores(
                 f"{fraction:g} with {placed} of {count} pores",
                 mend="lower the fraction",
             )
-    return Microstructure(grid, packing.filled, np.stack([stiffness, PORE]))
+    return packing.microstructure(grid, slab, stiffness=np.stack([stiffness, PORE]))
 
 
 def _shape(kind: str) -> PoreShape:
@@ -166,7 +176,7 @@ def _body(
         half = np.where(solid, np.ceil(reach).astype(int), 0)
         if (half > shape).any():
             raise _too_large(volume, shape)
-        check_bytes(120 * int(np.prod(2.0 * half + 1)), "a pore of this size")
+        check_bytes(40 * int(np.prod(2.0 * half + 1)), "a pore of this size")
         body = _deepest(surface, half, int(round(volume)))
         if body is not None:
             break
@@ -194,8 +204,12 @@ def _deepest(surface: Surface, half: np.ndarray, wanted: int) -> np.ndarray | No
 
     sides = tuple(2 * half + 1)
     inner = tuple(slice(1, -1) if reach else slice(None) for reach in half)
-    points = np.indices(sides).reshape(3, -1).T - half
-    order = np.argsort(surface.depth(points), kind="stable")
+    depth = np.empty(int(np.prod(sides)))
+    for start in range(0, len(depth), POINTS):
+        index = np.arange(start, min(start + POINTS, len(depth)))
+        points = np.stack(np.unravel_index(index, sides), axis=1) - half
+        depth[index] = surface.depth(points)
+    order = np.argsort(depth, kind="stable")
     seed = np.zeros(sides, dtype=bool)
     seed[tuple(half)] = True
     taken = wanted

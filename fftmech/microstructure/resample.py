@@ -3,10 +3,12 @@
 import numpy as np
 
 from fftmech.arrays.memory import check_bytes, size_text
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.microstructure.base import MOST_PHASES, Microstructure
+from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.composite import Phases, laminate_pairs, reuss, voigt
-from fftmech.microstructure.overlap import PhaseVolumes, slabs
+from fftmech.microstructure.overlap import Overlap, PhaseVolumes, shared_volumes
+from fftmech.microstructure.phase_map import MOST_PHASES, slabs, smallest
 from fftmech.microstructure.resolution import Resolution, shape_for
 
 RULES = ("majority", "voigt", "reuss", "laminate")
@@ -14,6 +16,9 @@ RULES = ("majority", "voigt", "reuss", "laminate")
 
 CHANGED = 0.01
 """Change of a phase's volume fraction by resampling that is worth a note."""
+
+BYTES = 8
+"""Bytes a new voxel taken while resampling: ids, before and after they are checked."""
 
 STRAINS = ("eigenstrain", "thermal_expansion")
 TABLES = ("stiffness", "orientation", *STRAINS)
@@ -63,22 +68,46 @@ def resample(
         raise InputError(f"resampling {rule!r}", f"one of {', '.join(RULES)}")
     box = microstructure.grid
     grid = box.with_shape(shape_for(box, shape))
-    check_bytes(32 * grid.voxels, f"a grid of {size_text(grid.shape)}")
+    check_bytes(BYTES * grid.voxels, f"a grid of {size_text(grid.shape)}")
     phases = (
         None
         if rule == "majority"
         else _phases(microstructure.check().check_linear("composite voxels"))
     )
+    if all(new >= old for new, old in zip(grid.shape, box.shape, strict=True)):
+        phase, changes = _refined(microstructure.phase, grid.shape), {}
+    else:
+        phase, changes = _coarsened(microstructure, grid, rule, phases)
+    made = microstructure.with_changes(grid=grid, phase=phase, **changes)
+    return made.noted(*_losses(microstructure, made, rule))
+
+
+def _refined(phase: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Phase at the centre of each new voxel."""
+    x, y, z = (
+        Overlap.between(n, m).centre for n, m in zip(phase.shape, shape, strict=True)
+    )
+    made = np.empty(shape, phase.dtype)
+    for part in slabs(shape):
+        made[part] = phase[np.ix_(x[part], y, z)]
+    return made
+
+
+def _coarsened(
+    microstructure: Microstructure, grid: Grid, rule: str, phases: Phases | None
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Phase map by overlap, and the tables that composite voxels change."""
+    box, old = microstructure.grid, microstructure.phase
     tables = [t for name in TABLES if (t := getattr(microstructure, name)) is not None]
-    rows = max([int(microstructure.phase.max()) + 1, *map(len, tables)])
-    phase = np.empty(grid.shape, dtype=np.int32)
+    rows = max([len(microstructure.counts), *map(len, tables)])
+    # how many composite voxels there are is known in the end
+    kind = old.dtype if phases is None else smallest(MOST_PHASES)
+    phase = np.empty(grid.shape, kind)
     # unit of the offsets along x, y, z
     unit = np.array(box.size) / (np.array(box.shape) * grid.shape)
     mixed: list[Phases] = []
     added = 0
-    for planes, volumes in slabs(
-        microstructure.phase, grid.shape, with_moments=rule == "laminate"
-    ):
+    for part, volumes in shared_volumes(old, grid.shape, rule == "laminate"):
         ids = volumes.majority()
         shared = np.flatnonzero(volumes.phases > 1)
         if phases and len(shared):
@@ -91,10 +120,8 @@ def resample(
                 )
             check_bytes(1500 * len(shared), f"averaging {len(shared)} voxels")
             mixed.append(_mix(phases, volumes, shared, unit, rule))
-        phase[planes] = ids.reshape(-1, *grid.shape[1:])
-    changes = _append(microstructure, rows, mixed) if mixed else {}
-    made = microstructure.with_changes(grid=grid, phase=phase, **changes)
-    return made.noted(*_losses(microstructure, made, rule))
+        phase[part] = ids.reshape(phase[part].shape)
+    return phase, _append(microstructure, rows, mixed) if mixed else {}
 
 
 def _losses(old: Microstructure, new: Microstructure, rule: str) -> list[str]:

@@ -216,6 +216,7 @@ def padded(microstructure: Microstructure, boundary: Boundary) -> Microstructure
             tables[name][: len(table)] = table
     return Microstructure(
         Grid(shape, grid.spacing, grid.origin),
-        np.pad(microstructure.phase, layers, constant_values=void),
+        # the void may be one id more than the type of the map holds
+        np.pad(microstructure.phase.astype(np.int32), layers, constant_values=void),
         **tables,
     )

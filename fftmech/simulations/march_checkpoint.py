@@ -155,7 +155,10 @@ def _digest(body: Microstructure) -> str:
     grid = body.grid
     laws = {p: (law.name, law.constants()) for p, law in sorted(body.law.items())}
     digest.update(repr((grid.shape, grid.size, laws)).encode())
-    tables = (body.phase, body.stiffness, body.orientation)
+    digest.update(repr((grid.shape, "<i4")).encode())
+    for plane in body.phase:
+        digest.update(plane.astype("<i4").data)
+    tables = (body.stiffness, body.orientation)
     for table in (*tables, body.eigenstrain, body.thermal_expansion):
         if table is None:
             digest.update(b"none")
