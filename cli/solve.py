@@ -9,6 +9,7 @@ import click
 import fftmech
 from fftmech import InputError, Load
 from fftmech.arrays.memory import size_text
+from fftmech.arrays.ranks import world
 from fftmech.io import check_writable
 from fftmech.results.field_names import chosen, known_names
 from fftmech_cli.boundary import boundary_option, parse_boundary
@@ -105,6 +106,8 @@ def solve(
         output = f"{stem}-result.vtkhdf"
     given.check_files(output, force)
     check_writable(output)
+    if initial is not None and world().size > 1:
+        raise InputError("--initial under mpiexec", "none", "leave it out")
     guess = None if initial is None else fftmech.read_result(initial)
     body = load_microstructure(source, check=memory_check(**method), **options)
     path = given.path(load, body)

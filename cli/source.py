@@ -7,7 +7,8 @@ import click
 
 from fftmech import Grid, InputError, Microstructure, read
 from fftmech.arrays.memory import size_text
-from fftmech.arrays.ranks import world
+from fftmech.arrays.ranks import Processes, world
+from fftmech.io import read_shared
 from fftmech.io.crystals import FRAMES, HEXAGONAL
 from fftmech.io.ebsd import MISORIENTATION
 from fftmech.io.materials import read_materials
@@ -134,40 +135,34 @@ def load_microstructure(
     """Read SOURCE as its options say, give its phases their materials, resample it.
 
     `check` is called with the grid that is to be made, before it is made. `reading` are
-    the options of `fftmech.io.read`. Of the processes of mpiexec the first does it, and
-    each gets its planes.
+    the options of `fftmech.io.read`. Of the processes of mpiexec each gets its planes:
+    of a file that this program wrote it reads no others, else the first reads all.
     """
-
-    def load() -> Microstructure:
-        return _load(source, materials, res, composite, unindexed, check, reading)
-
-    return share(load, world())
-
-
-def _load(
-    source: str,
-    materials: str | None,
-    res: str | None,
-    composite: str | None,
-    unindexed: str | None,
-    check: Callable[[Grid], None],
-    reading: dict[str, Any],
-) -> Microstructure:
     if composite and res is None:
         raise InputError(f"--composite {composite} without --res: add --res N")
     resolution = None if res is None else parse_resolution(res)
     listed = None if materials is None else read_materials(materials)
-    body = read(source, **reading)
-    found = body.notes
-    if unindexed:
-        body = fill_unindexed(body, unindexed)
-    said = body.notes[len(found) :]
-    if listed:
-        body = listed.apply(body)
-    if resolution is not None:
-        body = _resampled(body, resolution, composite or "majority", check)
-    print_notes(body.notes, said)
-    return body
+    rule = composite or "majority"
+
+    def finished(body: Microstructure) -> Microstructure:
+        found = body.notes
+        if unindexed:
+            body = fill_unindexed(body, unindexed)
+        said = body.notes[len(found) :]
+        if listed:
+            body = listed.apply(body)
+        if resolution is not None:
+            body = _resampled(body, resolution, rule, check)
+        print_notes(body.notes, said)
+        return body
+
+    ranks = world()
+    plain = res is None and not unindexed and not any(reading.values())
+    if plain and isinstance(ranks, Processes):
+        body = read_shared(source, ranks)
+        if body is not None:
+            return finished(body)
+    return share(lambda: finished(read(source, **reading)), ranks)
 
 
 def _resampled(

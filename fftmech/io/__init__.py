@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from fftmech.arrays.ranks import Processes
 from fftmech.errors import InputError
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.field_names import Fields
@@ -67,6 +68,7 @@ __all__ = [
     "kind",
     "read",
     "read_result",
+    "read_shared",
     "write",
     "write_result",
 ]
@@ -150,6 +152,23 @@ def read(
                 mend="leave it out",
             )
     return reader.read(path, **given)
+
+
+def read_shared(path: str | PathLike, ranks: Processes) -> Microstructure | None:
+    """Read a body that processes share, each its own planes.
+
+    Returns
+    -------
+    Microstructure or None
+        None of a file that this program did not write, or whose ids are not small: it
+        has to be read whole (`fftmech.microstructure.base.share`).
+    """
+
+    def own() -> bool:
+        _check_file(path)
+        return Path(path).suffix in WRITTEN
+
+    return _module("vtkhdf").read_shared(path, ranks) if ranks.first(own) else None
 
 
 def read_result(path: str | PathLike) -> Result:

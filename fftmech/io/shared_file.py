@@ -19,6 +19,7 @@ from fftmech.arrays.ranks import Processes
 from fftmech.io.atomic import whole_disk, whole_hdf5
 from fftmech.io.vtkhdf_fields import Arrays, Layout, set_aside
 from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.phase_map import slabs
 
 
 @contextmanager
@@ -47,11 +48,59 @@ def new_arrays(
             with h5py.File("none", "w", driver="core", backing_store=False) as file:
                 root = file.create_group("VTKHDF")
                 yield file, SharedArrays(root, ranks=ranks, path=name, first=first)
-    except ranks.mpi.Exception as error:
+    except BaseException as error:
         # this process may be the only one that knows
-        Path(name).unlink(missing_ok=True)
-        raise OSError(0, error.Get_error_string(), str(path)) from error
+        if name:
+            Path(name).unlink(missing_ok=True)
+        if isinstance(error, ranks.mpi.Exception):
+            raise OSError(0, error.Get_error_string(), str(path)) from error
+        raise
     ranks.all(True)  # when the file is there
+
+
+def read_planes(
+    path: str | PathLike,
+    offset: int,
+    shape: tuple[int, int, int],
+    dtype: np.dtype,
+    ranks: Processes,
+) -> np.ndarray:
+    """Read own planes (own x, y, z) of an array [z, y, x] that lies at an offset."""
+    own, (nz, ny, nx) = ranks.planes(shape[2]), shape
+    count = own.stop - own.start
+    file = _opened(ranks, str(path), (nz, ny, nx), (own.start, count), (offset, dtype))
+    planes = np.empty((count, ny, nz), dtype)
+    for part in slabs((nz, ny, nx)):
+        block = np.empty((part.stop - part.start, ny, count), dtype)
+        file.Read_all([block, block.nbytes, ranks.mpi.BYTE])
+        planes[..., part] = block.T
+    file.Close()
+    return planes
+
+
+def _opened(
+    ranks: Processes,
+    path: str,
+    shape: tuple[int, ...],
+    own: tuple[int, int],
+    place: tuple[int, np.dtype],
+    write: bool = False,
+) -> Any:
+    """A file of which a process sees its part of an array (z, y, x[, component]).
+
+    `own` are the first of its planes and how many it has, `place` where the array is in
+    the file and its type.
+    """
+    (first, count), (offset, dtype), (nz, ny, nx, *others) = own, place, shape
+    size, mpi = dtype.itemsize * prod(others), ranks.mpi
+    kind = mpi.BYTE
+    if count:
+        whole, part = (nz, ny, nx * size), (nz, ny, count * size)
+        kind = mpi.BYTE.Create_subarray(whole, part, (0, 0, first * size)).Commit()
+    mode = mpi.MODE_WRONLY if write else mpi.MODE_RDONLY
+    file = mpi.File.Open(ranks.communicator, path, mode)
+    file.Set_view(offset, mpi.BYTE, kind)
+    return file
 
 
 @dataclass(frozen=True)
@@ -80,10 +129,17 @@ class SharedArrays(Arrays):
         pairs = [*zip(layouts, blocks, strict=True)]
         places = self.ranks.first(lambda: [self._room(*pair) for pair in pairs])
         files = [
-            self._opened(place, layout, block)
+            _opened(
+                self.ranks,
+                self.path,
+                layout.shape,
+                (self.first, block.shape[2]),
+                place,
+                write=True,
+            )
             for place, (layout, block) in zip(places, pairs, strict=True)
         ]
-        dtypes = [np.dtype(dtype) for _, dtype in places]
+        dtypes = [dtype for _, dtype in places]
         while True:
             for file, dtype, block in zip(files, dtypes, blocks, strict=True):
                 data = np.ascontiguousarray(block, dtype)
@@ -95,7 +151,7 @@ class SharedArrays(Arrays):
         for file in files:
             file.Close()
 
-    def _room(self, layout: Layout, block: np.ndarray) -> tuple[int, str]:
+    def _room(self, layout: Layout, block: np.ndarray) -> tuple[int, np.dtype]:
         """Make room for an array: where it is in the file, and the type of numbers."""
         dtype = np.dtype(layout.dtype or block.dtype)
         item = self.root.create_dataset(
@@ -103,21 +159,4 @@ class SharedArrays(Arrays):
         )
         if layout.components:
             item.attrs["components"] = layout.components
-        return item.id.get_offset(), dtype.str
-
-    def _opened(self, place: tuple[int, str], layout: Layout, block: np.ndarray) -> Any:
-        """The file, of which this process sees its part of an array."""
-        mpi, (offset, dtype), (nz, ny, nx, *others) = (
-            self.ranks.mpi,
-            place,
-            layout.shape,
-        )
-        size, count = np.dtype(dtype).itemsize * prod(others), block.shape[2]
-        kind = mpi.BYTE
-        if count:
-            whole, own = (nz, ny, nx * size), (nz, ny, count * size)
-            start = 0, 0, self.first * size
-            kind = mpi.BYTE.Create_subarray(whole, own, start).Commit()
-        file = mpi.File.Open(self.ranks.communicator, self.path, mpi.MODE_WRONLY)
-        file.Set_view(offset, mpi.BYTE, kind)
-        return file
+        return item.id.get_offset(), dtype

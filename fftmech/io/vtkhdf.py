@@ -16,11 +16,13 @@ from typing import Any
 import h5py
 import numpy as np
 
+from fftmech.arrays.ranks import Processes
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.io import container, hdf5, image
 from fftmech.io.laws import read_laws, write_laws
 from fftmech.io.named_arrays import PLACES, Choice, choose
-from fftmech.io.shared_file import new_arrays
+from fftmech.io.shared_file import new_arrays, read_planes
 from fftmech.io.vtkhdf_fields import Arrays, Layout, check_shape
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import components_from_mandel, voigt_from_mandel
@@ -79,6 +81,27 @@ def read(
     """
     with container.opened(path) as file:
         return read_microstructure(file, dataset, crop=crop)
+
+
+def read_shared(path: str | PathLike, ranks: Processes) -> Microstructure | None:
+    """Read own planes of a file of ours; None if it has to be read in another way."""
+    with container.opened(path) as file:
+        if "VTKHDF" not in file or kind(file) not in ("microstructure", "result"):
+            return None
+        item = container.dataset(file, "VTKHDF/CellData/phase")
+        offset, shape = item.id.get_offset(), item.shape
+        # large ids may have to be renumbered, which takes all of them
+        small = item.dtype in (np.uint8, np.uint16)
+        if offset is None or item.ndim != 3 or not small:
+            return None
+        root = container.group(file, "VTKHDF")
+        extent, spacing, origin = _box(root)
+        check_shape(item, tuple((extent[1::2] - extent[::2])[::-1].tolist()))
+        low = (origin + extent[::2] * spacing).tolist()
+        given, dtype = read_tables(file), item.dtype
+    phase = read_planes(path, offset, shape, dtype, ranks)
+    grid = Grid(shape[::-1], tuple(spacing.tolist()), tuple(low))
+    return Microstructure(grid, phase, ranks=ranks, **given)
 
 
 def write_microstructure(

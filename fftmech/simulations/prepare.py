@@ -140,6 +140,12 @@ def prepare_march(
         Names, values, shapes, a load that cannot be carried, too little memory.
     """
     solver = get_solver(method.solver, nonlinear=True)
+    if body.ranks.size > 1:
+        raise InputError(
+            "a nonlinear body or a load path that processes share",
+            "linear elasticity",
+            "run it in one process, without mpiexec",
+        )
     if method.precision != "double":
         raise InputError(
             f"precision {method.precision} for a nonlinear body",

@@ -29,6 +29,7 @@ def doubts(body: Microstructure, scheme: str, finite: bool = False) -> list[str]
     """
     other = "rotated" if finite else "bbar"
     return [
+        *_idle(body),
         *_thin_walls(body, scheme, finite),
         *_locking(body, scheme, other),
         *_few_systems(body),
@@ -42,6 +43,14 @@ def undetermined(body: Microstructure) -> list[str]:
         "passes on is determined"
         for p in body.rigid
     ]
+
+
+def _idle(body: Microstructure) -> list[str]:
+    """Note processes that have nothing to do."""
+    count, nx = body.ranks.size, body.grid.shape[0]
+    if count <= nx:
+        return []
+    return [f"{count - nx} of {count} processes have none of {nx} planes across x"]
 
 
 def _thin_walls(body: Microstructure, scheme: str, finite: bool) -> list[str]:
