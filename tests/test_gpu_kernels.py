@@ -3,9 +3,6 @@
 Their sources and their launches run on the host, through `cuda_on_host`.
 """
 
-import shutil
-import subprocess
-
 import numpy as np
 import pytest
 from conftest import grains
@@ -18,7 +15,6 @@ from fftmech.kernels.gpu import GpuKernels
 from fftmech.kernels.tables import Frame
 from fftmech.problems.linear import Problem
 
-NVCC = shutil.which("nvcc")
 TYPES = [np.float64, np.float32]
 TOLERANCE = {np.float64: 1e-13, np.float32: 2e-6}
 SHAPES = [(4, 6, 8), (5, 3, 7), (4, 5, 1), (1, 6, 1), (1, 1, 1), (9, 8, 33), (2, 1, 3)]
@@ -228,33 +224,3 @@ def test_results_do_not_depend_on_the_order_of_threads(served, cupy, monkeypatch
         body.kernels.finish(r)
         results.append(np.hstack([*sums, out.get(), r.get()]))
     np.testing.assert_array_equal(*results)
-
-
-@pytest.mark.skipif(NVCC is None, reason="no nvcc")
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["rotated", "hex8", "bbar"])
-def test_registers_hold_what_a_thread_works_with(cupy, monkeypatch, tmp_path, name):
-    sources = {}
-
-    class Source:
-        def __init__(self, *, code, options):
-            forces = "-DRESULT=float" in options and "-DREAL=double" in options
-            sources[code, forces] = options
-
-        def get_function(self, name):
-            return lambda grid, block, args: None
-
-    monkeypatch.setattr(cupy, "RawModule", Source)
-    body = np.zeros((2, 2, 2), int), np.eye(6)[None], None, (1.0, 1.0)
-    kernels = GpuKernels(Frame.of(SCHEMES[name], Grid((2, 2, 2))), *body, cupy)
-    kernels.prepare(np.float64, np.float32)
-    # operator in two precisions; fields, inverse and vectors
-    assert len(sources) == 5
-    file, flags = tmp_path / "kernels.cu", ["-arch=sm_90", "-cubin", "-Xptxas=-v"]
-    for (code, _), options in sources.items():
-        file.write_text(code, encoding="utf-8")
-        command = [NVCC, *flags, *options, file, "-o", file.with_suffix(".cubin")]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        spills = [line for line in done.stderr.splitlines() if "spill" in line]
-        assert spills
-        assert all("0 bytes spill stores, 0 bytes spill" in line for line in spills)
