@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cuda_on_host import CONSTANTS, FUNCTIONS, METHODS, PROPERTIES, install
+from cuda_on_host import install
+from device_array import CONSTANTS, FUNCTIONS, METHODS, PROPERTIES, RUNTIME
 
 import fftmech
 from fftmech import SCHEMES
@@ -143,7 +144,7 @@ def test_sources_use_nothing_but_what_the_stand_in_has():
     known = {path: set(keywords.split()) for path, keywords in FUNCTIONS.items()}
     known |= {name: set() for name in (*CONSTANTS, "fft", "linalg", "cuda")}
     known |= {"RawModule": {"code", "options"}, "cuda.runtime": set()}
-    known["cuda.runtime.getDeviceCount"] = set()
+    known |= {f"cuda.runtime.{name}": set() for name in RUNTIME}
     found = list(calls())
     assert len(found) > 150
     for file, name, keywords in found:
@@ -166,4 +167,7 @@ def test_cupy_has_what_the_stand_in_has():
             own |= {"dtype", "optimize"} if path == "einsum" else set()
         assert set(keywords.split()) <= own, path
     assert all(hasattr(cupy, name) for name in CONSTANTS)
+    assert all(hasattr(cupy.cuda.runtime, name) for name in RUNTIME)
+    pool, plans = cupy.get_default_memory_pool(), cupy.fft.config.get_plan_cache
+    assert pool.total_bytes() == 0 and pool.free_all_blocks and plans
     assert all(hasattr(cupy.ndarray, name) for name in (*METHODS, *PROPERTIES))

@@ -1,12 +1,13 @@
 """The CUDA kernels compute what the reference code does.
 
-Their sources and their launches run on the host, through `cuda_on_host`.
+Their sources and their launches run on the host, through `cuda_on_host`, or on a GPU if
+there is one.
 """
 
 import numpy as np
 import pytest
 from conftest import grains
-from cuda_on_host import COMPILER, RawModule, install, to_device
+from cuda_on_host import COMPILER, RawModule, device_arrays, host_compiler, install
 
 from fftmech import SCHEMES, Load
 from fftmech.arrays.backend import cpu_backend
@@ -24,12 +25,10 @@ CASES = [(scheme, (9, 8, 33), dtype) for dtype in TYPES for scheme in SERVED]
 CASES += [("hex8", shape, TYPES[0]) for shape in SHAPES if shape != (9, 8, 33)]
 """Every scheme in both precisions; every shape for one."""
 
-host_compiler = pytest.mark.skipif(COMPILER is None, reason="no g++")
-
 
 @pytest.fixture
 def cupy(monkeypatch):
-    return install(monkeypatch)
+    return device_arrays(monkeypatch)
 
 
 class Body:
@@ -66,7 +65,7 @@ class Body:
         self.weights = rng.uniform(0.5, 2, 3 * body.grid.voxels)
 
     def device(self, values):
-        return to_device(values.astype(self.dtype))
+        return self.xp.asarray(values.astype(self.dtype))
 
     def strain(self):
         u = self.u.reshape(self.problem.nodes)
@@ -175,7 +174,7 @@ def test_descent_updates_the_residual_and_preconditions_it(body, weighted):
 @pytest.mark.parametrize("solution", TYPES, ids=["double", "single"])
 def test_turn_moves_along_the_old_direction(served, dtype, cupy, solution, weighted):
     body = Body(served, (5, 3, 7), dtype, cupy)
-    v, p = to_device(body.u.astype(solution)), body.device(body.q)
+    v, p = cupy.asarray(body.u.astype(solution)), body.device(body.q)
     weights = body.device(body.weights) if weighted else None
     W = body.weights if weighted else 1.0
     body.kernels.update_residual(body.device(body.r), weights=weights)
@@ -202,7 +201,7 @@ def test_a_twin_has_a_descent_of_its_own(cupy):
 @pytest.mark.parametrize("other", TYPES, ids=["double", "single"])
 def test_sum_and_product_of_two_vectors(dtype, cupy, other):
     body = Body("rotated", (16, 9, 5), dtype, cupy)
-    a, b = body.device(body.u), to_device(body.q.astype(other))
+    a, b = body.device(body.u), cupy.asarray(body.q.astype(other))
     product = body.kernels.dot(a, b)
     expected = body.mean(a.get().astype(float) * b.get().astype(float))
     assert abs(product - expected) < 1e-12
@@ -212,9 +211,9 @@ def test_sum_and_product_of_two_vectors(dtype, cupy, other):
     np.testing.assert_allclose(a.get(), expected, rtol=0, atol=tolerance)
 
 
-@host_compiler
-def test_results_do_not_depend_on_the_order_of_threads(served, cupy, monkeypatch):
-    results = []
+@pytest.mark.skipif(COMPILER is None, reason="no g++")
+def test_results_do_not_depend_on_the_order_of_threads(served, monkeypatch):
+    cupy, results = install(monkeypatch), []
     for backwards in (False, True):
         monkeypatch.setattr(RawModule, "backwards", backwards)
         body = Body(served, (9, 8, 33), np.float64, cupy)
