@@ -104,7 +104,19 @@ def _solves(rows: Rows) -> str:
     head = ["solver, scheme, precision", "n", "ms", "pairs", "memory limits", "ns"]
     known = UNKNOWN if bandwidth is None else f"{bandwidth:.0f} GB/s"
     text = table([*head, "bytes a voxel"], lines)
-    return f"{text}\n\nCopy: {known}, bytes read and written. {_whole(rows)}"
+    copy = f"Copy: {known}, bytes read and written."
+    return f"{text}\n\n{copy} {_passes(rows)} {_whole(rows)}"
+
+
+def _passes(rows: Rows) -> str:
+    row = find(rows, what="passes")
+    if "seconds" not in row:
+        return f"Passes of an iteration: {UNKNOWN}."
+    each = [
+        f"{name} {1e3 * row['seconds'][name]:.3g} ms ({row['GB/s'][name]:.0f} GB/s)"
+        for name in ("operator", "residual", "direction")
+    ]
+    return f"Passes of `cg`, `rotated`, mixed, {row['n']}^3: {', '.join(each)}."
 
 
 def _whole(rows: Rows) -> str:
