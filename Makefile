@@ -4,6 +4,7 @@
 # make test   the tests, on an installed copy of the package
 # make lint   format, style, types, and which package imports which
 # make slow   tests that take long: large bodies, and more kills of processes
+# make gpu    what a GPU makes of this, in 8 minutes: gpu.json (docs/gpu.md)
 # make browser   the tests of the pages in Chromium, which has to be there
 
 # the first Python on the path that is new enough, unless PYTHON is given
@@ -25,7 +26,7 @@ PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 DUCC0_NUM_THREADS=1 \
 	NUMBA_CACHE_DIR=$(CURDIR)/.venv/kernels-$(KERNELS) $(BIN)/pytest
 WORKERS := -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: demo demo-eco demo-serve test lint slow browser clean
+.PHONY: demo demo-eco demo-serve test lint slow gpu browser clean
 
 demo: .venv/demo
 	@mkdir -p demo
@@ -76,6 +77,9 @@ lint: .venv/test
 slow: .venv/test
 	$(PYTEST) $(WORKERS) -m slow
 
+gpu: .venv/gpu
+	$(BIN)/python benchmarks/gpu.py --json gpu.json
+
 browser: .venv/browser
 	$(PYTEST) -m browser
 
@@ -99,6 +103,9 @@ clean:
 .venv/serve: .venv/serve-needs .venv/demo
 	@touch $@
 
+.venv/gpu: .venv/gpu-needs .venv/demo
+	@touch $@
+
 .venv/browser: .venv/browser-needs .venv/test
 	@touch $@
 
@@ -112,6 +119,13 @@ clean:
 
 .venv/serve-needs: .venv/eco-needs
 	$(PIP) --constraint constraints.txt ".[fast,viz,serve]"
+	@touch $@
+
+# CuPy for the CUDA of the driver: make gpu CUDA=13
+CUDA ?= 12
+.venv/gpu-needs: .venv/eco-needs
+	$(PIP) --constraint constraints.txt ".[fast,viz,surrogate]" pytest hypothesis \
+		"cupy-cuda$(CUDA)x[ctk]>=14"
 	@touch $@
 
 .venv/browser-needs: .venv/test-needs

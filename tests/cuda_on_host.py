@@ -3,10 +3,12 @@
 Its arrays refuse to meet a NumPy array in arithmetic, and refuse NumPy's functions, as
 real device arrays do. Its `RawModule` compiles CUDA sources with g++ and runs them
 thread by thread (`cuda_on_host.hpp`); a kernel checks the type of each argument. It
-says nothing of a real GPU's speed or rounding.
+says nothing of a real GPU's speed or rounding: where there is one, `device_arrays`
+gives CuPy itself.
 """
 
 import ctypes
+import importlib
 import os
 import re
 import shutil
@@ -17,78 +19,28 @@ import threading
 import types
 from functools import cache
 from hashlib import sha256
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
+import pytest
 import scipy.fft
+from device_array import (
+    CONSTANTS,
+    FUNCTIONS,
+    RUNTIME,
+    Device,
+    Pool,
+    on_device,
+    to_device,
+    to_host,
+    wrapped,
+)
 
 COMPILER = shutil.which("g++")
 HEADER = Path(__file__).with_name("cuda_on_host.hpp")
 OWN = tempfile.TemporaryDirectory()
 ONE_LAUNCH = threading.Lock()
-
-
-class Device(np.ndarray):
-    """An array that mixes with its own kind and with scalars only."""
-
-    __module__ = "cupy"
-
-    def __array_ufunc__(self, ufunc, method, *inputs, **keywords):
-        out = keywords.get("out", ())
-        for array in (*inputs, *out):
-            host = isinstance(array, np.ndarray) and not isinstance(array, Device)
-            if host and array.ndim:
-                raise TypeError(f"{ufunc.__name__} of a host and a device array")
-        plain = [to_host(a) for a in inputs]
-        if out:
-            keywords["out"] = tuple(to_host(a) for a in out)
-        result = getattr(ufunc, method)(*plain, **keywords)
-        return out[0] if out else to_device(result)
-
-    def __array_function__(self, function, types, args, kwargs):
-        raise TypeError(f"numpy.{function.__name__} of a device array")
-
-    def __array_wrap__(self, array, context=None, return_scalar=False):
-        return to_device(array)
-
-    def __setitem__(self, key, value):
-        host = isinstance(value, np.ndarray) and not isinstance(value, Device)
-        if host and value.ndim:
-            raise TypeError("assignment of a host array to a device array")
-        to_host(self)[to_host(key)] = to_host(value)
-
-    def __getitem__(self, key):
-        return to_device(to_host(self)[to_host(key)])
-
-    def get(self):
-        """Copy to the host."""
-        return np.array(to_host(self))
-
-
-def to_host(value):
-    """View device arrays, alone or in a tuple or list, as NumPy's."""
-    if isinstance(value, Device):
-        return value.view(np.ndarray)
-    if isinstance(value, (tuple, list)):
-        return type(value)(to_host(v) for v in value)
-    return value
-
-
-def to_device(value):
-    """View a NumPy array as one of the device."""
-    if isinstance(value, np.ndarray) and not isinstance(value, Device):
-        return value.view(Device)
-    return value
-
-
-def wrapped(function):
-    """Let a function of NumPy or SciPy take and return device arrays."""
-
-    def call(*args, **kwargs):
-        plain = {k: to_host(v) for k, v in kwargs.items()}
-        return to_device(function(*[to_host(a) for a in args], **plain))
-
-    return call
 
 
 def unset(function):
@@ -182,7 +134,7 @@ def _name(argument):
 
 def _value(argument):
     if isinstance(argument, Device):
-        return ctypes.c_void_p(argument.ctypes.data)
+        return ctypes.c_void_p(argument._host.ctypes.data)
     return np.ctypeslib.as_ctypes_type(argument.dtype)(argument.item())
 
 
@@ -216,32 +168,46 @@ def _library(code, options):
     return ctypes.CDLL(str(library))
 
 
+def _real():
+    """CuPy, where it is installed and finds a GPU; else None."""
+    try:
+        cupy = importlib.import_module("cupy")
+        return cupy if cupy.cuda.runtime.getDeviceCount() else None
+    # whatever a driver that is not there makes CuPy raise
+    except Exception:
+        return None
+
+
+REAL = _real()
+"""CuPy, where there is a GPU: tests take it instead of the stand-in."""
+
+host_compiler = pytest.mark.skipif(
+    COMPILER is None and REAL is None, reason="neither g++ nor a GPU"
+)
+
+
+def device_arrays(monkeypatch):
+    """CuPy where there is a GPU, else the stand-in for it."""
+    return REAL or install(monkeypatch)
+
+
 def install(monkeypatch):
     """Put the stand-in where `import cupy` and `cupyx.scipy.fft` find it; return it."""
     module = types.ModuleType("cupy")
-    module.fft = types.SimpleNamespace(
-        **{
-            name: wrapped(getattr(np.fft, name))
-            for name in ("rfftn", "irfftn", "fftfreq", "rfftfreq")
-        }
-    )
-    runtime = types.SimpleNamespace(getDeviceCount=lambda: 1)
-    module.cuda = types.SimpleNamespace(runtime=runtime)
-    names = (
-        "abs add arange asarray argsort broadcast_to clip concatenate dot einsum exp"
-        " eye full full_like isfinite isinf isnan log maximum minimum moveaxis multiply"
-        " negative ones ones_like sign sqrt stack subtract swapaxes take where zeros"
-        " zeros_like"
-    )
-    for name in names.split():
-        setattr(module, name, wrapped(getattr(np, name)))
-    for name in ("empty", "empty_like"):
-        setattr(module, name, unset(wrapped(getattr(np, name))))
-    module.linalg = types.SimpleNamespace(
-        **{name: wrapped(getattr(np.linalg, name)) for name in ("inv", "norm", "solve")}
-    )
-    constants = "float32 float64 complex64 complex128 finfo inf nan pi"
-    for name in constants.split():
+    module.__version__ = "stand-in"
+    for name in ("cuda", "fft", "linalg"):
+        setattr(module, name, types.SimpleNamespace())
+    module.cuda.runtime = types.SimpleNamespace(**RUNTIME)
+    module.get_default_memory_pool = Pool
+    module.fft.config = types.SimpleNamespace(get_plan_cache=Pool)
+    for path, keywords in FUNCTIONS.items():
+        take = to_host if path == "asarray" else on_device
+        function = wrapped(attrgetter(path)(np), keywords, take)
+        folder, _, name = path.rpartition(".")
+        if name in ("empty", "empty_like"):
+            function = unset(function)
+        setattr(getattr(module, folder) if folder else module, name, function)
+    for name in CONSTANTS:
         setattr(module, name, getattr(np, name))
     module.RawModule = RawModule
     fft = types.ModuleType("cupyx.scipy.fft")

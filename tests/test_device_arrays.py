@@ -1,12 +1,12 @@
 """The reference code keeps host and device arrays apart, as CuPy demands.
 
-On the stand-in for CuPy of `cuda_on_host`.
+On the stand-in for CuPy of `cuda_on_host`, or on a GPU if there is one.
 """
 
 import numpy as np
 import pytest
 from conftest import SOFT, STIFF, grains, sphere
-from cuda_on_host import COMPILER, install
+from cuda_on_host import device_arrays, host_compiler, install
 from test_nonlinear import CRYSTALS, PAIRS
 
 from fftmech import (
@@ -25,17 +25,32 @@ from fftmech.arrays.backend import get_backend
 
 RATES = ("norton", "crystal_creep")
 
-host_compiler = pytest.mark.skipif(COMPILER is None, reason="no g++")
-
 
 @pytest.fixture
 def cupy(monkeypatch):
     """Module `cupy` as far as this project uses it."""
-    return install(monkeypatch)
+    return device_arrays(monkeypatch)
 
 
-def test_stand_in_refuses_what_a_device_refuses(cupy):
+def test_stand_in_refuses_what_a_device_refuses(monkeypatch):
+    cupy = install(monkeypatch)
     device, host = cupy.zeros(3), np.zeros(3)
+    total = device.sum()
+    assert isinstance(total, type(device)) and total.shape == () and float(total) == 0
+    for refused in (
+        lambda: np.asarray(device),
+        lambda: host * total,
+        lambda: device + np.array(1.0),
+        lambda: cupy.where(host > 0, device, 0.0),
+        lambda: range(cupy.arange(3).max()),
+        lambda: np.multiply(device, 2, where=host > 0),
+    ):
+        with pytest.raises(TypeError):
+            refused()
+    with pytest.raises(AttributeError):
+        device.searchsorted(1)
+    with pytest.raises(AssertionError):
+        device.sum(where=device > 0)
     with pytest.raises(TypeError):
         device + host
     with pytest.raises(TypeError):

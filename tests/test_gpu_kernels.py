@@ -1,15 +1,13 @@
 """The CUDA kernels compute what the reference code does.
 
-Their sources and their launches run on the host, through `cuda_on_host`.
+Their sources and their launches run on the host, through `cuda_on_host`, or on a GPU if
+there is one.
 """
-
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
 from conftest import grains
-from cuda_on_host import COMPILER, RawModule, install, to_device
+from cuda_on_host import COMPILER, RawModule, device_arrays, host_compiler, install
 
 from fftmech import SCHEMES, Load
 from fftmech.arrays.backend import cpu_backend
@@ -18,7 +16,6 @@ from fftmech.kernels.gpu import GpuKernels
 from fftmech.kernels.tables import Frame
 from fftmech.problems.linear import Problem
 
-NVCC = shutil.which("nvcc")
 TYPES = [np.float64, np.float32]
 TOLERANCE = {np.float64: 1e-13, np.float32: 2e-6}
 SHAPES = [(4, 6, 8), (5, 3, 7), (4, 5, 1), (1, 6, 1), (1, 1, 1), (9, 8, 33), (2, 1, 3)]
@@ -28,12 +25,10 @@ CASES = [(scheme, (9, 8, 33), dtype) for dtype in TYPES for scheme in SERVED]
 CASES += [("hex8", shape, TYPES[0]) for shape in SHAPES if shape != (9, 8, 33)]
 """Every scheme in both precisions; every shape for one."""
 
-host_compiler = pytest.mark.skipif(COMPILER is None, reason="no g++")
-
 
 @pytest.fixture
 def cupy(monkeypatch):
-    return install(monkeypatch)
+    return device_arrays(monkeypatch)
 
 
 class Body:
@@ -70,7 +65,7 @@ class Body:
         self.weights = rng.uniform(0.5, 2, 3 * body.grid.voxels)
 
     def device(self, values):
-        return to_device(values.astype(self.dtype))
+        return self.xp.asarray(values.astype(self.dtype))
 
     def strain(self):
         u = self.u.reshape(self.problem.nodes)
@@ -179,7 +174,7 @@ def test_descent_updates_the_residual_and_preconditions_it(body, weighted):
 @pytest.mark.parametrize("solution", TYPES, ids=["double", "single"])
 def test_turn_moves_along_the_old_direction(served, dtype, cupy, solution, weighted):
     body = Body(served, (5, 3, 7), dtype, cupy)
-    v, p = to_device(body.u.astype(solution)), body.device(body.q)
+    v, p = cupy.asarray(body.u.astype(solution)), body.device(body.q)
     weights = body.device(body.weights) if weighted else None
     W = body.weights if weighted else 1.0
     body.kernels.update_residual(body.device(body.r), weights=weights)
@@ -206,7 +201,7 @@ def test_a_twin_has_a_descent_of_its_own(cupy):
 @pytest.mark.parametrize("other", TYPES, ids=["double", "single"])
 def test_sum_and_product_of_two_vectors(dtype, cupy, other):
     body = Body("rotated", (16, 9, 5), dtype, cupy)
-    a, b = body.device(body.u), to_device(body.q.astype(other))
+    a, b = body.device(body.u), cupy.asarray(body.q.astype(other))
     product = body.kernels.dot(a, b)
     expected = body.mean(a.get().astype(float) * b.get().astype(float))
     assert abs(product - expected) < 1e-12
@@ -216,9 +211,9 @@ def test_sum_and_product_of_two_vectors(dtype, cupy, other):
     np.testing.assert_allclose(a.get(), expected, rtol=0, atol=tolerance)
 
 
-@host_compiler
-def test_results_do_not_depend_on_the_order_of_threads(served, cupy, monkeypatch):
-    results = []
+@pytest.mark.skipif(COMPILER is None, reason="no g++")
+def test_results_do_not_depend_on_the_order_of_threads(served, monkeypatch):
+    cupy, results = install(monkeypatch), []
     for backwards in (False, True):
         monkeypatch.setattr(RawModule, "backwards", backwards)
         body = Body(served, (9, 8, 33), np.float64, cupy)
@@ -228,33 +223,3 @@ def test_results_do_not_depend_on_the_order_of_threads(served, cupy, monkeypatch
         body.kernels.finish(r)
         results.append(np.hstack([*sums, out.get(), r.get()]))
     np.testing.assert_array_equal(*results)
-
-
-@pytest.mark.skipif(NVCC is None, reason="no nvcc")
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["rotated", "hex8", "bbar"])
-def test_registers_hold_what_a_thread_works_with(cupy, monkeypatch, tmp_path, name):
-    sources = {}
-
-    class Source:
-        def __init__(self, *, code, options):
-            forces = "-DRESULT=float" in options and "-DREAL=double" in options
-            sources[code, forces] = options
-
-        def get_function(self, name):
-            return lambda grid, block, args: None
-
-    monkeypatch.setattr(cupy, "RawModule", Source)
-    body = np.zeros((2, 2, 2), int), np.eye(6)[None], None, (1.0, 1.0)
-    kernels = GpuKernels(Frame.of(SCHEMES[name], Grid((2, 2, 2))), *body, cupy)
-    kernels.prepare(np.float64, np.float32)
-    # operator in two precisions; fields, inverse and vectors
-    assert len(sources) == 5
-    file, flags = tmp_path / "kernels.cu", ["-arch=sm_90", "-cubin", "-Xptxas=-v"]
-    for (code, _), options in sources.items():
-        file.write_text(code, encoding="utf-8")
-        command = [NVCC, *flags, *options, file, "-o", file.with_suffix(".cubin")]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        spills = [line for line in done.stderr.splitlines() if "spill" in line]
-        assert spills
-        assert all("0 bytes spill stores, 0 bytes spill" in line for line in spills)
