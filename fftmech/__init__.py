@@ -19,6 +19,7 @@ Convergence is the relative equilibrium residual in the dual norm,
 sqrt(<r, M r> / <r0, M r0>).
 """
 
+from fftmech.arrays.ranks import world
 from fftmech.discretization import SCHEMES, discretization
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError, NotConverged
@@ -28,6 +29,7 @@ from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
 from fftmech.loads.path import Path, Step
 from fftmech.microstructure import Microstructure
+from fftmech.microstructure.base import share
 from fftmech.results.result import Result
 from fftmech.simulations.batch import solve_many
 from fftmech.simulations.homogenize import Effective, homogenize
@@ -65,9 +67,11 @@ __all__ = [
     "mandel_from_voigt",
     "read",
     "read_result",
+    "share",
     "solve",
     "solve_many",
     "voigt_from_mandel",
+    "world",
     "write",
     "write_result",
 ]

@@ -62,6 +62,13 @@ class Ranks:
         """Return, or raise, in every process what a function does in the first."""
         return function()
 
+    def one_first(self, function: Callable[[], T]) -> T:
+        """Call a function in one process of each machine, then in its others.
+
+        What it leaves on the disk is there for these.
+        """
+        return function()
+
 
 ALONE = Ranks()
 
@@ -85,12 +92,14 @@ class Processes(Ranks):
         self.size, self.rank = communicator.Get_size(), communicator.Get_rank()
 
     @cached_property
+    def _neighbours(self) -> Any:
+        """Communicator of the processes on this machine."""
+        return self.communicator.Split_type(self.mpi.COMM_TYPE_SHARED)
+
+    @property
     def on_this_machine(self) -> int:  # type: ignore[override]
         """How many of the processes are on this machine."""
-        local = self.communicator.Split_type(self.mpi.COMM_TYPE_SHARED)
-        count = local.Get_size()
-        local.Free()
-        return count
+        return self._neighbours.Get_size()
 
     def sum(self, values: Any) -> Any:
         """Sum over the processes, in their order."""
@@ -193,6 +202,13 @@ class Processes(Ranks):
         if error is not None:
             raise error
         return value
+
+    def one_first(self, function: Callable[[], T]) -> T:
+        """Call a function in one process of each machine, then in its others."""
+        first = self._neighbours.Get_rank() == 0
+        value = function() if first else None
+        self._neighbours.Barrier()
+        return value if first else function()  # type: ignore[return-value]
 
     def _owner(self, n: int, plane: int) -> int:
         """Process that has a plane of n, periodic."""

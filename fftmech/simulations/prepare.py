@@ -119,7 +119,8 @@ def prepare(
         problem = NonperiodicProblem(
             body, load, boundary, scheme, backend, method.dtype, method.reference, unit
         )
-    compile_time = problem.prepare(solver.mixed)
+    # compiled code is kept on the disk
+    compile_time = body.ranks.one_first(lambda: problem.prepare(solver.mixed))
     return Prepared(problem, solver, tolerance, unit, compile_time)
 
 
