@@ -41,11 +41,11 @@ class Conjugate:
         self._material, self._rows, self._threads = material, rows, threads
         self._order = _order(rows)
 
-    def strain(self, rows: Any, stress: Any, state: Any = None) -> Any:
+    def strain(self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0) -> Any:
         """See `Material.conjugate_strain`."""
         return self._both(rows, stress, state, energies=0)[0]
 
-    def energy(self, rows: Any, stress: Any, state: Any = None) -> Any:
+    def energy(self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0) -> Any:
         """See `Material.conjugate_energy`."""
         return self._both(rows, stress, state, energies=stress.shape[1])[1]
 

@@ -79,8 +79,13 @@ def respond(
     material: CrystalPlasticityMaterial | CrystalCreepMaterial,
     step: StrainStep,
     threads: int = 1,
+    *,
+    holds: bool = False,
 ) -> Response:
-    """See `Material.respond`; `threads` share the points."""
+    """See `Material.respond`; `threads` share the points.
+
+    If it `holds`, the resistance is that of the state instead of the end of the step.
+    """
     strain, state, precision = step.strain, step.state, step.precision
     elastic = isinstance(material, CrystalPlasticityMaterial)
     if elastic:
@@ -99,7 +104,7 @@ def respond(
     points = Points(
         np.ascontiguousarray(step.rows, np.int32),
         target.reshape(-1),
-        _table(material, step.dt),
+        make_table(material, step.dt),
         np.cumsum(np.bincount(material.family)),
         np.asarray(foreseen, dtype=float).reshape(-1),
         stress.reshape(-1),
@@ -108,7 +113,7 @@ def respond(
         kept.reshape(-1),
         index,
     )
-    hardens = elastic and bool(material.constants[[3, 5]].any())
+    hardens = elastic and material.hardens and not holds
     time = 1.0 if elastic else step.dt
 
     def part(first: int, last: int) -> None:
@@ -125,22 +130,26 @@ def respond(
 
 
 def energy(
-    material: CrystalCreepMaterial,
+    material: CrystalPlasticityMaterial | CrystalCreepMaterial,
     rows: Any,
     strain: Any,
     state: Any = None,
+    dt: float = 1.0,
     threads: int = 1,
 ) -> Any:
     """See `Material.energy`, whose stress is that of `respond`."""
     if state is None:
         state = material.start(rows)
-    rest = np.zeros_like(strain)
-    stress = respond(material, StrainStep(rows, strain, rest, state), threads).stress
-    conjugate = material.conjugate_energy(rows, stress, state)
+    rest, begun, time = np.zeros_like(strain), state, 1.0
+    if isinstance(material, CrystalPlasticityMaterial):
+        begun, time = np.concatenate([rest, state[6:]]), dt
+    step = StrainStep(rows, strain, rest, begun, time)
+    stress = respond(material, step, threads, holds=True).stress
+    conjugate = material.conjugate_energy(rows, stress, state, dt)
     return (stress * strain).sum(axis=0) - conjugate
 
 
-def _table(
+def make_table(
     material: CrystalPlasticityMaterial | CrystalCreepMaterial, dt: float
 ) -> np.ndarray:
     """What `Points.table` holds."""
@@ -157,7 +166,7 @@ def _table(
 
 
 @inlined
-def _load(points, i, count, lanes):
+def load(points, i, count, lanes):
     """Lanes <- points from i on; those past the end are copies of the last one."""
     rows, target, table = points.rows, points.target, points.table
     p, c, s, held = lanes.p, lanes.c, lanes.s, lanes.held
@@ -196,13 +205,13 @@ def _load(points, i, count, lanes):
 
 
 @inlined
-def _whole(c, families):
+def whole(c, families):
     """Exponent - 1 if all lanes and families have one, and it is whole; else -1."""
-    whole = int(c[row.EXPONENT + 0]) - 1
+    power = int(c[row.EXPONENT + 0]) - 1
     for j in range(families * L):
-        if c[row.EXPONENT + j] != whole + 1:
+        if c[row.EXPONENT + j] != power + 1:
             return -1
-    return whole
+    return power
 
 
 @inlined
@@ -262,11 +271,11 @@ def _relax(points, hardens, time, first, last, lanes):
     ends = points.ends
     for i in range(U(first), U(last), L):
         count = min(L, U(last) - i)
-        _load(points, i, count, lanes)
-        whole = _whole(c, U(len(ends)))
-        newton.first(p, c, q, s, ends, whole)
+        load(points, i, count, lanes)
+        power = whole(c, U(len(ends)))
+        newton.first(p, c, q, s, ends, power)
         while True:
-            newton.evaluate(p, c, q, s, ends, status, whole, hardens)
+            newton.evaluate(p, c, q, s, ends, status, power, hardens)
             if not _judge(lanes):
                 break
             newton.solve(s, hardens)

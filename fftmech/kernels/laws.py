@@ -30,6 +30,7 @@ That of a class in `CONJUGATES` has its `energy` too.
 
 CONJUGATES: dict[type[Material], str] = {
     CrystalCreepMaterial: "fftmech.kernels.conjugate_crystal",
+    CrystalPlasticityMaterial: "fftmech.kernels.conjugate_crystal_plasticity",
 }
 """Module whose `Conjugate` does what two of its functions do."""
 
@@ -37,8 +38,10 @@ CONJUGATES: dict[type[Material], str] = {
 INDEPENDENT = {
     "conjugate_energy",
     "conjugate_strain",
+    "correct",
     "energy",
     "gap",
+    "inelastic_strain",
     "slip",
     "start",
     "state_after",

@@ -254,10 +254,18 @@ class Material(ABC):
         """
         del rows, begun, ended
 
-    def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:
+    def inelastic_strain(self, state: Any) -> Any:
+        """Strain from which the potentials of a step count theirs, (6, n); or None.
+
+        `state` is that at the beginning of the step.
+        """
+        del state
+
+    def energy(self, rows: Any, strain: Any, state: Any = None, dt: float = 1.0) -> Any:
         """Potential w, (n,): s = dw/de; of the strain, of F or, if `rate`, of rates.
 
-        `state` is that at the beginning of the step, `start` if None.
+        `state` is that at the beginning of the step, with what `correct` says of its
+        end, `start` if None. The strain is that beyond `inelastic_strain`.
 
         Raises
         ------
@@ -266,7 +274,9 @@ class Material(ABC):
         """
         raise NotImplementedError
 
-    def conjugate_energy(self, rows: Any, stress: Any, state: Any = None) -> Any:
+    def conjugate_energy(
+        self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0
+    ) -> Any:
         """Conjugate potential w* of a convex w, (n,); inf where it is infinite.
 
         Raises
@@ -276,8 +286,12 @@ class Material(ABC):
         """
         raise NotImplementedError
 
-    def conjugate_strain(self, rows: Any, stress: Any, state: Any = None) -> Any:
+    def conjugate_strain(
+        self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0
+    ) -> Any:
         """dw*/ds of stresses, (6, n): the strain, or the rate, that they belong to.
+
+        Hardening that is not held is that which they bring by the end of the step.
 
         Raises
         ------
@@ -296,6 +310,7 @@ class Material(ABC):
         strain: Any,
         stress: Any,
         state: Any = None,
+        dt: float = 1.0,
         energy: Any = None,
     ) -> Any:
         """w(e) + w*(s) - s : e >= 0, (n,); laws that can avoid the difference do.
@@ -307,8 +322,8 @@ class Material(ABC):
         NotImplementedError
             There is no convex potential.
         """
-        w = self.energy(rows, strain, state) if energy is None else energy
-        conjugate = self.conjugate_energy(rows, stress, state)
+        w = self.energy(rows, strain, state, dt) if energy is None else energy
+        conjugate = self.conjugate_energy(rows, stress, state, dt)
         return w + conjugate - (stress * strain).sum(0)
 
 

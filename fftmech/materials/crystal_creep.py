@@ -117,7 +117,7 @@ class CrystalCreepMaterial(Material):
         found = resistance(ended[0][:, None], hardening)[0][:, own]
         return abs(found - used).sum(axis=1), found.sum(axis=1)
 
-    def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:
+    def energy(self, rows: Any, strain: Any, state: Any = None, dt: float = 1.0) -> Any:
         """w of rates, power density; `state` is that of the beginning of the step.
 
         None is the virgin state.
@@ -126,7 +126,9 @@ class CrystalCreepMaterial(Material):
         work = (stress * strain).sum(axis=0)
         return work - self.conjugate_energy(rows, stress, state)
 
-    def conjugate_energy(self, rows: Any, stress: Any, state: Any = None) -> Any:
+    def conjugate_energy(
+        self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0
+    ) -> Any:
         """w* of stresses, power density; see `energy`."""
         xp = namespace(stress)
         rate0, n, g = self._resistance(rows, stress, state)
@@ -139,7 +141,9 @@ class CrystalCreepMaterial(Material):
         psi = xp.where(x < x0, x0 ** (n - 1) * x**2 / 2, power)
         return trace(stress) ** 2 / (18 * bulk) + (rate0 * g * psi).sum(axis=1)
 
-    def conjugate_strain(self, rows: Any, stress: Any, state: Any = None) -> Any:
+    def conjugate_strain(
+        self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0
+    ) -> Any:
         """dw*/ds of stresses, a rate; see `energy`."""
         xp = namespace(stress)
         bulk, schmid = (xp.asarray(c)[rows] for c in (self.bulk, self.schmid))

@@ -12,7 +12,6 @@ from fftmech.materials.slip import (
     SlipLaw,
     constants,
     farthest,
-    resistance,
     schmid_tensors,
 )
 from fftmech.materials.slip_flow import SlipFlow
@@ -29,6 +28,12 @@ class CrystalPlasticityMaterial(Material):
     doi:10.1016/j.ijplas.2011.12.005, solve for the stress likewise); the tangent is the
     derivative of that step. It is symmetric without hardening, and nearly so with it.
 
+    The strain that a stress belongs to is explicit but for the accumulated slip G at
+    the end of the step, a scalar equation. With the resistances g held at some G it is
+    the gradient of a potential, where strains count from e_p at its beginning:
+
+        w*(s) = 1/2 s : C^-1 : s + dt sum_a rate0 g |tau_a / g|^(n + 1) / (n + 1)
+
     Attributes
     ----------
     schmid
@@ -39,6 +44,8 @@ class CrystalPlasticityMaterial(Material):
         C^-1, Mandel (R, 6, 6).
     constants
         rate0, exponent, tau0, tau1, theta0 and theta1, (6, R, F).
+    hardens
+        Whether resistances grow with slip.
 
     Raises
     ------
@@ -60,32 +67,18 @@ class CrystalPlasticityMaterial(Material):
         self.family = self.laws[0].family
         self.compliance = np.linalg.inv(self.stiffness)
         self.constants = constants(self.laws)
+        self.hardens = bool(self.constants[[3, 5]].any())
         self.farthest = farthest(self.laws, self.compliance)
 
     def respond(self, step: StrainStep) -> Response:
         """See `Material.respond`; it does not depend on `before`."""
         rows, strain, state = step.rows, step.strain, step.state
         xp = namespace(strain)
-        target = (xp.asarray(strain, dtype=float) - state[:6]).T
-        rate0, exponent, *hardening = xp.asarray(self.constants)[:, rows]
-        stiffness = xp.asarray(self.stiffness)[rows]
-        schmid = xp.asarray(self.schmid)[rows]
-        stress, flow = SlipFlow(
-            schmid=schmid,
-            family=xp.asarray(self.family),
-            compliance=xp.asarray(self.compliance)[rows],
-            target=target,
-            guess=xp.einsum("nij,nj->ni", stiffness, target),
-            farthest=xp.asarray(self.farthest)[rows],
-            rate=rate0 * step.dt,
-            exponent=exponent,
-            hardening=hardening,
-            accumulated=state[6],
-            implicit=True,
-            linear_below=xp.zeros_like(rate0),
-            foreseen=None if step.foreseen is None else step.foreseen.T,
-        ).solve()
-        plastic = state[:6] + xp.einsum("na,nai->in", flow.slip, schmid)
+        elastic = xp.asarray(strain, dtype=float) - state[:6]
+        foreseen = None if step.foreseen is None else step.foreseen.T
+        problem = self._problem(rows, elastic, state, step.dt, foreseen=foreseen)
+        stress, flow = problem.solve()
+        plastic = state[:6] + xp.einsum("na,nai->in", flow.slip, problem.schmid)
         state = xp.concatenate([plastic, flow.accumulated[None]])
         tangent = None
         if step.precision is not None:
@@ -93,15 +86,86 @@ class CrystalPlasticityMaterial(Material):
             tangent = MatrixTangent(xp.asarray(matrix, dtype=step.precision))
         return Response(xp.asarray(stress.T, dtype=strain.dtype), state, tangent)
 
-    def slip(self, rows: Any, stress: Any, begun: Any, ended: Any, dt: float) -> Any:  # noqa: ARG002
+    def correct(self, begun: Any, ended: Any, share: float = 1.0) -> Any:
+        """See `Material.correct`: potentials hold the slip accumulated in the end."""
+        accumulated = begun[6:] + share * (ended[6:] - begun[6:])
+        return namespace(begun).concatenate([begun[:6], accumulated])
+
+    def inelastic_strain(self, state: Any) -> Any:
+        """See `Material.inelastic_strain`: e_p."""
+        return state[:6]
+
+    def energy(self, rows: Any, strain: Any, state: Any = None, dt: float = 1.0) -> Any:
+        """See `Material.energy`: max_s [s : e - w*(s)], g held at the state's G."""
+        problem = self._problem(rows, strain, state, dt, implicit=False)
+        stress = problem.solve()[0].T
+        work = (stress * strain).sum(axis=0)
+        return work - self.conjugate_energy(rows, stress, state, dt)
+
+    def conjugate_energy(
+        self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0
+    ) -> Any:
+        """See `Material.conjugate_energy`: w* with g held at the state's G."""
+        problem = self._problem(rows, stress, state, dt, implicit=False)
+        slip, tau = problem.slip(stress.T)[0], problem.resolve(stress.T)
+        n = problem.exponent[:, problem.family]
+        work = (stress * self._elastic_strain(rows, stress)).sum(axis=0)
+        return work / 2 + (slip * tau / (n + 1)).sum(axis=1)
+
+    def conjugate_strain(
+        self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0
+    ) -> Any:
+        """See `Material.conjugate_strain`: beyond e_p, with the last g."""
+        problem = self._problem(rows, stress, state, dt)
+        slip, _ = problem.slip(stress.T)
+        slipped = namespace(stress).einsum("na,nai->in", slip, problem.schmid)
+        return self._elastic_strain(rows, stress) + slipped
+
+    def state_after(self, rows: Any, stress: Any, state: Any, dt: float) -> Any:
+        """See `Material.state_after`."""
+        xp, problem = namespace(stress), self._problem(rows, stress, state, dt)
+        slip, accumulated = problem.slip(stress.T)
+        plastic = state[:6] + xp.einsum("na,nai->in", slip, problem.schmid)
+        return xp.concatenate([plastic, accumulated[None]])
+
+    def slip(self, rows: Any, stress: Any, begun: Any, ended: Any, dt: float) -> Any:
         """Slip of each system in a step, (n, N), by its states and its last stress."""
+        held = self.correct(begun, ended)
+        return self._problem(rows, stress, held, dt, implicit=False).slip(stress.T)[0]
+
+    def _elastic_strain(self, rows: Any, stress: Any) -> Any:
         xp = namespace(stress)
+        return xp.einsum("nij,jn->in", xp.asarray(self.compliance)[rows], stress)
+
+    def _problem(
+        self,
+        rows: Any,
+        strain: Any,
+        state: Any,
+        dt: float,
+        *,
+        implicit: bool = True,
+        foreseen: Any = None,
+    ) -> SlipFlow:
+        xp, target = namespace(strain), strain.T
         rate0, exponent, *hardening = xp.asarray(self.constants)[:, rows]
-        g = resistance(ended[6][:, None], hardening)[0]
-        own = xp.asarray(self.family)
-        rate0, exponent, g = (c[:, own] for c in (rate0, exponent, g))
-        tau = xp.einsum("nai,in->na", xp.asarray(self.schmid)[rows], stress)
-        return dt * rate0 * xp.sign(tau) * abs(tau / g) ** exponent
+        stiffness = xp.asarray(self.stiffness)[rows]
+        begun = xp.zeros(len(target)) if state is None else state[6]
+        return SlipFlow(
+            schmid=xp.asarray(self.schmid)[rows],
+            family=xp.asarray(self.family),
+            compliance=xp.asarray(self.compliance)[rows],
+            target=target,
+            guess=xp.einsum("nij,nj->ni", stiffness, target),
+            farthest=xp.asarray(self.farthest)[rows],
+            rate=rate0 * dt,
+            exponent=exponent,
+            hardening=hardening,
+            accumulated=begun,
+            implicit=implicit,
+            linear_below=xp.zeros_like(rate0),
+            foreseen=foreseen,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

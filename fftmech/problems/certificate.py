@@ -237,7 +237,10 @@ def no_potential(problem: TimeStep) -> str:
     if len(problem.microstructure.pores):
         return _PORES
     material = problem.material
-    if any(law.variables for law in material.materials) and not material.rate:
+    if material.rate:
+        return ""
+    states = zip(material.materials, problem.start.state[0], strict=True)
+    if any(law.variables and law.inelastic_strain(own) is None for law, own in states):
         return _HISTORY
     return ""
 
@@ -256,9 +259,7 @@ def _bound(problem: Problem | TimeStep, given: Pair, admissible: Pair) -> Certif
     """Bound the error of given fields by the gap of admissible ones near them."""
     strain, stress = admissible
     potential: Potential = (
-        problem.material
-        if isinstance(problem, Problem)
-        else FieldPotential(problem.material, problem.start.state)
+        problem.material if isinstance(problem, Problem) else _step_potential(problem)
     )
     w, w_star = potential.energy(strain), potential.conjugate_energy(stress)
     if not bool(problem.backend.xp.isfinite(w_star).all()):
@@ -286,6 +287,17 @@ def _bound(problem: Problem | TimeStep, given: Pair, admissible: Pair) -> Certif
     if size <= _no_energy(problem) < total:
         return Certificate.none(_ROUNDED)
     return _certificate(problem, upper, gap, (error, size), doubt)
+
+
+def _step_potential(problem: TimeStep) -> FieldPotential:
+    """Potentials with the hardening that a step was solved with.
+
+    Laws with rates only held it, those of others ended with it.
+    """
+    material, state = problem.material, problem.start.state
+    if problem.last is not None and not material.rate:
+        state = material.correct(state, problem.last.state)
+    return FieldPotential(material, state, problem.dt)
 
 
 def _certificate(

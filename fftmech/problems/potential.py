@@ -20,6 +20,13 @@ class FieldPotential:
         The laws. Viscous ones have potentials of the strain rate.
     state
         Internal variables at the beginning of the step; they are held constant.
+    dt
+        Duration of the step.
+
+    Attributes
+    ----------
+    eigenstrain
+        e0, with the inelastic strain that laws remember, (q, 6, x, y, z), or None.
 
     Raises
     ------
@@ -27,15 +34,23 @@ class FieldPotential:
         A law has no convex potential: when a method needs it.
     """
 
-    def __init__(self, field: MaterialField, state: State) -> None:
-        self._field, self._state = field, state
+    def __init__(self, field: MaterialField, state: State, dt: float = 1.0) -> None:
+        self._field, self._state, self._dt = field, state, dt
         self._known: tuple[Any, Any] = None, None
-
-    @property
-    def eigenstrain(self) -> Any:
-        """e0, (6, x, y, z), or None."""
-        e0 = self._field.eigenstrain
-        return None if e0 is None else e0.reshape(6, *self._field.shape)
+        e0 = field.eigenstrain
+        flat = None if e0 is None else e0[None]
+        for number, group in enumerate(field.groups):
+            parts = [group.material.inelastic_strain(own[number]) for own in state]
+            if parts[0] is None:
+                continue
+            count = int(np.prod(field.shape))
+            own = namespace(parts[0]).zeros((len(parts), 6, count))
+            for values, part in zip(own, parts, strict=True):
+                group.put(values, part)
+            flat = own if flat is None else flat + own
+        self.eigenstrain = None
+        if flat is not None:
+            self.eigenstrain = flat.reshape(*flat.shape[:2], *field.shape)
 
     def energy(self, strain: Any) -> Any:
         """w of a strain, or of a rate: (q, 6, x, y, z) -> (q, x, y, z)."""
@@ -99,9 +114,9 @@ class FieldPotential:
             for group, state in zip(self._field.groups, states, strict=True):
                 potential = getattr(group, name, None) or getattr(group.material, name)
                 own = [group.take(field[q]) for field in flat]
-                known = []
+                known = [self._dt]
                 if energy is not None:
-                    known = [group.take(flatten(energy)[1][q])[0]]
+                    known.append(group.take(flatten(energy)[1][q])[0])
                 place = slice(None) if group.points is None else group.points
                 values[q][:, place] = potential(group.rows, *own, state, *known)
         kept = values if components > 1 else values[:, 0]
