@@ -1,7 +1,8 @@
-"""The strain that a stress of an elasto-viscoplastic crystal belongs to, in one pass.
+"""Strain and conjugate energy of stresses of elasto-viscoplastic crystals, in one pass.
 
-It shadows `CrystalPlasticityMaterial.conjugate_strain`: slip and the hardening that it
-brings are those of `fftmech.kernels.law_crystal`, without any derivative.
+It shadows `CrystalPlasticityMaterial.conjugate_strain` and `conjugate_energy`: slip and
+the hardening that it brings are those of `fftmech.kernels.law_crystal`, without any
+derivative.
 """
 
 from typing import Any
@@ -37,11 +38,21 @@ class Conjugate:
         threads: int = 1,
     ) -> None:
         self._material, self._threads = material, threads
-        self.energy = material.conjugate_energy
 
     def strain(self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0) -> Any:
         """See `Material.conjugate_strain`."""
+        return self._both(rows, stress, state, dt, energies=0)[0]
+
+    def energy(self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0) -> Any:
+        """See `Material.conjugate_energy`."""
+        return self._both(rows, stress, state, dt, energies=stress.shape[1])[1]
+
+    def _both(
+        self, rows: Any, stress: Any, state: Any, dt: float, energies: int
+    ) -> tuple[Any, Any]:
+        """Strain, (6, n), or that with g held and w* of so many points, all of them."""
         material, count = self._material, stress.shape[1]
+        hardens, energy = material.hardens and not energies, np.empty(energies)
         strain, none = np.empty((6, count)), np.zeros(0)
         begun = np.zeros(count) if state is None else np.array(state[6], dtype=float)
         points = Points(
@@ -58,14 +69,14 @@ class Conjugate:
         )
 
         def part(first: int, last: int) -> None:
-            _strain(points, material.hardens, first, last, Lanes.new())
+            _conjugate(points, energy, hardens, first, last, Lanes.new())
 
         parallel(part, count, self._threads)
-        return strain
+        return strain, energy
 
 
 @compiled
-def _strain(points, hardens, first, last, lanes):
+def _conjugate(points, energy, hardens, first, last, lanes):
     """Strain of points, where `target` is their stress and `stress` is written."""
     p, c, q, s, ends = lanes.p, lanes.c, lanes.q, lanes.s, points.ends
     n = U(len(points.rows))
@@ -74,6 +85,8 @@ def _strain(points, hardens, first, last, lanes):
         load(points, i, count, lanes)
         for k in range(SIX * L):
             s[row.TRIAL + k], s[row.B + k] = s[row.E + k], 0.0
+        for j in range(L):
+            s[row.TOTAL + j] = 0.0
         newton.slip(p, c, q, s, ends, lanes.status, whole(c, U(len(ends))), hardens)
         begin = U(0)
         for f in range(U(len(ends))):
@@ -82,6 +95,8 @@ def _strain(points, hardens, first, last, lanes):
                 for j in range(L):
                     slip = c[row.RATE + v + j] * q[row.POWER + t + j]
                     slip *= q[row.TAU + t + j] / c[row.G + v + j]
+                    work = slip * q[row.TAU + t + j]
+                    s[row.TOTAL + j] += work / (c[row.EXPONENT + v + j] + 1)
                     b = row.B + j
                     s[b] += slip * p[k + j]
                     s[b + L] += slip * p[k + L + j]
@@ -95,3 +110,7 @@ def _strain(points, hardens, first, last, lanes):
             for j in range(count):
                 value = s[row.R + k * L + j] + s[row.B + k * L + j]
                 points.stress[k * n + i + j] = value
+        if len(energy) > 0:
+            for j in range(count):
+                stored = row.dot(s, row.TRIAL, row.R, j) / 2
+                energy[i + j] = stored + s[row.TOTAL + j]

@@ -6,6 +6,7 @@ each operation is a loop over lanes that becomes SIMD: `fftmech.kernels.crystal_
 has their tensors, `fftmech.kernels.crystal_newton` the steps.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,31 +80,50 @@ def respond(
     material: CrystalPlasticityMaterial | CrystalCreepMaterial,
     step: StrainStep,
     threads: int = 1,
-    *,
-    holds: bool = False,
 ) -> Response:
-    """See `Material.respond`; `threads` share the points.
-
-    If it `holds`, the resistance is that of the state instead of the end of the step.
-    """
-    strain, state, precision = step.strain, step.state, step.precision
+    """See `Material.respond`; `threads` share the points."""
+    strain, state = step.strain, step.state
     elastic = isinstance(material, CrystalPlasticityMaterial)
     if elastic:
         target = np.subtract(strain, state[:6], dtype=float)
     else:
         target = np.subtract(strain, step.before, dtype=float) / step.dt
-    count = strain.shape[1]
-    stress, slip = np.empty((6, count)), np.empty((6, count))
     # creep: the resistance is that of the slip that is expected
     begun = np.asarray(state[6] if elastic else state.sum(axis=0), dtype=float)
-    accumulated = begun.copy()
+    hardens = elastic and material.hardens
+    stress, slip, accumulated, tangent = _solve(
+        material, step, target, begun.copy(), hardens, threads
+    )
+    if elastic:
+        after = np.concatenate([state[:6] + slip, accumulated[None]])
+    else:
+        brought = accumulated - begun
+        after = np.stack([state[0] + brought, brought])
+    return Response(stress.astype(strain.dtype, copy=False), after, tangent)
+
+
+def _solve(
+    material: CrystalPlasticityMaterial | CrystalCreepMaterial,
+    step: StrainStep,
+    target: np.ndarray,
+    accumulated: np.ndarray,
+    hardens: bool,
+    threads: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, "CrystalTangent | None"]:
+    """Stress, slip (6, n), accumulated slip and tangent of strains or rates, `target`.
+
+    `accumulated` is overwritten.
+    """
+    precision, count = step.precision, target.shape[1]
+    elastic = isinstance(material, CrystalPlasticityMaterial)
+    stress, slip = np.empty((6, count)), np.empty((6, count))
     foreseen = np.zeros(0) if step.foreseen is None else step.foreseen
     index = FULL if elastic else SYMMETRIC
     wanted = precision is not None
     kept = np.empty((index.max() + 1, count if wanted else 0), precision or float)
     points = Points(
         np.ascontiguousarray(step.rows, np.int32),
-        target.reshape(-1),
+        np.ascontiguousarray(target, dtype=float).reshape(-1),
         make_table(material, step.dt),
         np.cumsum(np.bincount(material.family)),
         np.asarray(foreseen, dtype=float).reshape(-1),
@@ -113,40 +133,37 @@ def respond(
         kept.reshape(-1),
         index,
     )
-    hardens = elastic and material.hardens and not holds
     time = 1.0 if elastic else step.dt
 
     def part(first: int, last: int) -> None:
         _relax(points, hardens, time, first, last, Lanes.new())
 
     parallel(part, count, threads)
-    if elastic:
-        after = np.concatenate([state[:6] + slip, accumulated[None]])
-    else:
-        brought = accumulated - begun
-        after = np.stack([state[0] + brought, brought])
     tangent = CrystalTangent(kept, index, threads) if wanted else None
-    return Response(stress.astype(strain.dtype, copy=False), after, tangent)
+    return stress, slip, accumulated, tangent
 
 
 def energy(
     material: CrystalPlasticityMaterial | CrystalCreepMaterial,
+    conjugate_energy: Callable[..., Any],
     rows: Any,
     strain: Any,
     state: Any = None,
     dt: float = 1.0,
     threads: int = 1,
 ) -> Any:
-    """See `Material.energy`, whose stress is that of `respond`."""
-    if state is None:
-        state = material.start(rows)
-    rest, begun, time = np.zeros_like(strain), state, 1.0
-    if isinstance(material, CrystalPlasticityMaterial):
-        begun, time = np.concatenate([rest, state[6:]]), dt
-    step = StrainStep(rows, strain, rest, begun, time)
-    stress = respond(material, step, threads, holds=True).stress
-    conjugate = material.conjugate_energy(rows, stress, state, dt)
-    return (stress * strain).sum(axis=0) - conjugate
+    """See `Material.energy`, with the resistances of the state.
+
+    `conjugate_energy` is `Material.conjugate_energy`, or its kernel.
+    """
+    elastic = isinstance(material, CrystalPlasticityMaterial)
+    begun = np.zeros(strain.shape[1])
+    if state is not None:
+        begun += state[6] if elastic else state.sum(axis=0)
+    step = StrainStep(rows, strain, None, None, dt if elastic else 1.0)
+    stress, *_ = _solve(material, step, strain, begun, False, threads)
+    work = np.einsum("in,in->n", stress, strain)
+    return work - conjugate_energy(rows, stress, state, dt)
 
 
 def make_table(
