@@ -311,19 +311,21 @@ class Material(ABC):
         stress: Any,
         state: Any = None,
         dt: float = 1.0,
-        energy: Any = None,
+        energies: tuple[Any, Any] | None = None,
     ) -> Any:
         """w(e) + w*(s) - s : e >= 0, (n,); laws that can avoid the difference do.
 
-        `energy` is w, if it is known.
+        `energies` are w and w*, if they are known.
 
         Raises
         ------
         NotImplementedError
             There is no convex potential.
         """
-        w = self.energy(rows, strain, state, dt) if energy is None else energy
-        conjugate = self.conjugate_energy(rows, stress, state, dt)
+        w, conjugate = energies or (
+            self.energy(rows, strain, state, dt),
+            self.conjugate_energy(rows, stress, state, dt),
+        )
         return w + conjugate - (stress * strain).sum(0)
 
 

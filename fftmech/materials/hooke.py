@@ -52,7 +52,7 @@ class HookeMaterial(Material):
         stress: Any,
         state: Any = None,  # noqa: ARG002
         dt: float = 1.0,  # noqa: ARG002
-        energy: Any = None,  # noqa: ARG002
+        energies: tuple[Any, Any] | None = None,  # noqa: ARG002
     ) -> Any:
         """w* of s - C e: no difference of large numbers."""
         return self.conjugate_energy(rows, stress - self._stress(rows, strain))
