@@ -12,6 +12,10 @@ rates only, e and E are rates. In the metric of C0^-1 the gradient of W* is C0 r
 
 and C0 m the nearest to <e> - E of mean stresses that may still change. It is zero where
 e(s) is compatible and has the prescribed means.
+
+A law that hardens within the step, of which e(s) is only nearly the gradient of a
+potential, has no W*: what is said of the gradient holds, and `energy` is that of the
+hardening at the beginning of the step.
 """
 
 import time
