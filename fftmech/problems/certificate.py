@@ -216,8 +216,8 @@ def certify_increment(problem: TimeStep) -> Certificate:
     The pair is its strain and the equilibrated stress nearest to its stress. Of a body
     with rates only, w is a potential of the strain rate, and the gap is the
     error in it; of crystals it is that with the slip resistances of the step, which are
-    those that it ended with where they harden within it. A body that has pores, remembers its history otherwise or is strained
-    finitely has no certificate.
+    those that it ended with where they harden within it. A body that has pores,
+    remembers its history otherwise or is strained finitely has no certificate.
     """
     reason = no_potential(problem)
     if reason:
