@@ -247,6 +247,14 @@ class Material(ABC):
         del ended, share
         return begun
 
+    def for_potentials(self, begun: Any, ended: Any) -> Any:
+        """State `begun` with the hardening that the potentials of the step hold.
+
+        Of laws that hold it in the step it is that, of others what they `ended` with.
+        """
+        del ended
+        return begun
+
     def time_error(self, rows: Any, begun: Any, ended: Any) -> Any:
         """Error of what was held constant in a step, and its size, (n,) each; or None.
 
@@ -264,8 +272,8 @@ class Material(ABC):
     def energy(self, rows: Any, strain: Any, state: Any = None, dt: float = 1.0) -> Any:
         """Potential w, (n,): s = dw/de; of the strain, of F or, if `rate`, of rates.
 
-        `state` is that at the beginning of the step, with what `correct` says of its
-        end, `start` if None. The strain is that beyond `inelastic_strain`.
+        `state` is that at the beginning of the step, as `for_potentials` has it, or
+        `start` if None. The strain is that beyond `inelastic_strain`.
 
         Raises
         ------

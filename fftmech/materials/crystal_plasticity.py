@@ -7,17 +7,17 @@ import numpy as np
 
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
-from fftmech.materials.base import Material, MatrixTangent, Response, StrainStep
+from fftmech.materials.base import MatrixTangent, Response, StrainStep
+from fftmech.materials.held_slip import CrystalMaterial
 from fftmech.materials.slip import (
     SlipLaw,
-    constants,
     farthest,
     schmid_tensors,
 )
 from fftmech.materials.slip_flow import SlipFlow
 
 
-class CrystalPlasticityMaterial(Material):
+class CrystalPlasticityMaterial(CrystalMaterial):
     """s = C (e - e_p), where e_p follows from slip.
 
         d e_p / dt = sum_a d gamma_a / dt P_a
@@ -34,18 +34,19 @@ class CrystalPlasticityMaterial(Material):
 
         w*(s) = 1/2 s : C^-1 : s + dt sum_a rate0 g |tau_a / g|^(n + 1) / (n + 1)
 
+    With ratios of latent hardening g is held in a step (`CrystalMaterial`): the state
+    has the slip of each system, too, and that expected in a step, or brought by it.
+
     Attributes
     ----------
     schmid
         P_a of each row, Mandel (R, N, 6).
-    family, farthest
-        Of each system, (N,), and the bound on its slip of each row, (R,).
+    farthest
+        Bound on the slip of a system of each row, (R,).
     compliance
         C^-1, Mandel (R, 6, 6).
-    constants
-        rate0, exponent, tau0, tau1, theta0 and theta1, (6, R, F).
     hardens
-        Whether resistances grow with slip.
+        Whether resistances grow with slip within a step.
 
     Raises
     ------
@@ -55,6 +56,7 @@ class CrystalPlasticityMaterial(Material):
 
     foresight = True
     variables = {"plastic_strain": 6, "accumulated_slip": 1}
+    held = None
 
     def prepare(self) -> None:
         """See `Material.prepare`."""
@@ -64,10 +66,9 @@ class CrystalPlasticityMaterial(Material):
                 "cubic = { C11 = ..., C12 = ..., C44 = ... }, or leave out the law"
             )
         self.schmid = schmid_tensors(self.laws, self.rotation)
-        self.family = self.laws[0].family
+        self.prepare_slip(7)
         self.compliance = np.linalg.inv(self.stiffness)
-        self.constants = constants(self.laws)
-        self.hardens = bool(self.constants[[3, 5]].any())
+        self.hardens = self.held is None and bool(self.constants[[3, 5]].any())
         self.farthest = farthest(self.laws, self.compliance)
 
     def respond(self, step: StrainStep) -> Response:
@@ -78,18 +79,18 @@ class CrystalPlasticityMaterial(Material):
         foreseen = None if step.foreseen is None else step.foreseen.T
         problem = self._problem(rows, elastic, state, step.dt, foreseen=foreseen)
         stress, flow = problem.solve()
-        plastic = state[:6] + xp.einsum("na,nai->in", flow.slip, problem.schmid)
-        state = xp.concatenate([plastic, flow.accumulated[None]])
+        state = self._after(state, problem, flow.slip)
         tangent = None
         if step.precision is not None:
             matrix = xp.moveaxis(xp.linalg.inv(flow.jacobian), 0, -1)
             tangent = MatrixTangent(xp.asarray(matrix, dtype=step.precision))
         return Response(xp.asarray(stress.T, dtype=strain.dtype), state, tangent)
 
-    def correct(self, begun: Any, ended: Any, share: float = 1.0) -> Any:
-        """See `Material.correct`: potentials hold the slip accumulated in the end."""
-        accumulated = begun[6:] + share * (ended[6:] - begun[6:])
-        return namespace(begun).concatenate([begun[:6], accumulated])
+    def for_potentials(self, begun: Any, ended: Any) -> Any:
+        """See `Material.for_potentials`: with the slip accumulated in the end."""
+        if self.held is not None:
+            return begun
+        return namespace(begun).concatenate([begun[:6], ended[6:]])
 
     def inelastic_strain(self, state: Any) -> Any:
         """See `Material.inelastic_strain`: e_p."""
@@ -123,15 +124,20 @@ class CrystalPlasticityMaterial(Material):
 
     def state_after(self, rows: Any, stress: Any, state: Any, dt: float) -> Any:
         """See `Material.state_after`."""
-        xp, problem = namespace(stress), self._problem(rows, stress, state, dt)
-        slip, accumulated = problem.slip(stress.T)
-        plastic = state[:6] + xp.einsum("na,nai->in", slip, problem.schmid)
-        return xp.concatenate([plastic, accumulated[None]])
+        problem = self._problem(rows, stress, state, dt)
+        return self._after(state, problem, problem.slip(stress.T)[0])
 
     def slip(self, rows: Any, stress: Any, begun: Any, ended: Any, dt: float) -> Any:
         """Slip of each system in a step, (n, N), by its states and its last stress."""
-        held = self.correct(begun, ended)
+        held = self.for_potentials(begun, ended)
         return self._problem(rows, stress, held, dt, implicit=False).slip(stress.T)[0]
+
+    def _after(self, state: Any, problem: SlipFlow, slip: Any) -> Any:
+        """State after slip of each system, (n, N)."""
+        xp = namespace(slip)
+        plastic = state[:6] + xp.einsum("na,nai->in", slip, problem.schmid)
+        total, *slips = self._brought(state, slip)
+        return xp.concatenate([plastic, state[6:7] + total, *slips])
 
     def _elastic_strain(self, rows: Any, stress: Any) -> Any:
         xp = namespace(stress)
@@ -150,7 +156,9 @@ class CrystalPlasticityMaterial(Material):
         xp, target = namespace(strain), strain.T
         rate0, exponent, *hardening = xp.asarray(self.constants)[:, rows]
         stiffness = xp.asarray(self.stiffness)[rows]
-        begun = xp.zeros(len(target)) if state is None else state[6]
+        if state is None:
+            state = xp.asarray(self.start(rows))
+        begun = state[6] if self.held is None else self._accumulated(rows, state)
         return SlipFlow(
             schmid=xp.asarray(self.schmid)[rows],
             family=xp.asarray(self.family),
@@ -162,7 +170,7 @@ class CrystalPlasticityMaterial(Material):
             exponent=exponent,
             hardening=hardening,
             accumulated=begun,
-            implicit=implicit,
+            implicit=implicit and self.held is None,
             linear_below=xp.zeros_like(rate0),
             foreseen=foreseen,
         )

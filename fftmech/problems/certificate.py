@@ -291,13 +291,10 @@ def _bound(problem: Problem | TimeStep, given: Pair, admissible: Pair) -> Certif
 
 
 def _step_potential(problem: TimeStep) -> FieldPotential:
-    """Potentials with the hardening that a step was solved with.
-
-    Laws with rates only held it, those of others ended with it.
-    """
+    """Potentials with the hardening that a step was solved with."""
     material, state = problem.material, problem.start.state
-    if problem.last is not None and not material.rate:
-        state = material.correct(state, problem.last.state)
+    if problem.last is not None:
+        state = material.for_potentials(state, problem.last.state)
     return FieldPotential(material, state, problem.dt)
 
 

@@ -276,6 +276,16 @@ class MaterialField:
             for states, ends in zip(begun, ended, strict=True)
         ]
 
+    def for_potentials(self, begun: State, ended: State) -> State:
+        """See `Material.for_potentials`."""
+        return [
+            [
+                group.material.for_potentials(own, end)
+                for (group, own), end in zip(self._each(states), ends, strict=True)
+            ]
+            for states, ends in zip(begun, ended, strict=True)
+        ]
+
     def time_error(self, begun: State, ended: State) -> float | None:
         """Relative error of what laws held constant in a step; None if none does."""
         error = size = 0.0
