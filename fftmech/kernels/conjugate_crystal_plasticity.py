@@ -54,7 +54,10 @@ class Conjugate:
         material, count = self._material, stress.shape[1]
         hardens, energy = material.hardens and not energies, np.empty(energies)
         strain, none = np.empty((6, count)), np.zeros(0)
-        begun = np.zeros(count) if state is None else np.array(state[6], dtype=float)
+        state = material.start(rows) if state is None else state
+        held = none
+        if material.interactions is not None:
+            held = material.resistances(rows, state).T.reshape(-1)
         points = Points(
             np.ascontiguousarray(rows, np.int32),
             np.asarray(stress, dtype=float).reshape(-1),
@@ -63,9 +66,11 @@ class Conjugate:
             none,
             strain.reshape(-1),
             none,
-            begun,
+            np.array(state[6], dtype=float),
             none,
             FULL,
+            held,
+            none,
         )
 
         def part(first: int, last: int) -> None:

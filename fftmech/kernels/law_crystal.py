@@ -53,6 +53,8 @@ class Points(NamedTuple):
     accumulated: np.ndarray  # slip, overwritten by that at the end of the step, (n,)
     kept: np.ndarray  # entries of the tangent; empty if there will be none
     index: np.ndarray  # number of each entry of its matrix among them, (6, 6)
+    held: np.ndarray  # resistance of each family, (F n); empty: that of `accumulated`
+    slips: np.ndarray  # size of each system's, (N n); empty if it is not wanted
 
 
 class Lanes(NamedTuple):
@@ -88,17 +90,31 @@ def respond(
         target = np.subtract(strain, state[:6], dtype=float)
     else:
         target = np.subtract(strain, step.before, dtype=float) / step.dt
-    # creep: the resistance is that of the slip that is expected
-    begun = np.asarray(state[6] if elastic else state.sum(axis=0), dtype=float)
-    hardens = elastic and material.hardens
-    stress, slip, accumulated, tangent = _solve(
-        material, step, target, begun.copy(), hardens, threads
-    )
-    if elastic:
-        after = np.concatenate([state[:6] + slip, accumulated[None]])
+    begun, held = np.zeros(strain.shape[1]), None
+    if material.interactions is not None:
+        held = material.resistances(step.rows, state)
+    elif elastic:
+        begun += state[6]
     else:
-        brought = accumulated - begun
-        after = np.stack([state[0] + brought, brought])
+        # the resistance is that of the slip that is expected
+        begun += state.sum(axis=0)
+    solved = _solve(
+        material, step, target, begun.copy(), threads, held, hardens=elastic
+    )
+    stress, slip, slips, accumulated, tangent = solved
+    brought = accumulated - begun
+    if held is not None:
+        old, _ = material.slips(state)
+        parts = [
+            state[len(state) - 2 * len(old) - 1][None] + brought,
+            old + slips,
+            slips,
+        ]
+    elif elastic:
+        parts = [accumulated[None]]
+    else:
+        parts = [(state[0] + brought)[None], brought[None]]
+    after = np.concatenate([state[:6] + slip, *parts] if elastic else parts)
     return Response(stress.astype(strain.dtype, copy=False), after, tangent)
 
 
@@ -107,16 +123,26 @@ def _solve(
     step: StrainStep,
     target: np.ndarray,
     accumulated: np.ndarray,
-    hardens: bool,
     threads: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, "CrystalTangent | None"]:
-    """Stress, slip (6, n), accumulated slip and tangent of strains or rates, `target`.
+    held: np.ndarray | None,
+    *,
+    hardens: bool,
+) -> tuple:
+    """Stress and more of strains or rates, `target`, (6, n).
 
-    `accumulated` is overwritten.
+    `accumulated` is overwritten, and `held` is the resistance of each system, (n, N).
+
+    Returns
+    -------
+    tuple
+        Stress, slip, (6, n), its size by systems, (N, n), that of all accumulated,
+        (n,), and the tangent or None.
     """
     precision, count = step.precision, target.shape[1]
     elastic = isinstance(material, CrystalPlasticityMaterial)
     stress, slip = np.empty((6, count)), np.empty((6, count))
+    slips = np.empty((0 if held is None else len(material.family), count))
+    hardens = hardens and material.hardens
     foreseen = np.zeros(0) if step.foreseen is None else step.foreseen
     index = FULL if elastic else SYMMETRIC
     wanted = precision is not None
@@ -132,6 +158,8 @@ def _solve(
         accumulated,
         kept.reshape(-1),
         index,
+        np.zeros(0) if held is None else held.T.reshape(-1),
+        slips.reshape(-1),
     )
     time = 1.0 if elastic else step.dt
 
@@ -140,7 +168,7 @@ def _solve(
 
     parallel(part, count, threads)
     tangent = CrystalTangent(kept, index, threads) if wanted else None
-    return stress, slip, accumulated, tangent
+    return stress, slip, slips, accumulated, tangent
 
 
 def energy(
@@ -157,11 +185,14 @@ def energy(
     `conjugate_energy` is `Material.conjugate_energy`, or its kernel.
     """
     elastic = isinstance(material, CrystalPlasticityMaterial)
-    begun = np.zeros(strain.shape[1])
-    if state is not None:
+    begun, held = np.zeros(strain.shape[1]), None
+    state = material.start(rows) if state is None else state
+    if material.interactions is not None:
+        held = material.resistances(rows, state)
+    else:
         begun += state[6] if elastic else state.sum(axis=0)
     step = StrainStep(rows, strain, None, None, dt if elastic else 1.0)
-    stress, *_ = _solve(material, step, strain, begun, False, threads)
+    stress, *_ = _solve(material, step, strain, begun, threads, held, hardens=False)
     work = np.einsum("in,in->n", stress, strain)
     return work - conjugate_energy(rows, stress, state, dt)
 
@@ -215,7 +246,10 @@ def load(points, i, count, lanes):
             s[row.BOUND + j] = (
                 bound if not bound < s[row.BOUND + j] else s[row.BOUND + j]
             )
-            c[row.G + k], _ = newton.of_family(c, k, points.accumulated[point])
+            if len(points.held) > 0:
+                c[row.G + k] = points.held[f * n + point]
+            else:
+                c[row.G + k], _ = newton.of_family(c, k, points.accumulated[point])
             c[row.SOFTER + k] = 0.0
         s[row.PART + j], s[row.OLD + j] = 0.0, np.inf
         lanes.status[j], lanes.taken[j] = GOING, 0
@@ -298,7 +332,7 @@ def _relax(points, hardens, time, first, last, lanes):
             newton.solve(s, hardens)
             newton.room(p, c, q, s, ends)
             _advance(lanes)
-        _store(points, i, count, s, hardens, time)
+        _store(points, i, count, c, q, s, hardens, time)
         if len(points.kept) > 0:
             if len(points.foreseen) > 0:
                 _foresee(points, i, count, s)
@@ -321,7 +355,7 @@ def _foresee(points, i, count, s):
 
 
 @inlined
-def _store(points, i, count, s, hardens, time):
+def _store(points, i, count, c, q, s, hardens, time):
     """Results of points from i on <- lanes."""
     n = U(len(points.rows))
     for j in range(count):
@@ -332,6 +366,12 @@ def _store(points, i, count, s, hardens, time):
             points.slip[k * n + point] = s[row.B + k * L + j] + nothing
         end = s[row.START + j] + time * s[row.TOTAL + j]
         points.accumulated[point] = (s[row.SLIP + j] if hardens else end) + nothing
+        if len(points.slips) > 0:
+            # each system is a family
+            for a in range(U(points.ends[-1])):
+                k = a * L + j
+                x = q[row.POWER + k] * q[row.TAU + k] / c[row.G + k]
+                points.slips[a * n + point] = abs(time * c[row.RATE + k] * x) + nothing
 
 
 class CrystalTangent(PartwiseTangent):

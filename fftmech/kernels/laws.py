@@ -51,7 +51,7 @@ INDEPENDENT = {
 def responder(material: Material, backend: Backend) -> Callable[[StrainStep], Response]:
     """Return what evaluates a law: its kernel on the host, else the reference code."""
     module = kernel_of(type(material))
-    if module is None or backend.blocks is None or _by_ratios(material):
+    if module is None or backend.blocks is None:
         return material.respond
     kernel: Any = import_module(module)
     return partial(kernel.respond, material, threads=backend.threads)
@@ -65,7 +65,7 @@ def conjugate(
     There are kernels on the host, for points of these rows.
     """
     module = CONJUGATES.get(type(material))
-    if module is None or backend.blocks is None or _by_ratios(material):
+    if module is None or backend.blocks is None:
         return material.conjugate_strain, material.conjugate_energy
     kernel = import_module(module).Conjugate(material, rows, backend.threads)
     return kernel.strain, kernel.energy
@@ -79,17 +79,11 @@ def potential(
     `conjugate_energy` is what `conjugate` returns.
     """
     module = KERNELS.get(type(material))
-    known = type(material) in CONJUGATES and not _by_ratios(material)
-    if not known or module is None or backend.blocks is None:
+    if type(material) not in CONJUGATES or module is None or backend.blocks is None:
         return material.energy
     kernel: Any = import_module(module)
     threads = backend.threads
     return partial(kernel.energy, material, conjugate_energy, threads=threads)
-
-
-def _by_ratios(material: Material) -> bool:
-    """Whether slip systems harden each other by ratios, which no kernel knows."""
-    return getattr(material, "interactions", None) is not None
 
 
 def kernel_of(kind: type[Material]) -> str | None:

@@ -67,6 +67,7 @@ class CrystalCreepMaterial(CrystalMaterial):
     foresight = True
     variables = {"accumulated_slip": 1, "increment_of_slip": 1}
     held = 0, 1
+    hardens = False
 
     def prepare(self) -> None:
         """See `Material.prepare`."""
@@ -157,7 +158,7 @@ class CrystalCreepMaterial(CrystalMaterial):
         rate0, exponent = xp.asarray(self.constants)[:2, rows]
         if state is None:
             state = xp.asarray(self.start(rows))
-        return rate0, exponent, self._held(rows, state)
+        return rate0, exponent, self.resistances(rows, state)
 
     def _problem(
         self, rows: Any, rate: Any, state: Any, foreseen: Any = None

@@ -45,8 +45,6 @@ class CrystalPlasticityMaterial(CrystalMaterial):
         Bound on the slip of a system of each row, (R,).
     compliance
         C^-1, Mandel (R, 6, 6).
-    hardens
-        Whether resistances grow with slip within a step.
 
     Raises
     ------
@@ -57,6 +55,7 @@ class CrystalPlasticityMaterial(CrystalMaterial):
     foresight = True
     variables = {"plastic_strain": 6, "accumulated_slip": 1}
     held = None
+    hardens = True
 
     def prepare(self) -> None:
         """See `Material.prepare`."""
@@ -68,7 +67,8 @@ class CrystalPlasticityMaterial(CrystalMaterial):
         self.schmid = schmid_tensors(self.laws, self.rotation)
         self.prepare_slip(7)
         self.compliance = np.linalg.inv(self.stiffness)
-        self.hardens = self.held is None and bool(self.constants[[3, 5]].any())
+        grows = bool(self.constants[[3, 5]].any())
+        self.hardens = self.held is None and grows
         self.farthest = farthest(self.laws, self.compliance)
 
     def respond(self, step: StrainStep) -> Response:

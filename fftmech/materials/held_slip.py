@@ -30,9 +30,12 @@ class CrystalMaterial(Material):
         Where slips that resistances depend on begin in the state, and their number:
         those before the step, then those expected in it, to the end of the state. None
         where resistances are not held.
+    hardens
+        Whether resistances grow with slip within a step.
     """
 
     held: tuple[int, int] | None
+    hardens: bool
 
     def prepare_slip(self, first: int) -> None:
         """Make the tables of slip; `first` is how many variables come before slips."""
@@ -57,13 +60,13 @@ class CrystalMaterial(Material):
         """See `Material.expect`: slip goes on at its rate."""
         if self.held is None:
             return state
-        return self._expecting(state, ratio * self._slips(state)[1])
+        return self._expecting(state, ratio * self.slips(state)[1])
 
     def correct(self, begun: Any, ended: Any, share: float = 1.0) -> Any:
         """See `Material.correct`."""
         if self.held is None:
             return begun
-        old, new = self._slips(begun)[1], self._slips(ended)[1]
+        old, new = self.slips(begun)[1], self.slips(ended)[1]
         return self._expecting(begun, old + share * (new - old))
 
     def time_error(self, rows: Any, begun: Any, ended: Any) -> Any:
@@ -71,11 +74,13 @@ class CrystalMaterial(Material):
         if self.held is None:
             return None
         own = namespace(begun).asarray(self.family)
-        ended = self._expecting(ended, 0 * self._slips(ended)[1])
-        used, found = (self._held(rows, state)[:, own] for state in (begun, ended))
+        ended = self._expecting(ended, 0 * self.slips(ended)[1])
+        used, found = (
+            self.resistances(rows, state)[:, own] for state in (begun, ended)
+        )
         return abs(found - used).sum(axis=1), found.sum(axis=1)
 
-    def _slips(self, state: Any) -> tuple[Any, Any]:
+    def slips(self, state: Any) -> tuple[Any, Any]:
         """Slips before the step, and expected in it or brought by it, (K, n)."""
         assert self.held is not None
         first, count = self.held
@@ -86,7 +91,7 @@ class CrystalMaterial(Material):
         assert self.held is not None
         return namespace(state).concatenate([state[: sum(self.held)], slips])
 
-    def _held(self, rows: Any, state: Any) -> Any:
+    def resistances(self, rows: Any, state: Any) -> Any:
         """g that a state holds, of each family, (n, F)."""
         xp = namespace(state)
         hardening = xp.asarray(self.constants)[2:, rows]
@@ -94,7 +99,7 @@ class CrystalMaterial(Material):
 
     def _accumulated(self, rows: Any, state: Any) -> Any:
         """G that the held g belong to, (n, 1), or of each system, (n, N)."""
-        xp, (begun, expected) = namespace(state), self._slips(state)
+        xp, (begun, expected) = namespace(state), self.slips(state)
         sums = (begun + expected).T
         if self.interactions is None:
             return sums
@@ -109,4 +114,4 @@ class CrystalMaterial(Material):
         total = size.sum(axis=1)[None]
         if self.interactions is None:
             return [total]
-        return [total, self._slips(state)[0] + size.T, size.T]
+        return [total, self.slips(state)[0] + size.T, size.T]
