@@ -99,11 +99,12 @@ class CrystalMaterial(Material):
 
     def _accumulated(self, rows: Any, state: Any) -> Any:
         """G that the held g belong to, (n, 1), or of each system, (n, N)."""
-        xp, (begun, expected) = namespace(state), self.slips(state)
-        sums = (begun + expected).T
         if self.interactions is None:
-            return sums
-        return xp.einsum("nab,nb->na", xp.asarray(self.interactions)[rows], sums)
+            assert self.held is not None
+            return state[self.held[0] :].sum(axis=0)[:, None]
+        xp, (begun, expected) = namespace(state), self.slips(state)
+        q = xp.asarray(self.interactions)[rows]
+        return xp.einsum("nab,bn->na", q, begun + expected)
 
     def _brought(self, state: Any, slip: Any) -> list[Any]:
         """End of a state after slip of each system, (n, N): what is remembered of it.

@@ -326,7 +326,7 @@ def farthest(laws: Sequence[SlipLaw], compliance: np.ndarray) -> np.ndarray:
         made[law] = len(P) ** 0.5 / stretches[stretches > 0].min()
         _, _, tau0, tau1, *_ = constants([law])[:, 0]
         g = np.array([tau0, tau0 + tau1])
-        if len(tau0) > 1:
+        if len(tau0) > 1 or law.interactions is not None:
             made[law] *= APART * g.max() / g.min()
     few = np.array([law.independent < INDEPENDENT for law in laws])
     found = np.array([made[law] for law in laws])
