@@ -50,8 +50,8 @@ laws = pytest.mark.parametrize("law", [plastic, creep], ids=["plastic", "creep"]
 def marched(law, load, increments=3, solver="newton", n=6, **options):
     """March of a polycrystal."""
     stiffness = TITANIUM if law.lattice == "hcp" else COPPER
-    body = polycrystal(n, grains=5, seed=1, stiffness=stiffness)
-    body = body.with_changes(law=dict.fromkeys(range(5), law))
+    body = polycrystal(n, grains=4, seed=1, stiffness=stiffness)
+    body = body.with_changes(law=dict.fromkeys(range(4), law))
     path = Path((Step(load, time=10.0, increments=increments),))
     march = March(body, path, solver=solver, **options)
     assert all(point.status == "converged" for point in march.points())
@@ -123,10 +123,10 @@ def test_a_crystal_on_a_path_is_the_integrated_ordinary_differential_equation():
     q /= np.linalg.norm(q)
     strain = np.array([0.02, -0.014, -0.006, 0.004, 0.01, 0.008])
     components = dict(zip(("xx", "yy", "zz", "yz", "xz", "xy"), strain, strict=True))
-    grid = Grid((1, 1, 1))
-    body = Microstructure(
-        grid, np.zeros(grid.shape, int), COPPER[None], orientation=q[None], law={0: law}
-    )
+    grid, R = Grid((1, 1, 1)), matrix_from_quaternion(q)
+    stiffness = rotate_stiffness(COPPER, R)[None]
+    phase = np.zeros(grid.shape, int)
+    body = Microstructure(grid, phase, stiffness, orientation=q[None], law={0: law})
     found = []
     for increments in (30, 60):
         path = Path((Step(Load(strain=components), time=20.0, increments=increments),))
@@ -135,18 +135,18 @@ def test_a_crystal_on_a_path_is_the_integrated_ordinary_differential_equation():
         state = march.state
         found.append((state.mean_stress, state.start.state[0][0][7:19, 0]))
     mandel = strain * np.array([1, 1, 1, *[2**0.5] * 3])
-    exact = integrated(law, matrix_from_quaternion(q), mandel, 20.0)
+    exact = integrated(law, R, mandel, 20.0)
     for coarse, fine, right in zip(*found, exact, strict=True):
         errors = [np.linalg.norm(x - right) for x in (coarse, fine, 2 * fine - coarse)]
         # backward Euler: of first order
-        assert errors[0] < 0.02 * np.linalg.norm(right)
-        assert errors[1] == pytest.approx(errors[0] / 2, rel=0.1)
+        assert errors[0] < 0.005 * np.linalg.norm(right)
+        assert errors[1] == pytest.approx(errors[0] / 2, rel=0.25)
         assert errors[2] < 5e-4 * np.linalg.norm(right)
     # the number's would be another
     other = integrated(
         plastic(exponent=5.0, latent_hardening=1.4), np.eye(3), mandel, 20
     )
-    assert np.linalg.norm(other[0] - exact[0]) > 0.02 * np.linalg.norm(exact[0])
+    assert np.linalg.norm(other[0] - exact[0]) > 0.005 * np.linalg.norm(exact[0])
 
 
 @laws
