@@ -204,7 +204,7 @@ class Material(ABC):
     finite: ClassVar[bool] = False
     rate: ClassVar[bool] = False
     foresight: ClassVar[bool] = False
-    variables: ClassVar[Mapping[str, int]] = {}
+    variables: Mapping[str, int] = {}
 
     def __init__(
         self, laws: Sequence[Any], stiffness: np.ndarray, rotation: np.ndarray

@@ -158,7 +158,9 @@ class CrystalPlasticityMaterial(CrystalMaterial):
         stiffness = xp.asarray(self.stiffness)[rows]
         if state is None:
             state = xp.asarray(self.start(rows))
-        begun = state[6] if self.held is None else self._accumulated(rows, state)
+        if self.held is not None:
+            g = self.resistances(rows, state)
+            hardening = g, *[xp.zeros_like(g)] * 3
         return SlipFlow(
             schmid=xp.asarray(self.schmid)[rows],
             family=xp.asarray(self.family),
@@ -169,7 +171,7 @@ class CrystalPlasticityMaterial(CrystalMaterial):
             rate=rate0 * dt,
             exponent=exponent,
             hardening=hardening,
-            accumulated=begun,
+            accumulated=state[6],
             implicit=implicit and self.held is None,
             linear_below=xp.zeros_like(rate0),
             foreseen=foreseen,

@@ -8,6 +8,9 @@ from fftmech.arrays.backend import namespace
 from fftmech.materials.base import Material
 from fftmech.materials.slip import constants, latent, resistance
 
+BLOCK = 4096
+"""Points whose tables are gathered at once."""
+
 
 class CrystalMaterial(Material):
     """Slip systems, and how they harden.
@@ -42,6 +45,7 @@ class CrystalMaterial(Material):
         self.family = self.laws[0].family
         self.constants = constants(self.laws)
         self.interactions = latent(self.laws)
+        self._known: tuple[Any, Any, Any] | None = None
         if self.interactions is None:
             return
         count = len(self.family)
@@ -94,17 +98,30 @@ class CrystalMaterial(Material):
     def resistances(self, rows: Any, state: Any) -> Any:
         """g that a state holds, of each family, (n, F)."""
         xp = namespace(state)
-        hardening = xp.asarray(self.constants)[2:, rows]
-        return resistance(self._accumulated(rows, state), hardening)[0]
+        known = self._known
+        if known is not None and known[0] is rows and known[1] is state:
+            return known[2]
+        if self.interactions is None:
+            return self._resistances(rows, state)
+        g = xp.empty((len(rows), len(self.family)))
+        # tables of each point take memory
+        for first in range(0, len(rows), BLOCK):
+            part = slice(first, first + BLOCK)
+            g[part] = self._resistances(rows[part], state[:, part])
+        # a descent asks for those of one state again and again
+        self._known = rows, state, g
+        return g
 
-    def _accumulated(self, rows: Any, state: Any) -> Any:
-        """G that the held g belong to, (n, 1), or of each system, (n, N)."""
+    def _resistances(self, rows: Any, state: Any) -> Any:
+        xp = namespace(state)
+        hardening = xp.asarray(self.constants)[2:, rows]
         if self.interactions is None:
             assert self.held is not None
-            return state[self.held[0] :].sum(axis=0)[:, None]
-        xp, (begun, expected) = namespace(state), self.slips(state)
-        q = xp.asarray(self.interactions)[rows]
-        return xp.einsum("nab,bn->na", q, begun + expected)
+            G = state[self.held[0] :].sum(axis=0)[:, None]
+        else:
+            q = xp.asarray(self.interactions)[rows]
+            G = xp.einsum("nab,bn->na", q, sum(self.slips(state)))
+        return resistance(G, hardening)[0]
 
     def _brought(self, state: Any, slip: Any) -> list[Any]:
         """End of a state after slip of each system, (n, N): what is remembered of it.

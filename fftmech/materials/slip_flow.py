@@ -60,7 +60,7 @@ class Flow(NamedTuple):
     slip
         f_a, (n, N).
     accumulated
-        G that g belongs to, (n,), or of each family, (n, F).
+        G that g belongs to, (n,).
     resistance
         g of each system that f was computed with, (n, N), stress units.
     residual
@@ -97,7 +97,7 @@ class SlipFlow:
     hardening
         tau0, tau1, theta0, theta1, (4, n, F).
     accumulated
-        G0, (n,), or of each family, (n, F), if g is that of the beginning.
+        G0, (n,).
     implicit
         Whether g is that of the end of the step instead of its beginning.
     linear_below
@@ -192,7 +192,7 @@ class SlipFlow:
 
     def _resistance(self, G: Any) -> tuple[Any, Any]:
         """g and dg/dG of each family, (n, F)."""
-        return resistance(G if G.ndim == 2 else G[:, None], self.hardening)
+        return resistance(G[:, None], self.hardening)
 
     def resolve(self, stress: Any) -> Any:
         """tau_a of stresses (n, 6), (n, N)."""
