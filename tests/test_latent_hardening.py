@@ -47,7 +47,7 @@ def creep(**more):
 laws = pytest.mark.parametrize("law", [plastic, creep], ids=["plastic", "creep"])
 
 
-def marched(law, load, increments=3, solver="newton", n=6, **options):
+def marched(law, load, increments=2, solver="newton", n=6, **options):
     """March of a polycrystal."""
     stiffness = TITANIUM if law.lattice == "hcp" else COPPER
     body = polycrystal(n, grains=4, seed=1, stiffness=stiffness)

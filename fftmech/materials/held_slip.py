@@ -51,14 +51,11 @@ class CrystalMaterial(Material):
         count = len(self.family)
         self.constants = self.constants[..., self.family]
         self.family = np.arange(count)
-        self.variables = {**self.own_variables, "slip": count, "slip_increment": count}
+        known = {
+            k: v for k, v in type(self).variables.items() if k != "increment_of_slip"
+        }
+        self.variables = {**known, "slip": count, "slip_increment": count}
         self.held = first, count
-
-    @property
-    def own_variables(self) -> dict[str, int]:
-        """Those of the law where resistances follow from the slip of each system."""
-        known = type(self).variables
-        return {k: size for k, size in known.items() if k != "increment_of_slip"}
 
     def expect(self, state: Any, ratio: float) -> Any:
         """See `Material.expect`: slip goes on at its rate."""
