@@ -222,6 +222,20 @@ def dual(*_):
             body = Microstructure(Grid(phase.shape), phase, law=law)
             name = f"Norton, 16^3, stresses 1 and {contrast:g}, n = {n}"
             yield compared(name, body, Load(strain={"xx": 1e-3, "yy": -1e-3}))
+    grains = polycrystal(16, grains=24, seed=0, stiffness=COPPER)
+    for n in (5.0, 20.0):
+        law = CrystalPlasticity(exponent=n, **SLIP)
+        body = grains.with_changes(law=dict.fromkeys(range(24), law))
+        name = f"crystal_plasticity, 16^3, n = {n:g}, 2 % in 10 increments"
+        for energy in (None, CERTIFIED):
+            yield compared(
+                name if energy is None else f"{name}, --tol-energy {energy:g}",
+                body,
+                Load.uniaxial("xx", 2e-2),
+                10,
+                20.0,
+                energy,
+            )
     grains = polycrystal(32, grains=40, stiffness=COPPER)
     for n in (5.0, 20.0):
         law = CrystalCreep(exponent=n, bulk=100.0, **SLIP)

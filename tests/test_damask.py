@@ -101,6 +101,19 @@ def test_another_power_law_is_a_note(materials, a, h):
     assert "steel: plastic (phenopowerlaw) not used, it is elastic" in listed.notes[0]
 
 
+def test_interactions_of_cubic_systems_are_taken(materials):
+    ratios = "1, 1.1, 1.8, 1.2, 1.3, 1.4, 1.5, 9"
+    plastic = PLASTIC.format(a=1, h="@").replace("1, 1, @", ratios)
+    law = materials(plastic=plastic).phases[0].law
+    assert law.latent_hardening == (1, 1.1, 1.8, 1.2, 1.3, 1.4, 1.5)
+    assert law.theta0 == pytest.approx(1e9 * 32 / 63)
+    # all of them alike are one ratio
+    same = plastic.replace(ratios, "1.4, 1.4, 1.4, 1.4, 1.4, 1.4, 1.4, 9")
+    law = materials(plastic=same).phases[0].law
+    assert law.latent_hardening == 1.0
+    assert law.theta0 == pytest.approx(1.4e9 * 32 / 63)
+
+
 def test_what_is_not_used_is_a_note(materials):
     text = damask_yaml().replace(b"C_44: 126.2e9}", b"'C_44,T': 1e6, C_44: 126.2e9}")
     text = text.replace(b"  zinc:", b"    damage: {type: x}\n  zinc:")

@@ -13,11 +13,13 @@ Stresses are in Pa. `O` is a unit quaternion w x y z of a passive rotation, from
 sample to the crystal, in the convention P = -1 of Rowenhorst et al. 2015
 (doi:10.1088/0965-0393/23/8/083501): its numbers are those of ours, v_sample = R
 v_crystal. Plasticity is read where it is a law of ours: `phenopowerlaw` on whole
-families of slip systems whose resistance hardens as xi' = h_0 (1 - xi / xi_inf) sum
-|gamma'|, that is, a_sl = 1 and all of h_sl-sl equal, is `crystal_plasticity` with, of
-each family,
+families of slip systems whose resistance hardens as xi' = h_0 (1 - xi / xi_inf) sum_b
+h_b |gamma_b'|, that is, a_sl = 1, is `crystal_plasticity` with, of each family,
 
     tau0 = xi_0,  tau1 = xi_inf - xi_0,  theta0 = h_0 h (1 + h_int) tau1 / xi_inf
+
+where all of h_sl-sl is h. Where it is not, the seven that octahedral systems of cF have
+are `latent_hardening`, with h = 1; those of other lattices are not ours.
 
 The format is described at https://damask-multiphysics.org, "Material Configuration".
 """
@@ -36,6 +38,7 @@ from fftmech.io.materials_table import Phase
 from fftmech.materials import elastic
 from fftmech.materials.crystal_plasticity import CrystalPlasticity
 from fftmech.materials.slip import SlipFamily
+from fftmech.materials.slip_interactions import TYPES
 from fftmech.materials.slip_systems import slip_systems
 
 CONSTANTS = {
@@ -251,7 +254,13 @@ def _law(
     counts = counts if isinstance(counts, list) else [counts]
     given = plastic.get("h_sl-sl", [1.0])
     given = given if isinstance(given, list) else [given]
-    latent = {_number(h, f"{where}: h_sl-sl") for h in given} or {1.0}
+    ratios = tuple(_number(h, f"{where}: h_sl-sl") for h in given) or (1.0,)
+    if lattice == "cF":
+        ratios = ratios[: len(TYPES)]
+    by_type = len(set(ratios)) > 1
+    scale = 1.0 if by_type else ratios[0]
+    if by_type and (lattice != "cF" or len(ratios) < len(TYPES)):
+        scale = None
     families = []
     for f, count in enumerate(counts):
         if count == 0:
@@ -265,7 +274,7 @@ def _law(
                 value = value[f if len(value) > 1 else 0]
             return _number(value, f"{where}: {key}")
 
-        found = _family(names[f], of_family, latent)
+        found = _family(names[f], of_family, scale)
         if found is None:
             return None
         families.append(found)
@@ -276,24 +285,29 @@ def _law(
         own["c_over_a"] = _number(c_over_a, f"{where}: c/a")
     try:
         if lattice == "cF":
-            return CrystalPlasticity(**families[0].given)
+            hardens = by_type and families[0].theta0 is not None
+            latent = ratios if hardens else 1.0
+            return CrystalPlasticity(**families[0].given, latent_hardening=latent)
         return CrystalPlasticity(lattice=ours, families=tuple(families), **own)
     except InputError as error:
         raise error.within(where) from error
 
 
 def _family(
-    name: str, number: Callable[..., float], latent: set[float]
+    name: str, number: Callable[..., float], scale: float | None
 ) -> SlipFamily | None:
-    """Constants of a family, or None where it hardens otherwise than ours."""
+    """Constants of a family, or None where it hardens otherwise than ours.
+
+    `scale` is a factor of h_0, None where systems harden each other otherwise.
+    """
     tau0, h0 = number("xi_0_sl"), number("h_0_sl-sl", 0.0)
     slip = {"rate0": number("dot_gamma_0_sl"), "exponent": number("n_sl")}
     if h0 == 0:
         return SlipFamily(name=name, tau0=tau0, **slip)
     end = number("xi_inf_sl")
-    if number("a_sl") != 1 or len(latent) > 1 or end <= tau0:
+    if number("a_sl") != 1 or scale is None or end <= tau0:
         return None
-    h0 *= next(iter(latent)) * (1 + number("h_int", 0.0))
+    h0 *= scale * (1 + number("h_int", 0.0))
     tau1 = end - tau0
     theta0 = h0 * tau1 / end
     return SlipFamily(name=name, tau0=tau0, tau1=tau1, theta0=theta0, **slip)

@@ -41,11 +41,11 @@ class Conjugate:
         self._material, self._rows, self._threads = material, rows, threads
         self._order = _order(rows)
 
-    def strain(self, rows: Any, stress: Any, state: Any = None) -> Any:
+    def strain(self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0) -> Any:
         """See `Material.conjugate_strain`."""
         return self._both(rows, stress, state, energies=0)[0]
 
-    def energy(self, rows: Any, stress: Any, state: Any = None) -> Any:
+    def energy(self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0) -> Any:
         """See `Material.conjugate_energy`."""
         return self._both(rows, stress, state, energies=stress.shape[1])[1]
 
@@ -61,9 +61,13 @@ class Conjugate:
         law = np.ascontiguousarray(material.schmid), material.family, material.bulk
         law = *law, material.linear_below, material.constants, np.array(bits, bool)
         order = self._order if rows is self._rows else _order(rows)
+        held = np.empty((0, 0))
         slip = np.zeros(stress.shape[1]) if state is None else state.sum(axis=0)
+        if material.interactions is not None:
+            state = material.start(rows) if state is None else state
+            held = material.resistances(rows, state)
         stress, strain = np.ascontiguousarray(stress), np.empty(stress.shape)
-        fields = rows, order, stress, slip, strain, np.empty(energies)
+        fields = rows, order, stress, slip, held, strain, np.empty(energies)
 
         def part(first: int, last: int) -> None:
             _conjugate(*law, *fields, first, last)
@@ -88,6 +92,7 @@ def _conjugate(
     order,
     stress,
     slip,
+    held,
     strain,
     energy,
     first,
@@ -125,6 +130,9 @@ def _conjugate(
             if a == ZERO or U(family[a]) != f:
                 f = U(family[a])
                 for j in range(L):
+                    if len(held) > 0:
+                        g[j] = held[U(point[j]), f]
+                        continue
                     g[j], _ = resistance(
                         slip[U(point[j])],
                         law[TWO, row, f],

@@ -33,7 +33,7 @@ D, GUESS, P = _offsets(21, 21)
 MATRICES = 42
 """Entries of D and of the guess's matrix, lower triangles by rows."""
 
-SYSTEMS, FAMILIES = 24, 4
+SYSTEMS = FAMILIES = 24
 """The most that a crystal has. Rows of all kinds are at constant places, so that a
 compiler sees that they do not overlap."""
 

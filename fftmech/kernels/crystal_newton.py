@@ -129,6 +129,13 @@ def first(p, c, q, s, ends, whole):
 @inlined
 def evaluate(p, c, q, s, ends, status, whole, hardens):
     """f, r and dr/ds of TRIAL, and the new G of lanes that are not done."""
+    slip(p, c, q, s, ends, status, whole, hardens)
+    _add_systems(p, c, q, s, ends)
+
+
+@inlined
+def slip(p, c, q, s, ends, status, whole, hardens):
+    """TAU and POWER of TRIAL, and the new G of lanes that are not done."""
     resolve(p, q, s, U(ends[-1]), TRIAL, TAU)
     begin = U(0)
     for f in range(U(len(ends))):
@@ -141,7 +148,6 @@ def evaluate(p, c, q, s, ends, status, whole, hardens):
     powers(c, q, ends, whole)
     if hardens:
         _harden(c, q, s, ends, status)
-    _add_systems(p, c, q, s, ends)
 
 
 @inlined

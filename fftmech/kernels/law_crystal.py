@@ -6,6 +6,7 @@ each operation is a loop over lanes that becomes SIMD: `fftmech.kernels.crystal_
 has their tensors, `fftmech.kernels.crystal_newton` the steps.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,6 +53,8 @@ class Points(NamedTuple):
     accumulated: np.ndarray  # slip, overwritten by that at the end of the step, (n,)
     kept: np.ndarray  # entries of the tangent; empty if there will be none
     index: np.ndarray  # number of each entry of its matrix among them, (6, 6)
+    held: np.ndarray  # resistance of each family, (F n); empty: that of `accumulated`
+    slips: np.ndarray  # size of each system's, (N n); empty if it is not wanted
 
 
 class Lanes(NamedTuple):
@@ -81,25 +84,73 @@ def respond(
     threads: int = 1,
 ) -> Response:
     """See `Material.respond`; `threads` share the points."""
-    strain, state, precision = step.strain, step.state, step.precision
+    strain, state = step.strain, step.state
     elastic = isinstance(material, CrystalPlasticityMaterial)
     if elastic:
         target = np.subtract(strain, state[:6], dtype=float)
     else:
         target = np.subtract(strain, step.before, dtype=float) / step.dt
-    count = strain.shape[1]
+    begun, held = np.zeros(strain.shape[1]), None
+    if material.interactions is not None:
+        held = material.resistances(step.rows, state)
+    elif elastic:
+        begun += state[6]
+    else:
+        # the resistance is that of the slip that is expected
+        begun += state.sum(axis=0)
+    solved = _solve(
+        material, step, target, begun.copy(), threads, held, hardens=elastic
+    )
+    stress, slip, slips, accumulated, tangent = solved
+    brought = accumulated - begun
+    if held is not None:
+        old, _ = material.slips(state)
+        parts = [
+            state[len(state) - 2 * len(old) - 1][None] + brought,
+            old + slips,
+            slips,
+        ]
+    elif elastic:
+        parts = [accumulated[None]]
+    else:
+        parts = [(state[0] + brought)[None], brought[None]]
+    after = np.concatenate([state[:6] + slip, *parts] if elastic else parts)
+    return Response(stress.astype(strain.dtype, copy=False), after, tangent)
+
+
+def _solve(
+    material: CrystalPlasticityMaterial | CrystalCreepMaterial,
+    step: StrainStep,
+    target: np.ndarray,
+    accumulated: np.ndarray,
+    threads: int,
+    held: np.ndarray | None,
+    *,
+    hardens: bool,
+) -> tuple:
+    """Stress and more of strains or rates, `target`, (6, n).
+
+    `accumulated` is overwritten, and `held` is the resistance of each system, (n, N).
+
+    Returns
+    -------
+    tuple
+        Stress, slip, (6, n), its size by systems, (N, n), that of all accumulated,
+        (n,), and the tangent or None.
+    """
+    precision, count = step.precision, target.shape[1]
+    elastic = isinstance(material, CrystalPlasticityMaterial)
     stress, slip = np.empty((6, count)), np.empty((6, count))
-    # creep: the resistance is that of the slip that is expected
-    begun = np.asarray(state[6] if elastic else state.sum(axis=0), dtype=float)
-    accumulated = begun.copy()
+    slips = np.empty((0 if held is None else len(material.family), count))
+    hardens = hardens and material.hardens
     foreseen = np.zeros(0) if step.foreseen is None else step.foreseen
     index = FULL if elastic else SYMMETRIC
     wanted = precision is not None
     kept = np.empty((index.max() + 1, count if wanted else 0), precision or float)
     points = Points(
         np.ascontiguousarray(step.rows, np.int32),
-        target.reshape(-1),
-        _table(material, step.dt),
+        np.ascontiguousarray(target, dtype=float).reshape(-1),
+        make_table(material, step.dt),
         np.cumsum(np.bincount(material.family)),
         np.asarray(foreseen, dtype=float).reshape(-1),
         stress.reshape(-1),
@@ -107,40 +158,46 @@ def respond(
         accumulated,
         kept.reshape(-1),
         index,
+        np.zeros(0) if held is None else held.T.reshape(-1),
+        slips.reshape(-1),
     )
-    hardens = elastic and bool(material.constants[[3, 5]].any())
     time = 1.0 if elastic else step.dt
 
     def part(first: int, last: int) -> None:
         _relax(points, hardens, time, first, last, Lanes.new())
 
     parallel(part, count, threads)
-    if elastic:
-        after = np.concatenate([state[:6] + slip, accumulated[None]])
-    else:
-        brought = accumulated - begun
-        after = np.stack([state[0] + brought, brought])
     tangent = CrystalTangent(kept, index, threads) if wanted else None
-    return Response(stress.astype(strain.dtype, copy=False), after, tangent)
+    return stress, slip, slips, accumulated, tangent
 
 
 def energy(
-    material: CrystalCreepMaterial,
+    material: CrystalPlasticityMaterial | CrystalCreepMaterial,
+    conjugate_energy: Callable[..., Any],
     rows: Any,
     strain: Any,
     state: Any = None,
+    dt: float = 1.0,
     threads: int = 1,
 ) -> Any:
-    """See `Material.energy`, whose stress is that of `respond`."""
-    if state is None:
-        state = material.start(rows)
-    rest = np.zeros_like(strain)
-    stress = respond(material, StrainStep(rows, strain, rest, state), threads).stress
-    conjugate = material.conjugate_energy(rows, stress, state)
-    return (stress * strain).sum(axis=0) - conjugate
+    """See `Material.energy`, with the resistances of the state.
+
+    `conjugate_energy` is `Material.conjugate_energy`, or its kernel.
+    """
+    elastic = isinstance(material, CrystalPlasticityMaterial)
+    begun, held = np.zeros(strain.shape[1]), None
+    state = material.start(rows) if state is None else state
+    if material.interactions is not None:
+        held = material.resistances(rows, state)
+    else:
+        begun += state[6] if elastic else state.sum(axis=0)
+    step = StrainStep(rows, strain, None, None, dt if elastic else 1.0)
+    stress, *_ = _solve(material, step, strain, begun, threads, held, hardens=False)
+    work = np.einsum("in,in->n", stress, strain)
+    return work - conjugate_energy(rows, stress, state, dt)
 
 
-def _table(
+def make_table(
     material: CrystalPlasticityMaterial | CrystalCreepMaterial, dt: float
 ) -> np.ndarray:
     """What `Points.table` holds."""
@@ -157,7 +214,7 @@ def _table(
 
 
 @inlined
-def _load(points, i, count, lanes):
+def load(points, i, count, lanes):
     """Lanes <- points from i on; those past the end are copies of the last one."""
     rows, target, table = points.rows, points.target, points.table
     p, c, s, held = lanes.p, lanes.c, lanes.s, lanes.held
@@ -189,20 +246,23 @@ def _load(points, i, count, lanes):
             s[row.BOUND + j] = (
                 bound if not bound < s[row.BOUND + j] else s[row.BOUND + j]
             )
-            c[row.G + k], _ = newton.of_family(c, k, points.accumulated[point])
+            if len(points.held) > 0:
+                c[row.G + k] = points.held[f * n + point]
+            else:
+                c[row.G + k], _ = newton.of_family(c, k, points.accumulated[point])
             c[row.SOFTER + k] = 0.0
         s[row.PART + j], s[row.OLD + j] = 0.0, np.inf
         lanes.status[j], lanes.taken[j] = GOING, 0
 
 
 @inlined
-def _whole(c, families):
+def whole(c, families):
     """Exponent - 1 if all lanes and families have one, and it is whole; else -1."""
-    whole = int(c[row.EXPONENT + 0]) - 1
+    power = int(c[row.EXPONENT + 0]) - 1
     for j in range(families * L):
-        if c[row.EXPONENT + j] != whole + 1:
+        if c[row.EXPONENT + j] != power + 1:
             return -1
-    return whole
+    return power
 
 
 @inlined
@@ -262,17 +322,17 @@ def _relax(points, hardens, time, first, last, lanes):
     ends = points.ends
     for i in range(U(first), U(last), L):
         count = min(L, U(last) - i)
-        _load(points, i, count, lanes)
-        whole = _whole(c, U(len(ends)))
-        newton.first(p, c, q, s, ends, whole)
+        load(points, i, count, lanes)
+        power = whole(c, U(len(ends)))
+        newton.first(p, c, q, s, ends, power)
         while True:
-            newton.evaluate(p, c, q, s, ends, status, whole, hardens)
+            newton.evaluate(p, c, q, s, ends, status, power, hardens)
             if not _judge(lanes):
                 break
             newton.solve(s, hardens)
             newton.room(p, c, q, s, ends)
             _advance(lanes)
-        _store(points, i, count, s, hardens, time)
+        _store(points, i, count, c, q, s, hardens, time)
         if len(points.kept) > 0:
             if len(points.foreseen) > 0:
                 _foresee(points, i, count, s)
@@ -295,7 +355,7 @@ def _foresee(points, i, count, s):
 
 
 @inlined
-def _store(points, i, count, s, hardens, time):
+def _store(points, i, count, c, q, s, hardens, time):
     """Results of points from i on <- lanes."""
     n = U(len(points.rows))
     for j in range(count):
@@ -306,6 +366,12 @@ def _store(points, i, count, s, hardens, time):
             points.slip[k * n + point] = s[row.B + k * L + j] + nothing
         end = s[row.START + j] + time * s[row.TOTAL + j]
         points.accumulated[point] = (s[row.SLIP + j] if hardens else end) + nothing
+        if len(points.slips) > 0:
+            # each system is a family
+            for a in range(U(points.ends[-1])):
+                k = a * L + j
+                x = q[row.POWER + k] * q[row.TAU + k] / c[row.G + k]
+                points.slips[a * n + point] = abs(time * c[row.RATE + k] * x) + nothing
 
 
 class CrystalTangent(PartwiseTangent):

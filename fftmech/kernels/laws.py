@@ -30,6 +30,7 @@ That of a class in `CONJUGATES` has its `energy` too.
 
 CONJUGATES: dict[type[Material], str] = {
     CrystalCreepMaterial: "fftmech.kernels.conjugate_crystal",
+    CrystalPlasticityMaterial: "fftmech.kernels.conjugate_crystal_plasticity",
 }
 """Module whose `Conjugate` does what two of its functions do."""
 
@@ -37,8 +38,10 @@ CONJUGATES: dict[type[Material], str] = {
 INDEPENDENT = {
     "conjugate_energy",
     "conjugate_strain",
+    "for_potentials",
     "energy",
     "gap",
+    "inelastic_strain",
     "slip",
     "start",
     "state_after",
@@ -68,13 +71,19 @@ def conjugate(
     return kernel.strain, kernel.energy
 
 
-def potential(material: Material, backend: Backend) -> Callable[..., Any]:
-    """Return `Material.energy`, or its kernel on the host if it has one."""
+def potential(
+    material: Material, conjugate_energy: Callable[..., Any], backend: Backend
+) -> Callable[..., Any]:
+    """Return `Material.energy`, or its kernel on the host if it has one.
+
+    `conjugate_energy` is what `conjugate` returns.
+    """
     module = KERNELS.get(type(material))
     if type(material) not in CONJUGATES or module is None or backend.blocks is None:
         return material.energy
     kernel: Any = import_module(module)
-    return partial(kernel.energy, material, threads=backend.threads)
+    threads = backend.threads
+    return partial(kernel.energy, material, conjugate_energy, threads=threads)
 
 
 def kernel_of(kind: type[Material]) -> str | None:

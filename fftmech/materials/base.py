@@ -204,7 +204,7 @@ class Material(ABC):
     finite: ClassVar[bool] = False
     rate: ClassVar[bool] = False
     foresight: ClassVar[bool] = False
-    variables: ClassVar[Mapping[str, int]] = {}
+    variables: Mapping[str, int] = {}
 
     def __init__(
         self, laws: Sequence[Any], stiffness: np.ndarray, rotation: np.ndarray
@@ -247,6 +247,14 @@ class Material(ABC):
         del ended, share
         return begun
 
+    def for_potentials(self, begun: Any, ended: Any) -> Any:
+        """State `begun` with the hardening that the potentials of the step hold.
+
+        Of laws that hold it in the step it is that, of others what they `ended` with.
+        """
+        del ended
+        return begun
+
     def time_error(self, rows: Any, begun: Any, ended: Any) -> Any:
         """Error of what was held constant in a step, and its size, (n,) each; or None.
 
@@ -254,10 +262,18 @@ class Material(ABC):
         """
         del rows, begun, ended
 
-    def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:
+    def inelastic_strain(self, state: Any) -> Any:
+        """Strain from which the potentials of a step count theirs, (6, n); or None.
+
+        `state` is that at the beginning of the step.
+        """
+        del state
+
+    def energy(self, rows: Any, strain: Any, state: Any = None, dt: float = 1.0) -> Any:
         """Potential w, (n,): s = dw/de; of the strain, of F or, if `rate`, of rates.
 
-        `state` is that at the beginning of the step, `start` if None.
+        `state` is that at the beginning of the step, as `for_potentials` has it, or
+        `start` if None. The strain is that beyond `inelastic_strain`.
 
         Raises
         ------
@@ -266,7 +282,9 @@ class Material(ABC):
         """
         raise NotImplementedError
 
-    def conjugate_energy(self, rows: Any, stress: Any, state: Any = None) -> Any:
+    def conjugate_energy(
+        self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0
+    ) -> Any:
         """Conjugate potential w* of a convex w, (n,); inf where it is infinite.
 
         Raises
@@ -276,8 +294,12 @@ class Material(ABC):
         """
         raise NotImplementedError
 
-    def conjugate_strain(self, rows: Any, stress: Any, state: Any = None) -> Any:
+    def conjugate_strain(
+        self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0
+    ) -> Any:
         """dw*/ds of stresses, (6, n): the strain, or the rate, that they belong to.
+
+        Hardening that is not held is that which they bring by the end of the step.
 
         Raises
         ------
@@ -296,19 +318,22 @@ class Material(ABC):
         strain: Any,
         stress: Any,
         state: Any = None,
-        energy: Any = None,
+        dt: float = 1.0,
+        energies: tuple[Any, Any] | None = None,
     ) -> Any:
         """w(e) + w*(s) - s : e >= 0, (n,); laws that can avoid the difference do.
 
-        `energy` is w, if it is known.
+        `energies` are w and w*, if they are known.
 
         Raises
         ------
         NotImplementedError
             There is no convex potential.
         """
-        w = self.energy(rows, strain, state) if energy is None else energy
-        conjugate = self.conjugate_energy(rows, stress, state)
+        w, conjugate = energies or (
+            self.energy(rows, strain, state, dt),
+            self.conjugate_energy(rows, stress, state, dt),
+        )
         return w + conjugate - (stress * strain).sum(0)
 
 

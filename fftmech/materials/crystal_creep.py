@@ -8,7 +8,6 @@ import numpy as np
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
 from fftmech.materials.base import (
-    Material,
     MatrixTangent,
     Response,
     StrainStep,
@@ -16,12 +15,12 @@ from fftmech.materials.base import (
     table,
 )
 from fftmech.materials.elastic import isotropic
+from fftmech.materials.held_slip import CrystalMaterial
 from fftmech.materials.slip import (
     INDEPENDENT,
     SlipLaw,
     constants,
     farthest,
-    resistance,
     schmid_tensors,
 )
 from fftmech.materials.slip_flow import SlipFlow
@@ -32,7 +31,7 @@ from fftmech.tensors.points import join, trace
 LEAST = 1e-10
 
 
-class CrystalCreepMaterial(Material):
+class CrystalCreepMaterial(CrystalMaterial):
     """e = dw*/ds, e a rate: slip, and a bulk viscosity K.
 
     With x = |P_a : s| / g, n the exponent and x0^n the rate `linear_below` which a
@@ -47,37 +46,34 @@ class CrystalCreepMaterial(Material):
     Lebensohn 2001, doi:10.1016/S1359-6454(01)00172-0). The maximum is found by Newton's
     method, and by the envelope theorem the stress is exactly the derivative of w.
 
-    g is held constant in a step, at the slip that is expected at its end: the problem
-    of a step is then convex, with the potentials w and w*. What is expected is at first
-    the slip of the step before, for the first step none; solved again with the slip
-    that came out, and so on, it is backward Euler's. The state is the accumulated slip
-    and, at the beginning of a step, the slip that is expected in it, at its end the
-    slip that it has brought.
+    g is held constant in a step (`CrystalMaterial`): the problem of a step is then
+    convex, with the potentials w and w*. The state is the accumulated slip and, at the
+    beginning of a step, the slip that is expected in it, at its end the slip that it
+    has brought; or, with ratios of latent hardening, these of each system.
 
     Attributes
     ----------
     schmid
         P_a of each row, Mandel (R, N, 6).
-    family, farthest
-        Of each system, (N,), and the bound on its slip of each row, (R,).
+    farthest
+        Bound on the slip of a system of each row, (R,).
     bulk, linear_below
         K, stress units times time, (R,), and x0, (R, F).
     compliance, guess
         D = d(tr(s)^2 / 18 K)/ds ds, and the viscosity that guesses stresses, (R, 6, 6).
-    constants
-        rate0, exponent, tau0, tau1, theta0 and theta1, (6, R, F).
     """
 
     rate = True
     foresight = True
     variables = {"accumulated_slip": 1, "increment_of_slip": 1}
+    held = 0, 1
+    hardens = False
 
     def prepare(self) -> None:
         """See `Material.prepare`."""
         self.schmid = schmid_tensors(self.laws, self.rotation)
-        self.family = self.laws[0].family
+        self.prepare_slip(1)
         self.bulk = table(self.laws, "bulk")
-        self.constants = constants(self.laws)
         self.linear_below = table(self.laws, "linear_below")[:, None] ** (
             1 / self.constants[1]
         )
@@ -91,8 +87,7 @@ class CrystalCreepMaterial(Material):
         rate = (xp.asarray(strain, dtype=float) - step.before) / dt
         problem = self._problem(step.rows, rate, step.state, step.foreseen)
         stress, flow = problem.solve()
-        slip = dt * abs(flow.slip).sum(axis=1)
-        state = xp.stack([step.state[0] + slip, slip])
+        state = self._after(step.state, dt * flow.slip)
         tangent = None
         if step.precision is not None:
             matrix = xp.moveaxis(xp.linalg.inv(flow.jacobian), 0, -1) / dt
@@ -100,24 +95,7 @@ class CrystalCreepMaterial(Material):
         stress = xp.asarray(stress.T, dtype=strain.dtype)
         return Response(stress, state, tangent)
 
-    def expect(self, state: Any, ratio: float) -> Any:
-        """See `Material.expect`: slip goes on at its rate."""
-        return namespace(state).stack([state[0], ratio * state[1]])
-
-    def correct(self, begun: Any, ended: Any, share: float = 1.0) -> Any:
-        """See `Material.correct`."""
-        expected = begun[1] + share * (ended[1] - begun[1])
-        return namespace(begun).stack([begun[0], expected])
-
-    def time_error(self, rows: Any, begun: Any, ended: Any) -> Any:
-        """See `Material.time_error`: of the resistance, summed over systems."""
-        own, sums = namespace(begun).asarray(self.family), begun.sum(axis=0)
-        hardening = namespace(begun).asarray(self.constants)[2:, rows]
-        used = resistance(sums[:, None], hardening)[0][:, own]
-        found = resistance(ended[0][:, None], hardening)[0][:, own]
-        return abs(found - used).sum(axis=1), found.sum(axis=1)
-
-    def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:
+    def energy(self, rows: Any, strain: Any, state: Any = None, dt: float = 1.0) -> Any:
         """w of rates, power density; `state` is that of the beginning of the step.
 
         None is the virgin state.
@@ -126,7 +104,9 @@ class CrystalCreepMaterial(Material):
         work = (stress * strain).sum(axis=0)
         return work - self.conjugate_energy(rows, stress, state)
 
-    def conjugate_energy(self, rows: Any, stress: Any, state: Any = None) -> Any:
+    def conjugate_energy(
+        self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0
+    ) -> Any:
         """w* of stresses, power density; see `energy`."""
         xp = namespace(stress)
         rate0, n, g = self._resistance(rows, stress, state)
@@ -139,7 +119,9 @@ class CrystalCreepMaterial(Material):
         psi = xp.where(x < x0, x0 ** (n - 1) * x**2 / 2, power)
         return trace(stress) ** 2 / (18 * bulk) + (rate0 * g * psi).sum(axis=1)
 
-    def conjugate_strain(self, rows: Any, stress: Any, state: Any = None) -> Any:
+    def conjugate_strain(
+        self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0
+    ) -> Any:
         """dw*/ds of stresses, a rate; see `energy`."""
         xp = namespace(stress)
         bulk, schmid = (xp.asarray(c)[rows] for c in (self.bulk, self.schmid))
@@ -148,12 +130,17 @@ class CrystalCreepMaterial(Material):
 
     def state_after(self, rows: Any, stress: Any, state: Any, dt: float) -> Any:
         """See `Material.state_after`."""
-        slip = dt * abs(self._slip_rates(rows, stress, state)).sum(axis=1)
-        return namespace(stress).stack([state[0] + slip, slip])
+        return self._after(state, dt * self._slip_rates(rows, stress, state))
 
     def slip(self, rows: Any, stress: Any, begun: Any, ended: Any, dt: float) -> Any:  # noqa: ARG002
         """Slip of each system in a step, (n, N), by its states and its last stress."""
         return dt * self._slip_rates(rows, stress, begun)
+
+    def _after(self, state: Any, slip: Any) -> Any:
+        """State after slip of each system, (n, N)."""
+        total, *slips = self._brought(state, slip)
+        parts = [state[:1] + total, *(slips or [total])]
+        return namespace(slip).concatenate(parts)
 
     def _slip_rates(self, rows: Any, stress: Any, state: Any) -> Any:
         """Rates of the systems, (n, N)."""
@@ -168,9 +155,10 @@ class CrystalCreepMaterial(Material):
     def _resistance(self, rows: Any, like: Any, state: Any) -> tuple[Any, Any, Any]:
         """rate0, exponent and g of each point and family, (n, F)."""
         xp = namespace(like)
-        rate0, exponent, *hardening = xp.asarray(self.constants)[:, rows]
-        accumulated = xp.zeros(like.shape[1]) if state is None else state.sum(axis=0)
-        return rate0, exponent, resistance(accumulated[:, None], hardening)[0]
+        rate0, exponent = xp.asarray(self.constants)[:2, rows]
+        if state is None:
+            state = xp.asarray(self.start(rows))
+        return rate0, exponent, self.resistances(rows, state)
 
     def _problem(
         self, rows: Any, rate: Any, state: Any, foreseen: Any = None

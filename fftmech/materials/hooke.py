@@ -23,18 +23,22 @@ class HookeMaterial(Material):
             tangent = MatrixTangent(D.astype(step.precision, copy=False))
         return Response(stress, step.state, tangent)
 
-    def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:
+    def energy(self, rows: Any, strain: Any, state: Any = None, dt: float = 1.0) -> Any:
         """w = 1/2 e : C : e."""
         return 0.5 * (strain * self._stress(rows, strain)).sum(0)
 
-    def conjugate_energy(self, rows: Any, stress: Any, state: Any = None) -> Any:
+    def conjugate_energy(
+        self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0
+    ) -> Any:
         """w* = 1/2 s : C^-1 : s; inf in a pore that carries stress."""
         xp, void = namespace(stress), ~self.stiffness.any(axis=(1, 2))
         energy = 0.5 * (stress * self.conjugate_strain(rows, stress)).sum(0)
         energy[xp.asarray(void)[rows] & (stress != 0).any(0)] = xp.inf
         return energy
 
-    def conjugate_strain(self, rows: Any, stress: Any, state: Any = None) -> Any:
+    def conjugate_strain(
+        self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0
+    ) -> Any:
         """C^-1 s; 0 in a pore."""
         xp, solid = namespace(stress), self.stiffness.any(axis=(1, 2))
         S = np.zeros_like(self.stiffness)
@@ -47,7 +51,8 @@ class HookeMaterial(Material):
         strain: Any,
         stress: Any,
         state: Any = None,  # noqa: ARG002
-        energy: Any = None,  # noqa: ARG002
+        dt: float = 1.0,  # noqa: ARG002
+        energies: tuple[Any, Any] | None = None,  # noqa: ARG002
     ) -> Any:
         """w* of s - C e: no difference of large numbers."""
         return self.conjugate_energy(rows, stress - self._stress(rows, strain))

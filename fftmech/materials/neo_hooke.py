@@ -48,7 +48,7 @@ class NeoHookeMaterial(Material):
             tangent = NeoHookeTangent(*(a.astype(precision, copy=False) for a in kept))
         return Response(stress, step.state, tangent)
 
-    def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:
+    def energy(self, rows: Any, strain: Any, state: Any = None, dt: float = 1.0) -> Any:
         """w of F; inf where J <= 0."""
         xp = namespace(strain)
         lame, mu = self._constants(rows, strain)

@@ -72,7 +72,7 @@ class NortonMaterial(Material):
             )
         return Response(stress, step.state, tangent)
 
-    def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:
+    def energy(self, rows: Any, strain: Any, state: Any = None, dt: float = 1.0) -> Any:
         """w of rates, power density."""
         K, rate0, stress0, exponent, r0 = pick(self._table, rows, strain)
         trace, deviator = split(strain)
@@ -83,7 +83,9 @@ class NortonMaterial(Material):
         w = namespace(strain).where(r > r0, power, linear)
         return K / 2 * trace**2 + stress0 * rate0 * w
 
-    def conjugate_energy(self, rows: Any, stress: Any, state: Any = None) -> Any:
+    def conjugate_energy(
+        self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0
+    ) -> Any:
         """w* of stresses, power density."""
         K, rate0, stress0, n, r0 = pick(self._table, rows, stress)
         trace, deviator = split(stress)
@@ -93,7 +95,9 @@ class NortonMaterial(Material):
         w = namespace(stress).where(t > r0 ** (1 / n), power, linear)
         return trace**2 / (18 * K) + stress0 * rate0 * w
 
-    def conjugate_strain(self, rows: Any, stress: Any, state: Any = None) -> Any:
+    def conjugate_strain(
+        self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0
+    ) -> Any:
         """dw*/ds of stresses, a rate."""
         K, rate0, stress0, n, r0 = pick(self._table, rows, stress)
         trace, deviator = split(stress)

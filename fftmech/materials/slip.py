@@ -9,6 +9,9 @@ Christodoulou & Jonas 1984, doi:10.1016/0001-6160(84)90222-0):
     d gamma_a / dt = rate0 sign(tau_a) |tau_a / g|^exponent,   dG / dt = sum |d gamma_a|
     g(G) = tau0 + (tau1 + theta1 G) (1 - exp(-G theta0 / tau1)),     tau0 + theta1 G
                                                                      if tau1 = 0
+
+With ratios q_ab of latent hardening each system has a G of its own, G_a = sum_b q_ab
+times the slip that b has accumulated (`fftmech.materials.slip_interactions`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +23,12 @@ import numpy as np
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
 from fftmech.materials.base import Law, positive
+from fftmech.materials.slip_interactions import (
+    Ratios,
+    check_ratios,
+    interactions,
+    read_ratios,
+)
 from fftmech.materials.slip_systems import FAMILIES, slip_systems
 from fftmech.tensors import K, mandel_rotation, symmetric_product
 
@@ -107,6 +116,10 @@ class SlipLaw(Law):
     families
         Slip systems; those of fcc if there are none. What a family does not give is
         that of the law.
+    latent_hardening
+        Ratios of the hardening that slip on other systems brings to that of slip on the
+        system itself, >= 0; 1 without dimension if left out, so that all are alike. See
+        `fftmech.materials.slip_interactions`.
 
     Raises
     ------
@@ -126,6 +139,7 @@ class SlipLaw(Law):
     lattice: str = "fcc"
     c_over_a: float | None = None
     families: tuple[SlipFamily, ...] = ()
+    latent_hardening: Ratios = 1.0
 
     def __post_init__(self) -> None:
         if self.lattice not in FAMILIES:
@@ -143,6 +157,8 @@ class SlipLaw(Law):
         names = [family.name for family in self.families]
         if not names and len(known) > 1 or not set(names) <= set(known):
             raise InputError(f"families = {names}", f"some of {', '.join(known)}")
+        count = len(self.slip_families)
+        check_ratios(self.latent_hardening, self.lattice, count)
         for family in self.slip_families:
             try:
                 _check(family)
@@ -154,6 +170,8 @@ class SlipLaw(Law):
         """See `Law.value`; families are a table of tables."""
         if key == "lattice":
             return value
+        if key == "latent_hardening":
+            return read_ratios(value, f"{where}: {key}")
         if key != "families":
             return super().value(key, value, where)
         if not isinstance(value, Mapping) or not all(
@@ -176,7 +194,14 @@ class SlipLaw(Law):
         """See `Law.constants`; what describes no fcc is left out where it is."""
         values = super().constants()
         values["families"] = {family.name: family.given for family in self.families}
-        defaults = {"tau0": None, "lattice": "fcc", "c_over_a": None, "families": {}}
+        values["latent_hardening"] = np.array(self.latent_hardening).tolist()
+        defaults = {
+            "tau0": None,
+            "lattice": "fcc",
+            "c_over_a": None,
+            "families": {},
+            "latent_hardening": 1.0,
+        }
         return {
             k: v for k, v in values.items() if k not in defaults or v != defaults[k]
         }
@@ -190,13 +215,24 @@ class SlipLaw(Law):
 
     @property
     def structure(self) -> tuple[int, ...]:
-        """Number of systems of each family."""
-        return tuple(len(m) for m, _ in self._systems())
+        """Number of systems of each family; then none, where each hardens by itself."""
+        counts = tuple(len(m) for m, _ in self._systems())
+        return counts if self.interactions is None else (*counts, 0)
 
     @property
     def family(self) -> np.ndarray:
         """Number of each system's family, (N,)."""
-        return np.repeat(np.arange(len(self.structure)), self.structure)
+        counts = [len(m) for m, _ in self._systems()]
+        return np.repeat(np.arange(len(counts)), counts)
+
+    @property
+    def interactions(self) -> np.ndarray | None:
+        """q_ab, (N, N); None where all are 1."""
+        m, b = (
+            np.concatenate(vectors) for vectors in zip(*self._systems(), strict=True)
+        )
+        q = interactions(self.latent_hardening, m, b, self.family)
+        return None if (q == 1).all() else q
 
     def schmid_tensors(self) -> np.ndarray:
         """P_a in the crystal frame, Mandel (N, 6), family by family."""
@@ -268,6 +304,13 @@ def constants(laws: Sequence[SlipLaw]) -> np.ndarray:
     return np.moveaxis(np.array(table, dtype=float), -1, 0)
 
 
+def latent(laws: Sequence[SlipLaw]) -> np.ndarray | None:
+    """q_ab of each row, (R, N, N); None where all are 1."""
+    made = {law: law.interactions for law in dict.fromkeys(laws)}
+    found = [q for q in (made[law] for law in laws) if q is not None]
+    return np.stack(found) if found else None
+
+
 def farthest(laws: Sequence[SlipLaw], compliance: np.ndarray) -> np.ndarray:
     """What no rate |f_a| exceeds in units of |e|, (R,); see `slip_flow`.
 
@@ -283,7 +326,7 @@ def farthest(laws: Sequence[SlipLaw], compliance: np.ndarray) -> np.ndarray:
         made[law] = len(P) ** 0.5 / stretches[stretches > 0].min()
         _, _, tau0, tau1, *_ = constants([law])[:, 0]
         g = np.array([tau0, tau0 + tau1])
-        if len(tau0) > 1:
+        if len(tau0) > 1 or law.interactions is not None:
             made[law] *= APART * g.max() / g.min()
     few = np.array([law.independent < INDEPENDENT for law in laws])
     found = np.array([made[law] for law in laws])

@@ -131,7 +131,7 @@ class SlipFlow:
         going = xp.ones(len(s), dtype=bool)
         for iteration in range(ITERATIONS):
             step = -xp.linalg.solve(flow.jacobian, flow.residual[..., None])[..., 0]
-            tau, change = self._resolve(s), self._resolve(step)
+            tau, change = self.resolve(s), self.resolve(step)
             part = _inside(tau, change, bound[:, None] * flow.resistance)
             small = LAST * abs(tau).max(axis=1) + ROUNDING * xp.linalg.norm(s, axis=1)
             last = (part == 1) & (abs(change).max(axis=1) <= small)
@@ -152,15 +152,30 @@ class SlipFlow:
             s = xp.where(going[:, None], xp.nan, s)
             flow = self._flow(s, flow.accumulated)
         if self.foreseen is not None:
-            flow = self._flow(s, flow.accumulated, self._resolve(self.foreseen))
+            flow = self._flow(s, flow.accumulated, self.resolve(self.foreseen))
         return s, flow
+
+    def slip(self, stress: Any) -> tuple[Any, Any]:
+        """f of stresses (n, 6), (n, N), and the accumulated slip that g belongs to."""
+        tau, G = self.resolve(stress), self.accumulated
+        if self.implicit:
+            G = self._end(abs(tau), G)
+        return self._powers(tau, self._resistance(G)[0])[0], G
+
+    def _powers(self, tau: Any, g: Any) -> tuple[Any, Any]:
+        """f, and |f| / |x| with x = tau / g, (n, N), from g by families."""
+        xp, own = namespace(tau), self.family
+        x = tau / g[:, own]
+        size = xp.maximum(abs(x), self.linear_below[:, own])
+        power = self.rate[:, own] * size ** (self.exponent[:, own] - 1)
+        return power * x, power
 
     def _first(self) -> Any:
         """The guess times the lesser of its elastic and its plastic multiple."""
         xp = namespace(self.target)
         g = self._resistance(self.accumulated)[0][:, self.family]
         n, rate = self.exponent[:, self.family], self.rate[:, self.family]
-        x = abs(self._resolve(self.guess)) / g
+        x = abs(self.resolve(self.guess)) / g
         top = nonzero(x.max(axis=1))[:, None]
         power = rate * g * top * (x / top) ** (n + 1)
         work = (self.guess * self.target).sum(axis=1)
@@ -179,25 +194,24 @@ class SlipFlow:
         """g and dg/dG of each family, (n, F)."""
         return resistance(G[:, None], self.hardening)
 
-    def _resolve(self, stress: Any) -> Any:
+    def resolve(self, stress: Any) -> Any:
+        """tau_a of stresses (n, 6), (n, N)."""
         return namespace(stress).einsum("nai,ni->na", self.schmid, stress)
 
     def _flow(self, s: Any, accumulated: Any, foreseen: Any = None) -> Flow:
         """f, r and dr/ds of a stress; `accumulated` is where to look for G first."""
         xp = namespace(s)
         own, P = self.family, self.schmid
-        n, rate = self.exponent[:, own], self.rate[:, own]
-        tau = self._resolve(s)
+        n, tau = self.exponent[:, own], self.resolve(s)
         sign = xp.sign(tau)
         G = self.accumulated
         if self.implicit:
             G = self._end(abs(tau), accumulated)
-        g, slope = (of_family[:, own] for of_family in self._resistance(G))
-        x, below = abs(tau) / g, self.linear_below[:, own]
-        power = rate * xp.where(x < below, below, x) ** (n - 1)
-        f = sign * power * x
+        by_family, slope = self._resistance(G)
+        f, power = self._powers(tau, by_family)
+        g, slope = by_family[:, own], slope[:, own]
         soft = n if foreseen is None else held(n, foreseen, tau)
-        df = xp.where(x < below, 1.0, soft) * power / g
+        df = xp.where(abs(tau) / g < self.linear_below[:, own], 1.0, soft) * power / g
         residual = _multiply(self.compliance, s) + xp.einsum("na,nai->ni", f, P)
         least = xp.asarray(K) * (REGULAR * df.sum(axis=1))[:, None, None]
         slips = xp.einsum("na,nai,naj->nij", df, P, P)

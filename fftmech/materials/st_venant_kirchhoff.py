@@ -38,7 +38,7 @@ class StVenantKirchhoffMaterial(Material):
             tangent = StVenantKirchhoffTangent(C.astype(precision), rows, *kept)
         return Response(product(F, S), step.state, tangent)
 
-    def energy(self, rows: Any, strain: Any, state: Any = None) -> Any:
+    def energy(self, rows: Any, strain: Any, state: Any = None, dt: float = 1.0) -> Any:
         """w = 1/2 E : C : E of F."""
         C = namespace(strain).asarray(self.stiffness, dtype=strain.dtype)
         E = green_lagrange(strain)

@@ -224,8 +224,9 @@ def certify_increment(problem: TimeStep) -> Certificate:
 
     The pair is its strain and the equilibrated stress nearest to its stress. Of a body
     with rates only, w is a potential of the strain rate, and the gap is the
-    error in it. A body that has pores, remembers its history otherwise or is strained
-    finitely has no certificate.
+    error in it; of crystals it is that with the slip resistances of the step, which are
+    those that it ended with where they harden within it. A body that has pores,
+    remembers its history otherwise or is strained finitely has no certificate.
     """
     reason = no_potential(problem)
     if reason:
@@ -246,7 +247,10 @@ def no_potential(problem: TimeStep) -> str:
     if len(problem.microstructure.pores):
         return _PORES
     material = problem.material
-    if any(law.variables for law in material.materials) and not material.rate:
+    if material.rate:
+        return ""
+    states = zip(material.materials, problem.start.state[0], strict=True)
+    if any(law.variables and law.inelastic_strain(own) is None for law, own in states):
         return _HISTORY
     return ""
 
@@ -265,9 +269,7 @@ def _bound(problem: Problem | TimeStep, given: Pair, admissible: Pair) -> Certif
     """Bound the error of given fields by the gap of admissible ones near them."""
     strain, stress = admissible
     potential: Potential = (
-        problem.material
-        if isinstance(problem, Problem)
-        else FieldPotential(problem.material, problem.start.state)
+        problem.material if isinstance(problem, Problem) else _step_potential(problem)
     )
     w, w_star = potential.energy(strain), potential.conjugate_energy(stress)
     if not bool(problem.backend.xp.isfinite(w_star).all()):
@@ -295,6 +297,14 @@ def _bound(problem: Problem | TimeStep, given: Pair, admissible: Pair) -> Certif
     if size <= _no_energy(problem) < total:
         return Certificate.none(_ROUNDED)
     return _certificate(problem, upper, gap, (error, size), doubt)
+
+
+def _step_potential(problem: TimeStep) -> FieldPotential:
+    """Potentials with the hardening that a step was solved with."""
+    material, state = problem.material, problem.start.state
+    if problem.last is not None:
+        state = material.for_potentials(state, problem.last.state)
+    return FieldPotential(material, state, problem.dt)
 
 
 def _certificate(

@@ -12,6 +12,10 @@ rates only, e and E are rates. In the metric of C0^-1 the gradient of W* is C0 r
 
 and C0 m the nearest to <e> - E of mean stresses that may still change. It is zero where
 e(s) is compatible and has the prescribed means.
+
+A law that hardens within the step, of which e(s) is only nearly the gradient of a
+potential, has no W*: what is said of the gradient holds, and `energy` is that of the
+hardening at the beginning of the step.
 """
 
 import time
@@ -60,7 +64,9 @@ class ComplementaryEnergy:
 
     def __init__(self, problem: TimeStep) -> None:
         self._problem = problem
-        self._potential = FieldPotential(problem.material, problem.start.state)
+        self._potential = FieldPotential(
+            problem.material, problem.start.state, problem.dt
+        )
         self._dt = problem.dt if problem.material.rate else 1.0
         free = problem.load.free
         E = problem.load.mean_strain
@@ -73,7 +79,7 @@ class ComplementaryEnergy:
         e0 = self._potential.eigenstrain
         self._eigenstrain = 0.0
         if e0 is not None:
-            self._eigenstrain = to_numpy(e0.mean(axis=(1, 2, 3)))[:, None]
+            self._eigenstrain = to_numpy(mean(e0))[:, None]
         held, compliance = ~free, np.linalg.inv(problem.reference_stiffness)
         self._held = np.zeros((6, 6))
         inverse = np.linalg.inv(compliance[np.ix_(held, held)])
@@ -96,7 +102,8 @@ class ComplementaryEnergy:
         for material, rows, weights, state in self._phases:
             for m, stress in enumerate(stresses.T):
                 same = np.repeat(stress[:, None], len(rows), axis=1)
-                total[:, m] += material.conjugate_strain(rows, same, state) @ weights
+                strains = material.conjugate_strain(rows, same, state, self._problem.dt)
+                total[:, m] += strains @ weights
         return total + self._eigenstrain
 
     def energy(self, stress: Any) -> float:
@@ -177,7 +184,7 @@ def prepare_conjugates(problem: TimeStep) -> float:
         except NotImplementedError:
             raise InputError(
                 f"solver dual for the law {group.material.laws[0].name}",
-                "laws explicit in the stress: crystal_creep, norton",
+                "crystal_creep, crystal_plasticity, norton",
                 newton,
             ) from None
     return time.perf_counter() - started

@@ -156,16 +156,7 @@ class MaterialField:
             ids = microstructure.phase.ravel()
             self.eigenstrain = xp.asarray(eigenstrain[ids].T.copy())
         self.groups = [
-            Group(
-                material,
-                phases,
-                rows,
-                points,
-                responder(material, backend),
-                *conjugate(material, rows, backend),
-                potential(material, backend),
-            )
-            for material, phases, rows, points in _split(microstructure, finite, xp)
+            _group(*parts, backend) for parts in _split(microstructure, finite, xp)
         ]
         # pores fit either kind
         solid = [m for m in self.materials if m.stiffness.any()]
@@ -285,6 +276,16 @@ class MaterialField:
             for states, ends in zip(begun, ended, strict=True)
         ]
 
+    def for_potentials(self, begun: State, ended: State) -> State:
+        """See `Material.for_potentials`."""
+        return [
+            [
+                group.material.for_potentials(own, end)
+                for (group, own), end in zip(self._each(states), ends, strict=True)
+            ]
+            for states, ends in zip(begun, ended, strict=True)
+        ]
+
     def time_error(self, begun: State, ended: State) -> float | None:
         """Relative error of what laws held constant in a step; None if none does."""
         error = size = 0.0
@@ -322,6 +323,23 @@ class MaterialField:
     def elastic(self, flat: Any) -> Any:
         """Strains (c, n) less the eigenstrain."""
         return flat if self.eigenstrain is None else flat - self.eigenstrain
+
+
+def _group(
+    material: Material, phases: list[int], rows: Any, points: Any, backend: Backend
+) -> Group:
+    """Points of a law with its kernels, where there are some."""
+    strain, energy = conjugate(material, rows, backend)
+    return Group(
+        material,
+        phases,
+        rows,
+        points,
+        responder(material, backend),
+        strain,
+        energy,
+        potential(material, energy, backend),
+    )
 
 
 def _split(

@@ -1,6 +1,6 @@
 """The convex potential of a body in one step, and its conjugate."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,13 @@ class FieldPotential:
         The laws. Viscous ones have potentials of the strain rate.
     state
         Internal variables at the beginning of the step; they are held constant.
+    dt
+        Duration of the step.
+
+    Attributes
+    ----------
+    eigenstrain
+        e0, with the inelastic strain that laws remember, (q, 6, x, y, z), or None.
 
     Raises
     ------
@@ -27,26 +34,36 @@ class FieldPotential:
         A law has no convex potential: when a method needs it.
     """
 
-    def __init__(self, field: MaterialField, state: State) -> None:
-        self._field, self._state = field, state
-        self._known: tuple[Any, Any] = None, None
-
-    @property
-    def eigenstrain(self) -> Any:
-        """e0, (6, x, y, z), or None."""
-        e0 = self._field.eigenstrain
-        return None if e0 is None else e0.reshape(6, *self._field.shape)
+    def __init__(self, field: MaterialField, state: State, dt: float = 1.0) -> None:
+        self._field, self._state, self._dt = field, state, dt
+        self._known: dict[str, tuple[Any, Any]] = {}
+        e0 = field.eigenstrain
+        flat = None if e0 is None else e0[None]
+        for number, group in enumerate(field.groups):
+            parts = [group.material.inelastic_strain(own[number]) for own in state]
+            if parts[0] is None:
+                continue
+            count = int(np.prod(field.shape))
+            own = namespace(parts[0]).zeros((len(parts), 6, count))
+            for values, part in zip(own, parts, strict=True):
+                group.put(values, part)
+            flat = own if flat is None else flat + own
+        self.eigenstrain = None
+        if flat is not None:
+            self.eigenstrain = flat.reshape(*flat.shape[:2], *field.shape)
 
     def energy(self, strain: Any) -> Any:
         """w of a strain, or of a rate: (q, 6, x, y, z) -> (q, x, y, z)."""
-        self._known = strain, self._evaluate("energy", self._elastic(strain))
-        return self._known[1]
+        w = self._evaluate("energy", self._elastic(strain))
+        self._known["energy"] = strain, w
+        return w
 
     def conjugate_energy(self, stress: Any) -> Any:
         """w*, (q, 6, x, y, z) -> (q, x, y, z); inf in a pore that carries stress."""
         conjugate = self._evaluate("conjugate_energy", stress)
+        self._known["conjugate_energy"] = stress, conjugate
         if self.eigenstrain is not None:
-            conjugate += dot(stress, self.eigenstrain)
+            conjugate = conjugate + dot(stress, self.eigenstrain)
         return conjugate
 
     def conjugate_strain(self, stress: Any) -> Any:
@@ -81,28 +98,30 @@ class FieldPotential:
 
     def gap(self, strain: Any, stress: Any) -> Any:
         """w(e) + w*(s) - s : e >= 0, (q, x, y, z)."""
-        known, w = self._known
-        if known is not strain:
-            w = self.energy(strain)
-        return self._evaluate("gap", self._elastic(strain), stress, energy=w[:, None])
+        energies = []
+        for name, field in (("energy", strain), ("conjugate_energy", stress)):
+            if self._known.get(name, (None,))[0] is not field:
+                getattr(self, name)(field)
+            energies.append(self._known[name][1][:, None])
+        return self._evaluate("gap", self._elastic(strain), stress, energies=energies)
 
     def _elastic(self, strain: Any) -> Any:
         return strain if self.eigenstrain is None else strain - self.eigenstrain
 
     def _evaluate(
-        self, name: str, *fields: Any, components: int = 1, energy: Any = None
+        self, name: str, *fields: Any, components: int = 1, energies: Sequence = ()
     ) -> Any:
         xp, shape = namespace(fields[0]), self._field.shape
-        flat = [flatten(field)[1] for field in fields]
+        flat, known = ([flatten(f)[1] for f in some] for some in (fields, energies))
         values = xp.empty((len(flat[0]), components, flat[0].shape[-1]))
         for q, states in enumerate(self._state):
             for group, state in zip(self._field.groups, states, strict=True):
                 potential = getattr(group, name, None) or getattr(group.material, name)
                 own = [group.take(field[q]) for field in flat]
-                known = []
-                if energy is not None:
-                    known = [group.take(flatten(energy)[1][q])[0]]
+                more = [tuple(group.take(w[q])[0] for w in known)] if known else []
                 place = slice(None) if group.points is None else group.points
-                values[q][:, place] = potential(group.rows, *own, state, *known)
+                values[q][:, place] = potential(
+                    group.rows, *own, state, self._dt, *more
+                )
         kept = values if components > 1 else values[:, 0]
         return kept.reshape(*kept.shape[:-1], *shape)

@@ -167,7 +167,7 @@ class March:
         if not self.estimates_time:
             raise InputError(
                 "time_tolerance for laws without an estimate of what increments change",
-                "crystal_creep",
+                "crystal_creep, or crystals with latent_hardening",
                 "choose the number of increments",
             )
 

@@ -162,7 +162,9 @@ def prepare_march(
     kinematics.check(method.discretization, body.grid)
     if method.device == "cpu":
         what = f"a nonlinear solve on {size_text(body.grid.shape)} voxels"
-        check_bytes(method.march_bytes(body.grid), what)
+        structures = [law.structure for law in set(body.law.values())]
+        slips = max((sum(own) for own in structures if 0 in own), default=0)
+        check_bytes(method.march_bytes(body.grid, slips), what)
     strained = body
     if temperature:
         eigenstrain = total_eigenstrain(body, temperature)
