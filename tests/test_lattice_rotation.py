@@ -17,7 +17,7 @@ from fftmech.materials.plasticity import Plasticity
 from fftmech.materials.slip import SlipFamily
 from fftmech.materials.slip_systems import slip_systems
 from fftmech.microstructure import polycrystal
-from fftmech.simulations.lattice_rotation import largest_turn
+from fftmech.simulations.lattice_rotation import largest_turn, turned_body
 from fftmech.simulations.march_checkpoint import (
     identity,
     read_checkpoint,
@@ -272,6 +272,14 @@ def test_solvers_agree_and_a_note_says_where_turns_are_coarse(grains):
     assert any("turned by" in note for note in newton.result().notes)
     fine = marched(grains, along({"xx": 0.02, "yy": -0.01, "zz": -0.01}, 2))
     assert not any("turned by" in note for note in fine.result().notes)
+
+
+def test_turned_body_does_not_ask_laws_for_a_stiffness_that_is_known(
+    grains, monkeypatch
+):
+    monkeypatch.setattr(CrystalCreep, "stiffness", property(lambda law: 1 / 0))
+    after = turned_body(grains, grains.orientation)
+    assert after.stiffness == pytest.approx(grains.stiffness)
 
 
 def test_checkpoint_keeps_the_orientations(grains, tmp_path):

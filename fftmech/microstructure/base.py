@@ -314,7 +314,8 @@ class Microstructure:
 
     def _with_laws(self) -> np.ndarray | None:
         """The stiffness table, with that of laws in rows where there is none."""
-        own = {p: law.stiffness for p, law in self.law.items()}
+        unknown = [p for p in self.law if not self._has_stiffness(p)]
+        own = {p: self.law[p].stiffness for p in unknown}
         own = {p: C for p, C in own.items() if C is not None}
         known = 0 if self.stiffness is None else len(self.stiffness)
         if not own:
@@ -323,8 +324,7 @@ class Microstructure:
         if self.stiffness is not None:
             table[:known] = self.stiffness
         for p, C in own.items():
-            if np.isnan(table[p]).all():
-                table[p] = C
+            table[p] = C
         return table
 
     def check_linear(self, what: str) -> "Microstructure":
