@@ -297,9 +297,9 @@ class Microstructure:
         if not allowed:
             raise InputError(
                 f"{self.label(rigid[0])} is rigid",
-                "phases that deform, but for solver dual of fftmech solve and "
-                "homogenize",
-                "give it a stiffness, 1000 times that of the others for instance",
+                "phases that deform",
+                "use --solver dual of fftmech solve and homogenize, or give it a "
+                "stiffness, 1000 times that of the others for instance",
             )
         if len(rigid) == len(self.phases):
             raise InputError(
@@ -398,10 +398,10 @@ def _check_rows(
 def check_temperature(microstructure: Microstructure, temperature: float) -> None:
     """Refuse a temperature change that is no number, or where no phase expands."""
     if not np.isfinite(temperature):
-        raise InputError(f"temperature change {temperature}", "a finite number")
+        raise InputError(f"temperature {temperature}", "a finite change")
     if temperature and microstructure.thermal_expansion is None:
         raise InputError(
-            f"temperature change {temperature:g}: no phase expands",
+            f"temperature {temperature:g}: no phase expands",
             mend="add thermal_expansion to the materials file",
         )
 
