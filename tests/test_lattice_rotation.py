@@ -17,6 +17,7 @@ from fftmech.materials.plasticity import Plasticity
 from fftmech.materials.slip import SlipFamily
 from fftmech.materials.slip_systems import slip_systems
 from fftmech.microstructure import polycrystal
+from fftmech.simulations.increment_part import PartSolver
 from fftmech.simulations.lattice_rotation import largest_turn, turned_body
 from fftmech.simulations.march_checkpoint import (
     identity,
@@ -312,14 +313,14 @@ def test_checkpoint_keeps_the_orientations(grains, tmp_path):
 
 
 def test_crystals_turn_after_each_part_of_an_increment_that_is_cut(monkeypatch):
-    solved = March._part
+    solved = PartSolver.solve
 
-    def fails_whole(march, state, step, done, part, progress):
-        tried = solved(march, state, step, done, part, progress)
+    def fails_whole(parts, state, step, done, part, progress):
+        tried = solved(parts, state, step, done, part, progress)
         return tried._replace(status="max_iterations") if part == 1.0 else tried
 
     expected = marched(crystal(CREEP), along(STRAIN, 2))
-    monkeypatch.setattr(March, "_part", fails_whole)
+    monkeypatch.setattr(PartSolver, "solve", fails_whole)
     cut = marched(crystal(CREEP), along(STRAIN, 1))
     assert cut.state.points[0].cuts == 1
     assert cut.state.orientation == pytest.approx(expected.state.orientation, abs=1e-9)
