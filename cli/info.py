@@ -50,6 +50,11 @@ def info(
             raise InputError("--csv without --by", mend="add --by grain")
         check_output(csv, force)
     if by is not None:
+        for name, value in options.items():
+            if value is not None:
+                raise InputError(
+                    f"{name} of a result", "SOURCE as it is", "leave it out"
+                )
         show_averages_by(read_result(source), by, csv, as_json)
         return
     document = summarize_microstructure(load_microstructure(source, **options))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -49,6 +50,35 @@ class Finite(click.ParamType):
         return number
 
 
+class Context(click.Context):
+    """What a subcommand runs in: errors name its options as they were typed."""
+
+    def invoke(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the subcommand.
+
+        A library's error that begins with the name of an argument, or names several,
+        is one on the options that gave them.
+        """
+        try:
+            return super().invoke(*args, **kwargs)
+        except InputError as error:
+            what = _NAME.sub(self._typed, error.what)
+            raise InputError(what, error.expected, error.mend) from error
+
+    def _typed(self, name: re.Match) -> str:
+        for option in self.command.params:
+            long = option.opts[-1]
+            names = option.name, long.lstrip("-").replace("-", "_")
+            source = self.get_parameter_source(option.name or "")
+            given = source is click.core.ParameterSource.COMMANDLINE
+            if given and isinstance(option, click.Option) and name[0] in names:
+                return long
+        return name[0]
+
+
+_NAME = re.compile(r"^\w+(?=[ :]|$)|\b[a-z]+_\w+")
+
+
 class Group(click.Group):
     """A click group whose every failure is one line on standard error.
 
@@ -74,7 +104,10 @@ class Group(click.Group):
         if cmd_name not in self.subcommands:
             return None
         module = import_module(f"fftmech_cli.{self.subcommands[cmd_name]}")
-        return getattr(module, cmd_name)
+        command = getattr(module, cmd_name)
+        for each in (command, *getattr(command, "commands", {}).values()):
+            each.context_class = Context
+        return command
 
     def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:
         """Run the command line and exit with one of the documented codes."""

@@ -88,11 +88,11 @@ solve phase.h5 --materials huge.toml -> E = inf: expected a finite number
 solve phase.h5 --materials zero.toml -> phase 1 .* is not listed; add \[\[phase\]\]
 
 resolution
-solve ok.h5 --res 0 -> resolution 0: expected one whole number of at least 1
-solve ok.h5 --res -3 -> resolution -3: expected one whole number of at least 1
-solve ok.h5 --res abc -> resolution 'abc': expected one whole number \(64\)
-homogenize ok.h5 --res 2,2 -> resolution '2,2': expected .* or three \(64,64,1\)
-solve ok.h5 --res '' -> resolution '': expected one whole number
+solve ok.h5 --res 0 -> --res 0: expected one whole number of at least 1
+solve ok.h5 --res -3 -> --res -3: expected one whole number of at least 1
+solve ok.h5 --res abc -> --res 'abc': expected one whole number \(64\)
+homogenize ok.h5 --res 2,2 -> --res '2,2': expected .* or three \(64,64,1\)
+solve ok.h5 --res '' -> --res '': expected one whole number
 solve ok.h5 --res 100000 -> 100000 voxels needs about .* GiB .* free; lower --res
 solve ok.h5 --composite voigt -> --composite voigt without --res: add --res N
 solve ok.h5 --composite mean --res 2 -> 'mean' is not one of 'voigt', 'reuss', 'lam
@@ -104,12 +104,12 @@ solve ok.h5 --strain xx -> '' is not a finite number; write for instance --strai
 solve ok.h5 --strain xx=1,2 -> '1,2' is not a finite number; write for instance
 solve ok.h5 --stress yy=nan -> 'nan' is not a finite number; write for .*yy=1e-3
 solve ok.h5 --uniaxial zz=inf -> 'inf' is not a finite number; write for .*zz=1e-3
-solve ok.h5 --strain xx=1 --stress xx=1 -> xx has both a strain .*: prescribe one
+solve ok.h5 --strain xx=1 --stress xx=1 -> --strain xx and stress xx .* one of
 solve ok.h5 --strain xx=1 --strain xx=2 -> --strain names xx twice: give it once
 solve ok.h5 --uniaxial xx=1 --strain yy=1 -> --uniaxial xx=1 with .*; give it alone
 solve ok.h5 --uniaxial xx=1 --uniaxial yy=1 -> with another .*; give it alone
 solve pore.h5 STRESS -> stress xx .* along x, .*; prescribe --strain xx=... instead
-solve ok.h5 --temperature 10 -> no phase expands; add thermal_expansion to the mat
+solve ok.h5 --temperature 10 -> --temperature 10: no phase expands; add thermal
 solve ok.h5 --temperature nan -> 'nan': expected a finite number
 
 method
@@ -117,10 +117,16 @@ solve ok.h5 --scheme upwind -> 'upwind' is not one of 'rotated'
 homogenize ok.h5 --solver lu -> 'lu' is not one of 'cg'
 solve ok.h5 --device tpu -> 'tpu' is not one of 'cpu', 'cuda'
 solve ok.h5 --device cuda -> pip install "fftmech\[gpu\]", or use --device cpu
-solve ok.h5 --tol 0 -> tolerance 0.0: expected a number in \(0, 1\)
-homogenize ok.h5 --tol 2 -> tolerance 2.0: expected a number in \(0, 1\)
-solve ok.h5 --tol nan -> tolerance nan: expected a number in \(0, 1\)
-solve ok.h5 --max-iterations 0 -> 0: expected a whole number, at least 1
+solve ok.h5 --tol 0 -> --tol 0.0: expected a number in \(0, 1\)
+homogenize ok.h5 --tol 2 -> --tol 2.0: expected a number in \(0, 1\)
+solve ok.h5 --tol nan -> --tol nan: expected a number in \(0, 1\)
+solve ok.h5 --tol-energy 3 -> --tol-energy 3.0: expected a number in \(0, 1\)
+solve ok.h5 --tol .1 --tol-energy .1 -> --tol and --tol-energy: expected one of them
+solve pore.h5 --tol-energy .1 -> --tol-energy: the body has pores, .*; use --tol
+solve ok.h5 --max-iterations 0 -> --max-iterations 0: expected a whole number, at l
+solve ok.h5 --solver newton -> --solver 'newton' for a linear body: expected one of
+solve pore.h5 --solver dual -> --solver dual for a body with pores: .* --solver cg
+solve ok.h5 --boundary x=free --scheme fourier -> --scheme fourier with a boundary
 solve ok.h5 --threads 0 -> --threads.* 0 is not in the range x>=1
 solve ok.h5 --initial no.h5 -> no\.h5: no such file; check the name
 solve ok.h5 --initial ok.h5 -> ok\.h5 holds no result; make one with fftmech solve
@@ -146,23 +152,24 @@ solv ok.h5 -> No such command 'solv'.* \(see fftmech --help\)
 solve ok.h5 --resolution 8 -> No such option.* '?--resolution.*solve --help
 
 plot and compare
-plot ok.h5 -o f.png --field heat -> field 'heat': expected one of phase, strain
-plot ok.h5 -o f.png --field stress -> field stress: .*; solve it first
-plot ok.h5 -o f.png --slice z=4 -> 'z=4': outside the grid, whose z voxels are 0 to 3
-plot ok.h5 -o f.png --slice mid -> 'mid': expected AXIS=WHERE, for instance z=mid
-plot result.h5 -o f.png --field stress --component r -> 'r' of stress: expected one of
+plot ok.h5 -o f.png --field heat -> --field 'heat': expected one of phase, strain
+plot ok.h5 -o f.png --field stress -> --field stress: .*; solve it first
+plot ok.h5 -o f.png --slice z=4 -> --slice 'z=4': outside .* z voxels are 0 to 3
+plot ok.h5 -o f.png --slice mid -> --slice 'mid': expected AXIS=WHERE, for
+plot result.h5 -o f.png --field stress --component r -> --component 'r' of stress
 plot ok.h5 -o f.bmp -> f\.bmp: pictures are written as .*; end the name in one of
 plot ok.h5 -o mine.png -> mine\.png exists: choose another -o, or add --force
 plot ok.h5 -o f.png --grid --spectrum -> exclude each other: give one
 compare result.h5 other.h5 -> solve both at one --res
 compare result.h5 ok.h5 -> ok\.h5 holds no result; make one with fftmech solve
 compare run.h5 result.h5 -> run\.h5: dataset /fftmech/run does not say .*; solve again
+info result.h5 --by grain --axes xyz -> --axes of a result: .*; leave it out
 info run.h5 -> run\.h5: dataset /fftmech/run does not say .*; solve again
 
 generate
 generate foam -o o.h5 -> No such command 'foam'.* \(see fftmech generate --help\)
 generate polycrystal -o o.h5 --res 8 --grains 0 -> 0.* at least 1
-generate polycrystal -o o.h5 --res 0 -> resolution 0: .* at least 1
+generate polycrystal -o o.h5 --res 0 -> --res 0: .* at least 1
 generate polycrystal -o o.h5 --res 100000 -> a grid of 100000 x .*; lower --res
 generate polycrystal -o o.h5 --res 8 --sizes 999,1 -> mu = 999.*; lower mu
 generate inclusions -o o.h5 --res 16 --fraction 2 -> fraction 2.* between 0 and 1
@@ -207,6 +214,15 @@ def stage(line, folder):
         pytest.importorskip("matplotlib")
 
 
+def argument_names(line):
+    """Names in Python of the options of a line that are spelled otherwise there."""
+    name, *words = shlex.split(line) or [""]
+    command = main.get_command(None, name)
+    command = getattr(command, "commands", {}).get("".join(words[:1]), command)
+    typed = [p for p in getattr(command, "params", ()) if set(p.opts) & set(words)]
+    return [p.name for p in typed if f"--{p.name}" not in p.opts]
+
+
 @pytest.mark.parametrize("line", LINES)
 def test_bad_input_is_one_line_with_its_remedy_and_writes_nothing(
     line, folder, monkeypatch
@@ -220,6 +236,9 @@ def test_bad_input_is_one_line_with_its_remedy_and_writes_nothing(
     assert done.exit_code == 2 and not done.stdout
     assert re.fullmatch(r"Error: [^\n]+\n", done.stderr), done.stderr
     assert re.search(LINES[line], done.stderr), done.stderr
+    for name in argument_names(line):
+        assert not re.match(rf"Error: {name}\b", done.stderr), done.stderr
+        assert "_" not in name or name not in done.stderr, done.stderr
     assert content(folder) == before
 
 

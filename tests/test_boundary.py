@@ -474,7 +474,7 @@ def test_loads_that_faces_contradict_are_refused(boundary, load, told):
         ({"scheme": "fourier"}, "nodes at the centres"),
         ({"solver": "basic"}, "one of cg, minres"),
         ({"device": "cuda"}, "expected cpu"),
-        ({"initial": np.zeros((3, 4, 5, 6))}, "initial guess"),
+        ({"initial": np.zeros((3, 4, 5, 6))}, "initial with a boundary"),
     ],
 )
 def test_options_that_need_a_periodic_box_are_refused(options, told):

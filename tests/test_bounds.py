@@ -8,7 +8,6 @@ from fftmech.materials.elastic import PORE, cubic, isotropic
 from fftmech.tensors import matrix_from_quaternion, rotate_stiffness
 from fftmech.tensors.bounds import (
     bounds,
-    cubic_polycrystal,
     hashin_shtrikman,
     is_isotropic,
     reuss,
@@ -101,18 +100,6 @@ def test_polycrystal_reuss_is_below_voigt_and_has_no_isotropic_phase_bounds():
     # the bulk modulus of a cubic polycrystal is exact
     for name in ("reuss", "voigt"):
         assert found[name][:3, :3].sum() / 9 == pytest.approx((170 + 2 * 122.5) / 3)
-
-
-def test_cubic_polycrystal_bounds_equal_hashin_and_shtrikmans_1962_form():
-    C11, C12, C44 = 168.4, 121.4, 75.4
-    K, G1, G2 = (C11 + 2 * C12) / 3, (C11 - C12) / 2, C44
-    beta_1, beta_2 = (-3 * (K + 2 * G) / (5 * G * (3 * K + 4 * G)) for G in (G1, G2))
-    low = G1 + 3 / (5 / (G2 - G1) - 4 * beta_1)
-    high = G2 + 2 / (5 / (G1 - G2) - 6 * beta_2)
-    assert cubic_polycrystal(C11, C12, C44) == pytest.approx((low, high))
-    G_reuss = 5 / (2 / G1 + 3 / G2)
-    G_voigt = (2 * G1 + 3 * G2) / 5
-    assert G_reuss < low < high < G_voigt
 
 
 def test_unused_phases_do_not_count():

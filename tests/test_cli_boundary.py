@@ -93,4 +93,4 @@ def test_one_voxel_has_no_two_faces(run):
 def test_an_initial_guess_is_refused(run):
     run(f"solve grains.h5 {PAPER} -o r.vtkhdf")
     done = run(f"solve grains.h5 {PAPER} --initial r.vtkhdf -o s.vtkhdf", code=2)
-    assert "initial guess" in done.stderr
+    assert "--initial with a boundary" in done.stderr

@@ -59,7 +59,7 @@ def test_homogenize_takes_it_too(rng):
     ids=["pores", "rigid", "faces", "finite strain", "history"],
 )
 def test_it_is_refused_where_nothing_is_certified(body, load, more):
-    with pytest.raises(InputError, match=r"a tolerance on the energy.*use --tol"):
+    with pytest.raises(InputError, match=r"energy_tolerance.*use --tol"):
         solve(body, load, energy_tolerance=0.01, **more)
 
 

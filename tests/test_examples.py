@@ -32,6 +32,8 @@ LONG = (
     "make_a_dataset",
     "polycrystal_tension",
     "pore_in_a_plastic_matrix",
+    "rigid_inclusions",
+    "texture_in_tension",
     "train_a_surrogate",
 )
 PLASTIC = """

@@ -17,7 +17,8 @@ from fftmech.materials.plasticity import Plasticity
 from fftmech.materials.slip import SlipFamily
 from fftmech.materials.slip_systems import slip_systems
 from fftmech.microstructure import polycrystal
-from fftmech.simulations.lattice_rotation import largest_turn
+from fftmech.simulations.increment_part import PartSolver
+from fftmech.simulations.lattice_rotation import largest_turn, turned_body
 from fftmech.simulations.march_checkpoint import (
     identity,
     read_checkpoint,
@@ -274,6 +275,14 @@ def test_solvers_agree_and_a_note_says_where_turns_are_coarse(grains):
     assert not any("turned by" in note for note in fine.result().notes)
 
 
+def test_turned_body_does_not_ask_laws_for_a_stiffness_that_is_known(
+    grains, monkeypatch
+):
+    monkeypatch.setattr(CrystalCreep, "stiffness", property(lambda law: 1 / 0))
+    after = turned_body(grains, grains.orientation)
+    assert after.stiffness == pytest.approx(grains.stiffness)
+
+
 def test_checkpoint_keeps_the_orientations(grains, tmp_path):
     path = Path((Step(Load({"xx": 0.04, "yy": -0.02, "zz": -0.02}), 1.0, 4),))
     whole = March(grains, path, rotate_crystals=True)
@@ -304,14 +313,14 @@ def test_checkpoint_keeps_the_orientations(grains, tmp_path):
 
 
 def test_crystals_turn_after_each_part_of_an_increment_that_is_cut(monkeypatch):
-    solved = March._part
+    solved = PartSolver.solve
 
-    def fails_whole(march, state, step, done, part, progress):
-        tried = solved(march, state, step, done, part, progress)
+    def fails_whole(parts, state, step, done, part, progress):
+        tried = solved(parts, state, step, done, part, progress)
         return tried._replace(status="max_iterations") if part == 1.0 else tried
 
     expected = marched(crystal(CREEP), along(STRAIN, 2))
-    monkeypatch.setattr(March, "_part", fails_whole)
+    monkeypatch.setattr(PartSolver, "solve", fails_whole)
     cut = marched(crystal(CREEP), along(STRAIN, 1))
     assert cut.state.points[0].cuts == 1
     assert cut.state.orientation == pytest.approx(expected.state.orientation, abs=1e-9)

@@ -254,7 +254,7 @@ def test_a_step_that_fails_leaves_what_was_accepted():
         (dict(solver="cg"), "solver 'cg' for a nonlinear body"),
         (dict(precision="single"), "precision single"),
         (dict(scheme="fourier", finite=True), "even grid"),
-        (dict(initial=np.zeros((3, 8, 8, 8))), "initial guess"),
+        (dict(initial=np.zeros((3, 8, 8, 8))), "initial for a nonlinear"),
     ],
 )
 def test_what_nonlinear_bodies_cannot_do_is_refused(change, words):

@@ -48,7 +48,7 @@ def crystals(quaternion, stiffness=COPPER, volumes=None, **more):
     return Microstructure(Grid(phase.shape), phase, C, quaternion, **more)
 
 
-HCP = (SlipFamily(name="basal"),)
+LATTICE = {"lattice": "hcp", "c_over_a": RATIO, "families": (SlipFamily(name="basal"),)}
 
 
 def slip(**more):
@@ -136,7 +136,7 @@ def test_orientation_takes_the_crystal_to_the_sample():
     ],
 )
 def test_hexagonal_crystal_has_its_poles_where_they_are_known(indices, expected):
-    law = slip(lattice="hcp", c_over_a=RATIO, families=HCP)
+    law = slip(**LATTICE)
     by_law = crystals(UPRIGHT, TITANIUM, law={0: law})
     assert places(by_law, indices) == pytest.approx(expected, abs=1e-9)
     by_option = places(crystals(UPRIGHT, TITANIUM), indices, c_over_a=RATIO)
@@ -243,6 +243,7 @@ def files(tmp_path_factory):
         "cubic": crystals(UPRIGHT),
         "hcp": crystals(UPRIGHT, TITANIUM),
         "isotropic": crystals(UPRIGHT, TUNGSTEN),
+        "slip": crystals(UPRIGHT, TITANIUM, law={0: slip(**LATTICE)}),
         "none": Microstructure(Grid((1, 1, 1)), np.zeros((1, 1, 1), int), COPPER[None]),
     }
     for name, body in bodies.items():
@@ -260,7 +261,14 @@ def files(tmp_path_factory):
         ("cubic", ["--pole", "0001"], "3 indices"),
         ("hcp", ["--pole", "111"], "4 indices"),
         ("hcp", ["--pole", "10-11"], "--c-over-a"),
-        ("hcp", ["--pole", "0001", "--c-over-a", "0"], "positive"),
+        ("hcp", ["--pole", "0001", "--c-over-a", "0"], "--c-over-a 0: expected a pos"),
+        ("slip", ["--pole", "10-11", "--c-over-a", "2"], "--c-over-a 2 of phase 0"),
+        (
+            "cubic",
+            ["--pole", "0001", "--symmetry", "hexagonal"],
+            "--symmetry hexagonal",
+        ),
+        ("cubic", ["--pole", "111", "--symmetry", "hexagonal"], "--symmetry hexagonal"),
         ("isotropic", ["--pole", "111"], "--symmetry cubic"),
         ("none", ["--pole", "111"], "no orientations"),
         ("cubic", ["--pole", "111", "--grid"], "exclude"),

@@ -235,7 +235,7 @@ def with_law(one):
     [
         (body(BALL), {"solver": "cg"}, "phase 1 is rigid: expected phases that deform"),
         (body(BALL), {"solver": "minres"}, "phase 1 is rigid"),
-        (body(BALL), {"energy_tolerance": 1e-3}, "tolerance on the energy: .* rigid"),
+        (body(BALL), {"energy_tolerance": 1e-3}, "energy_tolerance: .* rigid"),
         (body(BALL), {"scheme": "fourier"}, "scheme fourier for a body with rigid"),
         (body(BALL), {"scheme": "central"}, "scheme central for a body with rigid"),
         (body(BALL), {"boundary": Boundary(x="uniaxial")}, "phase 1 is rigid"),

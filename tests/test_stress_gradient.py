@@ -151,5 +151,5 @@ def test_what_a_stress_cannot_solve_is_refused():
     with pytest.raises(InputError, match="solver dual for a body with pores"):
         homogenize(body, solver="dual")
     solid = strained(0)[0]
-    with pytest.raises(InputError, match="initial guess with solver dual"):
+    with pytest.raises(InputError, match="initial with solver dual"):
         solve(solid, load, solver="dual", initial=solve(solid, load))

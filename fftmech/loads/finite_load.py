@@ -44,7 +44,7 @@ class FiniteLoad:
         both = [name for name in self.F if name in self.P]
         if both:
             raise InputError(
-                f"component {both[0]} has both an F and a P: prescribe one"
+                f"F {both[0]} and P {both[0]} are both prescribed", "one of them"
             )
         for a, b in (("xy", "yx"), ("xz", "zx"), ("yz", "zy")):
             if a in self.P and b in self.P:

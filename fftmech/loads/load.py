@@ -57,7 +57,8 @@ class Load:
         both = [name for name in self.strain if name in self.stress]
         if both:
             raise InputError(
-                f"component {both[0]} has both a strain and a stress: prescribe one"
+                f"strain {both[0]} and stress {both[0]} are both prescribed",
+                "one of them",
             )
 
     def __str__(self) -> str:

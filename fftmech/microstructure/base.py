@@ -288,9 +288,9 @@ class Microstructure:
         if not allowed:
             raise InputError(
                 f"{self.label(rigid[0])} is rigid",
-                "phases that deform, but for solver dual of fftmech solve and "
-                "homogenize",
-                "give it a stiffness, 1000 times that of the others for instance",
+                "phases that deform",
+                "use --solver dual of fftmech solve and homogenize, or give it a "
+                "stiffness, 1000 times that of the others for instance",
             )
         if len(rigid) == len(self.phases):
             raise InputError(
@@ -305,7 +305,8 @@ class Microstructure:
 
     def _with_laws(self) -> np.ndarray | None:
         """The stiffness table, with that of laws in rows where there is none."""
-        own = {p: law.stiffness for p, law in self.law.items()}
+        unknown = [p for p in self.law if not self._has_stiffness(p)]
+        own = {p: self.law[p].stiffness for p in unknown}
         own = {p: C for p, C in own.items() if C is not None}
         known = 0 if self.stiffness is None else len(self.stiffness)
         if not own:
@@ -314,8 +315,7 @@ class Microstructure:
         if self.stiffness is not None:
             table[:known] = self.stiffness
         for p, C in own.items():
-            if np.isnan(table[p]).all():
-                table[p] = C
+            table[p] = C
         return table
 
     def check_linear(self, what: str) -> "Microstructure":
@@ -379,10 +379,10 @@ def _check_rows(
 def check_temperature(microstructure: Microstructure, temperature: float) -> None:
     """Refuse a temperature change that is no number, or where no phase expands."""
     if not np.isfinite(temperature):
-        raise InputError(f"temperature change {temperature}", "a finite number")
+        raise InputError(f"temperature {temperature}", "a finite change")
     if temperature and microstructure.thermal_expansion is None:
         raise InputError(
-            f"temperature change {temperature:g}: no phase expands",
+            f"temperature {temperature:g}: no phase expands",
             mend="add thermal_expansion to the materials file",
         )
 

@@ -94,11 +94,12 @@ def poles(
     Raises
     ------
     InputError
-        No orientations, no crystal of the symmetry that has such indices, a ratio of
-        axes that is not positive, or is needed and not known.
+        No orientations, no crystal of the symmetry that has such indices, a symmetry
+        or a ratio of axes that is not that of the crystals, or one that is needed and
+        not known.
     """
     if c_over_a is not None and not c_over_a > 0:
-        raise InputError(f"c / a = {c_over_a:g}", "a positive number")
+        raise InputError(f"c_over_a {c_over_a:g}", "a positive number")
     name = "".join(map(str, indices))
     if body.orientation is None:
         raise InputError(
@@ -111,6 +112,13 @@ def poles(
         raise InputError("no phase of the body has an orientation")
     known = _symmetries(body, used)
     found = np.array([known[p] or symmetry or UNKNOWN for p in used])
+    if symmetry is not None and symmetry not in found:
+        raise InputError(
+            f"symmetry {symmetry} of crystals that are {found[0]} by their slip law or "
+            "stiffness",
+            found[0],
+            "leave it out",
+        )
     wanted = next(s for s, count in INDICES.items() if count == len(indices))
     own = used[found == wanted]
     if not len(own):
@@ -266,7 +274,14 @@ def _ratio(
     if len(indices) == 3 or not any(indices[:3]) or not indices[3]:
         return 1.0
     law = body.law.get(p)
-    ratio = law.c_over_a if isinstance(law, SlipLaw) else c_over_a
+    own = law.c_over_a if isinstance(law, SlipLaw) else None
+    if own and c_over_a and own != c_over_a:
+        raise InputError(
+            f"c_over_a {c_over_a:g} of {body.label(p)}, whose slip law has {own:g}",
+            "the same",
+            "leave it out",
+        )
+    ratio = own or c_over_a
     if ratio is None:
         raise InputError(
             f"pole {name} needs the ratio of the axes, which {body.label(p)} does not "

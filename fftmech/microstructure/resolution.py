@@ -24,9 +24,7 @@ def parse_resolution(text: str) -> Resolution:
     except ValueError:
         numbers = ()
     if len(numbers) not in (1, 3):
-        raise InputError(
-            f"resolution {text!r}", "one whole number (64) or three (64,64,1)"
-        )
+        raise InputError(f"res {text!r}", "one whole number (64) or three (64,64,1)")
     return numbers[0] if len(numbers) == 1 else numbers
 
 
@@ -66,7 +64,7 @@ def _whole(res: Resolution) -> int | tuple[int, int, int]:
     sound = len(numbers) in (1, 3) and all(n == int(n) and n >= 1 for n in numbers)
     if not sound:
         raise InputError(
-            f"resolution {res}",
+            f"res {res}",
             "one whole number of at least 1, or three (voxels along x, y, z)",
         )
     if len(numbers) == 1:

@@ -188,4 +188,4 @@ def _angles(spread: float, uniform: np.ndarray) -> np.ndarray:
 
 def _check_spread(name: str, spread: float) -> None:
     if not 0 <= spread <= 180:
-        raise InputError(f"{name} spread {spread}", "0 to 180 degrees")
+        raise InputError(f"spread {spread} of a {name}", "0 to 180 degrees")

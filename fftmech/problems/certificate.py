@@ -15,9 +15,8 @@ hypercircle (1947, doi:10.1090/qam/25902):
 Both fields must belong to one and the same discretization.
 """
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -35,32 +34,16 @@ from fftmech.problems.admissible_fields import (
     root_mean_square,
     rounded,
 )
+from fftmech.problems.duality_gap import (
+    changed_energies,
+    eigenstrain_work,
+    gap_by_work,
+    mean_on_host,
+)
 from fftmech.problems.linear import Problem
 from fftmech.problems.nonlinear import TimeStep
-from fftmech.problems.potential import FieldPotential
+from fftmech.problems.potential import FieldPotential, Potential
 from fftmech.problems.rounding import is_rounding
-from fftmech.tensors.fields import dot, mean
-
-
-class Potential(Protocol):
-    """A material's potential w and its conjugate w*."""
-
-    @property
-    def eigenstrain(self) -> Any:
-        """e0, part of both potentials, (6, x, y, z), or None."""
-        ...
-
-    def energy(self, strain: Any) -> Any:
-        """w(e): (..., 6, x, y, z) -> (..., x, y, z), stress units."""
-        ...
-
-    def conjugate_energy(self, stress: Any) -> Any:
-        """w*(s): (..., 6, x, y, z) -> (..., x, y, z); inf where it is infinite."""
-        ...
-
-    def gap(self, strain: Any, stress: Any) -> Any:
-        """w(e) + w*(s) - s : e >= 0, without cancellation: (..., x, y, z)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -154,7 +137,7 @@ def certify_solution(
         return Certificate.none(_PORES)
     if problem.kernels is not None:
         balance = balance or problem.balance(v, problem.search)
-        energy, gap, none = _gap_by_work(problem, v, *balance)
+        energy, gap, none = gap_by_work(problem, v, *balance)
     else:
         strain = problem.strain(v)
         stress = problem.stress(strain)
@@ -175,48 +158,6 @@ def certify_solution(
     certificate = _certificate(problem, upper, gap, relative, 2 * rounding * energy)
     # a stress that is rounding has no size to compare its error with
     return replace(certificate, relative=0.0) if none else certificate
-
-
-def _gap_by_work(
-    problem: Problem, v: Any, stress: np.ndarray, r: Any
-) -> tuple[float, float, bool]:
-    """Energy and gap of a solution without fields at integration points in memory.
-
-    With s = C e, r = -D* s, w = M r and the constant c that mends the mean stress, the
-    equilibrated stress is s + d, d = c + C0 sym(D w), and w takes the memory of r. Then
-
-        w(e) = 1/2 <s : e>,    gap = 1/2 <d : C^-1 : d>,
-
-    the last of which is the energy of w in a body of stiffness C0 C^-1 C0. With
-    eigenstrain w(e) is that of the fields, since e and e0 may nearly cancel, and the
-    stress may be no more than rounding.
-    """
-    kernels, load = problem.kernels, problem.load
-    assert kernels is not None and problem.microstructure.stiffness is not None
-    E = to_numpy(problem.mean_strain(v)).astype(float)
-    work = -kernels.dot(v[:-6], r[:-6])
-    kernels.update_residual(r[:-6])
-    kernels.finish(r[:-6])
-    C0 = problem.reference_stiffness
-    C = problem.microstructure.stiffness
-    used = problem.microstructure.phases
-    energies = np.zeros_like(C)
-    energies[used] = C0 @ np.linalg.solve(C[used], C0)
-    missing = np.where(load.free, load.mean_stress - stress, 0)
-    gap = kernels.quadratic(r[:-6], np.linalg.solve(C0, missing), energies) / 2
-    if problem.eigenstrain is None:
-        return (float(E @ stress) + work) / 2, gap, False
-    body = problem.microstructure
-    planes, energy = problem.field_planes(v), []
-
-    def fields() -> Iterator[tuple[slice, Any, Any]]:
-        for part in problem.grid.slabs(13 * v.itemsize):
-            strain, stress, density = planes(part)
-            energy.append(float(density.sum(dtype=float)))
-            yield part, strain, stress
-
-    none = is_rounding(problem, body, fields())
-    return body.ranks.sum(sum(energy)) / problem.grid.voxels, gap, none
 
 
 def certify_increment(problem: TimeStep) -> Certificate:
@@ -278,8 +219,8 @@ def _bound(problem: Problem | TimeStep, given: Pair, admissible: Pair) -> Certif
     # voxel by voxel, so that a small gap is not the difference of large numbers
     gap = float(potential.gap(strain, stress).mean())
     # both energies of the elastic parts alone: s : e0 may have either sign
-    total = float(w.mean() + w_star.mean()) - _eigenstrain_work(potential, stress)
-    upper = float(w.mean()) - float(problem.load.mean_stress @ _mean(strain))
+    total = float(w.mean() + w_star.mean()) - eigenstrain_work(potential, stress)
+    upper = float(w.mean()) - float(problem.load.mean_stress @ mean_on_host(strain))
     if isinstance(problem, Problem):
         taken, left = changed(problem, given, admissible), rounded(problem, admissible)
         error = sum(max(part, 0.0) ** 0.5 for part in (gap, taken, left)) ** 2
@@ -287,7 +228,7 @@ def _bound(problem: Problem | TimeStep, given: Pair, admissible: Pair) -> Certif
         doubt = 2 * (left * max(total, 0.0)) ** 0.5 + left
         part = taken / MOST_CHANGED**2
     else:
-        taken = _changed_energies(problem, potential, given, admissible)
+        taken = changed_energies(problem, potential, given, admissible)
         doubt = projection_rounding(problem)
         doubt *= root_mean_square(strain) * root_mean_square(stress)
         error, size = max(gap, 0.0) + taken + doubt, total - taken
@@ -338,33 +279,6 @@ def _certificate(
 def _no_energy(problem: Problem | TimeStep) -> float:
     """Energy that is no more than rounding of the load's (stress units)."""
     return (100 * float(np.finfo(problem.precision).eps)) ** 2 * problem.scale
-
-
-def _changed_energies(
-    problem: TimeStep, potential: Potential, given: Pair, admissible: Pair
-) -> float:
-    """|W(e) - W(e')| + |W*(s) - W*(s')| of the given and the admissible fields."""
-    if given is admissible:
-        return 0.0
-    load = problem.load
-    (e, s), (e_adm, s_adm) = given, admissible
-    W = float((potential.energy(e) - potential.energy(e_adm)).mean())
-    W -= float(load.mean_stress @ (_mean(e) - _mean(e_adm)))
-    conjugate = potential.conjugate_energy(s) - potential.conjugate_energy(s_adm)
-    prescribed = np.where(load.free, 0, _mean(e_adm))
-    W_star = float(conjugate.mean()) - float((_mean(s) - _mean(s_adm)) @ prescribed)
-    return abs(W) + abs(W_star)
-
-
-def _mean(field: Any) -> np.ndarray:
-    """Volume average on the host, (6,)."""
-    return to_numpy(mean(field)).astype(float)
-
-
-def _eigenstrain_work(material: Potential, stress: Any) -> float:
-    """<s : e0> (stress units)."""
-    eigenstrain = material.eigenstrain
-    return 0.0 if eigenstrain is None else float(dot(stress, eigenstrain).mean())
 
 
 def energy_error(

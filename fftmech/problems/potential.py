@@ -1,7 +1,7 @@
-"""The convex potential of a body in one step, and its conjugate."""
+"""Convex potentials and their conjugates; that of a body in one step."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,8 +11,29 @@ from fftmech.problems.material_field import MaterialField, State, flatten
 from fftmech.tensors.fields import dot
 
 
+class Potential(Protocol):
+    """A material's potential w and its conjugate w*."""
+
+    @property
+    def eigenstrain(self) -> Any:
+        """e0, part of both potentials, (6, x, y, z), or None."""
+        ...
+
+    def energy(self, strain: Any) -> Any:
+        """w(e): (..., 6, x, y, z) -> (..., x, y, z), stress units."""
+        ...
+
+    def conjugate_energy(self, stress: Any) -> Any:
+        """w*(s): (..., 6, x, y, z) -> (..., x, y, z); inf where it is infinite."""
+        ...
+
+    def gap(self, strain: Any, stress: Any) -> Any:
+        """w(e) + w*(s) - s : e >= 0, without cancellation: (..., x, y, z)."""
+        ...
+
+
 class FieldPotential:
-    """w and w* of a field of laws: `fftmech.problems.certificate.Potential`.
+    """w and w* of a field of laws: `Potential`.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ def averages(result: Result, by: str) -> Averages:
 
     body = result.microstructure
     if by not in BY:
-        raise InputError(f"averages by {by!r}", " or ".join(BY))
+        raise InputError(f"by {by!r}", " or ".join(BY))
     if by == "grain":
         labels, used = body.phase, body.phases
         number = [body.number_of(p) for p in used]
@@ -58,8 +58,7 @@ def averages(result: Result, by: str) -> Averages:
     else:
         if not len(body.materials):
             raise InputError(
-                "the phases of this file have no material",
-                mend="averages by grain are known",
+                "by material, where phases have none", "by grain", "choose that"
             )
         table = np.array([body.material_of(p) for p in range(len(body.counts))])
         labels, used = table[body.phase], body.materials

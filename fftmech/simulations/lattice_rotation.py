@@ -41,16 +41,16 @@ def first_orientation(body: Microstructure) -> np.ndarray:
     crystals = _crystals(body)
     if not crystals:
         raise InputError(
-            "rotating crystals in a body without slip",
+            "rotate_crystals in a body without slip",
             "the law crystal_plasticity or crystal_creep",
-            "leave out --rotate-crystals",
+            "leave it out",
         )
     for table in (body.eigenstrain, body.thermal_expansion):
         if table is not None and table[crystals].any():
             raise InputError(
-                "rotating crystals with an eigenstrain or thermal expansion",
+                "rotate_crystals with an eigenstrain or thermal expansion",
                 "none",
-                "leave out --rotate-crystals",
+                "leave it out",
             )
     orientation = np.full((len(body.counts), 4), np.nan)
     orientation[crystals] = 1.0, 0.0, 0.0, 0.0

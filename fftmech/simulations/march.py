@@ -8,15 +8,12 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from fftmech.arrays.backend import to_numpy
 from fftmech.errors import InputError
-from fftmech.loads.path import Path, Step, Target
+from fftmech.loads.path import Path, Step
 from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoffMaterial
 from fftmech.microstructure.base import Microstructure
-from fftmech.problems.nonlinear import Evaluation, StepStart
-from fftmech.problems.stress_error import stress_norm
 from fftmech.results.result import Result
-from fftmech.simulations.held_hardening import solve_step
+from fftmech.simulations.increment_part import PartSolver, TriedPart
 from fftmech.simulations.lattice_rotation import (
     first_orientation,
     largest_turn,
@@ -25,7 +22,7 @@ from fftmech.simulations.lattice_rotation import (
     turned_body,
 )
 from fftmech.simulations.march_result import march_result
-from fftmech.simulations.march_state import IncrementLog, MarchState, TriedPart
+from fftmech.simulations.march_state import IncrementLog, MarchState
 from fftmech.simulations.method import Method, MethodOptions
 from fftmech.simulations.prepare import prepare_march
 from fftmech.solvers.iteration import Goal, IterationReport
@@ -42,12 +39,6 @@ shorter or longer than the last it may be."""
 
 LEAST_PART = 2.0**-10
 """Smallest part of an increment that its time error asks for."""
-
-LEAST_STRAIN = 1e-12
-"""Mean strain that counts as none."""
-
-LEAST_RATIO = 1e-3
-"""Least ratio of that norm to the stress, for bodies that are nearly homogeneous."""
 
 
 class March:
@@ -108,12 +99,14 @@ class March:
         self.rotate_crystals = rotate_crystals
         known = "temperature", "time_tolerance", "state", "rotate_crystals"
         self.method = Method.of(method, *known, nonlinear=True)
-        self.problem, self._solver, self.tolerance, compile_time = prepare_march(
+        self.problem, solver, self.tolerance, compile_time = prepare_march(
             microstructure, path, self.method, temperature
         )
-        self._most = self.method.max_iterations
+        most = self.method.max_iterations
         if self.method.solver == "newton":
-            self._most = min(self._most, MOST_NEWTON)
+            most = min(most, MOST_NEWTON)
+        goal = Goal.of(self.tolerance, self.method.energy_tolerance)
+        self._parts = PartSolver(self.problem, solver, goal, most)
         self.state = state or self._start()
         self.time_tolerance = time_tolerance
         if time_tolerance is not None:
@@ -212,7 +205,7 @@ class March:
                 self.problem.material.turn(
                     turned_body(self.microstructure, state.orientation)
                 )
-            tried = self._part(state, step, done, part, progress)
+            tried = self._parts.solve(state, step, done, part, progress)
             iterations += tried.iterations
             linear += tried.linear_iterations
             residuals = (*residuals, *tried.residuals[1:])
@@ -318,78 +311,6 @@ class March:
             f"cuts{why}; {remedy}"
         )
 
-    def _part(
-        self,
-        state: MarchState,
-        step: Step,
-        done: float,
-        part: float,
-        progress: IterationReport | None,
-    ) -> TriedPart:
-        """Try a part of a step."""
-        problem = self.problem
-        rest = problem.kinematics.rest
-        problem.set_load(Target.between(step, done + part, *state.begun, rest))
-        duration = part * step.time
-        ratio = duration / state.duration if state.duration else 1.0
-        expected = problem.material.expect(state.start.state, ratio)
-        begin = StepStart(state.start.strain, expected)
-        problem.begin(begin, duration, state.stress if state.points else None)
-        start = state.v.copy()
-        start[-problem.means :] = problem.asarray(
-            np.where(problem.load.free, state.mean_strain - rest, 0.0)
-        )
-        v = start.copy()
-        if state.change is not None:
-            v += (part / state.part) * state.change
-        first = self._solver.init(problem, v)
-        size = self._solver.size(problem, first)
-        norm, ratio = self._norm(state, max(first.square, 0.0) ** 0.5, size)
-        problem.largest = max(
-            (stress_norm(problem, point.mean_stress) for point in state.points),
-            default=0.0,
-        )
-        solved = solve_step(
-            problem,
-            self._solver,
-            first,
-            norm,
-            Goal.of(self.tolerance, self.method.energy_tolerance),
-            self._most,
-            progress,
-            virgin=not state.duration,
-        )
-        outcome = solved.outcome
-        status = outcome.status
-        inverted = problem.inverted() if status == "converged" else 0.0
-        tried = TriedPart(
-            "inverted" if inverted else status,
-            solved.residuals,
-            solved.linear_iterations,
-            state,
-            inverted,
-            solved.time_error,
-        )
-        if tried.status != "converged":
-            return tried
-        last = problem.last
-        assert last is not None
-        after = replace(
-            state,
-            v=outcome.v,
-            change=outcome.v - start,
-            part=part,
-            duration=duration,
-            start=StepStart(last.strain, last.state),
-            stress=last.stress,
-            work=state.work + _work(state, last),
-            mean_strain=to_numpy(problem.mean_strain(outcome.v)).astype(float),
-            mean_stress=last.mean_stress,
-            norm=norm,
-            ratio=ratio,
-        )
-        return tried._replace(state=after)
-
     def result(self, certificate: bool = True) -> Result:
         """Fields at the last accepted increment, certified if that is possible."""
         state, failed = self.state, self.failed
@@ -412,23 +333,3 @@ class March:
             ),
             times=dict(self.times),
         )
-
-    def _norm(
-        self, state: MarchState, residual: float, size: float
-    ) -> tuple[float, float]:
-        """The norm that residuals of this part are relative to, and norm / stress.
-
-        In the first increment it is the residual of a homogeneous strain; later it
-        grows with the norm of the stress (`Solver.size`), and never shrinks.
-        """
-        least = LEAST_STRAIN * float(np.trace(self.problem.reference_stiffness)) ** 0.5
-        if not state.norm:
-            ratio = max(residual / max(size, least), LEAST_RATIO)
-            return max(residual, LEAST_RATIO * size, least), ratio
-        return max(state.norm, state.ratio * size), state.ratio
-
-
-def _work(state: MarchState, last: Evaluation) -> Any:
-    """Stress work density of a part by the trapezoidal rule, (q, x, y, z)."""
-    change = last.strain - state.start.strain
-    return 0.5 * ((last.stress + state.stress) * change).sum(1)

@@ -1,7 +1,7 @@
 """State of a load path after an accepted increment, and the increments so far."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -99,23 +99,3 @@ class MarchState:
     residuals: tuple[float, ...] = (1.0,)
     orientation: np.ndarray | None = None
     spin: float = 0.0
-
-
-class TriedPart(NamedTuple):
-    """A part of an increment that was tried, and the state that it leads to.
-
-    `time_error` is None of laws without an estimate, and `inverted` the fraction of the
-    solid with det F <= 0, where that is the status.
-    """
-
-    status: str
-    residuals: list[float]
-    linear_iterations: int
-    state: MarchState
-    inverted: float = 0.0
-    time_error: float | None = None
-
-    @property
-    def iterations(self) -> int:
-        """Of the solver, on this part."""
-        return len(self.residuals) - 1

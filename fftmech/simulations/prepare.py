@@ -238,7 +238,7 @@ def _check_dual(
 
 def _uncertified(why: str) -> InputError:
     return InputError(
-        f"a tolerance on the energy: {why}",
+        f"energy_tolerance: {why}",
         "small strain, convex potentials, no pores, rigid phases or faces",
         "use --tol",
     )

@@ -57,7 +57,8 @@ def solve(
     Small-strain linear elasticity: div s = 0, s = C (e - e0), e = E + sym(D u), with
     each component of the mean strain E or of the mean stress prescribed. Where phases
     obey laws of their own, or the load is one of finite strain, the load is reached in
-    one increment, by Newton's method; `fftmech.March` follows load paths.
+    one increment, by Newton's method; `fftmech.March` follows load paths, and turns
+    crystals that slip.
 
     Parameters
     ----------
@@ -295,7 +296,7 @@ def _refuse_for_nonlinear(boundary: Boundary | None, initial: Any) -> None:
         )
     if initial is not None:
         raise InputError(
-            "an initial guess for a nonlinear body",
+            "initial for a nonlinear body",
             "none",
             "a load path starts each increment from the one before",
         )
@@ -307,18 +308,18 @@ def _start(
     """Unknown of an initial guess: a displacement fluctuation or a Result."""
     if isinstance(problem, StressProblem):
         if initial is not None:
-            raise InputError("an initial guess with solver dual", "none", "drop it")
+            raise InputError("initial with solver dual", "none", "drop it")
         return problem.uniform_start()
     if initial is None:
         return None
     if isinstance(problem, NonperiodicProblem):
-        raise InputError("an initial guess with a boundary", "none", "drop it")
+        raise InputError("initial with a boundary", "none", "drop it")
     v = problem.zeros()
     xp = problem.backend.xp
     if isinstance(initial, Result):
         if initial.scheme != problem.scheme.name:
             raise InputError(
-                f"initial guess solved with scheme {initial.scheme}",
+                f"initial solved with scheme {initial.scheme}",
                 problem.scheme.name,
                 "solve it again or change --scheme",
             )

@@ -147,23 +147,6 @@ def hashin_shtrikman(
     }
 
 
-def cubic_polycrystal(C11: float, C12: float, C44: float) -> tuple[float, float]:
-    """Hashin-Shtrikman bounds (lower, upper) on G of a polycrystal of cubic crystals.
-
-    The polycrystal has no texture, and K = (C11 + 2 C12)/3 exactly. The bounds are
-    those of 2/5 of a phase with G = (C11 - C12)/2 and 3/5 of one with G = C44, which
-    is an equal form of Hashin & Shtrikman 1962, doi:10.1016/0022-5096(62)90005-4.
-
-    Parameters
-    ----------
-    C11, C12, C44
-        Voigt constants of the crystal (stress units).
-    """
-    bulk = (C11 + 2 * C12) / 3
-    shear = ((C11 - C12) / 2, C44)
-    return hashin_shtrikman((bulk, bulk), shear, (0.4, 0.6))["G"]
-
-
 def is_isotropic(C: np.ndarray, tolerance: float = 1e-6) -> bool:
     """Whether C (Mandel 6x6) is within a relative distance of its isotropic part."""
     bulk, shear = isotropic_moduli(C)
