@@ -19,8 +19,8 @@ from fftmech.io import crystals
 from fftmech.io.crystals import Convention, grains_from_voxels, orientations_from_bunge
 from fftmech.io.image import microstructure_from_image
 from fftmech.microstructure.base import Microstructure
-from fftmech.microstructure.phase_map import MOST_PHASES
 from fftmech.microstructure.grains import segment
+from fftmech.microstructure.phase_map import MOST_PHASES
 
 OPTIONS = ("misorientation", *crystals.OPTIONS)
 

@@ -51,7 +51,12 @@ def read(
             raise InputError(f"{name}: DimSize {shape}", "one voxel or more each")
         dtype = _dtype(name, head)
         image.check_size(shape, dtype.itemsize, name)
-        data = _data(name, head, memoryview(content)[start:], int(np.prod(shape)) * dtype.itemsize)
+        data = _data(
+            name,
+            head,
+            memoryview(content)[start:],
+            int(np.prod(shape)) * dtype.itemsize,
+        )
         values = np.frombuffer(data, dtype).reshape(shape[::-1])
         values = values.reshape((1,) * (3 - len(shape)) + values.shape)
         steps, first, sized = _places(head, len(shape))
@@ -104,7 +109,9 @@ def _dtype(name: str, head: dict[str, str]) -> np.dtype:
     return np.dtype(TYPES[kind]).newbyteorder(">" if most.lower() == "true" else "<")
 
 
-def _data(name: str, head: dict[str, str], local: bytes | memoryview, size: int) -> bytes | memoryview:
+def _data(
+    name: str, head: dict[str, str], local: bytes | memoryview, size: int
+) -> bytes | memoryview:
     """The bytes of the voxels, from the file or the one that it names."""
     where = head["elementdatafile"]
     if where.upper() != "LOCAL":

@@ -65,7 +65,9 @@ def read(
         dtype = _dtype(name, head)
         plain = head["encoding"].lower() == "raw"
         image.check_size(shape, dtype.itemsize if plain else 8, name)
-        values = _values(name, head, memoryview(content)[start:], dtype, int(np.prod(shape)))
+        values = _values(
+            name, head, memoryview(content)[start:], dtype, int(np.prod(shape))
+        )
         values = values.reshape(shape[::-1])
         values = values.reshape((1,) * (3 - len(shape)) + values.shape)
         steps, first, sized = _places(head, len(shape))
@@ -118,7 +120,11 @@ def _dtype(name: str, head: dict[str, str]) -> np.dtype:
 
 
 def _values(
-    name: str, head: dict[str, str], local: bytes | memoryview, dtype: np.dtype, count: int
+    name: str,
+    head: dict[str, str],
+    local: bytes | memoryview,
+    dtype: np.dtype,
+    count: int,
 ) -> np.ndarray:
     """The voxels, from the file or the one that it names."""
     other = head.get("data file", head.get("datafile"))

@@ -72,7 +72,9 @@ def read(
         )
     image.check_axes(axes, name)
     order = (nx, ny, nz) if axes == "xyz" else (nz, ny, nx)
-    values: Any = image.Mapped(partial(np.memmap, name, voxel, "r", 0, order), order, voxel)
+    values: Any = image.Mapped(
+        partial(np.memmap, name, voxel, "r", 0, order), order, voxel
+    )
     if packed:
         values = np.frombuffer(data, voxel).reshape(order)
     return image.microstructure_from_image(values, name, axes, notes=notes, **options)

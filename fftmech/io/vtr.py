@@ -54,4 +54,6 @@ def read(
             for axis, n, array in zip("xyz", cells, axes, strict=True)
         ],
     )
-    return read_piece(file, pieces[0], (cells, spacing, corner), dataset, threshold, crop)
+    return read_piece(
+        file, pieces[0], (cells, spacing, corner), dataset, threshold, crop
+    )

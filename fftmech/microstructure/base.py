@@ -13,6 +13,7 @@ from fftmech.materials.base import Law
 from fftmech.materials.elastic import check_stiffness, is_rigid
 from fftmech.microstructure import phase_map
 
+
 @dataclass(frozen=True)
 class Microstructure:
     """A phase map on a grid and, by phase id, the properties of the phases.

@@ -23,12 +23,13 @@ QUANTUM = UNIT**2 // 64
 DIRECT = 3000
 """Grains up to which Newton steps are solved for directly, which is then faster."""
 
+
 @dataclass(frozen=True)
 class Laguerre:
     """Tessellations of all weights around the same positions.
 
-    Positions (`seeds`), `periodic` and `stride`, a coarse view of the same tessellation,
-    are as in `Tessellation`.
+    Positions (`seeds`), `periodic` and `stride`, a coarse view of the same
+    tessellation, are as in `Tessellation`.
     """
 
     shape: tuple[int, int, int]
@@ -38,9 +39,7 @@ class Laguerre:
 
     def tessellation(self, weights: np.ndarray) -> Tessellation:
         """Tessellation of weights (P,) in (1/1024 voxel)^2."""
-        return Tessellation(
-            self.shape, self.seeds, weights, self.periodic, self.stride
-        )
+        return Tessellation(self.shape, self.seeds, weights, self.periodic, self.stride)
 
     def phase(self, weights: np.ndarray) -> np.ndarray:
         """Grain of each voxel for weights (P,) in (1/1024 voxel)^2."""

@@ -23,13 +23,15 @@ SLAB = 2**21
 SEGMENT = "segment a grey image first (fftmech convert --threshold T)"
 
 
-def slabs(shape: Sequence[int], least: int = 1, voxels: int = SLAB) -> Iterator[slice]:
-    """Slices of planes across the first axis, each of about `voxels` voxels.
+def slabs(
+    shape: Sequence[int], least: int = 1, voxels: int | None = None
+) -> Iterator[slice]:
+    """Slices of planes across the first axis, of about `voxels`, by default `SLAB`.
 
     Planes come in multiples of `least`, but for the last ones.
     """
     area = max(1, int(np.prod(shape[1:], dtype=object)))
-    step = least * max(1, voxels // (area * least))
+    step = least * max(1, (voxels or SLAB) // (area * least))
     return (slice(a, min(a + step, shape[0])) for a in range(0, shape[0], step))
 
 
@@ -143,9 +145,7 @@ def _extremes(values: Any, parts: list[slice]) -> tuple[int, int]:
     return min(low for low, _ in ends), max(high for _, high in ends)
 
 
-def _sparse(
-    values: Any, parts: list[slice], low: int, high: int
-) -> np.ndarray | None:
+def _sparse(values: Any, parts: list[slice], low: int, high: int) -> np.ndarray | None:
     """Sorted numbers that occur, where some are large and most do not occur."""
     if low < 0 or high < SPARSE or values.dtype.kind == "f":
         return None

@@ -112,9 +112,7 @@ def polycrystal(
     return geometry.microstructure(grid, slab, **tables)
 
 
-def _kinds(
-    volume: np.ndarray, fractions: list[float], random: Generator
-) -> np.ndarray:
+def _kinds(volume: np.ndarray, fractions: list[float], random: Generator) -> np.ndarray:
     """Kind of crystal of each grain, 0 for what the others leave, (grains,)."""
     if not all(0 < f < 1 for f in fractions) or not sum(fractions) < 1:
         raise InputError(
@@ -193,7 +191,7 @@ def _seeds(grid: Grid, grains: int, random: Generator, periodic: bool) -> np.nda
 
     At that distance every Voronoi cell holds the centre of a voxel.
     """
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     edges = np.array(grid.shape) * UNIT
     box = edges if periodic else None
@@ -204,10 +202,10 @@ def _seeds(grid: Grid, grains: int, random: Generator, periodic: bool) -> np.nda
         # an axis of one voxel has no depth
         drawn[:, edges == UNIT] = UNIT // 2
         if len(seeds):
-            apart, _ = cKDTree(seeds, boxsize=box).query(drawn)
+            apart, _ = KDTree(seeds, boxsize=box).query(drawn)
             drawn = drawn[apart >= 2 * UNIT]
         # squared distances are whole numbers: none lies between the two
-        tree = cKDTree(drawn, boxsize=box)
+        tree = KDTree(drawn, boxsize=box)
         near = tree.query_pairs(2 * UNIT - 1e-4, output_type="ndarray")
         taken = np.ones(len(drawn), dtype=bool)
         for first, second in near[np.lexsort(near.T)]:
@@ -216,9 +214,7 @@ def _seeds(grid: Grid, grains: int, random: Generator, periodic: bool) -> np.nda
     return seeds[:grains]
 
 
-def _sized(
-    diagram: Laguerre, fractions: np.ndarray
-) -> tuple[Laguerre, np.ndarray]:
+def _sized(diagram: Laguerre, fractions: np.ndarray) -> tuple[Laguerre, np.ndarray]:
     """Positions and weights of grains of these volume fractions."""
     shape, periodic = diagram.shape, diagram.periodic
     weights = np.zeros(len(fractions))
