@@ -1,5 +1,6 @@
 """Bodies are made, read and resampled by slabs: the same, and in little memory."""
 
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -21,7 +22,7 @@ from fftmech.microstructure import (
 )
 from fftmech.microstructure.laguerre import Laguerre, _solved
 from fftmech.microstructure.packing import Packing
-from fftmech.microstructure.polycrystal import _seeds
+from fftmech.microstructure.polycrystal import _seeds, tessellate
 from fftmech.microstructure.tessellation import UNIT
 
 SOFT, STIFF = isotropic(E=1.0, nu=0.3), isotropic(E=10.0, nu=0.3)
@@ -59,6 +60,15 @@ def test_slabs_of_a_body_are_parts_of_the_whole(name, monkeypatch):
             # what is not there is NaN
             same = (np.asarray(getattr(b, table), float) for b in (part, whole))
             assert np.array_equal(*same, equal_nan=True)
+
+
+def test_a_geometry_can_be_sent_to_another_process():
+    for periodic in (True, False):
+        geometry = tessellate(20, 9, periodic=periodic)
+        whole = geometry.rasterise()
+        sent = pickle.loads(pickle.dumps(geometry))
+        assert (sent.rasterise((3, 8)) == whole[3:8]).all()
+        assert (whole == polycrystal(20, 9, periodic=periodic).phase).all()
 
 
 @pytest.mark.parametrize("slab", [(-1, 3), (3, 3), (0, 21)])

@@ -12,7 +12,7 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.geometry import Slab
 from fftmech.microstructure.laguerre import Laguerre
 from fftmech.microstructure.resolution import Resolution, unit_grid
-from fftmech.microstructure.tessellation import UNIT
+from fftmech.microstructure.tessellation import UNIT, Tessellation
 from fftmech.microstructure.texture import Texture, orientations
 from fftmech.tensors import matrix_from_quaternion, rotate_stiffness
 
@@ -80,8 +80,32 @@ def polycrystal(
     InputError
         Fewer than one grain, grains too small for the voxels, a bad size law.
     """
+    geometry = tessellate(res, grains, seed, sizes, periodic)
+    turn, kind = _streams(seed)[2:]
+    orientation = orientations(geometry.phases, turn, texture)
+    R = matrix_from_quaternion(orientation)
+    tables = {"stiffness": rotate_stiffness(stiffness, R), "orientation": orientation}
+    if others:
+        material = _kinds(geometry.fractions(), [f for _, f in others], kind)
+        crystals = np.stack([stiffness, *(C for C, _ in others)])
+        tables["stiffness"] = rotate_stiffness(crystals[material], R)
+        tables["material"] = material
+    return geometry.microstructure(unit_grid(res), slab, **tables)
+
+
+def tessellate(
+    res: Resolution,
+    grains: int | None = 24,
+    seed: int = 0,
+    sizes: tuple[float, float] | None = None,
+    periodic: bool = True,
+) -> Tessellation:
+    """Grains of `polycrystal` of these arguments, of which any planes can be made.
+
+    It is small and can be sent to other processes, which make their own planes.
+    """
     grid = unit_grid(res)
-    place, size, turn, kind = _streams(seed)
+    place, size = _streams(seed)[:2]
     volumes = None
     if sizes is not None:
         volumes = _volumes(grid, grains, sizes, size)
@@ -95,21 +119,11 @@ def polycrystal(
             f"{grains} grains in {grid.voxels} voxels: at most one grain in 16 voxels",
             mend="raise --res or ask for fewer grains",
         )
-    seeds = _seeds(grid, grains, place, periodic)
-    diagram = Laguerre(grid.shape, seeds, periodic)
+    diagram = Laguerre(grid.shape, _seeds(grid, grains, place, periodic), periodic)
     weights = np.zeros(grains)
     if volumes is not None:
         diagram, weights = _sized(diagram, volumes)
-    geometry = diagram.tessellation(weights)
-    orientation = orientations(grains, turn, texture)
-    R = matrix_from_quaternion(orientation)
-    tables = {"stiffness": rotate_stiffness(stiffness, R), "orientation": orientation}
-    if others:
-        material = _kinds(geometry.fractions(), [f for _, f in others], kind)
-        crystals = np.stack([stiffness, *(C for C, _ in others)])
-        tables["stiffness"] = rotate_stiffness(crystals[material], R)
-        tables["material"] = material
-    return geometry.microstructure(grid, slab, **tables)
+    return diagram.tessellation(weights)
 
 
 def _kinds(volume: np.ndarray, fractions: list[float], random: Generator) -> np.ndarray:
