@@ -46,7 +46,7 @@ reading_options = options(
     click.option(
         "--crop",
         type=Numbers("X0,X1,Y0,Y1,Z0,Z1", int),
-        help="Part of an image: first voxel, and the one after the last, along x, y, z.",
+        help="Part of an image: first voxel and the one after the last, by axis.",
     ),
     click.option(
         "--shape", type=Numbers("NX,NY,NZ", int), help="Voxels of a headerless image."

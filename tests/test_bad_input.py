@@ -70,7 +70,7 @@ solve a.raw --dtype uint8 --shape 4,4,5 -> 64 bytes .* take 80: check --shape an
 solve a.raw --dtype uint8 --shape 0,4,4 -> expected three numbers of voxels >= 1
 solve a.raw --dtype voxel --shape 4,4,4 -> 'voxel': expected .*, one of uint8
 solve a.raw --dtype uint8 --shape 4,4 -> --shape.* expected whole numbers NX,NY,NZ
-info a.raw --dtype uint8 --shape 99999,99999,99999 -> reading .* GiB .*; crop or
+info a.raw --dtype uint8 --shape 99999,99999,99999 -> holds 64 bytes and .* take
 convert a.npy -o o.h5 --spacing 0,1,1 -> spacing .*: expected three positive lengths
 convert a.npy -o o.h5 --threshold nan -> 'nan': expected a finite number
 solve ok.h5 --axes xyz -> this format takes no --axes .*; leave it out
@@ -249,13 +249,16 @@ def test_bad_input_is_one_line_with_its_remedy_and_writes_nothing(
         "solve ok.h5 --res 128 --composite laminate",
         "homogenize ok.h5 --res 128,128,128",
         "generate polycrystal -o o.h5 --res 512",
-        "convert a.raw -o o.h5 --dtype uint8 --shape 512,512,512",
+        "convert b.raw -o o.h5 --dtype uint8 --shape 1024,1024,1024",
     ],
 )
 def test_what_the_memory_cannot_hold_is_refused_before_memory_is_taken(
     line, folder, monkeypatch
 ):
     monkeypatch.chdir(folder)
+    with open("b.raw", "wb") as file:
+        # a hole: no disk is taken
+        file.truncate(2**30)
     quarter = SimpleNamespace(available=2**28)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: quarter)
     tracemalloc.start()

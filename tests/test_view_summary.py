@@ -67,7 +67,7 @@ def test_many_phases_have_no_scale_and_neighbouring_numbers_differ():
 
 def test_voxels_of_other_phases_are_named_as_different(folder):
     grains_, result = (open_file(folder / n) for n in ("grains.h5", "a.vtkhdf"))
-    changed = grains_.body.phase.copy()
+    changed = grains_.body.phase.astype(int)
     changed[0, 0, 0] += 1 if changed[0, 0, 0] == 0 else -1
     other = replace(grains_, source=grains_.body.with_changes(phase=changed))
     shown = difference(other, result, "phase")

@@ -20,8 +20,8 @@ AXES = ("xyz", "zyx")
 OPTIONS = ("axes", "spacing", "threshold", "crop")
 """Options of `microstructure_from_image` that readers of bare arrays pass on."""
 
-WORKING_BYTES = 4
-"""Bytes a voxel taken while reading, besides the values: ids, of int32 at most."""
+LARGEST = 4
+"""Bytes of the largest type of phase ids."""
 
 
 POINTER, POINTER_BYTES = b"version https://git-lfs.github.com/spec/", 1024
@@ -37,7 +37,7 @@ def check_axes(axes: str, where: str) -> None:
 def check_size(shape: Sequence[int], itemsize: int, where: str) -> None:
     """Refuse an array that this machine's free memory cannot take, unread."""
     check_bytes(
-        prod(map(int, shape)) * (itemsize + WORKING_BYTES),
+        prod(map(int, shape)) * itemsize,
         f"{where}: reading {size_text(shape)} values",
         "crop or coarsen the image",
     )
@@ -221,7 +221,7 @@ def microstructure_from_image(
         raise InputError(f"threshold {threshold}", "a finite grey value")
     window = _window(crop, values.shape, axes, where)
     planes = Planes(values, window, threshold)
-    check_size(planes.shape, 0, where)
+    check_size(planes.shape, min(planes.dtype.itemsize, LARGEST), where)
     if unknown := planes.unknown():
         raise InputError(
             f"{where} has {unknown} voxel(s) that are NaN: fill them first"

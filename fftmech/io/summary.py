@@ -36,6 +36,8 @@ def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
     """
     grid = body.grid
     counts, fractions = body.counts, body.fractions
+    # once, as there may be very many phases
+    rigid = set(body.rigid.tolist())
     phases = []
     for p in body.phases:
         entry: dict[str, Any] = {
@@ -43,7 +45,7 @@ def summarize_microstructure(body: Microstructure) -> dict[str, Any]:
             **_material(body, p),
             "voxels": int(counts[p]),
             "fraction": float(fractions[p]),
-            **_stiffness(body, p),
+            **_stiffness(body, p, p in rigid),
         }
         table = body.orientation
         if table is not None and p < len(table) and np.isfinite(table[p]).all():
@@ -91,16 +93,18 @@ def summarize_run(path: str | PathLike) -> dict[str, Any] | None:
 def _materials(body: Microstructure) -> list[dict[str, Any]]:
     """Number and name of each material, its grains, how many of them are oriented."""
     table = np.full((0, 4), np.nan) if body.orientation is None else body.orientation
-    oriented = set(np.flatnonzero(np.isfinite(table).all(axis=1)))
+    oriented = np.flatnonzero(np.isfinite(table).all(axis=1))
+    used, fractions = body.phases, body.fractions
+    made_of = np.array([body.material_of(p) for p in used])
     found = []
     for m in body.materials:
-        grains = [p for p in body.phases if body.material_of(p) == m]
+        grains = used[made_of == m]
         entry = {
             "id": int(m),
             "name": body.material_name.get(int(m), ""),
             "grains": len(grains),
-            "oriented": len(oriented.intersection(grains)),
-            "fraction": float(body.fractions[grains].sum()),
+            "oriented": len(np.intersect1d(oriented, grains)),
+            "fraction": float(fractions[grains].sum()),
         }
         found.append(entry)
     return found
@@ -113,8 +117,8 @@ def _material(body: Microstructure, p: int) -> dict[str, Any]:
     return {"material": m, "material_name": body.material_name.get(m, "")}
 
 
-def _stiffness(body: Microstructure, p: int) -> dict[str, Any]:
-    if p in body.rigid:
+def _stiffness(body: Microstructure, p: int, rigid: bool) -> dict[str, Any]:
+    if rigid:
         return {"symmetry": "rigid"}
     table = body.stiffness
     if table is None or p >= len(table) or not np.isfinite(C := table[p]).all():

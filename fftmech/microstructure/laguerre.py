@@ -28,8 +28,8 @@ DIRECT = 3000
 class Laguerre:
     """Tessellations of all weights around the same positions.
 
-    Positions (`seeds`), `periodic` and `stride`, a coarse view of the same tessellation,
-    are as in `Tessellation`.
+    Positions (`seeds`), `periodic` and `stride`, a coarse view of the same
+    tessellation, are as in `Tessellation`.
     """
 
     shape: tuple[int, int, int]

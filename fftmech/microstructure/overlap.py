@@ -99,9 +99,9 @@ class PhaseVolumes:
 def shared_volumes(
     phase: np.ndarray, shape: tuple[int, int, int], with_moments: bool = False
 ) -> Iterator[tuple[tuple[slice, slice], PhaseVolumes]]:
-    """Yield volumes of phases in new voxels, in C order: some planes across x at a time.
+    """Yield volumes of phases in new voxels, some planes across x at a time.
 
-    Of planes with too many pieces it is some rows along y at a time.
+    Of planes with too many pieces it is some rows along y, and always in C order.
     """
     from scipy.sparse import csr_array
 

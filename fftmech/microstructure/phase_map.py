@@ -23,13 +23,15 @@ SLAB = 2**21
 SEGMENT = "segment a grey image first (fftmech convert --threshold T)"
 
 
-def slabs(shape: Sequence[int], least: int = 1, voxels: int = SLAB) -> Iterator[slice]:
-    """Slices of planes across the first axis, each of about `voxels` voxels.
+def slabs(
+    shape: Sequence[int], least: int = 1, voxels: int | None = None
+) -> Iterator[slice]:
+    """Slices of planes across the first axis, of about `voxels`, by default `SLAB`.
 
     Planes come in multiples of `least`, but for the last ones.
     """
     area = max(1, int(np.prod(shape[1:], dtype=object)))
-    step = least * max(1, voxels // (area * least))
+    step = least * max(1, (voxels or SLAB) // (area * least))
     return (slice(a, min(a + step, shape[0])) for a in range(0, shape[0], step))
 
 

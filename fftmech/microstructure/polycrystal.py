@@ -12,7 +12,7 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.geometry import Slab
 from fftmech.microstructure.laguerre import Laguerre
 from fftmech.microstructure.resolution import Resolution, unit_grid
-from fftmech.microstructure.tessellation import UNIT
+from fftmech.microstructure.tessellation import UNIT, Tessellation
 from fftmech.microstructure.texture import Texture, orientations
 from fftmech.tensors import matrix_from_quaternion, rotate_stiffness
 
@@ -80,8 +80,32 @@ def polycrystal(
     InputError
         Fewer than one grain, grains too small for the voxels, a bad size law.
     """
+    geometry = tessellate(res, grains, seed, sizes, periodic)
+    turn, kind = _streams(seed)[2:]
+    orientation = orientations(geometry.phases, turn, texture)
+    R = matrix_from_quaternion(orientation)
+    tables = {"stiffness": rotate_stiffness(stiffness, R), "orientation": orientation}
+    if others:
+        material = _kinds(geometry.fractions(), [f for _, f in others], kind)
+        crystals = np.stack([stiffness, *(C for C, _ in others)])
+        tables["stiffness"] = rotate_stiffness(crystals[material], R)
+        tables["material"] = material
+    return geometry.microstructure(unit_grid(res), slab, **tables)
+
+
+def tessellate(
+    res: Resolution,
+    grains: int | None = 24,
+    seed: int = 0,
+    sizes: tuple[float, float] | None = None,
+    periodic: bool = True,
+) -> Tessellation:
+    """Grains of `polycrystal` of these arguments, of which any planes can be made.
+
+    It is small and can be sent to other processes, which make their own planes.
+    """
     grid = unit_grid(res)
-    place, size, turn, kind = _streams(seed)
+    place, size = _streams(seed)[:2]
     volumes = None
     if sizes is not None:
         volumes = _volumes(grid, grains, sizes, size)
@@ -95,21 +119,11 @@ def polycrystal(
             f"{grains} grains in {grid.voxels} voxels: at most one grain in 16 voxels",
             mend="raise --res or ask for fewer grains",
         )
-    seeds = _seeds(grid, grains, place, periodic)
-    diagram = Laguerre(grid.shape, seeds, periodic)
+    diagram = Laguerre(grid.shape, _seeds(grid, grains, place, periodic), periodic)
     weights = np.zeros(grains)
     if volumes is not None:
         diagram, weights = _sized(diagram, volumes)
-    geometry = diagram.tessellation(weights)
-    orientation = orientations(grains, turn, texture)
-    R = matrix_from_quaternion(orientation)
-    tables = {"stiffness": rotate_stiffness(stiffness, R), "orientation": orientation}
-    if others:
-        material = _kinds(geometry.fractions(), [f for _, f in others], kind)
-        crystals = np.stack([stiffness, *(C for C, _ in others)])
-        tables["stiffness"] = rotate_stiffness(crystals[material], R)
-        tables["material"] = material
-    return geometry.microstructure(grid, slab, **tables)
+    return diagram.tessellation(weights)
 
 
 def _kinds(volume: np.ndarray, fractions: list[float], random: Generator) -> np.ndarray:
@@ -191,7 +205,7 @@ def _seeds(grid: Grid, grains: int, random: Generator, periodic: bool) -> np.nda
 
     At that distance every Voronoi cell holds the centre of a voxel.
     """
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     edges = np.array(grid.shape) * UNIT
     box = edges if periodic else None
@@ -202,10 +216,10 @@ def _seeds(grid: Grid, grains: int, random: Generator, periodic: bool) -> np.nda
         # an axis of one voxel has no depth
         drawn[:, edges == UNIT] = UNIT // 2
         if len(seeds):
-            apart, _ = cKDTree(seeds, boxsize=box).query(drawn)
+            apart, _ = KDTree(seeds, boxsize=box).query(drawn)
             drawn = drawn[apart >= 2 * UNIT]
         # squared distances are whole numbers: none lies between the two
-        tree = cKDTree(drawn, boxsize=box)
+        tree = KDTree(drawn, boxsize=box)
         near = tree.query_pairs(2 * UNIT - 1e-4, output_type="ndarray")
         taken = np.ones(len(drawn), dtype=bool)
         for first, second in near[np.lexsort(near.T)]:

@@ -7,6 +7,9 @@ from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 
+BYTES = 6
+"""Bytes a voxel that making a body takes: ids, and what keeps pores apart."""
+
 Resolution = int | Sequence[int]
 """Voxels of the longest axis, or voxels along x, y, z."""
 
@@ -55,7 +58,7 @@ def unit_grid(res: Resolution) -> Grid:
     """
     res = _whole(res)
     shape = (res, res, res) if isinstance(res, int) else res
-    check_bytes(32 * prod(shape), f"a grid of {size_text(shape)}")
+    check_bytes(BYTES * prod(shape), f"a grid of {size_text(shape)}")
     return Grid(shape)
 
 

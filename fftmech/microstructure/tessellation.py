@@ -5,9 +5,10 @@ square, so squared distances are whole numbers far below 2^53: every comparison 
 distances is exact.
 
 Which grains a block of voxels may belong to is asked of a k-d tree, where there are
-more than a few. A weight is a coordinate there: |x - x_g|^2 - w_g is, up to a constant, the squared distance of (x, 0)
-from (x_g, sqrt(w_max - w_g)) in four dimensions (Aurenhammer 1987, doi
-10.1137/0216006), so that the grain of least power is the nearest point.
+more than a few. A weight is a coordinate there: |x - x_g|^2 - w_g is, up to a constant,
+the squared distance of (x, 0) from (x_g, sqrt(w_max - w_g)) in four dimensions
+(Aurenhammer 1987, doi 10.1137/0216006), so that the grain of least power is the nearest
+point.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 from fftmech.microstructure.geometry import Geometry
 
 if TYPE_CHECKING:
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
 UNIT = 1024
 """Positions are counted in this many parts of a voxel."""
@@ -89,14 +90,14 @@ class Tessellation(Geometry):
         return bx, by, bz
 
     @cached_property
-    def _tree(self) -> cKDTree:
-        from scipy.spatial import cKDTree
+    def _tree(self) -> KDTree:
+        from scipy.spatial import KDTree
 
         lift = np.sqrt(self.weights.max() - self.weights)
         points = np.column_stack([self.seeds, lift])
         # a length of 0 is an axis that is not periodic
         box = np.array([*self.edges, 0.0]) * UNIT if self.periodic else None
-        return cKDTree(points, boxsize=box)
+        return KDTree(points, boxsize=box)
 
     def planes(self, first: int, last: int) -> np.ndarray:
         """Grains of some planes, int32."""
@@ -167,7 +168,7 @@ class Tessellation(Geometry):
                 if len(rows) > some:
                     asked += [(rows[:some], count), (rows[some:], count)]
                     continue
-                apart, grains = self._tree.query(middle[rows], np.arange(1, count + 1))
+                apart, grains = self._tree.query(middle[rows], count)
                 # whoever owns a voxel is at most twice the radius farther from the
                 # middle than the nearest; rounding is far below 1
                 near = apart <= apart[:, :1] + 2 * radius[rows] + 1
