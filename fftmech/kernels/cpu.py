@@ -49,7 +49,7 @@ class CpuKernels(HostKernels):
 
     def field_planes(self, u: np.ndarray, E: np.ndarray) -> FieldPlanes:
         """See `fftmech.kernels.Kernels`."""
-        self._new_scratch()  # as much as other vectors take
+        self.release()
         frame, nx = self._frame, self._frame.grid.shape[0]
         eigenstrain = self._eigenstrain
         if eigenstrain is None:
