@@ -179,9 +179,9 @@ class Method:
         Bytes per voxel with kernels, measured at 128^3, single and double: 47 and 59
         while cg iterates (jacobi-cg 59 and 71), 64 and 128 with all fields kept;
         fourier 74 and 122, 86 and 159. A search that ends in double precision takes
-        twice as much, which is not counted. Words per voxel of the reference code, measured at 64^3:
-        70 rotated, 88 fourier, 371 hex8: strain and stress at each integration point;
-        solver dual, at 48^3: 84 rotated and fourier, 541 bbar.
+        twice as much, which is not counted. Words per voxel of the reference code,
+        measured at 64^3: 70 rotated, 88 fourier, 371 hex8: strain and stress at each
+        integration point; solver dual, at 48^3: 84 rotated and fourier, 541 bbar.
 
         Parameters
         ----------
