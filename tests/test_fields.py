@@ -1,8 +1,10 @@
 """Fields that are asked for: what is computed, kept and written, and what is not."""
 
 import json
+import shutil
 import tracemalloc
 from dataclasses import replace
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -165,6 +167,14 @@ def test_homogenize_takes_no_more_memory_than_a_solve(monkeypatch):
     tracemalloc.stop()
     np.testing.assert_array_equal(stored.stiffness, kept.stiffness)
     assert peak <= 56 * n**3
+
+
+def test_homogenize_says_at_once_that_the_disk_has_no_room(monkeypatch):
+    monkeypatch.setattr(homogenize_module, "STORED", 1)
+    full = SimpleNamespace(free=100)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: full)
+    with pytest.raises(InputError, match="and 9.31e-08 GiB are free; set TMPDIR"):
+        homogenize(sphere(4, SOFT, STIFF))
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,8 @@ class UnitLoads:
         self.solutions: list[Any] | StoredVectors = []
         host = problem.backend.xp is np
         if host and not self.dual and problem.grid.voxels >= STORED:
-            self.solutions = StoredVectors(6)
+            size = 3 * problem.grid.voxels * problem.precision.itemsize
+            self.solutions = StoredVectors(6 * size)
 
     def solve(self) -> tuple[np.ndarray, list[Outcome]]:
         """Return the effective stiffness, Mandel (6, 6), and what came of each load.

@@ -1,5 +1,6 @@
 """Vectors on the disk, where they would be most of what a process holds."""
 
+import shutil
 import tempfile
 
 import numpy as np
@@ -15,34 +16,33 @@ class StoredVectors:
 
     Parameters
     ----------
-    planned
-        Number of vectors there will be.
+    needed
+        Bytes that there will be.
+
+    Raises
+    ------
+    InputError
+        The disk has no space for them.
     """
 
-    def __init__(self, planned: int) -> None:
-        self.planned = planned
+    def __init__(self, needed: int) -> None:
+        folder = tempfile.gettempdir()
+        free = shutil.disk_usage(folder).free
+        if needed > free:
+            raise InputError(
+                f"solutions of a large grid need {needed / 2**30:.3g} GiB in {folder} "
+                f"and {free / 2**30:.3g} GiB are free",
+                mend="set TMPDIR to a folder on a disk that has them",
+            )
         self._file = tempfile.TemporaryFile(prefix="fftmech-")  # noqa: SIM115
         self._count = 0
 
     def append(self, v: np.ndarray) -> None:
-        """Write one more.
-
-        Raises
-        ------
-        InputError
-            The disk is full.
-        """
+        """Write one more."""
         self._size, self._dtype = v.size, v.dtype
-        try:
-            self._file.seek(self._count * v.nbytes)
-            self._file.write(v.view(np.uint8).data)
-            self._file.flush()
-        except OSError as error:
-            raise InputError(
-                f"{tempfile.gettempdir()}: {error.strerror or error}",
-                f"{self.planned * v.nbytes / 2**30:.3g} GiB for solutions",
-                "set TMPDIR to a folder on a disk that has them",
-            ) from error
+        self._file.seek(self._count * v.nbytes)
+        self._file.write(v.view(np.uint8).data)
+        self._file.flush()
         self._count += 1
 
     def __len__(self) -> int:
