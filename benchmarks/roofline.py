@@ -79,16 +79,24 @@ PASSES = (
         axes=0,
     ),
     Pass(
-        "residual, planes",
-        "descend.planes",
+        "residual",
+        "add.part",
         {"r read, written": 24, "K p read": 12},
-        spectra=1,
+        spectra=0,
         flops=6,
+        axes=0,
+    ),
+    Pass(
+        "planes",
+        "update_residual.planes",
+        {"r read": 12},
+        spectra=1,
+        flops=0,
         axes=2,
     ),
     Pass(
         "rows, Green",
-        "descend.rows",
+        "update_residual.rows",
         {},
         spectra=2,
         # on half as many frequencies: inverse 58, product and its work 44

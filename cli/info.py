@@ -7,6 +7,7 @@ import click
 from fftmech import Boundary, FiniteLoad, InputError, Load, read_result
 from fftmech.io.summary import summarize_microstructure, summarize_run
 from fftmech.results.averages import BY
+from fftmech.results.field_names import FIELDS, FINITE
 from fftmech.tensors import COMPONENTS
 from fftmech_cli.averages import show_averages_by
 from fftmech_cli.means import show_averages
@@ -195,6 +196,8 @@ def _show_run(run: dict[str, Any], unit: str) -> None:
 def _solved(run: dict[str, Any]) -> dict[str, str]:
     largest = run.get("boundary_displacement", 0.0)
     last = run["residuals"][-1] if run["residuals"] else float("nan")
+    known = (*FIELDS, *(FINITE if "mean_F" in run else ()))
+    left_out = [name for name in known if name not in run["fields"]]
     return {
         "status": run["status"],
         "advice": run["advice"],
@@ -204,6 +207,7 @@ def _solved(run: dict[str, Any]) -> dict[str, str]:
         "temperature change": f"{run['temperature']:g}" if run["temperature"] else "",
         "displacement of faces beside the load": f"up to {largest:.3g}" * bool(largest),
         "certificate": _certificate(run["certificate"]),
+        "written without": ", ".join(left_out) + " (--fields)" * bool(left_out),
         "time (s)": ", ".join(f"{k} {v:.3g}" for k, v in run["times"].items()),
     }
 

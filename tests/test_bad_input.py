@@ -245,9 +245,9 @@ def test_bad_input_is_one_line_with_its_remedy_and_writes_nothing(
 @pytest.mark.parametrize(
     "line",
     [
-        "solve ok.h5 --res 128",
-        "solve ok.h5 --res 128 --composite laminate",
-        "homogenize ok.h5 --res 128,128,128",
+        "solve ok.h5 --res 192",
+        "solve ok.h5 --res 192 --composite laminate",
+        "homogenize ok.h5 --res 192,192,192",
         "generate polycrystal -o o.h5 --res 512",
         "convert b.raw -o o.h5 --dtype uint8 --shape 1024,1024,1024",
     ],

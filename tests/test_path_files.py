@@ -260,8 +260,12 @@ def test_an_appended_time_changes_nothing_but_numbers_in_their_place(tmp_path):
         assert inside.any()
         inside[:] = False
     with h5py.File(name) as file:
-        for key in ("CellData/accumulated_plastic_strain", "PointData/displacement"):
-            item = file[f"VTKHDF/{key}"]
+        for key in (
+            "VTKHDF/CellData/accumulated_plastic_strain",
+            "VTKHDF/PointData/displacement",
+            *(f"fftmech/{name}" for name in ("mean_strain", "mean_stress", "energy")),
+        ):
+            item = file[key]
             size = item.nbytes // 5
             differs[item.id.get_offset() + 2 * size :][:size] = False
     # what is left are a count, a length, and a time of 8 bytes

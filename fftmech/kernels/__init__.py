@@ -31,6 +31,10 @@ class Coordinates(Protocol):
         """Nodal values (n, x, y, z) of a vector; of the first components alone."""
         ...
 
+    def release(self) -> None:
+        """Free the memory of scratch, which is made anew when it is needed."""
+        ...
+
     def from_nodes(self, f: np.ndarray) -> np.ndarray:
         """Vector of nodal values (n, x, y, z) or, if that is all, (3, x, y, z)."""
         ...

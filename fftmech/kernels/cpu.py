@@ -61,7 +61,7 @@ class CpuKernels(HostKernels):
 
     def field_planes(self, u: np.ndarray, E: np.ndarray) -> FieldPlanes:
         """See `fftmech.kernels.Kernels`."""
-        self._new_scratch()  # as much as other vectors take
+        self.release()
         self._refresh(u)
         frame = self._frame
         eigenstrain = self._eigenstrain

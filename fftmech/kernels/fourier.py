@@ -68,7 +68,8 @@ class FourierKernels(HostKernels):
             n[3:, self._nyquist] = extra
             spectra.append(n / self._root(c.dtype))
         parts = [self._backend.irfftn(s, self._grid.shape) for s in spectra]
-        return np.concatenate(parts).reshape(-1, *self._shape)
+        nodes = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return nodes.reshape(-1, *self._shape)
 
     def from_nodes(self, f: np.ndarray) -> np.ndarray:
         """See `fftmech.kernels.Coordinates`."""
@@ -89,13 +90,19 @@ class FourierKernels(HostKernels):
 
     def field_planes(self, u: np.ndarray, E: np.ndarray) -> FieldPlanes:
         """See `fftmech.kernels.Kernels`."""
-        whole, table = self._strain_field(u, E), self._table(True, u.dtype)
+        whole, table = None, self._table(True, u.dtype)
         eigenstrain = self._eigenstrain
         phases = self._phase.reshape(self._grid.shape)
 
         def planes(part: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            nonlocal whole
             (first, last), shape = self._own_planes(part)
+            if whole is None:
+                whole = self._strain_field(u, E)
             strain = np.ascontiguousarray(whole[..., first:last])
+            if strain.shape == whole.shape:
+                whole = None  # before the stress takes as much
+                self.release()
             phase = np.ascontiguousarray(phases[..., first:last])
             stress, energy = np.empty_like(strain), np.empty(phase.shape, u.dtype)
             flat = strain.reshape(-1), stress.reshape(-1)

@@ -56,16 +56,17 @@ class HostKernels(ABC):
         self._tables: dict[Any, np.ndarray] = {}
         self._transform = transform
         self._threads = threads
-        self._new_scratch()
+        self.release()
 
-    def _new_scratch(self) -> None:
+    def release(self) -> None:
+        """See `fftmech.kernels.Coordinates`."""
         self._work: dict[Any, Any] = {}
         self._spectrum = None
 
     def twin(self, threads: int | None = None) -> Self:
         """See `fftmech.kernels.Kernels`."""
         other = copy(self)
-        other._new_scratch()
+        other.release()
         if threads is not None:
             other._threads = min(threads, self._threads)
         return other

@@ -160,6 +160,8 @@ class Problem(Equilibrium):
         v is changed only where its fields are.
         """
         own = self._coordinates
+        if own:
+            own.release()
         u = own.to_nodes(v[:-6], 3) if own else self.displacement(v)[:3]
         return Solution(
             to_numpy(u),

@@ -17,6 +17,7 @@ from fftmech.problems.linear_dual import StressProblem
 from fftmech.simulations.method import Method, MethodOptions
 from fftmech.simulations.prepare import Prepared, prepare
 from fftmech.simulations.remarks import beyond_bounds, doubts, no_stiffness
+from fftmech.simulations.stored_vectors import StoredVectors
 from fftmech.solvers.base import dual_norm
 from fftmech.solvers.iteration import Outcome, iterate
 from fftmech.tensors.bounds import bounds
@@ -70,6 +71,9 @@ class Effective:
         """Whether all six loads are right to the tolerance."""
         return self.status == "converged"
 
+
+STORED = 2**20
+"""Voxels from which solutions are kept on the disk: six take more than one solve."""
 
 # Share of a solution's energy from which another one is worth starting from.
 LEAST_GAIN = 0.01
@@ -195,28 +199,40 @@ class UnitLoads:
             problem.with_load(Load.from_mandel(row), threads) for row in np.eye(6)
         ]
         self.gram = np.zeros((6, 6))  # <v_i, K v_j> of the solutions
-        self.solutions: list[Any] = []
+        self.solutions: list[Any] | StoredVectors = []
+        host = problem.backend.xp is np
+        if host and not self.dual and problem.grid.voxels >= STORED:
+            size = 3 * problem.grid.voxels * problem.precision.itemsize
+            self.solutions = StoredVectors(6 * size)
 
     def solve(self) -> tuple[np.ndarray, list[Outcome]]:
-        """Return the effective stiffness, Mandel (6, 6), and what came of each load."""
+        """Return the effective stiffness, Mandel (6, 6), and what came of each load.
+
+        The outcomes have no vectors.
+        """
         outcomes: list[Outcome] = []
+        C = np.zeros((6, 6))
         for first in range(0, 6, self.together):
             loads = range(first, min(first + self.together, 6))
             tasks = [partial(self._solve_load, m) for m in loads]
             solved = list(run_together(tasks, self.together))
-            outcomes += [outcome for outcome, _, _ in solved]
-            self.solutions = [outcome.v for outcome in outcomes]
-            for m, (_, force, work) in zip(loads, solved, strict=True):
+            while solved:
+                outcome, work = solved.pop(0)
+                self.solutions.append(outcome.v)
+                m = len(outcomes)
+                C[m], r = outcome.balance
+                # vectors are dropped before others take as much memory
+                outcomes.append(outcome._replace(v=None, balance=(C[m], None)))
+                del outcome
+                missing = np.array(self._work(r, range(m + 1)))
+                C[m, : m + 1] += missing if self.dual else -missing
+                C[:m, m] = C[m, :m]
+                del r
+                force = self._force(m)
                 # K v_m = b_m to the tolerance, so that <v_n, b_m> is <v_n, K v_m>
-                work += self._work(force, self.solutions[len(work) : m + 1])
+                work += self._work(force, range(len(work), m + 1))
                 self.gram[m, : m + 1] = self.gram[: m + 1, m] = work
-            del solved, force  # before the next loads take as much memory
-        C = np.zeros((6, 6))
-        for m, outcome in enumerate(outcomes):
-            C[m], r = outcome.balance
-            missing = np.array(self._work(r, self.solutions[: m + 1]))
-            C[m, : m + 1] += missing if self.dual else -missing
-            C[:m, m] = C[m, :m]
+                del force
         return C, outcomes
 
     def mean_stress_of(self, eigenstrain: np.ndarray, method: Method) -> np.ndarray:
@@ -229,7 +245,7 @@ class UnitLoads:
         used = body.phases
         problem = prepare(body.with_changes(eigenstrain=eigenstrain), Load(), method)
         force = problem.problem.residual(problem.problem.zeros()) / problem.unit
-        work = np.array(self._work(force, self.solutions))
+        work = np.array(self._work(force, range(6)))
         if self.dual:
             return -work
         assert body.stiffness is not None
@@ -237,8 +253,8 @@ class UnitLoads:
         mean_stress = body.fractions[used] @ eigenstress
         return mean_stress + work
 
-    def _solve_load(self, m: int, check: Check) -> tuple[Outcome, Any, list[float]]:
-        """Solve load m: its outcome, its force b, and <v, b> of the solutions v."""
+    def _solve_load(self, m: int, check: Check) -> tuple[Outcome, list[float]]:
+        """Solve load m: its outcome, and <v, b> of its force and the solutions v."""
 
         def report(count: int, residual: float) -> None:
             check()
@@ -246,14 +262,15 @@ class UnitLoads:
                 self.progress(m, count, residual)
 
         problem = self.loads[m]
-        force = problem.residual(problem.zeros(), problem.search)
-        work = self._work(force, self.solutions)
+        force = self._force(m)
+        work = self._work(force, range(len(self.solutions)))
         start = _galerkin_start(problem, self.solutions, self.gram, work)
         if start is None and self.dual:
             start = problem.uniform_start()
         norm = None
         if start is not None:
             norm = dual_norm(problem, force)
+        del force
         outcome = iterate(
             problem,
             self.prepared.solver,
@@ -264,15 +281,20 @@ class UnitLoads:
             norm,
             self.method.energy_tolerance,
         )
-        return outcome, force, work
+        return outcome, work
 
-    def _work(self, force: Any, solutions: list[Any]) -> list[float]:
-        return [self.problem.dot(v, force) for v in solutions]
+    def _force(self, m: int) -> Any:
+        """The force b of load m."""
+        problem = self.loads[m]
+        return problem.residual(problem.zeros(), problem.search)
+
+    def _work(self, force: Any, solutions: range) -> list[float]:
+        return [self.problem.dot(self.solutions[n], force) for n in solutions]
 
 
 def _galerkin_start(
     problem: Problem | StressProblem,
-    solutions: list[Any],
+    solutions: list[Any] | StoredVectors,
     gram: np.ndarray,
     work: list[float],
 ) -> Any:
@@ -286,6 +308,6 @@ def _galerkin_start(
     if not weights @ work > LEAST_GAIN * gram.max():
         return None
     start = problem.zeros()
-    for weight, v in zip(weights, solutions, strict=True):
-        problem.add(start, float(weight), v)
+    for n, weight in enumerate(weights):
+        problem.add(start, float(weight), solutions[n])
     return start

@@ -184,9 +184,12 @@ class Method:
     def solve_bytes(self, grid: Grid, kept: Sequence[str] = FIELDS) -> int:
         """Estimate the peak memory of a linear solve, beyond the microstructure.
 
-        Bytes per voxel with kernels: PLACEHOLDER. Words per voxel of the reference
-        code, measured at 64^3: 70 rotated, 88 fourier, 371 hex8: strain and stress at
-        each integration point; solver dual, at 48^3: 84 rotated and fourier, 541 bbar.
+        Bytes per voxel with kernels, measured at 128^3, single and double: 47 and 59
+        while cg iterates (jacobi-cg 59 and 71), 64 and 128 with all fields kept;
+        fourier 74 and 122, 86 and 159. A search that ends in double precision takes
+        twice as much, which is not counted. Words per voxel of the reference code,
+        measured at 64^3: 70 rotated, 88 fourier, 371 hex8: strain and stress at each
+        integration point; solver dual, at 48^3: 84 rotated and fourier, 541 bbar.
 
         Parameters
         ----------
@@ -201,8 +204,15 @@ class Method:
         # weights are nodal values, of which fourier has nine
         kernels &= self.solver == "cg" or scheme.unknowns(grid) == 3
         if kernels:
-            words = sum(WORDS[name] for name in kept if name in WORDS)
-            return grid.voxels * max(3 * word + 40, (4 + words) * word)
+            words = sum(WORDS[name] for name in set(kept).intersection(WORDS))
+            if {"stress", "von_mises"}.issubset(kept):
+                words -= WORDS["von_mises"]  # it is not kept beside the stress
+            if scheme.name == "fourier":
+                needed = max(3 * word + 64, 15 * word + 4, (6 + words) * word + 12)
+            else:
+                weights = 12 if self.solver == "jacobi-cg" else 0
+                needed = max(3 * word + 40 + weights, (3 + words) * word + 4)
+            return grid.voxels * needed
         words = 28 + 44 * scheme.points + 2 * scheme.unknowns(grid)
         return grid.voxels * words * word
 

@@ -70,6 +70,10 @@ class Solver(ABC):
     def init(self, problem: Equilibrium, v: Any) -> State:
         """Start from v, which may be overwritten."""
 
+    def restart(self, problem: Loaded, state: State) -> State:
+        """Start from the v of a state, whose vectors may be overwritten."""
+        return self.init(problem, state.v)
+
     def again(self, problem: TimeStep, v: Any) -> State:
         """Start from the solution of the same step, where its laws have changed."""
         return self.init(problem, v)

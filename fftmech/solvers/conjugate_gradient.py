@@ -50,17 +50,25 @@ class ConjugateGradient(Solver):
         self.name = name
         self.jacobi = jacobi
 
-    def init(self, problem: Equilibrium, v: Any) -> State:
-        """r = b - K v, z = M r, p = z."""
+    def init(self, problem: Equilibrium, v: Any, r: Any = None, p: Any = None) -> State:
+        """r = b - K v, z = M r, p = z, in the memory of r and p if they are given."""
         weights = None
         if self.jacobi:
             assert isinstance(problem, Problem)
             weights = _weights(problem)
-        r = problem.residual(v, problem.search)
-        p = problem.backend.xp.zeros_like(r)
+        r = problem.residual(v, problem.search, out=r)
+        p = problem.backend.xp.empty_like(r) if p is None else p
+        p[...] = 0
         z, product, square = _descend(problem, r, weights=weights)
         problem.update_direction(v, 0.0, p, 0.0, z, weights)
         return State(v, square, (r, p, product, square, weights))
+
+    def restart(self, problem: Loaded, state: State) -> State:
+        """Start from the v of a state, in the memory of its vectors if they fit."""
+        r, p, *_ = state.memory
+        if r.dtype != problem.search:
+            return self.init(problem, state.v)
+        return self.init(problem, state.v, r, p)
 
     def balance(self, problem: Loaded, state: State) -> Balance:
         """Balance of a state, whose true residual is the state's from now on."""

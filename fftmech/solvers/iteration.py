@@ -159,15 +159,13 @@ def run(
                 lowest, waited = true, 0
             elif not stalled and restarts < RESTARTS and true <= 0.5 * best:
                 restarts, best = restarts + 1, true
-                state = State(state.v, state.square)  # before there are more vectors
-                state = method.init(problem, state.v)
+                state = method.restart(problem, state)
             elif method.mixed and problem.search != problem.precision:
                 # very stiff phases drown in the rounding of search directions
                 problem.search = problem.precision
                 restarts, best = 0, np.inf
                 lowest, waited = true, 0
-                state = State(state.v, state.square)
-                state = method.init(problem, state.v)
+                state = method.restart(problem, state)
             else:
                 return outcome("stagnated")
         if len(residuals) > max_iterations:
