@@ -78,8 +78,8 @@ class ProcessKernels(CpuKernels):
         self._half_spectrum(np.dtype(dtype))
         return self._memory.view(dtype)[:size]
 
-    def _new_scratch(self) -> None:
-        super()._new_scratch()
+    def release(self) -> None:
+        super().release()
         self._memory = self._rows = np.empty(0)
 
     def _refresh(self, u: np.ndarray) -> None:
@@ -89,7 +89,7 @@ class ProcessKernels(CpuKernels):
     def _half_spectrum(self, dtype: np.dtype, components: int = 3) -> np.ndarray:
         complex_type = np.result_type(dtype, np.complex64)
         if self._spectrum is None or self._spectrum.dtype != complex_type:
-            self._new_scratch()  # its memory, before it is taken again
+            self.release()  # its memory, before it is taken again
             nx, ny, nz = self._frame.grid.spectral_shape
             own = self._own.stop - self._own.start
             y = self._processes.planes(ny)
