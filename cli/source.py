@@ -41,11 +41,6 @@ reading_options = options(
         help="Grey image: value > T is phase 1, the rest phase 0.",
     ),
     click.option(
-        "--crop",
-        type=Numbers("X0,X1,Y0,Y1,Z0,Z1", int),
-        help="Part of an image: first voxel and the one after the last, by axis.",
-    ),
-    click.option(
         "--shape", type=Numbers("NX,NY,NZ", int), help="Voxels of a headerless image."
     ),
     click.option(
@@ -89,6 +84,11 @@ source_options = options(
     click.argument("source", type=click.Path()),
     reading_options,
     orientation_options,
+    click.option(
+        "--crop",
+        type=Numbers("X0,X1,Y0,Y1,Z0,Z1", int),
+        help="Part of an image: first voxel and the one after the last, by axis.",
+    ),
     click.option(
         "--unindexed",
         metavar="pore|nearest|MATERIAL",
