@@ -186,7 +186,7 @@ class Method:
 
         Bytes per voxel with kernels, measured at 128^3, single and double: 47 and 59
         while cg iterates (jacobi-cg 59 and 71), 64 and 128 with all fields kept;
-        fourier 74 and 122, 86 and 159. A search that ends in double precision takes
+        fourier 74 and 122, 86 and 159; and 4 of the phase ids of kernels. A search that ends in double precision takes
         twice as much, which is not counted. Words per voxel of the reference code,
         measured at 64^3: 70 rotated, 88 fourier, 371 hex8: strain and stress at each
         integration point; solver dual, at 48^3: 84 rotated and fourier, 541 bbar.
@@ -208,10 +208,10 @@ class Method:
             if {"stress", "von_mises"}.issubset(kept):
                 words -= WORDS["von_mises"]  # it is not kept beside the stress
             if scheme.name == "fourier":
-                needed = max(3 * word + 64, 15 * word + 4, (6 + words) * word + 12)
+                needed = max(3 * word + 68, 15 * word + 8, (6 + words) * word + 16)
             else:
                 weights = 12 if self.solver == "jacobi-cg" else 0
-                needed = max(3 * word + 40 + weights, (3 + words) * word + 4)
+                needed = max(3 * word + 44 + weights, (3 + words) * word + 8)
             return grid.voxels * needed
         words = 28 + 44 * scheme.points + 2 * scheme.unknowns(grid)
         return grid.voxels * words * word
