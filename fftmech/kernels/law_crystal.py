@@ -15,6 +15,7 @@ from fftmech.kernels import crystal_lanes as row
 from fftmech.kernels import crystal_newton as newton
 from fftmech.kernels import tile
 from fftmech.kernels.compiled import U, compiled, inlined
+from fftmech.kernels.conjugate_crystal import Conjugate
 from fftmech.kernels.crystal_lanes import L
 from fftmech.kernels.crystal_newton import DONE, ENDING, GOING
 from fftmech.kernels.partwise import Part, PartwiseTangent
@@ -30,6 +31,10 @@ from fftmech.materials.slip_flow import (
     PATIENCE,
     ROUNDING,
 )
+
+NEAR = 1e-5
+"""`LAST` of stresses whose energy is wanted: the error that is left in it is of the
+order of n^3 times the fourth power."""
 
 LOWER = np.tril_indices(6)
 SYMMETRIC = np.zeros((6, 6), np.int64)
@@ -52,6 +57,8 @@ class Points(NamedTuple):
     accumulated: np.ndarray  # slip, overwritten by that at the end of the step, (n,)
     kept: np.ndarray  # entries of the tangent; empty if there will be none
     index: np.ndarray  # number of each entry of its matrix among them, (6, 6)
+    begin: np.ndarray = np.zeros(0)  # stress to begin with, (6 n); empty: a guess
+    least: float = LAST  # relative to the largest resolved stress, of the last step
 
 
 class Lanes(NamedTuple):
@@ -79,8 +86,12 @@ def respond(
     material: CrystalPlasticityMaterial | CrystalCreepMaterial,
     step: StrainStep,
     threads: int = 1,
+    near: Any = None,
 ) -> Response:
-    """See `Material.respond`; `threads` share the points."""
+    """See `Material.respond`; `threads` share the points.
+
+    `near` is a stress to begin with, (6, n), for one whose energy alone is wanted.
+    """
     strain, state, precision = step.strain, step.state, step.precision
     elastic = isinstance(material, CrystalPlasticityMaterial)
     if elastic:
@@ -108,6 +119,9 @@ def respond(
         kept.reshape(-1),
         index,
     )
+    if near is not None:
+        begin = np.ascontiguousarray(near, dtype=float).reshape(-1)
+        points = points._replace(begin=begin, least=NEAR)
     hardens = elastic and bool(material.constants[[3, 5]].any())
     time = 1.0 if elastic else step.dt
 
@@ -130,13 +144,15 @@ def energy(
     strain: Any,
     state: Any = None,
     threads: int = 1,
+    near: Any = None,
 ) -> Any:
-    """See `Material.energy`, whose stress is that of `respond`."""
+    """See `Material.energy`, whose stress is that of `respond`, sought near another."""
     if state is None:
         state = material.start(rows)
     rest = np.zeros_like(strain)
-    stress = respond(material, StrainStep(rows, strain, rest, state), threads).stress
-    conjugate = material.conjugate_energy(rows, stress, state)
+    step = StrainStep(rows, strain, rest, state)
+    stress = respond(material, step, threads, near).stress
+    conjugate = Conjugate(material, rows, threads).energy(rows, stress, state)
     return (stress * strain).sum(axis=0) - conjugate
 
 
@@ -234,7 +250,7 @@ def _judge(lanes):
 
 
 @inlined
-def _advance(lanes):
+def _advance(lanes, least):
     """TRIAL <- base and a part of the step, which is new unless it is tried again."""
     s, status, taken, again = lanes.s, lanes.status, lanes.taken, lanes.again
     for j in range(L):
@@ -244,7 +260,7 @@ def _advance(lanes):
             for k in range(row.SIX):
                 s[row.STEP + k * L + j] = s[row.NEXT + k * L + j]
                 square += s[row.BASE + k * L + j] ** 2
-            small = LAST * s[row.LARGEST + j] + ROUNDING * np.sqrt(square)
+            small = least * s[row.LARGEST + j] + ROUNDING * np.sqrt(square)
             s[row.PART + j] = s[row.ROOM + j]
             if (s[row.ROOM + j] == 1 and s[row.FASTEST + j] <= small) or (
                 s[row.SIZE + j] <= ROUNDING * s[row.LENGTH + j]
@@ -264,18 +280,21 @@ def _relax(points, hardens, time, first, last, lanes):
         count = min(L, U(last) - i)
         _load(points, i, count, lanes)
         whole = _whole(c, U(len(ends)))
-        newton.first(p, c, q, s, ends, whole)
+        if len(points.begin) > 0:
+            _copy(points.begin, i, count, s, row.TRIAL)
+        else:
+            newton.first(p, c, q, s, ends, whole)
         while True:
             newton.evaluate(p, c, q, s, ends, status, whole, hardens)
             if not _judge(lanes):
                 break
             newton.solve(s, hardens)
             newton.room(p, c, q, s, ends)
-            _advance(lanes)
+            _advance(lanes, points.least)
         _store(points, i, count, s, hardens, time)
         if len(points.kept) > 0:
             if len(points.foreseen) > 0:
-                _foresee(points, i, count, s)
+                _copy(points.foreseen, i, count, s, row.NEXT)
                 newton.hold(p, c, q, s, ends, hardens)
             newton.invert(s, hardens)
             for k in range(U(36)):
@@ -285,13 +304,12 @@ def _relax(points, hardens, time, first, last, lanes):
 
 
 @inlined
-def _foresee(points, i, count, s):
-    """NEXT <- the stress that was foreseen."""
-    n = U(len(points.rows))
+def _copy(stress, i, count, s, out):
+    """s[out] <- the stress, (6 n), of points from i on."""
+    n = U(len(stress)) // row.SIX
     for k in range(row.SIX):
         for j in range(L):
-            point = i + min(j, count - U(1))
-            s[row.NEXT + k * L + j] = points.foreseen[k * n + point]
+            s[out + k * L + j] = stress[k * n + i + min(j, count - U(1))]
 
 
 @inlined

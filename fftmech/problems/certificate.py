@@ -258,7 +258,7 @@ def _bound(problem: Problem | TimeStep, given: Pair, admissible: Pair) -> Certif
     potential: Potential = (
         problem.material
         if isinstance(problem, Problem)
-        else FieldPotential(problem.material, problem.start.state)
+        else FieldPotential(problem.material, problem.start.state, near=stress)
     )
     w, w_star = potential.energy(strain), potential.conjugate_energy(stress)
     if not bool(problem.backend.xp.isfinite(w_star).all()):

@@ -31,7 +31,7 @@ class Group:
     rows, points
         Row in the law's tables and number in the grid of each of them; all points if
         `points` is None.
-    respond, conjugate_strain, conjugate_energy, energy
+    respond, conjugate_strain, conjugate_energy, state_after, energy
         Those of `Material`, or kernels that shadow them.
     """
 
@@ -42,7 +42,16 @@ class Group:
     respond: Any
     conjugate_strain: Any
     conjugate_energy: Any
+    state_after: Any
     energy: Any
+
+    def gap(self, rows: Any, strain: Any, stress: Any, *known: Any) -> Any:
+        """See `Material.gap`; `known` ends with w."""
+        if type(self.material).gap is not Material.gap:
+            return self.material.gap(rows, strain, stress, *known)
+        *state, w = known
+        conjugate = self.conjugate_energy(rows, stress, *state)
+        return w + conjugate - (stress * strain).sum(axis=0)
 
     def take(self, field: Any) -> Any:
         """Values at these points, (c, n) -> (c, m)."""

@@ -1,6 +1,7 @@
 """The convex potential of a body in one step, and its conjugate."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ class FieldPotential:
         The laws. Viscous ones have potentials of the strain rate.
     state
         Internal variables at the beginning of the step; they are held constant.
+    near
+        A stress, (q, 6, x, y, z), near those that belong to strains, if one is known.
 
     Raises
     ------
@@ -27,8 +30,8 @@ class FieldPotential:
         A law has no convex potential: when a method needs it.
     """
 
-    def __init__(self, field: MaterialField, state: State) -> None:
-        self._field, self._state = field, state
+    def __init__(self, field: MaterialField, state: State, near: Any = None) -> None:
+        self._field, self._state, self._near = field, state, near
         self._known: tuple[Any, Any] = None, None
 
     @property
@@ -73,7 +76,7 @@ class FieldPotential:
         _, flat = flatten(stress)
         return [
             [
-                group.material.state_after(group.rows, group.take(own), state, dt)
+                group.state_after(group.rows, group.take(own), state, dt)
                 for group, state in zip(self._field.groups, states, strict=True)
             ]
             for own, states in zip(flat, self._state, strict=True)
@@ -99,10 +102,18 @@ class FieldPotential:
             for group, state in zip(self._field.groups, states, strict=True):
                 potential = getattr(group, name, None) or getattr(group.material, name)
                 own = [group.take(field[q]) for field in flat]
-                known = []
+                known: list[Any] = []
+                if name == "energy" and self._near is not None:
+                    near = group.take(flatten(self._near)[1][q])
+                    potential = partial(potential, near=near)
                 if energy is not None:
                     known = [group.take(flatten(energy)[1][q])[0]]
-                place = slice(None) if group.points is None else group.points
-                values[q][:, place] = potential(group.rows, *own, state, *known)
+                found = potential(group.rows, *own, state, *known)
+                if group.points is None and len(values) == 1:
+                    values = found.reshape(values.shape)
+                elif group.points is None:
+                    values[q] = found
+                else:
+                    values[q][:, group.points] = found
         kept = values if components > 1 else values[:, 0]
         return kept.reshape(*kept.shape[:-1], *shape)
