@@ -63,7 +63,11 @@ def conjugate(
     """
     module = CONJUGATES.get(type(material))
     if module is None or backend.blocks is None:
-        return material.conjugate_strain, material.conjugate_energy, material.state_after
+        return (
+            material.conjugate_strain,
+            material.conjugate_energy,
+            material.state_after,
+        )
     kernel = import_module(module).Conjugate(material, rows, backend.threads)
     after = getattr(kernel, "state_after", material.state_after)
     return kernel.strain, kernel.energy, after

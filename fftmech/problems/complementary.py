@@ -57,6 +57,8 @@ class ComplementaryEnergy:
     ----------
     problem
         The step; its laws are explicit in the stress (`prepare_conjugates`).
+    displacement
+        That of the strain at its beginning; computed if it is not given.
 
     Attributes
     ----------
@@ -66,17 +68,20 @@ class ComplementaryEnergy:
         What is done to fields voxel by voxel.
     """
 
-    def __init__(self, problem: TimeStep) -> None:
+    def __init__(self, problem: TimeStep, displacement: Any = None) -> None:
         self._problem = problem
         self.vectors = _vectors(problem)
         self._potential = FieldPotential(problem.material, problem.start.state)
         self._dt = problem.dt if problem.material.rate else 1.0
         free = problem.load.free
         E = problem.load.mean_strain
+        self.displacement = displacement
         if problem.material.rate:
             begun = problem.start.strain
-            self._before = self._nearest(begun), mean(begun)
-            E = (E - to_numpy(self._before[1])) / self._dt
+            self._before = mean(begun)
+            if displacement is None:
+                self.displacement = self._nearest(begun)
+            E = (E - to_numpy(self._before)) / self._dt
         self.E = np.where(free, 0.0, E)
         self._phases = list(self._potential.phases())
         e0 = self._potential.eigenstrain
@@ -94,10 +99,9 @@ class ComplementaryEnergy:
         shift = np.where(load.free, load.mean_stress - to_numpy(mean(stress)), 0)
         return stress + self._problem.asarray(shift)[:, None, None, None]
 
-    def slope(self, stress: Any, change: Any) -> tuple[float, float]:
-        """Derivative of W* at a stress along a change of it, and <ds : e> in that."""
-        done = work(change, self.strain(stress))
-        return done - float(to_numpy(mean(change)) @ self.E), abs(done)
+    def work(self, stress: Any) -> float:
+        """<s> : E."""
+        return float(to_numpy(mean(stress)) @ self.E)
 
     def uniform_strain(self, stresses: np.ndarray) -> np.ndarray:
         """<e> of uniform stresses, (6, m) -> (6, m), with mean states of phases."""
@@ -111,7 +115,7 @@ class ComplementaryEnergy:
     def energy(self, stress: Any) -> float:
         """W* of a stress (stress units, a power density where laws have rates)."""
         conjugate = float(self._potential.conjugate_energy(stress).mean())
-        return conjugate - float(to_numpy(mean(stress)) @ self.E)
+        return conjugate - self.work(stress)
 
     def strain(self, stress: Any) -> Any:
         """e(s), Mandel (q, 6, x, y, z)."""
@@ -132,8 +136,8 @@ class ComplementaryEnergy:
             strain if other is None else other,
         )
         if problem.material.rate:
-            u = self._before[0] + self._dt * u
-            E = self._before[1] + self._dt * E
+            u = self.displacement + self._dt * u
+            E = self._before + self._dt * E
         v = problem.pack(u, E - problem.asarray(problem.load.mean_strain))
         return Compatibility(v, r, square, product)
 

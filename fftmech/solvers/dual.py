@@ -69,20 +69,35 @@ class DualDescent(Solver):
     patience = 1000
     allowed = 10.0
 
+    def __init__(self) -> None:
+        self._begun: tuple[Any, Any] = None, None
+
     def init(self, problem: TimeStep, v: Any) -> State:
         """Start from the best uniform stress, or that of the step before."""
-        energy = ComplementaryEnergy(problem)
+        energy = self._energy(problem)
         best = uniform_stress(energy, problem.load, problem.reference_stiffness)
         stress = problem.uniform(best)
+        strain = energy.strain(stress)
         if problem.stress is not None:
-            before = _multiple(energy, problem.stress)
-            stress = min(stress, before, key=energy.energy)
-        return _first(energy, stress)
+            before = energy.shifted(problem.stress)
+            before, its_strain = _multiple(energy, before, energy.strain(before))
+            if energy.energy(before) < energy.energy(stress):
+                stress, strain = before, its_strain
+        return _first(energy, stress, strain)
 
     def again(self, problem: TimeStep, v: Any) -> State:  # noqa: ARG002
-        """See `Solver.again`: in proportion."""
-        energy = ComplementaryEnergy(problem)
-        return _first(energy, _multiple(energy, problem.stress))
+        """See `Solver.again`."""
+        energy, stress = self._energy(problem), problem.stress
+        return _first(energy, stress, energy.strain(stress))
+
+    def _energy(self, problem: TimeStep) -> ComplementaryEnergy:
+        """W*; what it asks of the strain at the beginning is computed once."""
+        strain, displacement = self._begun
+        if strain is not problem.start.strain:
+            displacement = None
+        energy = ComplementaryEnergy(problem, displacement)
+        self._begun = problem.start.strain, energy.displacement
+        return energy
 
     def step(self, problem: TimeStep, state: State) -> State:
         """One line search along the quasi-Newton direction, or the steepest one."""
@@ -120,7 +135,7 @@ class DualDescent(Solver):
         The stress that counts is the best multiple of its own.
         """
         memory: Descent = state.memory
-        stress = _multiple(memory.energy, memory.stress)
+        stress, _ = _multiple(memory.energy, memory.stress, memory.strain)
         problem.keep(state.v, memory.energy.evaluation(stress, state.v))
         return problem.balance(state.v), root(state.square)
 
@@ -179,29 +194,33 @@ class _Line:
         return min(1.0, LONGEST * largest / change)
 
 
-def _multiple(energy: ComplementaryEnergy, stress: Any) -> Any:
-    """The multiple of a stress, shifted to prescribed means, of about the least W*.
+def _multiple(energy: ComplementaryEnergy, stress: Any, strain: Any) -> tuple[Any, Any]:
+    """The multiple of a stress of about the least W*, and its strain.
 
-    For powers the error of its work <s> : E is of second order in the stress.
+    It keeps prescribed means. For powers the error of its work <s> : E is of second
+    order in the stress. `strain` is that of the stress.
     """
-    first = energy.shifted(stress)
-    change = energy.shifted(2 * stress) - first
-    begun, size = energy.slope(first, change)
+    change = energy.shifted(2 * stress) - stress
+    done, given = work(change, strain), energy.work(change)
+    begun, size = done - given, abs(done)
     if not abs(begun) > ENOUGH * size:
-        return first
+        return stress, strain
     sign = 1.0 if begun < 0 else -1.0
+    last = stress, strain
 
     def slope(a: float) -> float:
-        return sign * energy.slope(first + sign * a * change, change)[0]
+        nonlocal last
+        other = stress + sign * a * change
+        last = other, energy.strain(other)
+        return sign * (work(change, last[1]) - given)
 
     flat = max(0.01, ENOUGH * size / abs(begun))
     step = minimum_along(slope, -abs(begun), PROPORTION, flat)
-    return first if step is None else first + sign * step * change
+    return (stress, strain) if step is None else last
 
 
-def _first(energy: ComplementaryEnergy, stress: Any) -> State:
-    """State of a stress, before the first step."""
-    strain = energy.strain(stress)
+def _first(energy: ComplementaryEnergy, stress: Any, strain: Any) -> State:
+    """State of a stress and its strain, before the first step."""
     v, r, square, _ = energy.compatibility(strain)
     memory = Descent(energy, stress, strain, r, None, True)
     return State(v, square, _steepest(memory))
