@@ -22,9 +22,10 @@ def remainder(
     C0: np.ndarray,
     old: np.ndarray,
     threads: int = 1,
+    out: np.ndarray | None = None,
 ) -> tuple[np.ndarray, float, float]:
-    """See `fftmech.problems.complementary.remainder`."""
-    out = np.empty_like(strain)
+    """See `fftmech.problems.complementary.remainder`; `out` may be `strain`."""
+    out = np.empty_like(strain) if out is None else out
     fields = [_flat(field) for field in (strain, compatible, out, old)]
     constants = shift.astype(strain.dtype), *_moduli(C0)
     sums = np.zeros((_blocks(fields[0]), 2))

@@ -163,7 +163,7 @@ class ComplementaryEnergy:
     def direction(
         self, r: Any, old: Any, before: Any, parts: tuple[float, float, float]
     ) -> Any:
-        """C0 (a r + b r') + c d, of strains r and r' and a stress d: see `direction`."""
+        """C0 (a r + b r') + c d, of strains r, r' and a stress d: see `direction`."""
         C0 = self._problem.reference_stiffness
         return self.vectors.direction(r, old, before, parts, C0)
 
