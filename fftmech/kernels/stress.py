@@ -10,12 +10,12 @@ from typing import Any, Self
 import numpy as np
 
 from fftmech.arrays.threads import parallel, threads_for
+from fftmech.discretization.grid import Grid
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.kernels import Kernels, descent, vectors
 from fftmech.kernels.compiled import timed
 from fftmech.kernels.law_hooke import HookeTangent
 from fftmech.kernels.points import PointKernels
-from fftmech.microstructure.base import Microstructure
 
 
 class StressKernels:
@@ -23,8 +23,8 @@ class StressKernels:
 
     Parameters
     ----------
-    body
-        Its grid and phases.
+    grid, phase
+        Voxels, and their phase ids (x, y, z).
     compliance
         By phase, Mandel (P, 6, 6).
     scheme
@@ -39,7 +39,8 @@ class StressKernels:
 
     def __init__(
         self,
-        body: Microstructure,
+        grid: Grid,
+        phase: np.ndarray,
         compliance: np.ndarray,
         scheme: StencilDiscretization,
         kernels: Kernels,
@@ -47,10 +48,10 @@ class StressKernels:
         threads: int,
     ) -> None:
         self._kernels, self._C0 = kernels, C0
-        self._of = scheme, body.grid
-        self._rows = np.ascontiguousarray(body.phase.ravel(), np.int32)
+        self._of = scheme, grid
+        self._rows = np.ascontiguousarray(phase.ravel(), np.int32)
         self._table = compliance
-        self._share(threads_for(body.grid.voxels, threads))
+        self._share(threads_for(grid.voxels, threads))
 
     def _share(self, threads: int) -> None:
         self._threads = threads

@@ -290,4 +290,5 @@ def _kernels(
     green = get_kernels(scheme, body.grid, body.phase, C, None, reference, backend)
     assert green is not None
     C0 = reference_stiffness(*reference)
-    return StressKernels(body, S, scheme, green, C0, backend.threads)
+    of = body.grid, body.phase, S, scheme
+    return StressKernels(*of, green, C0, backend.threads)

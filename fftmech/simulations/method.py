@@ -199,10 +199,8 @@ class Method:
         """Estimate the peak memory of a nonlinear solve.
 
         Measured: 1190 to 1860 bytes a voxel with one integration point, 10000 with
-        eight; of solver dual, which remembers its steps, 3070 and 14900.
+        eight.
         """
-        if self.solver == "dual":
-            return grid.voxels * (1400 + 1700 * self.discretization.points)
         return grid.voxels * (700 + 1170 * self.discretization.points)
 
     def advice(
