@@ -11,9 +11,10 @@ norton    a sphere, 16^3, two power laws of contrast 2 and 10 in stress: iterati
 plastic   a sphere in a matrix that yields, --size, an elastic and a plastic increment
 crystals  a polycrystal of 32^3, 2 % of tension, with elasticity and with rates only
 dual      solvers dual and newton: Green operations, time, and deviation of the stress
+curve     the same solvers: deviation of the mean stress on the path, by tolerance
 
-The table of `dual` is one of its own; a Green operation is a linear iteration, or the
-residual of a step.
+The tables of `dual` and `curve` are their own; a Green operation is a linear iteration,
+or the residual of a step. Seconds of `curve` are those of the processor, one thread.
 Ratios are medians of --repeats pairs, one timed right after the other; code is compiled
 and bodies are made before the clock starts.
 """
@@ -33,6 +34,7 @@ from fftmech.materials.norton import Norton
 from fftmech.materials.plasticity import Plasticity
 from fftmech.microstructure import polycrystal
 from fftmech.microstructure.inclusions import sphere
+from fftmech.simulations import held_hardening
 
 COPPER = cubic(C11=168.4, C12=121.4, C44=75.4)
 SLIP = {"tau0": 0.016, "tau1": 0.03, "theta0": 0.2, "theta1": 0.02, "rate0": 1e-3}
@@ -46,6 +48,13 @@ DUAL_HEAD = (
     "times faster",
     "deviation, newton",
     "of dual",
+)
+CURVE_HEAD = (
+    "solver and tolerance",
+    "n",
+    "Green operations",
+    "seconds",
+    "deviation of the curve",
 )
 HEAD = ("body", "Newton steps", "linear iterations", "linear solves", "s", "voxels/s")
 
@@ -252,8 +261,51 @@ def dual(*_):
             )
 
 
+def curve(*_):
+    """Stress-strain curves of a polycrystal, by solver and tolerance."""
+    grains = polycrystal(32, grains=40, stiffness=COPPER)
+    path = Path((Step(Load.uniaxial("xx", 2e-2), time=20.0, increments=10),))
+    ways = [
+        ("newton", {}),
+        ("newton", {"energy_tolerance": 2e-2}),
+        ("dual", {}),
+        *(
+            ("dual", {"energy_tolerance": tolerance})
+            for tolerance in (5e-3, 1e-2, 2e-2)
+        ),
+    ]
+
+    def solved(body, solver, **goal):
+        march = March(body, path, solver=solver, max_iterations=5000, threads=1, **goal)
+        started = time.process_time()
+        points = list(march.points())
+        took = time.process_time() - started
+        assert march.status == "converged", march.advice
+        operations = sum(p.iterations + p.linear_iterations + 1 for p in points)
+        return np.array([p.mean_stress for p in points]), operations, took
+
+    for n in (5.0, 20.0):
+        law = CrystalCreep(exponent=n, bulk=100.0, **SLIP)
+        body = grains.with_changes(law=dict.fromkeys(range(40), law))
+        lag, held_hardening.LAG = held_hardening.LAG, 1e-6
+        exact = solved(body, "newton")[0]
+        held_hardening.LAG = lag
+        solved(body, "dual", tolerance=1e-2)
+        for solver, goal in ways:
+            stress, operations, took = solved(body, solver, **goal)
+            size = np.linalg.norm(exact, axis=1)
+            error = (np.linalg.norm(stress - exact, axis=1) / size).max()
+            name = (
+                f"{solver}, --tol-energy {goal['energy_tolerance']:g}"
+                if goal
+                else solver
+            )
+            yield name, f"{n:g}", operations, f"{took:.2f}", f"{error:.1e}"
+
+
 PARTS = {
-    part.__name__: part for part in (finite, cube, norton, plastic, crystals, dual)
+    part.__name__: part
+    for part in (finite, cube, norton, plastic, crystals, dual, curve)
 }
 
 
@@ -266,8 +318,10 @@ def main():
     parser.add_argument("--page")
     arguments = parser.parse_args()
     wanted = arguments.parts or list(PARTS)
-    tables = {"nonlinear": (HEAD, [w for w in wanted if w != "dual"])}
-    tables["dual"] = DUAL_HEAD, [w for w in wanted if w == "dual"]
+    heads = {"dual": DUAL_HEAD, "curve": CURVE_HEAD}
+    tables = {"nonlinear": (HEAD, [w for w in wanted if w not in heads])}
+    for own, head in heads.items():
+        tables[own] = head, [w for w in wanted if w == own]
     for marker, (head, names) in tables.items():
         rows = []
         for name in names:

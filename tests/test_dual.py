@@ -6,13 +6,16 @@ import pytest
 from fftmech import Grid, Load, March, Microstructure, Path, Step, solve
 from fftmech.arrays.backend import cpu_backend
 from fftmech.errors import InputError
+from fftmech.kernels import descent
 from fftmech.kernels.laws import conjugate, potential
 from fftmech.materials import PORE, cubic, isotropic
+from fftmech.materials.base import StrainStep
 from fftmech.materials.creep import Creep
 from fftmech.materials.crystal_creep import CrystalCreep
 from fftmech.materials.crystal_plasticity import CrystalPlasticity
 from fftmech.materials.norton import Norton
 from fftmech.microstructure import polycrystal
+from fftmech.problems import complementary
 from fftmech.problems.certificate import certify
 from fftmech.problems.complementary import ComplementaryEnergy
 from fftmech.simulations.march_checkpoint import read_checkpoint, write_checkpoint
@@ -20,6 +23,7 @@ from fftmech.simulations.method import Method
 from fftmech.simulations.prepare import prepare_march
 from fftmech.solvers.line_search import minimum_along
 from fftmech.tensors.fields import dot, mean
+from fftmech.tensors.stiffness import reference_stiffness
 
 SLIP = {"tau0": 0.016, "rate0": 1e-3, "tau1": 0.03, "theta0": 0.2, "theta1": 0.02}
 CRYSTAL = CrystalCreep(exponent=10.0, bulk=100.0, **SLIP)
@@ -216,12 +220,32 @@ def test_the_kernel_of_crystals_agrees_with_the_reference_code(laws, rng):
         state = np.abs(rng.normal(size=(sum(material.variables.values()), 40)))
         # of systems that are linear, too
         stress = 0.05 * rng.normal(size=(6, 40)) * np.geomspace(1e-3, 1, 40)
-        for kernel, function in zip(
-            kernels, (material.conjugate_strain, material.conjugate_energy), strict=True
-        ):
-            expected = function(rows, stress, state, DT)
-            found = kernel(rows, stress, state, DT)
-            np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-15)
+        functions = material.conjugate_strain, material.conjugate_energy
+        for kernel, function in zip(kernels, functions, strict=False):
+            # another state is not taken for the last one
+            for own in (state, state / 2):
+                expected = function(rows, stress, own, DT)
+                found = kernel(rows, stress, own, DT)
+                np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-15)
+        expected = material.state_after(rows, stress, state, 0.5)
+        found = kernels[2](rows, stress, state, 0.5)
+        np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-15)
+
+
+def test_the_kernels_of_fields_agree_with_the_reference_code(rng):
+    C0 = reference_stiffness(3.0, 0.7)
+    for shape in ((1, 6, 3, 4, 5), (8, 6, 2, 3, 3), (1, 6, 11, 11, 11)):
+        a, b, c = rng.normal(size=(3, *shape))
+        shift, parts = rng.normal(size=6), tuple(rng.normal(size=3))
+        expected = complementary.remainder(a, b, shift, C0, c)
+        found = descent.remainder(a, b, shift, C0, c, threads=2)
+        for own, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(own, other, rtol=1e-12, atol=1e-12)
+        expected = complementary.direction(a, b, c, parts, C0)
+        found = descent.direction(a, b, c, parts, C0, threads=2)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+        expected = complementary.largest_deviator(a)
+        assert descent.largest_deviator(a) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("law", [CRYSTAL, ELASTIC], ids=lambda law: law.name)
@@ -334,6 +358,21 @@ def test_the_kernel_of_a_crystals_energy_agrees_with_the_reference_code(laws, rn
     expected = material.energy(rows, strain, state, DT)
     found = kernel(rows, strain, state, DT)
     np.testing.assert_allclose(found, expected, rtol=1e-9)
+    # sought from stresses near and far
+    own = material.respond(StrainStep(rows, strain, 0 * strain, state, DT)).stress
+    for near in (own, own * (1 + 0.1 * rng.normal(size=own.shape)), 0 * own, -own):
+        found = kernel(rows, strain, state, DT, near=near)
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_mean_stresses_of_loose_solves_are_right_to_second_order():
+    body, load = crystals(n=8), LOADS["uniaxial"]
+    exact = solve(body, load, solver="dual", tolerance=1e-8)
+    for tolerance in (0.1, 3e-2, 1e-2):
+        result = solve(body, load, solver="dual", energy_tolerance=tolerance)
+        error = distance(result.mean_stress, exact.mean_stress)
+        assert error < tolerance**2
+        assert distance(result.stress, exact.stress) > 3 * error
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,12 @@ from closed_forms import expanding_phases, expansions, random_laminate
 from random_bodies import random_body, random_load
 
 from fftmech import Grid, Load, Microstructure, homogenize, solve
+from fftmech.arrays.backend import cpu_backend
+from fftmech.discretization import SCHEMES, discretization
 from fftmech.errors import InputError
+from fftmech.kernels import has_point_kernels
 from fftmech.materials import cubic, isotropic
+from fftmech.problems.linear_dual import StressProblem
 from fftmech.simulations.method import Method
 from fftmech.simulations.prepare import prepare
 
@@ -153,3 +157,30 @@ def test_what_a_stress_cannot_solve_is_refused():
     solid = strained(0)[0]
     with pytest.raises(InputError, match="initial with solver dual"):
         solve(solid, load, solver="dual", initial=solve(solid, load))
+
+
+@pytest.mark.parametrize("name", sorted(SCHEMES))
+@pytest.mark.parametrize("precision", [np.float64, np.float32])
+def test_kernels_agree_with_the_reference_code(name, precision, rng):
+    backend, one = cpu_backend(), strained(3)[0]
+    of = one, MIXED, discretization(name), backend, precision
+    fast, slow = (StressProblem(*of, kernels=kernels) for kernels in (True, False))
+    assert slow.fields is None
+    assert (fast.fields is None) == (not has_point_kernels(of[2]))
+    limit = 1e-12 if precision == np.float64 else 1e-5
+    fast.prepare(mixed=False)
+    problems = fast, slow, fast.with_load(MIXED, threads=1)
+    r, p, v = rng.normal(size=(3, *slow.zeros().shape)).astype(precision)
+    results = []
+    for problem in problems:
+        own_r, own_p, own_v = r.copy(), p.copy(), v.copy()
+        z, square = problem.update_residual(own_r, 0.3, p)
+        problem.update_direction(own_v, 0.7, own_p, 0.2, z)
+        strain, stress = problem.pair(v)
+        fields = own_r, z, own_v, own_p, strain, stress, problem.curvature(p)[0]
+        results.append((fields, square, problem.curvature(p)[1]))
+    for found in (results[0], results[2]):
+        for own, other in zip(found[0], results[1][0], strict=True):
+            assert own.dtype == precision
+            assert distance(own, other) < limit
+        assert found[1:] == pytest.approx(results[1][1:], rel=10 * limit)

@@ -40,19 +40,28 @@ class Conjugate:
     ) -> None:
         self._material, self._rows, self._threads = material, rows, threads
         self._order = _order(rows)
+        # of the last state: lines are searched in one
+        self._hardness: tuple[Any, Any] = None, None
 
     def strain(self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0) -> Any:
         """See `Material.conjugate_strain`."""
-        return self._both(rows, stress, state, energies=0)[0]
+        return self._all(rows, stress, state)[0]
 
     def energy(self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0) -> Any:
         """See `Material.conjugate_energy`."""
-        return self._both(rows, stress, state, energies=stress.shape[1])[1]
+        return self._all(rows, stress, state, energies=stress.shape[1])[1]
 
-    def _both(
-        self, rows: Any, stress: Any, state: Any, energies: int
-    ) -> tuple[Any, Any]:
-        """dw*/ds, (6, n), and w* of so many of the points, none or all."""
+    def state_after(self, rows: Any, stress: Any, state: Any, dt: float) -> Any:
+        """See `Material.state_after`."""
+        if self._material.interactions is not None:
+            return self._material.state_after(rows, stress, state, dt)
+        slip = dt * self._all(rows, stress, state, slips=stress.shape[1])[2]
+        return np.stack([state[0] + slip, slip])
+
+    def _all(
+        self, rows: Any, stress: Any, state: Any, energies: int = 0, slips: int = 0
+    ) -> tuple[Any, Any, Any]:
+        """dw*/ds, (6, n), w* and slip rates, of so many points: none or all."""
         material = self._material
         powers = np.unique(material.constants[1]) - 1
         whole = len(powers) == 1 and powers[0] == int(powers[0]) < BITS
@@ -61,23 +70,50 @@ class Conjugate:
         law = np.ascontiguousarray(material.schmid), material.family, material.bulk
         law = *law, material.linear_below, material.constants, np.array(bits, bool)
         order = self._order if rows is self._rows else _order(rows)
-        held = np.empty((0, 0))
-        slip = np.zeros(stress.shape[1]) if state is None else state.sum(axis=0)
-        if material.interactions is not None:
-            state = material.start(rows) if state is None else state
-            held = material.resistances(rows, state)
         stress, strain = np.ascontiguousarray(stress), np.empty(stress.shape)
-        fields = rows, order, stress, slip, held, strain, np.empty(energies)
+        results = strain, np.empty(energies), np.empty(slips)
+        fields = rows, order, stress, self._hard(rows, stress, state), *results
 
         def part(first: int, last: int) -> None:
             _conjugate(*law, *fields, first, last)
 
         parallel(part, stress.shape[1], self._threads)
-        return strain, fields[-1]
+        return results
+
+    def _hard(self, rows: Any, stress: Any, state: Any) -> Any:
+        """1 / g of each family, (F, n)."""
+        material = self._material
+        if state is None or self._hardness[0] is not state:
+            if material.interactions is not None:
+                own = material.start(rows) if state is None else state
+                softness = np.ascontiguousarray(1 / material.resistances(rows, own).T)
+                self._hardness = state, softness
+                return softness
+            slip = np.zeros(stress.shape[1]) if state is None else state.sum(axis=0)
+            softness = np.empty((material.constants.shape[2], len(slip)))
+            _resistances(material.constants, rows, slip, softness)
+            self._hardness = state, softness
+        return self._hardness[1]
 
 
 def _order(rows: Any) -> Any:
     return np.argsort(rows, kind="stable").astype(np.int32)
+
+
+@compiled
+def _resistances(law, rows, slip, softness):
+    """1 / g of each family at each point."""
+    for f in range(U(len(softness))):
+        for i in range(len(slip)):
+            row = U(rows[i])
+            g, _ = resistance(
+                slip[i],
+                law[TWO, row, f],
+                law[THREE, row, f],
+                law[FOUR, row, f],
+                law[FIVE, row, f],
+            )
+            softness[f, i] = 1 / g
 
 
 @compiled
@@ -91,10 +127,10 @@ def _conjugate(
     rows,
     order,
     stress,
-    slip,
-    held,
+    softness,
     strain,
     energy,
+    slips,
     first,
     last,
 ):
@@ -104,7 +140,7 @@ def _conjugate(
         b0, b1, b2 = bits[ZERO], bits[ONE], bits[TWO]
         b3, b4, b5 = bits[THREE], bits[FOUR], bits[FIVE]
     s, e = np.empty((6, LANES)), np.empty((6, LANES))
-    g, x, size, w = np.empty((4, LANES))
+    h, x, size, w, total = np.empty((5, LANES))
     point = np.empty(LANES, np.int64)
     begin, end = U(first), U(last)
     while begin < end:
@@ -124,22 +160,13 @@ def _conjugate(
         for j in range(L):
             pressure = s[ZERO, j] + s[ONE, j] + s[TWO, j]
             e[ZERO, j] = e[ONE, j] = e[TWO, j] = pressure / (9 * bulk[row])
-            w[j] = 0.5 * pressure * e[ZERO, j]
+            w[j], total[j] = 0.5 * pressure * e[ZERO, j], 0.0
         f = U(0)
         for a in range(count):
             if a == ZERO or U(family[a]) != f:
                 f = U(family[a])
                 for j in range(L):
-                    if len(held) > 0:
-                        g[j] = held[U(point[j]), f]
-                        continue
-                    g[j], _ = resistance(
-                        slip[U(point[j])],
-                        law[TWO, row, f],
-                        law[THREE, row, f],
-                        law[FOUR, row, f],
-                        law[FIVE, row, f],
-                    )
+                    h[j] = softness[f, U(point[j])]
             rate, n, x0 = law[ZERO, row, f], law[ONE, row, f], below[row, f]
             P0, P1, P2 = (
                 systems[row, a, ZERO],
@@ -151,7 +178,7 @@ def _conjugate(
             for j in range(L):
                 tau = P0 * s[ZERO, j] + P1 * s[ONE, j] + P2 * s[TWO, j]
                 tau += P3 * s[THREE, j] + P4 * s[FOUR, j] + P5 * s[FIVE, j]
-                x[j] = tau / g[j]
+                x[j] = tau * h[j]
                 size[j] = max(abs(x[j]), x0)
             if whole:
                 for j in range(L):
@@ -175,9 +202,10 @@ def _conjugate(
                 for j in range(L):
                     psi = size[j] * x[j] ** 2
                     psi = psi / (n + 1) + offset if abs(x[j]) > x0 else psi / 2
-                    w[j] += rate * g[j] * psi
+                    w[j] += rate / h[j] * psi
             for j in range(L):
                 x[j] *= rate * size[j]
+                total[j] += abs(x[j])
                 e[ZERO, j] += P0 * x[j]
                 e[ONE, j] += P1 * x[j]
                 e[TWO, j] += P2 * x[j]
@@ -190,4 +218,7 @@ def _conjugate(
         if energies:
             for j in range(lanes):
                 energy[U(point[j])] = w[j]
+        if len(slips) > 0:
+            for j in range(lanes):
+                slips[U(point[j])] = total[j]
         begin += lanes

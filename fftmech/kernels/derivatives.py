@@ -63,6 +63,10 @@ class ToNodes(NamedTuple):
     factors: np.ndarray  # and its factor over the number of points, (9,)
 
 
+VOXELS = 512
+"""Voxels of which `mean_trace` works on one component after the other."""
+
+
 @inlined
 def _corner_lines(u, lines, count, s, row, m):
     a, b, c, d = lines
@@ -290,19 +294,24 @@ def mean_trace(field, points):
     `field` is flat, (q 6 n), and changed in place.
     """
     n = U(len(field)) // (U(6) * U(points))
-    pitch = U(6) * n
-    for j in range(n):
-        mean = field[0] - field[0]
+    mean = np.empty(VOXELS, field.dtype)
+    # component by component: those of one voxel share a set of the cache
+    for begin in range(U(0), n, U(VOXELS)):
+        count = min(U(VOXELS), n - begin)
+        mean[:] = 0
         for q in range(U(points)):
-            i = q * pitch + j
-            mean += field[i] + field[i + n] + field[i + TWO * n]
+            i = q * U(6) * n + begin
+            for j in range(count):
+                mean[j] += field[i + j] + field[i + n + j] + field[i + TWO * n + j]
         mean /= points
         for q in range(U(points)):
-            i = q * pitch + j
-            shift = (mean - (field[i] + field[i + n] + field[i + TWO * n])) / 3
-            field[i] += shift
-            field[i + n] += shift
-            field[i + TWO * n] += shift
+            i = q * U(6) * n + begin
+            for j in range(count):
+                own = field[i + j] + field[i + n + j] + field[i + TWO * n + j]
+                shift = (mean[j] - own) / 3
+                field[i + j] += shift
+                field[i + n + j] += shift
+                field[i + TWO * n + j] += shift
 
 
 def scratch(dtype: Any) -> np.ndarray:

@@ -32,6 +32,10 @@ from fftmech.materials.slip_flow import (
     ROUNDING,
 )
 
+NEAR = 1e-5
+"""`LAST` of stresses whose energy is wanted: the error that is left in it is of the
+order of n^3 times the fourth power."""
+
 LOWER = np.tril_indices(6)
 SYMMETRIC = np.zeros((6, 6), np.int64)
 SYMMETRIC[LOWER] = range(21)
@@ -55,6 +59,8 @@ class Points(NamedTuple):
     index: np.ndarray  # number of each entry of its matrix among them, (6, 6)
     held: np.ndarray  # resistance of each family, (F n); empty: that of `accumulated`
     slips: np.ndarray  # size of each system's, (N n); empty if it is not wanted
+    begin: np.ndarray = np.zeros(0)  # stress to begin with, (6 n); empty: a guess
+    least: float = LAST  # relative to the largest resolved stress, of the last step
 
 
 class Lanes(NamedTuple):
@@ -125,12 +131,14 @@ def _solve(
     accumulated: np.ndarray,
     threads: int,
     held: np.ndarray | None,
+    near: Any = None,
     *,
     hardens: bool,
 ) -> tuple:
     """Stress and more of strains or rates, `target`, (6, n).
 
     `accumulated` is overwritten, and `held` is the resistance of each system, (n, N).
+    `near` is a stress to begin with, (6, n), of one whose energy alone is wanted.
 
     Returns
     -------
@@ -161,6 +169,9 @@ def _solve(
         np.zeros(0) if held is None else held.T.reshape(-1),
         slips.reshape(-1),
     )
+    if near is not None:
+        begin = np.ascontiguousarray(near, dtype=float).reshape(-1)
+        points = points._replace(begin=begin, least=NEAR)
     time = 1.0 if elastic else step.dt
 
     def part(first: int, last: int) -> None:
@@ -179,10 +190,12 @@ def energy(
     state: Any = None,
     dt: float = 1.0,
     threads: int = 1,
+    near: Any = None,
 ) -> Any:
     """See `Material.energy`, with the resistances of the state.
 
-    `conjugate_energy` is `Material.conjugate_energy`, or its kernel.
+    `conjugate_energy` is `Material.conjugate_energy`, or its kernel; the stress of the
+    strain is sought from `near`, (6, n), if that is given.
     """
     elastic = isinstance(material, CrystalPlasticityMaterial)
     begun, held = np.zeros(strain.shape[1]), None
@@ -192,7 +205,11 @@ def energy(
     else:
         begun += state[6] if elastic else state.sum(axis=0)
     step = StrainStep(rows, strain, None, None, dt if elastic else 1.0)
-    stress, *_ = _solve(material, step, strain, begun, threads, held, hardens=False)
+    for begin in (near, None):
+        given = material, step, strain, begun.copy(), threads, held, begin
+        stress = _solve(*given, hardens=False)[0]
+        if begin is None or np.isfinite(stress).all():
+            break  # else it was too far away
     work = np.einsum("in,in->n", stress, strain)
     return work - conjugate_energy(rows, stress, state, dt)
 
@@ -294,7 +311,7 @@ def _judge(lanes):
 
 
 @inlined
-def _advance(lanes):
+def _advance(lanes, least):
     """TRIAL <- base and a part of the step, which is new unless it is tried again."""
     s, status, taken, again = lanes.s, lanes.status, lanes.taken, lanes.again
     for j in range(L):
@@ -304,7 +321,7 @@ def _advance(lanes):
             for k in range(row.SIX):
                 s[row.STEP + k * L + j] = s[row.NEXT + k * L + j]
                 square += s[row.BASE + k * L + j] ** 2
-            small = LAST * s[row.LARGEST + j] + ROUNDING * np.sqrt(square)
+            small = least * s[row.LARGEST + j] + ROUNDING * np.sqrt(square)
             s[row.PART + j] = s[row.ROOM + j]
             if (s[row.ROOM + j] == 1 and s[row.FASTEST + j] <= small) or (
                 s[row.SIZE + j] <= ROUNDING * s[row.LENGTH + j]
@@ -324,18 +341,21 @@ def _relax(points, hardens, time, first, last, lanes):
         count = min(L, U(last) - i)
         load(points, i, count, lanes)
         power = whole(c, U(len(ends)))
-        newton.first(p, c, q, s, ends, power)
+        if len(points.begin) > 0:
+            _copy(points.begin, i, count, s, row.TRIAL)
+        else:
+            newton.first(p, c, q, s, ends, power)
         while True:
             newton.evaluate(p, c, q, s, ends, status, power, hardens)
             if not _judge(lanes):
                 break
             newton.solve(s, hardens)
             newton.room(p, c, q, s, ends)
-            _advance(lanes)
+            _advance(lanes, points.least)
         _store(points, i, count, c, q, s, hardens, time)
         if len(points.kept) > 0:
             if len(points.foreseen) > 0:
-                _foresee(points, i, count, s)
+                _copy(points.foreseen, i, count, s, row.NEXT)
                 newton.hold(p, c, q, s, ends, hardens)
             newton.invert(s, hardens)
             for k in range(U(36)):
@@ -345,13 +365,12 @@ def _relax(points, hardens, time, first, last, lanes):
 
 
 @inlined
-def _foresee(points, i, count, s):
-    """NEXT <- the stress that was foreseen."""
-    n = U(len(points.rows))
+def _copy(stress, i, count, s, out):
+    """s[out] <- the stress, (6 n), of points from i on."""
+    n = U(len(stress)) // row.SIX
     for k in range(row.SIX):
         for j in range(L):
-            point = i + min(j, count - U(1))
-            s[row.NEXT + k * L + j] = points.foreseen[k * n + point]
+            s[out + k * L + j] = stress[k * n + i + min(j, count - U(1))]
 
 
 @inlined

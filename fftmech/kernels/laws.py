@@ -32,7 +32,7 @@ CONJUGATES: dict[type[Material], str] = {
     CrystalCreepMaterial: "fftmech.kernels.conjugate_crystal",
     CrystalPlasticityMaterial: "fftmech.kernels.conjugate_crystal_plasticity",
 }
-"""Module whose `Conjugate` does what two of its functions do."""
+"""Module whose `Conjugate` does what three of its functions do."""
 
 # `respond` does not use these: a subclass with others keeps the kernel.
 INDEPENDENT = {
@@ -59,16 +59,21 @@ def responder(material: Material, backend: Backend) -> Callable[[StrainStep], Re
 
 def conjugate(
     material: Material, rows: Any, backend: Backend
-) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Return `Material.conjugate_strain` and `conjugate_energy`, or their kernels.
+) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
+    """Return `Material.conjugate_strain`, `conjugate_energy` and `state_after`.
 
-    There are kernels on the host, for points of these rows.
+    There are kernels of them on the host, for points of these rows.
     """
     module = CONJUGATES.get(type(material))
     if module is None or backend.blocks is None:
-        return material.conjugate_strain, material.conjugate_energy
+        return (
+            material.conjugate_strain,
+            material.conjugate_energy,
+            material.state_after,
+        )
     kernel = import_module(module).Conjugate(material, rows, backend.threads)
-    return kernel.strain, kernel.energy
+    after = getattr(kernel, "state_after", material.state_after)
+    return kernel.strain, kernel.energy, after
 
 
 def potential(
@@ -76,11 +81,12 @@ def potential(
 ) -> Callable[..., Any]:
     """Return `Material.energy`, or its kernel on the host if it has one.
 
-    `conjugate_energy` is what `conjugate` returns.
+    `conjugate_energy` is what `conjugate` returns. It may be given a stress, `near`, to
+    look for that of the strain from.
     """
     module = KERNELS.get(type(material))
     if type(material) not in CONJUGATES or module is None or backend.blocks is None:
-        return material.energy
+        return lambda *of, near=None: material.energy(*of)  # noqa: ARG005
     kernel: Any = import_module(module)
     threads = backend.threads
     return partial(kernel.energy, material, conjugate_energy, threads=threads)

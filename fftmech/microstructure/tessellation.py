@@ -168,7 +168,7 @@ class Tessellation(Geometry):
                 if len(rows) > some:
                     asked += [(rows[:some], count), (rows[some:], count)]
                     continue
-                apart, grains = self._tree.query(middle[rows], count)
+                apart, grains = map(np.asarray, self._tree.query(middle[rows], count))
                 # whoever owns a voxel is at most twice the radius farther from the
                 # middle than the nearest; rounding is far below 1
                 near = apart <= apart[:, :1] + 2 * radius[rows] + 1

@@ -210,7 +210,9 @@ def _bound(problem: Problem | TimeStep, given: Pair, admissible: Pair) -> Certif
     """Bound the error of given fields by the gap of admissible ones near them."""
     strain, stress = admissible
     potential: Potential = (
-        problem.material if isinstance(problem, Problem) else _step_potential(problem)
+        problem.material
+        if isinstance(problem, Problem)
+        else _step_potential(problem, stress)
     )
     w, w_star = potential.energy(strain), potential.conjugate_energy(stress)
     if not bool(problem.backend.xp.isfinite(w_star).all()):
@@ -240,12 +242,12 @@ def _bound(problem: Problem | TimeStep, given: Pair, admissible: Pair) -> Certif
     return _certificate(problem, upper, gap, (error, size), doubt)
 
 
-def _step_potential(problem: TimeStep) -> FieldPotential:
-    """Potentials with the hardening that a step was solved with."""
+def _step_potential(problem: TimeStep, stress: Any) -> FieldPotential:
+    """Potentials with the hardening that a step was solved with, near a stress."""
     material, state = problem.material, problem.start.state
     if problem.last is not None:
         state = material.for_potentials(state, problem.last.state)
-    return FieldPotential(material, state, problem.dt)
+    return FieldPotential(material, state, problem.dt, near=stress)
 
 
 def _certificate(

@@ -23,6 +23,8 @@ import numpy as np
 
 from fftmech.arrays.backend import Backend, to_numpy
 from fftmech.discretization.base import Discretization
+from fftmech.discretization.stencil import StencilDiscretization
+from fftmech.kernels import get_kernels, has_point_kernels
 from fftmech.loads.load import Load
 from fftmech.materials.elastic import compliance
 from fftmech.microstructure.base import Microstructure, total_eigenstrain
@@ -49,6 +51,13 @@ class StressProblem(Equilibrium):
         As in `fftmech.problems.linear.Problem`.
     reference
         Bulk and shear modulus of the reference medium; `compliant_medium` if None.
+    kernels
+        Whether to use compiled kernels where there are some.
+
+    Attributes
+    ----------
+    fields
+        Compiled operators, or None for the reference code.
     """
 
     load: Load
@@ -62,11 +71,15 @@ class StressProblem(Equilibrium):
         precision: Any = np.float64,
         reference: tuple[float, float] | None = None,
         temperature: float = 0.0,
+        kernels: bool = True,
     ) -> None:
         assert microstructure.stiffness is not None
         self.microstructure = microstructure
         self.eigenstrain = total_eigenstrain(microstructure, temperature)
         reference = reference or compliant_medium(microstructure)
+        self.fields = None
+        if kernels and backend.blocks is not None and has_point_kernels(scheme):
+            self.fields = _kernels(microstructure, scheme, backend, reference)
         super().__init__(
             microstructure.grid,
             scheme,
@@ -102,13 +115,22 @@ class StressProblem(Equilibrium):
         problem.green, problem.material = self.green, self.material
         return problem
 
-    def with_load(self, load: Load, _threads: int | None = None) -> "StressProblem":
-        """Return the same body under another load; everything else is shared."""
+    def prepare(self, mixed: bool) -> float:
+        """See `Equilibrium.prepare`."""
+        if self.fields is None:
+            return super().prepare(mixed)
+        return self.fields.prepare(self.precision)
+
+    def with_load(self, load: Load, threads: int | None = None) -> "StressProblem":
+        """Return the same body under another load; see `Problem.with_load`."""
         # made once, for all loads
-        self.green  # noqa: B018
+        if self.fields is None:
+            self.green  # noqa: B018
         self.material.compliance  # noqa: B018
         problem = copy(self)
         vars(problem).pop("in_strains", None)
+        if self.fields is not None and threads is not None:
+            problem.fields = self.fields.twin(threads)
         problem._set_load(load)
         return problem
 
@@ -142,7 +164,7 @@ class StressProblem(Equilibrium):
 
     def strain(self, stress: Any) -> Any:
         """S s + e0, Mandel, (q, 6, x, y, z): compatible for the solution alone."""
-        strain = self.material.compliance.apply(stress)
+        strain = self._compliant(stress)
         e0 = self.material.eigenstrain
         return strain if e0 is None else strain + e0
 
@@ -181,7 +203,7 @@ class StressProblem(Equilibrium):
 
     def curvature(self, p: Any, out: Any = None) -> tuple[Any, float]:
         """S p, and <p : S : p>."""
-        Kp = self.material.compliance.apply(p)
+        Kp = self._compliant(p)
         return Kp, work(p, Kp)
 
     def update_residual(
@@ -192,17 +214,33 @@ class StressProblem(Equilibrium):
         What is compatible in r does no work on z, and is taken out of it.
         """
         assert weights is None
-        if q is not None:
+        if q is not None and self.fields is not None:
+            self.fields.subtract(r, alpha, q)
+        elif q is not None:
             r -= alpha * q
-        r -= self.scheme.strain(self._compatible(self._reference(r)), self.grid)
+        u = self._compatible(self._reference(r))
         # of the means, what stresses on the held components can do anything about
         held, C0 = ~self.load.free, self.reference_stiffness
         missing = to_numpy(mean(r)).astype(float)
         stress, S0 = np.zeros(6), np.linalg.inv(C0)
         stress[held] = np.linalg.solve(S0[np.ix_(held, held)], missing[held])
-        r += self.asarray(S0 @ stress - missing)[:, None, None, None]
+        shift = S0 @ stress - missing
+        if self.fields is not None:
+            square = self.fields.take_compatible(r, u, shift)
+            return self._reference(r), square
+        r -= self.scheme.strain(u, self.grid)
+        r += self.asarray(shift)[:, None, None, None]
         z = self._reference(r)
         return z, work(r, z)
+
+    def update_direction(
+        self, v: Any, alpha: float, p: Any, beta: float, z: Any, weights: Any = None
+    ) -> None:
+        """See `Equilibrium.update_direction`."""
+        if self.fields is None:
+            super().update_direction(v, alpha, p, beta, z, weights)
+        else:
+            self.fields.update_direction(v, alpha, p, beta, z)
 
     def strain_norm(self, strain: Any) -> float:
         """sqrt(<e : C0 : e>)."""
@@ -211,6 +249,12 @@ class StressProblem(Equilibrium):
     def dot(self, a: Any, b: Any) -> float:
         """<a : b>, of a stress and a strain."""
         return work(a, b)
+
+    def _compliant(self, stress: Any) -> Any:
+        """S s."""
+        if self.fields is not None:
+            return self.fields.strain(stress)
+        return self.material.compliance.apply(stress)
 
     def _reference(self, strain: Any) -> Any:
         """C0 e."""
@@ -225,4 +269,26 @@ class StressProblem(Equilibrium):
 
     def _compatible(self, stress: Any) -> Any:
         """M D* s: the displacement whose strain is nearest to C0^-1 s."""
+        if self.fields is not None:
+            return self.fields.displacement(stress)
         return self.green.solve(self.scheme.strain_adjoint(stress, self.grid))
+
+
+def _kernels(
+    body: Microstructure,
+    scheme: Discretization,
+    backend: Backend,
+    reference: tuple[float, float],
+) -> Any:
+    """Compiled operators of a body."""
+    from fftmech.kernels.stress import StressKernels
+
+    C, used = body.stiffness, body.phases
+    assert C is not None and isinstance(scheme, StencilDiscretization)
+    S = np.zeros_like(C)
+    S[used] = compliance(C[used])
+    green = get_kernels(scheme, body.grid, body.phase, C, None, reference, backend)
+    assert green is not None
+    C0 = reference_stiffness(*reference)
+    of = body.grid, body.phase, S, scheme
+    return StressKernels(*of, green, C0, backend.threads)

@@ -31,7 +31,7 @@ class Group:
     rows, points
         Row in the law's tables and number in the grid of each of them; all points if
         `points` is None.
-    respond, conjugate_strain, conjugate_energy, energy
+    respond, conjugate_strain, conjugate_energy, state_after, energy
         Those of `Material`, or kernels that shadow them.
     """
 
@@ -42,6 +42,7 @@ class Group:
     respond: Any
     conjugate_strain: Any
     conjugate_energy: Any
+    state_after: Any
     energy: Any
 
     def take(self, field: Any) -> Any:
@@ -329,7 +330,7 @@ def _group(
     material: Material, phases: list[int], rows: Any, points: Any, backend: Backend
 ) -> Group:
     """Points of a law with its kernels, where there are some."""
-    strain, energy = conjugate(material, rows, backend)
+    strain, energy, after = conjugate(material, rows, backend)
     return Group(
         material,
         phases,
@@ -338,6 +339,7 @@ def _group(
         responder(material, backend),
         strain,
         energy,
+        after,
         potential(material, energy, backend),
     )
 

@@ -1,6 +1,7 @@
 """Convex potentials and their conjugates; that of a body in one step."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -43,6 +44,8 @@ class FieldPotential:
         Internal variables at the beginning of the step; they are held constant.
     dt
         Duration of the step.
+    near
+        A stress, (q, 6, x, y, z), near those that belong to strains, if one is known.
 
     Attributes
     ----------
@@ -55,8 +58,10 @@ class FieldPotential:
         A law has no convex potential: when a method needs it.
     """
 
-    def __init__(self, field: MaterialField, state: State, dt: float = 1.0) -> None:
-        self._field, self._state, self._dt = field, state, dt
+    def __init__(
+        self, field: MaterialField, state: State, dt: float = 1.0, near: Any = None
+    ) -> None:
+        self._field, self._state, self._dt, self._near = field, state, dt, near
         self._known: dict[str, tuple[Any, Any]] = {}
         e0 = field.eigenstrain
         flat = None if e0 is None else e0[None]
@@ -111,7 +116,7 @@ class FieldPotential:
         _, flat = flatten(stress)
         return [
             [
-                group.material.state_after(group.rows, group.take(own), state, dt)
+                group.state_after(group.rows, group.take(own), state, dt)
                 for group, state in zip(self._field.groups, states, strict=True)
             ]
             for own, states in zip(flat, self._state, strict=True)
@@ -140,9 +145,15 @@ class FieldPotential:
                 potential = getattr(group, name, None) or getattr(group.material, name)
                 own = [group.take(field[q]) for field in flat]
                 more = [tuple(group.take(w[q])[0] for w in known)] if known else []
-                place = slice(None) if group.points is None else group.points
-                values[q][:, place] = potential(
-                    group.rows, *own, state, self._dt, *more
-                )
+                if name == "energy" and self._near is not None:
+                    near = group.take(flatten(self._near)[1][q])
+                    potential = partial(potential, near=near)
+                found = potential(group.rows, *own, state, self._dt, *more)
+                if group.points is None and len(values) == 1:
+                    values = found.reshape(values.shape)
+                elif group.points is None:
+                    values[q] = found
+                else:
+                    values[q][:, group.points] = found
         kept = values if components > 1 else values[:, 0]
         return kept.reshape(*kept.shape[:-1], *shape)

@@ -74,14 +74,19 @@ class PartSolver:
         ratio = duration / state.duration if state.duration else 1.0
         expected = problem.material.expect(state.start.state, ratio)
         begin = StepStart(state.start.strain, expected)
-        problem.begin(begin, duration, state.stress if state.points else None)
+        stress = state.stress if state.duration else None
         start = state.v.copy()
         start[-problem.means :] = problem.asarray(
             np.where(problem.load.free, state.mean_strain - rest, 0.0)
         )
-        v = start.copy()
+        v, dual = start.copy(), self.solver.name == "dual"
         if state.change is not None:
-            v += (part / state.part) * state.change
+            change = (part / state.part) * state.change
+            if not dual:
+                v += change
+            elif stress is not None:
+                stress = stress + change
+        problem.begin(begin, duration, stress)
         first = self.solver.init(problem, v)
         size = self.solver.size(problem, first)
         norm, ratio = self._norm(state, max(first.square, 0.0) ** 0.5, size)
@@ -114,10 +119,14 @@ class PartSolver:
             return tried
         last = problem.last
         assert last is not None
+        change = outcome.v - start
+        if dual:
+            # of rates only, the first stress is no change
+            change = last.stress - state.stress if state.duration else None
         after = replace(
             state,
             v=outcome.v,
-            change=outcome.v - start,
+            change=change,
             part=part,
             duration=duration,
             start=StepStart(last.strain, last.state),

@@ -26,7 +26,7 @@ from fftmech.problems.nonlinear import StepStart
 from fftmech.simulations.march import March
 from fftmech.simulations.march_state import IncrementLog, MarchState
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 
 FIELDS = ("v", "stress", "work")
 MEANS = ("mean_strain", "mean_stress")

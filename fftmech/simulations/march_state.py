@@ -57,8 +57,9 @@ class MarchState:
     v
         The unknown.
     change, part
-        Change of v in the last part of an increment, and that part as a fraction of the
-        step: the next change is extrapolated from it. None at the beginning of a step.
+        Change of v (solver dual: of the stress) in the last part of an increment, and
+        that part as a fraction of the step: the next change is extrapolated from it.
+        None at the beginning of a step.
     duration
         Of that part, 0 before the first.
     start, stress

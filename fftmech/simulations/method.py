@@ -186,10 +186,11 @@ class Method:
 
         Bytes per voxel with kernels, measured at 128^3, single and double: 47 and 59
         while cg iterates (jacobi-cg 59 and 71), 64 and 128 with all fields kept;
-        fourier 74 and 122, 86 and 159; and 4 of the phase ids of kernels. A search that ends in double precision takes
-        twice as much, which is not counted. Words per voxel of the reference code,
-        measured at 64^3: 70 rotated, 88 fourier, 371 hex8: strain and stress at each
-        integration point; solver dual, at 48^3: 84 rotated and fourier, 541 bbar.
+        fourier 74 and 122, 86 and 159; and 4 of the phase ids of kernels. A search
+        that ends in double precision takes twice as much, which is not counted. Words
+        per voxel of the reference code, measured at 64^3: 70 rotated, 88 fourier, 371
+        hex8: strain and stress at each integration point; solver dual, at 48^3: 84
+        rotated and fourier, 541 bbar.
 
         Parameters
         ----------
@@ -229,12 +230,9 @@ class Method:
         `slips` is how many systems of a crystal remember their own slip.
 
         Measured: 1190 to 1860 bytes a voxel with one integration point, 10000 with
-        eight; of solver dual, which remembers its steps, 3070 and 14900. Twelve slips
-        add 1220 to 2970 with one point.
+        eight, of any solver. Twelve slips add 1220 to 2970 with one point.
         """
         points = self.discretization.points
-        if self.solver == "dual":
-            return grid.voxels * (1400 + (1700 + 250 * slips) * points)
         return grid.voxels * (700 + (1170 + 250 * slips) * points)
 
     def advice(

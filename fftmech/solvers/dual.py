@@ -7,13 +7,12 @@ orders of magnitude, is the better unknown (Wicht, Schneider & Boehlke 2020, An
 efficient solution scheme for small-strain crystal-elasto-viscoplasticity in a dual
 framework, Comput. Methods Appl. Mech. Eng.).
 
-L-BFGS (Nocedal & Wright, Numerical Optimization, algorithm 7.4) in the metric of C0^-1:
-gradients are C0 r, of incompatible strains r, so that inner products <r : ds> need no
-C0^-1. A step costs one Green operation; its length is found by slopes along a line,
-which need none.
+The direction is that of BFGS without memory but for the last step (Shanno 1978,
+doi:10.1287/moor.3.3.244), in the metric of C0^-1: gradients are C0 r, of incompatible
+strains r, so that inner products <r : ds> need no C0^-1. A step costs one Green
+operation; its length is found by slopes along a line, which need none.
 """
 
-from collections import deque
 from typing import Any, NamedTuple
 
 from fftmech.problems.complementary import ComplementaryEnergy, work
@@ -23,8 +22,8 @@ from fftmech.solvers.base import Balance, Solver, State, root
 from fftmech.solvers.line_search import minimum_along
 from fftmech.solvers.uniform_stress import uniform_stress
 
-PAIRS = 4
-"""Steps that are remembered, with the changes of the gradient along them."""
+FLAT = 0.2
+"""Ratio of the slopes at the end and at the beginning of a step that ends it."""
 
 LONGEST = 0.5
 """Largest change of a deviatoric stress that is tried first, relative to the largest:
@@ -32,6 +31,10 @@ powers of it are steep."""
 
 PROPORTION = 0.01
 """Change of a stress before, in proportion, that is tried first."""
+
+ENOUGH = 1e-5
+"""Slope of W* along multiples of a stress, relative to the work of its change, that is
+as good as none: for powers of exponent n the stress is then right to ENOUGH / n."""
 
 
 class Descent(NamedTuple):
@@ -45,16 +48,18 @@ class Descent(NamedTuple):
         In equilibrium, Mandel (q, 6, x, y, z).
     strain, r
         Its strain e, and the incompatible part of that.
-    pairs
-        Changes of stress and of r in the last steps, and their product, the newest
-        last.
+    direction
+        A stress along which the next step goes, Mandel (q, 6, x, y, z).
+    steepest
+        Whether it is -C0 r.
     """
 
     energy: ComplementaryEnergy
     stress: Any
     strain: Any
     r: Any
-    pairs: deque[tuple[Any, Any, float]]
+    direction: Any
+    steepest: bool
 
 
 class DualDescent(Solver):
@@ -64,38 +69,60 @@ class DualDescent(Solver):
     patience = 1000
     allowed = 10.0
 
+    def __init__(self) -> None:
+        self._begun: tuple[Any, Any] = None, None
+
     def init(self, problem: TimeStep, v: Any) -> State:
         """Start from the best uniform stress, or that of the step before."""
-        energy = ComplementaryEnergy(problem)
+        energy = self._energy(problem)
         best = uniform_stress(energy, problem.load, problem.reference_stiffness)
         stress = problem.uniform(best)
+        strain = energy.strain(stress)
         if problem.stress is not None:
-            before = _multiple(energy, problem.stress)
-            stress = min(stress, before, key=energy.energy)
-        return _state(energy, stress, energy.strain(stress), deque(maxlen=PAIRS))
+            before = energy.shifted(problem.stress)
+            before, its_strain = _multiple(energy, before, energy.strain(before))
+            if energy.energy(before) < energy.energy(stress):
+                stress, strain = before, its_strain
+        return _first(energy, stress, strain)
 
     def again(self, problem: TimeStep, v: Any) -> State:  # noqa: ARG002
-        """See `Solver.again`: in proportion."""
-        energy = ComplementaryEnergy(problem)
-        stress = _multiple(energy, problem.stress)
-        return _state(energy, stress, energy.strain(stress), deque(maxlen=PAIRS))
+        """See `Solver.again`."""
+        energy, stress = self._energy(problem), problem.stress
+        return _first(energy, stress, energy.strain(stress))
+
+    def _energy(self, problem: TimeStep) -> ComplementaryEnergy:
+        """W*; what it asks of the strain at the beginning is computed once."""
+        strain, displacement = self._begun
+        if strain is not problem.start.strain:
+            displacement = None
+        energy = ComplementaryEnergy(problem, displacement)
+        self._begun = problem.start.strain, energy.displacement
+        return energy
 
     def step(self, problem: TimeStep, state: State) -> State:
-        """One line search along the quasi-Newton direction."""
-        energy, stress, strain, r, pairs = state.memory
-        for known in (pairs, deque(maxlen=PAIRS)):
-            line = _Line(energy, stress, strain - r, _direction(energy, r, known))
-            begun = work(r, line.direction)
-            length = minimum_along(line.slope, begun, line.first())
-            if length is not None:
-                change = length * line.direction
-                new = _state(energy, stress + change, line.strain, known)
-                y = new.memory.r - r
-                product = work(change, y)
-                if product > 0:
-                    known.append((change, y, product))
-                return new
-        return State(state.v, float("nan"), state.memory)
+        """One line search along the quasi-Newton direction, or the steepest one."""
+        memory: Descent = state.memory
+        line = _Line(memory)
+        length = line.search()
+        if length is None and not memory.steepest:
+            memory = _steepest(memory)
+            line = _Line(memory)
+            length = line.search()
+        if length is None:
+            return State(state.v, float("nan"), state.memory)
+        energy, r = memory.energy, memory.r
+        v, new, square, product = energy.compatibility(line.strain, r)
+        memory = memory._replace(stress=line.stress, strain=line.strain, r=new)
+        # of the step s and the change y of r: <s : y> and <y : C0 : y>
+        curvature = length * (line.ended - line.begun)
+        size = square - 2 * product + state.square
+        if not curvature > 0 < size:
+            return State(v, square, _steepest(memory))
+        share, scale = length * line.ended / curvature, curvature / size
+        along = length * ((square - product) / size - 2 * share)
+        parts = -scale * (1 - share), -scale * share, along
+        direction = energy.direction(new, r, memory.direction, parts)
+        return State(v, square, memory._replace(direction=direction, steepest=False))
 
     def size(self, problem: TimeStep, state: State) -> float:
         """See `Solver.size`: that of the strain of the stress."""
@@ -103,9 +130,13 @@ class DualDescent(Solver):
         return memory.energy.product(memory.strain, memory.strain) ** 0.5
 
     def check(self, problem: TimeStep, state: State) -> tuple[Balance, float]:
-        """See `Solver.check`: the residual is that of the state itself."""
+        """See `Solver.check`: the residual is that of the state itself.
+
+        The stress that counts is the best multiple of its own.
+        """
         memory: Descent = state.memory
-        problem.keep(state.v, memory.energy.evaluation(memory.stress, state.v))
+        stress, _ = _multiple(memory.energy, memory.stress, memory.strain)
+        problem.keep(state.v, memory.energy.evaluation(stress, state.v))
         return problem.balance(state.v), root(state.square)
 
     def stress_error(
@@ -134,70 +165,68 @@ class DualDescent(Solver):
 
 
 class _Line:
-    """Stresses along a direction, and the strain of the last one looked at.
+    """Stresses along a direction, and the last one looked at, with its strain."""
 
-    `admissible` is a strain that does the work <s> : E on any stress in equilibrium.
-    """
+    def __init__(self, state: Descent) -> None:
+        self._energy, self._begin = state.energy, state.stress
+        self._direction = state.direction
+        self.begun = work(state.r, state.direction)
+        # less the work that they share, for rounding leaves no stress in balance
+        self._shared = work(state.strain, state.direction) - self.begun
 
-    def __init__(
-        self, energy: ComplementaryEnergy, stress: Any, admissible: Any, direction: Any
-    ) -> None:
-        self.energy, self.stress, self.admissible = energy, stress, admissible
-        self.direction = direction
+    def search(self) -> float | None:
+        """Length of the step to about the least W*; None if it does not descend."""
+        return minimum_along(self._slope, self.begun, self._longest(), FLAT)
 
-    def slope(self, length: float) -> float:
-        """Derivative of W* along the line, without any Green operation.
+    def _slope(self, length: float) -> float:
+        """Derivative of W* along the line, without any Green operation."""
+        self.stress = self._begin + length * self._direction
+        self.strain = self._energy.strain(self.stress)
+        self.ended = work(self.strain, self._direction) - self._shared
+        return self.ended
 
-        Less the work that they share, for rounding leaves no stress in balance.
-        """
-        self.strain = self.energy.strain(self.stress + length * self.direction)
-        return work(self.strain - self.admissible, self.direction)
-
-    def first(self) -> float:
+    def _longest(self) -> float:
         """The whole step, or the part of it that changes no stress by too much."""
-        largest, change = map(_largest_deviator, (self.stress, self.direction))
+        deviator = self._energy.vectors.largest_deviator
+        largest, change = deviator(self._begin), deviator(self._direction)
         if largest == 0 or change == 0:
             return 1.0
         return min(1.0, LONGEST * largest / change)
 
 
-def _multiple(energy: ComplementaryEnergy, stress: Any) -> Any:
-    """The multiple of a stress, shifted to prescribed means, of about the least W*."""
-    first = energy.shifted(stress)
-    change = energy.shifted(2 * stress) - first
-    begun = energy.slope(first, change)
+def _multiple(energy: ComplementaryEnergy, stress: Any, strain: Any) -> tuple[Any, Any]:
+    """The multiple of a stress of about the least W*, and its strain.
+
+    It keeps prescribed means. For powers the error of its work <s> : E is of second
+    order in the stress. `strain` is that of the stress.
+    """
+    change = energy.shifted(2 * stress) - stress
+    done, given = work(change, strain), energy.work(change)
+    begun, size = done - given, abs(done)
+    if not abs(begun) > ENOUGH * size:
+        return stress, strain
     sign = 1.0 if begun < 0 else -1.0
+    last = stress, strain
 
     def slope(a: float) -> float:
-        return sign * energy.slope(first + sign * a * change, change)
+        nonlocal last
+        other = stress + sign * a * change
+        last = other, energy.strain(other)
+        return sign * (work(change, last[1]) - given)
 
-    step = minimum_along(slope, -abs(begun), PROPORTION, flat=0.01)
-    return first if step is None else first + sign * step * change
-
-
-def _state(
-    energy: ComplementaryEnergy, stress: Any, strain: Any, pairs: deque
-) -> State:
-    """State of a stress and its strain."""
-    v, r, square = energy.compatibility(strain)
-    return State(v, square, Descent(energy, stress, strain, r, pairs))
+    flat = max(0.01, ENOUGH * size / abs(begun))
+    step = minimum_along(slope, -abs(begun), PROPORTION, flat)
+    return (stress, strain) if step is None else last
 
 
-def _direction(energy: ComplementaryEnergy, r: Any, pairs: deque) -> Any:
-    """-H C0 r, with H the inverse of the Hessian that the pairs tell."""
-    q, weights = r.copy(), []
-    for s, y, product in reversed(pairs):
-        weights.append(work(s, q) / product)
-        q -= weights[-1] * y
-    d = energy.reference(q)
-    if pairs:
-        _, y, product = pairs[-1]
-        d *= product / energy.product(y, y)
-    for (s, y, product), weight in zip(pairs, reversed(weights), strict=True):
-        d += (weight - work(y, d) / product) * s
-    return -d
+def _first(energy: ComplementaryEnergy, stress: Any, strain: Any) -> State:
+    """State of a stress and its strain, before the first step."""
+    v, r, square, _ = energy.compatibility(strain)
+    memory = Descent(energy, stress, strain, r, None, True)
+    return State(v, square, _steepest(memory))
 
 
-def _largest_deviator(stress: Any) -> float:
-    third = stress[:, :3].mean(axis=1)
-    return float(((stress**2).sum(axis=1) - 3 * third**2).max()) ** 0.5
+def _steepest(state: Descent) -> Descent:
+    """The same with the direction -C0 r."""
+    direction = -state.energy.reference(state.r)
+    return state._replace(direction=direction, steepest=True)
