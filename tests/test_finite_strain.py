@@ -201,7 +201,7 @@ def test_a_result_of_finite_strain_comes_back_from_its_file(tmp_path):
     [
         (dict(F={"xx": float("nan")}), "finite number"),
         (dict(F={"ab": 1.0}), "component 'ab'"),
-        (dict(F={"xx": 1.1}, P={"xx": 0.0}), "both an F and a P"),
+        (dict(F={"xx": 1.1}, P={"xx": 0.0}), "F xx and P xx are both prescribed"),
         (dict(P={"xy": 0.0, "yx": 0.0}), "keeps the body from turning"),
         (dict(F={"xx": -1.0}), "inside out"),
         (dict(F=[1.0]), "expected values by component"),

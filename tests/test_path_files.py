@@ -374,7 +374,7 @@ def test_files_that_are_no_checkpoint_of_this_format_are_refused(checkpoint, tmp
     copy.write_bytes(name.read_bytes())
     with h5py.File(copy, "r+") as file:
         file.attrs["format_version"] = 1
-    refuse("format version 1: expected 4; begin anew")
+    refuse("format version 1: expected 5; begin anew")
     copy.write_bytes(name.read_bytes())
     with h5py.File(copy, "r+") as file:
         del file["state"]

@@ -25,7 +25,8 @@ def remainder(
     out: np.ndarray | None = None,
 ) -> tuple[np.ndarray, float, float]:
     """See `fftmech.problems.complementary.remainder`; `out` may be `strain`."""
-    out = np.empty_like(strain) if out is None else out
+    # a strain of linear elasticity has its points first in memory
+    out = np.empty_like(strain, order="C") if out is None else out
     fields = [_flat(field) for field in (strain, compatible, out, old)]
     constants = shift.astype(strain.dtype), *_moduli(C0)
     sums = np.zeros((_blocks(fields[0]), 2))
@@ -48,7 +49,7 @@ def direction(
     threads: int = 1,
 ) -> np.ndarray:
     """See `fftmech.problems.complementary.direction`."""
-    out = np.empty_like(r)
+    out = np.empty_like(r, order="C")
     fields = [_flat(field) for field in (r, old, before, out)]
     constants = *parts, *_moduli(C0)
 
