@@ -3,7 +3,7 @@
     python benchmarks/processes.py [--sizes 128 256] [--most 4] [--precision single]
                                    [--repeats 3] [--json out.json] [--page FILE]
 
-Strong: one grid, 1 to `most` processes; weak: n^2 voxels a plane, n planes a process.
+Strong: one grid, 2 to `most` processes; weak: n^2 voxels a plane, n planes a process.
 Rounds alternate one process with all threads and each number of processes; ratios are
 of one round, and the median of rounds is given. "Messages" is the share of an iteration
 in which processes exchange planes, or wait for each other.
@@ -113,10 +113,10 @@ def strong(n, most, precision, repeats, cores):
     rounds = []
     for _ in range(repeats):
         found = {0: run((n, n, n), precision, 0, cores)}
-        for count in range(1, most + 1):
+        for count in range(2, most + 1):
             found[count] = run((n, n, n), precision, count, max(1, cores // count))
         rounds.append(found)
-    return [row(f"{n}^3", rounds, count) for count in range(most + 1)]
+    return [row(f"{n}^3", rounds, count) for count in rounds[0]]
 
 
 def weak(n, most, precision, repeats):
