@@ -10,6 +10,7 @@ from fftmech.datasets.make import extend, repair
 from fftmech.datasets.overlap import sentence
 from fftmech.datasets.splits import SPLITS
 from fftmech.datasets.summary import summarize
+from fftmech_cli.dataset_import import import_command
 from fftmech_cli.dataset_make import composites, polycrystal, pores
 from fftmech_cli.dataset_run import finish, run_options, sample_bar, size, take_run
 from fftmech_cli.generated import output_option
@@ -28,7 +29,7 @@ def dataset() -> None:
     """
 
 
-for command in (polycrystal, pores, composites):
+for command in (polycrystal, pores, composites, import_command):
     dataset.add_command(command)
 
 

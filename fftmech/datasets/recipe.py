@@ -10,6 +10,7 @@ from numpy.random import PCG64, Generator, SeedSequence
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
+from fftmech.results.result import Result
 
 UNITS = {"stress": "GPa", "length": "box edge"}
 """Units of every body."""
@@ -46,6 +47,13 @@ class Recipe(Protocol):
 
     def available(self) -> int | None:
         """Number of different bodies that there are, None if endless."""
+        return None
+
+    def given(self, index: int) -> dict[str, Result] | None:
+        """Fields that came with body `index`, by name of the load; None: it is solved.
+
+        Such a recipe has bodies of one resolution.
+        """
         return None
 
     def divided(self, parts: Sequence[int]) -> Self:

@@ -93,7 +93,13 @@ def solve_bodies(
     threads: int | None = None,
     device: str = "cpu",
 ) -> dict[int, dict[str, Result]]:
-    """Solve one body; return results by resolution and load, up to a failed one."""
+    """Solve one body; return results by resolution and load, up to a failed one.
+
+    Fields of another program are taken as they are.
+    """
+    given = recipe_of(card).given(index)
+    if given is not None:
+        return {card.levels[0]: given}
     results: dict[int, dict[str, Result]] = {}
     # the cheap ones first
     for res in reversed(card.solved_levels(index)):

@@ -34,10 +34,12 @@ class XmlFile:
     root: ElementTree.Element
     appended: bytes
 
-    def values(self, array: ElementTree.Element, count: int, where: str) -> np.ndarray:
-        """The `count` numbers of a data array, one a tuple."""
+    def values(
+        self, array: ElementTree.Element, count: int, where: str, width: int = 1
+    ) -> np.ndarray:
+        """The `count` numbers of a data array, `width` of them a tuple."""
         kind = str(array.get("type"))
-        if kind not in TYPES or not is_scalar(array):
+        if kind not in TYPES or array.get("NumberOfComponents", "1") != str(width):
             raise InputError(where, "one number a voxel")
         dtype = np.dtype(TYPES[kind])
         if self.root.get("byte_order") == "BigEndian":
