@@ -12,7 +12,9 @@ from fftmech_cli.rim import print_notes
 
 @click.command("import")
 @click.argument("mapping", type=click.Path())
-@output_option("DIR", "Folder of the dataset; one that this command began is continued.")
+@output_option(
+    "DIR", "Folder of the dataset; one that this command began is continued."
+)
 @click.option(
     "--splits",
     type=Numbers("TRAIN,VAL,TEST", int),

@@ -80,7 +80,9 @@ class TensorConvention:
                     "symmetric tensors",
                     "of F and P write strain and stress out",
                 )
-            return np.moveaxis(mandel_from_matrix(np.moveaxis(stored, (0, 1), (-2, -1))), -1, 0)
+            return np.moveaxis(
+                mandel_from_matrix(np.moveaxis(stored, (0, 1), (-2, -1))), -1, 0
+            )
         made = np.empty_like(stored, dtype=float)
         for value, place in zip(stored, self.places, strict=True):
             made[place] = value if place < 3 else SHEARS[self.shear] * value
@@ -106,7 +108,9 @@ class TensorConvention:
         ]
 
     def shear_orders(self) -> list["TensorConvention"]:
-        """The same with the shear components in each order, itself first."""
+        """The same with the shear components in each other order."""
+        if self.order == MATRIX:
+            return []
         names = self.order.split()
         shear = [i for i, name in enumerate(names) if name[0] != name[1]]
         made = []
@@ -115,7 +119,7 @@ class TensorConvention:
             for i, j in zip(shear, moved, strict=True):
                 new[i] = names[j]
             made.append(TensorConvention(" ".join(new), self.shear))
-        return made
+        return made[1:]
 
 
 def component_order(order: Any, where: str) -> list[str]:

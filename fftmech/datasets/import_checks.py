@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from itertools import product
+from math import isclose
 from typing import NamedTuple
 
 import numpy as np
 
 from fftmech.datasets.conventions import TensorConvention
-from fftmech.datasets.mapping import FieldMapping
+from fftmech.datasets.mapping import STRAIN_UNITS, FieldMapping
 from fftmech.errors import InputError
+from fftmech.io.materials_table import PRESSURES
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.metrics import divergence_norm
@@ -21,6 +23,9 @@ CLEARLY = 0.5
 
 LOW = 0.02
 """Relative divergence below which no other order is looked for."""
+
+TRIED = ("rotated", "central", "fourier")
+"""Schemes in which it is measured: nobody knows which is that of the other program."""
 
 
 class StoredFields(NamedTuple):
@@ -106,10 +111,7 @@ def _fitting(
         changes = [moved] if moved else []
         changes += _changes("strain", own[0], ce) + _changes("stress", own[1], cs)
         if factor != 1:
-            changes.append(
-                f"a unit in which stress is 1/{factor:g} of this, or strain {factor:g} "
-                "times (units of [strain], [stress] and of the stiffness)"
-            )
+            changes.append(_unit_change(mapping, factor))
         yield changes
 
 
@@ -125,6 +127,18 @@ def _factor(
         return None
     power = round(np.log10(ratio))
     return 10.0**power if abs(ratio / 10.0**power - 1) < 0.01 else None
+
+
+def _unit_change(mapping: FieldMapping, factor: float) -> str:
+    """How to make stress a power of ten smaller."""
+    stress, strain = mapping.stress.unit, mapping.strain.unit
+    for unit, size in PRESSURES.items():
+        if isclose(size * factor, PRESSURES[stress], rel_tol=1e-9):
+            return f'[stress] unit = "{unit}" (or that of the stiffness)'
+    for unit, size in STRAIN_UNITS.items():
+        if isclose(size, factor * STRAIN_UNITS[strain], rel_tol=1e-9):
+            return f'[strain] unit = "{unit}"'
+    return f"units in which stress is {1 / factor:g} of this"
 
 
 def _changes(name: str, own: TensorConvention, new: TensorConvention) -> list[str]:
@@ -182,30 +196,34 @@ def divergences(
 
 def check_directions(
     found: StoredFields, convention: TensorConvention, stress: np.ndarray
-) -> None:
+) -> str | None:
     """Refuse components or axes that fit the law but not equilibrium.
 
     An isotropic law holds in any order of the shear components, if strain and stress
-    have the same, and with any axes, if all arrays have the same.
+    have the same, and with any axes, if all arrays have the same. Where another order
+    is nearer to equilibrium, but not clearly, the text returned says so.
     """
 
-    def divergence(field: np.ndarray) -> float:
-        return divergence_norm(field, found.body.grid, "central").relative
+    def divergence(field: np.ndarray) -> np.ndarray:
+        grid = found.body.grid
+        return np.array([divergence_norm(field, grid, s).relative for s in TRIED])
 
     stated = divergence(stress)
-    if stated < LOW:
-        return
+    if stated.min() < LOW:
+        return None
     tried = {"x and z exchanged in axes, of all arrays": stress.transpose(0, 3, 2, 1)}
-    if found.stress.shape[0] == 6:
-        for other in convention.shear_orders()[1:]:
-            tried[f'order = "{other.order}", of strain and stress'] = other.mandel(
-                found.stress
-            )
-    best, field = min(tried.items(), key=lambda item: divergence(item[1]))
-    if (least := divergence(field)) < CLEARLY * stated:
+    for other in convention.shear_orders():
+        tried[f'order = "{other.order}", of strain and stress'] = other.mandel(
+            found.stress
+        )
+    ratios = {way: divergence(field) / stated for way, field in tried.items()}
+    way = min(ratios, key=lambda name: float(ratios[name].min()))
+    k = int(ratios[way].argmin())
+    if ratios[way][k] < CLEARLY:
         raise InputError(
             f"stress as stated is far from equilibrium (relative divergence "
-            f"{stated:.2g} by central differences)",
-            mend=f"with {best} it would be {least:.2g}",
+            f"{stated[k]:.2g} in scheme {TRIED[k]})",
+            mend=f"with {way}, it would be {stated[k] * ratios[way][k]:.2g}",
         )
-
+    nearer = [name for name, ratio in ratios.items() if (ratio < 1).all()]
+    return f"stress would be nearer to equilibrium with {nearer[0]}" if nearer else None

@@ -30,12 +30,14 @@ class Recipe(Protocol):
     """A kind of body; a frozen dataclass whose fields are JSON-ready parameters.
 
     `kind` is its name on the command line and in the card, `load` the default load,
-    `parts` are the samples for training, validation and test, in parts.
+    `parts` are the samples for training, validation and test, in parts; a body that
+    cannot be made is left out if it `may_fail`, and ends the run otherwise.
     """
 
     kind: ClassVar[str]
     load: ClassVar[Load]
     parts: ClassVar[tuple[int, int, int]] = (80, 10, 10)
+    may_fail: ClassVar[bool] = True
 
     def draw(self, seed: int, index: int, res: int) -> GeneratedBody:
         """Make body `index` of the dataset with this seed, `res` voxels an edge.

@@ -37,6 +37,8 @@ def make_sample(
     try:
         bodies, statistics = draw_sample(made, index)
     except InputError as error:
+        if not recipe_of(made).may_fail:
+            raise
         return {**record, "status": "failed", "reason": " ".join(str(error).split())}
     # an InputError of a solve, of too little memory perhaps, is no property of the body
     results = solve_bodies(bodies, made, index, threads, device)

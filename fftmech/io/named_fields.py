@@ -1,6 +1,7 @@
 """Fields of other programs: arrays by name in NPZ, HDF5, VTI, CSV, a folder of NPY.
 
-Their axes are as stored. Of VTI they are known, (z, y, x, c); of CSV a name is that of
+Their axes are as stored. HDF5 files of DAMASK have names of their own
+(`fftmech.io.dadf5`). Of VTI they are known, (z, y, x, c); of CSV a name is that of
 one column, or several in a list, which are the components: (rows, c).
 """
 
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from os import fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,14 @@ from fftmech.io.image import check_fetched
 Name = str | Sequence[str]
 ReadArray = Callable[[Name], np.ndarray]
 
+
+class ArrayFile(NamedTuple):
+    """A function that reads an array; edges of the box along x, y, z, where known."""
+
+    read: ReadArray
+    size: tuple[float, ...] | None = None
+
+
 ENDS = (".npz", ".h5", ".hdf5", ".hdf", ".vtkhdf", ".vti", ".csv")
 """Extensions that are read, beside folders."""
 
@@ -26,11 +35,11 @@ VTI_AXES = {1: "z y x", 6: "z y x c", 9: "z y x i j"}
 
 
 @contextmanager
-def named_arrays(path: Path) -> Iterator[ReadArray]:
-    """Open a file, or a folder of .npy files, and give a function that reads arrays."""
+def named_arrays(path: Path) -> Iterator[ArrayFile]:
+    """Open a file, or a folder of .npy files, to read arrays of it by name."""
     end = path.suffix.lower()
     if path.is_dir():
-        yield lambda name: _npy(path, _one(name))
+        yield ArrayFile(lambda name: _npy(path, _one(name)))
         return
     check_fetched(path)
     if end == ".npz":
@@ -38,19 +47,39 @@ def named_arrays(path: Path) -> Iterator[ReadArray]:
     elif end == ".vti":
         yield _vti(path)
     elif end == ".csv":
-        yield _csv(path)
+        yield ArrayFile(_csv(path))
     elif end in ENDS:
-        from fftmech.io import container
+        # h5py takes longer to import than --help may
+        from fftmech.io import container, dadf5
 
         with container.opened(path) as file:
-            yield lambda name: _numbers(
-                container.dataset(file, _one(name))[()], f"{path}: {name}"
-            )
+            damask = dadf5.recognises(file)
+
+            def read(name: Name) -> np.ndarray:
+                if damask:
+                    return dadf5.read(file, _one(name))
+                values = container.dataset(file, _one(name))[()]
+                return _numbers(values, f"{path}: {name}")
+
+            yield ArrayFile(read, _box_size(file, damask))
     else:
         raise InputError(
             f"{path}: arrays by name",
             f"a file that ends in {', '.join(ENDS)}, or a folder of .npy files",
         )
+
+
+def _box_size(file: Any, damask: bool) -> tuple[float, ...] | None:
+    """Edges of the box in a result of DAMASK or an image of VTKHDF."""
+    if damask:
+        from fftmech.io import dadf5
+
+        return dadf5.size(file)
+    attributes = file["VTKHDF"].attrs if "VTKHDF" in file else {}
+    if "Spacing" not in attributes or "WholeExtent" not in attributes:
+        return None
+    extent = np.asarray(attributes["WholeExtent"])
+    return tuple((extent[1::2] - extent[::2]) * attributes["Spacing"])
 
 
 def _one(name: Name) -> str:
@@ -74,7 +103,7 @@ def _npy(folder: Path, name: str) -> np.ndarray:
     return _loaded(path, lambda: np.load(path, allow_pickle=False))
 
 
-def _npz(path: Path) -> Iterator[ReadArray]:
+def _npz(path: Path) -> Iterator[ArrayFile]:
     file = _loaded(path, lambda: np.load(path, allow_pickle=False))
     if isinstance(file, np.ndarray):
         raise InputError(f"{path}: one array", "an .npz of several")
@@ -87,7 +116,7 @@ def _npz(path: Path) -> Iterator[ReadArray]:
         return _numbers(_loaded(path, lambda: file[name]), f"{path}: {name}")
 
     with file:
-        yield read
+        yield ArrayFile(read)
 
 
 def _loaded(path: Path, load: Callable[[], Any]) -> Any:
@@ -103,11 +132,11 @@ def _loaded(path: Path, load: Callable[[], Any]) -> Any:
         ) from error
 
 
-def _vti(path: Path) -> ReadArray:
+def _vti(path: Path) -> ArrayFile:
     from fftmech.io import vti, vtk_xml
 
     file = vtk_xml.read_xml(path)
-    piece, cells, _, _ = vti.box_of(fspath(path), file.root)
+    piece, cells, spacing, _ = vti.box_of(fspath(path), file.root)
     arrays = {str(a.get("Name")): a for a in piece.findall("CellData/DataArray")}
 
     def read(name: Name) -> np.ndarray:
@@ -122,7 +151,7 @@ def _vti(path: Path) -> ReadArray:
         tail = {1: (), 9: (3, 3)}.get(width, (width,))
         return values.reshape(*cells[::-1], *tail)
 
-    return read
+    return ArrayFile(read, tuple(np.multiply(cells, spacing)))
 
 
 def _csv(path: Path) -> ReadArray:

@@ -78,8 +78,12 @@ PACKED = (zlib.error, lzma.LZMAError, binascii.Error, EOFError)
 
 def read_xml(path: str | PathLike) -> XmlFile:
     """Read a file of VTK's XML."""
-    name = fspath(path)
-    xml, appended = _split(Path(path).read_bytes())
+    return parse_xml(Path(path).read_bytes(), fspath(path))
+
+
+def parse_xml(content: bytes, name: str) -> XmlFile:
+    """Parse VTK's XML; messages call it `name`."""
+    xml, appended = _split(content)
     try:
         return XmlFile(name, ElementTree.fromstring(xml), appended)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
