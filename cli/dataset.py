@@ -17,6 +17,9 @@ from fftmech_cli.generated import output_option
 from fftmech_cli.options import force_option, json_option
 from fftmech_cli.rim import check_output, print_json, show, table
 
+SHOWN = 6
+"""Entries of a list that `fftmech dataset info` shows."""
+
 _output = output_option("DIR", "Folder of the dataset to make.")
 
 
@@ -232,5 +235,6 @@ def _text(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{k} {_text(v)}" for k, v in value.items() if v is not None)
     if isinstance(value, list):
-        return " ".join(map(_text, value))
+        more = f" ... ({len(value)} in all)" if len(value) > SHOWN else ""
+        return " ".join(map(_text, value[:SHOWN])) + more
     return str(value)

@@ -1,6 +1,7 @@
 """Fields of other programs: conventions, checks, refusals, and what is imported."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -19,7 +20,7 @@ from fftmech.datasets.conventions import (
 from fftmech.datasets.import_fields import check_fields
 from fftmech.datasets.imported import ImportedRecipe
 from fftmech.io.named_fields import named_arrays
-from fftmech.tensors import matrix_from_mandel
+from fftmech.tensors import COMPONENTS, FACTORS, matrix_from_mandel
 
 
 @pytest.fixture(scope="module")
@@ -382,3 +383,33 @@ def test_checks_report_their_extremes_and_note_lost_equilibrium(place):
 
 def test_no_mapping_is_one_line(tmp_path: Path):
     assert "no such file" in refused(f"dataset import {tmp_path / 'm'} -o {tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("eigenstrain = 1e-4", "eigenstrain, which models do not see"),
+        ("plasticity = { yield_stress = 0.3 }", "linear elasticity for models"),
+    ],
+)
+def test_materials_that_no_model_knows_are_refused(place, entry, words):
+    with_materials(place)
+    path = place / "materials.toml"
+    path.write_text(path.read_text() + entry + "\n")
+    assert words in line(place)
+
+
+def test_fields_that_know_nothing_of_equilibrium_are_noted(place, result):
+    mean = result.strain.mean(axis=(1, 2, 3))
+    strain = np.broadcast_to(mean[:, None, None, None], result.strain.shape)
+    C = result.microstructure.stiffness[result.microstructure.phase]
+    stress = np.moveaxis(C @ mean, -1, 0)
+    data = arrays(replace(result, strain=strain, stress=stress))
+    np.savez(place / "fields" / "a.npz", **data)
+    means = (1000 * stress.mean(axis=(1, 2, 3)) / FACTORS).tolist()
+    named = zip(COMPONENTS[1:], means[1:], strict=True)
+    stated = ", ".join(f"{name} = {value!r}" for name, value in named)
+    change(place, ("yy = 0, zz = 0, yz = 0, xz = 0, xy = 0", stated))
+    checked = check_fields(place / "mapping.toml")
+    assert checked.found["divergence"] == checked.found["divergence_uniform"]
+    assert "stress of 1 of 1 samples is hardly nearer" in checked.notes[-1]

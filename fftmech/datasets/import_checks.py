@@ -43,7 +43,7 @@ class StoredFields(NamedTuple):
 def law_error(
     body: Microstructure, phase: np.ndarray, strain: np.ndarray, stress: np.ndarray
 ) -> float:
-    """Largest error of s = C (e - e0) in a voxel, over the size of its terms.
+    """Largest error of s = C e in a voxel, over the size of its terms.
 
     `phase` is (n,), strain and stress are Mandel (6, n).
     """
@@ -52,8 +52,6 @@ def law_error(
     for p in np.unique(phase):
         here = phase == p
         C, e, s = body.stiffness[p], strain[:, here], stress[:, here]
-        if body.eigenstrain is not None:
-            e = e - body.eigenstrain[p][:, None]
         size = (abs(C) @ abs(e) + abs(s)).max(axis=0)
         off = abs(s - C @ e).max(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):

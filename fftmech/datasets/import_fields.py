@@ -16,6 +16,10 @@ CHECKED = (
 """What checks find of a sample, its statistics in the dataset."""
 
 
+HARDLY = 0.95
+"""Part of the divergence of C times the mean strain from which a note is made."""
+
+
 class Checked(NamedTuple):
     """A recipe whose samples all pass; least and largest of `CHECKED`, and notes."""
 
@@ -44,11 +48,13 @@ def check_fields(
         name: (min(row[name] for row in rows), max(row[name] for row in rows))
         for name in CHECKED
     }
-    lost = sum(row["divergence"] > row["divergence_uniform"] for row in rows)
+    lost = sum(
+        row["divergence"] > HARDLY * row["divergence_uniform"] > 0 for row in rows
+    )
     if lost:
         notes[
-            f"the stress of {lost} of {count} samples is no nearer to equilibrium, in "
-            f"scheme {recipe.stated.scheme}, than C times the mean strain"
+            f"the stress of {lost} of {count} samples is hardly nearer to equilibrium, "
+            f"in scheme {recipe.stated.scheme}, than C times the mean strain"
         ] = None
     return Checked(recipe, res, found, list(notes))
 

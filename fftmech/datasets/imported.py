@@ -8,7 +8,7 @@ from hashlib import sha256
 from itertools import groupby
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
 from fftmech.results.sample import OTHER_PROGRAM
+
+DIRECTED = 3
+"""Samples whose order of shear components and axes are tried: all are written alike."""
 
 
 class ImportedSample(NamedTuple):
@@ -224,16 +227,16 @@ class ImportedRecipe(Recipe):
             strain * STRAIN_UNITS[stated.strain.unit],
             stress * self.stress_factor,
         )
-        return self._checked(stored)
+        return self._checked(stored, index < DIRECTED)
 
-    def _checked(self, stored: StoredFields) -> ImportedSample:
+    def _checked(self, stored: StoredFields, first: bool) -> ImportedSample:
         stated, body = self.stated, stored.body
         strain = stated.strain.convention.mandel(stored.strain)
         stress = stated.stress.convention.mandel(stored.stress)
         law = check_law(stored, stated, strain, stress)
-        note = check_directions(stored, stated.stress.convention, stress)
-        if note:
-            body = body.noted(note)
+        if first:
+            note = check_directions(stored, stated.stress.convention, stress)
+            body = body.noted(note) if note else body
         load, limit = self.stated_load, stated.limits["mean"]
         found = {
             "law_error": law,
@@ -295,7 +298,13 @@ class ImportedRecipe(Recipe):
             name, digest = self.materials
             check_unchanged(Path(self.folder) / name, digest)
             made = read_materials(Path(self.folder) / name).apply(body)
-            return made.with_changes(units=self.units).check()
+            made.check().check_linear("models and their certificates")
+            if made.eigenstrain is not None and made.eigenstrain.any():
+                raise InputError(
+                    f"{name}: the body has eigenstrain, which models do not see",
+                    mend="leave it out",
+                )
+            return made.with_changes(units=self.units)
         assert stated.stiffness is not None
         name, order, form, _ = stated.stiffness
         table = np.asarray(read(name), dtype=float)
