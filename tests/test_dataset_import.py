@@ -1,6 +1,8 @@
 """Fields of other programs: conventions, checks, refusals, and what is imported."""
 
+import copy
 import shutil
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from fftmech.datasets.conventions import (
 )
 from fftmech.datasets.import_fields import check_fields
 from fftmech.datasets.imported import ImportedRecipe
+from fftmech.datasets.mapping import FieldMapping
 from fftmech.io.named_fields import named_arrays
 from fftmech.tensors import COMPONENTS, FACTORS, matrix_from_mandel
 
@@ -339,6 +342,27 @@ def test_samples_are_of_one_size_and_different(place):
     np.savez(place / "fields" / "b.npz", **arrays(solved(res=3)))
     said = line(place)
     assert "fields/b.npz" in said and "3^3 voxels, the first file has 4^3" in said
+
+
+def entries(table, before=()):
+    for key, value in table.items():
+        yield (*before, key)
+        if isinstance(value, dict):
+            yield from entries(value, (*before, key))
+
+
+def test_values_of_any_other_type_are_refused_in_one_line():
+    document = tomllib.loads(MAPPING)
+    for *tables, key in entries(document):
+        for bad in ([], {}, [1, 2], {"a": 1}, float("nan"), -(10**400)):
+            changed = copy.deepcopy(document)
+            table = changed
+            for name in tables:
+                table = table[name]
+            table[key] = bad
+            with pytest.raises(InputError) as error:
+                FieldMapping.from_document(changed)
+            assert "\n" not in str(error.value)
 
 
 # the dataset

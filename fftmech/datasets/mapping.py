@@ -32,7 +32,7 @@ law = 1e-4                          of s = C e, in each voxel
 mean = 1e-3                         of means against the load
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -121,7 +121,7 @@ class FieldMapping:
     scheme: str
     size: tuple[float, ...]
     cells: tuple[int, ...] | None
-    phase: Name
+    phase: str
     phase_axes: str | None
     materials: str | None
     stiffness: tuple[str, list[str], str, str] | None
@@ -168,9 +168,11 @@ class FieldMapping:
             scheme=given["scheme"],
             size=_three(grid["size"], "[grid] size", number),
             cells=_cells(grid.get("cells")),
-            phase=phase["array"],
+            phase=_text(phase["array"], "[phase] array"),
             phase_axes=_axes(phase, "", "[phase]"),
-            materials=phase.get("materials"),
+            materials=_text(phase["materials"], "[phase] materials")
+            if "materials" in phase
+            else None,
             stiffness=_stiffness(given.get("stiffness")),
             strain=_tensor(given, "strain", STRAIN_UNITS),
             stress=_tensor(given, "stress", PRESSURES),
@@ -200,8 +202,12 @@ def _check_tables(given: Mapping[str, Any]) -> None:
             "[phase] materials or [stiffness] (of every phase: models take the "
             "stiffness as their input, so that phase ids alone cannot be learned from)"
         )
-    prescribed = [*given.get("load", {}).get("strain", {})]
-    prescribed += given.get("load", {}).get("stress", {})
+    load = given.get("load", {})
+    prescribed = [
+        name
+        for key in MAY["load"]
+        for name in check_keys(load.get(key, {}), COMPONENTS, f"[load] {key}")
+    ]
     left = [name for name in COMPONENTS if name not in prescribed]
     if left:
         missing.append(f"[load] strain or stress of {', '.join(left)}")
@@ -218,14 +224,10 @@ def _tensor(given: Mapping[str, Any], name: str, units: Any) -> TensorArray:
     entry, where = given[name], f"[{name}]"
     stress = name == "stress"
     made = TensorConvention.stated(entry["order"], entry["shear"], stress, where)
-    if entry["unit"] not in units:
-        raise InputError(
-            f"{where} unit = {entry['unit']!r}", f"one of {', '.join(units)}"
-        )
+    unit = _one_of(entry["unit"], units, f"{where} unit")
     components = "ij" if made.order == MATRIX else "c"
-    return TensorArray(
-        entry["array"], _axes(entry, components, where), made, entry["unit"]
-    )
+    axes = _axes(entry, components, where)
+    return TensorArray(_array(entry["array"], where), axes, made, unit)
 
 
 def _axes(entry: Mapping[str, Any], components: str, where: str) -> str | None:
@@ -237,16 +239,17 @@ def _stiffness(entry: Any) -> tuple[str, list[str], str, str] | None:
     if entry is None:
         return None
     order = component_order(entry["order"], "[stiffness]")
-    for key, known in (("form", ("voigt", "mandel")), ("unit", PRESSURES)):
-        if entry[key] not in known:
-            raise InputError(
-                f"[stiffness] {key} = {entry[key]!r}", f"one of {', '.join(known)}"
-            )
-    return entry["array"], order, entry["form"], entry["unit"]
+    form = _one_of(entry["form"], ("voigt", "mandel"), "[stiffness] form")
+    unit = _one_of(entry["unit"], PRESSURES, "[stiffness] unit")
+    return _text(entry["array"], "[stiffness] array"), order, form, unit
 
 
 def _load(entry: Mapping[str, Any]) -> Load:
-    return Load(entry.get("strain", {}), entry.get("stress", {}))
+    strain, stress = (
+        {k: number(v, f"[load] {key} {k}") for k, v in entry.get(key, {}).items()}
+        for key in MAY["load"]
+    )
+    return Load(strain, stress)
 
 
 def _limits(entry: Any) -> dict[str, float]:
@@ -270,6 +273,19 @@ def _cells(value: Any) -> tuple[int, ...] | None:
     if value is None:
         return None
     return _three(value, "[grid] cells", lambda n, w: whole(n, w, "voxels", least=1))
+
+
+def _one_of(value: Any, known: Collection[str], where: str) -> str:
+    if not isinstance(value, str) or value not in known:
+        raise InputError(f"{where} = {value!r}", f"one of {', '.join(known)}")
+    return value
+
+
+def _array(value: Any, where: str) -> Name:
+    """The name of an array, or those of the six columns of a table."""
+    if isinstance(value, list) and len(value) == 6:
+        return tuple(_text(name, f"{where} array") for name in value)
+    return _text(value, f"{where} array")
 
 
 def _text(value: Any, where: str) -> str:
