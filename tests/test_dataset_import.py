@@ -12,17 +12,27 @@ import pytest
 from imported_files import LOAD, MAPPING, arrays, dadf5, solved
 from small_datasets import refused, run
 
-from fftmech import InputError, components_from_mandel, io
+from fftmech import (
+    Grid,
+    InputError,
+    Load,
+    Microstructure,
+    components_from_mandel,
+    io,
+    solve,
+)
 from fftmech.datasets.conventions import (
     ORDERS,
     SHEARS,
     TensorConvention,
     spatial_last,
 )
+from fftmech.datasets.import_checks import StoredFields, check_directions
 from fftmech.datasets.import_fields import check_fields
 from fftmech.datasets.imported import ImportedRecipe
 from fftmech.datasets.mapping import FieldMapping
 from fftmech.io.named_fields import named_arrays
+from fftmech.materials import isotropic
 from fftmech.tensors import COMPONENTS, FACTORS, matrix_from_mandel
 
 
@@ -316,6 +326,30 @@ def test_axes_that_the_law_cannot_tell_are_told_by_equilibrium(place):
     assert "x and z exchanged in axes" in line(place, *pairs)
 
 
+@pytest.mark.parametrize("scheme", ["central", "hex8"])
+@pytest.mark.parametrize("load", [LOAD, Load(strain={"xy": 1e-3})])
+def test_right_fields_of_other_discretizations_are_not_refused(scheme, load):
+    phase = np.zeros((6, 6, 6), int)
+    phase[3:] = 1
+    C = np.stack([isotropic(E=3.0, nu=0.35), isotropic(E=72.0, nu=0.22)])
+    other = np.random.default_rng(0).integers(0, 2, (6, 6, 6))
+    for ids in (phase, other):
+        body = Microstructure(Grid((6, 6, 6)), ids, C)
+        found = solve(body, load, scheme=scheme, certificate=False, threads=1)
+        stored = StoredFields(body, found.strain, found.stress)
+        convention = TensorConvention("xx yy zz yz xz xy", "mandel")
+        assert check_directions(stored, convention, found.stress) is None
+        wrong = convention.mandel(found.stress[[0, 1, 2, 3, 5, 4]])
+        if ids is other:
+            # refused, or at least noted
+            try:
+                wrongly = StoredFields(body, found.strain, wrong)
+                said = check_directions(wrongly, convention, wrong)
+            except InputError as error:
+                said = str(error)
+            assert said and "equilibrium" in said and "order" in said
+
+
 def damaged(place, result, **changes):
     np.savez(place / "fields" / "a.npz", **(arrays(result) | changes))
 
@@ -363,6 +397,33 @@ def test_values_of_any_other_type_are_refused_in_one_line():
             with pytest.raises(InputError) as error:
                 FieldMapping.from_document(changed)
             assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("write", WRITERS, ids=lambda w: w.__name__[6:])
+@pytest.mark.parametrize("part", [0.0, 0.5, 0.97])
+def test_files_that_are_cut_short_are_refused_in_one_line(write, part, place, result):
+    (place / "fields" / "a.npz").unlink()
+    write(place, arrays(result))
+    (path,) = (place / "fields").iterdir()
+    path = path / "sig.npy" if path.is_dir() else path
+    path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
+    line(place)
+
+
+def test_a_damaged_mapping_of_damask_is_refused(place, result):
+    (place / "fields" / "a.npz").unlink()
+    path = place / "fields" / "a.hdf5"
+    dadf5(path, *finite(result), result.microstructure.phase)
+    with_materials(place)
+    change(place, *DAMASK)
+    with h5py.File(path, "r+") as file:
+        mapping = file["cell_to/phase"][()]
+        mapping["entry"][3] = 10**6
+        file["cell_to/phase"][...] = mapping
+    assert "entries" in line(place)
+    with h5py.File(path, "r+") as file:
+        file.attrs["DADF5_version_major"] = 0
+    assert "DADF5 version 0.0" in line(place)
 
 
 # the dataset
@@ -437,3 +498,18 @@ def test_fields_that_know_nothing_of_equilibrium_are_noted(place, result):
     checked = check_fields(place / "mapping.toml")
     assert checked.found["divergence"] == checked.found["divergence_uniform"]
     assert "stress of 1 of 1 samples is hardly nearer" in checked.notes[-1]
+
+
+def test_labels_are_checked_to_the_limits_that_they_were_imported_with(place, result):
+    pytest.importorskip("torch")
+    from ecosurrogate.data.label_check import check_labels
+
+    rough = replace(result, stress=result.stress * (1 + 5e-5))
+    np.savez(place / "fields" / "a.npz", **arrays(rough))
+    run(f"dataset import {place / 'mapping.toml'} -o {place / 'out'}")
+    sample = io.Dataset(place / "out")[0]
+    assert sample.statistics["law_error"] > 1e-5
+    check_labels(sample, "it")
+    low = replace(sample.low, stress=1.01 * sample.low.stress)
+    with pytest.raises(InputError, match="not C"):
+        check_labels(replace(sample, levels={4: low}), "it")

@@ -89,9 +89,11 @@ def _increment(file: h5py.File, wanted: str) -> str:
 def _placed(file: h5py.File, increment: str, field: str) -> np.ndarray:
     """A tensor of every cell, (cells, 3, 3), from those of the phases."""
     mapping = container.dataset(file, "cell_to/phase")[()]
-    if mapping.shape[1] > 1:
+    count = int(np.prod(cells(file)))
+    if mapping.shape != (count, 1):
         raise InputError(
-            f"{file.filename}: {mapping.shape[1]} constituents a cell", "one"
+            f"{file.filename}: cell_to/phase of shape {mapping.shape}",
+            f"{(count, 1)}, one constituent a cell",
         )
     label, entry = mapping["label"][:, 0], mapping["entry"][:, 0]
     placed = np.full((len(label), 3, 3), np.nan)
@@ -101,7 +103,14 @@ def _placed(file: h5py.File, increment: str, field: str) -> np.ndarray:
         values = container.dataset(file, path)
         if values.shape[1:] != (3, 3):
             raise InputError(f"{container.where(values)}: {values.shape}", "(n, 3, 3)")
-        placed[here] = values[()][entry[here]]
+        rows = entry[here]
+        if rows.min() < 0 or rows.max() >= len(values):
+            raise InputError(
+                f"{container.where(values)}: {len(values)} entries",
+                f"{rows.max() + 1}",
+                "copy the file again",
+            )
+        placed[here] = values[()][rows]
     return placed
 
 

@@ -155,10 +155,11 @@ def _vti(path: Path) -> ArrayFile:
 
 
 def _csv(path: Path) -> ReadArray:
-    text = path.read_text(encoding="utf-8-sig")
-    head, _, rest = text.partition("\n")
-    names = [name.strip().strip('"') for name in head.split(",")]
     try:
+        head, _, rest = path.read_text(encoding="utf-8-sig").partition("\n")
+        names = [name.strip().strip('"') for name in head.split(",")]
+        if not rest.strip():
+            raise ValueError("no rows")
         table = np.loadtxt(rest.splitlines(), delimiter=",", ndmin=2)
     except ValueError as error:
         raise InputError(
