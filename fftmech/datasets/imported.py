@@ -12,7 +12,6 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from fftmech.datasets.conventions import mandel_stiffness, spatial_last
 from fftmech.datasets.image_files import File, check_unchanged, sha256_of
 from fftmech.datasets.import_checks import (
     StoredFields,
@@ -21,13 +20,13 @@ from fftmech.datasets.import_checks import (
     check_means,
     divergences,
 )
-from fftmech.datasets.mapping import STRAIN_UNITS, FieldMapping, TensorArray
+from fftmech.datasets.import_files import MappedFile, mapped_file
+from fftmech.datasets.mapping import STRAIN_UNITS, FieldMapping
 from fftmech.datasets.recipe import UNITS, GeneratedBody, Recipe
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.io.materials import read_materials
 from fftmech.io.materials_table import PRESSURES, conversion
-from fftmech.io.named_fields import VTI_AXES, Name, ReadArray, named_arrays
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
@@ -205,13 +204,9 @@ class ImportedRecipe(Recipe):
 
     def _read(self, index: int) -> ImportedSample:
         stated, path = self.stated, Path(self.folder) / self.files[index][0]
-        with named_arrays(path) as (read, size):
-            self._check_size(size)
-            vti = path.suffix.lower() == ".vti"
-            phase = self._array(read, stated.phase, stated.phase_axes, vti)
-            strain = self._tensor(read, stated.strain, vti)
-            stress = self._tensor(read, stated.stress, vti)
-            body = self._body(phase, read)
+        with mapped_file(path, stated) as file:
+            strain, stress = file.tensor(stated.strain), file.tensor(stated.stress)
+            body = self._body(file)
         shape = body.grid.shape
         for name, field in (("strain", strain), ("stress", stress)):
             if field.shape[-3:] != shape:
@@ -245,77 +240,21 @@ class ImportedRecipe(Recipe):
         }
         return ImportedSample(body, strain, stress, found)
 
-    def _check_size(self, size: tuple[float, ...] | None) -> None:
-        if size is None:
-            return
-        own, theirs = np.array(self.stated.size, float), np.array(size, float)
-        if not np.allclose(own / own[0], theirs / theirs[0], rtol=1e-4):
-            given, found = (" x ".join(f"{n:g}" for n in s) for s in (own, theirs))
-            raise InputError(f"[grid] size {given}, the file says {found}", "one shape")
-
-    def _array(
-        self, read: ReadArray, name: Name, axes: str | None, vti: bool
-    ) -> np.ndarray:
-        values = read(name)
-        if vti:
-            width = int(np.prod(values.shape[3:]))
-            known = VTI_AXES.get(width)
-            if known is None or axes not in (None, known):
-                raise InputError(
-                    f"{name}: {width} components, axes {axes}",
-                    f"axes {known or 'of 1, 6 or 9 components'} in a .vti",
-                )
-            axes = known
-        if axes is None:
-            raise InputError(f"axes of {name} are not stated")
-        return spatial_last(values, axes, self.stated.cells, str(name))
-
-    def _tensor(self, read: ReadArray, tensor: TensorArray, vti: bool) -> np.ndarray:
-        values = self._array(read, tensor.array, tensor.axes, vti).astype(float)
-        whole = tensor.convention.order == "3x3"
-        if values.shape[:-3] != ((3, 3) if whole else (6,)):
+    def _body(self, file: MappedFile) -> Microstructure:
+        phase = file.phase()
+        body = Microstructure(Grid(phase.shape), phase, units=self.units)
+        if self.materials is None:
+            return body.with_changes(stiffness=file.stiffness(phase.max())).check()
+        name, digest = self.materials
+        check_unchanged(Path(self.folder) / name, digest)
+        made = read_materials(Path(self.folder) / name).apply(body)
+        made.check().check_linear("models and their certificates")
+        if made.eigenstrain is not None and made.eigenstrain.any():
             raise InputError(
-                f"{tensor.array} has {int(np.prod(values.shape[:-3]))} components",
-                f"those of order {tensor.convention.order}",
+                f"{name}: the body has eigenstrain, which models do not see",
+                mend="leave it out",
             )
-        return values
-
-    def _body(self, phase: np.ndarray, read: ReadArray) -> Microstructure:
-        stated = self.stated
-        if phase.ndim != 3 or (phase != phase.astype(np.int64)).any():
-            raise InputError(f"{stated.phase}", "whole numbers, one a voxel")
-        shape, size = phase.shape, np.array(stated.size)
-        if len({*shape}) > 1 or size.min() <= 0 or np.ptp(size) > 1e-6 * size.max():
-            raise InputError(
-                f"{' x '.join(map(str, shape))} voxels in a box of "
-                f"{' x '.join(f'{n:g}' for n in size)}",
-                "as many voxels along each axis of a cube, which models take",
-            )
-        body = Microstructure(
-            Grid((shape[0],) * 3), phase.astype(np.int64), units=self.units
-        )
-        if self.materials is not None:
-            name, digest = self.materials
-            check_unchanged(Path(self.folder) / name, digest)
-            made = read_materials(Path(self.folder) / name).apply(body)
-            made.check().check_linear("models and their certificates")
-            if made.eigenstrain is not None and made.eigenstrain.any():
-                raise InputError(
-                    f"{name}: the body has eigenstrain, which models do not see",
-                    mend="leave it out",
-                )
-            return made.with_changes(units=self.units)
-        assert stated.stiffness is not None
-        name, order, form, _ = stated.stiffness
-        table = np.asarray(read(name), dtype=float)
-        if table.ndim != 3 or table.shape[1:] != (6, 6):
-            raise InputError(f"{name} has shape {table.shape}", "(P, 6, 6)")
-        if phase.max() >= len(table):
-            raise InputError(
-                f"phase {int(phase.max())} has no stiffness: {name} has rows 0 to "
-                f"{len(table) - 1}"
-            )
-        return body.with_changes(stiffness=mandel_stiffness(table, order, form)).check()
+        return made.with_changes(units=self.units)
 
 
 @lru_cache(2)

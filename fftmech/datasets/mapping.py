@@ -92,6 +92,8 @@ FROM_FILE = {
 }
 
 MAY = {"grid": ("cells",), "phase": ("materials",), "load": ("strain", "stress")}
+"""What it may state besides; each component of the load is in one of the two."""
+
 LIMITS = {"law": 1e-4, "mean": 1e-3}
 """Relative errors that a sample may have (`fftmech.datasets.import_checks`)."""
 
@@ -166,7 +168,7 @@ class FieldMapping:
             document=given,
             **{name: _text(given[name], name) for name in ("files", "program")},
             scheme=given["scheme"],
-            size=_three(grid["size"], "[grid] size", number),
+            size=_three(grid["size"], "[grid] size", _edge),
             cells=_cells(grid.get("cells")),
             phase=_text(phase["array"], "[phase] array"),
             phase_axes=_axes(phase, "", "[phase]"),
@@ -267,6 +269,13 @@ def _three(value: Any, where: str, check: Any) -> tuple:
     if not isinstance(value, list) or len(value) != 3:
         raise InputError(f"{where} = {value!r}", "three numbers, along x, y, z")
     return tuple(check(one, where) for one in value)
+
+
+def _edge(value: Any, where: str) -> float:
+    edge = number(value, where)
+    if edge <= 0:
+        raise InputError(f"{where} = {value!r}", "three positive lengths")
+    return edge
 
 
 def _cells(value: Any) -> tuple[int, ...] | None:
