@@ -115,6 +115,19 @@ def test_axes_come_back_from_each_order_and_from_flat_arrays(axes):
         spatial_last(stored.ravel(), axes, None, "a")
 
 
+def test_tables_are_taken_apart_as_their_axes_say_or_not_at_all():
+    field = np.random.default_rng(0).normal(size=(6, 2, 3, 4))
+    rows = field.transpose(3, 2, 1, 0).reshape(24, 6)
+    assert np.array_equal(spatial_last(rows, "z y x c", (2, 3, 4), "a"), field)
+    columns = field.transpose(0, 3, 2, 1).reshape(6, 24)
+    assert np.array_equal(spatial_last(columns, "c z y x", (2, 3, 4), "a"), field)
+    for table, axes in ((columns, "z y x c"), (rows, "c z y x"), (rows, "z c y x")):
+        with pytest.raises(InputError, match="has shape"):
+            spatial_last(table, axes, (2, 3, 4), "a")
+    with pytest.raises(InputError, match="has shape"):
+        spatial_last(field, "z y x c", (2, 3, 4), "a")
+
+
 # formats
 
 

@@ -154,18 +154,24 @@ def spatial_last(
 ) -> np.ndarray:
     """Return an array with axes (components, x, y, z), whatever they were.
 
-    A flat one, or one of fewer axes, is given the shape that `cells` (along x, y, z)
-    say.
+    A flat one, or one whose voxels are one axis, is given the shape that `cells` (along
+    x, y, z) say.
     """
     names = axes.split()
     tail = {"c": 6, "i": 3, "j": 3}
     if cells is not None:
         sides = {**dict(zip("xyz", cells, strict=True)), **tail}
         shape = tuple(sides[name] for name in names)
-        if values.size != np.prod(shape):
+        # a row a voxel, or a column; any other would be taken apart wrongly
+        count, rest = int(np.prod(cells)), shape[3:]
+        flat = {(int(np.prod(shape)),)}
+        flat |= {(count, *rest)} if {*names[:3]} == {*"xyz"} else set()
+        flat |= {(*shape[:-3], count)} if {*names[-3:]} == {*"xyz"} else set()
+        if values.shape not in (shape, *flat):
             raise InputError(
                 f"{where} has shape {values.shape}",
-                f"{size_text(shape)} numbers ({axes})",
+                f"{size_text(shape)} numbers ({axes}), or "
+                f"{' or '.join(map(str, sorted(flat)))}",
             )
         values = values.reshape(shape)
     if values.ndim != len(names) or any(
