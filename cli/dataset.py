@@ -10,11 +10,15 @@ from fftmech.datasets.make import extend, repair
 from fftmech.datasets.overlap import sentence
 from fftmech.datasets.splits import SPLITS
 from fftmech.datasets.summary import summarize
+from fftmech_cli.dataset_import import import_command
 from fftmech_cli.dataset_make import composites, polycrystal, pores
 from fftmech_cli.dataset_run import finish, run_options, sample_bar, size, take_run
 from fftmech_cli.generated import output_option
 from fftmech_cli.options import force_option, json_option
 from fftmech_cli.rim import check_output, print_json, show, table
+
+SHOWN = 6
+"""Entries of a list that `fftmech dataset info` shows."""
 
 _output = output_option("DIR", "Folder of the dataset to make.")
 
@@ -28,7 +32,7 @@ def dataset() -> None:
     """
 
 
-for command in (polycrystal, pores, composites):
+for command in (polycrystal, pores, composites, import_command):
     dataset.add_command(command)
 
 
@@ -231,5 +235,6 @@ def _text(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{k} {_text(v)}" for k, v in value.items() if v is not None)
     if isinstance(value, list):
-        return " ".join(map(_text, value))
+        more = f" ... ({len(value)} in all)" if len(value) > SHOWN else ""
+        return " ".join(map(_text, value[:SHOWN])) + more
     return str(value)

@@ -17,7 +17,7 @@ RES = 16
 IMAGES = {"images": {}, "windows": {"window": 12}}
 """Variants of the recipe that needs files."""
 
-VARIANTS = [kind for kind in RECIPES if kind not in IMAGES] + list(IMAGES)
+VARIANTS = [k for k in RECIPES if k not in (*IMAGES, "imported")] + list(IMAGES)
 
 
 def image_folder(place):

@@ -135,7 +135,9 @@ def _others(found: Mapping[str, Any], predictors: Sequence[Mapping]) -> Table:
     numbers = [f"{c['parameters']:,}" if "parameters" in c else "" for c in predictors]
     rows.append(("parameters", "", *numbers))
     known = ["-" if (n := c["applications"]) is None else f"{n}" for c in predictors]
-    solved = f"{own['iterations']['mean'] + 1:.3g}" if own.get("iterations") else "-"
+    # fields of another program have none
+    iterations = own.get("iterations", {}).get("mean")
+    solved = f"{iterations + 1:.3g}" if iterations else "-"
     rows.append(("Green", solved, *known))
     times = (_median(c.get("seconds"), 1000, ".3g") for c in predictors)
     rows.append(("time (ms)", "", *times))

@@ -43,7 +43,7 @@ def new_card(
 ) -> Card:
     """Card of a new dataset; the load and the parts are the recipe's unless given.
 
-    Options are those of `fftmech.solve` with names in `METHOD`, and seed, shard,
+    Options are those of `fftmech.solve` with names in `METHOD`, and seed, shard, units,
     licence and citation of `Card`. Without a seed it is 0, or with other parts than the
     recipe's a number that follows from them (`default_seed`).
     """
@@ -65,7 +65,7 @@ def new_card(
         method=_checked_method(given, grid),
         parts=parts,
         seed=default_seed(parts, recipe.parts) if seed is None else seed,
-        units=UNITS,
+        units=options.pop("units", UNITS),
         citation=options.pop("citation", None) or CITATION.format(version=__version__),
         versions={"fftmech": __version__, **{name: version(name) for name in BUILT_ON}},
         **options,

@@ -47,9 +47,11 @@ def sha256_of(path: str | PathLike) -> str:
         raise InputError(f"{path}: no such file", mend="check the name") from None
 
 
-def check_unchanged(path: str | PathLike, sha256: str) -> None:
-    """Refuse a file of another content than `sha256` says."""
-    if sha256_of(path) != sha256:
+def check_unchanged(
+    path: str | PathLike, sha256: str, found: str | None = None
+) -> None:
+    """Refuse a file of another content than `sha256` says; `found` is its own."""
+    if (found or sha256_of(path)) != sha256:
         raise InputError(
             f"{path} is not the file that the dataset was begun with (its SHA-256 "
             "differs): put that one back, or begin a new dataset"

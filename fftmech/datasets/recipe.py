@@ -10,6 +10,7 @@ from numpy.random import PCG64, Generator, SeedSequence
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
+from fftmech.results.result import Result
 
 UNITS = {"stress": "GPa", "length": "box edge"}
 """Units of every body."""
@@ -29,12 +30,14 @@ class Recipe(Protocol):
     """A kind of body; a frozen dataclass whose fields are JSON-ready parameters.
 
     `kind` is its name on the command line and in the card, `load` the default load,
-    `parts` are the samples for training, validation and test, in parts.
+    `parts` are the samples for training, validation and test, in parts; a body that
+    cannot be made is left out if it `may_fail`, and ends the run otherwise.
     """
 
     kind: ClassVar[str]
     load: ClassVar[Load]
     parts: ClassVar[tuple[int, int, int]] = (80, 10, 10)
+    may_fail: ClassVar[bool] = True
 
     def draw(self, seed: int, index: int, res: int) -> GeneratedBody:
         """Make body `index` of the dataset with this seed, `res` voxels an edge.
@@ -46,6 +49,13 @@ class Recipe(Protocol):
 
     def available(self) -> int | None:
         """Number of different bodies that there are, None if endless."""
+        return None
+
+    def given(self, index: int) -> dict[str, Result] | None:
+        """Fields that came with body `index`, by name of the load; None: it is solved.
+
+        Such a recipe has bodies of one resolution.
+        """
         return None
 
     def divided(self, parts: Sequence[int]) -> Self:

@@ -37,6 +37,8 @@ def make_sample(
     try:
         bodies, statistics = draw_sample(made, index)
     except InputError as error:
+        if not recipe_of(made).may_fail:
+            raise
         return {**record, "status": "failed", "reason": " ".join(str(error).split())}
     # an InputError of a solve, of too little memory perhaps, is no property of the body
     results = solve_bodies(bodies, made, index, threads, device)
@@ -93,7 +95,13 @@ def solve_bodies(
     threads: int | None = None,
     device: str = "cpu",
 ) -> dict[int, dict[str, Result]]:
-    """Solve one body; return results by resolution and load, up to a failed one."""
+    """Solve one body; return results by resolution and load, up to a failed one.
+
+    Fields of another program are taken as they are.
+    """
+    given = recipe_of(card).given(index)
+    if given is not None:
+        return {card.levels[0]: given}
     results: dict[int, dict[str, Result]] = {}
     # the cheap ones first
     for res in reversed(card.solved_levels(index)):

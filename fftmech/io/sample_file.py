@@ -36,7 +36,7 @@ from fftmech.io.vtkhdf_fields import (
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
-from fftmech.results.sample import FIELDS, Level, Sample
+from fftmech.results.sample import FIELDS, OTHER_PROGRAM, Level, Sample
 from fftmech.tensors import (
     COMPONENTS,
     FACTORS,
@@ -124,6 +124,8 @@ def _write_fields(arrays: Arrays, load: str, result: Result) -> None:
     for name in ("strain", "stress"):
         field = getattr(result, name)
         write_tensor(arrays, f"CellData/{_called(name, load)}", field, np.float32)
+    if "displacement" not in result.fields:
+        return
     write_displacement(
         arrays,
         _called("displacement", load),
@@ -173,6 +175,8 @@ def read_sample(
         names = _blocks(file)
         run = read_json(container.dataset(file, "fftmech/run")[()])
         tables = read_tables(file)
+        if run["solver"] == OTHER_PROGRAM:
+            fields = [field for field in fields if field != "displacement"]
         wanted = [int(name.removeprefix("res")) for name in names]
         if levels is not None:
             missing = [res for res in levels if res not in wanted]

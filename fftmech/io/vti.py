@@ -38,7 +38,7 @@ def read(
     """
     file = vtk_xml.read_xml(path)
     name = fspath(path)
-    piece, cells, spacing, corner = _box(name, file.root)
+    piece, cells, spacing, corner = box_of(name, file.root)
     return read_piece(file, piece, (cells, spacing, corner), dataset, threshold, crop)
 
 
@@ -78,7 +78,7 @@ def read_piece(
     )
 
 
-def _box(
+def box_of(
     name: str, root: ElementTree.Element
 ) -> tuple[ElementTree.Element, tuple[int, ...], list[float], list[float]]:
     """The one piece of an image; its voxels, their edges, and the box's corner."""

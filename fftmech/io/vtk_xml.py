@@ -34,10 +34,12 @@ class XmlFile:
     root: ElementTree.Element
     appended: bytes
 
-    def values(self, array: ElementTree.Element, count: int, where: str) -> np.ndarray:
-        """The `count` numbers of a data array, one a tuple."""
+    def values(
+        self, array: ElementTree.Element, count: int, where: str, width: int = 1
+    ) -> np.ndarray:
+        """The `count` numbers of a data array, `width` of them a tuple."""
         kind = str(array.get("type"))
-        if kind not in TYPES or not is_scalar(array):
+        if kind not in TYPES or array.get("NumberOfComponents", "1") != str(width):
             raise InputError(where, "one number a voxel")
         dtype = np.dtype(TYPES[kind])
         if self.root.get("byte_order") == "BigEndian":
@@ -76,8 +78,12 @@ PACKED = (zlib.error, lzma.LZMAError, binascii.Error, EOFError)
 
 def read_xml(path: str | PathLike) -> XmlFile:
     """Read a file of VTK's XML."""
-    name = fspath(path)
-    xml, appended = _split(Path(path).read_bytes())
+    return parse_xml(Path(path).read_bytes(), fspath(path))
+
+
+def parse_xml(content: bytes, name: str) -> XmlFile:
+    """Parse VTK's XML; messages call it `name`."""
+    xml, appended = _split(content)
     try:
         return XmlFile(name, ElementTree.fromstring(xml), appended)
     except (ElementTree.ParseError, ValueError, LookupError) as error:

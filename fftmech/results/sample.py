@@ -14,6 +14,10 @@ from fftmech.results.result import Result
 FIELDS = ("strain", "stress", "displacement")
 """Fields that a sample holds, where it was solved."""
 
+OTHER_PROGRAM = "other program"
+"""Solver of samples whose fields were imported; they have no displacement, and their
+tolerance is how far law and means may be off (`fftmech.datasets.imported`)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Level:
@@ -106,12 +110,15 @@ class Sample:
                 f"sample {self.index}: no solution at {res}, load {load!r}; it has "
                 f"{solved}, loads {names}"
             )
-        if level.strain is None or level.stress is None or level.displacement is None:
+        wanted = FIELDS[:2] if self.solver == OTHER_PROGRAM else FIELDS
+        if any(getattr(level, field) is None for field in wanted):
             raise InputError(
                 f"sample {self.index}: a result has {', '.join(FIELDS)}",
                 mend="read all",
             )
         assert level.mean_strain is not None and level.mean_stress is not None
+        assert level.strain is not None and level.stress is not None
+        u = level.displacement
         k = names.index(load)
         energy = np.einsum("cxyz,cxyz->xyz", level.strain[k], level.stress[k]) / 2
         return Result(
@@ -120,7 +127,7 @@ class Sample:
             scheme=self.scheme,
             solver=self.solver,
             tolerance=self.tolerance,
-            displacement=level.displacement[k],
+            displacement=None if u is None else u[k],  # pyright: ignore[reportArgumentType]
             strain=level.strain[k],
             stress=level.stress[k],
             energy_density=energy,

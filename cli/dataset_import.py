@@ -1,0 +1,69 @@
+"""`fftmech dataset import`: a dataset of fields that other programs computed."""
+
+import click
+
+from fftmech.datasets.import_fields import check_fields, import_fields
+from fftmech_cli.dataset_run import finish, sample_bar
+from fftmech_cli.generated import output_option
+from fftmech_cli.numbers import Numbers
+from fftmech_cli.options import json_option
+from fftmech_cli.rim import print_notes
+
+
+@click.command("import")
+@click.argument("mapping", type=click.Path())
+@output_option(
+    "DIR", "Folder of the dataset; one that this command began is continued."
+)
+@click.option(
+    "--splits",
+    type=Numbers("TRAIN,VAL,TEST", int),
+    help="Samples for training, validation and test, in parts.  [default: 80,10,10]",
+)
+@click.option("--licence", help="Licence of the data, for its card.")
+@click.option(
+    "--cite",
+    "citation",
+    help="How to cite it, for its card.  [default: the program that MAPPING names]",
+)
+@json_option
+def import_command(
+    mapping: str,
+    output: str,
+    splits: tuple[int, int, int] | None,
+    licence: str | None,
+    citation: str | None,
+    as_json: bool,
+) -> int:
+    """Make a dataset of fields that other programs computed.
+
+    MAPPING is a TOML file that says where stiffness, strain and stress are and how they
+    are written (docs/own-data.md). Every sample is checked before anything is written.
+
+    Example: fftmech dataset import mapping.toml -o fields
+    """
+    with sample_bar("Checking samples") as progress:
+        checked = check_fields(mapping, progress)
+    print_notes(checked.notes)
+    most = {name: ends[1] for name, ends in checked.found.items()}
+    click.echo(
+        f"checked {len(checked.recipe.files)} samples of {checked.res}^3, at most: "
+        f"stress off C e by {most['law_error']:.2g}, means off the load by "
+        f"{most['mean_error']:.2g}; relative divergence {most['divergence']:.2g} in "
+        f"scheme {checked.recipe.stated.scheme}, {most['divergence_central']:.2g} by "
+        f"central differences, of C times the mean strain "
+        f"{most['divergence_uniform']:.2g}",
+        err=as_json,
+    )
+    return finish(
+        output,
+        as_json,
+        lambda progress: import_fields(
+            checked,
+            output,
+            parts=splits,
+            licence=licence,
+            citation=citation,
+            progress=progress,
+        ),
+    )

@@ -1,0 +1,303 @@
+"""Mapping files (TOML): where another program's files hold what, and how written.
+
+files = "fields/*.npz"              a file, or a folder of .npy files, a sample
+program = "Abaqus 2023"             what computed them
+scheme = "rotated"                  discretization of the models trained on them
+[grid]
+size = [1.0, 1.0, 1.0]              edges of the box
+periodic = true                     opposite faces meet
+cells = [32, 32, 32]                along x, y, z, where arrays are flat
+[phase]
+array = "phase"
+axes = "z y x"                      of the array, the fastest last; VTI needs none
+materials = "materials.toml"        stiffness by phase id
+[stiffness]                         or from the files, (P, 6, 6), row p of phase p
+array = "C"
+order = "xx yy zz yz xz xy"
+form = "voigt"                      or "mandel"
+unit = "GPa"
+[strain]
+array = "eps"                       of CSV a list of six columns
+axes = "z y x c"                    c: components; of matrices i and j
+order = "xx yy zz xy xz yz"         as they are stored; or "3x3"
+shear = "engineering"               or "tensor", "mandel"
+unit = "1"                          or "%"
+[stress]                            likewise; shear "tensor" or "mandel"
+unit = "MPa"
+[load]                              every component in one of these
+strain = { xx = 1e-3 }              mean strain, tensor components
+stress = { yy = 0, zz = 0, yz = 0, xz = 0, xy = 0 }   in the unit of [stress]
+[limits]                            may be left out
+law = 1e-4                          of s = C e, in each voxel
+mean = 1e-3                         of means against the load
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+from fftmech.datasets.conventions import (
+    MATRIX,
+    ORDERS,
+    SHEARS,
+    TensorConvention,
+    check_axes,
+    component_order,
+)
+from fftmech.discretization import SCHEMES, discretization
+from fftmech.errors import InputError
+from fftmech.io.materials_table import PRESSURES
+from fftmech.io.named_fields import Name
+from fftmech.io.toml_file import check_keys, number, read_toml, whole
+from fftmech.loads.load import Load
+from fftmech.tensors import COMPONENTS
+
+_ORDER = f"the six of {' '.join(COMPONENTS)} as they are stored, or {MATRIX}"
+_AXES = "of the array, the fastest last"
+
+STATED = {
+    "": {
+        "files": "a pattern, a file or folder a sample",
+        "program": "what computed the fields",
+        "scheme": "discretization of the models to be trained",
+    },
+    "grid": {"size": "edges of the box", "periodic": "true or false"},
+    "phase": {"array": "its name", "axes": f'"z y x", {_AXES}'},
+    "strain": {
+        "array": "its name",
+        "axes": f'"z y x c", {_AXES}',
+        "order": _ORDER,
+        "shear": ", ".join(SHEARS),
+        "unit": '"1" or "%"',
+    },
+    "stress": {
+        "array": "its name",
+        "axes": f'"z y x c", {_AXES}',
+        "order": _ORDER,
+        "shear": "tensor or mandel",
+        "unit": ", ".join(PRESSURES),
+    },
+    "load": {},
+}
+"""What a mapping has to state, by table and key, and what that may be."""
+
+FROM_FILE = {
+    "stiffness": {
+        "array": "its name",
+        "order": f'such as "{next(iter(ORDERS))}"',
+        "form": "voigt or mandel",
+        "unit": ", ".join(PRESSURES),
+    }
+}
+
+MAY = {"grid": ("cells",), "phase": ("materials",), "load": ("strain", "stress")}
+"""What it may state besides; each component of the load is in one of the two."""
+
+LIMITS = {"law": 1e-4, "mean": 1e-3}
+"""Relative errors that a sample may have (`fftmech.datasets.import_checks`)."""
+
+STRAIN_UNITS = {"1": 1.0, "%": 1e-2}
+
+
+@dataclass(frozen=True)
+class TensorArray:
+    """Name, axes, convention and unit of an array of strains or stresses."""
+
+    array: Name
+    axes: str | None
+    convention: TensorConvention
+    unit: str
+
+
+@dataclass(frozen=True)
+class FieldMapping:
+    """A mapping file, checked; see the module's docstring.
+
+    `document` is what it was made of, JSON-ready. Axes are None of VTI alone.
+    """
+
+    document: Mapping[str, Any]
+    files: str
+    program: str
+    scheme: str
+    size: tuple[float, ...]
+    cells: tuple[int, ...] | None
+    phase: str
+    phase_axes: str | None
+    materials: str | None
+    stiffness: tuple[str, list[str], str, str] | None
+    strain: TensorArray
+    stress: TensorArray
+    load: Load
+    limits: Mapping[str, float]
+
+    @property
+    def names(self) -> list[Name]:
+        """Arrays that are read of each file."""
+        own = [] if self.stiffness is None else [self.stiffness[0]]
+        return [self.phase, self.strain.array, self.stress.array, *own]
+
+    @classmethod
+    def read(cls, path: str | PathLike) -> "FieldMapping":
+        """Read a mapping file."""
+        try:
+            return cls.from_document(read_toml(path))
+        except InputError as error:
+            raise error if str(path) in error.what else error.within(path) from error
+
+    @classmethod
+    def from_document(cls, given: Mapping[str, Any]) -> "FieldMapping":
+        """Check what a mapping file states; list what it does not."""
+        _check_tables(given)
+        grid, phase, load = given["grid"], given["phase"], given["load"]
+        if discretization(str(given["scheme"])).points > 1:
+            one = [n for n in SCHEMES if discretization(n).points == 1]
+            raise InputError(
+                f"scheme = {given['scheme']!r}: models have one point a voxel",
+                f"one of {', '.join(one)}",
+            )
+        if grid["periodic"] is not True:
+            raise InputError(
+                f"[grid] periodic = {grid['periodic']!r}: models and their equilibrium "
+                "take the box to be periodic",
+                "true",
+                "fields of other boxes cannot be imported",
+            )
+        return cls(
+            document=given,
+            **{name: _text(given[name], name) for name in ("files", "program")},
+            scheme=given["scheme"],
+            size=_three(grid["size"], "[grid] size", _edge),
+            cells=_cells(grid.get("cells")),
+            phase=_text(phase["array"], "[phase] array"),
+            phase_axes=_axes(phase, "", "[phase]"),
+            materials=_text(phase["materials"], "[phase] materials")
+            if "materials" in phase
+            else None,
+            stiffness=_stiffness(given.get("stiffness")),
+            strain=_tensor(given, "strain", STRAIN_UNITS),
+            stress=_tensor(given, "stress", PRESSURES),
+            load=_load(load),
+            limits=LIMITS | _limits(given.get("limits", {})),
+        )
+
+
+def _check_tables(given: Mapping[str, Any]) -> None:
+    """Refuse unknown keys, and a mapping that leaves something open."""
+    tables = [name for name in STATED if name]
+    check_keys(given, (*STATED[""], *tables, *FROM_FILE, "limits"))
+    missing = []
+    wanted = STATED | ({} if "stiffness" not in given else FROM_FILE)
+    vti = str(given.get("files", "")).lower().endswith(".vti")
+    for table, keys in wanted.items():
+        entry = given.get(table, {}) if table else given
+        if table:
+            check_keys(entry, (*keys, *MAY.get(table, ())), f"[{table}]")
+        missing += [
+            f"{f'[{table}] ' if table else ''}{key} ({what})"
+            for key, what in keys.items()
+            if key not in entry and not (vti and key == "axes")
+        ]
+    if "materials" not in given.get("phase", {}) and "stiffness" not in given:
+        missing.append(
+            "[phase] materials or [stiffness] (of every phase: models take the "
+            "stiffness as their input, so that phase ids alone cannot be learned from)"
+        )
+    load = given.get("load", {})
+    prescribed = [
+        name
+        for key in MAY["load"]
+        for name in check_keys(load.get(key, {}), COMPONENTS, f"[load] {key}")
+    ]
+    left = [name for name in COMPONENTS if name not in prescribed]
+    if left:
+        missing.append(f"[load] strain or stress of {', '.join(left)}")
+    if missing:
+        raise InputError("nothing is assumed: state " + ", ".join(missing))
+    if "materials" in given["phase"] and "stiffness" in given:
+        raise InputError(
+            "[phase] materials and [stiffness]: stiffness from two places",
+            mend="leave one of them out",
+        )
+
+
+def _tensor(given: Mapping[str, Any], name: str, units: Any) -> TensorArray:
+    entry, where = given[name], f"[{name}]"
+    stress = name == "stress"
+    made = TensorConvention.stated(entry["order"], entry["shear"], stress, where)
+    unit = _one_of(entry["unit"], units, f"{where} unit")
+    components = "ij" if made.order == MATRIX else "c"
+    axes = _axes(entry, components, where)
+    return TensorArray(_array(entry["array"], where), axes, made, unit)
+
+
+def _axes(entry: Mapping[str, Any], components: str, where: str) -> str | None:
+    axes = entry.get("axes")
+    return None if axes is None else check_axes(axes, components, where)
+
+
+def _stiffness(entry: Any) -> tuple[str, list[str], str, str] | None:
+    if entry is None:
+        return None
+    order = component_order(entry["order"], "[stiffness]")
+    form = _one_of(entry["form"], ("voigt", "mandel"), "[stiffness] form")
+    unit = _one_of(entry["unit"], PRESSURES, "[stiffness] unit")
+    return _text(entry["array"], "[stiffness] array"), order, form, unit
+
+
+def _load(entry: Mapping[str, Any]) -> Load:
+    strain, stress = (
+        {k: number(v, f"[load] {key} {k}") for k, v in entry.get(key, {}).items()}
+        for key in MAY["load"]
+    )
+    return Load(strain, stress)
+
+
+def _limits(entry: Any) -> dict[str, float]:
+    given = {
+        key: number(value, f"[limits] {key}")
+        for key, value in check_keys(entry, tuple(LIMITS), "[limits]").items()
+    }
+    for key, value in given.items():
+        if not 0 < value <= 0.01:
+            raise InputError(f"[limits] {key} = {value:g}", "above 0, at most 0.01")
+    return given
+
+
+def _three(value: Any, where: str, check: Any) -> tuple:
+    if not isinstance(value, list) or len(value) != 3:
+        raise InputError(f"{where} = {value!r}", "three numbers, along x, y, z")
+    return tuple(check(one, where) for one in value)
+
+
+def _edge(value: Any, where: str) -> float:
+    edge = number(value, where)
+    if edge <= 0:
+        raise InputError(f"{where} = {value!r}", "three positive lengths")
+    return edge
+
+
+def _cells(value: Any) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    return _three(value, "[grid] cells", lambda n, w: whole(n, w, "voxels", least=1))
+
+
+def _one_of(value: Any, known: Collection[str], where: str) -> str:
+    if not isinstance(value, str) or value not in known:
+        raise InputError(f"{where} = {value!r}", f"one of {', '.join(known)}")
+    return value
+
+
+def _array(value: Any, where: str) -> Name:
+    """The name of an array, or those of the six columns of a table."""
+    if isinstance(value, list) and len(value) == 6:
+        return tuple(_text(name, f"{where} array") for name in value)
+    return _text(value, f"{where} array")
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise InputError(f"{where} = {value!r}", "text")
+    return value
