@@ -16,7 +16,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from ecosurrogate.training.checkpoint import CARD, STATE, WEIGHTS, locked
+from ecosurrogate.training.checkpoint import (
+    CARD,
+    STATE,
+    WEIGHTS,
+    locked,
+    read_run,
+)
 from ecosurrogate.training.config import Config
 from ecosurrogate.training.files import write_json
 from ecosurrogate.training.interruption import Interruption
@@ -107,9 +113,10 @@ def fit(
             stack.enter_context(locked(folder))
             _remove_leftovers(folder)
             if not run.resume:
-                # the card last, which makes the folder one of a run
                 for name in FILES:
                     (folder / name).unlink(missing_ok=True)
+            # the card last, which makes the folder one of a run
+            if not run.resume or read_run(folder).config != run.card.config:
                 write_json(folder / CARD, run.card.as_dict())
         state = TrainState(config, run.model)
         if run.resume and (folder / STATE).exists():
