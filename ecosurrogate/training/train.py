@@ -3,7 +3,8 @@
 AdamW with the paper's groups, linear warm-up and cosine (Oommen et al. 2025, Methods),
 mixed precision, clipped gradients, averaged weights. A resumed run ends with the same
 weights as one that was not interrupted: on CPUs, with the same number of processes, to
-the last bit.
+the last bit. A run that is given more steps goes on with the learning rate of a run
+of the larger number.
 """
 
 import time
