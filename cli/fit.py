@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ecosurrogate.training.config import INPUTS
 from ecosurrogate.training.settings import join, parse_setting, read_settings
 from fftmech_cli.method import device_option
 from fftmech_cli.progress import progress_bar
-from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, Finite, print_json
+from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, Finite, print_json, print_notes
 from fftmech_cli.surrogate import model_options, surrogate_packages
 
 if TYPE_CHECKING:
@@ -39,8 +40,30 @@ if TYPE_CHECKING:
     metavar="KEY=VALUE",
     help="Any setting, for instance loss.stress=2; repeat it for several.",
 )
+@click.option(
+    "--from",
+    "parent",
+    type=click.Path(),
+    metavar="OTHER",
+    help="Begin with the model and weights of the run OTHER.",
+)
+@click.option(
+    "--normalize",
+    type=click.Choice(INPUTS),
+    help="Inputs scaled as those of OTHER, or as DATASET says.  [default: keep]",
+)
+@click.option(
+    "--freeze",
+    multiple=True,
+    metavar="NAME",
+    help="Part of OTHER that is not trained, for instance encoder; repeatable.",
+)
 @device_option
-@click.option("--resume", is_flag=True, help="Continue RUN; begin it if there is none.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Continue RUN, to more --steps if it has ended; begin it if there is none.",
+)
 @click.option("--force", is_flag=True, help="Replace RUN.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def fit(
@@ -48,6 +71,7 @@ def fit(
     output: str,
     config: str | None,
     assignments: tuple[str, ...],
+    parent: str | None,
     device: str,
     resume: bool,
     force: bool,
@@ -64,10 +88,13 @@ def fit(
     p-eco-stepped    the same, from one step of the solver
     p-eco-iterated   the same, several steps, each certified
 
-    Of --config, options and --set the last one counts. RUN then holds config.json,
-    weights.safetensors, log.jsonl and curves.png.
+    Of --config, options and --set the last one counts; with --from, what none of them
+    says is as in OTHER. RUN then holds config.json, weights.safetensors, log.jsonl and
+    curves.png.
 
-    Example: ecosr fit grains -o run --model p-eco-iterated --preset smoke
+    \b
+    ecosr fit grains -o run --model p-eco-iterated --preset smoke
+    ecosr fit others -o tuned --from run --steps 50 --lr 2e-4 --freeze encoder
     """
     with surrogate_packages():
         from ecosurrogate.training.devices import OtherProcessError, processes
@@ -76,11 +103,17 @@ def fit(
         with processes(device) as devices:
             settings = join(
                 read_settings(config) if config else {},
-                {name: value for name, value in given.items() if value is not None},
+                {k: v for k, v in given.items() if v not in (None, ())},
                 *map(parse_setting, assignments),
             )
             run = prepare(
-                dataset, output, settings, resume=resume, force=force, device=devices
+                dataset,
+                output,
+                settings,
+                parent=parent,
+                resume=resume,
+                force=force,
+                device=devices,
             )
             return _train(run, as_json)
     except OtherProcessError:
@@ -93,8 +126,10 @@ def _train(run: "Run", as_json: bool) -> int:
     from ecosurrogate.training.train import fit as train
 
     silent = not run.devices.first
-    for line in () if silent else _description(run):
-        click.echo(line, err=as_json)
+    if not silent:
+        for line in _description(run):
+            click.echo(line, err=as_json)
+        print_notes(run.notes)
     try:
         with (
             nullcontext()
@@ -137,6 +172,13 @@ def _description(run: "Run") -> Iterator[str]:
     # see `ecosurrogate.training.objective`
     told = " (ln of a relative error: -4.6 is 1 %)" if "energy" in config.terms else ""
     yield f"loss {terms}{told}; {config.steps} steps of {config.batch}"
+    if run.card.ancestors:
+        frozen = f", {', '.join(config.freeze)} frozen" if config.freeze else ""
+        inputs = "kept" if config.normalize == "keep" else "fitted"
+        yield (
+            f"weights of the run {run.card.ancestors[0].weights[:12]}{frozen}; "
+            f"normalisation {inputs}; learning rate up to {config.lr:g}"
+        )
 
 
 def _summary(run: "Run", result: "FitResult") -> str:
@@ -167,5 +209,7 @@ def _document(run: "Run", result: "FitResult") -> dict[str, Any]:
         "parameters": run.parameters,
         "scheme": run.card.encoder.scheme,
         "data": dict(run.card.dataset),
+        "ancestors": [each.summary() for each in run.card.ancestors],
+        "notes": list(run.notes),
         "config": run.card.config.as_dict(),
     }

@@ -237,7 +237,7 @@ def test_a_state_with_wrong_counters_or_scale_is_refused(folder, trained, note):
 
 
 CARDS = {
-    "newer": (lambda d: d | {"format_version": 2}, "newer than this program's 1"),
+    "newer": (lambda d: d | {"format_version": 3}, "newer than this program's 2"),
     "no version": (lambda d: {}, "damaged"),
     "no object": (lambda d: [d], "damaged"),
     "version of words": (lambda d: d | {"format_version": "two"}, "damaged"),

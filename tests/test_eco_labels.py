@@ -83,4 +83,4 @@ def test_what_is_solved_passes(precision, mode, tmp_path):
     options = {"parts": (1, 0, 0), "precision": precision, "loading": loading}
     make(tmp_path / "d", new_card(recipe, 2, (16,), **options), jobs=1)
     examples = Examples(tmp_path / "d", "train")
-    assert len([*examples]) == len(examples) and len(examples.fingerprints) == 2
+    assert len([*examples]) == len(examples) and len(examples.records) == 2

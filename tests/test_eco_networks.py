@@ -175,6 +175,19 @@ def test_wrapping_is_periodic():
     assert np.array_equal(wrap(x).numpy(), expected)
 
 
+@pytest.mark.parametrize("shape", [(3, 2, 2), (2, 1, 3), (1, 1, 1)])
+def test_the_gradient_of_wrapping_is_that_of_periodic_padding(shape):
+    given = [field(*shape).requires_grad_() for _ in range(2)]
+    given[1].data = given[0].data
+    ours = wrap(given[0])
+    theirs = torch.nn.functional.pad(given[1], (1,) * 6, mode="circular")
+    weight = torch.randn_like(ours)
+    for padded in (ours, theirs):
+        (weight * padded**2).sum().backward()
+    assert torch.allclose(given[0].grad, given[1].grad, rtol=1e-12, atol=0)
+    assert torch.autograd.gradgradcheck(wrap, (given[0],))
+
+
 def test_coarse_voxels_are_means_and_the_last_of_an_odd_axis_is_its_voxel():
     x = torch.arange(5.0).reshape(1, 1, 5, 1, 1)
     assert coarsen(x).flatten().tolist() == [0.5, 2.5, 4.0]

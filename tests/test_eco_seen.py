@@ -15,7 +15,7 @@ from ecosurrogate.data.training_set import TrainingSet, measures  # noqa: E402
 from ecosurrogate.evaluation.learned_load import choose_load  # noqa: E402
 from ecosurrogate.evaluation.predict import predict  # noqa: E402
 from ecosurrogate.evaluation.predictors import make_predictors  # noqa: E402
-from ecosurrogate.evaluation.seen_bodies import seen, unseen  # noqa: E402
+from ecosurrogate.evaluation.seen_bodies import unseen  # noqa: E402
 from ecosurrogate.evaluation.solved_cases import SolvedCases  # noqa: E402
 from ecosurrogate.training.checkpoint import load_model, read_run  # noqa: E402
 from fftmech.datasets.draft import new_card  # noqa: E402
@@ -177,5 +177,5 @@ def test_windows_of_the_images_that_were_trained_on_are_left_out(tmp_path):
         for record in cases.records
         if record["statistics"]["xyz"[axis]] < block[4][axis]
     }
-    assert 0 < len(expected) < 12 and seen(cases, known) == expected
-    assert not seen(SolvedCases(tmp_path / "train"), known)
+    assert 0 < len(expected) < 12 and cases.seen(known) == expected
+    assert not SolvedCases(tmp_path / "train").seen(known)

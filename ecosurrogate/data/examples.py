@@ -2,11 +2,12 @@
 
 import json
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from copy import copy
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.data.label_check import check_labels
 from ecosurrogate.data.symmetry import Symmetry
+from ecosurrogate.data.training_set import TrainingSet
 from fftmech.arrays.memory import free_memory
 from fftmech.datasets.card import NAME
 from fftmech.datasets.dataset import Dataset
@@ -73,8 +75,12 @@ class Batch(NamedTuple):
 class LoadedSamples(Sequence[Any]):
     """The samples of one split of a dataset, each under each of its loads.
 
-    `count` takes the first ones, all if None; there have to be that many.
+    `count` takes the first ones, all if None; there have to be that many. `res` is the
+    resolution of the bodies.
     """
+
+    res: int
+    _samples: Dataset
 
     def __init__(
         self, directory: str | PathLike, split: str, count: int | None = None
@@ -87,6 +93,7 @@ class LoadedSamples(Sequence[Any]):
                 f"count {count}: {directory} has {available} samples for {split}"
             )
         self.records = found.records[:count]
+        self._fingerprints: dict[int, set[str]] = {}
 
     @cached_property
     def loads(self) -> int:
@@ -113,6 +120,57 @@ class LoadedSamples(Sequence[Any]):
     def sample(self, number: int) -> list[Any]:
         """A sample under each of its loads."""
 
+    def fingerprints(self, number: int) -> set[str]:
+        """Those of a sample's body at `res` and at the lowest resolution."""
+        index = self.records[number]["index"]
+        if index not in self._fingerprints:
+            self._find_fingerprints(self._samples[number])
+        return self._fingerprints[index]
+
+    def _find_fingerprints(self, sample: Sample) -> None:
+        levels = sample.levels[self.res], sample.low
+        self._fingerprints[sample.index] = {fingerprint(x.body) for x in levels}
+
+    def seen(self, known: TrainingSet) -> set[int]:
+        """Numbers, in the dataset, of the samples whose bodies are of a training set.
+
+        By fingerprint: the same voxels at the resolution of the labels, however they
+        lie. A window of an image is one if it meets what the training set's windows
+        were cut from.
+        """
+        return {
+            record["index"]
+            for number, record in enumerate(self.records)
+            if self._is_seen(number, known)
+        }
+
+    def _is_seen(self, number: int, known: TrainingSet) -> bool:
+        record, card = self.records[number], self.card
+        window = card.parameters.get("window")
+        if known.blocks and window is not None:
+            place = record["statistics"]
+            blocks = card.parameters.get("blocks") or ()
+            own = (block[2] for block in blocks if block[1] == place["image"])
+            low = [place[axis] for axis in "xyz"]
+            sides = next(own, (window,) * 3)
+            high = [a + n for a, n in zip(low, sides, strict=True)]
+            image = dict(card.parameters["images"])[place["image"]]
+            if known.has_window(image, low, high):
+                return True
+        if self.fingerprints(number) & known.fingerprints:
+            return True
+        if known.resolution in (self.res, card.levels[-1]):
+            return False
+        return known.has(self.sample(number)[0].body)
+
+    def without(self, indices: Collection[int]) -> Self:
+        """The other samples than those with these numbers in the dataset."""
+        kept = copy(self)
+        kept._samples = copy(self._samples)
+        for part in (kept, kept._samples):
+            part.records = [r for r in part.records if r["index"] not in indices]
+        return kept
+
 
 class Examples(LoadedSamples):
     """Training examples; what was read is kept while memory allows.
@@ -122,7 +180,7 @@ class Examples(LoadedSamples):
     highest if None, labels the lowest one.
 
     The first time that a sample is read, InputError if its labels are not those of its
-    body; after that `fingerprints` has those of its body, as seen and as labelled.
+    body.
     """
 
     def __init__(
@@ -137,28 +195,27 @@ class Examples(LoadedSamples):
         super().__init__(directory, split, count)
         self.res = self.card.levels[0] if res is None else res
         levels = sorted({self.res, self.card.levels[-1]}, reverse=True)
-        self.samples = Dataset(
+        self._samples = Dataset(
             directory, split, fields=("strain", "stress"), levels=levels
         )
         self.orientation = orientation
-        self.fingerprints: dict[int, set[str]] = {}
         self._kept: dict[int, list[Example]] = {}
         self._room = free_memory() // (3 * readers)
 
     def sample(self, number: int) -> list[Example]:
         """A sample under each of its loads."""
-        found = self._kept.get(number)
+        index = self.records[number]["index"]
+        found = self._kept.get(index)
         if found is None:
-            sample = self.samples[number]
-            if number not in self.fingerprints:
-                check_labels(sample, f"{self.directory}: sample {sample.index}")
-                both = sample.levels[self.res], sample.low
-                self.fingerprints[number] = {fingerprint(level.body) for level in both}
+            sample = self._samples[number]
+            if index not in self._fingerprints:
+                check_labels(sample, f"{self.directory}: sample {index}")
+                self._find_fingerprints(sample)
             found = self._read(sample)
             size = sum(_size(example) for example in found)
             if size <= self._room:
                 self._room -= size
-                self._kept[number] = found
+                self._kept[index] = found
         return found
 
     def _read(self, sample: Sample) -> list[Example]:

@@ -197,13 +197,17 @@ def _uniform(body: Microstructure, load: Load) -> float:
 
 def training_notes(card: RunCard, body: Microstructure) -> list[str]:
     """What a body has to do with those that the model was trained on, a line each."""
-    known = card.training_set
-    if known is None:
-        return [
-            "a run of an earlier version: which bodies it was trained on is unknown"
-        ]
-    seen = "1 of 1 bodies was trained on: this is no test of the model"
-    return [*([seen] if known.has(body) else []), *known.unlike(body)]
+    notes = []
+    if None in card.training_sets:
+        notes.append(
+            "a run of an earlier version, or one that comes from such a run: which "
+            "bodies it was trained on is unknown"
+        )
+    if any(known.has(body) for known in card.training_sets if known):
+        notes.append("1 of 1 bodies was trained on: this is no test of the model")
+    # what was learned of earlier training sets may be forgotten
+    last = card.training_set
+    return notes + (last.unlike(body) if last else [])
 
 
 def certificates(

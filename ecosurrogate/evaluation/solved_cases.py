@@ -2,9 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
-from copy import copy
 from os import PathLike
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -14,7 +13,6 @@ from fftmech.datasets.dataset import Dataset
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.microstructure.fingerprint import fingerprint
 from fftmech.results.sample import Level, Sample
 
 
@@ -96,22 +94,11 @@ class SolvedCases(LoadedSamples):
         )
         self._last: tuple[int, list[SolvedCase]] | None = None
         self.whole = self
-        self._fingerprints: dict[int, set[str]] = {}
 
-    def fingerprints(self, number: int) -> set[str]:
-        """Those of a sample's body at `res` and at the lowest resolution."""
-        index = self.records[number]["index"]
-        if index not in self._fingerprints:
-            sample = self._samples[number]
-            levels = (sample.levels[self.res], sample.low)
-            self._fingerprints[index] = {fingerprint(level.body) for level in levels}
-        return self._fingerprints[index]
-
-    def without(self, indices: Collection[int]) -> "SolvedCases":
+    def without(self, indices: Collection[int]) -> Self:
         """The cases of other samples."""
-        kept, kept._samples, kept._last = copy(self), copy(self._samples), None
-        for part in (kept, kept._samples):
-            part.records = [r for r in part.records if r["index"] not in indices]
+        kept = super().without(indices)
+        kept._last = None
         kept.indices = tuple(record["index"] for record in kept.records)
         return kept
 
@@ -169,14 +156,14 @@ class Predictor(ABC):
     """A trained model, or a method without training that it is compared with.
 
     No two have both name and description (`what`) alike; `batch` is the number of cases
-    that are best predicted at once; `training_set` is what it was trained on, where
-    that is known.
+    that are best predicted at once; `training_sets` are what it was trained on, one
+    after the other, None where that is unknown.
     """
 
     name: str
     what: str
     batch: int = 1
-    training_set: TrainingSet | None = None
+    training_sets: Sequence[TrainingSet | None] = ()
 
     @property
     def label(self) -> str:

@@ -39,7 +39,7 @@ class TrainedRun(Predictor):
         self.device = choose(device)
         self.folder, self.name = folder, name
         self.model, self.card = load_model(folder)
-        self.training_set = self.card.training_set
+        self.training_sets = self.card.training_sets
         model, backbone = self.card.config.model, self.card.config.backbone
         self.what = model if model == backbone else f"{model}, {backbone}"
         _check(folder, self.card, cases)
@@ -67,6 +67,7 @@ class TrainedRun(Predictor):
             "batch": self.batch,
             "admissible": config.model in ADMISSIBLE,
             "trained_on": dict(self.card.dataset),
+            "ancestors": [each.summary() for each in self.card.ancestors],
         }
 
     def predict(self, cases: Sequence[SolvedCase]) -> list[PredictedFields]:

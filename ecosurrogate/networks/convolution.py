@@ -12,20 +12,45 @@ not: a U-Net is equivariant under shifts along an axis by multiples of
 shifts along other axes, only approximately.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
 def wrap(x: Tensor) -> Tensor:
-    """Add a periodic voxel on each of the six sides of (B, C, X, Y, Z).
+    """Add a periodic voxel on each of the six sides of (B, C, X, Y, Z)."""
+    return _Wrap.apply(x)
 
-    Three concatenations: about a tenth less time for a convolution and its gradient
-    than `F.pad(mode="circular")` (32^3 voxels on two CPU cores).
+
+class _Wrap(torch.autograd.Function):
+    """One copy of the field and its faces, each way.
+
+    Concatenations copy the field once an axis, and their gradients fill a field with
+    zeros for each face.
     """
-    x = torch.cat((x[..., -1:], x, x[..., :1]), -1)
-    x = torch.cat((x[..., -1:, :], x, x[..., :1, :]), -2)
-    return torch.cat((x[..., -1:, :, :], x, x[..., :1, :, :]), -3)
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        out = x.new_empty(*x.shape[:-3], *(n + 2 for n in x.shape[-3:]))
+        out[..., 1:-1, 1:-1, 1:-1] = x
+        # whole faces: those of the later axes have edges and corners too
+        for axis in (-1, -2, -3):
+            n = x.shape[axis]
+            out.narrow(axis, 0, 1).copy_(out.narrow(axis, n, 1))
+            out.narrow(axis, n + 1, 1).copy_(out.narrow(axis, 1, 1))
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        g = grads[0].clone()
+        for axis in (-3, -2, -1):
+            n = g.shape[axis] - 2
+            g.narrow(axis, n, 1).add_(g.narrow(axis, 0, 1))
+            g.narrow(axis, 1, 1).add_(g.narrow(axis, n + 1, 1))
+            g = g.narrow(axis, 1, n)
+        return g.contiguous()
 
 
 class Convolution(nn.Conv3d):

@@ -36,7 +36,7 @@ from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.version import __version__
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CARD = "config.json"
 WEIGHTS = "weights.safetensors"
 STATE = "state.safetensors"
@@ -50,12 +50,30 @@ LARGEST_CARD = 2**24
 
 
 @dataclass(frozen=True)
+class Ancestor:
+    """A run whose weights were the first ones of another.
+
+    `weights` is their SHA-256; `dataset` and `training_set` are those of its card.
+    """
+
+    weights: str
+    dataset: Mapping[str, Any]
+    training_set: TrainingSet | None
+
+    def summary(self) -> dict[str, Any]:
+        """Its weights and dataset, as JSON."""
+        return {"weights": self.weights, "dataset": dict(self.dataset)}
+
+
+@dataclass(frozen=True)
 class RunCard:
     """Description of a run: all that is stored beside its weights.
 
     `dataset` describes the training set, with the keys `DATASET`; `units` are the
     dataset's, as text; `versions` those of the packages that began the run;
     `training_set` says which bodies and what kind, None in runs of earlier versions.
+    `ancestors` are the runs that the first weights come from, the last one first;
+    `extended` the numbers of steps that the run had before it was given more.
     InputError for parts that do not fit together.
     """
 
@@ -65,6 +83,8 @@ class RunCard:
     units: Mapping[str, str]
     versions: Mapping[str, str]
     training_set: TrainingSet | None = None
+    ancestors: tuple[Ancestor, ...] = ()
+    extended: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if missing := sorted({*DATASET} - {*self.dataset}):
@@ -81,6 +101,11 @@ class RunCard:
             raise InputError(f"ratio {encoder.ratio}", "a finite number")
         Operators(encoder.scheme, Grid((1, 1, 1)), encoder.ratio, 1.0)
 
+    @property
+    def training_sets(self) -> tuple[TrainingSet | None, ...]:
+        """All that the weights were trained on, the last first; None is unknown."""
+        return (self.training_set, *(each.training_set for each in self.ancestors))
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON, which `from_dict` takes."""
         return {
@@ -93,13 +118,18 @@ class RunCard:
             "units": dict(self.units),
             "versions": dict(self.versions),
             "training_set": self.training_set and self.training_set.as_dict(),
+            "ancestors": [
+                each.summary()
+                | {"training_set": each.training_set and each.training_set.as_dict()}
+                for each in self.ancestors
+            ],
+            "extended": list(self.extended),
         }
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "RunCard":
         """Return what `as_dict` wrote; `read_run` catches errors of anything else."""
         config = Config.from_dict(document["config"])
-        known = document.get("training_set")
         return cls(
             config,
             Encoder(
@@ -111,8 +141,20 @@ class RunCard:
             dict(document["dataset"]),
             dict(document["units"]),
             dict(document["versions"]),
-            None if known is None else TrainingSet.from_dict(known),
+            _training_set(document),
+            tuple(
+                Ancestor(
+                    str(each["weights"]), dict(each["dataset"]), _training_set(each)
+                )
+                for each in document.get("ancestors", ())
+            ),
+            tuple(map(int, document.get("extended", ()))),
         )
+
+
+def _training_set(document: Mapping[str, Any]) -> TrainingSet | None:
+    known = document.get("training_set")
+    return None if known is None else TrainingSet.from_dict(known)
 
 
 def read_run(run: str | PathLike) -> RunCard:

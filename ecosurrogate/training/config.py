@@ -27,6 +27,9 @@ SIZES = ("smoke", "small", "paper")
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 
+INPUTS = ("keep", "fit")
+"""Normalisations of inputs: that of the weights' run, or the dataset's own."""
+
 TABLES = ("options", "network", "loss")
 """Fields that are tables."""
 
@@ -71,6 +74,10 @@ class Config:
     res, count
         Resolution of the bodies, and number of training samples: the highest and all
         if None.
+    freeze
+        Names of parts of the model, or patterns, whose weights are not trained.
+    normalize
+        One of `INPUTS`; "keep" only of a run that begins with another's weights.
     validate_every, save_every
         Steps between validations and between checkpoints.
 
@@ -103,11 +110,14 @@ class Config:
     precision: str = "fp32"
     res: int | None = None
     count: int | None = None
+    freeze: tuple[str, ...] = ()
+    normalize: str = "fit"
 
     def __post_init__(self) -> None:
         one_of("model", self.model, MODELS)
         one_of("preset", self.preset, SIZES)
         one_of("precision", self.precision, PRECISIONS)
+        one_of("normalize", self.normalize, INPUTS)
         for name in ("backbone", "representation"):
             if not isinstance(getattr(self, name), str):
                 raise InputError(f"{name} {getattr(self, name)!r}", "a name")
@@ -134,6 +144,10 @@ class Config:
         if len(pair) != 2 or not all(0 <= _number(beta) < 1 for beta in pair):
             raise InputError(f"betas {self.betas!r}", "two numbers below 1")
         object.__setattr__(self, "betas", tuple(pair))
+        names = self.freeze if isinstance(self.freeze, list | tuple) else (None,)
+        if not all(isinstance(name, str) for name in names):
+            raise InputError(f"freeze {self.freeze!r}", "a list of names")
+        object.__setattr__(self, "freeze", tuple(names))
         if not 0 <= _number(self.ema) < 1:
             raise InputError(f"ema {self.ema!r}", "a number from 0 to below 1")
         for name, weight in self.loss.items():
@@ -151,7 +165,8 @@ class Config:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON, which `from_dict` takes."""
-        return {**asdict(self), "betas": list(self.betas)}
+        lists = {"betas": list(self.betas), "freeze": list(self.freeze)}
+        return {**asdict(self), **lists}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Config":
@@ -164,7 +179,12 @@ class Config:
                 raise InputError(f"configuration: {error}") from error
             raise InputError(f"configuration without {min(missing)}") from error
 
-    def check_settings(self, settings: Settings) -> None:
+    def check_settings(
+        self,
+        settings: Settings,
+        what: str = "the run was begun with another configuration",
+        mend: str = "give the same, leave these out, or choose another -o",
+    ) -> None:
         """Refuse settings that would change this (InputError naming what differs)."""
         check_names(settings)
         mine = flat(self.as_dict())
@@ -175,10 +195,7 @@ class Config:
             if mine.get(name) != value
         ]
         if changed:
-            raise InputError(
-                f"the run was begun with another configuration ({'; '.join(changed)})",
-                mend="give the same, leave these out, or choose another -o",
-            )
+            raise InputError(f"{what} ({'; '.join(changed)})", mend=mend)
 
 
 def check_names(settings: Settings) -> None:

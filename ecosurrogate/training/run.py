@@ -1,5 +1,6 @@
 """A training run, checked and ready to begin or to be resumed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -13,18 +14,16 @@ from ecosurrogate.data.examples import Batch, Examples
 from ecosurrogate.data.training_set import TrainingSet
 from ecosurrogate.mechanics.operators import Operators
 from ecosurrogate.training.checkpoint import (
-    CARD,
+    Ancestor,
     RunCard,
     make_model,
-    read_run,
     versions,
 )
 from ecosurrogate.training.config import Config, Settings
 from ecosurrogate.training.devices import Devices, choose
-from ecosurrogate.training.files import holds
 from ecosurrogate.training.objective import Objective
 from ecosurrogate.training.sampler import Sampler, allowed_moves
-from ecosurrogate.training.settings import resolve
+from ecosurrogate.training.start import freeze, start
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 
@@ -33,8 +32,9 @@ from fftmech.errors import InputError
 class Run:
     """Everything that training needs; nothing is written yet.
 
-    The model has its initial weights; `sampler` has the order and symmetries of the
-    training set; `resume` is whether the folder holds the run already.
+    The model has its first weights; `sampler` has the order and symmetries of the
+    training set; `resume` is whether the folder holds the run already; `notes` are what
+    its numbers do not say.
     """
 
     folder: Path
@@ -46,6 +46,7 @@ class Run:
     sampler: Sampler
     devices: Devices
     resume: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def device(self) -> torch.device:
@@ -55,7 +56,7 @@ class Run:
     @property
     def parameters(self) -> int:
         """Number of trainable parameters."""
-        return sum(p.numel() for p in self.model.parameters())
+        return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
 
     def batch(self, step: int) -> Batch:
         """Batch of a step, this process's part of it."""
@@ -69,6 +70,7 @@ def prepare(
     folder: str | PathLike,
     settings: Settings,
     *,
+    parent: str | PathLike | None = None,
     resume: bool = False,
     force: bool = False,
     device: str | Devices = "cpu",
@@ -83,8 +85,12 @@ def prepare(
         Of the run: a new one, or with `resume` or `force` that of a run.
     settings
         What differs from the defaults (`ecosurrogate.training.settings`).
+    parent
+        Folder of a run whose model and weights the new one begins with. Settings that
+        are not given are that run's, but for `res`, `count`, `freeze` and `normalize`.
     resume
-        Continue the run in that folder; begin it if there is none.
+        Continue the run in that folder, to more steps if these are asked for; begin it
+        if there is none.
     force
         Replace the run in that folder.
     device
@@ -97,20 +103,35 @@ def prepare(
     """
     devices = Devices(choose(device)) if isinstance(device, str) else device
     folder = Path(folder)
-    resume = _check_folder(folder, resume, force)
-    before = read_run(folder) if resume else None
-    if before:
-        before.config.check_settings(settings)
+    begin = start(folder, settings, parent, resume, force)
     # some defaults depend on whether the bodies have pores, which the data show
-    draft = before.config if before else resolve(settings)
-    train, val = _examples(dataset, draft, devices.neighbours)
+    train, val = _examples(dataset, begin.config(), devices.neighbours)
     scheme = train.card.method["scheme"]
     Operators(scheme, Grid((1, 1, 1)), 1.0, 1.0)
     pores, labels = _survey(train, val)
+    val, notes = _unseen(val, (begin.resumed or begin).ancestors)
     data = _describe(train, val)
-    if before:
-        _check_data(dataset, before, data)
-    config = before.config if before else resolve(settings, pores)
+    config = begin.config(pores)
+    _check_batch(config, devices)
+    objective = Objective(config, pores, labels)
+    moves = allowed_moves(config, scheme, train)
+    if begin.resumed:
+        _check_data(dataset, begin.resumed, data)
+        card = begin.resumed
+    else:
+        encoder = _encoder(dataset, train, config, begin.parent)
+        seen = _training_set(train)
+        facts = data, train.card.units, versions(), seen
+        card = RunCard(config, encoder, *facts, begin.ancestors)
+    torch.manual_seed(config.seed)
+    model = (begin.model or make_model(config)).to(devices.device)
+    freeze(model, config.freeze)
+    sampler = Sampler(len(train), config.batch, config.seed, moves)
+    parts = (card, model, objective, train, val, sampler, devices)
+    return Run(folder, *parts, resume=bool(begin.resumed), notes=notes)
+
+
+def _check_batch(config: Config, devices: Devices) -> None:
     if config.batch % devices.size:
         multiple = devices.size * (config.batch // devices.size + 1)
         raise InputError(
@@ -118,27 +139,55 @@ def prepare(
             "a multiple",
             f"take --batch {multiple}, or start as many processes as divide it",
         )
-    objective = Objective(config, pores, labels)
-    moves = allowed_moves(config, scheme, train)
-    torch.manual_seed(config.seed)
-    model = make_model(config).to(devices.device)
-    card = before
-    if card is None:
-        numbers = range(0, len(train), train.loads)
-        encoder = Encoder.fit(
-            (train[i] for i in numbers), scheme, config.representation
+
+
+def _encoder(
+    dataset: str | PathLike, train: Examples, config: Config, parent: RunCard | None
+) -> Encoder:
+    """Encoder of the training set, or the one that a parent's weights are used to."""
+    scheme = train.card.method["scheme"]
+    bodies = (train[i] for i in range(0, len(train), train.loads))
+    # fitted even if it is not used: it refuses bodies that have no such inputs
+    own = Encoder.fit(bodies, scheme, config.representation)
+    if parent is None:
+        return own
+    if parent.encoder.scheme != scheme:
+        raise InputError(
+            f"{dataset} was solved with scheme {scheme}, and the weights to begin with "
+            f"belong to {parent.encoder.scheme}",
+            mend=f"make a dataset with --scheme {parent.encoder.scheme}",
         )
-        seen = TrainingSet.of(
-            (train[i].body for i in numbers),
-            set().union(*train.fingerprints.values()),
-            train.res,
-            train.card.levels[-1],
-            train.card.parameters,
+    return parent.encoder if config.normalize == "keep" else own
+
+
+def _training_set(train: Examples) -> TrainingSet:
+    samples = range(len(train.records))
+    return TrainingSet.of(
+        (train.sample(number)[0].body for number in samples),
+        set().union(*map(train.fingerprints, samples)),
+        train.res,
+        train.card.levels[-1],
+        train.card.parameters,
+    )
+
+
+def _unseen(
+    val: Examples, ancestors: Sequence[Ancestor]
+) -> tuple[Examples, tuple[str, ...]]:
+    """Validation examples that no ancestor was trained on, and what was left out."""
+    notes = []
+    sets = [each.training_set for each in ancestors]
+    if None in sets:
+        notes.append(
+            "the weights come from a run of an earlier version: whether it was trained "
+            "on some of the bodies for validation is unknown"
         )
-        card = RunCard(config, encoder, data, train.card.units, versions(), seen)
-    sampler = Sampler(len(train), config.batch, config.seed, moves)
-    parts = (card, model, objective, train, val, sampler, devices)
-    return Run(folder, *parts, resume=bool(before))
+    if found := set().union(*(val.seen(known) for known in sets if known)):
+        notes.append(
+            f"{len(found)} of {len(val.records)} bodies for validation were trained on "
+            "by a run that the weights come from, and are left out"
+        )
+    return val.without(found), tuple(notes)
 
 
 def _examples(
@@ -169,20 +218,6 @@ def _survey(*parts: Examples) -> tuple[bool, bool]:
             pores |= len(example.body.pores) > 0 or not bool(example.solid.all())
             labels &= example.strain is not None and example.stress is not None
     return pores, labels
-
-
-def _check_folder(folder: Path, resume: bool, force: bool) -> bool:
-    """Whether there is a run to resume; refuse a folder that cannot be used."""
-    if resume and force:
-        raise InputError("--resume and --force: continue the run, or replace it")
-    if not holds(folder, CARD, "run"):
-        return False
-    if not (resume or force):
-        raise InputError(
-            f"{folder} holds a run: --resume continues it, --force replaces it",
-            mend="or choose another -o",
-        )
-    return resume
 
 
 def _describe(train: Examples, val: Examples) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 AdamW with the paper's groups, linear warm-up and cosine (Oommen et al. 2025, Methods),
 mixed precision, clipped gradients, averaged weights. A resumed run ends with the same
 weights as one that was not interrupted: on CPUs, with the same number of processes, to
-the last bit.
+the last bit. A run that is given more steps goes on with the learning rate of a run
+of the larger number.
 """
 
 import time
@@ -16,7 +17,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from ecosurrogate.training.checkpoint import CARD, STATE, WEIGHTS, locked
+from ecosurrogate.training.checkpoint import (
+    CARD,
+    STATE,
+    WEIGHTS,
+    locked,
+    read_run,
+)
 from ecosurrogate.training.config import Config
 from ecosurrogate.training.files import write_json
 from ecosurrogate.training.interruption import Interruption
@@ -107,9 +114,10 @@ def fit(
             stack.enter_context(locked(folder))
             _remove_leftovers(folder)
             if not run.resume:
-                # the card last, which makes the folder one of a run
                 for name in FILES:
                     (folder / name).unlink(missing_ok=True)
+            # the card last, which makes the folder one of a run
+            if not run.resume or read_run(folder).config != run.card.config:
                 write_json(folder / CARD, run.card.as_dict())
         state = TrainState(config, run.model)
         if run.resume and (folder / STATE).exists():
