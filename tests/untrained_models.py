@@ -14,9 +14,10 @@ from ecosurrogate.training.settings import resolve
 from fftmech.datasets.loading import Loading
 
 
-def untrained(model, scheme="rotated", seed=0, **options):
+def untrained(model, scheme="rotated", seed=0, representation="stiffness", **options):
     """A model of random weights and its card."""
     settings = {"preset": "smoke", "model": model, "network": TINY["network"]}
+    settings["representation"] = representation
     if options:
         settings["options"] = options
     config = resolve(settings)

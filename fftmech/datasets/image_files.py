@@ -18,7 +18,7 @@ def files_in(folder: str | PathLike) -> list[Path]:
     """
     path = Path(folder)
     if not path.is_dir():
-        raise InputError(f"{path}: no such folder", mend="give one that holds images")
+        raise InputError(f"{path}: no such folder", mend="give one that is there")
     ends = tuple(end for end in FORMATS if end not in SHARED)
     files = sorted(
         file
@@ -29,7 +29,7 @@ def files_in(folder: str | PathLike) -> list[Path]:
     )
     if not files:
         raise InputError(
-            f"{path}: no image in this folder", f"files that end in {' '.join(ends)}"
+            f"{path}: no body or image in this folder", f"files that end in {' '.join(ends)}"
         )
     return files
 
