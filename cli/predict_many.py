@@ -32,7 +32,7 @@ COLUMNS = (
     *("source", "output", "status", "relative_error", "uniform_error"),
     *("energy", "energy_lower", "energy_upper", "reason"),
     *(f"{mean}_{name}" for mean in MEANS for name in COMPONENTS),
-    *("nx", "ny", "nz", "seconds", "notes"),
+    *("stress_unit", "nx", "ny", "nz", "seconds", "notes"),
 )
 """Columns of the table."""
 
@@ -167,6 +167,7 @@ def _row(source: str, output: Path, answer: Result | Exception) -> dict[str, Any
         "energy_lower": certificate["energy_lower"],
         "energy_upper": certificate["energy_upper"],
         "reason": certificate["reason"],
+        "stress_unit": answer.microstructure.units.get("stress"),
         "seconds": sum(answer.times.values()),
         "notes": answer.notes,
     }

@@ -343,8 +343,9 @@ def describe(card: RunCard, shape: Sequence[int], load: Load) -> dict[str, Any]:
             "a multiple of the load multiplies strain and stress",
             "all values are NaN if a stiffness is neither positive definite nor zero, "
             "or if the body has pores and the model cannot take them",
-            "nothing else is checked: compare bodies with the training set's, and "
-            "certify fields with ecosr predict",
+            "nothing else is checked: not whether pores cut the body into parts that "
+            "cannot carry the load, nor whether it is like those of the training set; "
+            "ecosr predict does, and certifies the fields",
         ],
         "training_set": dict(card.dataset),
         "versions": versions(),

@@ -48,7 +48,7 @@ class Convolution(nn.Conv3d):
             and input.device.type == "cpu"
             and input.dtype == weight.dtype == torch.float32
             and not torch.is_autocast_enabled("cpu")
-            # an exported network runs on any device
+            # an exported program names no library that torch may lack elsewhere
             and not torch.compiler.is_compiling()
             and torch.backends.mkldnn.is_available()
         ):
