@@ -18,6 +18,7 @@ from untrained_models import untrained  # noqa: E402
 
 from ecosurrogate.data.representation import inputs  # noqa: E402
 from ecosurrogate.evaluation import exported_model  # noqa: E402
+from ecosurrogate.evaluation.export_description import describe  # noqa: E402
 from ecosurrogate.evaluation.exported_model import PhysicalModel, export  # noqa: E402
 from ecosurrogate.evaluation.predict import predict  # noqa: E402
 from ecosurrogate.models.eco import MODELS  # noqa: E402
@@ -96,7 +97,7 @@ def test_what_a_network_is_shown_instead_of_the_stiffness_is_an_input(representa
     with torch.no_grad():
         found = physical(*shown(body, representation))
     check_fields(found, predict(model, card, body, LOAD))
-    _, given = exported_model.describe(card, SHAPE, LOAD)["inputs"]
+    _, given = describe(card, SHAPE, LOAD)["inputs"]
     assert given["shape"] == list(shown(body, representation)[1].shape)
     assert given["meaning"]
 
