@@ -8,6 +8,7 @@ from fftmech_cli.rim import Group
 SUBCOMMANDS = {
     "compare": "ecosr_compare",
     "evaluate": "evaluate",
+    "export": "export",
     "fit": "fit",
     "predict": "predict",
     "serve": "serve",

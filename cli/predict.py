@@ -1,4 +1,4 @@
-"""`ecosr predict`: fields of one microstructure by a trained model."""
+"""`ecosr predict`: fields of microstructures by a trained model."""
 
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,27 @@ from fftmech.io import check_writable
 from fftmech_cli.load import load_options, parse_load
 from fftmech_cli.means import by_component, show_means
 from fftmech_cli.method import device_option
-from fftmech_cli.rim import NOT_CONVERGED, check_output, print_json, print_notes
-from fftmech_cli.source import load_microstructure, resolution_options, source_options
+from fftmech_cli.predict_many import are_many, plan, tell, write_all
+from fftmech_cli.rim import (
+    NOT_CONVERGED,
+    check_notes,
+    check_output,
+    print_json,
+    print_notes,
+)
+from fftmech_cli.source import (
+    body_options,
+    body_reader,
+    load_microstructure,
+    resolution_options,
+)
 from fftmech_cli.surrogate import surrogate_packages
 
 
 @click.command()
 @click.argument("run", type=click.Path())
-@source_options
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@body_options
 @resolution_options
 @load_options("the load of the training set")
 @click.option(
@@ -33,13 +46,14 @@ from fftmech_cli.surrogate import surrogate_packages
     "-o",
     "--output",
     type=click.Path(),
-    help="Result file.  [default: SOURCE-prediction.vtkhdf in this folder]",
+    help="Result file, or folder of several.  [default: in this folder, "
+    "SOURCE-prediction.vtkhdf, or predictions/]",
 )
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def predict(
     run: str,
-    source: str,
+    sources: tuple[str, ...],
     res: str | None,
     composite: str | None,
     strain: tuple[str, ...],
@@ -52,33 +66,63 @@ def predict(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Predict the fields of SOURCE with the model of RUN, and certify them.
+    """Predict the fields of each SOURCE with the model of RUN, and certify them.
 
-    SOURCE is any file that `fftmech convert` reads. The certificate bounds the energy
-    error, relative to the energy of the fields; bodies with pores have none. Fields
-    that are not admissible are not certified (exit code 3).
+    SOURCE is any file that `fftmech convert` reads, or a folder of such files. The
+    certificate bounds the energy error, relative to the energy of the fields; bodies
+    with pores have none. Fields that are not admissible are not certified (exit code
+    3).
 
-    Example: ecosr predict run micro.h5 -o prediction.vtkhdf
+    Results of several files go into a folder, with predictions.csv, a row a file. A
+    file that cannot be predicted does not end the others (exit code 2).
+
+    \b
+    Examples: ecosr predict run micro.h5 -o prediction.vtkhdf
+              ecosr predict run bodies/ more.vti -o predictions/
     """
-    if output is None:
-        output = f"{Path(source).name.split('.')[0]}-prediction.vtkhdf"
-    check_output(output, force)
-    check_writable(output)
+    many = are_many(sources, output)
+    outputs: dict[str, Path] = {}
+    if many:
+        outputs = plan(sources, output or "predictions", force)
+    else:
+        stem = Path(sources[0]).name.split(".")[0]
+        output = output or f"{stem}-prediction.vtkhdf"
+        check_output(output, force)
+        check_writable(output)
     with surrogate_packages():
+        from ecosurrogate.evaluation import batches, shift_average
         from ecosurrogate.evaluation import predict as prediction
         from ecosurrogate.evaluation.learned_load import choose_load
         from ecosurrogate.training.checkpoint import load_model
+        from ecosurrogate.training.devices import choose
     model, card = load_model(run)
     asked = bool(strain or stress or uniaxial)
     load = choose_load(card, parse_load(strain, stress, uniaxial) if asked else None)
-    body = load_microstructure(source, res=res, composite=composite, **options)
-    result = prediction.predict(model, card, body, load, device, _count(shifts))
-    write_result(output, result)
+    count = _count(shifts)
+    options |= {"res": res, "composite": composite}
+    if many:
+        choose(device)
+        shift_average.shifts_of(model, count)
+        read = body_reader(**options, tell=check_notes)
+        answers = batches.predict_sources(
+            model, card, outputs, read, load, device, count
+        )
+        about = {"model": card.config.model, "load": str(load)}
+        return tell(write_all(outputs, answers, about), as_json)
+    body = load_microstructure(sources[0], **options)
+    result = prediction.predict(model, card, body, load, device, count)
     print_notes(n for n in result.notes if n not in body.notes)
+    assert output is not None
+    return _write_one(output, result, as_json)
+
+
+def _write_one(output: str, result: Result, as_json: bool) -> int:
+    """Write a result and say what it is; the exit code."""
+    write_result(output, result)
     if as_json:
         print_json(
             {
-                "model": card.config.model,
+                "model": result.solver,
                 "status": result.status,
                 "mean_strain": by_component(result.mean_strain),
                 "mean_stress": by_component(result.mean_stress),
@@ -87,8 +131,8 @@ def predict(
                 "certificates": result.residuals,
                 "notes": result.notes,
                 "time": result.times,
-                "voxels": body.grid.voxels,
-                "output": str(output),
+                "voxels": result.microstructure.grid.voxels,
+                "output": output,
             }
         )
     else:

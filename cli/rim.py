@@ -217,12 +217,17 @@ def print_notes(notes: Iterable[str], said: Sequence[str] = ()) -> None:
     With --strict it is an error, but for what options have `said`.
     """
     notes = list(notes)
+    check_notes(notes, said)
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+
+
+def check_notes(notes: Iterable[str], said: Sequence[str] = ()) -> None:
+    """Refuse notes where --strict was given, but for what options have `said`."""
     assumed = [note for note in notes if note not in said]
     context = click.get_current_context(silent=True)
     if assumed and context is not None and context.meta.get(STRICT):
         raise InputError(f"--strict: {'; '.join(assumed)}")
-    for note in notes:
-        click.echo(f"note: {note}", err=True)
 
 
 def table(*columns: str) -> Table:

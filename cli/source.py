@@ -1,6 +1,6 @@
 """Options that say where a microstructure comes from, shared by commands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -83,8 +83,7 @@ orientation_options = options(
 )
 """Add the options that say how to read orientations."""
 
-source_options = options(
-    click.argument("source", type=click.Path()),
+body_options = options(
     reading_options,
     orientation_options,
     click.option(
@@ -105,6 +104,9 @@ source_options = options(
         help="Refuse whatever would be assumed or ignored with a note.",
     ),
 )
+"""Add the options that say how to read a body."""
+
+source_options = options(click.argument("source", type=click.Path()), body_options)
 """Add the argument SOURCE and the options that say how to read it."""
 
 resolution_options = options(
@@ -123,20 +125,27 @@ resolution_options = options(
 """Add --res and --composite."""
 
 
-def load_microstructure(
-    source: str,
+def load_microstructure(source: str, **options: Any) -> Microstructure:
+    """Read SOURCE as its options say; see `body_reader`."""
+    return body_reader(**options)(source)
+
+
+def body_reader(
     materials: str | None = None,
     res: str | None = None,
     composite: str | None = None,
     unindexed: str | None = None,
     check: Callable[[Grid], None] = lambda grid: None,
+    tell: Callable[[Sequence[str], Sequence[str]], None] = print_notes,
     **reading: Any,
-) -> Microstructure:
-    """Read SOURCE as its options say, give its phases their materials, resample it.
+) -> Callable[[str], Microstructure]:
+    """Return what reads sources, gives their phases materials, and resamples them.
 
-    `check` is called with the grid that is to be made, before it is made. `reading` are
-    the options of `fftmech.io.read`. Of the processes of mpiexec each gets its planes:
-    of a file that this program wrote it reads no others, else the first reads all.
+    Options that are wrong for every source are refused here. `check` is called with the
+    grid that is to be made, before it is made, `tell` with a body's notes, and with
+    those that options say. `reading` are the options of `fftmech.io.read`. Of the
+    processes of mpiexec each gets its planes: of a file that this program wrote it
+    reads no others, else the first reads all.
     """
     if composite and res is None:
         raise InputError(f"--composite {composite} without --res: add --res N")
@@ -153,16 +162,19 @@ def load_microstructure(
             body = listed.apply(body)
         if resolution is not None:
             body = _resampled(body, resolution, rule, check)
-        print_notes(body.notes, said)
+        tell(body.notes, said)
         return body
 
-    ranks = world()
-    plain = res is None and not unindexed and not any(reading.values())
-    if plain and isinstance(ranks, Processes):
-        body = read_shared(source, ranks)
-        if body is not None:
-            return finished(body)
-    return share(lambda: finished(read(source, **reading)), ranks)
+    def load(source: str) -> Microstructure:
+        ranks = world()
+        plain = res is None and not unindexed and not any(reading.values())
+        if plain and isinstance(ranks, Processes):
+            body = read_shared(source, ranks)
+            if body is not None:
+                return finished(body)
+        return share(lambda: finished(read(source, **reading)), ranks)
+
+    return load
 
 
 def _resampled(

@@ -210,7 +210,7 @@ def test_images_of_which_nothing_can_be_cut_are_refused(folder, options, message
 
 
 def test_a_folder_without_images_is_refused(tmp_path):
-    with pytest.raises(InputError, match="no image in this folder"):
+    with pytest.raises(InputError, match="no body or image in this folder"):
         recipe(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         recipe(tmp_path / "absent")

@@ -17,8 +17,9 @@ from served import HDF5, JSON, MODELS, form, until  # noqa: E402
 from small_runs import run  # noqa: E402
 
 from ecosurrogate.client import Client, Refused  # noqa: E402
+from ecosurrogate.evaluation import batches
 from ecosurrogate.evaluation.predict import predict_many  # noqa: E402
-from ecosurrogate.server import predictor, service  # noqa: E402
+from ecosurrogate.server import service  # noqa: E402
 from ecosurrogate.server.predictor import Predictor  # noqa: E402
 from fftmech import Load, read_result  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
@@ -50,12 +51,12 @@ def held(monkeypatch):
     """Set it, and predictions go on; sizes of the batches so far."""
     go, sizes = threading.Event(), []
 
-    def waiting(model, card, bodies, loads, device):
+    def waiting(model, card, bodies, loads, device, shifts):
         sizes.append(len(bodies))
         assert go.wait(20)
         return predict_many(model, card, bodies, loads, device)
 
-    monkeypatch.setattr(predictor, "predict_many", waiting)
+    monkeypatch.setattr(batches, "predict_many", waiting)
     yield go, sizes
     go.set()
 

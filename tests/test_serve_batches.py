@@ -10,9 +10,10 @@ pytest.importorskip("torch")
 
 from small_runs import one_line  # noqa: E402
 
+from ecosurrogate.evaluation import batches  # noqa: E402
+from ecosurrogate.evaluation.batches import CACHED, TOGETHER  # noqa: E402
 from ecosurrogate.evaluation.predict import PORES, predict, predict_many  # noqa: E402
-from ecosurrogate.server import predictor  # noqa: E402
-from ecosurrogate.server.predictor import CACHED, TOGETHER, Predictor  # noqa: E402
+from ecosurrogate.server.predictor import Predictor  # noqa: E402
 from ecosurrogate.training.checkpoint import load_model  # noqa: E402
 from fftmech import Load, discretization  # noqa: E402
 from fftmech.arrays.backend import cpu_backend
@@ -125,13 +126,13 @@ def test_what_waits_for_one_model_and_shape_is_one_batch_under_any_load(
 ):
     shapes = []
 
-    def seen(model, card, bodies, loads, device):
+    def seen(model, card, bodies, loads, device, shifts):
         shapes.append([body.grid.shape[0] for body in bodies])
         return predict_many(model, card, bodies, loads, device)
 
     service = Predictor({"run": folder / "p-eco-iterated"})
     other = polycrystal(6, 3)
-    monkeypatch.setattr(predictor, "predict_many", seen)
+    monkeypatch.setattr(batches, "predict_many", seen)
 
     async def asked():
         asked = [

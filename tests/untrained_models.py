@@ -14,9 +14,18 @@ from ecosurrogate.training.settings import resolve
 from fftmech.datasets.loading import Loading
 
 
-def untrained(model, scheme="rotated", seed=0, **options):
+def untrained(
+    model,
+    scheme="rotated",
+    seed=0,
+    representation="stiffness",
+    backbone=None,
+    **options,
+):
     """A model of random weights and its card."""
-    settings = {"preset": "smoke", "model": model, "network": TINY["network"]}
+    settings = {"preset": "smoke", "model": model, "representation": representation}
+    # other networks have other sizes
+    settings |= {"backbone": backbone} if backbone else {"network": TINY["network"]}
     if options:
         settings["options"] = options
     config = resolve(settings)

@@ -77,6 +77,16 @@ class Bodies:
         return self.solid.flatten(1).all(dim=1)[:, None, None, None, None]
 
     @cached_property
+    def some_with_pores(self) -> bool:
+        """Whether a body may have pores."""
+        return not bool(self.without_pores.all())
+
+    @cached_property
+    def some_without_pores(self) -> bool:
+        """Whether a body may have none."""
+        return bool(self.without_pores.any())
+
+    @cached_property
     def mean(self) -> Tensor:
         """Prescribed mean strains, zero where they are free, (B, 6, 1, 1, 1)."""
         strain = torch.where(self.load.free, 0, self.load.strain)

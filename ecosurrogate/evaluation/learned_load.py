@@ -20,7 +20,7 @@ def choose_load(card: RunCard, asked: Load | None) -> Load:
     than a multiple of its own of a model that does not see the load.
     """
     if asked is not None:
-        _sign(card, asked)
+        sign_of(card, asked)
         return asked
     known = Loading.from_dict(card.dataset["loads"])
     if known.load is None:
@@ -43,11 +43,14 @@ def encode(
 
     A negative multiple of the load that a model has learned has negative units.
     """
-    return card.encoder.bodies(bodies, loads, [_sign(card, load) for load in loads])
+    return card.encoder.bodies(bodies, loads, [sign_of(card, load) for load in loads])
 
 
-def _sign(card: RunCard, load: Load) -> int:
-    """1, or -1 of a negative multiple of the one load that a model knows."""
+def sign_of(card: RunCard, load: Load) -> int:
+    """1, or -1 of a negative multiple of the one load that a model knows.
+
+    InputError of a load that the model cannot predict.
+    """
     known = trained_load(card)
     if card.config.model in SEE_LOAD or not _prescribed(load).any():
         return 1

@@ -206,7 +206,7 @@ class IteratedPECO(nn.Module):
 
     def forward(self, bodies: Bodies) -> Prediction:
         """Predict."""
-        if self.energy == "stress" and not bool(bodies.without_pores.all()):
+        if self.energy == "stress" and bodies.some_with_pores:
             raise InputError(
                 "a body with pores has no complementary energy",
                 mend=(
@@ -240,7 +240,7 @@ class IteratedPECO(nn.Module):
         x, other = descent.field, descent.gradient.dual
         if self.energy == "strain":
             stress = self.means.stress(other, descent.response, bodies)
-            if last and bool(bodies.without_pores.any()):
+            if last and bodies.some_without_pores:
                 best = line_minimum(bodies.compliance, last[1], stress, x)
                 stress = torch.where(bodies.without_pores, best, stress)
             return x, stress

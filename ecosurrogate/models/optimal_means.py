@@ -33,11 +33,10 @@ class OptimalMeans(nn.Module):
 
     def stress(self, stress: Tensor, C_e: Tensor, bodies: Bodies) -> Tensor:
         """Replace the mean of a stress."""
-        without_pores = bodies.without_pores
-        if not bool(without_pores.any()):
+        if not bodies.some_without_pores:
             return self.given(stress, bodies.load, average(C_e)[..., 0, 0, 0])
         solved = self.solved["stress"](stress, bodies.load, bodies.compliance)
-        if bool(without_pores.all()):
+        if not bodies.some_with_pores:
             return solved
         given = self.given(stress, bodies.load, average(C_e)[..., 0, 0, 0])
-        return torch.where(without_pores, solved, given)
+        return torch.where(bodies.without_pores, solved, given)

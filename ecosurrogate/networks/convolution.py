@@ -73,6 +73,8 @@ class Convolution(nn.Conv3d):
             and input.device.type == "cpu"
             and input.dtype == weight.dtype == torch.float32
             and not torch.is_autocast_enabled("cpu")
+            # an exported program names no library that torch may lack elsewhere
+            and not torch.compiler.is_compiling()
             and torch.backends.mkldnn.is_available()
         ):
             return torch.ops.aten.mkldnn_convolution(

@@ -13,6 +13,7 @@ from os import PathLike
 import numpy as np
 from torch import nn
 
+from ecosurrogate.evaluation.batches import most_together, predict_each
 from ecosurrogate.evaluation.learned_load import trained_load
 from ecosurrogate.evaluation.predict import predict_many
 from ecosurrogate.training.checkpoint import RunCard, load_model
@@ -22,8 +23,6 @@ from fftmech.microstructure import polycrystal
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
 
-TOGETHER = 8  # questions that are answered at once, at most
-CACHED = 2**17  # voxels at once on a processor: its network gains nothing by more
 WARM_UP = 8  # voxels along each axis of the body that models are warmed up with
 
 
@@ -58,7 +57,7 @@ class Predictor:
     ) -> None:
         choose(device)
         self.device = device
-        self.voxels = voxels if device == "cuda" else min(voxels, CACHED)
+        self.voxels = voxels
         self.models: dict[str, tuple[nn.Module, RunCard]] = {
             name: load_model(folder) for name, folder in runs.items()
         }
@@ -98,7 +97,7 @@ class Predictor:
 
     def most(self, body: Microstructure) -> int:
         """Questions about bodies of this size that are answered at once."""
-        return max(1, min(TOGETHER, self.voxels // body.grid.voxels))
+        return most_together(body, self.device, self.voxels)
 
     def end(self) -> None:
         """Answer what is being answered, and nothing more."""
@@ -124,11 +123,6 @@ class Predictor:
     def _answers(self, batch: Sequence[Question]) -> Sequence[Result | Exception]:
         model, card = self.models[batch[0].model]
         bodies, loads = [q.body for q in batch], [q.load for q in batch]
-        try:
-            # what is not finite is refused; warnings would only fill the log
-            with np.errstate(all="ignore"):
-                return predict_many(model, card, bodies, loads, self.device)
-        except Exception as error:
-            # the fault of one is not that of the others
-            each = [[error]] if len(batch) == 1 else [self._answers([q]) for q in batch]
-            return [answer for answers in each for answer in answers]
+        # what is not finite is refused; warnings would only fill the log
+        with np.errstate(all="ignore"):
+            return predict_each(model, card, bodies, loads, self.device)

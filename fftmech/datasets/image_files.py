@@ -11,21 +11,33 @@ File = tuple[str, str]
 """Name of a file, and the SHA-256 of its content."""
 
 
-def images_in(folder: str | PathLike) -> tuple[File, ...]:
-    """Files of a folder that `fftmech.read` knows by their ends, sorted by name."""
+def files_in(folder: str | PathLike) -> list[Path]:
+    """Files of a folder that `fftmech.read` knows by their ends, sorted by name.
+
+    Hidden files are left out. InputError if there are none.
+    """
     path = Path(folder)
     if not path.is_dir():
-        raise InputError(f"{path}: no such folder", mend="give one that holds images")
+        raise InputError(f"{path}: no such folder", mend="give one that is there")
     ends = tuple(end for end in FORMATS if end not in SHARED)
-    names = sorted(
-        file.name
+    files = sorted(
+        file
         for file in path.iterdir()
-        if file.is_file() and file.name.lower().endswith(ends)
+        if file.is_file()
+        and file.name.lower().endswith(ends)
+        and not file.name.startswith(".")
     )
-    if not names:
+    if not files:
         raise InputError(
-            f"{path}: no image in this folder", f"files that end in {' '.join(ends)}"
+            f"{path}: no body or image in this folder", f"files that end in {' '.join(ends)}"
         )
+    return files
+
+
+def images_in(folder: str | PathLike) -> tuple[File, ...]:
+    """Files of a folder that `fftmech.read` knows by their ends, each with its hash."""
+    path = Path(folder)
+    names = [file.name for file in files_in(path)]
     files = tuple((name, sha256_of(path / name)) for name in names)
     first = {sha256: name for name, sha256 in reversed(files)}
     for name, sha256 in files:
