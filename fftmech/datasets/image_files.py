@@ -29,7 +29,8 @@ def files_in(folder: str | PathLike) -> list[Path]:
     )
     if not files:
         raise InputError(
-            f"{path}: no body or image in this folder", f"files that end in {' '.join(ends)}"
+            f"{path}: no body or image in this folder",
+            f"files that end in {' '.join(ends)}",
         )
     return files
 
