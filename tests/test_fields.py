@@ -125,7 +125,10 @@ def test_what_is_written_by_planes_is_what_is_kept_whole(case, slabs, tmp_path):
         assert planes[name][1] == attributes
 
 
-@pytest.mark.parametrize("precision, limit", [("single", 56), ("double", 84)])
+@pytest.mark.parametrize(
+    "precision, limit",
+    [("single", 56), pytest.param("double", 84, marks=pytest.mark.slow)],
+)
 def test_a_solve_that_writes_all_fields_holds_four_vectors(
     precision, limit, slabs, tmp_path
 ):

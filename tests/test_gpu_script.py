@@ -33,6 +33,7 @@ def rows_of(part):
 
 
 @host_compiler
+@pytest.mark.slow
 def test_parts_of_the_solver_run(scripts, monkeypatch):
     import gpu_parts
     import gpu_solves

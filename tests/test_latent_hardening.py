@@ -44,6 +44,10 @@ def creep(**more):
     return CrystalCreep(**{**SLIP, "exponent": 10.0, "bulk": 100.0, **more})
 
 
+MORE = [
+    pytest.param({"latent_hardening": SEVEN}, id="fcc"),
+    pytest.param(HCP, id="hcp", marks=pytest.mark.slow),
+]
 laws = pytest.mark.parametrize("law", [plastic, creep], ids=["plastic", "creep"])
 
 
@@ -150,7 +154,7 @@ def test_a_crystal_on_a_path_is_the_integrated_ordinary_differential_equation():
 
 
 @laws
-@pytest.mark.parametrize("more", [{"latent_hardening": SEVEN}, HCP], ids=["fcc", "hcp"])
+@pytest.mark.parametrize("more", MORE)
 def test_kernels_agree_with_the_reference_code(law, more, rng):
     own = [law(**more), law(**{**more, "exponent": 4.5, "latent_hardening": 1.4})]
     R = np.linalg.qr(rng.normal(size=(2, 3, 3)))[0]
@@ -190,8 +194,9 @@ def test_kernels_agree_with_the_reference_code(law, more, rng):
         )
 
 
+@pytest.mark.slow
 @laws
-@pytest.mark.parametrize("more", [{"latent_hardening": SEVEN}, HCP], ids=["fcc", "hcp"])
+@pytest.mark.parametrize("more", MORE)
 def test_the_dual_ends_where_newtons_method_does(law, more):
     load = Load.uniaxial("xx", 6e-3)
     newton, dual = (

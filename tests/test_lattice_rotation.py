@@ -247,7 +247,9 @@ def test_body_as_a_whole_does_not_turn_and_its_stiffness_follows(grains):
     assert material.stiffness == pytest.approx(rotate_stiffness(COPPER[None], R))
 
 
-@pytest.mark.parametrize("solver", ["newton", "dual"])
+@pytest.mark.parametrize(
+    "solver", ["newton", pytest.param("dual", marks=pytest.mark.slow)]
+)
 def test_kernels_use_the_turned_systems(grains, solver):
     path = along({"xx": 0.05, "yy": -0.025, "zz": -0.025}, 3)
     march = marched(grains, path, solver=solver)
