@@ -151,22 +151,34 @@ class Processes(Ranks):
     def transpose(
         self, planes: np.ndarray, rows: np.ndarray, back: bool = False
     ) -> None:
-        """Copy (c, own x, y, z) to (c, x, own y, z), or `back`; contiguous arrays."""
+        """Copy (c, own x, y, z) to (c, x, own y, z), or `back`; contiguous arrays.
+
+        Messages are contiguous, of one component and two processes at a time: so MPI
+        copies them once.
+        """
         nx, ny = rows.shape[1], planes.shape[2]
-        shapes = [(*f.shape[:-1], f.shape[-1] * f.itemsize) for f in (planes, rows)]
-        ranks = range(self.size)
-        sides = [
-            [self._part(shapes[0], 2, self.planes(ny, rank)) for rank in ranks],
-            [self._part(shapes[1], 1, self.planes(nx, rank)) for rank in ranks],
-        ]
-        # a part of nothing is no type of MPI's
-        pairs = [[int(kind is not None) for kind in side] for side in sides]
-        zeros = [0] * self.size
-        messages = [
-            [array, counts, zeros, [kind or self.mpi.BYTE for kind in side]]
-            for array, counts, side in zip((planes, rows), pairs, sides, strict=True)
-        ]
-        self.communicator.Alltoallw(*(reversed(messages) if back else messages))
+        for own, other in zip(planes, rows, strict=True):
+            for step in range(self.size):
+                to, of = (self.rank + step) % self.size, (self.rank - step) % self.size
+                if back:
+                    sent, got = other[self.planes(nx, to)], own[:, self.planes(ny, of)]
+                else:
+                    sent, got = own[:, self.planes(ny, to)], other[self.planes(nx, of)]
+                if step == 0:
+                    got[...] = sent
+                    continue
+                message = np.ascontiguousarray(sent)
+                answer = (
+                    got if got.flags.c_contiguous else np.empty_like(got, order="C")
+                )
+                self.communicator.Sendrecv(
+                    [message, message.nbytes, self.mpi.BYTE],
+                    to,
+                    recvbuf=[answer, answer.nbytes, self.mpi.BYTE],
+                    source=of,
+                )
+                if answer is not got:
+                    got[...] = answer
 
     def scatter(self, field: np.ndarray | None, n: int) -> np.ndarray:
         """Own planes of a field (n, y, z) that the first process has."""
