@@ -7,6 +7,7 @@ from numpy import inf, isfinite
 
 import fftmech
 from fftmech import Effective
+from fftmech.arrays.ranks import world
 from fftmech.tensors import COMPONENTS, voigt_from_mandel
 from fftmech.tensors.stiffness import isotropic_moduli
 from fftmech_cli.means import by_component
@@ -44,7 +45,8 @@ def homogenize(source: str, as_json: bool, **options: Any) -> int:
         --materials calcite.toml --json
     """
     method = take_method(options)
-    body = load_microstructure(source, check=memory_check(**method), **options)
+    options["check"] = memory_check(**method)
+    body = load_microstructure(source, ranks=world(), **options)
     with residual_bar(method, body.grid, "Solving") as report:
         effective = fftmech.homogenize(
             body,

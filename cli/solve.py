@@ -109,7 +109,8 @@ def solve(
     if initial is not None and world().size > 1:
         raise InputError("--initial under mpiexec", "none", "leave it out")
     guess = None if initial is None else fftmech.read_result(initial)
-    body = load_microstructure(source, check=memory_check(**method), **options)
+    options["check"] = memory_check(**method)
+    body = load_microstructure(source, ranks=world(), **options)
     path = given.path(load, body)
     names = chosen(fields, known_names(body, load))
     if path is not None:

@@ -7,7 +7,7 @@ import click
 
 from fftmech import Grid, InputError, Microstructure, read
 from fftmech.arrays.memory import size_text
-from fftmech.arrays.ranks import Processes, world
+from fftmech.arrays.ranks import ALONE, Processes, Ranks
 from fftmech.io import read_shared
 from fftmech.io.crystals import FRAMES, HEXAGONAL
 from fftmech.io.ebsd import MISORIENTATION
@@ -137,15 +137,16 @@ def body_reader(
     unindexed: str | None = None,
     check: Callable[[Grid], None] = lambda grid: None,
     tell: Callable[[Sequence[str], Sequence[str]], None] = print_notes,
+    ranks: Ranks = ALONE,
     **reading: Any,
 ) -> Callable[[str], Microstructure]:
     """Return what reads sources, gives their phases materials, and resamples them.
 
     Options that are wrong for every source are refused here. `check` is called with the
     grid that is to be made, before it is made, `tell` with a body's notes, and with
-    those that options say. `reading` are the options of `fftmech.io.read`. Of the
-    processes of mpiexec each gets its planes: of a file that this program wrote it
-    reads no others, else the first reads all.
+    those that options say. `reading` are the options of `fftmech.io.read`. Of `ranks`
+    each gets its planes: of a file that this program wrote it reads no others, else the
+    first reads all.
     """
     if composite and res is None:
         raise InputError(f"--composite {composite} without --res: add --res N")
@@ -166,7 +167,6 @@ def body_reader(
         return body
 
     def load(source: str) -> Microstructure:
-        ranks = world()
         plain = res is None and not unindexed and not any(reading.values())
         if plain and isinstance(ranks, Processes):
             body = read_shared(source, ranks)

@@ -130,7 +130,7 @@ def bodies(tmp_path_factory):
     fftmech.write_result(
         folder / "one.vtkhdf", fftmech.solve(body, LOAD, tolerance=1e-10)
     )
-    law = "plasticity = { E = 70.0, nu = 0.2, yield_stress = 0.1 }"
+    law = "isotropic = { E = 70.0, nu = 0.2 }\nplasticity = { yield_stress = 0.1 }"
     (folder / "law.toml").write_text(f"[[phase]]\nid = 1\n{law}\n")
     return folder
 
@@ -228,6 +228,19 @@ def test_processes_homogenize_as_one(bodies):
     one, shared = json.loads(one.stdout), json.loads(out)
     assert np.allclose(one["stiffness"], shared["stiffness"], rtol=1e-9, atol=1e-9)
     assert one["iterations"] == shared["iterations"]
+
+
+@pytest.mark.slow
+def test_other_commands_have_the_whole_body_in_each_process(bodies):
+    line = [*PROGRAM, "info", "body.h5"]
+    one = subprocess.run(line, cwd=bodies, check=True, capture_output=True, text=True)
+    code, out, err = mpi(2, line, bodies)
+    assert code == 0 and not err and out == one.stdout
+    code, out, err = mpi(
+        2, [*PROGRAM, "convert", "body.h5", "-o", "b.h5", "--force"], bodies
+    )
+    assert code == 0 and not err
+    check_files(bodies / "body.h5", bodies / "b.h5")
 
 
 def own(err):

@@ -52,7 +52,20 @@ def solve_many(
     check_names(options, (name for name in known if name not in refused))
     jobs = count_of("jobs", jobs)
     tasks = (
-        lambda check, case=case: solve(*case, threads=1, progress=check, **options)
+        lambda check, case=case: solve(
+            *_whole(*case), threads=1, progress=check, **options
+        )
         for case in cases
     )
     return run_together(tasks, jobs)
+
+
+def _whole(body: Microstructure, load: Load) -> Any:
+    """Refuse a body that processes share: threads would send messages at once."""
+    if body.ranks.size > 1:
+        raise InputError(
+            "a body that processes share, in a batch",
+            "whole bodies",
+            "use fftmech.solve",
+        )
+    return body, load
