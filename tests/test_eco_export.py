@@ -151,9 +151,13 @@ def check_file(name, place):
             program(wrong)
 
 
+# a model that starts from the solver's step, or is asked once, is a part of the others
+SAVED = [name for name in MODELS if name not in ("p-eco", "p-eco-stepped")]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MODELS)
-def test_the_file_of_every_model_has_the_fields_of_a_prediction(name, tmp_path):
+@pytest.mark.parametrize("name", SAVED)
+def test_the_file_of_a_model_has_the_fields_of_a_prediction(name, tmp_path):
     check_file(name, tmp_path)
 
 
