@@ -66,7 +66,7 @@ def test_operators_of_all_schemes_run(scripts, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["train", "compare"])
+@pytest.mark.parametrize("name", ["train"])
 @pytest.mark.usefixtures("no_curves", "one_thread")
 def test_parts_of_surrogates_run(scripts, monkeypatch, name):
     pytest.importorskip("torch")
