@@ -202,6 +202,15 @@ def test_processes_share_what_other_programs_wrote(bodies, tmp_path):
     found, one = arrays(tmp_path / "out.vtkhdf"), arrays(bodies / "one.vtkhdf")
     name = "VTKHDF/CellData/stress"
     assert np.allclose(found[name][0], one[name][0], rtol=0, atol=1e-9)
+    # VTKHDF of another program: its ids may have any name
+    with h5py.File(tmp_path / "body.h5", "r+") as file:
+        del file["fftmech"]
+        file.move("VTKHDF/CellData/phase", "VTKHDF/CellData/grain")
+    foreign = [*PROGRAM, "solve", "body.h5", "--materials", "m.toml", *LINE[2:]]
+    code, _, err = mpi(2, foreign, tmp_path)
+    assert code == 0, err
+    stress = arrays(tmp_path / "out.vtkhdf")[name][0]
+    assert np.allclose(stress, one[name][0], rtol=0, atol=1e-9)
     code, _, err = mpi(2, [*line, "--res", "9"], tmp_path)
     assert code == 0, err
     assert fftmech.read(tmp_path / "out.vtkhdf").grid.shape == (9, 8, 6)

@@ -86,7 +86,9 @@ def read(
 def read_shared(path: str | PathLike, ranks: Processes) -> Microstructure | None:
     """Read own planes of a file of ours; None if it has to be read in another way."""
     with container.opened(path) as file:
-        if "VTKHDF" not in file or kind(file) not in ("microstructure", "result"):
+        # what other programs wrote is looked through, with notes
+        own = "VTKHDF" in file and "fftmech" in file
+        if not own or kind(file) not in ("microstructure", "result"):
             return None
         item = container.dataset(file, "VTKHDF/CellData/phase")
         offset, shape = item.id.get_offset(), item.shape
