@@ -142,8 +142,7 @@ class Processes(Ranks):
             return
         shape = (*padded.shape[:-1], padded.shape[-1] * padded.itemsize)
         low, first, last, high = (
-            [padded, 1, self._part(shape, -3, slice(k, k + 1))]
-            for k in (0, 1, count, count + 1)
+            [padded, 1, self._across(shape, k)] for k in (0, 1, count, count + 1)
         )
         self.communicator.Sendrecv(last, after, 0, low, before, 0)
         self.communicator.Sendrecv(first, before, 1, high, after, 1)
@@ -238,13 +237,10 @@ class Processes(Ranks):
         size = planes.shape[1] * planes.shape[2] * planes.itemsize
         return self._committed((size,), (size,), (0,))
 
-    def _part(self, shape: tuple[int, ...], axis: int, part: slice) -> Any:
-        """Type of a part of an array of bytes along one axis; None of nothing."""
-        count = part.stop - part.start
-        if not count or not all(shape):
-            return None
+    def _across(self, shape: tuple[int, ...], k: int) -> Any:
+        """Type of plane k of an array of bytes (..., x, y, z)."""
         inner, start = list(shape), [0] * len(shape)
-        inner[axis], start[axis] = count, part.start
+        inner[-3], start[-3] = 1, k
         return self._committed(shape, tuple(inner), tuple(start))
 
     @cached_property
