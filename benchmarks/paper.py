@@ -1,6 +1,7 @@
 """The experiments of the ECO paper, trained to the end, and its tables and figures.
 
-Oommen et al. 2025, Equilibrium Conserving Neural Operators for Super-Resolution Learning.
+Oommen et al. 2025, "Equilibrium Conserving Neural Operators for Super-Resolution
+Learning".
 
     python benchmarks/paper.py laptop FOLDER [--study NAME ...] [--no-training]
                                [--page docs/paper-reproduced.md]
