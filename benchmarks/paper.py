@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from machine import fill, table
 from surrogates import ECOSR, FFTMECH, call, evaluate, number, skill
 
@@ -259,6 +260,25 @@ def by_component(found: dict[str, Any]) -> str:
     return table(["", *(one["name"] for one in runs)], lines)
 
 
+def label_errors(data: Path) -> str:
+    """Errors of the labels themselves: of solutions of the test, averaged, in them.
+
+    A model that predicts the exact fields has these errors in a validation.
+    """
+    from ecosurrogate.evaluation.evaluate import statistic
+    from ecosurrogate.evaluation.solved_cases import SolvedCases
+    from ecosurrogate.training.losses import window_average
+    from fftmech.results.metrics import mean_nrmse
+
+    errors = []
+    for case in SolvedCases(data):
+        assert case.low is not None
+        for fine, label in zip((case.strain, case.stress), case.low, strict=True):
+            mean = window_average(torch.tensor(fine)[None], label.shape[-3:])[0]
+            errors.append(mean_nrmse(mean.numpy(), label))
+    return " / ".join(spread(statistic(errors[k::2])) for k in (0, 1))
+
+
 def spread(statistic: dict[str, Any] | None) -> str:
     """Mean and standard deviation over the bodies, in two digits."""
     if statistic is None:
@@ -286,6 +306,7 @@ def report(folder: Path, study: Study, page: str | None) -> None:
     """Evaluate what was trained, print all tables, and fill a page with them."""
     from fftmech.figures import save_figure
 
+    print(f"solutions averaged to the labels: {label_errors(folder / 'data')}")
     for name, wanted in study.tables.items():
         runs = tuple(r for r in wanted if (folder / r / "weights.safetensors").exists())
         if not runs:
