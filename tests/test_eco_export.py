@@ -172,8 +172,6 @@ def test_every_scheme_exports(scheme, tmp_path):
 @pytest.mark.parametrize("backbone", [name for name in BACKBONES if name != "unet"])
 @pytest.mark.slow
 def test_every_network_exports(backbone, tmp_path):
-    if "fno" in backbone:
-        pytest.importorskip("neuralop")
     model, card = learned("s-eco", backbone=backbone)
     said = export(model, card, SHAPE, LOAD, tmp_path / "model.pt2")
     assert said["backbone"] == backbone and said["difference"] < 1e-5
