@@ -101,7 +101,8 @@ def test_defaults_are_the_papers():
     config = resolve({"model": "s-eco", "preset": "paper"})
     assert config.loss == {"strain": 1, "stress": 4.7068, "constitutive": 1.3258}
     assert config.gamma == 1.7297 and config.weight_decay == 0.0165
-    assert (config.backbone, config.options["gains"]) == ("ddpm-unet", "predicted")
+    assert config.backbone == "ddpm-unet"
+    assert config.options == {"stress_functions": "maxwell", "gains": "predicted"}
     assert (config.batch, config.lr) == (16, 5e-4)
     epochs = config.steps * config.batch / 750
     assert epochs == pytest.approx(2000, rel=0.01)
@@ -110,8 +111,19 @@ def test_defaults_are_the_papers():
     assert resolve({"model": "w-eco"}).loss["divergence"] == 1
     pores = resolve({"model": "s-eco", "preset": "paper"}, pores=True)
     assert pores.loss == {"masked-labels": 1, "constitutive-squared": 1}
-    assert (pores.backbone, pores.options["gains"]) == ("unet", "fixed")
+    assert pores.backbone == "unet"
+    assert pores.options == {"stress_functions": "maxwell", "gains": "fixed"}
     assert pores.representation == "indicator"
+
+
+def test_stress_functions_reach_every_stress_unless_the_papers_are_asked_for():
+    for pores in (False, True):
+        for preset, kind in (("smoke", "beltrami"), ("small", "beltrami")):
+            config = resolve({"model": "s-eco", "preset": preset}, pores)
+            assert config.options["stress_functions"] == kind
+            assert make_model(config).equilibrium.channels == 6
+    asked = resolve({"model": "s-eco", "options": {"stress_functions": "maxwell"}})
+    assert make_model(asked).equilibrium.channels == 3
 
 
 def test_learning_rate_rises_linearly_and_falls_as_a_cosine():
