@@ -127,7 +127,7 @@ def test_half_precision_outside_does_not_reach_the_transforms(name):
 
 @pytest.mark.parametrize(
     "name, model",
-    [("fno", "p-eco-iterated"), ("tfno", "unet"), ("deeponet", "s-eco")],
+    [("tfno", "unet"), ("deeponet", "s-eco")],
 )
 @pytest.mark.slow
 def test_a_resumed_run_ends_with_the_bits_of_one_that_was_not(
