@@ -108,6 +108,7 @@ STUDIES: dict[str, Study] = {
             "unet": model("unet"),
             # as in the paper: low-resolution bodies, applied to finer ones
             "tfno": model("unet", "backbone=tfno", "res=16"),
+            "deeponet": model("unet", "backbone=deeponet", "res=16"),
         },
         ("low-res", "cg:1", "cg:2"),
     ),

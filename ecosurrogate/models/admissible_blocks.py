@@ -79,12 +79,13 @@ class Equilibrium(nn.Module):
     """Stress of stress functions, eqs. 10 to 12: symmetric, and div s = 0.
 
     The derivatives are the scheme's adjoint ones, so that its divergence vanishes to
-    rounding. "maxwell" is the paper's block, P = (f, g, h):
+    rounding. "beltrami" has six potentials, Mandel, s = S + inc(Phi). "maxwell" is the
+    paper's block, P = (f, g, h):
 
         s = S + a F + b G + c H = S + inc diag(c h, b g, a f),
 
     where f acts in the 12 plane, g in 13 and h in 23 (eq. 11): they are Maxwell's
-    Phi_33, Phi_22 and Phi_11. "beltrami" has all six, Mandel, s = S + inc(Phi).
+    Phi_33, Phi_22 and Phi_11.
 
     Three periodic potentials do not reach every equilibrated stress: where a component
     of the symbol vanishes, they lack the antiplane shear. Six leave out the null modes
@@ -104,7 +105,7 @@ class Equilibrium(nn.Module):
 
     def __init__(
         self,
-        kind: StressFunctions = "maxwell",
+        kind: StressFunctions = "beltrami",
         gains: Gains = "fixed",
         hidden: int = 0,
     ) -> None:

@@ -98,7 +98,7 @@ class SECO(nn.Module):
         self,
         backbone: Backbone,
         channels: int,
-        stress_functions: StressFunctions = "maxwell",
+        stress_functions: StressFunctions = "beltrami",
         gains: Gains = "fixed",
     ) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ ADMISSIBLE = MODELS[2:]
 SEE_LOAD = MODELS[4:]
 """Models whose input is the load too; the others learn one load."""
 
-BACKBONES = ("unet", "ddpm-unet", "fno", "tfno")
+BACKBONES = ("unet", "ddpm-unet", "fno", "tfno", "deeponet")
 """Networks by name, those of `ecosurrogate.networks`, which needs torch."""
 
 SIZES = ("smoke", "small", "paper")

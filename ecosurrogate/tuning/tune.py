@@ -46,6 +46,8 @@ def open_study(
     _check_corners(run, space)
     # by name, so that best.toml means the same whatever the defaults are
     names = [n for n in ("model", "backbone", "preset") if n not in space]
+    if {"model", "preset"}.isdisjoint(space):
+        names.append("options")
     shared = join({name: getattr(config, name) for name in names}, settings)
     error = _minimised(run)
     card = {
