@@ -169,6 +169,8 @@ def test_every_command_that_takes_a_run_takes_a_model(grains8, tmp_path, monkeyp
     assert f"{NAME} has the weights of" in refused(f"{further} --backbone ddpm-unet")
     begun = prepare(grains8, "tuned", {}, parent=NAME)
     assert begun.card.ancestors[0].weights == digest_of_weights(NAME)
+    (before,) = describe(begun.model, begun.card, NAME)["ancestors"]
+    assert before["dataset"] == dict(read_run(NAME).dataset)
     assert "both what to begin with" in refused(
         f"fit {grains8} -o {NAME} --from {NAME}"
     )
