@@ -176,7 +176,7 @@ def describe(
         "scheme": card.encoder.scheme,
         "resolution": card.dataset["res"],
         "load": {
-            "known": "any" if config.model in SEE_LOAD else "multiples of its own",
+            "known": "any" if config.model in SEE_LOAD else "multiples",
             "trained_under": str(load) if load else UNDER[made.loading.mode],
         },
         "training": {

@@ -72,7 +72,7 @@ def _facts(card: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield (
         "network",
         f"{model['model']}, {model['backbone']} {model['preset']}, "
-        f"{model['parameters']:,} parameters, {weights['bytes'] / 1e6:.1f} MB in "
+        f"{model['parameters']:,} parameters, {weights['bytes'] / 1e6:.2g} MB in "
         f"{weights['precision']} precision",
     )
     yield (
@@ -124,8 +124,8 @@ def _facts(card: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _load(card: dict[str, Any]) -> str:
-    load = card["load"]
-    return f"{load['known']}; trained under {load['trained_under']}"
+    known, under = card["load"]["known"], card["load"]["trained_under"]
+    return f"any; trained under {under}" if known == "any" else f"multiples of {under}"
 
 
 def _percent(value: float | None) -> str:
