@@ -4,7 +4,7 @@ The reference is the solver's solution in the same scheme; strain, stress, energ
 spectra are compared in the voxels that are no pore.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -120,6 +120,26 @@ def _document(
             for predictor, records in zip(predictors, found, strict=True)
         ],
         "notes": _notes(cases, predictors, found, pores),
+    }
+
+
+def errors_of_run(found: Mapping[str, Any], weights: str) -> dict[str, Any]:
+    """Mean errors of the run with weights of this SHA-256 in what `evaluate` returned.
+
+    samples, resolution, normalisation, strain, stress, uniform (of the uniform field:
+    strain, stress), certificate. StopIteration if that run was not evaluated.
+    """
+    runs = [c for c in found["contenders"] if c["kind"] == "run"]
+    own = next(run for run in runs if run["weights"] == weights)
+    # whatever the tables of that evaluation have: a uniform field has 1
+    errors = own["nrmse"][DEFAULT]
+    return {
+        "samples": len(own["samples"]),
+        "resolution": found["resolution"],
+        "normalisation": DEFAULT,
+        **{name: errors[name]["mean"]["mean"] for name in ("strain", "stress")},
+        "uniform": {"strain": 1.0, "stress": 1.0},
+        "certificate": (own["certificate"] or {}).get("mean"),
     }
 
 

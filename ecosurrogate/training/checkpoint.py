@@ -29,6 +29,7 @@ from ecosurrogate.data.training_set import TrainingSet
 from ecosurrogate.mechanics.operators import Operators
 from ecosurrogate.models.eco import MODELS
 from ecosurrogate.networks import make_network
+from ecosurrogate.pretrained.catalogue import run_folder
 from ecosurrogate.training.config import Config
 from ecosurrogate.training.files import damaged, read_json, short
 from ecosurrogate.training.tensor_file import read_tensors
@@ -158,10 +159,16 @@ def _training_set(document: Mapping[str, Any]) -> TrainingSet | None:
 
 
 def read_run(run: str | PathLike) -> RunCard:
-    """Read the description of a run, refuse one of a newer program."""
-    path = Path(run) / CARD
+    """Read the description of a run, refuse one of a newer program.
+
+    Here and below a run is its folder, or the name of a pretrained model.
+    """
+    path = run_folder(run) / CARD
     if not path.is_file():
-        raise InputError(f"{run}: no run there (no {CARD})", mend="check the name")
+        raise InputError(
+            f"{run}: no run there (no {CARD})",
+            mend="check the name, or take one that ecosr models lists",
+        )
     if path.stat().st_size > LARGEST_CARD:
         raise InputError(
             f"{path}: more than {LARGEST_CARD} bytes", mend="restore the file"
@@ -210,7 +217,7 @@ def load_model(run: str | PathLike) -> tuple[nn.Module, RunCard]:
     card = read_run(run)
     # a hostile configuration must not take memory
     expected = model_without_memory(card.config).state_dict()
-    weights, _ = read_tensors(Path(run) / WEIGHTS, expected)
+    weights, _ = read_tensors(run_folder(run) / WEIGHTS, expected)
     with torch.random.fork_rng(devices=[]):
         model = make_model(card.config)
     model.load_state_dict(weights)
@@ -219,7 +226,7 @@ def load_model(run: str | PathLike) -> tuple[nn.Module, RunCard]:
 
 def digest_of_weights(run: str | PathLike) -> str:
     """SHA-256 of the weights, by which an evaluation names its run."""
-    with open(Path(run) / WEIGHTS, "rb") as file:
+    with open(run_folder(run) / WEIGHTS, "rb") as file:
         return file_digest(file, "sha256").hexdigest()
 
 

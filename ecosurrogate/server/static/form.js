@@ -133,12 +133,14 @@ const card = () => models.find(({ name }) => name === inputs.model.value);
 
 function showModel() {
   const { model, backbone, parameters, scheme, admissible, sees_load, test, units,
-    trained_on: { kind, loads, train, res, labels } } = card();
+    trained_on: { kind, loads, train, res, labels }, ancestors } = card();
+  const before = ancestors.map(({ dataset }) => `${dataset.train} (${dataset.kind})`);
   const rows = {
     network: `${model}, ${backbone}, ${parameters.toLocaleString("en")} parameters`,
     scheme,
     "trained on": `${train} bodies (${kind}) of ${res}³ voxels`
-      + (labels < res ? `, solved at ${labels}³` : ""),
+      + (labels < res ? `, solved at ${labels}³` : "")
+      + (before.length ? `; before on ${before.join(", on ")}` : ""),
     "test error": test ? `strain ${percent(test.strain)}, stress ${percent(test.stress)}`
       : "not evaluated",
     certificate: !admissible ? "no certificate: its fields are not admissible"
