@@ -3,6 +3,7 @@
 files = "fields/*.npz"              a file, or a folder of .npy files, a sample
 program = "Abaqus 2023"             what computed them
 scheme = "rotated"                  discretization of the models trained on them
+law = "none"                        where stress is not C e, or C is not known
 [grid]
 size = [1.0, 1.0, 1.0]              edges of the box
 periodic = true                     opposite faces meet
@@ -11,11 +12,15 @@ cells = [32, 32, 32]                along x, y, z, where arrays are flat
 array = "phase"
 axes = "z y x"                      of the array, the fastest last; VTI needs none
 materials = "materials.toml"        stiffness by phase id
+isotropic = true                    of law "none": phases have no directions
 [stiffness]                         or from the files, (P, 6, 6), row p of phase p
 array = "C"
 order = "xx yy zz yz xz xy"
 form = "voigt"                      or "mandel"
 unit = "GPa"
+[orientation]                       of law "none": from the files, row p of phase p
+array = "q"
+form = "quaternion"                 or "bunge degrees", "bunge radians"
 [strain]
 array = "eps"                       of CSV a list of six columns
 axes = "z y x c"                    c: components; of matrices i and j
@@ -38,6 +43,7 @@ from os import PathLike
 from typing import Any
 
 from fftmech.datasets.conventions import (
+    FORMS,
     MATRIX,
     ORDERS,
     SHEARS,
@@ -88,16 +94,25 @@ FROM_FILE = {
         "order": f'such as "{next(iter(ORDERS))}"',
         "form": "voigt or mandel",
         "unit": ", ".join(PRESSURES),
-    }
+    },
+    "orientation": {"array": "its name", "form": ", ".join(FORMS)},
 }
+"""Tables that it may have, of arrays with a row a phase."""
 
-MAY = {"grid": ("cells",), "phase": ("materials",), "load": ("strain", "stress")}
+MAY = {
+    "grid": ("cells",),
+    "phase": ("materials", "isotropic"),
+    "load": ("strain", "stress"),
+}
 """What it may state besides; each component of the load is in one of the two."""
 
 LIMITS = {"law": 1e-4, "mean": 1e-3}
 """Relative errors that a sample may have (`fftmech.datasets.import_checks`)."""
 
 STRAIN_UNITS = {"1": 1.0, "%": 1e-2}
+
+LAWS = ("elastic", "none")
+"""s = C e with a stiffness that is stated, which is meant if nothing is; any other."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +129,9 @@ class TensorArray:
 class FieldMapping:
     """A mapping file, checked; see the module's docstring.
 
-    `document` is what it was made of, JSON-ready. Axes are None of VTI alone.
+    `document` is what it was made of, JSON-ready. Axes are None of VTI alone. Where no
+    constitutive law is known, `lawless`, there is no stiffness; phases may have
+    orientations, or be stated to be isotropic.
     """
 
     document: Mapping[str, Any]
@@ -127,6 +144,9 @@ class FieldMapping:
     phase_axes: str | None
     materials: str | None
     stiffness: tuple[str, list[str], str, str] | None
+    orientation: tuple[str, str] | None
+    isotropic: bool
+    lawless: bool
     strain: TensorArray
     stress: TensorArray
     load: Load
@@ -135,7 +155,8 @@ class FieldMapping:
     @property
     def names(self) -> list[Name]:
         """Arrays that are read of each file."""
-        own = [] if self.stiffness is None else [self.stiffness[0]]
+        tables = (self.stiffness, self.orientation)
+        own = [table[0] for table in tables if table is not None]
         return [self.phase, self.strain.array, self.stress.array, *own]
 
     @classmethod
@@ -176,6 +197,9 @@ class FieldMapping:
             if "materials" in phase
             else None,
             stiffness=_stiffness(given.get("stiffness")),
+            orientation=_orientation(given.get("orientation")),
+            isotropic=phase.get("isotropic", False),
+            lawless=given.get("law") == "none",
             strain=_tensor(given, "strain", STRAIN_UNITS),
             stress=_tensor(given, "stress", PRESSURES),
             load=_load(load),
@@ -186,9 +210,10 @@ class FieldMapping:
 def _check_tables(given: Mapping[str, Any]) -> None:
     """Refuse unknown keys, and a mapping that leaves something open."""
     tables = [name for name in STATED if name]
-    check_keys(given, (*STATED[""], *tables, *FROM_FILE, "limits"))
+    check_keys(given, (*STATED[""], "law", *tables, *FROM_FILE, "limits"))
+    _one_of(given.get("law", "elastic"), LAWS, "law")
     missing = []
-    wanted = STATED | ({} if "stiffness" not in given else FROM_FILE)
+    wanted = STATED | {name: FROM_FILE[name] for name in FROM_FILE if name in given}
     vti = str(given.get("files", "")).lower().endswith(".vti")
     for table, keys in wanted.items():
         entry = given.get(table, {}) if table else given
@@ -199,10 +224,11 @@ def _check_tables(given: Mapping[str, Any]) -> None:
             for key, what in keys.items()
             if key not in entry and not (vti and key == "axes")
         ]
-    if "materials" not in given.get("phase", {}) and "stiffness" not in given:
+    lawless, phase = given.get("law") == "none", given.get("phase", {})
+    if not lawless and "materials" not in phase and "stiffness" not in given:
         missing.append(
-            "[phase] materials or [stiffness] (of every phase: models take the "
-            "stiffness as their input, so that phase ids alone cannot be learned from)"
+            '[phase] materials or [stiffness] (of every phase; or law = "none", if '
+            "the stress is no C e, or C is not known)"
         )
     load = given.get("load", {})
     prescribed = [
@@ -218,6 +244,32 @@ def _check_tables(given: Mapping[str, Any]) -> None:
     if "materials" in given["phase"] and "stiffness" in given:
         raise InputError(
             "[phase] materials and [stiffness]: stiffness from two places",
+            mend="leave one of them out",
+        )
+    _check_law(given, lawless)
+
+
+def _check_law(given: Mapping[str, Any], lawless: bool) -> None:
+    """Refuse what is stated of a law that there is none of, or the other way round."""
+    phase = given["phase"]
+    known = {
+        "[phase] materials": "materials" in phase,
+        "[stiffness]": "stiffness" in given,
+        "[limits] law": "law" in given.get("limits", {}),
+    }
+    unknown = {
+        "[phase] isotropic": "isotropic" in phase,
+        "[orientation]": "orientation" in given,
+    }
+    for name, stated in (known if lawless else unknown).items():
+        if stated:
+            law = 'law = "none"' if lawless else "a stiffness"
+            raise InputError(f"{law} and {name}", mend="leave one of them out")
+    if not isinstance(phase.get("isotropic", False), bool):
+        raise InputError(f"[phase] isotropic = {phase['isotropic']!r}", "true or false")
+    if phase.get("isotropic") and "orientation" in given:
+        raise InputError(
+            "[phase] isotropic and [orientation]: isotropic phases have no orientation",
             mend="leave one of them out",
         )
 
@@ -244,6 +296,13 @@ def _stiffness(entry: Any) -> tuple[str, list[str], str, str] | None:
     form = _one_of(entry["form"], ("voigt", "mandel"), "[stiffness] form")
     unit = _one_of(entry["unit"], PRESSURES, "[stiffness] unit")
     return _text(entry["array"], "[stiffness] array"), order, form, unit
+
+
+def _orientation(entry: Any) -> tuple[str, str] | None:
+    if entry is None:
+        return None
+    form = _one_of(entry["form"], FORMS, "[orientation] form")
+    return _text(entry["array"], "[orientation] array"), form
 
 
 def _load(entry: Mapping[str, Any]) -> Load:
