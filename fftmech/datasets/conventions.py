@@ -35,7 +35,7 @@ SHEARS = {"tensor": 2**0.5, "engineering": 0.5**0.5, "mandel": 1.0}
 _DIGITS = {"1": "x", "2": "y", "3": "z"}
 
 FORMS = ("quaternion", "bunge degrees", "bunge radians")
-"""Ways to write an orientation: w x y z with v_sample = R v_crystal, or three angles."""
+"""Ways to write an orientation: w x y z (v_sample = R v_crystal), or three angles."""
 
 UNIT = 1e-3
 """Part by which the length of a stored quaternion may be off 1."""
@@ -214,6 +214,8 @@ def quaternions(values: np.ndarray, form: str, name: str) -> np.ndarray:
     width = 4 if form == "quaternion" else 3
     if values.ndim != 2 or values.shape[1] != width:
         raise InputError(f"{name} has shape {values.shape}", f"(P, {width}), {form}")
+    if not np.isfinite(values).all():
+        raise InputError(f"{name} is not finite everywhere", "numbers")
     if form != "quaternion":
         return quaternion_from_bunge(values, degrees=form == "bunge degrees")
     length = np.linalg.norm(values, axis=1, keepdims=True)

@@ -13,6 +13,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from fftmech.datasets.card import Card
 from fftmech.datasets.image_files import File, check_unchanged, sha256_of
 from fftmech.datasets.import_checks import (
     StoredFields,
@@ -291,6 +292,13 @@ class ImportedRecipe(Recipe):
                 mend="leave it out",
             )
         return made.with_changes(units=self.units)
+
+
+def stated_by(card: Card) -> FieldMapping | None:
+    """What the mapping of imported fields states, None of a dataset of another kind."""
+    if card.kind != ImportedRecipe.kind:
+        return None
+    return FieldMapping.from_document(json.loads(card.parameters["mapping"]))
 
 
 @lru_cache(2)
