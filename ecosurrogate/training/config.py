@@ -187,9 +187,9 @@ class Config:
             raise InputError(
                 f"{known}optimal means need it", mend="take options.means=predicted"
             )
-        if self.representation == "stiffness":
+        if self.representation in ("stiffness", "indicator"):
             raise InputError(
-                f"{known}representation stiffness needs it",
+                f"{known}representation {self.representation} needs the stiffness",
                 mend="take phases:0,1 with all phase ids, or rotation of orientations",
             )
 

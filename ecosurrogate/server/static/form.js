@@ -132,7 +132,7 @@ function showChoices() {
 const card = () => models.find(({ name }) => name === inputs.model.value);
 
 function showModel() {
-  const { model, backbone, parameters, scheme, admissible, sees_load, test, units,
+  const { model, backbone, parameters, scheme, law, admissible, sees_load, test, units,
     trained_on: { kind, loads, train, res, labels } } = card();
   const rows = {
     network: `${model}, ${backbone}, ${parameters.toLocaleString("en")} parameters`,
@@ -141,7 +141,7 @@ function showModel() {
       + (labels < res ? `, solved at ${labels}³` : ""),
     "test error": test ? `strain ${percent(test.strain)}, stress ${percent(test.stress)}`
       : "not evaluated",
-    certificate: !admissible ? "no certificate: its fields are not admissible"
+    certificate: !law ? "no certificate: it knows no constitutive law" : !admissible ? "no certificate: its fields are not admissible"
       : kind === "pores" ? "no certificate: bodies with pores have none"
         : "yes, of bodies without pores",
   };
