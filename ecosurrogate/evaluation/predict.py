@@ -68,8 +68,9 @@ def predict(
         known; `certificate` is that of the fields as they are; its "uniform" is the
         relative energy error of uniform fields, which know nothing. The displacement is
         that of the strain, of the part that is compatible. Without a constitutive law
-        there is no certificate, no energy density, and the energy is NaN. `notes` say how the body
-        differs from those that the model was trained on, or that it is one of them.
+        there is no certificate, no energy density, and the energy is NaN. `notes` say
+        how the body differs from those that the model was trained on, or that it is one
+        of them.
 
     Raises
     ------

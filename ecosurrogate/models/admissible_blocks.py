@@ -173,7 +173,7 @@ class Equilibrium(nn.Module):
 
 
 class NumberHead(nn.Module):
-    """Numbers from a hidden state: average over the box, two layers; `start` at first."""
+    """Numbers from a hidden state: averaged over the box, two layers; first `start`."""
 
     def __init__(self, channels: int, count: int, start: float) -> None:
         super().__init__()
