@@ -235,10 +235,8 @@ def _orientation(body: Microstructure) -> np.ndarray:
         lengths = np.linalg.norm(table[phases], axis=1, keepdims=True)
         if (np.isfinite(lengths) & (lengths > 0)).all():
             return table[phases] / lengths
-    raise InputError(
-        "phases without orientation: give one to each, or take representation "
-        '"stiffness"'
-    )
+    other = "" if body.stiffness is None else ', or take representation "stiffness"'
+    raise InputError(f"phases without orientation: give one to each{other}")
 
 
 def _crystal(body: Microstructure) -> np.ndarray | None:
