@@ -54,6 +54,7 @@ class _Voxels(Bodies):
     @property
     def solid(self) -> Tensor:
         """Voxels that are no pore, boolean (1, 1, X, Y, Z)."""
+        assert self.tables is not None
         solid = (self.tables[0] != 0).any(dim=1).any(dim=0)
         return solid.reshape(1, 1, *self.phase.shape[1:])
 
