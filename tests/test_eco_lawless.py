@@ -102,18 +102,20 @@ def test_the_rotation_is_the_orientation():
 
 def test_only_moves_that_are_known_to_be_right_are_used():
     every, config = symmetries("rotated", load=LOAD), resolve({}, shown=PHASES)
-    plain = training.sound_moves(every, stated(LAWLESS), config)
+    plain, notes = training.sound_moves(every, stated(LAWLESS), config)
+    assert "2 of 16 symmetries" in notes[0]
     assert len(every) == 16 and [g.signs for g in plain] == [(1, 1, 1), (-1, -1, -1)]
     known = stated(LAWLESS, ("[strain]", "isotropic = true\n[strain]"))
-    assert training.sound_moves(every, known, config) == every
+    assert training.sound_moves(every, known, config) == (every, ())
     oriented = stated(ORIENTED)
     turning = resolve({}, shown="rotation")
-    assert training.sound_moves(every, oriented, turning) == every
+    moved, notes = training.sound_moves(every, oriented, turning)
+    assert moved == every and "one material" in notes[0]
     # orientations that the network is not shown cannot turn
-    assert training.sound_moves(every, oriented, config) == plain
+    assert training.sound_moves(every, oriented, config)[0] == plain
     # a derivative that has a direction allows no inversion
     one_sided = symmetries("forward", load=LOAD)
-    assert len(training.sound_moves(one_sided, stated(LAWLESS), config)) == 1
+    assert len(training.sound_moves(one_sided, stated(LAWLESS), config)[0]) == 1
 
 
 def test_an_inversion_moves_solutions_of_phases_that_have_directions():

@@ -28,6 +28,7 @@ from ecosurrogate.training.sampler import Sampler, allowed_moves
 from ecosurrogate.training.start import freeze, start
 from fftmech.datasets.card import read_card
 from fftmech.datasets.imported import stated_by
+from fftmech.datasets.mapping import FieldMapping
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 
@@ -108,8 +109,7 @@ def prepare(
     devices = Devices(choose(device)) if isinstance(device, str) else device
     folder = Path(folder)
     begin = start(folder, settings, parent, resume, force)
-    stated = stated_by(read_card(dataset))
-    lawless = stated if stated and stated.lawless else None
+    lawless = _lawless(dataset)
     # some defaults depend on whether the bodies have pores, which the data show
     first = begin.config(shown=lawless and without_law.representation(lawless))
     train, val = _examples(dataset, first, devices.neighbours)
@@ -126,9 +126,8 @@ def prepare(
     moves = allowed_moves(config, scheme, train)
     if lawless:
         without_law.check_phases(config, phases, _phases(val))
-        every = len(moves)
-        moves = without_law.sound_moves(moves, lawless, config)
-        notes += without_law.notes(config, lawless, moves, every)
+        moves, told = without_law.sound_moves(moves, lawless, config)
+        notes += told
     if begin.resumed:
         _check_data(dataset, begin.resumed, data)
         card = begin.resumed
@@ -143,6 +142,12 @@ def prepare(
     sampler = Sampler(len(train), config.batch, config.seed, moves)
     parts = (card, model, objective, train, val, sampler, devices)
     return Run(folder, *parts, resume=bool(begin.resumed), notes=notes)
+
+
+def _lawless(dataset: str | PathLike) -> FieldMapping | None:
+    """What the mapping of a dataset states, if it knows no constitutive law."""
+    stated = stated_by(read_card(dataset))
+    return stated if stated and stated.lawless else None
 
 
 def _check_batch(config: Config, devices: Devices) -> None:

@@ -22,12 +22,16 @@ def representation(stated: FieldMapping, phases: Collection[int] = (0,)) -> str:
 
 def sound_moves(
     moves: Sequence[Symmetry], stated: FieldMapping, config: Config
-) -> tuple[Symmetry, ...]:
-    """Those of some symmetries that are known to move solutions to solutions."""
+) -> tuple[tuple[Symmetry, ...], tuple[str, ...]]:
+    """Those of some symmetries that are known to move solutions to solutions.
+
+    Also notes on what is left out, and on what is assumed as no law is known.
+    """
     shown = stated.orientation is not None and config.representation in ORIENTED
-    if stated.isotropic or shown:
-        return tuple(moves)
-    return tuple(g for g in moves if g.axes == (0, 1, 2) and len({*g.signs}) == 1)
+    used = tuple(moves)
+    if not (stated.isotropic or shown):
+        used = tuple(g for g in moves if g.axes == (0, 1, 2) and len({*g.signs}) == 1)
+    return used, _notes(config, len(used), len(moves))
 
 
 def check_phases(config: Config, train: Collection[int], val: Collection[int]) -> None:
@@ -51,14 +55,11 @@ def check_phases(config: Config, train: Collection[int], val: Collection[int]) -
         )
 
 
-def notes(
-    config: Config, stated: FieldMapping, used: Sequence[Symmetry], scheme: int
-) -> tuple[str, ...]:
-    """What is assumed, or left out, as no law is known; `scheme` moves there were."""
+def _notes(config: Config, used: int, every: int) -> tuple[str, ...]:
     found = []
-    if config.augment and len(used) < scheme:
+    if used < every:
         found.append(
-            f"samples are moved by {len(used)} of {scheme} symmetries: whether phases "
+            f"samples are moved by {used} of {every} symmetries: whether phases "
             "respond alike in all directions is unknown ([phase] isotropic = true in "
             "the mapping states it)"
         )
