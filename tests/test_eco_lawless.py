@@ -251,6 +251,7 @@ def write_run(folder, learned):
     return folder / "run"
 
 
+@pytest.mark.parametrize("learned", ["s-eco"], indirect=True)
 def test_a_solver_has_nothing_to_compare_with(tmp_path, learned, body):
     folder = write_run(tmp_path, learned)
     write(tmp_path / "body.h5", body)
@@ -259,6 +260,7 @@ def test_a_solver_has_nothing_to_compare_with(tmp_path, learned, body):
     assert not (tmp_path / "c.png").exists()
 
 
+@pytest.mark.parametrize("learned", ["s-eco"], indirect=True)
 def test_a_server_says_so_too(tmp_path, learned, body):
     from ecosurrogate.server.prediction_errors import solve_prediction
     from ecosurrogate.server.predictor import Predictor
