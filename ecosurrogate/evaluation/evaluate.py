@@ -1,7 +1,8 @@
 """Errors of models and other methods on every sample of a split of a dataset.
 
-The reference is the solver's solution in the same scheme; strain, stress, energy and
-spectra are compared in the voxels that are no pore.
+The reference is the solver's solution in the same scheme, or what was imported; strain,
+stress, energy and spectra are compared in the voxels that are no pore. There is no
+energy where no constitutive law is known.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ecosurrogate.data.lawless import NO_LAW
 from ecosurrogate.evaluation import seen_bodies
 from ecosurrogate.evaluation.case_errors import EDGES, CaseErrors
 from ecosurrogate.evaluation.solved_cases import Predictor, SolvedCases
@@ -35,8 +37,8 @@ def evaluate(
     Returns
     -------
     dict
-        dataset, split, resolution, low_resolution, scheme, units, notes, crowding (of
-        the machine, `fftmech.arrays.crowding`).
+        dataset, kind, split, resolution, low_resolution, scheme, units, law (whether
+        it is known), notes, crowding (of the machine, `fftmech.arrays.crowding`).
         normalisation: "std", that of `nrmse` in tables and pictures; "range" is the
         paper's for bodies with pores (`fftmech.results.metrics.nrmse`).
         uniform: what is under contenders, of the uniform field: in each case the mean
@@ -101,6 +103,7 @@ def _document(
         "scheme": cases.scheme,
         "units": dict(cases.card.units),
         "pores": pores,
+        "law": cases.law,
         "normalisation": DEFAULT,
         "local_divergence": {"edges": EDGES.tolist()},
         "reference": _summary(references),
@@ -200,4 +203,5 @@ def _notes(
             )
     if pores:
         notes.append("bodies with pores: no certificate, and no energy error")
+    notes += [f"{p.label}: no certificate: {NO_LAW}" for p in predictors if not p.law]
     return notes

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Sequence
+from math import nan
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ecosurrogate.data.bodies import Bodies
+from ecosurrogate.data.lawless import NO_LAW, without_law
 from ecosurrogate.evaluation.learned_load import encode
 from ecosurrogate.evaluation.shift_average import averaged, shifts_of
 from ecosurrogate.models.eco import Prediction
@@ -49,7 +51,8 @@ def predict(
     model, card
         What `ecosurrogate.training.checkpoint.load_model` returned.
     body, load
-        The body, with cubic voxels and stiffness in any unit, and its load.
+        The body, with cubic voxels and stiffness in any unit, and its load. A model
+        that knows no constitutive law takes phases, or orientations, without stiffness.
     device
         "cpu" or "cuda".
     shifts
@@ -64,8 +67,10 @@ def predict(
         energy errors of the first guess and after each correction, where they are
         known; `certificate` is that of the fields as they are; its "uniform" is the
         relative energy error of uniform fields, which know nothing. The displacement is
-        that of the strain, of the part that is compatible. `notes` say how the body
-        differs from those that the model was trained on, or that it is one of them.
+        that of the strain, of the part that is compatible. Without a constitutive law
+        there is no certificate, no energy density, and the energy is NaN. `notes` say
+        how the body differs from those that the model was trained on, or that it is one
+        of them.
 
     Raises
     ------
@@ -91,8 +96,7 @@ def predict_many(
     """
     place = choose(device)
     started = time.perf_counter()
-    for body, load in zip(bodies, loads, strict=True):
-        _check(body, load)
+    bodies = [_checked(card, body, x) for body, x in zip(bodies, loads, strict=True)]
     moves = shifts_of(model, shifts)
     voxels = len(bodies) * bodies[0].grid.voxels
     check_bytes(voxels * BYTES, _what(bodies))
@@ -116,8 +120,10 @@ def predict_many(
     ]
 
 
-def _check(body: Microstructure, load: Load) -> None:
-    """Refuse bodies and loads that models cannot take."""
+def _checked(card: RunCard, body: Microstructure, load: Load) -> Microstructure:
+    """Return what a model is to see of a body; refuse what it cannot take."""
+    if not card.law:
+        return without_law(body, card.units)
     body.check().check_linear("a surrogate")
     check_load(body, load)
     if body.eigenstrain is not None and body.eigenstrain[body.phases].any():
@@ -125,6 +131,7 @@ def _check(body: Microstructure, load: Load) -> None:
             "the body has eigenstrain, which models do not see",
             mend="use fftmech solve",
         )
+    return body
 
 
 def _what(bodies: Sequence[Microstructure]) -> str:
@@ -151,9 +158,12 @@ def _result(
         for strain, stress in (*prediction.path, (prediction.strain, prediction.stress))
     ]
     strain, stress = pairs[-1]
-    density = np.einsum("cxyz,cxyz->xyz", strain, stress) / 2
+    # of another law half of strain : stress is no energy
+    density = np.einsum("cxyz,cxyz->xyz", strain, stress) / 2 if card.law else None
     status = "predicted"
-    if card.config.model not in ADMISSIBLE:
+    if not card.law:
+        certified = [Certificate.none(NO_LAW)]
+    elif card.config.model not in ADMISSIBLE:
         certified = [Certificate.none(NO_CERTIFICATE)]
     elif not bool(made.without_pores[i]):
         certified = [Certificate.none(PORES)]
@@ -172,10 +182,10 @@ def _result(
         displacement=_numpy(u[i]) * strain_unit * body.grid.h[0],
         strain=strain,
         stress=stress,
-        energy_density=density,
+        energy_density=density,  # pyright: ignore[reportArgumentType]
         mean_strain=strain.mean(axis=(1, 2, 3), dtype=float),
         mean_stress=stress.mean(axis=(1, 2, 3), dtype=float),
-        energy=float(density.mean(dtype=float)),
+        energy=nan if density is None else float(density.mean(dtype=float)),
         status=status,
         advice="",
         iterations=len(prediction.path),

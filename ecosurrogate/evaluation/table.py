@@ -41,6 +41,11 @@ def markdown(found: Mapping[str, Any]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def reference(found: Mapping[str, Any]) -> str:
+    """Where the fields come from that predictions are compared with."""
+    return "imported" if found["kind"] == "imported" else "solved"
+
+
 def label(predictor: Mapping[str, Any], between: str = " ") -> str:
     """Name of a predictor, and in brackets what it is."""
     return f"{predictor['name']}{between}({predictor['what']})"
@@ -68,7 +73,7 @@ def legend(found: Mapping[str, Any]) -> list[str]:
         "divergence: of the stress in the scheme of the dataset, relative, median"
         + ("; pores included." if pores else ".")
     ]
-    if not pores:
+    if found["law"] and not pores:
         lines.append(
             "certificate: energy error that a model says it has, without any solution; "
             "energy error: the one it has."
@@ -78,9 +83,11 @@ def legend(found: Mapping[str, Any]) -> list[str]:
             "spectrum: mean |log10| of the ratio of powers past the Nyquist frequency "
             f"of {low}^3."
         )
-    lines.append(
-        "energy 0.99: error of that quantile of the energy density, below 0 if too low."
-    )
+    if found["law"]:
+        lines.append(
+            "energy 0.99: error of that quantile of the energy density, below 0 if too "
+            "low."
+        )
     lines.append(
         "Green: applications of the Green operator; time: of the model or of the solve "
         "alone, a case, median."
@@ -123,14 +130,14 @@ def _others(found: Mapping[str, Any], predictors: Sequence[Mapping]) -> Table:
         cells = [_mean(_entry(c, *keys), scale) for c in predictors]
         rows.append((name, "", *cells))
 
-    if not found["pores"]:
+    if found["law"] and not found["pores"]:
         add("certificate (%)", "certificate", scale=100)
         add("energy error (%)", "energy", scale=100)
         add("energy skill", "skill", "energy")
     if found["low_resolution"]:
         add("spectrum strain", "spectrum", "strain")
         add("spectrum stress", "spectrum", "stress")
-    for q in TAILS:
+    for q in TAILS if found["law"] else ():
         add(f"energy {q} (%)", "tail", q, scale=100)
     numbers = [f"{c['parameters']:,}" if "parameters" in c else "" for c in predictors]
     rows.append(("parameters", "", *numbers))
@@ -143,7 +150,9 @@ def _others(found: Mapping[str, Any], predictors: Sequence[Mapping]) -> Table:
     rows.append(("time (ms)", "", *times))
     names = (label(c, "\n") for c in predictors)
     n = found["resolution"]
-    return Table("Beyond the mean error", ("", f"DNS {n}^3\n(solved)", *names), rows)
+    return Table(
+        "Beyond the mean error", ("", f"DNS {n}^3\n({reference(found)})", *names), rows
+    )
 
 
 def _entry(found: Mapping[str, Any], *keys: str) -> Any:

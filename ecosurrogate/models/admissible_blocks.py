@@ -39,6 +39,7 @@ from fftmech.errors import InputError
 Kinematics = Literal["strain", "deformation_gradient"]
 StressFunctions = Literal["maxwell", "beltrami"]
 Gains = Literal["fixed", "learnable", "predicted"]
+Means = Literal["optimal", "predicted"]
 Admissible = Literal["compatible", "equilibrated"]
 
 
@@ -124,7 +125,7 @@ class Equilibrium(nn.Module):
                     f"predicted gains from a hidden state of {hidden} channels",
                     "at least one",
                 )
-            self.gains = GainHead(hidden, self.channels)
+            self.gains = NumberHead(hidden, self.channels, 1.0)
 
     def forward(
         self,
@@ -172,15 +173,15 @@ class Equilibrium(nn.Module):
         return self.gains(single(hidden))
 
 
-class GainHead(nn.Module):
-    """Gains from a hidden state: global average pool, two layers; 1 at the start."""
+class NumberHead(nn.Module):
+    """Numbers from a hidden state: averaged over the box, two layers; first `start`."""
 
-    def __init__(self, channels: int, count: int) -> None:
+    def __init__(self, channels: int, count: int, start: float) -> None:
         super().__init__()
         self.first = nn.Linear(channels, channels)
         self.last = nn.Linear(channels, count)
         nn.init.zeros_(self.last.weight)
-        nn.init.ones_(self.last.bias)
+        nn.init.constant_(self.last.bias, start)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(B, C, x, y, z) -> (B, count)."""

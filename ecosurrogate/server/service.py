@@ -119,8 +119,10 @@ class Service:
     async def read(self, upload: Upload, asked: schemas.Asked) -> Microstructure:
         """Read a body in a process that may be lost."""
         given = upload.body, upload.materials, asked.given(schemas.READING), asked.res
+        # what is solved is checked again
+        law = self.model(asked.model)[1].law
         read = worker_tasks.read_body
-        return await self.readers.call(read, *given, self.voxels, seconds=READING)
+        return await self.readers.call(read, *given, self.voxels, law, seconds=READING)
 
     async def generate(self, asked: schemas.Generate) -> bytes:
         """Make a microstructure, HDF5."""
@@ -228,6 +230,7 @@ def describe(model: nn.Module, card: RunCard, folder: str | PathLike) -> dict[st
         "resolution": card.dataset["res"],
         "sees_load": config.model in SEE_LOAD,
         "admissible": config.model in ADMISSIBLE,
+        "law": card.law,
         "trained_on": dict(card.dataset),
         "ancestors": [each.summary() for each in card.ancestors],
         "units": dict(card.units),

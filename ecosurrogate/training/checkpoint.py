@@ -23,6 +23,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from ecosurrogate.data.encoder import Encoder
+from ecosurrogate.data.lawless import Scales
 from ecosurrogate.data.normalization import Normalization
 from ecosurrogate.data.representation import channel_count
 from ecosurrogate.data.training_set import TrainingSet
@@ -101,6 +102,14 @@ class RunCard:
         if not isfinite(encoder.ratio):
             raise InputError(f"ratio {encoder.ratio}", "a finite number")
         Operators(encoder.scheme, Grid((1, 1, 1)), encoder.ratio, 1.0)
+        if encoder.scales is not None:
+            encoder.scales.check()
+            self.config.check_without_law()
+
+    @property
+    def law(self) -> bool:
+        """Whether the model knows a constitutive law."""
+        return self.encoder.scales is None
 
     @property
     def training_sets(self) -> tuple[TrainingSet | None, ...]:
@@ -114,6 +123,7 @@ class RunCard:
             "config": self.config.as_dict(),
             "scheme": self.encoder.scheme,
             "ratio": self.encoder.ratio,
+            **({} if self.law else {"scales": list(self.encoder.scales or ())}),
             "normalization": self.encoder.normalization.as_dict(),
             "dataset": dict(self.dataset),
             "units": dict(self.units),
@@ -131,6 +141,7 @@ class RunCard:
     def from_dict(cls, document: Mapping[str, Any]) -> "RunCard":
         """Return what `as_dict` wrote; `read_run` catches errors of anything else."""
         config = Config.from_dict(document["config"])
+        scales = document.get("scales")
         return cls(
             config,
             Encoder(
@@ -138,6 +149,7 @@ class RunCard:
                 config.representation,
                 float(document["ratio"]),
                 Normalization.from_dict(document["normalization"]),
+                None if scales is None else Scales(*map(float, scales)),
             ),
             dict(document["dataset"]),
             dict(document["units"]),

@@ -35,14 +35,19 @@ NEED_LABELS = ("strain", "stress", "masked-labels")
 class Objective:
     """Weighted sum of the terms of a configuration.
 
-    Data may have bodies with `pores`, and `labels` for all; InputError for a term that
-    does not exist, or that this model or these data cannot have.
+    Data may have bodies with `pores`, `labels` for all, and a constitutive `law`;
+    InputError for a term that does not exist, or that this model or these data cannot
+    have. Predictions are `certified` if they are admissible and there is a law.
     """
 
-    def __init__(self, config: Config, pores: bool, labels: bool) -> None:
+    def __init__(
+        self, config: Config, pores: bool, labels: bool, law: bool = True
+    ) -> None:
         self.terms, self.gamma = config.terms, config.gamma
-        self.pores, self.labels = pores, labels
-        self.admissible = config.model in ADMISSIBLE
+        self.pores, self.labels, self.law = pores, labels, law
+        self.certified = law and config.model in ADMISSIBLE
+        if not law:
+            config.check_without_law()
         for name in self.terms:
             if name not in TERMS:
                 raise InputError(f"loss.{name}", f"one of {', '.join(TERMS)}")

@@ -67,8 +67,13 @@ _OPTIONS = ("model", "backbone", "preset", "steps", "batch", "lr", "seed")
 """Settings with an option of their own in `ecosr fit`."""
 
 
-def resolve(settings: Settings, pores: bool = False) -> Config:
-    """Fill in what was not given, for bodies with or without pores."""
+def resolve(
+    settings: Settings, pores: bool = False, shown: str | None = None
+) -> Config:
+    """Fill in what was not given, for bodies with or without pores.
+
+    Where no constitutive law is known, `shown` is the representation of the bodies.
+    """
     check_names(settings)
     model = settings.get("model", "p-eco-iterated")
     preset = settings.get("preset", "small")
@@ -81,6 +86,8 @@ def resolve(settings: Settings, pores: bool = False) -> Config:
         kind = "maxwell" if preset == "paper" else "beltrami"
         gains = "fixed" if pores else "predicted"
         options = {"stress_functions": kind, "gains": gains}
+        if shown:
+            options["means"] = "predicted"
     elif model == "p-eco-iterated":
         options = {"corrections": 3}
     defaults = {
@@ -90,8 +97,8 @@ def resolve(settings: Settings, pores: bool = False) -> Config:
         "preset": preset,
         # the paper's second gain, see `ecosurrogate.networks.ddpm_unet`
         "network": {"gain": 0.2} if (model, backbone) == ("w-eco", "ddpm-unet") else {},
-        "representation": "indicator" if pores else "stiffness",
-        "loss": LOSSES[model][pores],
+        "representation": shown or ("indicator" if pores else "stiffness"),
+        "loss": _LABELS if shown else LOSSES[model][pores],
         **PRESETS[preset],
     }
     return Config.from_dict(merged(defaults, settings))

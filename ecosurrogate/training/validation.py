@@ -91,7 +91,7 @@ def _errors(
                     strict=True,
                 )
             ]
-    if objective.admissible and bool(batch.bodies.solid.all()):
+    if objective.certified and bool(batch.bodies.solid.all()):
         errors["certificate"] = certificate(prediction, batch.bodies).tolist()
         errors["uniform"] = _uniform(batch.bodies)
     return errors

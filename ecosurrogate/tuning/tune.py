@@ -59,7 +59,8 @@ def open_study(
     }
     if before is not None:
         _check_same(folder, before, card)
-    first = _defaults(resolve(settings, run.objective.pores), space)
+    shown = None if run.card.law else run.card.config.representation
+    first = _defaults(resolve(settings, run.objective.pores, shown), space)
     return Study(str(dataset), folder, shared, space, error, card, first, device)
 
 
@@ -86,7 +87,8 @@ def _check_corners(run: Run, space: Space) -> None:
     """Refuse a space with an end that no run can have."""
     for corner in corners(space):
         config = Config.from_dict(merged(run.card.config.as_dict(), corner))
-        Objective(config, run.objective.pores, run.objective.labels)
+        known = run.objective
+        Objective(config, known.pores, known.labels, known.law)
         model_without_memory(config)
 
 

@@ -132,7 +132,7 @@ function showChoices() {
 const card = () => models.find(({ name }) => name === inputs.model.value);
 
 function showModel() {
-  const { model, backbone, parameters, scheme, admissible, sees_load, test, units,
+  const { model, backbone, parameters, scheme, law, admissible, sees_load, test, units,
     trained_on: { kind, loads, train, res, labels }, ancestors } = card();
   const before = ancestors.map(({ dataset }) => `${dataset.train} (${dataset.kind})`);
   const rows = {
@@ -143,7 +143,7 @@ function showModel() {
       + (before.length ? `; before on ${before.join(", on ")}` : ""),
     "test error": test ? `strain ${percent(test.strain)}, stress ${percent(test.stress)}`
       : "not evaluated",
-    certificate: !admissible ? "no certificate: its fields are not admissible"
+    certificate: !law ? "no certificate: it knows no constitutive law" : !admissible ? "no certificate: its fields are not admissible"
       : kind === "pores" ? "no certificate: bodies with pores have none"
         : "yes, of bodies without pores",
   };
