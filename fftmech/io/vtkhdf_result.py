@@ -24,6 +24,7 @@ from fftmech.io.vtkhdf_fields import (
     Arrays,
     Layout,
     read_displacement,
+    read_rows,
     read_tensor,
     tensor_planes,
     write_components,
@@ -246,11 +247,8 @@ def read_fields(
 
 def read_F_and_P(arrays: Arrays, grid: Grid, names: Sequence[str]) -> list[Any]:
     """Read the fields of finite strain, each (3, 3, nx, ny, nz), None if not there."""
-    shape = (*grid.shape[::-1], 9)
     return [
-        arrays.read(f"CellData/{name}", shape).reshape(3, 3, *grid.shape)
-        if name in names
-        else None
+        read_rows(arrays, f"CellData/{name}", grid) if name in names else None
         for name in FINITE
     ]
 
@@ -306,7 +304,7 @@ def _run(result: Result, names: Sequence[str]) -> dict[str, Any]:
     run["fields"] = names
     run["variables"] = {n: len(f) for n, f in result.variables.items() if n in names}
     if result.boundary is not None:
-        run["boundary"] = dict(zip("xyz", result.boundary.kinds, strict=True))
+        run["boundary"] = result.boundary.as_dict()
     if result.finite is not None:
         run["mean_F"], run["mean_P"] = result.finite.mean_F, result.finite.mean_P
     for name in ("mean_strain", "mean_stress"):

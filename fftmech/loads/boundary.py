@@ -68,6 +68,13 @@ class Boundary:
         """What the faces across x, y and z are."""
         return (self.x, self.y, self.z)
 
+    def __str__(self) -> str:
+        return ", ".join(f"{axis}={kind}" for axis, kind in self.as_dict().items())
+
+    def as_dict(self) -> dict[str, str]:
+        """The kinds by axis, as JSON; without the displacement."""
+        return dict(zip(AXES, self.kinds, strict=True))
+
     @property
     def periodic(self) -> tuple[bool, bool, bool]:
         """Axes that are periodic."""

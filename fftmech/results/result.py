@@ -16,6 +16,7 @@ from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.field_names import FIELDS, FINITE
 from fftmech.tensors import matrix_from_mandel, von_mises
+from fftmech.tensors.fields import full
 
 
 def affine_displacement(
@@ -251,6 +252,24 @@ class Result(Partial):
         return self.displacement + affine_displacement(
             self.mean_gradient, self.microstructure.grid, centred, nodes
         )
+
+    @property
+    def displacement_gradient(self) -> np.ndarray:
+        """H = grad u of the total displacement, [i, j] = du_i/dx_j, (3, 3, nx, ny, nz).
+
+        A voxel average, F - 1. At small strain its symmetric part is `strain`, the
+        rest the rotation that the scheme derives from `displacement`.
+        """
+        if self.finite is not None:
+            return self.finite.F - np.eye(3)[..., None, None, None]
+        grid, u = self.microstructure.grid, self.displacement
+        # that of the nodes: differences in the voxels do not reach across a face
+        nodes = Grid(u.shape[1:], grid.spacing)
+        parts = discretization(self.scheme).parts()
+        nx, ny, nz = grid.shape
+        D = sum(part.gradient(u, nodes)[0, ..., :nx, :ny, :nz] for part in parts)
+        D = np.asarray(D) / len(parts)
+        return full(self.strain) + (D - D.swapaxes(0, 1)) / 2
 
     @property
     def residual(self) -> float:
