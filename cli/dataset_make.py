@@ -15,6 +15,7 @@ from fftmech.datasets.polycrystal import PolycrystalRecipe
 from fftmech.datasets.pores import PoresRecipe
 from fftmech.datasets.recipe import Recipe
 from fftmech.errors import InputError
+from fftmech_cli.boundary import boundary_option, parse_boundary
 from fftmech_cli.dataset_run import finish, run_options, take_run
 from fftmech_cli.generated import crystal_options, matrix_option, output_option
 from fftmech_cli.load import load_options, parse_load
@@ -24,7 +25,7 @@ from fftmech_cli.options import json_option, options
 from fftmech_cli.source import reading_options
 
 _READING = ("dataset", "axes", "threshold", "shape", "dtype", "spacing")
-_LOADS = ("loads", "strain", "stress", "uniaxial")
+_LOADS = ("loads", "strain", "stress", "uniaxial", "boundary")
 
 
 make_options = options(
@@ -67,6 +68,7 @@ make_options = options(
         "sample; or all six unit strains.",
     ),
     load_options("as above"),
+    boundary_option,
     click.option(
         "--splits",
         type=Numbers("TRAIN,VAL,TEST", int),
@@ -260,13 +262,14 @@ def _loading(
     strain: tuple[str, ...],
     stress: tuple[str, ...],
     uniaxial: tuple[str, ...],
+    boundary: tuple[str, ...],
 ) -> Loading:
-    given = strain or stress or uniaxial
+    given, faces = strain or stress or uniaxial, parse_boundary(boundary)
     if loads == "fixed":
         load = parse_load(strain, stress, uniaxial) if given else recipe.load
-        return Loading("fixed", load)
+        return Loading("fixed", load, faces)
     if given:
         raise InputError(
             f"--loads {loads} with a load ({given[0]}): leave one of them out"
         )
-    return Loading(loads)
+    return Loading(loads, boundary=faces)

@@ -25,7 +25,10 @@ from fftmech.arrays.backend import cpu_backend
 from fftmech.loads.boundary import KINDS
 from fftmech.materials import isotropic
 from fftmech.operators.green_nonperiodic import NonperiodicGreen
-from fftmech.problems.nonperiodic import NonperiodicProblem
+from fftmech.problems.nonperiodic import (
+    NonperiodicProblem,
+    remove_alternating_turns,
+)
 from fftmech.results.comparison import compare
 from fftmech.simulations.prepare import NONPERIODIC_SOLVERS as OURS
 from fftmech.tensors import COMPONENTS, mandel_from_components
@@ -63,17 +66,10 @@ def mirrored(body, axes):
 
 
 def total(result):
-    """Displacement at the nodes, E.x included, x from the corner of the box."""
-    grid, E = result.microstructure.grid, np.zeros((3, 3))
-    for value, (i, j) in zip(
-        result.mean_strain,
-        ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)),
-        strict=True,
-    ):
-        E[i, j] = E[j, i] = value if i == j else value / 2**0.5
+    """Displacement at the nodes, G.x included, x from the corner of the box."""
     nodes = np.indices(result.displacement.shape[1:])
-    x = nodes * np.array(grid.h)[:, None, None, None]
-    return result.displacement + np.einsum("ij,j...->i...", E, x)
+    x = nodes * np.array(result.microstructure.grid.h)[:, None, None, None]
+    return result.displacement + np.einsum("ij,j...->i...", result.mean_gradient, x)
 
 
 @pytest.mark.parametrize("scheme", CORNERS)
@@ -411,9 +407,14 @@ def test_a_file_keeps_the_faces_and_every_node(tmp_path):
         u = file["VTKHDF/PointData/displacement"][()]
     assert u.shape == (7, 6, 5, 3)
     np.testing.assert_allclose(u[:, :5].T, total(result), atol=1e-15)
-    # the opposite periodic face is displaced by the mean strain in addition
-    shift = 5 / 6 * result.mean_strain[[5, 1, 3]] * [0.5**0.5, 1, 0.5**0.5]
+    # the opposite periodic face is displaced by the mean strain yy in addition, not by
+    # shears, which grips and free faces release
+    shift = 5 / 6 * result.mean_strain[1] * np.eye(3)[1]
     np.testing.assert_allclose(u[:, 5] - u[:, 0], 0 * u[:, 0] + shift, atol=1e-15)
+    assert abs(result.mean_strain[[5, 3]]).min() > 1e-7
+    # all nodes in the grips are where these hold them
+    for plane, place in ((0, 0.0), (-1, 1e-3 * 4 / 6)):
+        np.testing.assert_allclose(u[:, :, plane, 0], place, atol=1e-15)
 
 
 def test_a_file_keeps_the_displacement_of_faces_and_compare_tells_it_apart(tmp_path):
@@ -522,3 +523,27 @@ def test_a_box_with_faces_has_a_certificate_that_says_why_not_unless_none_is_wan
     )
     without = solve(body, Load({"xx": 1e-3}), boundary=PAPER, certificate=False)
     assert without.certificate == {}
+
+
+@pytest.mark.parametrize("along", ["free", "uniaxial", "periodic", "displacement"])
+def test_turns_that_alternate_strain_nothing_and_are_taken_out(along, rng):
+    boundary, box = Boundary(along, "free", "free"), Grid((4, 3, 5), (0.1, 0.2, 0.15))
+    nodes, d = Grid(boundary.nodes(box), box.spacing), discretization("rotated")
+    u = rng.normal(size=(3, *nodes.shape))
+    _, j, k = np.indices(nodes.shape)
+    f = rng.normal(size=nodes.shape[0])
+    if along == "displacement":
+        f[[0, -1]] = 0
+    sign, turned = (-1.0) ** (j + k) * f[:, None, None], u.copy()
+    turned[1] += 0.15 * sign * j
+    turned[2] -= 0.2 * sign * k
+    fields = []
+    for field in (u, turned):
+        n, m, p = box.shape
+        before = d.strain(field, nodes)[..., :n, :m, :p]
+        remove_alternating_turns(field, boundary, box)
+        gradient = d.gradient(field, nodes)[0, ..., :n, :m, :p]
+        after = d.strain(field, nodes)[..., :n, :m, :p]
+        np.testing.assert_allclose(after, before, atol=1e-12)
+        fields.append(gradient)
+    np.testing.assert_allclose(fields[0], fields[1], atol=1e-11)

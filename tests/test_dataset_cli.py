@@ -220,14 +220,14 @@ import filelock
 from fftmech.datasets import make
 from fftmech_cli.fftmech_main import main
 
-inner = make.check_memory
+inner = make.check_machine
 
-def check_memory(*args):
+def check_machine(*args):
     inner(*args)
     if os.geteuid() == 0:
         os.seteuid(65534)
 
-make.check_memory = check_memory
+make.check_machine = check_machine
 main()
 """
 """The command line, which is not root's any more when it begins to write."""

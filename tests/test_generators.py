@@ -174,8 +174,8 @@ def test_laguerre_phase_is_the_nearest_of_all_images():
     weights = np.round(4 * UNIT**2 * random.random(grains))
     centres = (np.indices(shape).reshape(3, -1).T + 0.5) * UNIT
     images = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3), -1).reshape(-1, 1, 3)
-    for periodic in (True, False):
-        shifts = images * np.array(shape) * UNIT if periodic else np.zeros((1, 1, 3))
+    for periodic in ((True,) * 3, (False,) * 3, (True, False, True)):
+        shifts = images * np.array(shape) * UNIT * periodic
         gaps = centres[:, None, None] - (seeds + shifts)
         power = (gaps**2).sum(-1).min(axis=1) - weights
         phase = Laguerre(shape, seeds, periodic).phase(weights)
@@ -187,7 +187,7 @@ def test_laguerre_sensitivity_is_the_derivative_of_the_volumes():
     random = np.random.default_rng(1)
     seeds = (random.random((grains, 3)) * 40 * UNIT).astype(np.int64)
     # without images every pair of grains has one face
-    diagram = Laguerre(shape, seeds, periodic=False)
+    diagram = Laguerre(shape, seeds, (False,) * 3)
     weights = np.zeros(grains)
     slope = diagram.sensitivity(diagram.phase(weights)).toarray()
     step = 20.0
@@ -200,7 +200,7 @@ def test_laguerre_sensitivity_is_the_derivative_of_the_volumes():
         assert slope[g] == pytest.approx((more - less) / step, abs=0.06 * slope.max())
 
 
-@pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize("periodic", [(True,) * 3, (True, False, False)], ids=str)
 def test_laguerre_fit_gives_prescribed_volumes_to_one_percent(periodic):
     random = np.random.default_rng(4)
     seeds = (random.random((30, 3)) * 32 * UNIT).astype(np.int64)

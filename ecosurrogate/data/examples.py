@@ -87,6 +87,11 @@ class LoadedSamples(Sequence[Any]):
     ) -> None:
         found = Dataset(directory, split)
         self.directory, self.split, self.card = directory, split, found.card
+        if found.card.loading.boundary is not None:
+            raise InputError(
+                f"{directory}: boxes with faces ({found.card.loading.boundary})",
+                "a dataset of periodic boxes, whose fields models predict",
+            )
         available = len(found)
         if count is not None and not 1 <= count <= available:
             raise InputError(

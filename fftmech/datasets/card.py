@@ -12,7 +12,9 @@ from fftmech.datasets.splits import SPLITS, check_parts, split_of
 from fftmech.errors import InputError
 
 NAME = "dataset.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Of cards that this program reads; those of periodic boxes are written as version 1,
+which has no boundary."""
 
 METHOD = ("scheme", "solver", "tolerance", "max_iterations", "precision")
 """Options of `fftmech.solve` that every sample is solved with."""
@@ -110,7 +112,7 @@ class Card:
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON for `from_dict`."""
         return {
-            "format_version": FORMAT_VERSION,
+            "format_version": 1 if self.loading.boundary is None else FORMAT_VERSION,
             "kind": self.kind,
             "parameters": dict(self.parameters),
             "count": self.count,
@@ -162,7 +164,7 @@ class Card:
         return [
             f"{name}: {_short(mine.get(name))} there, {_short(theirs.get(name))} asked"
             for name in {**mine, **theirs}
-            if name.split(".")[0] not in ("count", *NOTES)
+            if name.split(".")[0] not in ("count", "format_version", *NOTES)
             and name not in PLACES
             and mine.get(name) != theirs.get(name)
         ]

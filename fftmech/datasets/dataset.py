@@ -13,6 +13,7 @@ from fftmech.datasets.manifest import Record, read_manifest
 from fftmech.datasets.splits import SPLITS
 from fftmech.errors import InputError
 from fftmech.io.sample_file import check_fields, read_sample
+from fftmech.loads.boundary import Boundary
 from fftmech.results.sample import FIELDS, Sample
 
 
@@ -36,7 +37,8 @@ class Dataset(Sequence[Sample]):
     split
         "train", "val" or "test"; all of them if None.
     fields
-        Fields to read, of strain, stress and displacement.
+        Fields to read, of strain, stress, displacement and, in samples of boxes with
+        faces, displacement_gradient.
     levels
         Resolutions to read; all of them if None.
 
@@ -105,7 +107,14 @@ class Dataset(Sequence[Sample]):
                 f"{path}: missing",
                 mend=f"fftmech dataset verify {self.directory} --repair makes it again",
             )
-        return read_sample(path, self.fields, self.levels)
+        sample = read_sample(path, self.fields, self.levels)
+        if sample.boundary != self.card.loading.boundary:
+            raise InputError(
+                f"{path}: boundary {sample.boundary or Boundary()}",
+                f"that of the card, {self.card.loading.boundary or Boundary()}",
+                f"fftmech dataset verify {self.directory} --repair makes it again",
+            )
+        return sample
 
     def verify(self) -> Iterator[Fault | None]:
         """Compare every file with its SHA-256, in order; yield what is wrong, or None.

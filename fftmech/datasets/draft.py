@@ -13,9 +13,12 @@ from fftmech.datasets.splits import check_parts, default_seed
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
+from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.resample import resample
+from fftmech.results.result import check_rotation
 from fftmech.simulations.mechanisms import check_load
 from fftmech.simulations.method import Method
+from fftmech.simulations.prepare import check_boundary
 from fftmech.solvers import get_solver
 from fftmech.version import __version__
 
@@ -43,6 +46,9 @@ def new_card(
 ) -> Card:
     """Card of a new dataset; the load and the parts are the recipe's unless given.
 
+    Bodies of boxes with faces (`loading.boundary`) are not periodic either, where the
+    recipe has such. InputError where faces do not go with the load or the method.
+
     Options are those of `fftmech.solve` with names in `METHOD`, and seed, shard, units,
     licence and citation of `Card`. Without a seed it is 0, or with other parts than the
     recipe's a number that follows from them (`default_seed`).
@@ -56,13 +62,20 @@ def new_card(
     parts = check_parts(recipe.parts if parts is None else parts)
     seed = options.pop("seed", None)
     recipe = recipe.divided(parts)
+    loading = loading or Loading("fixed", recipe.load)
+    method = _checked_method(given, grid)
+    if loading.boundary is not None:
+        recipe = recipe.within(loading.periodic)
+        low = Grid((levels[-1], levels[-1], levels[-1]))
+        check_boundary(low, loading.boundary, Method(**method))
+        check_rotation(method["scheme"])
     return Card(
         kind=recipe.kind,
         parameters=asdict(recipe),  # pyright: ignore[reportArgumentType]
         count=count,
         levels=levels,
-        loading=loading or Loading("fixed", recipe.load),
-        method=_checked_method(given, grid),
+        loading=loading,
+        method=method,
         parts=parts,
         seed=default_seed(parts, recipe.parts) if seed is None else seed,
         units=options.pop("units", UNITS),
@@ -119,8 +132,7 @@ def check_feasible(card: Card) -> None:
             body = resample(drawn.body, card.levels[-1])
             if recipe.solved:
                 body.check()
-            for load in card.loading.cases(card.seed, index).values():
-                check_load(body, load)
+            check_loads(body, card, index)
             return
         except InputError as error:
             problem = problem or error
@@ -128,12 +140,25 @@ def check_feasible(card: Card) -> None:
     raise problem
 
 
-def check_memory(card: Card, jobs: int) -> None:
-    """Refuse more processes than fit the memory."""
+def check_loads(body: Microstructure, card: Card, index: int) -> None:
+    """Refuse loads that the body of a sample cannot carry."""
+    boundary = card.loading.boundary
+    for load in card.loading.cases(card.seed, index).values():
+        own = load if boundary is None else boundary.affine(load)
+        check_load(body, own, boundary)
+
+
+def check_machine(card: Card, jobs: int, device: str) -> None:
+    """Refuse more processes than fit the memory, a device that faces do not have."""
     high = max(
         max(card.solved_levels(i)) for i in range(min(card.count, sum(card.parts)))
     )
-    one = Method(**card.method).solve_bytes(Grid((high, high, high)))
+    grid, method = Grid((high, high, high)), Method(**card.method, device=device)
+    if card.loading.boundary is None:
+        one = method.solve_bytes(grid)
+    else:
+        check_boundary(grid, card.loading.boundary, method)
+        one = method.nonperiodic_bytes(card.loading.boundary.nodes(grid))
     # the phase map is int32, and several are made on the way
     one += 32 * card.levels[0] ** 3
     check_bytes(

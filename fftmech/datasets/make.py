@@ -22,7 +22,7 @@ from fftmech.datasets.directory import (
     sample_path,
     write_card,
 )
-from fftmech.datasets.draft import check_feasible, check_memory
+from fftmech.datasets.draft import check_feasible, check_machine
 from fftmech.datasets.executor import check_executor, run
 from fftmech.datasets.manifest import append_record, read_manifest, write_manifest
 from fftmech.datasets.overlap import with_overlaps
@@ -89,7 +89,7 @@ def make(
         check_new(directory)
     # of an existing dataset too: its images may be gone
     check_feasible(card)
-    check_memory(card, workers.jobs)
+    check_machine(card, workers.jobs, workers.device)
     Path(directory).mkdir(exist_ok=True)
     with locked(directory):
         # another process may have begun it since
@@ -118,7 +118,7 @@ def extend(
         )
     larger = replace(card, count=count)
     check_feasible(larger)
-    check_memory(larger, workers.jobs)
+    check_machine(larger, workers.jobs, workers.device)
     with locked(directory):
         check_same(directory, card)
         write_card(directory, larger)
@@ -221,7 +221,7 @@ def repair(
     workers = Workers.checked(**options)
     card = read_card(directory)
     check_feasible(card)
-    check_memory(card, workers.jobs)
+    check_machine(card, workers.jobs, workers.device)
     with locked(directory):
         records = read_manifest(directory).records
         old = {i: records.pop(i)["sha256"] for i in indices if i in records}

@@ -1,7 +1,7 @@
 """Recipe `polycrystal`: grains of lognormal sizes, each with its orientation."""
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.random import PCG64, Generator
@@ -44,7 +44,7 @@ class PolycrystalRecipe(Recipe):
         (mu, sigma), mean and standard deviation of ln D, with D the diameter of the
         sphere of equal volume in edges of the cube; None: Voronoi grains.
     periodic
-        Whether grains continue through the faces of the cube.
+        Whether grains continue through the faces of the cube, or that for each axis.
     cubic
         Crystal stiffness C11, C12, C44 (GPa).
     phases
@@ -59,7 +59,7 @@ class PolycrystalRecipe(Recipe):
 
     grains: tuple[int, int] | None = (21, 28)
     sizes: tuple[float, float] | None = (-0.788, 0.0998)
-    periodic: bool = True
+    periodic: bool | tuple[bool, bool, bool] = True
     cubic: tuple[float, float, float] = (204.6, 137.7, 126.2)
     phases: tuple[tuple[float, ...], ...] = ()
     fibre: str | None = None
@@ -84,6 +84,8 @@ class PolycrystalRecipe(Recipe):
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, numbers(name, value, expected))
+        if not isinstance(self.periodic, bool):
+            object.__setattr__(self, "periodic", tuple(self.periodic))
         if self.spread is not None:
             (spread,) = numbers("spread", [self.spread], ("degrees",))
             object.__setattr__(self, "spread", spread)
@@ -97,6 +99,10 @@ class PolycrystalRecipe(Recipe):
         elastic.cubic(*self.cubic)
         _ = self.others
         _ = self.texture
+
+    def within(self, periodic: tuple[bool, bool, bool]) -> Self:
+        """The same, without grains that continue through faces of the box."""
+        return replace(self, periodic=periodic if any(periodic) else False)
 
     @property
     def others(self) -> list[tuple[np.ndarray, float]]:

@@ -67,6 +67,10 @@ class Recipe(Protocol):
         """
         return self
 
+    def within(self, periodic: tuple[bool, bool, bool]) -> Self:
+        """The recipe of bodies for a box that is periodic along some axes only."""
+        return self
+
     def of_split(self, split: str) -> Self:
         """The recipe of the samples of one split of such a dataset."""
         return self

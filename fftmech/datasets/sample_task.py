@@ -8,7 +8,7 @@ from typing import Any
 
 from fftmech.datasets.card import Card
 from fftmech.datasets.directory import sample_path
-from fftmech.datasets.draft import recipe_of
+from fftmech.datasets.draft import check_loads, recipe_of
 from fftmech.datasets.executor import stop_if_cancelled
 from fftmech.datasets.manifest import Record
 from fftmech.errors import InputError
@@ -17,7 +17,6 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.fingerprint import fingerprint
 from fftmech.microstructure.resample import resample
 from fftmech.results.result import Result
-from fftmech.simulations.mechanisms import check_load
 from fftmech.simulations.solve import solve
 
 
@@ -62,7 +61,7 @@ def make_sample(
         "iterations": _largest(results, "iterations"),
         "residual": _largest(results, "residual"),
         "statistics": statistics,
-        "fingerprint": fingerprint(bodies[made.levels[-1]]),
+        "fingerprint": fingerprint(bodies[made.levels[-1]], made.loading.periodic),
     }
 
 
@@ -84,8 +83,7 @@ def draw_sample(
     for res in card.solved_levels(index):
         if recipe.solved:
             bodies[res].check()
-        for load in card.loading.cases(card.seed, index).values():
-            check_load(bodies[res], load)
+        check_loads(bodies[res], card, index)
     return bodies, statistics
 
 
@@ -114,6 +112,7 @@ def solve_bodies(
                 **card.method,
                 device=device,
                 threads=threads,
+                boundary=card.loading.boundary,
                 certificate=False,
                 progress=stop_if_cancelled,
             )

@@ -2,9 +2,11 @@
 
 The file is VTKHDF of type MultiBlockDataSet: a block ImageData for each resolution,
 `/VTKHDF/res64`, `/VTKHDF/res32`, ..., laid out as `vtkhdf` and `vtkhdf_fields` say,
-with fields in float32 where that resolution was solved. Of several loads each has its
-own fields, `strain_xx`, `strain_yy`, ... Tables by phase id and /fftmech/run, in JSON,
-are shared. Samples of one body on one machine are equal to the last byte.
+with fields in float32 where that resolution was solved. Samples of boxes with faces
+have the displacement gradient H = grad u too, nine components by rows; F = 1 + H would
+lose the digits of small strains. Of several loads each has its own fields, `strain_xx`,
+`strain_yy`, ... Tables by phase id and /fftmech/run, in JSON, are shared. Samples of
+one body on one machine are equal to the last byte.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,10 +31,13 @@ from fftmech.io.vtkhdf import (
 from fftmech.io.vtkhdf_fields import (
     Arrays,
     read_displacement,
+    read_rows,
     read_tensor,
+    write_components,
     write_displacement,
     write_tensor,
 )
+from fftmech.loads.boundary import Boundary
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
@@ -41,7 +46,6 @@ from fftmech.tensors import (
     COMPONENTS,
     FACTORS,
     mandel_from_components,
-    matrix_from_mandel,
 )
 
 OPTIONS = ("dataset",)
@@ -83,6 +87,8 @@ def sample_bytes(
             for res, solved in results.items()
         },
     }
+    if some.boundary is not None:
+        run["boundary"] = some.boundary.as_dict()
     # in memory: a full disk is met by one plain write, not inside HDF5
     with h5py.File("sample", "w", driver="core", backing_store=False) as file:
         # VTK takes blocks in the order of their creation
@@ -124,6 +130,9 @@ def _write_fields(arrays: Arrays, load: str, result: Result) -> None:
     for name in ("strain", "stress"):
         field = getattr(result, name)
         write_tensor(arrays, f"CellData/{_called(name, load)}", field, np.float32)
+    if result.boundary is not None:
+        name = f"CellData/{_called('displacement_gradient', load)}"
+        write_components(arrays, name, result.displacement_gradient, np.float32)
     if "displacement" not in result.fields:
         return
     write_displacement(
@@ -175,8 +184,11 @@ def read_sample(
         names = _blocks(file)
         run = read_json(container.dataset(file, "fftmech/run")[()])
         tables = read_tables(file)
-        if run["solver"] == OTHER_PROGRAM:
-            fields = [field for field in fields if field != "displacement"]
+        boundary = Boundary(**run["boundary"]) if "boundary" in run else None
+        left_out = {"displacement"} if run["solver"] == OTHER_PROGRAM else set()
+        if boundary is None:
+            left_out.add("displacement_gradient")
+        fields = [field for field in fields if field not in left_out]
         wanted = [int(name.removeprefix("res")) for name in names]
         if levels is not None:
             missing = [res for res in levels if res not in wanted]
@@ -197,10 +209,16 @@ def read_sample(
             loads={name: Load(**load) for name, load in run["loads"].items()},
             levels={
                 res: _read_level(
-                    file, res, run["solutions"].get(str(res), {}), fields, tables
+                    file,
+                    res,
+                    run["solutions"].get(str(res), {}),
+                    fields,
+                    tables,
+                    boundary or Boundary(),
                 )
                 for res in wanted
             },
+            boundary=boundary,
         )
 
 
@@ -217,6 +235,7 @@ def _read_level(
     solutions: dict[str, Any],
     fields: Sequence[str],
     tables: dict[str, Any],
+    boundary: Boundary,
 ) -> Level:
     name = f"VTKHDF/res{res}"
     body = read_microstructure(file, None, name, tables)
@@ -243,10 +262,19 @@ def _read_level(
         arrays["displacement"] = _stack(
             [
                 read_displacement(
-                    block, _called("displacement", k), body.grid, matrix_from_mandel(E)
+                    block,
+                    _called("displacement", k),
+                    body.grid,
+                    boundary.mean_gradient(E),
+                    boundary.periodic,
                 )
                 for k, E in zip(solutions, means["mean_strain"], strict=True)
             ]
+        )
+    if "displacement_gradient" in fields:
+        name = "CellData/displacement_gradient"
+        arrays["displacement_gradient"] = _stack(
+            [read_rows(block, _called(name, k), body.grid) for k in solutions]
         )
     return Level(
         body,

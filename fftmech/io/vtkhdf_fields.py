@@ -179,6 +179,11 @@ def read_tensor(arrays: Arrays, name: str, grid: Grid) -> np.ndarray:
     return mandel
 
 
+def read_rows(arrays: Arrays, name: str, grid: Grid) -> np.ndarray:
+    """Read tensors without symmetry, by rows, as (3, 3, nx, ny, nz)."""
+    return arrays.read(name, (*grid.shape[::-1], 9)).reshape(3, 3, *grid.shape)
+
+
 def write_displacement(
     arrays: Arrays,
     name: str,

@@ -24,6 +24,7 @@ from fftmech.io.vtkhdf_fields import (
     Arrays,
     Layout,
     read_displacement,
+    read_rows,
     read_tensor,
     tensor_planes,
     write_components,
@@ -44,7 +45,6 @@ from fftmech.tensors import (
     COMPONENTS,
     FACTORS,
     mandel_from_components,
-    matrix_from_mandel,
     von_mises,
 )
 
@@ -185,18 +185,18 @@ def read_result(path: str | PathLike) -> Result:
             mandel_from_components(np.array([run[name][c] for c in COMPONENTS]))
             for name in ("mean_strain", "mean_stress")
         )
-        finite, gradient = None, matrix_from_mandel(mean_strain)
+        boundary = _read_boundary(file, run) if "boundary" in run else None
+        faces = boundary or Boundary()
+        finite, gradient = None, faces.mean_gradient(mean_strain)
         if "mean_F" in run:
             mean_F, mean_P = (np.array(run[name]) for name in ("mean_F", "mean_P"))
             F, P = read_F_and_P(arrays, grid, names)
             finite = FiniteFields(F, P, mean_F, mean_P)
             gradient = mean_F - np.eye(3)
-        boundary = _read_boundary(file, run) if "boundary" in run else None
-        periodic = (boundary or Boundary()).periodic
         displacement = None
         if "displacement" in names:
             displacement = read_displacement(
-                arrays, "displacement", grid, gradient, periodic
+                arrays, "displacement", grid, gradient, faces.periodic
             )
         return Result(
             microstructure,
@@ -246,11 +246,8 @@ def read_fields(
 
 def read_F_and_P(arrays: Arrays, grid: Grid, names: Sequence[str]) -> list[Any]:
     """Read the fields of finite strain, each (3, 3, nx, ny, nz), None if not there."""
-    shape = (*grid.shape[::-1], 9)
     return [
-        arrays.read(f"CellData/{name}", shape).reshape(3, 3, *grid.shape)
-        if name in names
-        else None
+        read_rows(arrays, f"CellData/{name}", grid) if name in names else None
         for name in FINITE
     ]
 
@@ -306,7 +303,7 @@ def _run(result: Result, names: Sequence[str]) -> dict[str, Any]:
     run["fields"] = names
     run["variables"] = {n: len(f) for n, f in result.variables.items() if n in names}
     if result.boundary is not None:
-        run["boundary"] = dict(zip("xyz", result.boundary.kinds, strict=True))
+        run["boundary"] = result.boundary.as_dict()
     if result.finite is not None:
         run["mean_F"], run["mean_P"] = result.finite.mean_F, result.finite.mean_P
     for name in ("mean_strain", "mean_stress"):

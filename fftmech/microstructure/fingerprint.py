@@ -1,8 +1,9 @@
 """Fingerprints of bodies: equal for bodies that are the same but for how they lie.
 
 Two bodies have one fingerprint if a symmetry of the cube and a periodic shift move one
-into the other: their solutions are then the same, moved. It does not depend on the
-numbers of phases, on the unit of stiffness, nor on rounding.
+into the other: their solutions are then the same, moved. A box with faces has no shift
+across them. It does not depend on the numbers of phases, on the unit of stiffness, nor
+on rounding.
 
 It is a digest of whole numbers that no such move changes:
 
@@ -37,19 +38,32 @@ LENGTH = 16
 DIGITS = 1e6
 """Stiffness is rounded to a millionth of the largest entry of its phase."""
 
+OUTSIDE = 2
+"""A number that no row of `_materials` begins with: there it is 1 of a pore, 0 or less
+of a solid."""
+
 _DIRECTIONS = np.array(
     [d for d in product((-1, 0, 1), repeat=3) if d > (0, 0, 0)], dtype=int
 )
 """Towards half of the 26 neighbours; the other half is opposite."""
 
 
-def fingerprint(body: Microstructure) -> str:
+def fingerprint(
+    body: Microstructure, periodic: tuple[bool, bool, bool] = (True, True, True)
+) -> str:
     """Return the fingerprint of a body, `LENGTH` hexadecimal digits.
 
     Its voxels are taken to be cubes. Phases without a stiffness are told apart by their
-    numbers, or by their orientations, as those of cubic crystals.
+    numbers, or by their orientations, as those of cubic crystals. Across an axis that
+    is not `periodic` there are faces.
     """
     stiffness, materials = _materials(body)
+    if not all(periodic):
+        # a layer of what no body is made of stands between the faces
+        layers = [(0, int(not along)) for along in periodic]
+        materials = np.pad(materials, layers, constant_values=len(stiffness))
+        stiffness = np.concatenate([stiffness, np.zeros((1, 7, 6), np.int64)])
+        stiffness[-1, 0] = OUTSIDE
     moved = _all_moved(stiffness)
     own = np.ascontiguousarray(moved.reshape(*moved.shape[:2], -1))
     # a number for each material that does not depend on how it lies
@@ -65,7 +79,7 @@ def fingerprint(body: Microstructure) -> str:
         )
         for g in range(len(own))
     )
-    parts = (str(sorted(body.grid.shape)).encode(), colours.tobytes(), *least)
+    parts = (str(sorted(materials.shape)).encode(), colours.tobytes(), *least)
     return sha256(b"".join(parts)).hexdigest()[:LENGTH]
 
 

@@ -34,7 +34,7 @@ class Laguerre:
 
     shape: tuple[int, int, int]
     seeds: np.ndarray
-    periodic: bool = True
+    periodic: tuple[bool, bool, bool] = (True, True, True)
     stride: int = 1
 
     def tessellation(self, weights: np.ndarray) -> Tessellation:
@@ -140,17 +140,18 @@ class Laguerre:
     def _faces(self, phase: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
         """Pairs of grains that meet across an axis, as one number, and their faces."""
         grains, n = len(self.seeds), len(phase)
+        again = int(self.periodic[axis])
         pairs, faces = [], []
         for part in slabs(phase.shape):
             here = phase[part]
             if axis == 0:
                 # with the plane after the slab, of which the first is that of the box
                 after = slice(part.stop, part.stop + 1)
-                after = phase[after] if part.stop < n else phase[: self.periodic]
+                after = phase[after] if part.stop < n else phase[:again]
                 along = np.concatenate([here, after])
             else:
                 along = np.moveaxis(here, axis, 0)
-                along = np.concatenate([along, along[: self.periodic]])
+                along = np.concatenate([along, along[:again]])
             left, right = along[:-1], along[1:]
             apart = left != right
             a, b = left[apart].astype(np.int64), right[apart]
@@ -162,7 +163,7 @@ class Laguerre:
         return pair, np.bincount(place, np.concatenate(faces), len(pair))
 
     def _edge(self, axis: int) -> int | None:
-        return self.shape[axis] * UNIT if self.periodic else None
+        return self.shape[axis] * UNIT if self.periodic[axis] else None
 
 
 def _solved(slope: csr_array, error: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ def polycrystal(
     grains: int | None = 24,
     seed: int = 0,
     sizes: tuple[float, float] | None = None,
-    periodic: bool = True,
+    periodic: bool | tuple[bool, bool, bool] = True,
     stiffness: np.ndarray = AUSTENITIC_STEEL,
     texture: Texture | None = None,
     others: Sequence[tuple[np.ndarray, float]] = (),
@@ -57,7 +57,7 @@ def polycrystal(
         the longest edge. Where `grains` is given, volumes are scaled to fill the box,
         and mu does not matter. None: Voronoi grains.
     periodic
-        Whether grains continue through the faces of the box.
+        Whether grains continue through the faces of the box, or that for each axis.
     stiffness
         Crystal stiffness in the crystal frame (stress units), Mandel (6, 6).
     texture
@@ -98,7 +98,7 @@ def tessellate(
     grains: int | None = 24,
     seed: int = 0,
     sizes: tuple[float, float] | None = None,
-    periodic: bool = True,
+    periodic: bool | tuple[bool, bool, bool] = True,
 ) -> Tessellation:
     """Grains of `polycrystal` of these arguments, of which any planes can be made.
 
@@ -119,7 +119,9 @@ def tessellate(
             f"{grains} grains in {grid.voxels} voxels: at most one grain in 16 voxels",
             mend="raise --res or ask for fewer grains",
         )
-    diagram = Laguerre(grid.shape, _seeds(grid, grains, place, periodic), periodic)
+    x, y, z = (periodic,) * 3 if isinstance(periodic, bool) else periodic
+    seeds = _seeds(grid, grains, place, (x, y, z))
+    diagram = Laguerre(grid.shape, seeds, (x, y, z))
     weights = np.zeros(grains)
     if volumes is not None:
         diagram, weights = _sized(diagram, volumes)
@@ -200,7 +202,9 @@ def _volumes(
     return fractions
 
 
-def _seeds(grid: Grid, grains: int, random: Generator, periodic: bool) -> np.ndarray:
+def _seeds(
+    grid: Grid, grains: int, random: Generator, periodic: tuple[bool, bool, bool]
+) -> np.ndarray:
     """Uniform positions in 1/1024 voxel, (grains, 3), at least two voxels apart.
 
     At that distance every Voronoi cell holds the centre of a voxel.
@@ -208,7 +212,8 @@ def _seeds(grid: Grid, grains: int, random: Generator, periodic: bool) -> np.nda
     from scipy.spatial import KDTree
 
     edges = np.array(grid.shape) * UNIT
-    box = edges if periodic else None
+    # a length of 0 is an axis that is not periodic
+    box = edges * periodic if any(periodic) else None
     seeds = np.empty((0, 3), dtype=np.int64)
     while len(seeds) < grains:
         count = max(64, 2 * (grains - len(seeds)))

@@ -46,15 +46,15 @@ class Tessellation(Geometry):
     """Grain of each voxel: argmin over g of |x - x_g|^2 - w_g, ties to the lowest g.
 
     Voxels are cubic. Positions x_g (`seeds`), in the box, are integers, (P, 3), in
-    1/1024 voxel; weights, (P,), are in their square. Where periodic, distances are
-    those of the nearest image. Of a box of `edges` voxels every `stride`-th one along
-    each axis is looked at.
+    1/1024 voxel; weights, (P,), are in their square. Along `periodic` axes distances
+    are those of the nearest image. Of a box of `edges` voxels every `stride`-th one
+    along each axis is looked at.
     """
 
     edges: tuple[int, int, int]
     seeds: np.ndarray
     weights: np.ndarray
-    periodic: bool = True
+    periodic: tuple[bool, bool, bool] = (True, True, True)
     stride: int = 1
 
     @property
@@ -96,8 +96,8 @@ class Tessellation(Geometry):
         lift = np.sqrt(self.weights.max() - self.weights)
         points = np.column_stack([self.seeds, lift])
         # a length of 0 is an axis that is not periodic
-        box = np.array([*self.edges, 0.0]) * UNIT if self.periodic else None
-        return KDTree(points, boxsize=box)
+        box = np.array([*self.edges, 0.0]) * UNIT * [*self.periodic, False]
+        return KDTree(points, boxsize=box if any(self.periodic) else None)
 
     def planes(self, first: int, last: int) -> np.ndarray:
         """Grains of some planes, int32."""
@@ -121,7 +121,7 @@ class Tessellation(Geometry):
 
     def _squares(self, axis: int, centres: np.ndarray, seeds: np.ndarray) -> np.ndarray:
         """Squared distances along an axis, (..., P, edge)."""
-        edge = self.edges[axis] * UNIT if self.periodic else None
+        edge = self.edges[axis] * UNIT if self.periodic[axis] else None
         offset = centres[..., None, :] - seeds[..., None]
         return nearest_image(offset, edge).astype(float) ** 2
 

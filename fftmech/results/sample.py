@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from fftmech.errors import InputError
+from fftmech.loads.boundary import Boundary
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
 
-FIELDS = ("strain", "stress", "displacement")
-"""Fields that a sample holds, where it was solved."""
+FIELDS = ("strain", "stress", "displacement", "displacement_gradient")
+"""Fields that a sample holds, where it was solved; the last of boxes with faces."""
 
 OTHER_PROGRAM = "other program"
 """Solver of samples whose fields were imported; they have no displacement, and their
@@ -31,7 +32,12 @@ class Level:
     strain, stress
         Voxel averages, Mandel, float32, (L, 6, nx, ny, nz); stress in stress units.
     displacement
-        Fluctuation at the scheme's nodes (length units), float32, (L, 3, nx, ny, nz).
+        Fluctuation at the scheme's nodes (length units), float32, (L, 3, nx, ny, nz),
+        one node more along an axis that is not periodic.
+    displacement_gradient
+        H = grad u of the total displacement, [i, j] = du_i/dx_j, voxel averages,
+        float32, (L, 3, 3, nx, ny, nz); its symmetric part is the strain. Only of boxes
+        with faces. F is 1 + H.
     mean_strain, mean_stress
         Volume averages, Mandel, float64, (L, 6).
     iterations, residual
@@ -42,6 +48,7 @@ class Level:
     strain: np.ndarray | None = None
     stress: np.ndarray | None = None
     displacement: np.ndarray | None = None
+    displacement_gradient: np.ndarray | None = None
     mean_strain: np.ndarray | None = None
     mean_stress: np.ndarray | None = None
     iterations: tuple[int, ...] = ()
@@ -64,6 +71,8 @@ class Sample:
         By name; the one load of a sample has the name "".
     levels
         By resolution (voxels of the longest edge), the highest first.
+    boundary
+        Conditions on the faces of a box that is not periodic, else None.
     """
 
     index: int
@@ -76,6 +85,7 @@ class Sample:
     precision: str
     loads: dict[str, Load]
     levels: dict[int, Level]
+    boundary: Boundary | None = None
 
     def __repr__(self) -> str:
         solved = [n for n, level in self.levels.items() if level.iterations]
@@ -112,10 +122,10 @@ class Sample:
                 f"sample {self.index}: no solution at {res}, load {load!r}; it has "
                 f"{solved}, loads {names}"
             )
-        wanted = FIELDS[:2] if self.solver == OTHER_PROGRAM else FIELDS
+        wanted = FIELDS[:2] if self.solver == OTHER_PROGRAM else FIELDS[:3]
         if any(getattr(level, field) is None for field in wanted):
             raise InputError(
-                f"sample {self.index}: a result has {', '.join(FIELDS)}",
+                f"sample {self.index}: a result has {', '.join(wanted)}",
                 mend="read all",
             )
         assert level.mean_strain is not None and level.mean_stress is not None
@@ -144,4 +154,5 @@ class Sample:
             iterations=level.iterations[k],
             residuals=[level.residual[k]],
             precision=self.precision,
+            boundary=self.boundary,
         )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fftmech.arrays.memory import check_bytes, size_text
+from fftmech.discretization.grid import Grid
 from fftmech.discretization.stencil import StencilDiscretization
 from fftmech.errors import InputError
 from fftmech.loads.boundary import Boundary
@@ -99,7 +100,7 @@ def prepare(
         raise _uncertified(f"the body has {what}, and no certificate")
     eigenstrain = total_eigenstrain(body, temperature)
     if boundary is not None:
-        _check_boundary(body, boundary, method)
+        check_boundary(body.grid, boundary, method)
         load = boundary.affine(load)
     check_load(body, load, boundary)
     if dual:
@@ -244,7 +245,8 @@ def _uncertified(why: str) -> InputError:
     )
 
 
-def _check_boundary(body: Microstructure, boundary: Boundary, method: Method) -> None:
+def check_boundary(grid: Grid, boundary: Boundary, method: Method) -> None:
+    """Refuse a method that faces do not have (InputError: what they have)."""
     scheme = method.discretization
     if not isinstance(scheme, StencilDiscretization) or scheme.nodes == "centers":
         raise InputError(
@@ -263,8 +265,8 @@ def _check_boundary(body: Microstructure, boundary: Boundary, method: Method) ->
             "cpu, which has the sine and cosine transforms",
             "use --device cpu",
         )
-    boundary.check(body.grid)
-    nodes = boundary.nodes(body.grid)
+    boundary.check(grid)
+    nodes = boundary.nodes(grid)
     needed = method.nonperiodic_bytes(nodes)
     check_bytes(needed, f"a solve on {size_text(nodes)} nodes")
 

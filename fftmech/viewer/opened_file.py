@@ -253,7 +253,7 @@ def _load(result: Result) -> str:
     if result.boundary is not None:
         parts += [
             f"faces {axis} {kind}"
-            for axis, kind in zip("xyz", result.boundary.kinds, strict=True)
+            for axis, kind in result.boundary.as_dict().items()
             if kind != "periodic"
         ]
     return ", ".join(parts) or "none"
