@@ -156,7 +156,9 @@ def test_a_resumed_run_ends_with_the_bits_of_one_that_was_not(
         assert not torch.equal(value, start[key]) or not value.any(), key
 
 
-@pytest.mark.parametrize("name", ["tfno", "deeponet"])
+@pytest.mark.parametrize(
+    "name", ["deeponet", pytest.param("tfno", marks=pytest.mark.slow)]
+)
 def test_a_model_trained_at_one_resolution_predicts_at_another(name, grains8, tmp_path):
     asked = settings(name, model="p-eco")
     del asked["backbone"]
