@@ -70,8 +70,8 @@ def predict(
 
     SOURCE is any file that `fftmech convert` reads, or a folder of such files. The
     certificate bounds the energy error, relative to the energy of the fields; bodies
-    with pores have none. Fields that are not admissible are not certified (exit code
-    3).
+    with pores have none, and models that know no constitutive law. Fields that are not
+    admissible are not certified (exit code 3).
 
     Results of several files go into a folder, with predictions.csv, a row a file. A
     file that cannot be predicted does not end the others (exit code 2).
