@@ -71,7 +71,8 @@ def predict(
     RUN is a folder that `ecosr fit` made, or a name that `ecosr models` lists. SOURCE
     is any file that `fftmech convert` reads, or a folder of such files. The certificate
     bounds the energy error, relative to the energy of the fields; bodies with pores
-    have none. Fields that are not admissible are not certified (exit code 3).
+    have none, and models that know no constitutive law. Fields that are not admissible
+    are not certified (exit code 3).
 
     Results of several files go into a folder, with predictions.csv, a row a file. A
     file that cannot be predicted does not end the others (exit code 2).

@@ -57,13 +57,15 @@ def stated(text, *changes):
 @pytest.fixture
 def body():
     phase = np.random.default_rng(0).choice([0, 1, 4], (6, 6, 6))
-    return Microstructure(Grid((6,) * 3), phase, units={"stress": "GPa"})
+    return Microstructure(
+        Grid((6,) * 3), phase, units={"stress": "GPa", "length": "um"}
+    )
 
 
 @pytest.fixture(scope="module", params=["unet", "s-eco"])
 def learned(request):
     model, card = untrained(request.param, representation=PHASES, scales=SCALES)
-    return model, replace(card, units={"stress": "MPa"})
+    return model, replace(card, units={"stress": "MPa", "length": "box edge"})
 
 
 # inputs
@@ -210,7 +212,7 @@ def test_a_prediction_has_no_certificate_and_no_energy(learned, body):
     assert certificate.pop("reason") == NO_LAW and {*certificate.values()} == {None}
     assert np.isnan(result.energy) and "energy_density" not in result.fields
     # the scale is absolute, and so is its unit
-    assert result.microstructure.units["stress"] == "MPa"
+    assert result.microstructure.units == {"stress": "MPa", "length": "um"}
 
 
 @pytest.mark.parametrize("learned", ["s-eco"], indirect=True)

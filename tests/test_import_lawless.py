@@ -15,7 +15,11 @@ from fftmech.datasets.mapping import FieldMapping
 from fftmech.materials import cubic
 from fftmech.microstructure import polycrystal
 from fftmech.microstructure.fingerprint import fingerprint
-from fftmech.tensors import bunge_from_quaternion, rotate_stiffness
+from fftmech.tensors import (
+    bunge_from_quaternion,
+    matrix_from_mandel,
+    rotate_stiffness,
+)
 
 HEAD, TAIL = MAPPING.split("[stiffness]")
 LAWLESS = f'law = "none"\n{HEAD}[strain]{TAIL.split("[strain]")[1]}'
@@ -93,6 +97,21 @@ def test_a_wrong_convention_is_refused_though_no_law_tells(place, old, new, fiel
     said = refused(f"dataset import {place / 'mapping.toml'} -o {place / 'out'}")
     assert f"{field} as stated is not as near to" in said
     assert not (place / "out").exists()
+
+
+def test_a_matrix_of_engineering_shear_is_refused(place, result):
+    data = arrays(result)
+    matrices = matrix_from_mandel(result.strain.T)
+    data["eps"] = matrices * (2 - np.eye(3))
+    np.savez(place / "fields" / "a.npz", **data)
+    text = LAWLESS.replace('"z y x c"', '"z y x i j"', 1)
+    text = text.replace('"xx yy zz xy xz yz"', '"3x3"', 1)
+    text = text.replace('"engineering"', '"tensor"', 1)
+    (place / "mapping.toml").write_text(text)
+    with pytest.raises(InputError, match="half of what is off the diagonal"):
+        check_fields(place / "mapping.toml")
+    np.savez(place / "fields" / "a.npz", **data | {"eps": matrices})
+    assert check_fields(place / "mapping.toml").notes == [UNCHECKED]
 
 
 def test_means_and_numbers_are_checked_as_ever(place, result):

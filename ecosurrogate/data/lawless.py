@@ -47,7 +47,7 @@ class Scales(NamedTuple):
 
 
 def without_law(body: Microstructure, units: Mapping[str, str]) -> Microstructure:
-    """Return what a model without a law sees of a body, in the model's units.
+    """Return what a model without a law sees of a body, its stress in the model's unit.
 
     Notes say what is left out. InputError of a body with voxels that nobody measured.
     """
@@ -64,8 +64,9 @@ def without_law(body: Microstructure, units: Mapping[str, str]) -> Microstructur
     left_out = [name.replace("_", " ") for name, v in parts.items() if v is not None]
     if body.law:
         left_out.append("laws")
+    stress = {name: unit for name, unit in units.items() if name == "stress"}
     bare = body.with_changes(
-        **dict.fromkeys(parts), law={}, units={**body.units, **units}
+        **dict.fromkeys(parts), law={}, units={**body.units, **stress}
     )
     if not left_out:
         return bare

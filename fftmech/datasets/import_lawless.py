@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fftmech.datasets.conventions import SHEARS, TensorConvention
+from fftmech.datasets.conventions import MATRIX, SHEARS, TensorConvention
 from fftmech.datasets.import_checks import (
     LOW,
     TRIED,
@@ -104,6 +104,9 @@ def _nearer(
             if getattr(other, key) != getattr(stated.convention, key)
         ]
         tried[f"[{name}] {' and '.join(changes)}"] = other.mandel(stored)
+    if stated.convention.order == MATRIX and name == "strain":
+        halved = np.concatenate([field[:3], field[3:] / 2])
+        tried["half of what is off the diagonal, engineering shear"] = halved
     ratios = {w: _measured(measure, f, grid) / least for w, f in tried.items()}
     way = min(ratios, key=lambda w: float(ratios[w].mean()))
     ratio = float(ratios[way].mean())
