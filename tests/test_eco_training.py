@@ -224,7 +224,7 @@ class Poisoned:
 
     def __init__(self, inner, steps, value):
         self.inner, self.steps, self.value, self.calls = inner, steps, value, 0
-        self.admissible = inner.admissible
+        self.certified = inner.certified
 
     def __call__(self, prediction, batch):
         loss, terms = self.inner(prediction, batch)

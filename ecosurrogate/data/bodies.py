@@ -6,17 +6,19 @@ the stiffness, as the exact solution does, and nothing has to be learned for it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ecosurrogate.mechanics.box_operators import BoxOperators
 from ecosurrogate.mechanics.mean_field import MeanLoad
 from ecosurrogate.mechanics.operators import Operators
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
+from fftmech.loads.boundary import Boundary
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.operators.reference_medium import reference_medium
@@ -29,7 +31,7 @@ class Bodies:
     Attributes
     ----------
     operators
-        Of their grid, with voxels of edge 1; the reference medium has 2 G = 1.
+        Of their periodic grid, with voxels of edge 1; the reference medium has 2 G = 1.
     tables
         C / 2 G of every phase of every body, and its inverse, zero in pores: Mandel
         (2, 6, 6, P).
@@ -41,7 +43,10 @@ class Bodies:
         A strain and a stress of 1 in the units of the body, (B,); both negative where
         the load is minus one that the model knows.
     inputs
-        Input channels of the network, (B, C, X, Y, Z).
+        Input channels of the network, (B, C, X, Y, Z); of boxes with faces around the
+        box.
+    box
+        Operators of boxes with faces, which take the place of `operators`; else None.
     """
 
     operators: Operators
@@ -51,6 +56,7 @@ class Bodies:
     strain_unit: Tensor
     stress_unit: Tensor
     inputs: Tensor
+    box: BoxOperators | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.phase)
@@ -102,6 +108,7 @@ class Bodies:
             self.strain_unit.to(device),
             self.stress_unit.to(device),
             self.inputs.to(device),
+            box=self.box,
         )
 
     def _field(self, table: Tensor) -> Tensor:
@@ -121,18 +128,21 @@ def bodies(
     ratio: float,
     dtype: torch.dtype = torch.float32,
     signs: Sequence[int] | None = None,
+    boundary: Boundary | None = None,
 ) -> Bodies:
     """Make a batch of bodies with cubic voxels on grids of one shape, a load for each.
 
     Parameters
     ----------
     inputs
-        Channels of each, (C, X, Y, Z).
+        Channels of each, (C, X, Y, Z), of boxes with faces around them.
     ratio
         Bulk over shear modulus of the reference medium.
     signs
         Of the units of each, 1 if None: with -1 a load is predicted as minus that of
         the opposite load.
+    boundary
+        Conditions on the faces of the boxes; None if they are periodic.
 
     Raises
     ------
@@ -149,6 +159,11 @@ def bodies(
         h = body.grid.h
         if max(h) - min(h) > 1e-9 * max(h):
             raise InputError(f"voxels of edges {h}", "cubes")
+    grid = Grid(shape, (1.0, 1.0, 1.0))
+    box = None
+    if boundary is not None:
+        box = BoxOperators(scheme, grid, boundary)
+        loads = [boundary.affine(load) for load in loads]
     shear = [reference_medium(body)[1] for body in microstructures]
     strain_unit = [
         sign * _size(load, G)
@@ -160,7 +175,7 @@ def bodies(
     strain = torch.tensor(strain_unit, dtype=torch.float64)
     stress = torch.tensor(stress_unit, dtype=torch.float64)
     return Bodies(
-        Operators(scheme, Grid(shape, (1.0, 1.0, 1.0)), ratio / 2, 0.5),
+        Operators(scheme, grid, ratio / 2, 0.5),
         tables,
         phase,
         MeanLoad(
@@ -171,6 +186,7 @@ def bodies(
         strain.to(dtype),
         stress.to(dtype),
         torch.as_tensor(np.stack(inputs), dtype=dtype),
+        box=box,
     )
 
 

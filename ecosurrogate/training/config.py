@@ -16,11 +16,17 @@ MODELS = ("unet", "w-eco", "s-eco", "p-eco", "p-eco-stepped", "p-eco-iterated")
 ADMISSIBLE = MODELS[2:]
 """Models whose strain is compatible and whose stress is equilibrated."""
 
+IN_BOXES = MODELS[:3]
+"""Models of bodies in boxes with faces too, those of `ecosurrogate.models.boxes`."""
+
 SEE_LOAD = MODELS[4:]
 """Models whose input is the load too; the others learn one load."""
 
 BACKBONES = ("unet", "ddpm-unet", "fno", "tfno")
 """Networks by name, those of `ecosurrogate.networks`, which needs torch."""
+
+BACKBONES_IN_BOXES = BACKBONES[:2]
+"""Networks of boxes with faces too: the others are made of periodic waves."""
 
 SIZES = ("smoke", "small", "paper")
 """Presets."""

@@ -12,6 +12,7 @@ from torch import nn
 from ecosurrogate.data.encoder import Encoder
 from ecosurrogate.data.examples import Batch, Examples
 from ecosurrogate.data.training_set import TrainingSet
+from ecosurrogate.mechanics.box_operators import BoxOperators
 from ecosurrogate.mechanics.operators import Operators
 from ecosurrogate.training.checkpoint import (
     Ancestor,
@@ -26,6 +27,7 @@ from ecosurrogate.training.sampler import Sampler, allowed_moves
 from ecosurrogate.training.start import freeze, start
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
+from fftmech.loads.boundary import Boundary
 
 
 @dataclass(frozen=True)
@@ -108,12 +110,15 @@ def prepare(
     train, val = _examples(dataset, begin.config(), devices.neighbours)
     scheme = train.card.method["scheme"]
     Operators(scheme, Grid((1, 1, 1)), 1.0, 1.0)
+    boundary = train.boundary
+    if boundary is not None:
+        BoxOperators(scheme, Grid((2, 2, 2)), boundary)
     pores, labels = _survey(train, val)
     val, notes = _unseen(val, (begin.resumed or begin).ancestors)
     data = _describe(train, val)
-    config = begin.config(pores)
+    config = begin.config(pores, boundary is not None)
     _check_batch(config, devices)
-    objective = Objective(config, pores, labels)
+    objective = Objective(config, pores, labels, boundary is not None)
     moves = allowed_moves(config, scheme, train)
     if begin.resumed:
         _check_data(dataset, begin.resumed, data)
@@ -124,7 +129,7 @@ def prepare(
         facts = data, train.card.units, versions(), seen
         card = RunCard(config, encoder, *facts, begin.ancestors)
     torch.manual_seed(config.seed)
-    model = (begin.model or make_model(config)).to(devices.device)
+    model = (begin.model or make_model(config, boundary)).to(devices.device)
     freeze(model, config.freeze)
     sampler = Sampler(len(train), config.batch, config.seed, moves)
     parts = (card, model, objective, train, val, sampler, devices)
@@ -148,7 +153,7 @@ def _encoder(
     scheme = train.card.method["scheme"]
     bodies = (train[i] for i in range(0, len(train), train.loads))
     # fitted even if it is not used: it refuses bodies that have no such inputs
-    own = Encoder.fit(bodies, scheme, config.representation)
+    own = Encoder.fit(bodies, scheme, config.representation, train.boundary)
     if parent is None:
         return own
     if parent.encoder.scheme != scheme:
@@ -156,6 +161,13 @@ def _encoder(
             f"{dataset} was solved with scheme {scheme}, and the weights to begin with "
             f"belong to {parent.encoder.scheme}",
             mend=f"make a dataset with --scheme {parent.encoder.scheme}",
+        )
+    if parent.encoder.boundary != train.boundary:
+        raise InputError(
+            f"{dataset} has boundary {train.boundary or Boundary()}, and the weights "
+            f"to begin with belong to {parent.encoder.boundary or Boundary()}",
+            "one boundary, which the model has learned",
+            "train without --from",
         )
     return parent.encoder if config.normalize == "keep" else own
 
@@ -168,6 +180,7 @@ def _training_set(train: Examples) -> TrainingSet:
         train.res,
         train.card.levels[-1],
         train.card.parameters,
+        train.card.loading.periodic,
     )
 
 
@@ -217,6 +230,7 @@ def _survey(*parts: Examples) -> tuple[bool, bool]:
         for example in part:
             pores |= len(example.body.pores) > 0 or not bool(example.solid.all())
             labels &= example.strain is not None and example.stress is not None
+            labels &= part.boundary is None or example.gradient is not None
     return pores, labels
 
 

@@ -67,10 +67,10 @@ _OPTIONS = ("model", "backbone", "preset", "steps", "batch", "lr", "seed")
 """Settings with an option of their own in `ecosr fit`."""
 
 
-def resolve(settings: Settings, pores: bool = False) -> Config:
-    """Fill in what was not given, for bodies with or without pores."""
+def resolve(settings: Settings, pores: bool = False, faces: bool = False) -> Config:
+    """Fill in what was not given, for bodies that may have pores, boxes with faces."""
     check_names(settings)
-    model = settings.get("model", "p-eco-iterated")
+    model = settings.get("model", "s-eco" if faces else "p-eco-iterated")
     preset = settings.get("preset", "small")
     one_of("model", model, LOSSES)
     one_of("preset", preset, PRESETS)
@@ -78,7 +78,8 @@ def resolve(settings: Settings, pores: bool = False) -> Config:
     options: dict[str, Any] = {}
     if model == "s-eco":
         gains = "fixed" if pores else "predicted"
-        options = {"stress_functions": "maxwell", "gains": gains}
+        kind = "beltrami" if faces else "maxwell"
+        options = {"stress_functions": kind, "gains": gains}
     elif model == "p-eco-iterated":
         options = {"corrections": 3}
     defaults = {

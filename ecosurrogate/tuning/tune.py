@@ -84,8 +84,10 @@ def _check_corners(run: Run, space: Space) -> None:
     """Refuse a space with an end that no run can have."""
     for corner in corners(space):
         config = Config.from_dict(merged(run.card.config.as_dict(), corner))
-        Objective(config, run.objective.pores, run.objective.labels)
-        model_without_memory(config)
+        boundary = run.card.encoder.boundary
+        known = run.objective.pores, run.objective.labels, boundary is not None
+        Objective(config, *known)
+        model_without_memory(config, boundary)
 
 
 def _minimised(run: Run) -> str:
@@ -97,11 +99,11 @@ def _minimised(run: Run) -> str:
         )
     if all(e.strain is not None and e.stress is not None for e in run.val):
         return LABELS
-    if run.card.config.model in ADMISSIBLE and not run.objective.pores:
+    if run.card.certified and not run.objective.pores:
         return CERTIFICATE
     raise InputError(
         "the validation samples have no labels, and without them there is a "
-        f"certificate only of {', '.join(ADMISSIBLE)} in bodies without pores"
+        f"certificate only of {', '.join(ADMISSIBLE)} in periodic boxes without pores"
     )
 
 
