@@ -115,8 +115,8 @@ class Bodies:
         """Values at each voxel, (6, 6, P) -> (B, 6, 6, X, Y, Z)."""
         count, *shape = self.phase.shape
         made = table.new_empty(count, 36, self.phase[0].numel())
-        for field, phase in zip(made, self.phase.flatten(1), strict=True):
-            torch.index_select(table.flatten(0, 1), 1, phase, out=field)
+        for own, phase in zip(made, self.phase.flatten(1), strict=True):
+            torch.index_select(table.flatten(0, 1), 1, phase, out=own)
         return made.reshape(count, 6, 6, *shape)
 
 

@@ -17,13 +17,16 @@ from ecosurrogate.training.devices import choose
 from fftmech.arrays.backend import cpu_backend
 from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.discretization import discretization
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
+from fftmech.loads.boundary import Boundary
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.problems.certificate import Certificate, certify
+from fftmech.problems.certificate import FACES, Certificate, certify
 from fftmech.problems.linear import Problem
-from fftmech.results.result import Result
+from fftmech.results.result import Result, affine_displacement
 from fftmech.simulations.mechanisms import check_load
+from fftmech.tensors import matrix_from_mandel
 from fftmech.tensors.bounds import reuss, uniform_error, voigt
 
 BYTES = 4 * (6 * 36 + 12 * 32)
@@ -55,6 +58,7 @@ def predict(
     shifts
         Average over so many periodic shifts of the body, each a prediction of its own;
         over all that may differ if None (`ecosurrogate.evaluation.shift_average`).
+        Boxes with faces have none.
 
     Returns
     -------
@@ -64,7 +68,9 @@ def predict(
         energy errors of the first guess and after each correction, where they are
         known; `certificate` is that of the fields as they are; its "uniform" is the
         relative energy error of uniform fields, which know nothing. The displacement is
-        that of the strain, of the part that is compatible. `notes` say how the body
+        that of the strain, of the part that is compatible; in boxes with faces, which
+        are those of the training set (`boundary`), only of models that predict one.
+        `notes` say how the body
         differs from those that the model was trained on, or that it is one of them.
 
     Raises
@@ -91,8 +97,13 @@ def predict_many(
     """
     place = choose(device)
     started = time.perf_counter()
+    boundary = card.encoder.boundary
     for body, load in zip(bodies, loads, strict=True):
-        _check(body, load)
+        _check(body, load, boundary)
+    if boundary is not None and shifts != 1:
+        raise InputError(
+            "average over shifts: a box with faces has none", "predictions of 1"
+        )
     moves = shifts_of(model, shifts)
     voxels = len(bodies) * bodies[0].grid.voxels
     check_bytes(voxels * BYTES, _what(bodies))
@@ -101,7 +112,9 @@ def predict_many(
     ready = time.perf_counter()
     with torch.inference_mode():
         prediction = averaged(model, made, moves)
-        u = displacement_of(prediction.strain, made)
+        u = prediction.displacement
+        if boundary is None:
+            u = displacement_of(prediction.strain, made)
     if device == "cuda":
         torch.cuda.synchronize()
     ended = time.perf_counter()
@@ -116,10 +129,19 @@ def predict_many(
     ]
 
 
-def _check(body: Microstructure, load: Load) -> None:
+def _check(body: Microstructure, load: Load, boundary: Boundary | None) -> None:
     """Refuse bodies and loads that models cannot take."""
     body.check().check_linear("a surrogate")
-    check_load(body, load)
+    if boundary is None:
+        check_load(body, load)
+    else:
+        boundary.check(body.grid)
+        check_load(body, boundary.affine(load), boundary)
+        if len(body.pores):
+            raise InputError(
+                "the body has pores, which models of boxes with faces do not take",
+                mend="use fftmech solve",
+            )
     if body.eigenstrain is not None and body.eigenstrain[body.phases].any():
         raise InputError(
             "the body has eigenstrain, which models do not see",
@@ -140,7 +162,7 @@ def _result(
     load: Load,
     made: Bodies,
     prediction: Prediction,
-    u: Tensor,
+    u: Tensor | None,
     i: int,
     times: dict[str, float],
 ) -> Result:
@@ -153,7 +175,10 @@ def _result(
     strain, stress = pairs[-1]
     density = np.einsum("cxyz,cxyz->xyz", strain, stress) / 2
     status = "predicted"
-    if card.config.model not in ADMISSIBLE:
+    boundary = card.encoder.boundary
+    if boundary is not None:
+        certified = [Certificate.none(FACES)]
+    elif card.config.model not in ADMISSIBLE:
         certified = [Certificate.none(NO_CERTIFICATE)]
     elif not bool(made.without_pores[i]):
         certified = [Certificate.none(PORES)]
@@ -163,17 +188,23 @@ def _result(
     final = certified[-1].as_dict()
     if final["relative"] is not None:
         final["uniform"] = _uniform(body, load)
+    mean_strain = strain.mean(axis=(1, 2, 3), dtype=float)
+    displacement = None
+    if u is not None:
+        displacement = _numpy(u[i]) * strain_unit * body.grid.h[0]
+        if boundary is not None:
+            displacement = fluctuation(displacement, mean_strain, body.grid, boundary)
     return Result(
         microstructure=body,
         load=load,
         scheme=card.encoder.scheme,
         solver=card.config.model,
         tolerance=0.0,
-        displacement=_numpy(u[i]) * strain_unit * body.grid.h[0],
+        displacement=displacement,  # pyright: ignore[reportArgumentType]
         strain=strain,
         stress=stress,
         energy_density=density,
-        mean_strain=strain.mean(axis=(1, 2, 3), dtype=float),
+        mean_strain=mean_strain,
         mean_stress=stress.mean(axis=(1, 2, 3), dtype=float),
         energy=float(density.mean(dtype=float)),
         status=status,
@@ -183,8 +214,21 @@ def _result(
         times=times,
         certificate=final,
         precision="single",
+        boundary=boundary,
         notes=[*body.notes, *training_notes(card, body)],
     )
+
+
+def fluctuation(
+    u: np.ndarray, mean_strain: np.ndarray, grid: Grid, boundary: Boundary
+) -> np.ndarray:
+    """A displacement (3, *nodes) less that of the mean strain, without free shifts."""
+    nodes = np.ogrid[tuple(map(slice, u.shape[1:]))]
+    E = matrix_from_mandel(mean_strain)
+    rest = u - affine_displacement(E, grid, False, nodes)
+    free = [boundary.moves(c) for c in range(3)]
+    rest[free] -= rest[free].mean(axis=(1, 2, 3), keepdims=True)
+    return rest
 
 
 def _uniform(body: Microstructure, load: Load) -> float:
