@@ -233,7 +233,9 @@ def _spread(spread: dict[str, float]) -> list[str]:
 
 def _text(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{k} {_text(v)}" for k, v in value.items() if v is not None)
+        return ", ".join(
+            f"{k} {_text(v)}" for k, v in value.items() if v not in (None, {})
+        )
     if isinstance(value, list):
         more = f" ... ({len(value)} in all)" if len(value) > SHOWN else ""
         return " ".join(map(_text, value[:SHOWN])) + more

@@ -84,3 +84,14 @@ def test_degenerate_bodies_have_one(body):
 def test_bodies_of_a_recipe_are_all_different(recipe):
     found = [fingerprint(recipe.draw(0, index, 16).body) for index in range(12)]
     assert len({*found}) == 12
+
+
+def test_faces_allow_symmetries_and_shifts_along_periodic_axes_alone():
+    faces = (False, True, True)
+    known = fingerprint(GRAINS, faces)
+    assert known != fingerprint(GRAINS)
+    assert fingerprint(shifted(GRAINS, 0, 2, 3), faces) == known
+    assert fingerprint(shifted(GRAINS, 1, 0, 0), faces) != known
+    closed = (False, False, False)
+    moved = {fingerprint(g.body(GRAINS), closed) for g in SYMMETRIES[::7]}
+    assert moved == {fingerprint(GRAINS, closed)} != {known}

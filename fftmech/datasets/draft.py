@@ -15,6 +15,7 @@ from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.resample import resample
+from fftmech.results.result import check_rotation
 from fftmech.simulations.mechanisms import check_load
 from fftmech.simulations.method import Method
 from fftmech.simulations.prepare import check_boundary
@@ -67,6 +68,7 @@ def new_card(
         recipe = recipe.within(loading.periodic)
         low = Grid((levels[-1], levels[-1], levels[-1]))
         check_boundary(low, loading.boundary, Method(**method))
+        check_rotation(method["scheme"])
     return Card(
         kind=recipe.kind,
         parameters=asdict(recipe),  # pyright: ignore[reportArgumentType]

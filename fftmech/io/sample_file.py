@@ -46,7 +46,6 @@ from fftmech.tensors import (
     COMPONENTS,
     FACTORS,
     mandel_from_components,
-    matrix_from_mandel,
 )
 
 OPTIONS = ("dataset",)
@@ -266,7 +265,7 @@ def _read_level(
                     block,
                     _called("displacement", k),
                     body.grid,
-                    matrix_from_mandel(E),
+                    boundary.mean_gradient(E),
                     boundary.periodic,
                 )
                 for k, E in zip(solutions, means["mean_strain"], strict=True)

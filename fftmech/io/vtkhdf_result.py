@@ -45,7 +45,6 @@ from fftmech.tensors import (
     COMPONENTS,
     FACTORS,
     mandel_from_components,
-    matrix_from_mandel,
     von_mises,
 )
 
@@ -186,18 +185,18 @@ def read_result(path: str | PathLike) -> Result:
             mandel_from_components(np.array([run[name][c] for c in COMPONENTS]))
             for name in ("mean_strain", "mean_stress")
         )
-        finite, gradient = None, matrix_from_mandel(mean_strain)
+        boundary = _read_boundary(file, run) if "boundary" in run else None
+        faces = boundary or Boundary()
+        finite, gradient = None, faces.mean_gradient(mean_strain)
         if "mean_F" in run:
             mean_F, mean_P = (np.array(run[name]) for name in ("mean_F", "mean_P"))
             F, P = read_F_and_P(arrays, grid, names)
             finite = FiniteFields(F, P, mean_F, mean_P)
             gradient = mean_F - np.eye(3)
-        boundary = _read_boundary(file, run) if "boundary" in run else None
-        periodic = (boundary or Boundary()).periodic
         displacement = None
         if "displacement" in names:
             displacement = read_displacement(
-                arrays, "displacement", grid, gradient, periodic
+                arrays, "displacement", grid, gradient, faces.periodic
             )
         return Result(
             microstructure,

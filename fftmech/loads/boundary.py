@@ -9,7 +9,7 @@ import numpy as np
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
-from fftmech.tensors import COMPONENTS, PAIRS
+from fftmech.tensors import COMPONENTS, PAIRS, matrix_from_mandel
 
 KINDS = ("periodic", "uniaxial", "displacement", "free")
 """What both faces across an axis can be."""
@@ -137,6 +137,22 @@ class Boundary:
                 elif value or not self._vanishes(name):
                     raise InputError(self._refusal("stress", name, value))
         return Load(strain, stress)
+
+    def mean_gradient(self, mean_strain: np.ndarray) -> np.ndarray:
+        """Mean displacement gradient G of a mean strain, Mandel (6,), as (3, 3).
+
+        Its symmetric part is the mean strain, and u - G.x is periodic along the axes
+        that are: a shear that faces release across another axis is in the derivative
+        along that one alone.
+        """
+        G = matrix_from_mandel(mean_strain)
+        for name in COMPONENTS[3:]:
+            a, b = PAIRS[COMPONENTS.index(name)]
+            if self.periodic[a] != self.periodic[b] and self.role(name) == "released":
+                along, across = (a, b) if self.periodic[a] else (b, a)
+                G[along, across] *= 2
+                G[across, along] = 0
+        return G
 
     def values(self, grid: Grid) -> np.ndarray | None:
         """`displacement` at the nodes, zero but on its faces, (3, *nodes), or None."""

@@ -54,7 +54,8 @@ def fingerprint(
         # a layer of what no body is made of stands between the faces
         layers = [(0, int(not along)) for along in periodic]
         materials = np.pad(materials, layers, constant_values=len(stiffness))
-        stiffness = np.concatenate([stiffness, np.full((1, 7, 6), OUTSIDE)])
+        stiffness = np.concatenate([stiffness, np.zeros((1, 7, 6), np.int64)])
+        stiffness[-1, 0] = OUTSIDE
     moved = _all_moved(stiffness)
     own = np.ascontiguousarray(moved.reshape(*moved.shape[:2], -1))
     # a number for each material that does not depend on how it lies

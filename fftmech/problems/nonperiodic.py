@@ -158,13 +158,14 @@ class NonperiodicProblem(Equilibrium):
         return Solution(self.fluctuation(v, means[0]), planes, *means)
 
     def fluctuation(self, v: Any, mean_strain: np.ndarray) -> np.ndarray:
-        """Displacement at the nodes less that of the mean strain, (3, *nodes).
+        """Displacement at the nodes less that of its mean gradient, (3, *nodes).
 
         x from the corner of the box; shifts and turns that the faces leave free are
         zero on average.
         """
         u = to_numpy(self.displacement(self._with_lift(v))).copy()
-        E = matrix_from_mandel(to_numpy(self.mean_strain(v)) - mean_strain)
+        E = matrix_from_mandel(to_numpy(self.mean_strain(v)).astype(float))
+        E -= self.boundary.mean_gradient(mean_strain)
         counts = self.boundary.nodes(self.box)
         x = [
             (h * np.arange(n)).reshape([-1 if a == axis else 1 for a in range(3)])

@@ -15,7 +15,7 @@ from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.field_names import FIELDS, FINITE
-from fftmech.tensors import matrix_from_mandel, von_mises
+from fftmech.tensors import von_mises
 from fftmech.tensors.fields import full
 
 
@@ -30,6 +30,20 @@ def affine_displacement(
     offset = 0.5 if centred else 0.0
     x, y, z = (h * (node + offset) for h, node in zip(grid.h, nodes, strict=True))
     return E[:, 0] * x + E[:, 1] * y + E[:, 2] * z
+
+
+def check_rotation(scheme: str) -> None:
+    """Refuse a scheme that does not determine how all voxels of a box with faces turn.
+
+    Nodes on two faces are in one shear of `forward`, and in nothing else.
+    """
+    if scheme == "forward":
+        raise InputError(
+            "displacement gradient of a box with faces in scheme forward, which leaves "
+            "voxels on its edges free to turn",
+            "rotated, bbar or hex8",
+            "choose another --scheme",
+        )
 
 
 FieldPlanes = Callable[[slice], tuple[Any, Any, Any]]
@@ -236,10 +250,13 @@ class Result(Partial):
 
     @property
     def mean_gradient(self) -> np.ndarray:
-        """Mean displacement gradient, (3, 3): the mean strain, or the mean F - 1."""
-        if self.finite is None:
-            return matrix_from_mandel(self.mean_strain)
-        return self.finite.mean_F - np.eye(3)
+        """Mean displacement gradient, (3, 3): the mean strain, or the mean F - 1.
+
+        Of a box with faces see `Boundary.mean_gradient`.
+        """
+        if self.finite is not None:
+            return self.finite.mean_F - np.eye(3)
+        return (self.boundary or Boundary()).mean_gradient(self.mean_strain)
 
     @property
     def total_displacement(self) -> np.ndarray:
@@ -262,14 +279,23 @@ class Result(Partial):
         """
         if self.finite is not None:
             return self.finite.F - np.eye(3)[..., None, None, None]
+        if self.boundary is not None:
+            check_rotation(self.scheme)
         grid, u = self.microstructure.grid, self.displacement
         # that of the nodes: differences in the voxels do not reach across a face
         nodes = Grid(u.shape[1:], grid.spacing)
-        parts = discretization(self.scheme).parts()
         nx, ny, nz = grid.shape
-        D = sum(part.gradient(u, nodes)[0, ..., :nx, :ny, :nz] for part in parts)
-        D = np.asarray(D) / len(parts)
-        return full(self.strain) + (D - D.swapaxes(0, 1)) / 2
+        d, H, mean = discretization(self.scheme), full(self.strain), self.mean_gradient
+        for i, j in ((0, 1), (0, 2), (1, 2)):
+            rotation = sum(
+                d.derivative(u[i], j, nodes, q) - d.derivative(u[j], i, nodes, q)
+                for q in range(d.points)
+            )
+            half = np.asarray(rotation)[:nx, :ny, :nz] / (2 * d.points)
+            half += (mean[i, j] - mean[j, i]) / 2
+            H[i, j] += half
+            H[j, i] -= half
+        return H
 
     @property
     def residual(self) -> float:

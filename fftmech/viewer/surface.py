@@ -14,7 +14,6 @@ from fftmech.figures.planes import in_plane
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
 from fftmech.results.scalar_fields import ScalarField, microstructure_of
-from fftmech.tensors import matrix_from_mandel
 from fftmech.viewer.opened_file import OpenedFile
 from fftmech.viewer.view import ColorScale, View, colors
 
@@ -77,10 +76,9 @@ def nodes(source: Microstructure | Result, factor: float = 0.0) -> np.ndarray:
     if not factor:
         return reference + grid.origin
     assert isinstance(source, Result)
-    gradient = matrix_from_mandel(source.mean_strain)
-    if source.finite is not None:
-        gradient = source.finite.mean_F - np.eye(3)
-    total = reference @ gradient.T + np.moveaxis(_fluctuation(source), 0, -1)
+    total = reference @ source.mean_gradient.T + np.moveaxis(
+        _fluctuation(source), 0, -1
+    )
     return reference + grid.origin + factor * total
 
 
