@@ -26,7 +26,6 @@ from fftmech.problems.certificate import FACES, Certificate, certify
 from fftmech.problems.linear import Problem
 from fftmech.results.result import Result, affine_displacement
 from fftmech.simulations.mechanisms import check_load
-from fftmech.tensors import matrix_from_mandel
 from fftmech.tensors.bounds import reuss, uniform_error, voigt
 
 BYTES = 4 * (6 * 36 + 12 * 32)
@@ -222,10 +221,13 @@ def _result(
 def fluctuation(
     u: np.ndarray, mean_strain: np.ndarray, grid: Grid, boundary: Boundary
 ) -> np.ndarray:
-    """A displacement (3, *nodes) less that of the mean strain, without free shifts."""
+    """A displacement (3, *nodes) less that of its mean gradient, without free shifts.
+
+    As `NonperiodicProblem.fluctuation`.
+    """
     nodes = np.ogrid[tuple(map(slice, u.shape[1:]))]
-    E = matrix_from_mandel(mean_strain)
-    rest = u - affine_displacement(E, grid, False, nodes)
+    G = boundary.mean_gradient(mean_strain)
+    rest = u - affine_displacement(G, grid, False, nodes)
     free = [boundary.moves(c) for c in range(3)]
     rest[free] -= rest[free].mean(axis=(1, 2, 3), keepdims=True)
     return rest

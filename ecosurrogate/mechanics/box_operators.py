@@ -164,7 +164,7 @@ class BoxOperators:
         return tuple(ways)
 
     def affine(self, mean: Tensor) -> Tensor:
-        """Gradient of an affine displacement, (B, 6) -> (B, 3, 3), without turns.
+        """Gradient of an affine displacement, (B, 6) -> (B, 3, 3).
 
         The mean strains are Mandel; those that the faces release are displacements of
         `affine_parts`.
@@ -175,12 +175,20 @@ class BoxOperators:
             whole = mean[:, n] if a == b else 2**0.5 * mean[:, n]
             for c, d in ways:
                 H[:, c, d] = whole / len(ways)
+        return H
+
+    def turn(self, mean: Tensor) -> Tensor:
+        """Turn in the displacement of mean strains, (B, 6) -> gradient (B, 3, 3).
+
+        That which `without_turn` takes from it. There is none in a cube.
+        """
+        H = mean.new_zeros(len(mean), 3, 3)
+        for n, (a, b) in enumerate(PAIRS):
             if a != b and self.boundary.turns(a, b):
                 arms = [_arm(self._node_grid.shape[c], mean) for c in (a, b)]
                 p, q = ((arm**2).mean() for arm in arms)
-                turn = (p * H[:, b, a] - q * H[:, a, b]) / (p + q)
-                H[:, b, a] -= turn
-                H[:, a, b] += turn
+                H[:, b, a] = mean[:, n] / 2**0.5 * (p - q) / (p + q)
+                H[:, a, b] = -H[:, b, a]
         return H
 
     def stress_modes(self, like: Tensor) -> list[tuple[int, bool, Tensor]]:

@@ -11,7 +11,12 @@ from torch import Tensor, nn
 
 from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.mechanics.box_operators import BoxOperators
-from ecosurrogate.mechanics.fields import cauchy_stress, full_precision, single
+from ecosurrogate.mechanics.fields import (
+    average,
+    cauchy_stress,
+    full_precision,
+    single,
+)
 from ecosurrogate.models.admissible_blocks import Equilibrium, Gains, StressFunctions
 from ecosurrogate.models.box_means import mean_gradient, with_resultants
 from ecosurrogate.models.eco import Backbone, Prediction
@@ -76,7 +81,11 @@ class BoxSECO(nn.Module):
         with full_precision(out):
             u = box.without_turn(box.held(box.nodes(out[:, :3])))
             rest = box.gradient(u)
-            affine = mean_gradient(bodies, symmetrize(rest))
+            strain = symmetrize(rest)
+            affine = mean_gradient(bodies, strain)
+            # as of solutions, there is no turn in u less that of its mean strain
+            turn = box.turn(average(strain)[..., 0, 0, 0])
+            affine = affine + turn[..., None, None, None]
             stress = with_resultants(stress, bodies)
         H = rest + affine
         u = u + (affine * _positions(u)).sum(dim=2)
