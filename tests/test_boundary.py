@@ -25,7 +25,10 @@ from fftmech.arrays.backend import cpu_backend
 from fftmech.loads.boundary import KINDS
 from fftmech.materials import isotropic
 from fftmech.operators.green_nonperiodic import NonperiodicGreen
-from fftmech.problems.nonperiodic import NonperiodicProblem
+from fftmech.problems.nonperiodic import (
+    NonperiodicProblem,
+    remove_alternating_turns,
+)
 from fftmech.results.comparison import compare
 from fftmech.simulations.prepare import NONPERIODIC_SOLVERS as OURS
 from fftmech.tensors import COMPONENTS, mandel_from_components
@@ -520,3 +523,27 @@ def test_a_box_with_faces_has_a_certificate_that_says_why_not_unless_none_is_wan
     )
     without = solve(body, Load({"xx": 1e-3}), boundary=PAPER, certificate=False)
     assert without.certificate == {}
+
+
+@pytest.mark.parametrize("along", ["free", "uniaxial", "periodic", "displacement"])
+def test_turns_that_alternate_strain_nothing_and_are_taken_out(along, rng):
+    boundary, box = Boundary(along, "free", "free"), Grid((4, 3, 5), (0.1, 0.2, 0.15))
+    nodes, d = Grid(boundary.nodes(box), box.spacing), discretization("rotated")
+    u = rng.normal(size=(3, *nodes.shape))
+    _, j, k = np.indices(nodes.shape)
+    f = rng.normal(size=nodes.shape[0])
+    if along == "displacement":
+        f[[0, -1]] = 0
+    sign, turned = (-1.0) ** (j + k) * f[:, None, None], u.copy()
+    turned[1] += 0.15 * sign * j
+    turned[2] -= 0.2 * sign * k
+    fields = []
+    for field in (u, turned):
+        n, m, p = box.shape
+        before = d.strain(field, nodes)[..., :n, :m, :p]
+        remove_alternating_turns(field, boundary, box)
+        gradient = d.gradient(field, nodes)[0, ..., :n, :m, :p]
+        after = d.strain(field, nodes)[..., :n, :m, :p]
+        np.testing.assert_allclose(after, before, atol=1e-12)
+        fields.append(gradient)
+    np.testing.assert_allclose(fields[0], fields[1], atol=1e-11)

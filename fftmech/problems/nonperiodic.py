@@ -14,6 +14,7 @@ import numpy as np
 from fftmech.arrays.backend import Backend, to_numpy
 from fftmech.discretization.base import Discretization
 from fftmech.discretization.grid import Grid
+from fftmech.discretization.rotated import ROTATED
 from fftmech.loads.boundary import Boundary
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
@@ -161,7 +162,7 @@ class NonperiodicProblem(Equilibrium):
         """Displacement at the nodes less that of its mean gradient, (3, *nodes).
 
         x from the corner of the box; shifts and turns that the faces leave free are
-        zero on average.
+        zero on average, those that alternate from voxel to voxel too.
         """
         u = to_numpy(self.displacement(self._with_lift(v))).copy()
         E = matrix_from_mandel(to_numpy(self.mean_strain(v)).astype(float))
@@ -173,6 +174,8 @@ class NonperiodicProblem(Equilibrium):
         ]
         for a in range(3):
             u[a] += E[a, 0] * x[0] + E[a, 1] * x[1] + E[a, 2] * x[2]
+        if self.scheme.name == "rotated":
+            remove_alternating_turns(u, self.boundary, self.box)
         for a in range(3):
             if self.boundary.moves(a):
                 u[a] -= u[a].mean()
@@ -200,6 +203,43 @@ class NonperiodicProblem(Equilibrium):
                     faces = np.moveaxis(force, axis, 0)
                     faces[0] = 0
                     faces[-1] = 0
+
+
+def remove_alternating_turns(u: np.ndarray, boundary: Boundary, box: Grid) -> None:
+    """Take turns that strain nothing out of nodal values (3, *nodes) of `rotated`.
+
+    u_a = h_b (-1)^(i+j) i f, u_b = -h_a (-1)^(i+j) j f, with nodes i and j along two
+    axes a and b and any f along the third, turn neighbours in opposite directions.
+    Where faces across a and b leave them free, each layer keeps none of them.
+    """
+    nodes = Grid(u.shape[1:], box.spacing)
+    for a, b, c in ((0, 1, 2), (0, 2, 1), (1, 2, 0)):
+        if any(
+            boundary.periodic[axis] or boundary.fixed(component, axis)
+            for axis in (a, b)
+            for component in (a, b)
+        ):
+            continue
+        turn = ROTATED.derivative(u[b], a, nodes) - ROTATED.derivative(u[a], b, nodes)
+        nx, ny, nz = box.shape
+        turn = np.moveaxis(turn[:nx, :ny, :nz], (a, b, c), (0, 1, 2))
+        first, second = np.ogrid[: nodes.shape[a], : nodes.shape[b]]
+        sign = (-1.0) ** (first + second)
+        inside = sign[:-1, :-1, None]
+        inside = inside - inside.mean()
+        mean = -(inside * turn).mean(axis=(0, 1)) / (2 * (inside**2).mean())
+        # f at nodes along c that has these means in voxels, zero on faces that hold it
+        layers, count = len(mean), nodes.shape[c]
+        averages = (np.eye(layers, count) + np.roll(np.eye(layers, count), 1, 1)) / 2
+        if boundary.fixed(a, c) or boundary.fixed(b, c):
+            averages[:, [0, -1]] = 0
+        f = np.linalg.lstsq(averages, mean)[0]
+        views = [np.moveaxis(u[i], (a, b, c), (0, 1, 2)) for i in (a, b)]
+        for view, h, number in zip(
+            views, (box.h[b], -box.h[a]), (first, second), strict=True
+        ):
+            middle = number - number.mean()
+            view -= (h * sign * middle)[..., None] * f
 
 
 def padded(microstructure: Microstructure, boundary: Boundary) -> Microstructure:
