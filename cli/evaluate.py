@@ -160,7 +160,7 @@ def _show(found: Mapping[str, Any]) -> None:
         made = table(*part.columns)
         for row in part.rows:
             made.add_row(*row)
-            if row[0] == "strain skill":
+            if row[0] in ("eps skill", "F skill"):
                 made.add_section()
         show(part.title, made)
     for line in legend(found):

@@ -167,6 +167,7 @@ def _description(run: "Run") -> Iterator[str]:
     yield (
         f"{data['kind']}: {data['train']} examples for training, {data['val']} for "
         f"validation, bodies of {run.train.res}^3 voxels, labels of {low}^3"
+        + (f", boundary {run.train.boundary}" if run.train.boundary else "")
     )
     terms = " + ".join(f"{weight:g} {name}" for name, weight in config.terms.items())
     # see `ecosurrogate.training.objective`

@@ -7,6 +7,7 @@ import click
 
 from fftmech import InputError, Result, write_result
 from fftmech.io import check_writable
+from fftmech_cli.boundary import boundary_option, parse_boundary
 from fftmech_cli.load import load_options, parse_load
 from fftmech_cli.means import by_component, show_means
 from fftmech_cli.method import device_option
@@ -33,6 +34,7 @@ from fftmech_cli.surrogate import surrogate_packages
 @body_options
 @resolution_options
 @load_options("the load of the training set")
+@boundary_option
 @click.option(
     "--average-shifts",
     "shifts",
@@ -59,6 +61,7 @@ def predict(
     strain: tuple[str, ...],
     stress: tuple[str, ...],
     uniaxial: tuple[str, ...],
+    boundary: tuple[str, ...],
     shifts: str,
     device: str,
     output: str | None,
@@ -71,8 +74,9 @@ def predict(
     RUN is a folder that `ecosr fit` made, or a name that `ecosr models` lists. SOURCE
     is any file that `fftmech convert` reads, or a folder of such files. The certificate
     bounds the energy error, relative to the energy of the fields; bodies with pores
-    have none, and models that know no constitutive law. Fields that are not admissible
-    are not certified (exit code 3).
+    have none, nor have boxes with faces, nor models that know no constitutive law.
+    Faces are those of the training set; --boundary, if given, has to be the same.
+    Fields that are not admissible are not certified (exit code 3).
 
     Results of several files go into a folder, with predictions.csv, a row a file. A
     file that cannot be predicted does not end the others (exit code 2).
@@ -93,10 +97,12 @@ def predict(
     with surrogate_packages():
         from ecosurrogate.evaluation import batches, shift_average
         from ecosurrogate.evaluation import predict as prediction
-        from ecosurrogate.evaluation.learned_load import choose_load
+        from ecosurrogate.evaluation.learned_load import check_boundary, choose_load
         from ecosurrogate.training.checkpoint import load_model
         from ecosurrogate.training.devices import choose
     model, card = load_model(run)
+    if boundary:
+        check_boundary(run, card, parse_boundary(boundary))
     asked = bool(strain or stress or uniaxial)
     load = choose_load(card, parse_load(strain, stress, uniaxial) if asked else None)
     count = _count(shifts)

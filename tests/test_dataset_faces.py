@@ -7,7 +7,6 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from small_datasets import content, refused, run
 from test_dataset_card import CARD
 from test_dataset_sample import made
@@ -24,7 +23,6 @@ from fftmech.microstructure import polycrystal
 from fftmech.results.comparison import compare
 from fftmech.tensors import FACTORS, matrix_from_mandel
 from fftmech.tensors.fields import full, symmetrize
-from fftmech_cli.ecosr_main import main as ecosr
 
 GRAINS = PolycrystalRecipe(grains=(2, 3))
 PAPER = Boundary("uniaxial", "free", "free")
@@ -301,14 +299,3 @@ def test_a_dataset_with_faces_is_continued_extended_drawn_and_not_merged(
     document = compare(*results)
     assert document["divergence"]["a"] is None and document["divergence"]["b"]
     assert any("faces" in note for note in document["notes"])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("command", ["fit {} -o run", "evaluate run {}"])
-def test_ecosr_refuses_boxes_with_faces(command, whole, tmp_path, monkeypatch):
-    pytest.importorskip("torch")
-    monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(ecosr, command.format(whole).split())
-    assert done.exit_code == 2 and done.stderr.count("\n") == 1, done.output
-    assert "boxes with faces (x=uniaxial, y=free, z=free)" in done.stderr
-    assert list(tmp_path.iterdir()) == []

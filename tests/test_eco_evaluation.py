@@ -206,9 +206,9 @@ def test_what_knows_nothing_has_no_skill_and_stands_in_every_table(kind, request
     made = tables(found, together=1)
     assert all(table.columns[-1].startswith("uniform field") for table in made)
     errors = {row[0]: row for row in made[0].rows}
-    assert {"strain skill", "stress skill"} < set(errors)
-    assert ("stress mean / range" in errors) == (kind == "pores")
-    assert errors["strain mean"][1:] == ("1.00 ± 0.00",) * 2
+    assert {"eps skill", "sigma skill"} < set(errors)
+    assert ("sigma mean / range" in errors) == (kind == "pores")
+    assert errors["eps mean"][1:] == ("1.00 ± 0.00",) * 2
     assert "\n\nskill: 1 - error" in markdown(found)
 
 
@@ -259,7 +259,7 @@ def test_components_that_are_uniform_in_the_solution_have_no_error(tmp_path):
         stress = own["samples"][0]["nrmse"]["std"]["stress"]
         assert stress == dict.fromkeys(stress, error)
         assert own["skill"]["stress"] is None
-        assert "stress skill" in markdown(found)
+        assert "sigma skill" in markdown(found)
 
 
 def test_predictions_that_are_not_finite_are_counted_and_left_out(grains):
@@ -329,16 +329,16 @@ def test_tables_have_the_rows_of_the_paper_and_a_column_for_everybody(grains, ru
         "CG (3 iterations)",
     ]
     errors, others = tables(found)
-    names = [row[0].split() for row in errors.rows]
-    paper = ["xx", "xy", "xz", "yy", "yz", "zz", "mean"]
-    assert [n for _, n in names] == [*paper, "skill"] * 2
+    paper = ["11", "12", "13", "22", "23", "33", " mean", " skill"]
+    names = [f"{symbol}{n}" for symbol in ("eps", "sigma") for n in paper]
+    assert [row[0] for row in errors.rows] == names
     assert {len(row) for row in errors.rows} == {6}
     assert {len(row) for row in others.rows} == {7}
     exact = found["contenders"][3]["nrmse"]["std"]["stress"]["xx"]
     mean, std = map(float, errors.rows[8][4].split(" ± "))
     np.testing.assert_allclose((mean, std), (exact["mean"], exact["std"]), rtol=0.1)
     assert len(tables(found, together=3)) == 4
-    assert markdown(found).count("\n| strain xx |") == 1
+    assert markdown(found).count("\n| eps11 |") == 1
 
 
 def test_a_statistic_of_one_value_has_no_deviation():

@@ -84,6 +84,13 @@ def compare(
     report(0, None, "prediction")
     started = time.perf_counter()
     model, card = load_model(run)
+    if card.encoder.boundary is not None:
+        raise InputError(
+            f"{run}: a model of boxes with faces, where the solver takes no initial "
+            "guess",
+            "a model of periodic boxes",
+            "compare with ecosr evaluate --baseline cg:10, or fftmech compare",
+        )
     read = time.perf_counter() - started
     if not card.law:
         raise InputError(

@@ -7,7 +7,7 @@ no constitutive law is known, the units are `ecosurrogate.data.lawless.Scales`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -15,10 +15,12 @@ import torch
 from torch import Tensor
 
 from ecosurrogate.data.lawless import Scales
+from ecosurrogate.mechanics.box_operators import BoxOperators
 from ecosurrogate.mechanics.mean_field import MeanLoad
 from ecosurrogate.mechanics.operators import Operators
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
+from fftmech.loads.boundary import Boundary
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.operators.reference_medium import reference_medium
@@ -31,7 +33,7 @@ class Bodies:
     Attributes
     ----------
     operators
-        Of their grid, with voxels of edge 1; the reference medium has 2 G = 1.
+        Of their periodic grid, with voxels of edge 1; the reference medium has 2 G = 1.
     tables
         C / 2 G of every phase of every body, and its inverse, zero in pores: Mandel
         (2, 6, 6, P). None where no constitutive law is known.
@@ -43,7 +45,10 @@ class Bodies:
         A strain and a stress of 1 in the units of the body, (B,); both negative where
         the load is minus one that the model knows.
     inputs
-        Input channels of the network, (B, C, X, Y, Z).
+        Input channels of the network, (B, C, X, Y, Z); of boxes with faces around the
+        box.
+    box
+        Operators of boxes with faces, which take the place of `operators`; else None.
     """
 
     operators: Operators
@@ -53,6 +58,7 @@ class Bodies:
     strain_unit: Tensor
     stress_unit: Tensor
     inputs: Tensor
+    box: BoxOperators | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.phase)
@@ -108,14 +114,15 @@ class Bodies:
             self.strain_unit.to(device),
             self.stress_unit.to(device),
             self.inputs.to(device),
+            box=self.box,
         )
 
     def _field(self, table: Tensor) -> Tensor:
         """Values at each voxel, (6, 6, P) -> (B, 6, 6, X, Y, Z)."""
         count, *shape = self.phase.shape
         made = table.new_empty(count, 36, self.phase[0].numel())
-        for field, phase in zip(made, self.phase.flatten(1), strict=True):
-            torch.index_select(table.flatten(0, 1), 1, phase, out=field)
+        for own, phase in zip(made, self.phase.flatten(1), strict=True):
+            torch.index_select(table.flatten(0, 1), 1, phase, out=own)
         return made.reshape(count, 6, 6, *shape)
 
 
@@ -128,13 +135,14 @@ def bodies(
     dtype: torch.dtype = torch.float32,
     signs: Sequence[int] | None = None,
     scales: Scales | None = None,
+    boundary: Boundary | None = None,
 ) -> Bodies:
     """Make a batch of bodies with cubic voxels on grids of one shape, a load for each.
 
     Parameters
     ----------
     inputs
-        Channels of each, (C, X, Y, Z).
+        Channels of each, (C, X, Y, Z), of boxes with faces around them.
     ratio
         Bulk over shear modulus of the reference medium.
     signs
@@ -142,6 +150,8 @@ def bodies(
         the opposite load.
     scales
         Units of strain and stress where no constitutive law is known, else None.
+    boundary
+        Conditions on the faces of the boxes; None if they are periodic.
 
     Raises
     ------
@@ -158,6 +168,11 @@ def bodies(
         h = body.grid.h
         if max(h) - min(h) > 1e-9 * max(h):
             raise InputError(f"voxels of edges {h}", "cubes")
+    grid = Grid(shape, (1.0, 1.0, 1.0))
+    box = None
+    if boundary is not None:
+        box = BoxOperators(scheme, grid, boundary)
+        loads = [boundary.affine(load) for load in loads]
     signs = signs or [1] * len(loads)
     if scales is None:
         shear = [reference_medium(body)[1] for body in microstructures]
@@ -180,7 +195,7 @@ def bodies(
     strain = torch.tensor(strain_unit, dtype=torch.float64)
     stress = torch.tensor(stress_unit, dtype=torch.float64)
     return Bodies(
-        Operators(scheme, Grid(shape, (1.0, 1.0, 1.0)), ratio / 2, 0.5),
+        Operators(scheme, grid, ratio / 2, 0.5),
         tables,
         phase,
         MeanLoad(
@@ -191,6 +206,7 @@ def bodies(
         strain.to(dtype),
         stress.to(dtype),
         torch.as_tensor(np.stack(inputs), dtype=dtype),
+        box=box,
     )
 
 

@@ -12,6 +12,7 @@ from ecosurrogate.data.examples import Batch, Example
 from ecosurrogate.data.lawless import Scales
 from ecosurrogate.data.normalization import Normalization
 from ecosurrogate.data.representation import inputs, phase_ids
+from fftmech.loads.boundary import Boundary
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.operators.reference_medium import reference_medium
@@ -27,7 +28,8 @@ class Encoder:
     `scheme` has one integration point; `representation` is one of
     `ecosurrogate.data.representation`; `ratio` is the bulk over the shear modulus of
     the reference medium; `scales` are the units of fields without a constitutive law,
-    None where there is one.
+    None where there is one; `boundary` are the conditions on the faces of the boxes,
+    None if they are periodic.
     """
 
     scheme: str
@@ -35,10 +37,15 @@ class Encoder:
     ratio: float
     normalization: Normalization
     scales: Scales | None = None
+    boundary: Boundary | None = None
 
     @classmethod
     def fit(
-        cls, examples: Iterable[Example], scheme: str, representation: str
+        cls,
+        examples: Iterable[Example],
+        scheme: str,
+        representation: str,
+        boundary: Boundary | None = None,
     ) -> "Encoder":
         """Return the encoder of a training set.
 
@@ -50,7 +57,8 @@ class Encoder:
         labels: list[Scales] = []
 
         def channels() -> Iterable[np.ndarray]:
-            for body, _, strain, stress, _ in examples:
+            for example in examples:
+                body, strain, stress = example.body, example.strain, example.stress
                 if body.stiffness is None:
                     assert strain is not None and stress is not None
                     labels.append(Scales.of(strain, stress))
@@ -65,7 +73,8 @@ class Encoder:
             scales = Scales.mean(labels)
             return cls(scheme, representation, RATIO, normalization, scales)
         bulk, shear = np.mean(moduli, axis=0)
-        return cls(scheme, representation, float(bulk / shear), normalization)
+        ratio = float(bulk / shear)
+        return cls(scheme, representation, ratio, normalization, boundary=boundary)
 
     def bodies(
         self,
@@ -76,7 +85,7 @@ class Encoder:
         """Batch of bodies of one shape, each under one load; see `bodies`."""
         channels = [
             self.normalization.apply(
-                inputs(body, self.representation, self._stress_unit(body))
+                self._around(inputs(body, self.representation, self._stress_unit(body)))
             )
             for body in microstructures
         ]
@@ -88,11 +97,20 @@ class Encoder:
             self.ratio,
             signs=signs,
             scales=self.scales,
+            boundary=self.boundary,
         )
 
     def _stress_unit(self, body: Microstructure) -> float:
         """Unit of a stiffness that the network is shown."""
         return 1.0 if self.scales else 2 * reference_medium(body)[1]
+
+    def _around(self, channels: np.ndarray) -> np.ndarray:
+        """Channels with a layer of void beyond each face of the box."""
+        if self.boundary is None:
+            return channels
+        layers = [(int(not along),) * 2 for along in self.boundary.periodic]
+        void = 1.0 if self.representation == "indicator" else 0.0
+        return np.pad(channels, [(0, 0), *layers], constant_values=void)
 
     def batch(self, examples: Sequence[Example]) -> Batch:
         """Batch of examples, labels in the units of its bodies."""
@@ -102,6 +120,7 @@ class Encoder:
             _labels([e.strain for e in examples], made.strain_unit),
             _labels([e.stress for e in examples], made.stress_unit),
             torch.as_tensor(np.stack([e.solid for e in examples])),
+            _labels([e.gradient for e in examples], made.strain_unit),
         )
 
 
@@ -109,4 +128,5 @@ def _labels(fields: Sequence[np.ndarray | None], unit: Tensor) -> Tensor | None:
     known = [field for field in fields if field is not None]
     if len(known) < len(fields):
         return None
-    return torch.as_tensor(np.stack(known)) / unit[:, None, None, None, None]
+    field = torch.as_tensor(np.stack(known))
+    return field / unit.reshape(-1, *[1] * (field.ndim - 1))

@@ -26,13 +26,16 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.fingerprint import fingerprint
 from fftmech.results.sample import Sample
 
+FIELDS = ("strain", "stress", "displacement_gradient")
+"""Fields of samples that are read; the last one is only in boxes with faces."""
+
 
 class Example(NamedTuple):
     """A body under a load, and its solution at a lower or the same resolution.
 
     `strain` and `stress`, the labels, are Mandel (6, x, y, z), in the dataset's units,
     None where there are none; `solid` marks their voxels that are no pore, boolean (1,
-    x, y, z).
+    x, y, z). In a box with faces the displacement gradient (3, 3, x, y, z) is a label.
     """
 
     body: Microstructure
@@ -40,6 +43,7 @@ class Example(NamedTuple):
     strain: np.ndarray | None
     stress: np.ndarray | None
     solid: np.ndarray
+    gradient: np.ndarray | None = None
 
     def moved(self, g: Symmetry) -> "Example":
         """Body, load and labels after a symmetry of the cube."""
@@ -49,34 +53,37 @@ class Example(NamedTuple):
             None if self.strain is None else g.tensor(self.strain),
             None if self.stress is None else g.tensor(self.stress),
             g.scalar(self.solid),
+            None if self.gradient is None else g.gradient(self.gradient),
         )
 
 
 class Batch(NamedTuple):
     """Examples of one step; labels, (B, 6, x, y, z), are in the units of the `Bodies`.
 
-    They are None unless every example has them; `solid` is boolean (B, 1, x, y, z).
+    They are None unless every example has them; `solid` is boolean (B, 1, x, y, z),
+    `gradient` (B, 3, 3, x, y, z).
     """
 
     bodies: Bodies
     strain: Tensor | None
     stress: Tensor | None
     solid: Tensor
+    gradient: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on another device."""
-        strain, stress, solid = (
+        strain, stress, solid, gradient = (
             None if part is None else part.to(device) for part in self[1:]
         )
         assert solid is not None
-        return Batch(self.bodies.to(device), strain, stress, solid)
+        return Batch(self.bodies.to(device), strain, stress, solid, gradient)
 
 
 class LoadedSamples(Sequence[Any]):
     """The samples of one split of a dataset, each under each of its loads.
 
     `count` takes the first ones, all if None; there have to be that many. `res` is the
-    resolution of the bodies.
+    resolution of the bodies; `boundary` are the faces of their boxes, None if periodic.
     """
 
     res: int
@@ -87,11 +94,7 @@ class LoadedSamples(Sequence[Any]):
     ) -> None:
         found = Dataset(directory, split)
         self.directory, self.split, self.card = directory, split, found.card
-        if found.card.loading.boundary is not None:
-            raise InputError(
-                f"{directory}: boxes with faces ({found.card.loading.boundary})",
-                "a dataset of periodic boxes, whose fields models predict",
-            )
+        self.boundary = found.card.loading.boundary
         available = len(found)
         if count is not None and not 1 <= count <= available:
             raise InputError(
@@ -134,7 +137,10 @@ class LoadedSamples(Sequence[Any]):
 
     def _find_fingerprints(self, sample: Sample) -> None:
         levels = sample.levels[self.res], sample.low
-        self._fingerprints[sample.index] = {fingerprint(x.body) for x in levels}
+        periodic = self.card.loading.periodic
+        self._fingerprints[sample.index] = {
+            fingerprint(level.body, periodic) for level in levels
+        }
 
     def seen(self, known: TrainingSet) -> set[int]:
         """Numbers, in the dataset, of the samples whose bodies are of a training set.
@@ -200,9 +206,7 @@ class Examples(LoadedSamples):
         super().__init__(directory, split, count)
         self.res = self.card.levels[0] if res is None else res
         levels = sorted({self.res, self.card.levels[-1]}, reverse=True)
-        self._samples = Dataset(
-            directory, split, fields=("strain", "stress"), levels=levels
-        )
+        self._samples = Dataset(directory, split, fields=FIELDS, levels=levels)
         self.orientation = orientation
         self._kept: dict[int, list[Example]] = {}
         self._room = free_memory() // (3 * readers)
@@ -235,6 +239,9 @@ class Examples(LoadedSamples):
                 None if low.strain is None else low.strain[k],
                 None if low.stress is None else low.stress[k],
                 solid,
+                None
+                if low.displacement_gradient is None
+                else low.displacement_gradient[k],
             )
             for k, load in enumerate(sample.loads.values())
         ]
@@ -242,5 +249,5 @@ class Examples(LoadedSamples):
 
 def _size(example: Example) -> int:
     """Bytes of an example."""
-    arrays = (example.body.phase, example.strain, example.stress, example.solid)
+    arrays = (example.body.phase, *example[2:])
     return sum(array.nbytes for array in arrays if array is not None)

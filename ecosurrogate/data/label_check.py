@@ -3,9 +3,12 @@
 import numpy as np
 
 from fftmech.errors import InputError
+from fftmech.loads.boundary import Boundary
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.sample import OTHER_PROGRAM, Level, Sample
+from fftmech.tensors import PAIRS
+from fftmech.tensors.fields import symmetrize
 
 ROUNDING = 64 * float(np.finfo(np.float32).eps)
 """Relative error that fields in single precision may have: they are rounded once when
@@ -32,7 +35,12 @@ def check_labels(sample: Sample, where: str) -> None:
         # what was allowed when it was imported
         exact = loose = max(ROUNDING, sample.tolerance)
     for k, (name, load) in enumerate(sample.loads.items()):
-        fault = _law_fault(level, k, exact) or _mean_fault(level, k, load, exact, loose)
+        boundary = sample.boundary or Boundary()
+        fault = (
+            _law_fault(level, k, exact)
+            or _gradient_fault(level, k)
+            or _mean_fault(level, k, load, boundary, exact, loose)
+        )
         if fault:
             case = f", load {name}" if name else ""
             raise InputError(
@@ -65,6 +73,18 @@ def _law_fault(level: Level, k: int, allowed: float) -> str | None:
     return None
 
 
+def _gradient_fault(level: Level, k: int) -> str | None:
+    if level.displacement_gradient is None:
+        return None
+    assert level.strain is not None
+    H = level.displacement_gradient[k].astype(float)
+    off = abs(symmetrize(H) - level.strain[k]).max()
+    # the strain is what is left of a turn
+    if not off <= ROUNDING * abs(H).max():
+        return "its strain is not that of its displacement gradient"
+    return None
+
+
 def _phases(body: Microstructure):
     """Phases with their stiffness and eigenstrain, Mandel (6, 6) and (6, 1)."""
     assert body.stiffness is not None
@@ -74,8 +94,9 @@ def _phases(body: Microstructure):
 
 
 def _mean_fault(
-    level: Level, k: int, load: Load, exact: float, loose: float
+    level: Level, k: int, load: Load, boundary: Boundary, exact: float, loose: float
 ) -> str | None:
+    load = boundary.affine(load)
     means = {"strain": level.mean_strain, "stress": level.mean_stress}
     given = {"strain": load.mean_strain, "stress": load.mean_stress}
     for name, stated in means.items():
@@ -84,9 +105,19 @@ def _mean_fault(
         mean, size = field.mean(axis=1), abs(field).mean(axis=1).max()
         if not (abs(mean - stated[k]) <= ROUNDING * size).all():
             return f"its mean {name} is not the one that it states"
-        prescribed = load.free if name == "stress" else ~load.free
+        prescribed = load.free if name == "stress" else _means(load, boundary)
         allowed = exact if name == "strain" else loose
         off = abs(stated[k] - given[name])[prescribed]
         if not (off <= allowed * max(size, abs(given[name]).max())).all():
             return f"its mean {name} is not the one that its load prescribes"
     return None
+
+
+def _means(load: Load, boundary: Boundary) -> np.ndarray:
+    """Mean strains that are prescribed: those of faces that move as the load says."""
+
+    def told(component: int, axis: int) -> bool:
+        return boundary.periodic[axis] or boundary.fixed(component, axis)
+
+    faces = [all(told(c, d) for c, d in {(a, b), (b, a)}) for a, b in PAIRS]
+    return ~load.free & np.array(faces)

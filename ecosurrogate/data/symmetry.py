@@ -22,6 +22,7 @@ import numpy as np
 
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
+from fftmech.loads.boundary import Boundary
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import (
@@ -68,6 +69,11 @@ class Symmetry:
     def tensor(self, f: np.ndarray, at: str = "centers") -> np.ndarray:
         """Symmetric tensor fields, Mandel (..., 6, x, y, z): strain or stress."""
         return _select(self._moved(f, at), self._mandel, -4)
+
+    def gradient(self, H: np.ndarray) -> np.ndarray:
+        """Gradients of vector fields in voxels, (..., 3, 3, x, y, z)."""
+        rows = _select(self._moved(H, "centers"), self._vector, -5)
+        return _select(rows, self._vector, -4)
 
     def mean(self, mandel: np.ndarray) -> np.ndarray:
         """Symmetric tensors, Mandel (..., 6): mean strains, eigenstrains."""
@@ -162,19 +168,23 @@ SYMMETRIES: tuple[Symmetry, ...] = tuple(
 
 
 def symmetries(
-    scheme: str, grid: Grid | None = None, load: Load | None = None
+    scheme: str,
+    grid: Grid | None = None,
+    load: Load | None = None,
+    boundary: Boundary | None = None,
 ) -> tuple[Symmetry, ...]:
     """Symmetries that commute with a scheme's derivative, to augment samples by.
 
     They keep the shape and spacing of `grid`, so that samples fit in a batch, and
     `load`, of a network that does not see the load and learns one: uniaxial loads are
-    kept by 16 of the 48, hydrostatic ones by all.
+    kept by 16 of the 48, hydrostatic ones by all. Faces of a box stay of their kind.
     """
     return tuple(
         g
         for g in _commuting(scheme)
         if (grid is None or _keeps_grid(g, grid))
         and (load is None or _keeps_load(g, load))
+        and (boundary is None or _keeps_faces(g, boundary))
     )
 
 
@@ -209,6 +219,11 @@ def _keeps_load(g: Symmetry, load: Load) -> bool:
         np.array_equal(getattr(moved, name), getattr(load, name))
         for name in ("free", "mean_strain", "mean_stress")
     )
+
+
+def _keeps_faces(g: Symmetry, boundary: Boundary) -> bool:
+    kinds = boundary.kinds
+    return all(kinds[g.axes[a]] == kinds[a] for a in range(3))
 
 
 def _select(f: np.ndarray, picks: list[tuple[int, int]], axis: int) -> np.ndarray:

@@ -47,6 +47,8 @@ class TrainingSet:
         Of the stiffness of phases, of `SYMMETRIES`.
     blocks
         Of windows of images: SHA-256 of the image, first and last voxel.
+    periodic
+        Axes along which the bodies are periodic.
     """
 
     res: int
@@ -55,6 +57,7 @@ class TrainingSet:
     ranges: Mapping[str, Range]
     symmetries: tuple[str, ...]
     blocks: tuple[Block, ...] = ()
+    periodic: tuple[bool, bool, bool] = (True, True, True)
 
     @classmethod
     def of(
@@ -64,6 +67,7 @@ class TrainingSet:
         res: int,
         resolution: int,
         parameters: Mapping[str, Any],
+        periodic: tuple[bool, bool, bool] = (True, True, True),
     ) -> "TrainingSet":
         """Describe bodies at `res`; `parameters` are those of the dataset's recipe."""
         ranges: dict[str, Range] = {}
@@ -75,7 +79,8 @@ class TrainingSet:
                 ranges[name] = min(least, low), max(most, high)
         ordered = tuple(name for name in dict.fromkeys(SYMMETRIES) if name in found)
         blocks = _training_blocks(parameters)
-        return cls(res, resolution, frozenset(fingerprints), ranges, ordered, blocks)
+        seen = frozenset(fingerprints)
+        return cls(res, resolution, seen, ranges, ordered, blocks, periodic)
 
     def has(self, body: Microstructure) -> bool:
         """Whether the model was trained on this body, however it lies.
@@ -85,9 +90,10 @@ class TrainingSet:
         shape = body.grid.shape
         if len({*shape}) > 1 or shape[0] < self.resolution:
             return False
-        if fingerprint(body) in self.fingerprints:
+        if fingerprint(body, self.periodic) in self.fingerprints:
             return True
-        return fingerprint(resample(body, self.resolution)) in self.fingerprints
+        low = resample(body, self.resolution)
+        return fingerprint(low, self.periodic) in self.fingerprints
 
     def has_window(self, sha256: str, low: Sequence[int], high: Sequence[int]) -> bool:
         """Whether a window of an image meets the blocks that the model learned from."""
@@ -126,6 +132,7 @@ class TrainingSet:
             "ranges": {name: list(ends) for name, ends in self.ranges.items()},
             "symmetries": list(self.symmetries),
             "blocks": [list(map(_listed, block)) for block in self.blocks],
+            "periodic": list(self.periodic),
         }
 
     @classmethod
@@ -144,6 +151,7 @@ class TrainingSet:
                 (str(image), tuple(map(int, low)), tuple(map(int, high)))
                 for image, low, high in document["blocks"]
             ),
+            tuple(map(bool, document.get("periodic", (True,) * 3))),  # type: ignore
         )
 
 

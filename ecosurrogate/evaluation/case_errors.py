@@ -10,10 +10,10 @@ from ecosurrogate.evaluation.solved_cases import (
     SolvedCase,
     SolvedCases,
 )
-from fftmech.discretization import discretization
 from fftmech.problems.certificate import energy_error
 from fftmech.results.metrics import (
     QUANTILES,
+    divergence,
     divergence_norm,
     mean_nrmse,
     nrmse,
@@ -30,6 +30,9 @@ EDGES = np.geomspace(1e-10, 1e2, 121)
 """Bins of the local divergence."""
 
 FIELDS = ("strain", "stress")
+
+ROWS_OF_GRADIENTS = tuple(f"{a}{b}" for a in "xyz" for b in "xyz")
+"""Components of a displacement gradient."""
 
 _NORMALISATIONS = ("std", "range")
 _LEAST = float(np.finfo(np.float32).eps) ** 2
@@ -50,13 +53,19 @@ class CaseErrors:
         # stored in single precision, which would round in a transform
         strain, stress = case.strain.astype(float), case.stress.astype(float)
         self.fields = {"strain": strain, "stress": stress}
+        if case.gradient is not None:
+            H = case.gradient.astype(float)
+            self.fields["gradient"] = H.reshape(9, *H.shape[2:])
+        self.boundary = cases.boundary
         nyquist = 0.5 / max(self.grid.h)
         self.fine = (nyquist * cases.low / cases.res, nyquist) if cases.low else None
-        self.power = {name: self._power(f) for name, f in self.fields.items()}
+        self.power = {name: self._power(self.fields[name]) for name in FIELDS}
         self.tail = tail(energy_density(strain, stress)[self.solid])
         self.deviation = float(np.sqrt(stress.var(axis=(1, 2, 3)).sum()))
-        means = (uniform_field(field, self.solid) for field in (strain, stress))
-        self.uniform = PredictedFields(*means)
+        means = {n: uniform_field(f, self.solid) for n, f in self.fields.items()}
+        if "gradient" in means:
+            means["gradient"] = means["gradient"].reshape(3, 3, *strain.shape[1:])
+        self.uniform = PredictedFields(**means)
         self.uniform_error = self._skilled(self.uniform)
 
     def own(self) -> dict[str, Any]:
@@ -87,7 +96,9 @@ class CaseErrors:
         errors = self._skilled(prediction)
         return record | {
             "nrmse": {
-                kind: {name: self._nrmse(prediction, name, kind) for name in FIELDS}
+                kind: {
+                    name: self._nrmse(prediction, name, kind) for name in self.fields
+                }
                 for kind in _NORMALISATIONS
             },
             "skill": {
@@ -113,7 +124,7 @@ class CaseErrors:
         """The errors that the uniform field's are compared with."""
         return {
             **{
-                name: mean_nrmse(getattr(prediction, name), field, mask=self.solid)
+                name: mean_nrmse(_flat(prediction, name), field, mask=self.solid)
                 for name, field in self.fields.items()
             },
             "energy": self._energy(prediction),
@@ -122,10 +133,11 @@ class CaseErrors:
     def _nrmse(
         self, prediction: PredictedFields, name: str, kind: str
     ) -> dict[str, Any]:
-        p, r = getattr(prediction, name), self.fields[name]
+        p, r = _flat(prediction, name), self.fields[name]
         errors = nrmse(p, r, kind, self.solid)
+        names = COMPONENTS if name in FIELDS else ROWS_OF_GRADIENTS
         return {
-            **{c: _number(e) for c, e in zip(COMPONENTS, errors, strict=True)},
+            **{c: _number(e) for c, e in zip(names, errors, strict=True)},
             "mean": _number(mean_nrmse(p, r, kind, self.solid)),
             "all": _number(tensor_nrmse(p, r, kind, self.solid)),
         }
@@ -155,16 +167,22 @@ class CaseErrors:
         return spectrum.wavenumber, spectrum.power.sum(axis=0)
 
     def _divergence(self, stress: np.ndarray) -> float | None:
-        return divergence_norm(stress, self.grid, self.scheme).relative
+        return divergence_norm(stress, self.grid, self.scheme, self.boundary).relative
 
     def _local_divergence(self, stress: np.ndarray) -> list[float] | None:
         if not self.deviation > 0:
             return None
-        force = discretization(self.scheme).divergence(stress[None], self.grid)
+        force = divergence(stress, self.grid, self.scheme, self.boundary)
         local = np.sqrt((force**2).sum(axis=0)) * self.grid.h[0] / self.deviation
         # what is smaller or larger than all bins belongs to the outermost
         counts, _ = np.histogram(local.clip(EDGES[0], EDGES[-1]), EDGES)
         return (counts / local.size).tolist()
+
+
+def _flat(prediction: PredictedFields, name: str) -> np.ndarray:
+    """A field with one axis of components."""
+    field = getattr(prediction, name)
+    return field.reshape(-1, *field.shape[-3:])
 
 
 def _number(value: Any) -> float | None:

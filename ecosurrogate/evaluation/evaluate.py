@@ -37,8 +37,9 @@ def evaluate(
     Returns
     -------
     dict
-        dataset, kind, split, resolution, low_resolution, scheme, units, law (whether
-        it is known), notes, crowding (of the machine, `fftmech.arrays.crowding`).
+        dataset, kind, split, resolution, low_resolution, scheme, boundary (None if
+        periodic), units, law (whether it is known), notes, crowding (of the machine,
+        `fftmech.arrays.crowding`).
         normalisation: "std", that of `nrmse` in tables and pictures; "range" is the
         paper's for bodies with pores (`fftmech.results.metrics.nrmse`).
         uniform: what is under contenders, of the uniform field: in each case the mean
@@ -48,7 +49,8 @@ def evaluate(
         reference below and h a voxel's edge; each has fraction, of all nodes.
         contenders: a list; name, what, all that `Predictor.describe` returned,
         applications (of the Green operator, for one case), local_divergence, and
-        statistics of nrmse (by normalisation, field and component; "mean" of those
+        statistics of nrmse (by normalisation, field and component, in boxes with faces
+        of the displacement gradient too; "mean" of those
         components that are not uniform in the solution, "all" for the tensor), skill
         (of strain and stress, by the mean over "std", and of energy: 1 - error / error
         of the uniform field in that case), divergence (relative, `divergence_norm`),
@@ -101,6 +103,7 @@ def _document(
         "resolution": cases.res,
         "low_resolution": cases.low,
         "scheme": cases.scheme,
+        "boundary": cases.boundary and cases.boundary.as_dict(),
         "units": dict(cases.card.units),
         "pores": pores,
         "law": cases.law,
@@ -204,4 +207,9 @@ def _notes(
     if pores:
         notes.append("bodies with pores: no certificate, and no energy error")
     notes += [f"{p.label}: no certificate: {NO_LAW}" for p in predictors if not p.law]
+    if cases.boundary is not None:
+        notes.append(
+            f"boxes with faces ({cases.boundary}): no certificate, divergence at the "
+            "nodes inside, and spectra see the faces as jumps"
+        )
     return notes

@@ -97,6 +97,12 @@ class PhysicalModel(nn.Module):
         self, model: nn.Module, card: RunCard, shape: Sequence[int], load: Load
     ) -> None:
         super().__init__()
+        if card.encoder.boundary is not None:
+            raise InputError(
+                f"a model of boxes with faces ({card.encoder.boundary})",
+                "one of periodic boxes, which files hold",
+                "use ecosr predict",
+            )
         self.model = deepcopy(model).requires_grad_(False)
         encoder = card.encoder
         grid = Grid((shape[0], shape[1], shape[2]), (1.0, 1.0, 1.0))

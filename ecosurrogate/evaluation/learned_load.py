@@ -4,6 +4,7 @@ Without a constitutive law fields need not be proportional to the load: its own 
 """
 
 from collections.abc import Sequence
+from os import PathLike
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from ecosurrogate.training.checkpoint import RunCard
 from ecosurrogate.training.config import SEE_LOAD
 from fftmech.datasets.loading import Loading
 from fftmech.errors import InputError
+from fftmech.loads.boundary import Boundary
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 
@@ -35,6 +37,17 @@ def choose_load(card: RunCard, asked: Load | None) -> Load:
     return known.load
 
 
+def check_boundary(run: str | PathLike, card: RunCard, asked: Boundary | None) -> None:
+    """Refuse other faces of boxes than those that the model of a run has learned."""
+    known = card.encoder.boundary
+    if asked != known:
+        raise InputError(
+            f"{run} was trained with boundary {known or Boundary()}, asked is "
+            f"{asked or Boundary()}",
+            mend="leave --boundary out, or train on a dataset of such boxes",
+        )
+
+
 def trained_load(card: RunCard) -> Load | None:
     """The load of the training set; None where it has several."""
     return Loading.from_dict(card.dataset["loads"]).load
@@ -55,7 +68,7 @@ def sign_of(card: RunCard, load: Load) -> int:
 
     InputError of a load that the model cannot predict.
     """
-    known = trained_load(card)
+    known, boundary = trained_load(card), card.encoder.boundary
     if not card.law:
         given = [(x.free, _prescribed(x)) for x in (load, known or load)]
         (free, x), (known_free, y) = given
@@ -67,6 +80,9 @@ def sign_of(card: RunCard, load: Load) -> int:
                 "leave the load out",
             )
         return 1
+    if boundary is not None:
+        load = boundary.affine(load)
+        known = known and boundary.affine(known)
     if card.config.model in SEE_LOAD or not _prescribed(load).any():
         return 1
     if known is None or (load.free != known.free).any():

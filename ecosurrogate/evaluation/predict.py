@@ -19,12 +19,14 @@ from ecosurrogate.training.devices import choose
 from fftmech.arrays.backend import cpu_backend
 from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.discretization import discretization
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
+from fftmech.loads.boundary import Boundary
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.problems.certificate import Certificate, certify
+from fftmech.problems.certificate import FACES, Certificate, certify
 from fftmech.problems.linear import Problem
-from fftmech.results.result import Result
+from fftmech.results.result import Result, affine_displacement
 from fftmech.simulations.mechanisms import check_load
 from fftmech.tensors.bounds import reuss, uniform_error, voigt
 
@@ -58,6 +60,7 @@ def predict(
     shifts
         Average over so many periodic shifts of the body, each a prediction of its own;
         over all that may differ if None (`ecosurrogate.evaluation.shift_average`).
+        Boxes with faces have none.
 
     Returns
     -------
@@ -67,10 +70,11 @@ def predict(
         energy errors of the first guess and after each correction, where they are
         known; `certificate` is that of the fields as they are; its "uniform" is the
         relative energy error of uniform fields, which know nothing. The displacement is
-        that of the strain, of the part that is compatible. Without a constitutive law
-        there is no certificate, no energy density, and the energy is NaN. `notes` say
-        how the body differs from those that the model was trained on, or that it is one
-        of them.
+        that of the strain, of the part that is compatible; in boxes with faces, which
+        are those of the training set (`boundary`), only of models that predict one.
+        Without a constitutive law there is no certificate, no energy density, and the
+        energy is NaN. `notes` say how the body differs from those that the model was
+        trained on, or that it is one of them.
 
     Raises
     ------
@@ -96,7 +100,12 @@ def predict_many(
     """
     place = choose(device)
     started = time.perf_counter()
+    boundary = card.encoder.boundary
     bodies = [_checked(card, body, x) for body, x in zip(bodies, loads, strict=True)]
+    if boundary is not None and shifts != 1:
+        raise InputError(
+            "average over shifts: a box with faces has none", "predictions of 1"
+        )
     moves = shifts_of(model, shifts)
     voxels = len(bodies) * bodies[0].grid.voxels
     check_bytes(voxels * BYTES, _what(bodies))
@@ -105,7 +114,9 @@ def predict_many(
     ready = time.perf_counter()
     with torch.inference_mode():
         prediction = averaged(model, made, moves)
-        u = displacement_of(prediction.strain, made)
+        u = prediction.displacement
+        if boundary is None:
+            u = displacement_of(prediction.strain, made)
     if device == "cuda":
         torch.cuda.synchronize()
     ended = time.perf_counter()
@@ -122,10 +133,20 @@ def predict_many(
 
 def _checked(card: RunCard, body: Microstructure, load: Load) -> Microstructure:
     """Return what a model is to see of a body; refuse what it cannot take."""
+    boundary = card.encoder.boundary
     if not card.law:
         return without_law(body, card.units)
     body.check().check_linear("a surrogate")
-    check_load(body, load)
+    if boundary is None:
+        check_load(body, load)
+    else:
+        boundary.check(body.grid)
+        check_load(body, boundary.affine(load), boundary)
+        if len(body.pores):
+            raise InputError(
+                "the body has pores, which models of boxes with faces do not take",
+                mend="use fftmech solve",
+            )
     if body.eigenstrain is not None and body.eigenstrain[body.phases].any():
         raise InputError(
             "the body has eigenstrain, which models do not see",
@@ -147,7 +168,7 @@ def _result(
     load: Load,
     made: Bodies,
     prediction: Prediction,
-    u: Tensor,
+    u: Tensor | None,
     i: int,
     times: dict[str, float],
 ) -> Result:
@@ -161,8 +182,11 @@ def _result(
     # of another law half of strain : stress is no energy
     density = np.einsum("cxyz,cxyz->xyz", strain, stress) / 2 if card.law else None
     status = "predicted"
+    boundary = card.encoder.boundary
     if not card.law:
         certified = [Certificate.none(NO_LAW)]
+    elif boundary is not None:
+        certified = [Certificate.none(FACES)]
     elif card.config.model not in ADMISSIBLE:
         certified = [Certificate.none(NO_CERTIFICATE)]
     elif not bool(made.without_pores[i]):
@@ -173,17 +197,23 @@ def _result(
     final = certified[-1].as_dict()
     if final["relative"] is not None:
         final["uniform"] = _uniform(body, load)
+    mean_strain = strain.mean(axis=(1, 2, 3), dtype=float)
+    displacement = None
+    if u is not None:
+        displacement = _numpy(u[i]) * strain_unit * body.grid.h[0]
+        if boundary is not None:
+            displacement = fluctuation(displacement, mean_strain, body.grid, boundary)
     return Result(
         microstructure=body,
         load=load,
         scheme=card.encoder.scheme,
         solver=card.config.model,
         tolerance=0.0,
-        displacement=_numpy(u[i]) * strain_unit * body.grid.h[0],
+        displacement=displacement,  # pyright: ignore[reportArgumentType]
         strain=strain,
         stress=stress,
         energy_density=density,  # pyright: ignore[reportArgumentType]
-        mean_strain=strain.mean(axis=(1, 2, 3), dtype=float),
+        mean_strain=mean_strain,
         mean_stress=stress.mean(axis=(1, 2, 3), dtype=float),
         energy=nan if density is None else float(density.mean(dtype=float)),
         status=status,
@@ -193,8 +223,24 @@ def _result(
         times=times,
         certificate=final,
         precision="single",
+        boundary=boundary,
         notes=[*body.notes, *training_notes(card, body)],
     )
+
+
+def fluctuation(
+    u: np.ndarray, mean_strain: np.ndarray, grid: Grid, boundary: Boundary
+) -> np.ndarray:
+    """A displacement (3, *nodes) less that of its mean gradient, without free shifts.
+
+    As `NonperiodicProblem.fluctuation`.
+    """
+    nodes = np.ogrid[tuple(map(slice, u.shape[1:]))]
+    G = boundary.mean_gradient(mean_strain)
+    rest = u - affine_displacement(G, grid, False, nodes)
+    free = [boundary.moves(c) for c in range(3)]
+    rest[free] -= rest[free].mean(axis=(1, 2, 3), keepdims=True)
+    return rest
 
 
 def _uniform(body: Microstructure, load: Load) -> float:

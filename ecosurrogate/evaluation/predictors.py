@@ -40,8 +40,10 @@ class LowResolution(Predictor):
         predictions = []
         for case in cases:
             assert case.low is not None
-            strain, stress = (_upsample(f, case.body.grid.shape) for f in case.low)
-            predictions.append(PredictedFields(strain, stress))
+            shape, H = case.body.grid.shape, case.low_gradient
+            strain, stress = (_upsample(f, shape) for f in case.low)
+            gradient = None if H is None else _upsample(H, shape)
+            predictions.append(PredictedFields(strain, stress, gradient=gradient))
         return predictions
 
 
@@ -65,7 +67,7 @@ class StoppedSolver(Predictor):
         self.iterations, self.device = iterations, device
         self.name = "CG"
         self.what = f"{iterations} iteration{'s' * (iterations > 1)}"
-        self.method = cases.card.method
+        self.method, self.boundary = cases.card.method, cases.boundary
 
     def describe(self) -> dict[str, Any]:
         """Its iterations, device and precision."""
@@ -89,6 +91,7 @@ class StoppedSolver(Predictor):
             precision=self.method["precision"],
             max_iterations=self.iterations,
             device=self.device,
+            boundary=self.boundary,
             certificate=False,
         )
         times = result.times
@@ -98,6 +101,7 @@ class StoppedSolver(Predictor):
             times["solve"],
             times["setup"] - times["compile"],
             result.iterations + 1,
+            gradient=result.displacement_gradient if self.boundary else None,
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from ecosurrogate.data.examples import LoadedSamples
+from ecosurrogate.data.examples import FIELDS, LoadedSamples
 from ecosurrogate.data.training_set import TrainingSet
 from fftmech.datasets.dataset import Dataset
 from fftmech.datasets.imported import stated_by
@@ -31,6 +31,8 @@ class SolvedCase(NamedTuple):
         the resolution of the case.
     iterations
         Of the solver.
+    gradient, low_gradient
+        Displacement gradients, (3, 3, x, y, z), in boxes with faces; else None.
     """
 
     index: int
@@ -41,6 +43,8 @@ class SolvedCase(NamedTuple):
     stress: np.ndarray
     low: tuple[np.ndarray, np.ndarray] | None
     iterations: int
+    gradient: np.ndarray | None = None
+    low_gradient: np.ndarray | None = None
 
     @property
     def solid(self) -> np.ndarray:
@@ -90,9 +94,7 @@ class SolvedCases(LoadedSamples):
         lowest = self.card.levels[-1]
         self.low = None if lowest == self.res else lowest
         read = sorted({self.res, lowest}, reverse=True)
-        self._samples = Dataset(
-            directory, split, fields=("strain", "stress"), levels=read
-        )
+        self._samples = Dataset(directory, split, fields=FIELDS, levels=read)
         self._last: tuple[int, list[SolvedCase]] | None = None
         self.whole = self
 
@@ -131,6 +133,8 @@ class SolvedCases(LoadedSamples):
                 *_solution(sample, level, self.res, k),
                 _solution(sample, sample.low, self.low, k) if self.low else None,
                 level.iterations[k],
+                _of_load(level.displacement_gradient, k),
+                _of_load(sample.low.displacement_gradient, k) if self.low else None,
             )
             for k, (name, load) in enumerate(sample.loads.items())
         ]
@@ -149,6 +153,8 @@ class PredictedFields(NamedTuple):
         Of the Green operator; None where they are not known.
     certificate
         Relative energy error, known without the solution; None without one.
+    gradient
+        Displacement gradient, (3, 3, x, y, z), in boxes with faces; else None.
     """
 
     strain: np.ndarray
@@ -157,6 +163,7 @@ class PredictedFields(NamedTuple):
     preparation: float | None = None
     applications: int | None = None
     certificate: float | None = None
+    gradient: np.ndarray | None = None
 
 
 class Predictor(ABC):
@@ -186,6 +193,10 @@ class Predictor(ABC):
     @abstractmethod
     def predict(self, cases: Sequence[SolvedCase]) -> list[PredictedFields]:
         """Predict cases of one resolution, in their order."""
+
+
+def _of_load(fields: np.ndarray | None, k: int) -> np.ndarray | None:
+    return None if fields is None else fields[k]
 
 
 def _solution(

@@ -7,6 +7,12 @@ from typing import Any, NamedTuple
 ROWS = ("xx", "xy", "xz", "yy", "yz", "zz")
 """Components in the order of the paper's table 1."""
 
+MORE_ROWS = ("yx", "zx", "zy")
+"""Those that gradients have too."""
+
+SYMBOLS = {"gradient": "F", "strain": "eps", "stress": "sigma"}
+"""Of fields, in the rows of table 1."""
+
 TAILS = ("0.99", "0.999")
 """Quantiles of the energy density in a table; the document has more."""
 
@@ -46,6 +52,14 @@ def reference(found: Mapping[str, Any]) -> str:
     return "imported" if found["kind"] == "imported" else "solved"
 
 
+def row_label(field: str, component: str) -> str:
+    """Row of a component as in the paper's table 1: F12, eps11, sigma11, sigma mean."""
+    symbol = SYMBOLS[field]
+    if component not in (*ROWS, *MORE_ROWS):
+        return f"{symbol} {component}"
+    return symbol + "".join(str("xyz".index(axis) + 1) for axis in component)
+
+
 def label(predictor: Mapping[str, Any], between: str = " ") -> str:
     """Name of a predictor, and in brackets what it is."""
     return f"{predictor['name']}{between}({predictor['what']})"
@@ -69,11 +83,13 @@ def legend(found: Mapping[str, Any]) -> list[str]:
             "pores (with the extremes of its training set): compare it with the "
             "uniform field's."
         )
+    if found.get("boundary"):
+        lines.append("F: displacement gradient plus 1; sigma: Cauchy stress.")
     lines += [
         "divergence: of the stress in the scheme of the dataset, relative, median"
         + ("; pores included." if pores else ".")
     ]
-    if found["law"] and not pores:
+    if found["law"] and not pores and not found.get("boundary"):
         lines.append(
             "certificate: energy error that a model says it has, without any solution; "
             "energy error: the one it has."
@@ -104,12 +120,14 @@ def _errors(found: Mapping[str, Any], predictors: Sequence[Mapping]) -> Table:
     def add(name: str, *keys: str) -> None:
         rows.append((name, *(_mean(_entry(c, *keys)) for c in columns)))
 
-    for field in ("strain", "stress"):
-        for name in (*ROWS, "mean"):
-            add(f"{field} {name}", "nrmse", kind, field, name)
+    for field in ("gradient" if found.get("boundary") else "strain", "stress"):
+        more = MORE_ROWS if field == "gradient" else ()
+        for name in (*ROWS, *more, "mean"):
+            add(row_label(field, name), "nrmse", kind, field, name)
         if found["pores"]:
-            add(f"{field} mean / range", "nrmse", "range", field, "mean")
-        add(f"{field} skill", "skill", field)
+            range_ = "nrmse", "range", field, "mean"
+            add(row_label(field, "mean / range"), *range_)
+        add(row_label(field, "skill"), "skill", field)
     several = f"mean ± std of {count}" if count > 1 else "1"
     return Table(
         f"nRMSE over the {SCALES[kind]} of DNS {found['resolution']}^3: {several} "
@@ -131,7 +149,8 @@ def _others(found: Mapping[str, Any], predictors: Sequence[Mapping]) -> Table:
         rows.append((name, "", *cells))
 
     if found["law"] and not found["pores"]:
-        add("certificate (%)", "certificate", scale=100)
+        if not found.get("boundary"):
+            add("certificate (%)", "certificate", scale=100)
         add("energy error (%)", "energy", scale=100)
         add("energy skill", "skill", "energy")
     if found["low_resolution"]:

@@ -20,10 +20,11 @@ from ecosurrogate.evaluation.solved_cases import (
 )
 from ecosurrogate.mechanics.cost import counted_green
 from ecosurrogate.training.checkpoint import RunCard, digest_of_weights, load_model
-from ecosurrogate.training.config import ADMISSIBLE, SEE_LOAD
+from ecosurrogate.training.config import SEE_LOAD
 from ecosurrogate.training.devices import choose
 from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.errors import InputError
+from fftmech.loads.boundary import Boundary
 
 
 class TrainedRun(Predictor):
@@ -65,7 +66,7 @@ class TrainedRun(Predictor):
             "parameters": self.parameters,
             "device": self.device.type,
             "batch": self.batch,
-            "admissible": config.model in ADMISSIBLE,
+            "admissible": self.card.certified,
             "law": self.law,
             "trained_on": dict(self.card.dataset),
             "ancestors": [each.summary() for each in self.card.ancestors],
@@ -100,7 +101,7 @@ class TrainedRun(Predictor):
             strain = _field(prediction.strain[i], made.strain_unit[i])
             stress = _field(prediction.stress[i], made.stress_unit[i])
             certificate = None
-            if self.law and self.card.config.model in ADMISSIBLE:
+            if self.card.certified:
                 scheme = self.card.encoder.scheme
                 pairs = [(strain, stress)]
                 (found,) = certificates(case.body, case.load, scheme, pairs)
@@ -113,6 +114,9 @@ class TrainedRun(Predictor):
                     preparation,
                     self._applications,
                     certificate,
+                    None
+                    if prediction.gradient is None
+                    else _field(prediction.gradient[i], made.strain_unit[i]),
                 )
             )
         return predicted
@@ -142,6 +146,13 @@ def _check(folder: str | PathLike, card: RunCard, cases: SolvedCases) -> None:
             f"{folder} was trained on stresses in {units[0]}, {cases.directory} has "
             f"{units[1]}",
             mend="import or make it in that unit",
+        )
+    if card.encoder.boundary != cases.boundary:
+        raise InputError(
+            f"{folder} was trained with boundary "
+            f"{card.encoder.boundary or Boundary()}, {cases.directory} was solved with "
+            f"{cases.boundary or Boundary()}",
+            mend="take a dataset made with the same --boundary",
         )
     if card.config.model in SEE_LOAD:
         return

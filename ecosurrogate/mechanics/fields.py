@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from fftmech.errors import InputError
+from fftmech.tensors.fields import cauchy, full, symmetrize
 
 
 def full_precision(field: Tensor) -> torch.autocast:
@@ -71,3 +72,30 @@ def unless_rounding(field: Tensor, source: Tensor) -> Tensor:
 def apply(stiffness: Tensor, field: Tensor) -> Tensor:
     """C e at each voxel: (B, 6, 6, X, Y, Z) times (B, 6, X, Y, Z)."""
     return (stiffness * field[:, None]).sum(dim=2)
+
+
+def cauchy_stress(stiffness: Tensor, H: Tensor, unit: Tensor) -> Tensor:
+    """T(C, F) = |F|^-1 F (C E) F^T with E = (F^T F - 1) / 2: the text below eq. 17.
+
+    F = 1 + H times the unit of each body, (B,); E comes from H, for in single precision
+    F has lost the digits of small strains.
+
+    Parameters
+    ----------
+    stiffness
+        Mandel (B, 6, 6, X, Y, Z).
+    H
+        Displacement gradient over its unit, (B, 3, 3, X, Y, Z).
+
+    Returns
+    -------
+    Tensor
+        Cauchy stress over the same unit, Mandel (B, 6, X, Y, Z).
+    """
+    unit = unit.reshape(-1, 1, 1, 1, 1, 1).to(H)
+    # sums of products instead of matrix products, which TF32 would round
+    square = (H[:, :, :, None] * H[:, :, None]).sum(dim=1)
+    S = full(apply(stiffness, symmetrize(H + unit / 2 * square)))
+    identity = torch.eye(3, dtype=H.dtype, device=H.device)[..., None, None, None]
+    F = identity + unit * H
+    return cauchy(F, (F[:, :, :, None] * S[:, None]).sum(dim=2))

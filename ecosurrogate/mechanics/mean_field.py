@@ -86,17 +86,17 @@ class MeanField(nn.Module):
             else:
                 conjugate, prescribed, free = load[0], load[1], ~load[2]
             if self.means == "solved":
-                given = _stationary(given, field, prescribed, conjugate, free)
+                given = stationary_means(given, field, prescribed, conjugate, free)
             mean = torch.where(free, given.to(field.dtype), prescribed.to(field.dtype))
             return field + uniform(mean, field)
 
 
-def _stationary(
+def stationary_means(
     A: Tensor, field: Tensor, prescribed: Tensor, conjugate: Tensor, free: Tensor
 ) -> Tensor:
     """Means m with <A (m + f)> = conjugate where free, and `prescribed` elsewhere.
 
-    A is (B, 6, 6, X, Y, Z), f (B, 6, X, Y, Z) of zero mean, the rest (B, 6).
+    A is (B, 6, 6, X, Y, Z), f (B, 6, X, Y, Z), the rest (B, 6).
     """
     response = sum(
         (A[:, :, n] * field[:, n, None]).mean(dim=(-3, -2, -1)) for n in range(6)

@@ -25,6 +25,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ecosurrogate.mechanics.box_operators import BoxOperators
 from ecosurrogate.mechanics.fields import (
     average,
     centred,
@@ -130,7 +131,7 @@ class Equilibrium(nn.Module):
     def forward(
         self,
         potential: Tensor,
-        operators: Operators,
+        operators: Operators | BoxOperators,
         mean: Tensor | None = None,
         hidden: Tensor | None = None,
     ) -> Tensor:
@@ -140,7 +141,8 @@ class Equilibrium(nn.Module):
         ----------
         potential
             P = (f, g, h), (B, 3, X, Y, Z), or Phi, Mandel (B, 6, X, Y, Z), at the
-            nodes; stress x length^2. A constant in it has no effect.
+            nodes; stress x length^2. A constant in it has no effect. In a box with
+            faces it is around the box.
         mean
             S, Mandel (B, 6); zero if None.
         hidden

@@ -50,13 +50,18 @@ class Prediction(NamedTuple):
     """Fields of a batch, Mandel (B, 6, X, Y, Z), in the units of its `Bodies`.
 
     Of an iterated model, `path` has its earlier pairs, the first guess first, and
-    `descended` is the field whose energy it descends; else they are empty and None.
+    `descended` is the field whose energy it descends; else they are empty and None. In
+    boxes with faces `gradient` is the displacement gradient, (B, 3, 3, X, Y, Z), whose
+    symmetric part is the strain, and `displacement`, where there is one, that of the
+    nodes, in voxels, (B, 3, *nodes).
     """
 
     strain: Tensor
     stress: Tensor
     path: tuple[tuple[Tensor, Tensor], ...] = ()
     descended: FieldName | None = None
+    gradient: Tensor | None = None
+    displacement: Tensor | None = None
 
     @property
     def corrected(self) -> tuple[tuple[Tensor, Tensor], ...]:

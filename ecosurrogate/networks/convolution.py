@@ -1,4 +1,7 @@
-"""Convolutions on a periodic grid, and the steps between two levels of a U-Net.
+"""Convolutions on a grid, and the steps between two levels of a U-Net.
+
+Grids are periodic, but for axes across which a box has faces: there fields are zero
+beyond the grid.
 
 An axis of n voxels has ceil(n / 2) on the next level, periodic again: where n is odd,
 the last coarse voxel stands for one fine voxel instead of two. So a network takes any
@@ -18,10 +21,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+ALONG_ALL = (True, True, True)
 
-def wrap(x: Tensor) -> Tensor:
-    """Add a periodic voxel on each of the six sides of (B, C, X, Y, Z)."""
-    return _Wrap.apply(x)
+
+def wrap(x: Tensor, periodic: tuple[bool, bool, bool] = ALONG_ALL) -> Tensor:
+    """Add a voxel on each of the six sides of (B, C, X, Y, Z).
+
+    It is that of the other side along axes that are periodic, zero along others.
+    """
+    return _Wrap.apply(x, periodic)
 
 
 class _Wrap(torch.autograd.Function):
@@ -32,33 +40,44 @@ class _Wrap(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, periodic: tuple[bool, bool, bool]) -> Tensor:
+        ctx.periodic = periodic
         out = x.new_empty(*x.shape[:-3], *(n + 2 for n in x.shape[-3:]))
         out[..., 1:-1, 1:-1, 1:-1] = x
         # whole faces: those of the later axes have edges and corners too
         for axis in (-1, -2, -3):
             n = x.shape[axis]
-            out.narrow(axis, 0, 1).copy_(out.narrow(axis, n, 1))
-            out.narrow(axis, n + 1, 1).copy_(out.narrow(axis, 1, 1))
+            first, last = out.narrow(axis, 0, 1), out.narrow(axis, n + 1, 1)
+            if periodic[axis]:
+                first.copy_(out.narrow(axis, n, 1))
+                last.copy_(out.narrow(axis, 1, 1))
+            else:
+                first.zero_()
+                last.zero_()
         return out
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         g = grads[0].clone()
         for axis in (-3, -2, -1):
             n = g.shape[axis] - 2
-            g.narrow(axis, n, 1).add_(g.narrow(axis, 0, 1))
-            g.narrow(axis, 1, 1).add_(g.narrow(axis, n + 1, 1))
+            if ctx.periodic[axis]:
+                g.narrow(axis, n, 1).add_(g.narrow(axis, 0, 1))
+                g.narrow(axis, 1, 1).add_(g.narrow(axis, n + 1, 1))
             g = g.narrow(axis, 1, n)
-        return g.contiguous()
+        return g.contiguous(), None
 
 
 class Convolution(nn.Conv3d):
-    """A 3 x 3 x 3 convolution of periodic fields, as fast for one body as for several.
+    """A 3 x 3 x 3 convolution, as fast for one body as for several.
+
+    Fields are periodic along the axes that `periodic` says, zero beyond the others.
 
     For one body, unless it is large, torch takes a slow kernel on CPUs (up to 14 times
     the time of oneDNN's, 8 channels of 32^3 voxels); here oneDNN's is named.
     """
+
+    periodic: tuple[bool, bool, bool] = ALONG_ALL
 
     def __init__(
         self, in_channels: int, out_channels: int, stride: int = 1, bias: bool = True
@@ -85,7 +104,14 @@ class Convolution(nn.Conv3d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(B, C_in, X, Y, Z) -> (B, C_out, ceil(X / stride), ...)."""
-        return super().forward(wrap(input))
+        return super().forward(wrap(input, self.periodic))
+
+
+def set_periodic(model: nn.Module, periodic: tuple[bool, bool, bool]) -> None:
+    """Tell all convolutions of a model which axes are periodic."""
+    for layer in model.modules():
+        if isinstance(layer, Convolution):
+            layer.periodic = periodic
 
 
 def coarsen(x: Tensor) -> Tensor:

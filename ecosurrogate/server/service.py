@@ -30,7 +30,7 @@ from ecosurrogate.server.refusal import Refusal
 from ecosurrogate.server.upload import Upload
 from ecosurrogate.server.workers import Workers
 from ecosurrogate.training.checkpoint import RunCard, digest_of_weights
-from ecosurrogate.training.config import ADMISSIBLE, SEE_LOAD
+from ecosurrogate.training.config import SEE_LOAD
 from ecosurrogate.training.log import read_log
 from fftmech.arrays.memory import free_memory
 from fftmech.errors import InputError
@@ -229,8 +229,9 @@ def describe(model: nn.Module, card: RunCard, folder: str | PathLike) -> dict[st
         "scheme": card.encoder.scheme,
         "resolution": card.dataset["res"],
         "sees_load": config.model in SEE_LOAD,
-        "admissible": config.model in ADMISSIBLE,
+        "admissible": card.certified,
         "law": card.law,
+        "boundary": card.encoder.boundary and card.encoder.boundary.as_dict(),
         "trained_on": dict(card.dataset),
         "ancestors": [each.summary() for each in card.ancestors],
         "units": dict(card.units),

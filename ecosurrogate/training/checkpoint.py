@@ -27,15 +27,20 @@ from ecosurrogate.data.lawless import Scales
 from ecosurrogate.data.normalization import Normalization
 from ecosurrogate.data.representation import channel_count
 from ecosurrogate.data.training_set import TrainingSet
+from ecosurrogate.mechanics.box_operators import BoxOperators
 from ecosurrogate.mechanics.operators import Operators
+from ecosurrogate.models.boxes import BOX_MODELS
 from ecosurrogate.models.eco import MODELS
 from ecosurrogate.networks import make_network
+from ecosurrogate.networks.convolution import set_periodic
 from ecosurrogate.pretrained.catalogue import run_folder
-from ecosurrogate.training.config import Config
+from ecosurrogate.training.config import ADMISSIBLE, IN_BOXES, Config
 from ecosurrogate.training.files import damaged, read_json, short
 from ecosurrogate.training.tensor_file import read_tensors
+from fftmech.datasets.loading import Loading
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
+from fftmech.loads.boundary import Boundary
 from fftmech.version import __version__
 
 FORMAT_VERSION = 2
@@ -105,11 +110,27 @@ class RunCard:
         if encoder.scales is not None:
             encoder.scales.check()
             self.config.check_without_law()
+        if encoder.boundary is not None:
+            BoxOperators(encoder.scheme, Grid((2, 2, 2)), encoder.boundary)
+            if self.config.model not in IN_BOXES:
+                raise InputError(
+                    f"model {self.config.model} of boxes with faces",
+                    ", ".join(IN_BOXES),
+                )
 
     @property
     def law(self) -> bool:
         """Whether the model knows a constitutive law."""
         return self.encoder.scales is None
+
+    @property
+    def certified(self) -> bool:
+        """Whether predictions have a certificate.
+
+        They are admissible, in a periodic box, and a constitutive law is known.
+        """
+        periodic = self.encoder.boundary is None
+        return self.config.model in ADMISSIBLE and periodic and self.law
 
     @property
     def training_sets(self) -> tuple[TrainingSet | None, ...]:
@@ -142,6 +163,7 @@ class RunCard:
         """Return what `as_dict` wrote; `read_run` catches errors of anything else."""
         config = Config.from_dict(document["config"])
         scales = document.get("scales")
+        boundary = Loading.from_dict(document["dataset"]["loads"]).boundary
         return cls(
             config,
             Encoder(
@@ -150,6 +172,7 @@ class RunCard:
                 float(document["ratio"]),
                 Normalization.from_dict(document["normalization"]),
                 None if scales is None else Scales(*map(float, scales)),
+                boundary,
             ),
             dict(document["dataset"]),
             dict(document["units"]),
@@ -194,13 +217,14 @@ def read_run(run: str | PathLike) -> RunCard:
         raise damaged(path, error, "restore the file") from error
 
 
-def make_model(config: Config) -> nn.Module:
-    """Return a model with fresh weights."""
+def make_model(config: Config, boundary: Boundary | None = None) -> nn.Module:
+    """Return a model with fresh weights, of boxes with these faces if there are any."""
     try:
         backbone = partial(
             make_network, config.backbone, preset=config.preset, **config.network
         )
-        return MODELS[config.model](
+        models = MODELS if boundary is None else BOX_MODELS
+        model = models[config.model](
             backbone, channel_count(config.representation), **config.options
         )
     except InputError:
@@ -210,12 +234,15 @@ def make_model(config: Config) -> nn.Module:
             f"{config.model} with options {short(dict(config.options))}, network "
             f"{config.backbone} with {short(dict(config.network))}: {short(error)}"
         ) from error
+    if boundary is not None:
+        set_periodic(model, boundary.periodic)
+    return model
 
 
-def model_without_memory(config: Config) -> nn.Module:
+def model_without_memory(config: Config, boundary: Boundary | None = None) -> nn.Module:
     """As `make_model`, with names, shapes and types of weights, but no values."""
     with torch.device("meta"), _Uninitialized():
-        return make_model(config)
+        return make_model(config, boundary)
 
 
 def load_model(run: str | PathLike) -> tuple[nn.Module, RunCard]:
@@ -228,10 +255,11 @@ def load_model(run: str | PathLike) -> tuple[nn.Module, RunCard]:
     """
     card = read_run(run)
     # a hostile configuration must not take memory
-    expected = model_without_memory(card.config).state_dict()
+    boundary = card.encoder.boundary
+    expected = model_without_memory(card.config, boundary).state_dict()
     weights, _ = read_tensors(run_folder(run) / WEIGHTS, expected)
     with torch.random.fork_rng(devices=[]):
-        model = make_model(card.config)
+        model = make_model(card.config, boundary)
     model.load_state_dict(weights)
     return model.eval(), card
 

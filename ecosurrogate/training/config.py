@@ -21,12 +21,17 @@ WITHOUT_LAW = ("unet", "s-eco")
 
 WITHOUT_LAW_TERMS = ("strain", "stress", "masked-labels", "divergence")
 """Terms of the loss that need no constitutive law."""
+IN_BOXES = MODELS[:3]
+"""Models of bodies in boxes with faces too, those of `ecosurrogate.models.boxes`."""
 
 SEE_LOAD = MODELS[4:]
 """Models whose input is the load too; the others learn one load."""
 
 BACKBONES = ("unet", "ddpm-unet", "fno", "tfno", "deeponet")
 """Networks by name, those of `ecosurrogate.networks`, which needs torch."""
+
+BACKBONES_IN_BOXES = BACKBONES[:2]
+"""Networks of boxes with faces too: the others are made of periodic waves."""
 
 SIZES = ("smoke", "small", "paper")
 """Presets."""

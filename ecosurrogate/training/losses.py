@@ -5,13 +5,11 @@ Fields are (B, C, X, Y, Z): symmetric tensors Mandel with C = 6, deformation gra
 resolution of its labels.
 """
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ecosurrogate.mechanics.fields import apply, inner_product
 from fftmech.errors import InputError
-from fftmech.tensors.fields import full, symmetrize
 
 
 def window_average(field: Tensor, shape: tuple[int, int, int]) -> Tensor:
@@ -69,20 +67,6 @@ def component_error(prediction: Tensor, label: Tensor, gamma: float) -> Tensor:
         return (error.mean(dim=(0, 2, 3, 4)) * weights).sum()
     weights = error.new_full((3, 3), gamma).fill_diagonal_(1)
     return (error.mean(dim=(0, 3, 4, 5)) * weights).sum()
-
-
-def cauchy_stress(stiffness: Tensor, F: Tensor) -> Tensor:
-    """T(C, F) = |F|^-1 F (C E) F^T with E = (F^T F - I) / 2, text below eq. 17.
-
-    The stiffness is Mandel (B, 6, 6, X, Y, Z); the elastic deformation gradient F and
-    the Cauchy stress are (B, 3, 3, X, Y, Z).
-    """
-    identity = torch.eye(3, dtype=F.dtype, device=F.device)[..., None, None, None]
-    E = (torch.einsum("bkixyz,bkjxyz->bijxyz", F, F) - identity) / 2
-    S = full(apply(stiffness, symmetrize(E)))
-    s = torch.einsum("niaxyz,nabxyz,njbxyz->nijxyz", F, S, F)
-    volume = torch.linalg.det(F.permute(0, 3, 4, 5, 1, 2))
-    return s / volume[:, None, None]
 
 
 def hypercircle(

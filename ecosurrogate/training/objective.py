@@ -13,12 +13,17 @@ from torch import Tensor
 
 from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.data.examples import Batch
-from ecosurrogate.mechanics.fields import apply, inner_product
+from ecosurrogate.mechanics.fields import apply, cauchy_stress, inner_product
 from ecosurrogate.models.descent import Descent
 from ecosurrogate.models.eco import Prediction
 from ecosurrogate.models.energies import ENERGIES
 from ecosurrogate.training import losses
-from ecosurrogate.training.config import ADMISSIBLE, Config
+from ecosurrogate.training.config import (
+    ADMISSIBLE,
+    BACKBONES_IN_BOXES,
+    IN_BOXES,
+    Config,
+)
 from fftmech.errors import InputError
 
 Term = Callable[[Prediction, Batch, float], Tensor]
@@ -35,19 +40,27 @@ NEED_LABELS = ("strain", "stress", "masked-labels")
 class Objective:
     """Weighted sum of the terms of a configuration.
 
-    Data may have bodies with `pores`, `labels` for all, and a constitutive `law`;
-    InputError for a term that does not exist, or that this model or these data cannot
-    have. Predictions are `certified` if they are admissible and there is a law.
+    Data may have bodies with `pores`, `labels` for all, a constitutive `law`, and boxes
+    with `faces`; InputError for a term that does not exist, or that this model or these
+    data cannot have. Predictions are `certified` if they are admissible in a periodic
+    box and there is a law.
     """
 
     def __init__(
-        self, config: Config, pores: bool, labels: bool, law: bool = True
+        self,
+        config: Config,
+        pores: bool,
+        labels: bool,
+        law: bool = True,
+        faces: bool = False,
     ) -> None:
         self.terms, self.gamma = config.terms, config.gamma
         self.pores, self.labels, self.law = pores, labels, law
-        self.certified = law and config.model in ADMISSIBLE
+        self.certified = law and not faces and config.model in ADMISSIBLE
         if not law:
             config.check_without_law()
+        if faces:
+            _check_in_box(config, pores)
         for name in self.terms:
             if name not in TERMS:
                 raise InputError(f"loss.{name}", f"one of {', '.join(TERMS)}")
@@ -101,7 +114,36 @@ def certificate(prediction: Prediction, bodies: Bodies) -> Tensor:
     return _gap(prediction.strain, prediction.stress, bodies).sqrt()
 
 
+def _check_in_box(config: Config, pores: bool) -> None:
+    """Refuse what models of boxes with faces do not have."""
+    if config.model not in IN_BOXES:
+        raise InputError(
+            f"model {config.model}: its projections are those of periodic boxes, and "
+            "the dataset has boxes with faces",
+            mend=f"take {', '.join(IN_BOXES)}",
+        )
+    if config.backbone not in BACKBONES_IN_BOXES:
+        raise InputError(
+            f"backbone {config.backbone}: it is periodic, and the dataset has boxes "
+            "with faces",
+            mend=f"take {' or '.join(BACKBONES_IN_BOXES)}",
+        )
+    if pores:
+        raise InputError(
+            "bodies with pores in boxes with faces, which no model takes",
+            "periodic boxes, or bodies without pores",
+        )
+    for name in ("hypercircle", "constitutive-squared"):
+        if name in config.terms:
+            raise InputError(
+                f"loss.{name} in boxes with faces",
+                "strain, stress, masked-labels, constitutive, divergence",
+            )
+
+
 def _strain(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
+    if prediction.gradient is not None:
+        return _component_error(prediction.gradient, batch.gradient, gamma)
     return _component_error(prediction.strain, batch.strain, gamma)
 
 
@@ -117,13 +159,25 @@ def _component_error(field: Tensor, label: Tensor | None, gamma: float) -> Tenso
 
 def _masked_labels(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
     assert batch.strain is not None and batch.stress is not None
+    if prediction.gradient is not None:
+        assert batch.gradient is not None
+        pair = prediction.gradient.flatten(1, 2), batch.gradient.flatten(1, 2)
+        gradient = losses.masked_error(*pair, batch.solid)
+        return gradient + losses.masked_error(
+            prediction.stress, batch.stress, batch.solid
+        )
     strain = losses.masked_error(prediction.strain, batch.strain, batch.solid)
     return strain + losses.masked_error(prediction.stress, batch.stress, batch.solid)
 
 
 def _constitutive(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
-    C_e = apply(batch.bodies.stiffness, prediction.strain)
-    return losses.component_error(C_e, prediction.stress, gamma)
+    C = batch.bodies.stiffness
+    if prediction.gradient is None:
+        stress = apply(C, prediction.strain)
+    else:
+        unit = batch.bodies.strain_unit
+        stress = cauchy_stress(C, prediction.gradient, unit)
+    return losses.component_error(stress, prediction.stress, gamma)
 
 
 def _constitutive_squared(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
@@ -132,7 +186,10 @@ def _constitutive_squared(prediction: Prediction, batch: Batch, gamma: float) ->
 
 
 def _divergence(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
-    return losses.divergence_error(batch.bodies.operators.divergence(prediction.stress))
+    bodies = batch.bodies
+    return losses.divergence_error(
+        (bodies.box or bodies.operators).divergence(prediction.stress)
+    )
 
 
 def _hypercircle(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:

@@ -13,6 +13,7 @@ from ecosurrogate.data.encoder import Encoder
 from ecosurrogate.data.examples import Batch, Examples
 from ecosurrogate.data.representation import ORIENTED
 from ecosurrogate.data.training_set import TrainingSet
+from ecosurrogate.mechanics.box_operators import BoxOperators
 from ecosurrogate.mechanics.operators import Operators
 from ecosurrogate.training import without_law
 from ecosurrogate.training.checkpoint import (
@@ -31,6 +32,7 @@ from fftmech.datasets.imported import stated_by
 from fftmech.datasets.mapping import FieldMapping
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
+from fftmech.loads.boundary import Boundary
 
 
 @dataclass(frozen=True)
@@ -115,14 +117,18 @@ def prepare(
     train, val = _examples(dataset, first, devices.neighbours)
     scheme = train.card.method["scheme"]
     Operators(scheme, Grid((1, 1, 1)), 1.0, 1.0)
+    boundary = train.boundary
+    if boundary is not None:
+        BoxOperators(scheme, Grid((2, 2, 2)), boundary)
     pores, labels = _survey(train, val)
     val, notes = _unseen(val, (begin.resumed or begin).ancestors)
     data = _describe(train, val)
     phases = _phases(train) if lawless else set()
     shown = lawless and without_law.representation(lawless, phases)
-    config = begin.config(pores, shown)
+    faces = boundary is not None
+    config = begin.config(pores, faces, shown)
     _check_batch(config, devices)
-    objective = Objective(config, pores, labels, law=lawless is None)
+    objective = Objective(config, pores, labels, lawless is None, faces)
     moves = allowed_moves(config, scheme, train)
     if lawless:
         without_law.check_phases(config, phases, _phases(val))
@@ -137,7 +143,7 @@ def prepare(
         facts = data, train.card.units, versions(), seen
         card = RunCard(config, encoder, *facts, begin.ancestors)
     torch.manual_seed(config.seed)
-    model = (begin.model or make_model(config)).to(devices.device)
+    model = (begin.model or make_model(config, boundary)).to(devices.device)
     freeze(model, config.freeze)
     sampler = Sampler(len(train), config.batch, config.seed, moves)
     parts = (card, model, objective, train, val, sampler, devices)
@@ -167,7 +173,7 @@ def _encoder(
     scheme = train.card.method["scheme"]
     bodies = (train[i] for i in range(0, len(train), train.loads))
     # fitted even if it is not used: it refuses bodies that have no such inputs
-    own = Encoder.fit(bodies, scheme, config.representation)
+    own = Encoder.fit(bodies, scheme, config.representation, train.boundary)
     if parent is None:
         return own
     if parent.encoder.scheme != scheme:
@@ -189,6 +195,13 @@ def _encoder(
             f"to begin with belong to {parent.units.get('stress')}",
             mend="import it in that unit",
         )
+    if parent.encoder.boundary != train.boundary:
+        raise InputError(
+            f"{dataset} has boundary {train.boundary or Boundary()}, and the weights "
+            f"to begin with belong to {parent.encoder.boundary or Boundary()}",
+            "one boundary, which the model has learned",
+            "train without --from",
+        )
     return parent.encoder if config.normalize == "keep" else own
 
 
@@ -206,6 +219,7 @@ def _training_set(train: Examples) -> TrainingSet:
         train.res,
         train.card.levels[-1],
         train.card.parameters,
+        train.card.loading.periodic,
     )
 
 
@@ -255,6 +269,7 @@ def _survey(*parts: Examples) -> tuple[bool, bool]:
         for example in part:
             pores |= len(example.body.pores) > 0 or not bool(example.solid.all())
             labels &= example.strain is not None and example.stress is not None
+            labels &= part.boundary is None or example.gradient is not None
     return pores, labels
 
 

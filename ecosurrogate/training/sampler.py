@@ -55,5 +55,6 @@ def allowed_moves(
                 f"{' or '.join(SEE_LOAD)}"
             )
         learned = examples.card.loading.load
-    found = symmetries(scheme, examples[0].body.grid, learned)
+    faces = examples.card.loading.boundary
+    found = symmetries(scheme, examples[0].body.grid, learned, faces)
     return found if config.augment else found[:1]

@@ -68,14 +68,17 @@ _OPTIONS = ("model", "backbone", "preset", "steps", "batch", "lr", "seed")
 
 
 def resolve(
-    settings: Settings, pores: bool = False, shown: str | None = None
+    settings: Settings,
+    pores: bool = False,
+    faces: bool = False,
+    shown: str | None = None,
 ) -> Config:
-    """Fill in what was not given, for bodies with or without pores.
+    """Fill in what was not given, for bodies that may have pores, boxes with faces.
 
     Where no constitutive law is known, `shown` is the representation of the bodies.
     """
     check_names(settings)
-    model = settings.get("model", "p-eco-iterated")
+    model = settings.get("model", "s-eco" if faces else "p-eco-iterated")
     preset = settings.get("preset", "small")
     one_of("model", model, LOSSES)
     one_of("preset", preset, PRESETS)

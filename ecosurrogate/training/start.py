@@ -49,12 +49,14 @@ class Start:
     model: nn.Module | None = None
     ancestors: tuple[Ancestor, ...] = ()
 
-    def config(self, pores: bool = False, shown: str | None = None) -> Config:
+    def config(
+        self, pores: bool = False, faces: bool = False, shown: str | None = None
+    ) -> Config:
         """The configuration; see `ecosurrogate.training.settings.resolve`."""
         if self.resumed:
             return self.resumed.config
         if self.parent is None:
-            config = resolve(self.settings, pores, shown)
+            config = resolve(self.settings, pores, faces, shown)
             for name, value in ("normalize", "keep"), ("freeze", config.freeze):
                 if value and getattr(config, name) == value:
                     raise InputError(

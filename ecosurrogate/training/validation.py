@@ -16,7 +16,7 @@ from ecosurrogate.training.objective import Objective, certificate
 from fftmech.results.metrics import mean_nrmse
 from fftmech.tensors.bounds import uniform_error
 
-_NAMES = ("loss", "strain", "stress", "certificate", "uniform")
+_NAMES = ("loss", "strain", "gradient", "stress", "certificate", "uniform")
 
 
 def validate(
@@ -43,7 +43,8 @@ def validate(
     dict
         loss; strain and stress: nRMSE over the standard deviation, at the resolution of
         the labels and outside of pores, mean over the components that are not uniform
-        (where there are labels); a uniform field has 1;
+        (where there are labels); a uniform field has 1; gradient: the same of the
+        displacement gradient, in boxes with faces;
         certificate: relative energy error (of admissible fields in bodies without
         pores); uniform: that of the best uniform fields.
     """
@@ -77,11 +78,13 @@ def _errors(
     """Errors of each example; the loss as often as there are examples."""
     loss, _ = objective(prediction, batch)
     errors = {"loss": [float(loss)] * len(batch.bodies)}
-    for name in ("strain", "stress"):
+    for name in ("strain", "gradient", "stress"):
         label = getattr(batch, name)
         if label is not None:
+            label = label.reshape(len(label), -1, *label.shape[-3:])
             x, y, z = label.shape[-3:]
             field = window_average(getattr(prediction, name), (x, y, z))
+            field = field.reshape(label.shape)
             errors[name] = [
                 mean_nrmse(p, r, mask=mask[0])
                 for p, r, mask in zip(

@@ -60,7 +60,8 @@ def open_study(
     if before is not None:
         _check_same(folder, before, card)
     shown = None if run.card.law else run.card.config.representation
-    first = _defaults(resolve(settings, run.objective.pores, shown), space)
+    faces = run.card.encoder.boundary is not None
+    first = _defaults(resolve(settings, run.objective.pores, faces, shown), space)
     return Study(str(dataset), folder, shared, space, error, card, first, device)
 
 
@@ -87,9 +88,10 @@ def _check_corners(run: Run, space: Space) -> None:
     """Refuse a space with an end that no run can have."""
     for corner in corners(space):
         config = Config.from_dict(merged(run.card.config.as_dict(), corner))
-        known = run.objective
-        Objective(config, known.pores, known.labels, known.law)
-        model_without_memory(config)
+        boundary, known = run.card.encoder.boundary, run.objective
+        faces = boundary is not None
+        Objective(config, known.pores, known.labels, known.law, faces)
+        model_without_memory(config, boundary)
 
 
 def _minimised(run: Run) -> str:
@@ -101,11 +103,11 @@ def _minimised(run: Run) -> str:
         )
     if all(e.strain is not None and e.stress is not None for e in run.val):
         return LABELS
-    if run.card.config.model in ADMISSIBLE and not run.objective.pores:
+    if run.card.certified and not run.objective.pores:
         return CERTIFICATE
     raise InputError(
         "the validation samples have no labels, and without them there is a "
-        f"certificate only of {', '.join(ADMISSIBLE)} in bodies without pores"
+        f"certificate only of {', '.join(ADMISSIBLE)} in periodic boxes without pores"
     )
 
 

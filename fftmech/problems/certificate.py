@@ -196,6 +196,7 @@ def no_potential(problem: TimeStep) -> str:
     return ""
 
 
+FACES = "the box has faces, and only periodic boxes have a certificate"
 _NOT_FINITE = "the fields are not finite, or their energy is not"
 _ROUNDED = "rounding is as large as the fields"
 _NOT_CONVEX = "the body has no convex potential"

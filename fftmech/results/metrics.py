@@ -11,6 +11,7 @@ from fftmech.arrays.backend import namespace
 from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
+from fftmech.loads.boundary import Boundary
 
 NORMALISATIONS = ("std", "range", "norm")
 """Denominators of the nRMSE; see `nrmse`."""
@@ -124,7 +125,22 @@ def tensor_nrmse(
     return _ratio(error, scale, least[..., 0])
 
 
-def divergence_norm(stress: Any, grid: Grid, scheme: str) -> Norm:
+def divergence(
+    stress: Any, grid: Grid, scheme: str, boundary: Boundary | None = None
+) -> Any:
+    """div s at the nodes, (3, ...), of a box with faces at those inside it.
+
+    Arguments are those of `divergence_norm`.
+    """
+    d = discretization(scheme)
+    stress, grid = _with_void(stress, grid, boundary)
+    points = namespace(stress).broadcast_to(stress, (d.points, *stress.shape))
+    return _inside(d.divergence(points, grid), boundary)
+
+
+def divergence_norm(
+    stress: Any, grid: Grid, scheme: str, boundary: Boundary | None = None
+) -> Norm:
     """Root mean square of div s, and relative to that of grad s, in one scheme.
 
     Both come from the scheme's adjoint derivative, (div s)_i = -sum_a D_a* s_ia and
@@ -135,18 +151,18 @@ def divergence_norm(stress: Any, grid: Grid, scheme: str) -> Norm:
     A voxel has one stress, Mandel (6, x, y, z): with `hex8` and `bbar` it is given to
     all eight integration points, and even a solved field is then not in equilibrium to
     the solver's tolerance.
+
+    A box with faces has a `boundary`; what counts are the nodes inside it.
     """
     d = discretization(scheme)
     _check_field(stress, grid, "stress")
-    xp = namespace(stress)
-    points = xp.broadcast_to(stress, (d.points, *stress.shape))
-    absolute = _rms(d.divergence(points, grid))
-    gradient = sum(
-        _rms(sum(d.adjoint(stress, a, grid, q) for q in range(d.points)) / d.points)
-        ** 2
-        for a in range(3)
-    )
+    absolute = _rms(divergence(stress, grid, scheme, boundary))
     floor = _rounding(stress.dtype) * _rms(stress) / min(grid.h)
+    s, grid = _with_void(stress, grid, boundary)
+    gradient = 0.0
+    for a in range(3):
+        D = sum(d.adjoint(s, a, grid, q) for q in range(d.points)) / d.points
+        gradient += _rms(_inside(D, boundary)) ** 2
     return _norm(absolute, gradient**0.5, floor)
 
 
@@ -227,6 +243,26 @@ def _ratio(error: Any, scale: Any, least: Any) -> Any:
 
 def _norm(absolute: float, whole: float, floor: float) -> Norm:
     return Norm(absolute, absolute / whole if whole > floor else 0.0)
+
+
+def _with_void(stress: Any, grid: Grid, boundary: Boundary | None) -> tuple[Any, Grid]:
+    """A stress on the grid of the nodes, zero beyond faces."""
+    if boundary is None:
+        return stress, grid
+    nodes = boundary.nodes(grid)
+    layers = [(0, new - old) for new, old in zip(nodes, grid.shape, strict=True)]
+    xp = namespace(stress)
+    padded = xp.pad(stress, [(0, 0)] * (stress.ndim - 3) + layers)
+    return padded, Grid(nodes, grid.spacing)
+
+
+def _inside(field: Any, boundary: Boundary | None) -> Any:
+    """Values at nodes that are not on faces."""
+    if boundary is None:
+        return field
+    return field[
+        (..., *(slice(None) if p else slice(1, -1) for p in boundary.periodic))
+    ]
 
 
 def _rms(field: Any) -> float:

@@ -16,7 +16,12 @@ from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
 from fftmech.loads.path import Path, Step
 from fftmech.microstructure.base import Microstructure
-from fftmech.problems.certificate import Certificate, certify, certify_solution
+from fftmech.problems.certificate import (
+    FACES,
+    Certificate,
+    certify,
+    certify_solution,
+)
 from fftmech.problems.equilibrium import Solution
 from fftmech.problems.linear import Problem
 from fftmech.problems.linear_dual import StressProblem
@@ -288,8 +293,7 @@ def _certificate(
             return Certificate.none(reason).as_dict()
         return certify(problem.in_strains, *problem.pair(v)).as_dict()
     if isinstance(problem, NonperiodicProblem):
-        reason = "the box has faces, and only periodic boxes have a certificate"
-        return Certificate(None, None, None, None, reason).as_dict()
+        return Certificate.none(FACES).as_dict()
     return certify_solution(problem, v, balance).as_dict()
 
 
