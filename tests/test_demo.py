@@ -12,7 +12,10 @@ from fftmech_cli import demo
 from fftmech_cli.fftmech_main import main
 
 SMALL = tuple(
-    step.replace("--res 48 --grains 40", "--res 6 --grains 4") for step in demo.STEPS
+    step.replace("--res 48 --grains 40", "--res 6 --grains 4").replace(
+        "--grid", "--dpi 30"
+    )
+    for step in demo.STEPS
 )
 
 
