@@ -128,6 +128,8 @@ def _kernels() -> dict[str, Any]:
     from fftmech.kernels.compiled import code_on_disk
     from fftmech.kernels.vectors import dot
 
+    if not hasattr(dot, "stats"):
+        return {"error": "nothing is compiled: NUMBA_DISABLE_JIT is set"}
     return code_on_disk(dot)
 
 
