@@ -29,15 +29,7 @@ WORKERS := -n auto --maxprocesses 4 --dist worksteal
 .PHONY: demo demo-eco demo-serve test lint slow gpu browser clean
 
 demo: .venv/demo
-	@mkdir -p demo
-	$(BIN)/fftmech generate polycrystal --res 64 --grains 40 -o demo/grains.h5 --force
-	$(BIN)/fftmech solve demo/grains.h5 --strain xx=1e-3 -o demo/result.vtkhdf --force
-	$(BIN)/fftmech plot demo/grains.h5 --grid -o demo/grains.png --force
-	$(BIN)/fftmech plot demo/result.vtkhdf --field stress --component xx --grid \
-		-o demo/stress.png --force
-	@echo
-	@echo "Pictures: demo/grains.png and demo/stress.png"
-	@echo "All fields, for ParaView: demo/result.vtkhdf"
+	$(BIN)/fftmech demo demo --force
 
 demo-eco: .venv/eco
 	@echo "A pretrained network predicts a polycrystal and says how wrong it is, without"
