@@ -62,3 +62,15 @@ class CrystalFlow:
         e = [(slip * self.schmid[:, :, i]).sum(dim=1) for i in range(6)]
         volume = trace / (9 * self.bulk)
         return torch.stack([*(part + volume for part in e[:3]), *e[3:]], dim=1)
+
+    def fluidity(self, stress: Tensor) -> Tensor:
+        """de/ds, Mandel (B, 6, 6, X, Y, Z)."""
+        x, _ = self.resolve(stress)
+        _, slope = self.slopes(x)
+        P = self.schmid
+        J = torch.zeros(6, 6, dtype=P.dtype, device=P.device)
+        J[:3, :3] = 1
+        slip = torch.stack(
+            [(slope * P[:, :, i])[:, :, None].mul(P).sum(dim=1) for i in range(6)], 1
+        )
+        return slip + J[..., None, None, None] / (9 * self.bulk[:, None, None])

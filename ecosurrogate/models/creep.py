@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ecosurrogate.data.creep_bodies import CHANNELS, CreepBodies, compressed
+from ecosurrogate.data.creep_bodies import CHANNELS, CreepBodies
 from ecosurrogate.mechanics.fields import single
 from ecosurrogate.models.creep_energy import CreepEnergy
 from ecosurrogate.models.descent import rms
@@ -36,7 +36,7 @@ class CreepPECO(nn.Module):
 
     The network sees the bodies; what it says is added to the stress that each crystal
     has at the mean rate. W* is minimised over the equilibrated stress nearest to that
-    and the uniform stress together. Two Green operations.
+    and the uniform stress together. Two Green operations, one of them for the rate.
     """
 
     def __init__(self, backbone: Backbone) -> None:
@@ -46,22 +46,25 @@ class CreepPECO(nn.Module):
     def forward(self, bodies: CreepBodies) -> CreepPrediction:
         """Predict strain rate and stress."""
         energy = CreepEnergy(bodies)
-        uniform = energy.start()
-        guess = bodies.taylor + _seen(self.network, bodies.inputs)
-        stress = energy.minimized(uniform, uniform, energy.direction(guess))
+        stress = self.guess(energy)
         return _prediction(energy, energy.gradient(stress).dual, [stress])
+
+    def guess(self, energy: CreepEnergy) -> Tensor:
+        """The stress, for one Green operation."""
+        bodies, uniform = energy.bodies, energy.start()
+        guess = bodies.taylor + _seen(self.network, bodies.inputs)
+        return energy.minimized(uniform, uniform, energy.direction(guess))
 
 
 class IteratedCreepPECO(nn.Module):
-    """`corrections` steps of one network, each the best along a few directions.
+    """A first guess, that of `CreepPECO`, and `corrections` steps of another network.
 
-    The first stress is the best uniform one. In each correction the network sees the
-    bodies, the stress, the steepest descent and the incompatible part of the rate, and
-    W* is minimised over its guess, the steepest descent and the last step; in the first
-    correction its guess is added to the stress that each crystal has at the mean rate.
-    So W* never grows, and with a network of zeros the steps are those of a descent as
-    the solver's. A correction costs two Green operations, the model one more.
-    `corrections` may be changed after training.
+    In each correction the network sees the bodies, the stress, the steepest descent h,
+    and a step g of Newton's method in each voxel (`CreepEnergy.local_step`). What it
+    says is added to g, and W* is minimised over the equilibrated stress nearest to
+    that, h, the stress itself and all steps before. So W* never grows. A correction
+    takes two Green operations, the model two more. `corrections` may be changed after
+    training.
     """
 
     def __init__(self, backbone: Backbone, corrections: int = 3) -> None:
@@ -69,36 +72,31 @@ class IteratedCreepPECO(nn.Module):
         if corrections < 1:
             raise InputError(f"corrections {corrections}", "at least 1")
         self.corrections = corrections
+        self.first = CreepPECO(backbone)
         self.network = backbone(CHANNELS + 18, 6)
 
     def forward(self, bodies: CreepBodies) -> CreepPrediction:
         """Predict strain rate and stress."""
         energy = CreepEnergy(bodies)
-        stress, last, path = energy.start(), [], []
-        h, rate = energy.gradient(stress)
-        for number in range(self.corrections):
-            r = bodies.flow.strain(stress) - rate
-            seen = [bodies.inputs, stress, h / rms(h), _compressed(r, bodies)]
-            guess = _seen(self.network, torch.cat(seen, dim=1))
-            if number == 0:
-                guess = guess + bodies.taylor
-            directions = h, energy.direction(guess), *last
-            new = energy.minimized(stress, *directions)
-            stress, last = new, [new - stress]
-            path.append(stress)
-            h, rate = energy.gradient(stress)
+        path = [self.first.guess(energy)]
+        steps = [path[0] - energy.start()]
+        h, rate = energy.gradient(path[0])
+        for _ in range(self.corrections):
+            stress = path[-1]
+            g = energy.local_step(stress, rate)
+            seen = [bodies.inputs, stress, h / rms(h), g / rms(g)]
+            guess = g + rms(g) * _seen(self.network, torch.cat(seen, dim=1))
+            new = energy.minimized(stress, stress, h, energy.direction(guess), *steps)
+            path.append(new)
+            steps.append(new - stress)
+            h, rate = energy.gradient(new)
         return _prediction(energy, rate, path)
 
 
 def _seen(network: nn.Module, inputs: Tensor) -> Tensor:
-    """What a network of single precision says, in the precision of its inputs."""
-    return single(network(inputs.float())).to(inputs.dtype)
-
-
-def _compressed(rate: Tensor, bodies: CreepBodies) -> Tensor:
-    """A rate of the size of a stress, as in the inputs of the bodies."""
-    exponent = bodies.flow.exponent[:, 0]
-    return compressed(rate.transpose(0, 1), exponent).transpose(0, 1)
+    """What a network says, computed in its precision, in that of its inputs."""
+    weights = next(network.parameters())
+    return single(network(inputs.to(weights.dtype))).to(inputs.dtype)
 
 
 def _prediction(

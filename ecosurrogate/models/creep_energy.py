@@ -14,6 +14,7 @@ from ecosurrogate.data.creep_bodies import CreepBodies
 from ecosurrogate.mechanics.fields import average, inner_product, unless_rounding
 from ecosurrogate.models.descent import scaled_solution
 from ecosurrogate.models.energies import Gradient
+from fftmech.tensors import reference_stiffness
 
 STEPS = 60
 """Newton steps at most."""
@@ -57,6 +58,21 @@ class CreepEnergy:
         h = operators.stiffness(fluctuation + self.bodies.rate - e)
         h = unless_rounding(h, operators.stiffness(e))
         return Gradient(h, fluctuation + self.bodies.rate)
+
+    def local_step(self, stress: Tensor, rate: Tensor) -> Tensor:
+        """-(de/ds + C0^-1)^-1 (e - rate): a step of Newton's method in each voxel.
+
+        Each crystal is linearised, and embedded in the reference medium; `rate` is the
+        compatible one of `gradient`. The result is not in equilibrium.
+        """
+        bodies = self.bodies
+        fluidity = bodies.flow.fluidity(stress)
+        bulk, shear = bodies.operators.bulk, bodies.operators.shear
+        C0 = torch.as_tensor(reference_stiffness(bulk, shear)).to(stress)
+        A = fluidity + torch.linalg.inv(C0)[..., None, None, None]
+        r = (bodies.flow.strain(stress) - rate).permute(0, 2, 3, 4, 1)
+        step = torch.linalg.solve(A.permute(0, 3, 4, 5, 1, 2), r)
+        return -step.permute(0, 4, 1, 2, 3)
 
     def direction(self, guess: Tensor) -> Tensor:
         """The equilibrated stress nearest to a guess: one Green operation."""
