@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from degenerate_bodies import SOLID
 
 from ecosurrogate.data.creep_bodies import creep_bodies, creep_problem
 from ecosurrogate.evaluation.creep import predict_creep
@@ -10,7 +11,7 @@ from ecosurrogate.models.creep import CreepPECO, IteratedCreepPECO
 from ecosurrogate.models.creep_energy import CreepEnergy
 from ecosurrogate.networks import make_network
 from ecosurrogate.training.creep import energy_loss, fit_creep
-from fftmech import Load, solve
+from fftmech import Load, Microstructure, solve
 from fftmech.errors import InputError
 from fftmech.materials import PORE, cubic
 from fftmech.materials.crystal_creep import CrystalCreep
@@ -58,6 +59,7 @@ MODELS = {
     "one-shot": lambda: CreepPECO(network),
     "iterated": lambda: IteratedCreepPECO(network, 2),
 }
+BOTH = [pytest.param("one-shot", marks=pytest.mark.slow), "iterated"]
 
 
 @pytest.fixture(params=LAWS, name="body")
@@ -116,7 +118,7 @@ def test_the_least_energy_along_directions_has_no_slope_along_them(rng):
         assert (slope.abs() < 1e-9 * along.abs().amax()).all()
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", BOTH)
 def test_the_gradient_of_the_loss_is_its_derivative(name):
     made, model = batch([crystals(n=4)]), MODELS[name]()
     weights = [p for p in model.parameters() if p.ndim > 1]
@@ -139,7 +141,7 @@ def test_the_gradient_of_the_loss_is_its_derivative(name):
     assert abs(difference) > 1e-8
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", BOTH)
 def test_predictions_are_admissible_and_certified_from_above(name):
     body, model = crystals(), MODELS[name]()
     result = predict_creep(model, body, LOAD)
@@ -162,6 +164,7 @@ def test_predictions_are_admissible_and_certified_from_above(name):
     assert solved.relative < 1e-5 < certificate["relative"] < certificate["uniform"]
 
 
+@pytest.mark.slow
 def test_corrections_lower_the_energy_and_approach_the_solution():
     body = crystals()
     made, model = batch([body]), IteratedCreepPECO(network, 8)
@@ -176,7 +179,7 @@ def test_corrections_lower_the_energy_and_approach_the_solution():
     assert 0 < energies[-1] - least < 1e-2 * (energies[0] - least)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", BOTH)
 def test_a_prediction_scales_with_the_load_as_the_solution_does(name):
     # but for the bulk viscosity, and systems that are nearly at rest
     factor, n, model = -7.0, 3.0, MODELS[name]()
@@ -197,16 +200,29 @@ def test_a_prediction_scales_with_the_load_as_the_solution_does(name):
     assert relative[0] == pytest.approx(relative[1], rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
-def test_a_homogeneous_body_is_exact(name):
-    body = crystals(n=4)
-    body = body.with_changes(phase=np.zeros_like(body.phase))
+@pytest.mark.parametrize("kind", SOLID)
+def test_degenerate_bodies_are_certified(kind, name):
+    given = SOLID[kind]
+    turned = np.random.default_rng(0).normal(size=(2, 4))
+    body = Microstructure(
+        given.grid,
+        given.phase,
+        orientation=turned / np.linalg.norm(turned, axis=1)[:, None],
+        law={0: FCC, 1: FCC},
+    )
     result = predict_creep(MODELS[name](), body, LOAD)
+    certificate = result.certificate
     assert result.status == "predicted"
-    assert result.certificate["relative"] < 1e-5
-    assert np.ptp(result.stress, axis=(1, 2, 3)).max() < 1e-9 * abs(result.stress).max()
+    assert certificate["relative"] <= certificate["uniform"] + 1e-6
+    if len(body.phases) == 1:
+        # what the law itself is right to
+        assert certificate["relative"] < 1e-5
+        assert np.ptp(result.stress, axis=(1, 2, 3)).max() < 1e-9
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss():
     made = creep_bodies([crystals(n=4, seed=k) for k in range(4)], [LOAD] * 4)
     torch.manual_seed(0)
@@ -237,7 +253,7 @@ def test_what_there_is_no_model_for_is_refused():
         with pytest.raises(InputError, match=what) as error:
             creep_problem(other, load)
         assert "\n" not in str(error.value)
-    with pytest.raises(InputError, match="equal grids|in a batch"):
+    with pytest.raises(InputError, match="in one batch"):
         creep_bodies([body, crystals(n=6)], [LOAD] * 2)
     with pytest.raises(InputError, match="several laws"):
         creep_bodies([body, crystals(HCP, n=4)], [LOAD] * 2)

@@ -22,7 +22,7 @@ from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.loads.path import Path, Step
 from fftmech.materials.base import StrainStep
-from fftmech.materials.crystal_creep import CrystalCreep
+from fftmech.materials.crystal_creep import CrystalCreep, CrystalCreepMaterial
 from fftmech.microstructure.base import Microstructure
 from fftmech.operators.reference_medium import reference_medium
 from fftmech.problems.complementary import ComplementaryEnergy
@@ -139,10 +139,12 @@ def creep_bodies(
     shape = microstructures[0].grid.shape
     for body in microstructures:
         h = body.grid.h
-        if body.grid.shape != shape or max(h) - min(h) > 1e-9 * max(h):
+        if max(h) - min(h) > 1e-9 * max(h):
+            raise InputError(f"voxels of edges {h}", "cubes")
+        if body.grid.shape != shape:
             raise InputError(
-                f"a grid of {body.grid.shape} voxels of edges {h} in a batch",
-                f"cubes, {shape} of them",
+                f"grids of {shape} and {body.grid.shape} voxels in one batch",
+                "equal ones",
             )
     problems = [
         creep_problem(body, load, scheme)
@@ -153,13 +155,11 @@ def creep_bodies(
         raise InputError("bodies of several laws in one batch", "one law")
     made = [_arrays(problem) for problem in problems]
     flow, own = (
-        [torch.as_tensor(np.stack(parts), dtype=dtype) for parts in zip(*some)]
+        [torch.as_tensor(np.stack(p), dtype=dtype) for p in zip(*some, strict=True)]
         for some in zip(*made, strict=True)
     )
     bulk, shear = reference_medium(problems[0].microstructure)
-    operators = Operators(
-        scheme, Grid(shape, (1.0, 1.0, 1.0)), bulk / (2 * shear), 0.5
-    )
+    operators = Operators(scheme, Grid(shape, (1.0, 1.0, 1.0)), bulk / (2 * shear), 0.5)
     return CreepBodies(operators, CrystalFlow(*flow), *own)
 
 
@@ -167,6 +167,7 @@ def _arrays(problem: TimeStep) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Fields of `CrystalFlow`, and of `CreepBodies` from `rate` on, of one body."""
     (group,) = problem.material.groups
     crystals, E = group.material, problem.load.mean_strain
+    assert isinstance(crystals, CrystalCreepMaterial)
     rows = np.arange(len(crystals.laws))
     # of a family, and of a system
     rate0, exponent, g = crystals.constants[:3, 0]

@@ -15,6 +15,8 @@ from fftmech.problems.nonlinear import TimeStep
 from fftmech.results.result import Result
 from fftmech.solvers.line_search import minimum_along
 
+UNKNOWN = "which bodies, laws and loads the model was trained on is not recorded"
+
 
 def predict_creep(
     model: nn.Module, body: Microstructure, load: Load, scheme: str = "rotated"
@@ -34,10 +36,11 @@ def predict_creep(
     -------
     Result
         With `status` "predicted", or "not certified" where the fields are not
-        admissible. The strain is `best_rate` of the model's. `certificate` is the duality gap <w(e) + w*(s) - s : e>, the sum of
-        what both energies lack; its "relative" is the root of its part of <w + w*>, and
-        "uniform" that of the mean rate and the best uniform stress, which know nothing.
-        Projection and certificate are in double precision.
+        admissible. The strain is `best_rate` of the model's. `certificate` is the
+        duality gap <w(e) + w*(s) - s : e>, the sum of what both energies lack; its
+        "relative" is the root of its part of <w + w*>, and "uniform" that of the mean
+        rate and the best uniform stress, which know nothing. All but the network is in
+        double precision.
 
     Raises
     ------
@@ -78,7 +81,7 @@ def predict_creep(
         residuals=[c.relative for c in (certificate,) if c.relative is not None],
         times={"setup": ready - started, "compile": 0.0, "solve": ended - ready},
         certificate={**certificate.as_dict(), "uniform": nothing.relative},
-        notes=list(body.notes),
+        notes=[*body.notes, UNKNOWN],
     )
 
 
@@ -98,6 +101,8 @@ def best_rate(problem: TimeStep, rate: np.ndarray) -> np.ndarray:
         ).stress
         return float((stress * d).sum(axis=1).mean())
 
+    if slope(1.0) <= 0:
+        return rate
     part = minimum_along(slope, slope(0.0), 0.5, 0.05)
     return mean if part is None else mean + part * d
 

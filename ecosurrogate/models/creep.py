@@ -2,8 +2,8 @@
 
 They are `p-eco` for the law `crystal_creep`, of which w* is explicit in the stress: a
 network guesses a stress, a projection brings it into equilibrium, and W* says how good
-it is (`ecosurrogate.models.creep_energy`). The strain rate is the compatible one nearest
-to dw*/ds. All fields are in the units of `CreepBodies`.
+it is (`ecosurrogate.models.creep_energy`). The strain rate is the compatible one
+nearest to dw*/ds. All fields are in the units of `CreepBodies`.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ecosurrogate.data.creep_bodies import CHANNELS, CreepBodies
-from ecosurrogate.mechanics.fields import single
+from ecosurrogate.mechanics.fields import single, unless_rounding
 from ecosurrogate.models.creep_energy import CreepEnergy
 from ecosurrogate.models.descent import rms
 from ecosurrogate.models.eco import Backbone
@@ -88,7 +88,7 @@ class IteratedCreepPECO(nn.Module):
             guess = g + rms(g) * _seen(self.network, torch.cat(seen, dim=1))
             new = energy.minimized(stress, stress, h, energy.direction(guess), *steps)
             path.append(new)
-            steps.append(new - stress)
+            steps.append(unless_rounding(new - stress, new))
             h, rate = energy.gradient(new)
         return _prediction(energy, rate, path)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ecosurrogate.data.creep_bodies import CreepBodies
-from ecosurrogate.mechanics.fields import average, inner_product, unless_rounding
+from ecosurrogate.mechanics.fields import average, unless_rounding
 from ecosurrogate.models.descent import scaled_solution
 from ecosurrogate.models.energies import Gradient
 from fftmech.tensors import reference_stiffness
@@ -20,7 +20,7 @@ STEPS = 60
 """Newton steps at most."""
 
 HALVINGS = 60
-"""Of a Newton step, at most: from where powers are flat it leads to where they are not."""
+"""Of a Newton step, at most: from where powers are flat, it leads too far."""
 
 ARMIJO = 1e-3
 """Part of the decrease that the slope promises which a step must bring."""
@@ -54,7 +54,7 @@ class CreepEnergy:
         operators = self.bodies.operators
         e = self.bodies.flow.strain(stress)
         mean = average(e)
-        fluctuation = operators.project_compatible(e - mean)
+        fluctuation = unless_rounding(operators.project_compatible(e - mean), e)
         h = operators.stiffness(fluctuation + self.bodies.rate - e)
         h = unless_rounding(h, operators.stiffness(e))
         return Gradient(h, fluctuation + self.bodies.rate)
@@ -70,7 +70,8 @@ class CreepEnergy:
         bulk, shear = bodies.operators.bulk, bodies.operators.shear
         C0 = torch.as_tensor(reference_stiffness(bulk, shear)).to(stress)
         A = fluidity + torch.linalg.inv(C0)[..., None, None, None]
-        r = (bodies.flow.strain(stress) - rate).permute(0, 2, 3, 4, 1)
+        e = bodies.flow.strain(stress)
+        r = unless_rounding(e - rate, e).permute(0, 2, 3, 4, 1)
         step = torch.linalg.solve(A.permute(0, 3, 4, 5, 1, 2), r)
         return -step.permute(0, 4, 1, 2, 3)
 
@@ -84,12 +85,7 @@ class CreepEnergy:
         It can be differentiated: coefficients are where the slopes vanish, and their
         derivatives those of an implicit function.
         """
-        flow = self.bodies.flow
-        along = [flow.resolve(d) for d in directions]
-        X, T = (torch.stack(parts, dim=1) for parts in zip(*along, strict=True))
-        x, trace = flow.resolve(stress)
-        works = torch.stack([self.work(d) for d in directions], dim=-1).double()
-        line = _Line(self, x, trace, X, T, self.work(stress), works)
+        line = _Line(self, stress, directions)
         with torch.no_grad():
             a, hessian = line.search()
         # the value is that of the search, but for a last step of Newton's method
@@ -112,19 +108,18 @@ class _Line:
     """
 
     def __init__(
-        self,
-        energy: CreepEnergy,
-        x: Tensor,
-        trace: Tensor,
-        X: Tensor,
-        T: Tensor,
-        work: Tensor,
-        works: Tensor,
+        self, energy: CreepEnergy, stress: Tensor, directions: tuple[Tensor, ...]
     ) -> None:
-        self._energy, self._flow = energy, energy.bodies.flow
-        self._x, self._trace, self._X, self._T = x, trace, X, T
-        self._work, self._works = work, works
-        self.least = 2 * torch.finfo(x.dtype).eps
+        self._energy, flow = energy, energy.bodies.flow
+        self._flow, (self._x, self._trace) = flow, flow.resolve(stress)
+        along = [flow.resolve(d) for d in directions]
+        self._X, self._T = (
+            torch.stack(parts, dim=1) for parts in zip(*along, strict=True)
+        )
+        self._work = energy.work(stress)
+        works = [energy.work(d) for d in directions]
+        self._works = torch.stack(works, dim=-1).double()
+        self.least = 2 * torch.finfo(stress.dtype).eps
 
     def search(self) -> tuple[Tensor, Tensor]:
         """Coefficients of the minimum, and the Hessian there, (B, m, m)."""
@@ -154,7 +149,9 @@ class _Line:
 
     def value(self, a: Tensor) -> Tensor:
         """W*, (B,)."""
-        return self._energy._energy(*self._at(a), self._work + (a * self._works).sum(-1))
+        return self._energy._energy(
+            *self._at(a), self._work + (a * self._works).sum(-1)
+        )
 
     def slope(self, a: Tensor) -> Tensor:
         """Derivatives of W*, (B, m)."""
