@@ -284,3 +284,9 @@ def test_crystals_of_different_lattices_share_a_body():
     (point,) = march.points()
     assert point.status == "converged"
     assert (march.result().variables["accumulated_slip"] > 0).any()
+
+
+def test_systems_are_made_once_for_all_grains_and_cannot_be_changed():
+    first, again = slip_systems("octahedral"), slip_systems("octahedral")
+    assert first is again
+    assert not any(vectors.flags.writeable for vectors in first)

@@ -47,7 +47,7 @@ class CreepPECO(nn.Module):
         """Predict strain rate and stress."""
         energy = CreepEnergy(bodies)
         stress = self.guess(energy)
-        return _prediction(energy, energy.gradient(stress).dual, [stress])
+        return CreepPrediction(energy.gradient(stress).dual, stress, (stress,))
 
     def guess(self, energy: CreepEnergy) -> Tensor:
         """The stress, for one Green operation."""
@@ -90,20 +90,10 @@ class IteratedCreepPECO(nn.Module):
             path.append(new)
             steps.append(unless_rounding(new - stress, new))
             h, rate = energy.gradient(new)
-        return _prediction(energy, rate, path)
+        return CreepPrediction(rate, path[-1], tuple(path))
 
 
 def _seen(network: nn.Module, inputs: Tensor) -> Tensor:
     """What a network says, computed in its precision, in that of its inputs."""
     weights = next(network.parameters())
     return single(network(inputs.to(weights.dtype))).to(inputs.dtype)
-
-
-def _prediction(
-    energy: CreepEnergy, rate: Tensor, path: list[Tensor]
-) -> CreepPrediction:
-    """Remove the rounding of all steps, which needs no gradient."""
-    stress = path[-1]
-    with torch.no_grad():
-        rest = energy.bodies.operators.without_force(stress) - stress
-    return CreepPrediction(rate, stress + rest, tuple(path))
