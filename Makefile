@@ -1,5 +1,5 @@
 # make demo   a polycrystal: generated, solved, drawn, in demo/
-# make demo-eco   a surrogate: data, training, prediction, comparison, in demo/
+# make demo-eco   a surrogate: a pretrained one, then data and training, in demo/
 # make demo-serve   that surrogate behind a page, at http://127.0.0.1:8000
 # make test   the tests, on an installed copy of the package
 # make lint   format, style, types, and which package imports which
@@ -29,35 +29,30 @@ WORKERS := -n auto --maxprocesses 4 --dist worksteal
 .PHONY: demo demo-eco demo-serve test lint slow gpu browser clean
 
 demo: .venv/demo
-	@mkdir -p demo
-	$(BIN)/fftmech generate polycrystal --res 64 --grains 40 -o demo/grains.h5 --force
-	$(BIN)/fftmech solve demo/grains.h5 --strain xx=1e-3 -o demo/result.vtkhdf --force
-	$(BIN)/fftmech plot demo/grains.h5 --grid -o demo/grains.png --force
-	$(BIN)/fftmech plot demo/result.vtkhdf --field stress --component xx --grid \
-		-o demo/stress.png --force
-	@echo
-	@echo "Pictures: demo/grains.png and demo/stress.png"
-	@echo "All fields, for ParaView: demo/result.vtkhdf"
+	$(BIN)/fftmech demo demo --force
 
 demo-eco: .venv/eco
-	@echo "A network learns stress and strain of polycrystals from 32 solved ones, and is"
-	@echo "measured on others: it says of each prediction how wrong it is, without solving,"
-	@echo "and the last picture says whether that is faster than the solver."
+	@echo "A pretrained network predicts a polycrystal and says how wrong it is, without"
+	@echo "solving. Then another one learns from 32 solved polycrystals, is measured on"
+	@echo "others, and the last picture says whether it is faster than the solver."
 	@mkdir -p demo
+	$(BIN)/ecosr models
+	$(BIN)/fftmech generate polycrystal --res 32 --grains 24 --seed 99 \
+		-o demo/unseen.h5 --force
+	$(BIN)/ecosr predict polycrystal-iterated demo/unseen.h5 --uniaxial xx=1e-3 \
+		-o demo/pretrained.vtkhdf --force
 	$(BIN)/fftmech dataset polycrystal -o demo/grains --count 40 --res 32 --low-res 32 \
 		--splits 32,4,4
 	$(BIN)/ecosr fit demo/grains -o demo/run --preset smoke --force
 	$(BIN)/ecosr evaluate demo/run demo/grains --baseline cg:3 --baseline cg:6 \
 		-o demo/run/evaluation --force
-	$(BIN)/fftmech generate polycrystal --res 32 --grains 24 --seed 99 \
-		-o demo/unseen.h5 --force
 	$(BIN)/ecosr predict demo/run demo/unseen.h5 -o demo/prediction.vtkhdf --force
 	$(BIN)/ecosr compare demo/run demo/unseen.h5 -o demo/comparison --force
 	@echo
 	@echo "Training: demo/run/curves.png"
 	@echo "Errors on bodies it has not seen: demo/run/evaluation/*.png"
 	@echo "Surrogate or solver, error against time: demo/comparison/comparison.png"
-	@echo "All fields, for ParaView: demo/prediction.vtkhdf"
+	@echo "All fields, for ParaView: demo/pretrained.vtkhdf, demo/prediction.vtkhdf"
 
 demo-serve: .venv/serve
 	@test -e demo/run/evaluation || $(MAKE) demo-eco

@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,7 @@ STUDIES: dict[str, Study] = {
             "unet": model("unet"),
             # as in the paper: low-resolution bodies, applied to finer ones
             "tfno": model("unet", "backbone=tfno", "res=16"),
+            "deeponet": model("unet", "backbone=deeponet", "res=16"),
         },
         ("low-res", "cg:1", "cg:2"),
     ),
@@ -164,12 +166,18 @@ def train(folder: Path, data: Path, arguments: tuple[str, ...], minutes: float) 
     call(*ECOSR, "fit", data, "-o", folder, *arguments, "--steps", steps, *often)
 
 
-def evaluate(folder: Path, data: Path, study: Study) -> dict[str, Any]:
-    """Judge all runs of a study."""
-    first, *others = [folder / name for name in study.runs]
+def evaluate(
+    folder: Path,
+    data: Path,
+    runs: Iterable[str],
+    baselines: tuple[str, ...],
+    name: str = "evaluation",
+) -> dict[str, Any]:
+    """Judge runs in a folder, and keep the evaluation there by its name."""
+    first, *others = [folder / run for run in runs]
     against = [part for run in others for part in ("--against", run)]
-    judged = [part for b in study.baselines or ("none",) for part in ("--baseline", b)]
-    out = folder / "evaluation"
+    judged = [part for b in baselines or ("none",) for part in ("--baseline", b)]
+    out = folder / name
     call(*ECOSR, "evaluate", first, data, *against, *judged, "-o", out, "--force")
     return json.loads((out / "evaluation.json").read_text())
 
@@ -269,7 +277,7 @@ def main() -> None:
         call(*FFTMECH, "dataset", *study.dataset, "-o", data, "--jobs", 1)
         for run, arguments in study.runs.items():
             train(folder / run, data, arguments, options.minutes * study.share)
-        found = evaluate(folder, data, study)
+        found = evaluate(folder, data, study.runs, study.baselines)
         text = table(head(found), rows(folder, found))
         print(f"{name}\n{text}\n", flush=True)
         if options.page:

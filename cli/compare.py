@@ -75,7 +75,7 @@ def _tables(found: dict[str, Any]) -> list[tuple[str, Table]]:
 
     tails = table("quantile", "A", "B", "A / B")
     tail = found["energy_tail"]
-    for n, q in enumerate(tail["quantile"]):
+    for n, q in enumerate(tail["quantile"] if tail else ()):
         values = (tail[key][n] for key in ("a", "b", "ratio"))
         tails.add_row("max" if q == 1 else f"{q:g}", *map(_text, values))
 
@@ -87,7 +87,7 @@ def _tables(found: dict[str, Any]) -> list[tuple[str, Table]]:
         ("nRMSE of A against B, and of B's mean (uniform)", errors),
         ("Equilibrium and compatibility, each in its own scheme", balance),
         ("Variance of A over that of B, by octave of wavenumber", spectra),
-        ("Energy density", tails),
+        *([("Energy density", tails)] if tail else []),
         ("Mean fields", means),
     ]
 

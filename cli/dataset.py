@@ -15,7 +15,7 @@ from fftmech_cli.dataset_make import composites, polycrystal, pores
 from fftmech_cli.dataset_run import finish, run_options, sample_bar, size, take_run
 from fftmech_cli.generated import output_option
 from fftmech_cli.options import force_option, json_option
-from fftmech_cli.rim import check_output, print_json, show, table
+from fftmech_cli.rim import check_output, print_json, print_notes, show, table
 
 SHOWN = 6
 """Entries of a list that `fftmech dataset info` shows."""
@@ -42,6 +42,7 @@ for command in (polycrystal, pores, composites, import_command):
 def info(directory: str, as_json: bool) -> None:
     """Show what the dataset in DIRECTORY is made of, and what it has."""
     document = summarize(directory)
+    print_notes(document["card"].get("notes", ()))
     if as_json:
         print_json({"dataset": directory, **document})
         return

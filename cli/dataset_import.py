@@ -2,7 +2,7 @@
 
 import click
 
-from fftmech.datasets.import_fields import check_fields, import_fields
+from fftmech.datasets.import_fields import Checked, check_fields, import_fields
 from fftmech_cli.dataset_run import finish, sample_bar
 from fftmech_cli.generated import output_option
 from fftmech_cli.numbers import Numbers
@@ -45,16 +45,7 @@ def import_command(
     with sample_bar("Checking samples") as progress:
         checked = check_fields(mapping, progress)
     print_notes(checked.notes)
-    most = {name: ends[1] for name, ends in checked.found.items()}
-    click.echo(
-        f"checked {len(checked.recipe.files)} samples of {checked.res}^3, at most: "
-        f"stress off C e by {most['law_error']:.2g}, means off the load by "
-        f"{most['mean_error']:.2g}; relative divergence {most['divergence']:.2g} in "
-        f"scheme {checked.recipe.stated.scheme}, {most['divergence_central']:.2g} by "
-        f"central differences, of C times the mean strain "
-        f"{most['divergence_uniform']:.2g}",
-        err=as_json,
-    )
+    click.echo(_summary(checked), err=as_json)
     return finish(
         output,
         as_json,
@@ -67,3 +58,23 @@ def import_command(
             progress=progress,
         ),
     )
+
+
+def _summary(checked: Checked) -> str:
+    """What the checks found of all samples, in one line."""
+    most = {name: f"{ends[1]:.2g}" for name, ends in checked.found.items()}
+    head = f"checked {len(checked.recipe.files)} samples of {checked.res}^3, at most: "
+    means = f"means off the load by {most['mean_error']}; "
+    where = f"in scheme {checked.recipe.stated.scheme}"
+    if "law_error" in most:
+        return (
+            f"{head}stress off C e by {most['law_error']}, {means}relative divergence "
+            f"{most['divergence']} {where}, {most['divergence_central']} by central "
+            f"differences, of C times the mean strain {most['divergence_uniform']}"
+        )
+    parts = (
+        f"relative {name} {most[name]} {where}, {most[f'{name}_central']} by central "
+        f"differences, of the means of phases {most[f'{name}_phase_means']}"
+        for name in ("incompatibility", "divergence")
+    )
+    return head + means + "; ".join(parts)

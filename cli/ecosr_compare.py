@@ -81,6 +81,8 @@ def compare(
 ) -> int:
     """Compare the model of RUN with the solver on SOURCE: error against time.
 
+    RUN is a folder that `ecosr fit` made, or a name that `ecosr models` lists.
+
     The solver is stopped after 1, 2, 3, ... iterations, and started from the
     prediction too (warm, the prediction included). Errors are against a solve to 1e-10,
     beside those of a uniform field, which knows nothing (skill 0); the solver's stress

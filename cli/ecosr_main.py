@@ -10,6 +10,7 @@ SUBCOMMANDS = {
     "evaluate": "evaluate",
     "export": "export",
     "fit": "fit",
+    "models": "models",
     "predict": "predict",
     "serve": "serve",
     "tune": "tune",

@@ -100,6 +100,8 @@ def evaluate(
 ) -> None:
     """Evaluate the model of RUN on samples of DATASET that were solved.
 
+    RUN is a folder that `ecosr fit` made, or a name that `ecosr models` lists.
+
     Errors of strain and stress by component, over the standard deviation, beside those
     of a uniform field, which knows nothing (skill 0); and of what a mean error hides:
     equilibrium, fine structure, extreme energies. Pictures are drawn with -o.

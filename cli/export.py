@@ -42,6 +42,8 @@ def export(
 ) -> None:
     """Write the model of RUN as a file that torch runs without this package.
 
+    RUN is a folder that `ecosr fit` made, or a name that `ecosr models` lists.
+
     It takes the stiffness at each voxel and returns strain and stress under one load,
     in physical units. What goes in and out is described inside the file.
 

@@ -9,6 +9,8 @@ SUBCOMMANDS = (
     "compare",
     "convert",
     "dataset",
+    "demo",
+    "doctor",
     "generate",
     "homogenize",
     "info",

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     "parent",
     type=click.Path(),
     metavar="OTHER",
-    help="Begin with the model and weights of the run OTHER.",
+    help="Begin with the model and weights of the run, or pretrained model, OTHER.",
 )
 @click.option(
     "--normalize",

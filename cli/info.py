@@ -1,5 +1,6 @@
 """`fftmech info`: what a microstructure or a result holds."""
 
+from math import isfinite
 from typing import Any
 
 import click
@@ -183,7 +184,10 @@ def _show_run(run: dict[str, Any], unit: str) -> None:
 
     listed = {
         **(_predicted(run) if "model" in run else _solved(run)),
-        f"energy density ({unit})": f"{run['energy']:.6g}",
+        # of a model that knows no law there is none
+        f"energy density ({unit})": f"{run['energy']:.6g}"
+        if isfinite(run["energy"])
+        else "",
     }
     outcome = Table(box=None, pad_edge=False, show_header=False)
     for name, value in listed.items():

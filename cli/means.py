@@ -1,6 +1,7 @@
 """Volume averages of a result, as JSON and as a table."""
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 import click
@@ -38,7 +39,9 @@ def show_means(result: Result) -> None:
     """Print the load, the volume averages and the energy."""
     unit = result.microstructure.units.get("stress", "stress units")
     show_averages(result.load, means_of(result), unit, result.boundary)
-    click.echo(f"energy density {result.energy:.6g} {unit}")
+    if isfinite(result.energy):
+        # of no law there is none
+        click.echo(f"energy density {result.energy:.6g} {unit}")
 
 
 def report(

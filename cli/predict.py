@@ -71,11 +71,12 @@ def predict(
 ) -> int:
     """Predict the fields of each SOURCE with the model of RUN, and certify them.
 
-    SOURCE is any file that `fftmech convert` reads, or a folder of such files. The
-    certificate bounds the energy error, relative to the energy of the fields; bodies
-    with pores have none, nor have boxes with faces. Faces are those of the training
-    set; --boundary, if given, has to be the same. Fields that are not admissible are
-    not certified (exit code 3).
+    RUN is a folder that `ecosr fit` made, or a name that `ecosr models` lists. SOURCE
+    is any file that `fftmech convert` reads, or a folder of such files. The certificate
+    bounds the energy error, relative to the energy of the fields; bodies with pores
+    have none, nor have boxes with faces, nor models that know no constitutive law.
+    Faces are those of the training set; --boundary, if given, has to be the same.
+    Fields that are not admissible are not certified (exit code 3).
 
     Results of several files go into a folder, with predictions.csv, a row a file. A
     file that cannot be predicted does not end the others (exit code 2).

@@ -5,6 +5,7 @@ import io
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,7 @@ def _row(source: str, output: Path, answer: Result | Exception) -> dict[str, Any
         "status": answer.status,
         "relative_error": certificate["relative"],
         "uniform_error": certificate.get("uniform"),
-        "energy": answer.energy,
+        "energy": answer.energy if isfinite(answer.energy) else None,
         "energy_lower": certificate["energy_lower"],
         "energy_upper": certificate["energy_upper"],
         "reason": certificate["reason"],

@@ -258,17 +258,17 @@ def show(title: str, content: Table) -> None:
     console.print(content)
 
 
-def check_output(path: str | os.PathLike, force: bool) -> None:
+def check_output(path: str | os.PathLike, force: bool, option: str = "-o") -> None:
     """Refuse an output that exists (without --force) or cannot be written.
 
-    Called before any work is done, so that no work is lost.
+    Called before any work is done, so that no work is lost; `option` names it.
     """
     path = os.fspath(path)
     folder = os.path.dirname(os.path.abspath(path))
     if os.path.isdir(path):
         raise InputError(f"{path} is a folder: give the name of a file")
     if os.path.exists(path) and not force:
-        raise InputError(f"{path} exists: choose another -o, or add --force")
+        raise InputError(f"{path} exists: choose another {option}, or add --force")
     if not os.path.isdir(folder):
         raise InputError(f"{path}: no folder {folder}", mend="create it first")
     try:
@@ -276,5 +276,5 @@ def check_output(path: str | os.PathLike, force: bool) -> None:
     except OSError as error:
         raise InputError(
             f"{path}: folder {folder} cannot be written to ({error.strerror})",
-            mend="choose another -o",
+            mend=f"choose another {option}",
         ) from error

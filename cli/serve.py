@@ -47,6 +47,8 @@ def serve(
 ) -> None:
     """Serve the models of RUNs over HTTP, with the solver beside them.
 
+    Each RUN is a folder that `ecosr fit` made, or a name that `ecosr models` lists.
+
     POST /predict and POST /solve take a microstructure and answer VTKHDF; GET
     /openapi.json describes all. SIGTERM or Ctrl-C finishes what was begun; a second one
     ends it.

@@ -37,8 +37,7 @@ def model_options(command: Command) -> Command:
         click.option(
             "--backbone",
             type=click.Choice(BACKBONES),
-            help="Network; fno and tfno come with the extra neuraloperator.  "
-            "[default: by model]",
+            help="Network.  [default: by model]",
         ),
         click.option(
             "--preset",

@@ -65,6 +65,21 @@ def test_tables_are_printed_and_written_with_pictures_and_numbers(place, tmp_pat
     assert "| eps11 |" in (out / "evaluation.md").read_text()
 
 
+@pytest.mark.parametrize(
+    "model, representation",
+    [("unet", "euler"), ("s-eco", "quaternion"), ("s-eco", "cubic-harmonics")],
+)
+@pytest.mark.slow
+def test_runs_that_see_orientations_are_trained_and_evaluated(
+    place, tmp_path, model, representation
+):
+    asked = tiny(model=model, steps=2, validate_every=2, representation=representation)
+    run(f"fit {place}/grains -o {tmp_path}/run {as_options(asked)}")
+    done = run(f"evaluate {tmp_path}/run {place}/grains --baseline none --json")
+    (found,) = json.loads(done.stdout)["contenders"]
+    assert found["kind"] == "run"
+
+
 def test_times_of_a_busy_machine_have_a_note(place, monkeypatch):
     monkeypatch.setattr(crowding, "crowding", lambda threads: 1.7)
     done = run(f"evaluate {place}/unet {place}/grains --baseline none")

@@ -65,7 +65,7 @@ def test_settings_of_the_command_line_count_before_those_of_a_file(grains8, tmp_
     (tmp_path / "my.toml").write_text(
         'model = "s-eco"\npreset = "smoke"\nsteps = 9\nlr = 1e-4\nbatch = 1\n'
         "[loss]\nstress = 2\n[network]\nchannels = [4]\ngroups = 2\n[options]\n"
-        'stress_functions = "beltrami"\n'
+        'stress_functions = "maxwell"\n'
     )
     done = run(
         f"fit {grains8} -o {tmp_path / 'run'} --config {tmp_path / 'my.toml'} "
@@ -74,7 +74,7 @@ def test_settings_of_the_command_line_count_before_those_of_a_file(grains8, tmp_
     config = json.loads(done.stdout)["config"]
     assert (config["steps"], config["batch"], config["lr"]) == (3, 1, 1e-2)
     assert config["loss"] == {"strain": 0.5, "stress": 2, "constitutive": 1.3258}
-    options = {"stress_functions": "beltrami", "gains": "predicted"}
+    options = {"stress_functions": "maxwell", "gains": "predicted"}
     assert config["options"] == options
 
 

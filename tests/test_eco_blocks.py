@@ -109,7 +109,7 @@ def test_divergence_vanishes_in_single_precision_near_the_null_modes_of_rotated(
 def test_a_constant_in_what_is_differentiated_costs_no_digits(one_point_scheme):
     shape = (6, 5, 8)
     ops = operators(one_point_scheme, shape)
-    for block, channels in ((Compatibility(), 3), (Equilibrium(), 3)):
+    for block, channels in ((Compatibility(), 3), (Equilibrium("maxwell"), 3)):
         # multiples of 1/64, so that the sum is exact in single precision
         field = torch.randint(-64, 64, (1, channels, *shape)) / 64
         expected, found = block(field, ops), block(field + 4096, ops)
@@ -120,7 +120,7 @@ def test_one_scale_for_all_components_keeps_equilibrium_and_one_for_each_does_no
     one_point_scheme,
 ):
     ops = operators(one_point_scheme, (8, 8, 8), (1.0, 1.0, 1.0))
-    stress = Equilibrium()(torch.randn(1, 3, 8, 8, 8), ops)
+    stress = Equilibrium("maxwell")(torch.randn(1, 3, 8, 8, 8), ops)
     assert relative_divergence(0.3721 * stress, ops) < 1e-6
     each = torch.tensor([1.0, 1.1, 0.9, 1.2, 0.8, 1.0])[:, None, None, None]
     assert relative_divergence(each * stress, ops) > 1e-2
@@ -266,7 +266,7 @@ def test_what_a_block_cannot_use_is_refused_with_what_it_expects():
     for call, message in (
         (lambda: Equilibrium("airy"), "'airy': expected one of maxwell, beltrami"),
         (lambda: Equilibrium(gains="predicted"), "hidden state of 0 channels"),
-        (lambda: Equilibrium(gains="predicted", hidden=1)(u, ops), "hidden state"),
+        (lambda: Equilibrium("maxwell", "predicted", 1)(u, ops), "hidden state"),
         (lambda: Equilibrium("beltrami")(u, ops), "expected 6 channels"),
         (lambda: Compatibility()(u, ops, torch.zeros(6, 2)), r"expected \(2, 6\)"),
         (lambda: Projection("symmetric"), "expected one of compatible, equilibrated"),

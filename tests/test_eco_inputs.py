@@ -192,9 +192,9 @@ def test_rows_that_no_voxel_uses_are_ignored():
 
 def test_wrong_names_and_scales_are_refused():
     body = grains((2, 2, 2))
-    with pytest.raises(InputError, match="indicator, stiffness, euler"):
+    with pytest.raises(InputError, match="indicator, stiffness, rotation"):
         inputs(body, "spectrum")
-    with pytest.raises(InputError, match="indicator, stiffness, euler"):
+    with pytest.raises(InputError, match="indicator, stiffness, rotation"):
         channel_count("spectrum")
     for scale in (0.0, -1.0, np.nan, np.inf):
         with pytest.raises(InputError, match="expected a positive stress"):

@@ -19,7 +19,7 @@ STEPS = 4000
 MODELS = {
     "unet": {},
     "w-eco": {},
-    "s-eco": {"options": {"stress_functions": "beltrami"}},
+    "s-eco": {},
     "p-eco": {},
     "p-eco-stepped": {},
     "p-eco-iterated": {"options": {"corrections": 1}},

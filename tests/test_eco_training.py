@@ -73,9 +73,10 @@ def test_loss_and_error_fall_on_polycrystals(
 def test_every_model_trains_with_its_own_loss_on_grains_and_on_pores(
     grains8, pores8, tmp_path, model
 ):
-    for dataset in (grains8, pores8):
+    # of every model the blocks take what a network in half precision says
+    for dataset, precision in ((grains8, "fp32"), (pores8, "bf16")):
         run = tmp_path / dataset.name
-        settings = tiny(model=model, steps=2)
+        settings = tiny(model=model, steps=2, precision=precision)
         outcome = fit(prepare(dataset, run, settings))
         assert outcome.step == 2 and outcome.loss is not None
         assert set(outcome.validation) >= {"loss", "strain", "stress"}
@@ -101,7 +102,8 @@ def test_defaults_are_the_papers():
     config = resolve({"model": "s-eco", "preset": "paper"})
     assert config.loss == {"strain": 1, "stress": 4.7068, "constitutive": 1.3258}
     assert config.gamma == 1.7297 and config.weight_decay == 0.0165
-    assert (config.backbone, config.options["gains"]) == ("ddpm-unet", "predicted")
+    assert config.backbone == "ddpm-unet"
+    assert config.options == {"stress_functions": "maxwell", "gains": "predicted"}
     assert (config.batch, config.lr) == (16, 5e-4)
     epochs = config.steps * config.batch / 750
     assert epochs == pytest.approx(2000, rel=0.01)
@@ -110,8 +112,19 @@ def test_defaults_are_the_papers():
     assert resolve({"model": "w-eco"}).loss["divergence"] == 1
     pores = resolve({"model": "s-eco", "preset": "paper"}, pores=True)
     assert pores.loss == {"masked-labels": 1, "constitutive-squared": 1}
-    assert (pores.backbone, pores.options["gains"]) == ("unet", "fixed")
+    assert pores.backbone == "unet"
+    assert pores.options == {"stress_functions": "maxwell", "gains": "fixed"}
     assert pores.representation == "indicator"
+
+
+def test_stress_functions_reach_every_stress_unless_the_papers_are_asked_for():
+    for pores in (False, True):
+        for preset, kind in (("smoke", "beltrami"), ("small", "beltrami")):
+            config = resolve({"model": "s-eco", "preset": preset}, pores)
+            assert config.options["stress_functions"] == kind
+            assert make_model(config).equilibrium.channels == 6
+    asked = resolve({"model": "s-eco", "options": {"stress_functions": "maxwell"}})
+    assert make_model(asked).equilibrium.channels == 3
 
 
 def test_learning_rate_rises_linearly_and_falls_as_a_cosine():
@@ -203,12 +216,18 @@ def test_validation_of_the_labels_is_zero_and_of_their_double_is_their_own_nrmse
 
 
 @pytest.mark.parametrize(
-    "precision", ["bf16", pytest.param("fp16", marks=pytest.mark.slow)]
+    "model, precision",
+    [
+        ("s-eco", "bf16"),
+        pytest.param("s-eco", "fp16", marks=pytest.mark.slow),
+        pytest.param("p-eco-stepped", "fp16", marks=pytest.mark.slow),
+        pytest.param("p-eco-iterated", "fp16", marks=pytest.mark.slow),
+    ],
 )
 def test_lower_precision_of_the_network_leaves_stress_in_equilibrium(
-    grains8, tmp_path, precision
+    grains8, tmp_path, model, precision
 ):
-    run = prepare(grains8, tmp_path / "run", tiny(model="s-eco", precision=precision))
+    run = prepare(grains8, tmp_path / "run", tiny(model=model, precision=precision))
     outcome = fit(run)
     assert outcome.status == "done" and outcome.skipped < 3
     batch = run.batch(0)

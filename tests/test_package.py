@@ -18,6 +18,7 @@ from fftmech_cli.fftmech_main import SUBCOMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+RECIPE = (ROOT / "recipe/meta.yaml").read_text(encoding="utf-8")
 
 
 def test_the_list_of_packages_is_that_of_the_folders_with_python_files():
@@ -30,6 +31,56 @@ def test_the_list_of_packages_is_that_of_the_folders_with_python_files():
         for file in (ROOT / folder).rglob("*.py")
     }
     assert set(settings["packages"]) == found
+
+
+def test_every_file_beside_python_s_in_a_package_is_installed():
+    settings = PROJECT["tool"]["setuptools"]
+    folders = {name: ROOT / name.replace(".", "/") for name in settings["packages"]}
+    folders["fftmech_cli"] = ROOT / "cli"
+    installed = {
+        file
+        for package, patterns in settings["package-data"].items()
+        for pattern in patterns
+        for file in folders[package].glob(pattern)
+    }
+    found = {
+        file
+        for folder in ("fftmech", "ecosurrogate", "cli")
+        for file in (ROOT / folder).rglob("*")
+        if file.is_file() and file.suffix != ".py" and file.parent.name != "__pycache__"
+    }
+    assert found == installed
+
+
+def test_the_conda_recipe_has_the_requirements_and_scripts_of_the_project():
+    project = PROJECT["project"]
+    run = RECIPE.partition("  run:\n")[2].partition("  run_constrained:")[0]
+    listed = {line.strip(" -").replace(" ", "") for line in run.splitlines() if line}
+    assert listed - {"python>={{python_min}}"} == set(project["dependencies"])
+    assert f'python_min = "{project["requires-python"].lstrip(">=")}"' in RECIPE
+    assert all(f"- {k} = {v}\n" in RECIPE for k, v in project["scripts"].items())
+    optional = "".join(map(str, project["optional-dependencies"].values()))
+    constrained = RECIPE.partition("run_constrained:")[2].partition("test:")[0]
+    names = {"matplotlib-base": "matplotlib", "pytorch": "torch"}
+    for name, least in re.findall(r"- (\S+) (>=\S+)", constrained):
+        assert re.search(rf"{names.get(name, name)}[^'>]*{least}'", optional), name
+
+
+def test_what_workflows_hooks_and_templates_name_is_there():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    for file in (ROOT / ".github/workflows").glob("*.yml"):
+        text = file.read_text(encoding="utf-8")
+        for named in re.findall(r"(?:tests|docs|benchmarks)/\w+\.py", text):
+            assert (ROOT / named).exists(), named
+        for target in re.findall(r"run: make (\w+)", text):
+            assert f"\n{target}:" in makefile, target
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    ruff = re.search(r"ruff-pre-commit\n    rev: v(\S+)", hooks)
+    assert ruff and f"\nruff=={ruff[1]}\n" in pinned
+    for name in ("bug", "wrong-number"):
+        form = ROOT / f".github/ISSUE_TEMPLATE/{name}.yml"
+        assert "label: fftmech doctor" in form.read_text(encoding="utf-8")
 
 
 def test_every_package_folder_has_an_init_file():
@@ -118,6 +169,7 @@ def test_version_is_the_same_everywhere_it_is_written():
     latest = re.search(r"^## \[([\d.]+)\]", changelog, re.MULTILINE)
     assert cited and latest
     version = PROJECT["project"]["version"]
+    assert f'version = "{version}"' in RECIPE
     assert fftmech.__version__ == ecosurrogate.__version__ == version
     assert cited.group(1) == latest.group(1) == version
 

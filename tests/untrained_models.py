@@ -20,18 +20,19 @@ def untrained(
     seed=0,
     representation="stiffness",
     backbone=None,
+    scales=None,
     **options,
 ):
-    """A model of random weights and its card."""
+    """A model of random weights and its card; with scales it knows no law."""
     settings = {"preset": "smoke", "model": model, "representation": representation}
     # other networks have other sizes
     settings |= {"backbone": backbone} if backbone else {"network": TINY["network"]}
     if options:
         settings["options"] = options
-    config = resolve(settings)
+    config = resolve(settings, shown=representation if scales else None)
     channels = channel_count(config.representation)
     same = Normalization((0.0,) * channels, (1.0,) * channels)
-    encoder = Encoder(scheme, config.representation, 5 / 3, same)
+    encoder = Encoder(scheme, config.representation, 5 / 3, same, scales)
     dataset = dict.fromkeys(DATASET) | {"loads": {"mode": "six"}}
     card = RunCard(config, encoder, dataset, {}, {})
     torch.manual_seed(seed)

@@ -20,6 +20,7 @@ from ecosurrogate.comparison.comparison import Comparison, Point
 from ecosurrogate.comparison.measure import Measure
 from ecosurrogate.comparison.timed_model import TimedModel
 from ecosurrogate.comparison.timed_solver import MOST, TimedSolver
+from ecosurrogate.data.lawless import NO_LAW
 from ecosurrogate.evaluation.learned_load import choose_load
 from ecosurrogate.evaluation.predict import BYTES, predict
 from ecosurrogate.mechanics.cost import Time, Times, measure
@@ -91,6 +92,12 @@ def compare(
             "compare with ecosr evaluate --baseline cg:10, or fftmech compare",
         )
     read = time.perf_counter() - started
+    if not card.law:
+        raise InputError(
+            f"{run}: {NO_LAW}, which a solver needs: there is nothing to compare it "
+            "with",
+            mend="ecosr evaluate measures it on imported fields",
+        )
     load = choose_load(card, load)
     batches = sorted({1, *batches})
     shape = size_text(body.grid.shape)

@@ -2,7 +2,8 @@
 
 Strains are divided by the size of the load, stresses by that and by 2 G, G the shear
 modulus of each body's mean stiffness: a prediction then scales with the load and with
-the stiffness, as the exact solution does, and nothing has to be learned for it.
+the stiffness, as the exact solution does, and nothing has to be learned for it. Where
+no constitutive law is known, the units are `ecosurrogate.data.lawless.Scales`.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ecosurrogate.data.lawless import Scales
 from ecosurrogate.mechanics.box_operators import BoxOperators
 from ecosurrogate.mechanics.mean_field import MeanLoad
 from ecosurrogate.mechanics.operators import Operators
@@ -34,9 +36,9 @@ class Bodies:
         Of their periodic grid, with voxels of edge 1; the reference medium has 2 G = 1.
     tables
         C / 2 G of every phase of every body, and its inverse, zero in pores: Mandel
-        (2, 6, 6, P).
+        (2, 6, 6, P). None where no constitutive law is known.
     phase
-        Row of each voxel in the tables, (B, X, Y, Z).
+        Row of each voxel in the tables, (B, X, Y, Z); phase ids without tables.
     load
         Prescribed means, in the units below.
     strain_unit, stress_unit
@@ -50,7 +52,7 @@ class Bodies:
     """
 
     operators: Operators
-    tables: Tensor
+    tables: Tensor | None
     phase: Tensor
     load: MeanLoad
     strain_unit: Tensor
@@ -64,16 +66,20 @@ class Bodies:
     @cached_property
     def stiffness(self) -> Tensor:
         """C / 2 G, Mandel (B, 6, 6, X, Y, Z)."""
+        assert self.tables is not None
         return self._field(self.tables[0])
 
     @cached_property
     def compliance(self) -> Tensor:
         """Its inverse, (B, 6, 6, X, Y, Z); zero in pores, where there is none."""
+        assert self.tables is not None
         return self._field(self.tables[1])
 
     @cached_property
     def solid(self) -> Tensor:
-        """Voxels that are no pore, boolean (B, 1, X, Y, Z)."""
+        """Voxels that are no pore, boolean (B, 1, X, Y, Z); all without a law."""
+        if self.tables is None:
+            return torch.ones_like(self.phase[:, None], dtype=torch.bool)
         solid = (self.tables[0] != 0).any(dim=1).any(dim=0)
         return solid[self.phase.long()][:, None]
 
@@ -102,7 +108,7 @@ class Bodies:
         """Return the batch on another device."""
         return Bodies(
             self.operators,
-            self.tables.to(device),
+            None if self.tables is None else self.tables.to(device),
             self.phase.to(device),
             MeanLoad(*(part.to(device) for part in self.load)),
             self.strain_unit.to(device),
@@ -128,6 +134,7 @@ def bodies(
     ratio: float,
     dtype: torch.dtype = torch.float32,
     signs: Sequence[int] | None = None,
+    scales: Scales | None = None,
     boundary: Boundary | None = None,
 ) -> Bodies:
     """Make a batch of bodies with cubic voxels on grids of one shape, a load for each.
@@ -141,6 +148,8 @@ def bodies(
     signs
         Of the units of each, 1 if None: with -1 a load is predicted as minus that of
         the opposite load.
+    scales
+        Units of strain and stress where no constitutive law is known, else None.
     boundary
         Conditions on the faces of the boxes; None if they are periodic.
 
@@ -164,13 +173,24 @@ def bodies(
     if boundary is not None:
         box = BoxOperators(scheme, grid, boundary)
         loads = [boundary.affine(load) for load in loads]
-    shear = [reference_medium(body)[1] for body in microstructures]
-    strain_unit = [
-        sign * _size(load, G)
-        for sign, load, G in zip(signs or [1] * len(loads), loads, shear, strict=True)
-    ]
-    stress_unit = [2 * G * e for G, e in zip(shear, strain_unit, strict=True)]
-    tables, phase = _tables(microstructures, [2 * G for G in shear], dtype)
+    signs = signs or [1] * len(loads)
+    if scales is None:
+        shear = [reference_medium(body)[1] for body in microstructures]
+        strain_unit = [
+            sign * _size(load, G)
+            for sign, load, G in zip(signs, loads, shear, strict=True)
+        ]
+        stress_unit = [2 * G * e for G, e in zip(shear, strain_unit, strict=True)]
+        tables, phase = _tables(microstructures, [2 * G for G in shear], dtype)
+    else:
+        strain_unit = [scales.strain] * len(loads)
+        stress_unit = [scales.stress] * len(loads)
+        tables, phase = (
+            None,
+            torch.as_tensor(
+                np.stack([body.phase.astype(np.int32) for body in microstructures])
+            ),
+        )
     load = MeanLoad.of(loads, torch.empty(0, dtype=torch.float64))
     strain = torch.tensor(strain_unit, dtype=torch.float64)
     stress = torch.tensor(stress_unit, dtype=torch.float64)

@@ -9,12 +9,16 @@ from torch import Tensor
 
 from ecosurrogate.data.bodies import Bodies, bodies
 from ecosurrogate.data.examples import Batch, Example
+from ecosurrogate.data.lawless import Scales
 from ecosurrogate.data.normalization import Normalization
-from ecosurrogate.data.representation import inputs
+from ecosurrogate.data.representation import inputs, phase_ids
 from fftmech.loads.boundary import Boundary
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.operators.reference_medium import reference_medium
+
+RATIO = 5 / 3
+"""Bulk over shear modulus of the reference medium where no stiffness is known."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +27,16 @@ class Encoder:
 
     `scheme` has one integration point; `representation` is one of
     `ecosurrogate.data.representation`; `ratio` is the bulk over the shear modulus of
-    the reference medium; `boundary` are the conditions on the faces of the boxes, None
-    if they are periodic.
+    the reference medium; `scales` are the units of fields without a constitutive law,
+    None where there is one; `boundary` are the conditions on the faces of the boxes,
+    None if they are periodic.
     """
 
     scheme: str
     representation: str
     ratio: float
     normalization: Normalization
+    scales: Scales | None = None
     boundary: Boundary | None = None
 
     @classmethod
@@ -44,21 +50,31 @@ class Encoder:
         """Return the encoder of a training set.
 
         Channels are whitened; an indicator is mapped to [0, 1] (the paper's pores). The
-        reference medium has the ratio of the mean moduli.
+        reference medium has the ratio of the mean moduli. Examples without a stiffness
+        need labels, whose size is their unit.
         """
         moduli: list[tuple[float, float]] = []
+        labels: list[Scales] = []
 
         def channels() -> Iterable[np.ndarray]:
             for example in examples:
-                medium = reference_medium(example.body)
-                moduli.append(medium)
-                yield inputs(example.body, representation, 2 * medium[1])
+                body, strain, stress = example.body, example.strain, example.stress
+                if body.stiffness is None:
+                    assert strain is not None and stress is not None
+                    labels.append(Scales.of(strain, stress))
+                    yield inputs(body, representation)
+                else:
+                    moduli.append(reference_medium(body))
+                    yield inputs(body, representation, 2 * moduli[-1][1])
 
-        kind = "minmax" if representation == "indicator" else "whiten"
-        normalization = Normalization.fit(channels(), kind)
+        flags = representation == "indicator" or phase_ids(representation) is not None
+        normalization = Normalization.fit(channels(), "minmax" if flags else "whiten")
+        if labels:
+            scales = Scales.mean(labels)
+            return cls(scheme, representation, RATIO, normalization, scales)
         bulk, shear = np.mean(moduli, axis=0)
         ratio = float(bulk / shear)
-        return cls(scheme, representation, ratio, normalization, boundary)
+        return cls(scheme, representation, ratio, normalization, boundary=boundary)
 
     def bodies(
         self,
@@ -69,9 +85,7 @@ class Encoder:
         """Batch of bodies of one shape, each under one load; see `bodies`."""
         channels = [
             self.normalization.apply(
-                self._around(
-                    inputs(body, self.representation, 2 * reference_medium(body)[1])
-                )
+                self._around(inputs(body, self.representation, self._stress_unit(body)))
             )
             for body in microstructures
         ]
@@ -82,8 +96,13 @@ class Encoder:
             self.scheme,
             self.ratio,
             signs=signs,
+            scales=self.scales,
             boundary=self.boundary,
         )
+
+    def _stress_unit(self, body: Microstructure) -> float:
+        """Unit of a stiffness that the network is shown."""
+        return 1.0 if self.scales else 2 * reference_medium(body)[1]
 
     def _around(self, channels: np.ndarray) -> np.ndarray:
         """Channels with a layer of void beyond each face of the box."""

@@ -7,6 +7,10 @@ Representations, by name (Oommen et al. 2025, Methods and appendix A):
 - "stiffness", 21: the upper triangle, row by row, of the Mandel stiffness in the sample
   frame. It is the one that works for polycrystals (fig. A.2), and the only one that
   tells materials apart. Mandel's is Voigt's but for factors, which whitening takes out.
+- "phases:0,1,4", as many as there are ids: 1 in the channel of a voxel's phase id, 0 in
+  the others. Ids mean the same in all bodies.
+- "rotation", 9: the matrix R of the orientation, v_sample = R v_crystal, row by row. It
+  is continuous, and takes no crystal symmetry for granted.
 - "euler", 3: Bunge angles phi1, Phi, phi2 in radians, as stored. They jump where the
   orientation does not.
 - "quaternion", 4: of the 24 equivalent by cubic symmetry the one with the largest
@@ -25,8 +29,8 @@ stiffness is affine in it,
 so that for one cubic material the 21 stiffness channels hold these 9 and no more.
 """
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 import numpy as np
 
@@ -41,6 +45,15 @@ from fftmech.tensors import (
 
 TRIANGLE = np.triu_indices(6)
 """Rows and columns of the 21 coefficients of a symmetric 6x6 matrix."""
+
+PHASES = "phases:"
+"""How the representation by phase ids begins."""
+
+MOST_PHASES = 32
+"""Phase ids that a network may tell apart; of more, they are numbers of grains."""
+
+ORIENTED = ("rotation", "euler", "quaternion", "cubic-harmonics")
+"""Representations by the orientation of each phase."""
 
 SAME = 1e-4
 """Relative difference of stiffness below which two crystals are of one material."""
@@ -79,10 +92,39 @@ def channel_count(representation: str) -> int:
     return _find(representation)[0]
 
 
+def of_phases(ids: Sequence[int]) -> str:
+    """Name of the representation by these phase ids."""
+    if len(ids) > MOST_PHASES:
+        raise InputError(
+            f"{len(ids)} phase ids as inputs of a network",
+            f"at most {MOST_PHASES}, which mean the same in all bodies",
+            "state orientations if phases are grains ([orientation] of the mapping)",
+        )
+    return PHASES + ",".join(map(str, ids))
+
+
+def phase_ids(representation: str) -> list[int] | None:
+    """Phase ids that a representation tells apart, None of one by something else."""
+    if not representation.startswith(PHASES):
+        return None
+    words = representation.removeprefix(PHASES).split(",")
+    ids = [int(w) for w in words if w.isdecimal() and len(w) < 10]
+    if len(ids) != len(words) or sorted({*ids}) != ids or len(ids) > MOST_PHASES:
+        raise InputError(
+            f"representation {representation[:60]!r}",
+            f"ascending phase ids, at most {MOST_PHASES}, phases:0,1 for instance",
+        )
+    return ids
+
+
 def _find(representation: str) -> tuple[int, Callable[[Microstructure], np.ndarray]]:
+    ids = phase_ids(representation)
+    if ids is not None:
+        return len(ids), partial(_one_hot, ids=ids)
     if representation not in REPRESENTATIONS:
         raise InputError(
-            f"representation {representation!r}", f"one of {', '.join(REPRESENTATIONS)}"
+            f"representation {representation!r}",
+            f"one of {', '.join(REPRESENTATIONS)}, or phases:0,1 with all phase ids",
         )
     return REPRESENTATIONS[representation]
 
@@ -106,10 +148,26 @@ def _indicator(body: Microstructure) -> np.ndarray:
     return is_one[:, None]
 
 
+def _one_hot(body: Microstructure, ids: Sequence[int]) -> np.ndarray:
+    unknown = np.setdiff1d(body.phases, ids)
+    if len(unknown):
+        raise InputError(
+            f"phase {', '.join(map(str, unknown[:8]))}: the model knows phases "
+            f"{', '.join(map(str, ids))} by their ids",
+            mend="number the phases as in the training set",
+        )
+    return body.phases[:, None] == np.array(ids)
+
+
 def _stiffness(body: Microstructure) -> np.ndarray:
     table = body.check().stiffness
     assert table is not None
     return table[body.phases][:, *TRIANGLE]
+
+
+def _rotation(body: Microstructure) -> np.ndarray:
+    _crystal(body)
+    return matrix_from_quaternion(_orientation(body)).reshape(-1, 9)
 
 
 def _euler(body: Microstructure) -> np.ndarray:
@@ -161,11 +219,13 @@ def _cubic_harmonics(body: Microstructure) -> np.ndarray:
 REPRESENTATIONS: dict[str, tuple[int, Callable[[Microstructure], np.ndarray]]] = {
     "indicator": (1, _indicator),
     "stiffness": (21, _stiffness),
+    "rotation": (9, _rotation),
     "euler": (3, _euler),
     "quaternion": (4, _quaternion),
     "cubic-harmonics": (9, _cubic_harmonics),
 }
-"""Number of channels, and their values for the phases in use, by name."""
+"""Number of channels, and their values for the phases in use, by name; beside these
+there is that of phase ids, `of_phases`."""
 
 
 def _orientation(body: Microstructure) -> np.ndarray:
@@ -175,10 +235,8 @@ def _orientation(body: Microstructure) -> np.ndarray:
         lengths = np.linalg.norm(table[phases], axis=1, keepdims=True)
         if (np.isfinite(lengths) & (lengths > 0)).all():
             return table[phases] / lengths
-    raise InputError(
-        "phases without orientation: give one to each, or take representation "
-        '"stiffness"'
-    )
+    other = "" if body.stiffness is None else ', or take representation "stiffness"'
+    raise InputError(f"phases without orientation: give one to each{other}")
 
 
 def _crystal(body: Microstructure) -> np.ndarray | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ecosurrogate.data.representation import MOST_PHASES
 from fftmech.arrays.memory import size_text
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.fingerprint import fingerprint
@@ -159,8 +160,11 @@ def measures(body: Microstructure) -> dict[str, Range]:
 
     contrast: largest ratio of two phases' bulk or shear moduli; of the solid phases
     bulk over shear modulus, and anisotropy, the part of the stiffness that is not
-    isotropic; number of solid phases; pore fraction.
+    isotropic; number of solid phases; pore fraction. Without a stiffness, the number of
+    phases, and the volume fraction of each if phases are few and have no orientation.
     """
+    if body.stiffness is None:
+        return _geometry(body)
     phases = body.phases
     solid = phases[~np.isin(phases, body.pores)]
     pores = float(body.fractions[body.pores].sum())
@@ -184,9 +188,20 @@ def measures(body: Microstructure) -> dict[str, Range]:
     }
 
 
+def _geometry(body: Microstructure) -> dict[str, Range]:
+    count = len(body.phases)
+    found: dict[str, Range] = {"number of phases": (count, count)}
+    if body.orientation is None and count <= MOST_PHASES:
+        for p in body.phases:
+            fraction = float(body.fractions[p])
+            found[f"fraction of phase {p}"] = (fraction, fraction)
+    return found
+
+
 def symmetries(body: Microstructure) -> set[str]:
     """Symmetries of the stiffness of solid phases, of `SYMMETRIES`."""
-    assert body.stiffness is not None
+    if body.stiffness is None:
+        return set()
     solid = body.phases[~np.isin(body.phases, body.pores)]
     values = np.linalg.eigvalsh(body.stiffness[solid])
     steps = np.diff(values, axis=1) > _SAME * values[:, -1:]

@@ -48,7 +48,7 @@ class CaseErrors:
 
     def __init__(self, case: SolvedCase, cases: SolvedCases) -> None:
         self.case, self.scheme = case, cases.scheme
-        self.grid = case.body.grid
+        self.grid, self.law = case.body.grid, cases.law
         self.solid = case.solid
         # stored in single precision, which would round in a transform
         strain, stress = case.strain.astype(float), case.stress.astype(float)
@@ -114,7 +114,9 @@ class CaseErrors:
             "tail": {
                 f"{q:g}": _number(a / b - 1) if b > 0 else None
                 for q, a, b in zip(QUANTILES, tail(density), self.tail, strict=True)
-            },
+            }
+            if self.law
+            else None,
             "local_divergence": self._local_divergence(prediction.stress),
         }
 
@@ -141,7 +143,7 @@ class CaseErrors:
         }
 
     def _energy(self, prediction: PredictedFields) -> float | None:
-        if not self.solid.all():
+        if not (self.law and self.solid.all()):
             return None
         exact = (self.case.strain, self.case.stress)
         return _number(energy_error(self.case.body, prediction[:2], exact))

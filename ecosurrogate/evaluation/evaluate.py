@@ -1,15 +1,17 @@
 """Errors of models and other methods on every sample of a split of a dataset.
 
-The reference is the solver's solution in the same scheme; strain, stress, energy and
-spectra are compared in the voxels that are no pore.
+The reference is the solver's solution in the same scheme, or what was imported; strain,
+stress, energy and spectra are compared in the voxels that are no pore. There is no
+energy where no constitutive law is known.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from ecosurrogate.data.lawless import NO_LAW
 from ecosurrogate.evaluation import seen_bodies
 from ecosurrogate.evaluation.case_errors import EDGES, CaseErrors
 from ecosurrogate.evaluation.solved_cases import Predictor, SolvedCases
@@ -35,8 +37,9 @@ def evaluate(
     Returns
     -------
     dict
-        dataset, split, resolution, low_resolution, scheme, boundary (None if
-        periodic), units, notes, crowding (of the machine, `fftmech.arrays.crowding`).
+        dataset, kind, split, resolution, low_resolution, scheme, boundary (None if
+        periodic), units, law (whether it is known), notes, crowding (of the machine,
+        `fftmech.arrays.crowding`).
         normalisation: "std", that of `nrmse` in tables and pictures; "range" is the
         paper's for bodies with pores (`fftmech.results.metrics.nrmse`).
         uniform: what is under contenders, of the uniform field: in each case the mean
@@ -103,6 +106,7 @@ def _document(
         "boundary": cases.boundary and cases.boundary.as_dict(),
         "units": dict(cases.card.units),
         "pores": pores,
+        "law": cases.law,
         "normalisation": DEFAULT,
         "local_divergence": {"edges": EDGES.tolist()},
         "reference": _summary(references),
@@ -122,6 +126,26 @@ def _document(
             for predictor, records in zip(predictors, found, strict=True)
         ],
         "notes": _notes(cases, predictors, found, pores),
+    }
+
+
+def errors_of_run(found: Mapping[str, Any], weights: str) -> dict[str, Any]:
+    """Mean errors of the run with weights of this SHA-256 in what `evaluate` returned.
+
+    samples, resolution, normalisation, strain, stress, uniform (of the uniform field:
+    strain, stress), certificate. StopIteration if that run was not evaluated.
+    """
+    runs = [c for c in found["contenders"] if c["kind"] == "run"]
+    own = next(run for run in runs if run["weights"] == weights)
+    # whatever the tables of that evaluation have: a uniform field has 1
+    errors = own["nrmse"][DEFAULT]
+    return {
+        "samples": len(own["samples"]),
+        "resolution": found["resolution"],
+        "normalisation": DEFAULT,
+        **{name: errors[name]["mean"]["mean"] for name in ("strain", "stress")},
+        "uniform": {"strain": 1.0, "stress": 1.0},
+        "certificate": (own["certificate"] or {}).get("mean"),
     }
 
 
@@ -182,6 +206,7 @@ def _notes(
             )
     if pores:
         notes.append("bodies with pores: no certificate, and no energy error")
+    notes += [f"{p.label}: no certificate: {NO_LAW}" for p in predictors if not p.law]
     if cases.boundary is not None:
         notes.append(
             f"boxes with faces ({cases.boundary}): no certificate, divergence at the "

@@ -1,7 +1,8 @@
 """A trained model as one file that torch runs without this package.
 
 `torch.export` writes the operations of a prediction on one grid and under one load.
-Units are inside: stiffness comes in, and stress goes out, in any one unit.
+Units are inside: stiffness comes in, and stress goes out, in any one unit; without a
+constitutive law stress goes out in that of the training set.
 """
 
 import json
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.data.representation import TRIANGLE, channel_count
 from ecosurrogate.evaluation.export_description import describe
+from ecosurrogate.evaluation.exported_without_law import ChannelModel
 from ecosurrogate.evaluation.learned_load import sign_of
 from ecosurrogate.evaluation.predict import BYTES
 from ecosurrogate.mechanics.mean_field import MeanLoad
@@ -52,6 +54,7 @@ class _Voxels(Bodies):
     @property
     def solid(self) -> Tensor:
         """Voxels that are no pore, boolean (1, 1, X, Y, Z)."""
+        assert self.tables is not None
         solid = (self.tables[0] != 0).any(dim=1).any(dim=0)
         return solid.reshape(1, 1, *self.phase.shape[1:])
 
@@ -221,7 +224,8 @@ def export(
         A model that torch cannot export, or whose file has other fields.
     """
     check_bytes(4 * prod(shape) * BYTES, f"a model on {size_text(shape)} voxels")
-    physical = PhysicalModel(model, card, shape, load).eval()
+    kind = PhysicalModel if card.law else ChannelModel
+    physical = kind(model, card, shape, load).eval()
     body = _example(card, shape)
     document = describe(card, shape, load)
     file = BytesIO()
@@ -263,12 +267,12 @@ def _difference(exact: dict[str, Tensor], found: dict[str, Tensor]) -> float:
 
 def _example(card: RunCard, shape: Sequence[int]) -> tuple[Tensor, ...]:
     """Inputs of a body of two isotropic phases, at random."""
+    count = channel_count(card.encoder.representation)
     generator = torch.Generator().manual_seed(0)
     phase = torch.rand((1, 1, *shape), generator=generator) < 0.5
     triangle = torch.eye(6)[TRIANGLE].reshape(1, 21, 1, 1, 1)
     stiffness = torch.where(phase, 2.0, 1.0) * triangle
     if card.encoder.representation == "stiffness":
         return (stiffness,)
-    return stiffness, phase.float().expand(
-        1, channel_count(card.encoder.representation), *shape
-    ).contiguous()
+    channels = phase.float().expand(1, count, *shape).contiguous()
+    return (stiffness, channels) if card.law else (channels,)

@@ -7,7 +7,7 @@ import numpy as np
 
 from ecosurrogate.evaluation.slices import SYMBOLS, DrawnCase, caption, slices
 from ecosurrogate.evaluation.solved_cases import SolvedCase
-from ecosurrogate.evaluation.table import SCALES
+from ecosurrogate.evaluation.table import SCALES, reference
 from fftmech.figures import matplotlib_module, new_figure, with_unit
 from fftmech.results.spectrum import power_spectrum
 from fftmech.tensors import COMPONENTS
@@ -50,7 +50,8 @@ def figures(
     yield "errors.png", errors(found, styles)
     yield "divergence.png", divergence(found, styles)
     yield "spectra.png", spectra(found, shown[0], component, styles)
-    yield "energy.png", energies(found, shown, styles)
+    if found["law"]:
+        yield "energy.png", energies(found, shown, styles)
 
 
 def errors(found: Mapping[str, Any], styles: Sequence[Style]) -> "Figure":
@@ -60,12 +61,13 @@ def errors(found: Mapping[str, Any], styles: Sequence[Style]) -> "Figure":
     uniform = found["uniform"]
     found = {**found, "contenders": [*found["contenders"], uniform]}
     styles = [*styles, Style(caption(uniform), "k", "-")]
-    if not found["pores"]:
+    energy = found["law"] and not found["pores"]
+    if energy:
         names.append("energy error, and what is certified (rings)")
     figure, panels = _side_by_side(len(names), len(styles), 3.3)
     for ax, name in zip(panels, ("strain", "stress"), strict=False):
         _strips(ax, found, styles, lambda r, n=name: r["nrmse"][kind][n]["mean"])
-    if not found["pores"]:
+    if energy:
         _strips(panels[-1], found, styles, lambda r: r["energy"])
         _strips(panels[-1], found, styles, lambda r: r["certificate"], rings=True)
     for ax, name in zip(panels, names, strict=True):
@@ -260,7 +262,7 @@ def _styles(found: Mapping[str, Any]) -> list[Style]:
 
 
 def _dns(found: Mapping[str, Any]) -> Style:
-    return Style(f"DNS ${found['resolution']}^3$ (solved)", "k", "-")
+    return Style(f"DNS ${found['resolution']}^3$ ({reference(found)})", "k", "-")
 
 
 def _side_by_side(count: int, rows: int, width: float) -> tuple["Figure", Any]:

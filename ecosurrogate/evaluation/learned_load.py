@@ -1,4 +1,7 @@
-"""Loads that a model can predict: any, if it sees them, else multiples of its own."""
+"""Loads that a model can predict: any, if it sees them, else multiples of its own.
+
+Without a constitutive law fields need not be proportional to the load: its own alone.
+"""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -6,6 +9,7 @@ from os import PathLike
 import numpy as np
 
 from ecosurrogate.data.bodies import Bodies
+from ecosurrogate.data.lawless import NO_LAW
 from ecosurrogate.training.checkpoint import RunCard
 from ecosurrogate.training.config import SEE_LOAD
 from fftmech.datasets.loading import Loading
@@ -65,6 +69,17 @@ def sign_of(card: RunCard, load: Load) -> int:
     InputError of a load that the model cannot predict.
     """
     known, boundary = trained_load(card), card.encoder.boundary
+    if not card.law:
+        given = [(x.free, _prescribed(x)) for x in (load, known or load)]
+        (free, x), (known_free, y) = given
+        if (free != known_free).any() or not np.allclose(x, y, rtol=1e-9, atol=0):
+            raise InputError(
+                f"load {load}: the fields that the model learned belong to {known}, "
+                f"and {NO_LAW}, by which those of a multiple would follow",
+                "that load",
+                "leave the load out",
+            )
+        return 1
     if boundary is not None:
         load = boundary.affine(load)
         known = known and boundary.affine(known)

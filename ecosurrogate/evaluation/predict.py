@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Sequence
+from math import nan
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ecosurrogate.data.bodies import Bodies
+from ecosurrogate.data.lawless import NO_LAW, without_law
 from ecosurrogate.evaluation.learned_load import encode
 from ecosurrogate.evaluation.shift_average import averaged, shifts_of
 from ecosurrogate.models.eco import Prediction
@@ -51,7 +53,8 @@ def predict(
     model, card
         What `ecosurrogate.training.checkpoint.load_model` returned.
     body, load
-        The body, with cubic voxels and stiffness in any unit, and its load.
+        The body, with cubic voxels and stiffness in any unit, and its load. A model
+        that knows no constitutive law takes phases, or orientations, without stiffness.
     device
         "cpu" or "cuda".
     shifts
@@ -69,8 +72,9 @@ def predict(
         relative energy error of uniform fields, which know nothing. The displacement is
         that of the strain, of the part that is compatible; in boxes with faces, which
         are those of the training set (`boundary`), only of models that predict one.
-        `notes` say how the body
-        differs from those that the model was trained on, or that it is one of them.
+        Without a constitutive law there is no certificate, no energy density, and the
+        energy is NaN. `notes` say how the body differs from those that the model was
+        trained on, or that it is one of them.
 
     Raises
     ------
@@ -97,8 +101,7 @@ def predict_many(
     place = choose(device)
     started = time.perf_counter()
     boundary = card.encoder.boundary
-    for body, load in zip(bodies, loads, strict=True):
-        _check(body, load, boundary)
+    bodies = [_checked(card, body, x) for body, x in zip(bodies, loads, strict=True)]
     if boundary is not None and shifts != 1:
         raise InputError(
             "average over shifts: a box with faces has none", "predictions of 1"
@@ -128,8 +131,11 @@ def predict_many(
     ]
 
 
-def _check(body: Microstructure, load: Load, boundary: Boundary | None) -> None:
-    """Refuse bodies and loads that models cannot take."""
+def _checked(card: RunCard, body: Microstructure, load: Load) -> Microstructure:
+    """Return what a model is to see of a body; refuse what it cannot take."""
+    boundary = card.encoder.boundary
+    if not card.law:
+        return without_law(body, card.units)
     body.check().check_linear("a surrogate")
     if boundary is None:
         check_load(body, load)
@@ -146,6 +152,7 @@ def _check(body: Microstructure, load: Load, boundary: Boundary | None) -> None:
             "the body has eigenstrain, which models do not see",
             mend="use fftmech solve",
         )
+    return body
 
 
 def _what(bodies: Sequence[Microstructure]) -> str:
@@ -172,10 +179,13 @@ def _result(
         for strain, stress in (*prediction.path, (prediction.strain, prediction.stress))
     ]
     strain, stress = pairs[-1]
-    density = np.einsum("cxyz,cxyz->xyz", strain, stress) / 2
+    # of another law half of strain : stress is no energy
+    density = np.einsum("cxyz,cxyz->xyz", strain, stress) / 2 if card.law else None
     status = "predicted"
     boundary = card.encoder.boundary
-    if boundary is not None:
+    if not card.law:
+        certified = [Certificate.none(NO_LAW)]
+    elif boundary is not None:
         certified = [Certificate.none(FACES)]
     elif card.config.model not in ADMISSIBLE:
         certified = [Certificate.none(NO_CERTIFICATE)]
@@ -202,10 +212,10 @@ def _result(
         displacement=displacement,  # pyright: ignore[reportArgumentType]
         strain=strain,
         stress=stress,
-        energy_density=density,
+        energy_density=density,  # pyright: ignore[reportArgumentType]
         mean_strain=mean_strain,
         mean_stress=stress.mean(axis=(1, 2, 3), dtype=float),
-        energy=float(density.mean(dtype=float)),
+        energy=nan if density is None else float(density.mean(dtype=float)),
         status=status,
         advice="",
         iterations=len(prediction.path),

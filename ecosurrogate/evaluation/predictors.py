@@ -58,6 +58,12 @@ class StoppedSolver(Predictor):
     ) -> None:
         if iterations < 1:
             raise InputError(f"baseline cg:{iterations}", "at least 1 iteration")
+        if not cases.law:
+            raise InputError(
+                f"baseline cg:{iterations}: no constitutive law is known of "
+                f"{cases.directory}, which a solver needs",
+                mend="leave it out",
+            )
         self.iterations, self.device = iterations, device
         self.name = "CG"
         self.what = f"{iterations} iteration{'s' * (iterations > 1)}"

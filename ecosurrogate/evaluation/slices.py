@@ -11,7 +11,7 @@ from ecosurrogate.evaluation.solved_cases import (
     SolvedCase,
     SolvedCases,
 )
-from ecosurrogate.evaluation.table import SCALES
+from ecosurrogate.evaluation.table import SCALES, reference
 from fftmech.errors import InputError
 from fftmech.figures import color_bar, matplotlib_module, new_figure
 from fftmech.figures.colors import color_range
@@ -115,7 +115,7 @@ def slices(
         place = (name, component, axis, index)
         _field_rows(panels[2 * row : 2 * row + 2], found, case, fields, place)
     titles = (
-        f"DNS ${found['resolution']}^3$\n(solved)",
+        f"DNS ${found['resolution']}^3$\n({reference(found)})",
         *(caption(found["contenders"][i], "\n") for i in order),
     )
     for ax, text in zip(panels[0], titles, strict=True):

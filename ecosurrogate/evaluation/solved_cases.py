@@ -10,6 +10,7 @@ import numpy as np
 from ecosurrogate.data.examples import FIELDS, LoadedSamples
 from ecosurrogate.data.training_set import TrainingSet
 from fftmech.datasets.dataset import Dataset
+from fftmech.datasets.imported import stated_by
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
@@ -105,6 +106,12 @@ class SolvedCases(LoadedSamples):
         return kept
 
     @property
+    def law(self) -> bool:
+        """Whether the constitutive law of the fields is known."""
+        stated = stated_by(self.card)
+        return stated is None or not stated.lawless
+
+    @property
     def scheme(self) -> str:
         """Discretization of the solutions."""
         return self.card.method["scheme"]
@@ -164,13 +171,15 @@ class Predictor(ABC):
 
     No two have both name and description (`what`) alike; `batch` is the number of cases
     that are best predicted at once; `training_sets` are what it was trained on, one
-    after the other, None where that is unknown.
+    after the other, None where that is unknown; `law` is whether it knows a
+    constitutive law.
     """
 
     name: str
     what: str
     batch: int = 1
     training_sets: Sequence[TrainingSet | None] = ()
+    law: bool = True
 
     @property
     def label(self) -> str:

@@ -47,6 +47,11 @@ def markdown(found: Mapping[str, Any]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def reference(found: Mapping[str, Any]) -> str:
+    """Where the fields come from that predictions are compared with."""
+    return "imported" if found["kind"] == "imported" else "solved"
+
+
 def row_label(field: str, component: str) -> str:
     """Row of a component as in the paper's table 1: F12, eps11, sigma11, sigma mean."""
     symbol = SYMBOLS[field]
@@ -84,7 +89,7 @@ def legend(found: Mapping[str, Any]) -> list[str]:
         "divergence: of the stress in the scheme of the dataset, relative, median"
         + ("; pores included." if pores else ".")
     ]
-    if not pores and not found.get("boundary"):
+    if found["law"] and not pores and not found.get("boundary"):
         lines.append(
             "certificate: energy error that a model says it has, without any solution; "
             "energy error: the one it has."
@@ -94,9 +99,11 @@ def legend(found: Mapping[str, Any]) -> list[str]:
             "spectrum: mean |log10| of the ratio of powers past the Nyquist frequency "
             f"of {low}^3."
         )
-    lines.append(
-        "energy 0.99: error of that quantile of the energy density, below 0 if too low."
-    )
+    if found["law"]:
+        lines.append(
+            "energy 0.99: error of that quantile of the energy density, below 0 if too "
+            "low."
+        )
     lines.append(
         "Green: applications of the Green operator; time: of the model or of the solve "
         "alone, a case, median."
@@ -141,7 +148,7 @@ def _others(found: Mapping[str, Any], predictors: Sequence[Mapping]) -> Table:
         cells = [_mean(_entry(c, *keys), scale) for c in predictors]
         rows.append((name, "", *cells))
 
-    if not found["pores"]:
+    if found["law"] and not found["pores"]:
         if not found.get("boundary"):
             add("certificate (%)", "certificate", scale=100)
         add("energy error (%)", "energy", scale=100)
@@ -149,7 +156,7 @@ def _others(found: Mapping[str, Any], predictors: Sequence[Mapping]) -> Table:
     if found["low_resolution"]:
         add("spectrum strain", "spectrum", "strain")
         add("spectrum stress", "spectrum", "stress")
-    for q in TAILS:
+    for q in TAILS if found["law"] else ():
         add(f"energy {q} (%)", "tail", q, scale=100)
     numbers = [f"{c['parameters']:,}" if "parameters" in c else "" for c in predictors]
     rows.append(("parameters", "", *numbers))
@@ -162,7 +169,9 @@ def _others(found: Mapping[str, Any], predictors: Sequence[Mapping]) -> Table:
     rows.append(("time (ms)", "", *times))
     names = (label(c, "\n") for c in predictors)
     n = found["resolution"]
-    return Table("Beyond the mean error", ("", f"DNS {n}^3\n(solved)", *names), rows)
+    return Table(
+        "Beyond the mean error", ("", f"DNS {n}^3\n({reference(found)})", *names), rows
+    )
 
 
 def _entry(found: Mapping[str, Any], *keys: str) -> Any:

@@ -40,7 +40,7 @@ class TrainedRun(Predictor):
         self.device = choose(device)
         self.folder, self.name = folder, name
         self.model, self.card = load_model(folder)
-        self.training_sets = self.card.training_sets
+        self.training_sets, self.law = self.card.training_sets, self.card.law
         model, backbone = self.card.config.model, self.card.config.backbone
         self.what = model if model == backbone else f"{model}, {backbone}"
         _check(folder, self.card, cases)
@@ -67,6 +67,7 @@ class TrainedRun(Predictor):
             "device": self.device.type,
             "batch": self.batch,
             "admissible": self.card.certified,
+            "law": self.law,
             "trained_on": dict(self.card.dataset),
             "ancestors": [each.summary() for each in self.card.ancestors],
         }
@@ -132,6 +133,19 @@ def _check(folder: str | PathLike, card: RunCard, cases: SolvedCases) -> None:
             f"{folder} was trained with scheme {card.encoder.scheme}, "
             f"{cases.directory} was solved with {cases.scheme}",
             mend=f"take a dataset made with --scheme {card.encoder.scheme}",
+        )
+    if card.law and not cases.law:
+        raise InputError(
+            f"no constitutive law is known of {cases.directory}, and {folder} was "
+            "trained on bodies with a stiffness",
+            mend="take a run that was trained on such fields",
+        )
+    units = [card.units.get("stress"), cases.card.units.get("stress")]
+    if not card.law and units[0] != units[1]:
+        raise InputError(
+            f"{folder} was trained on stresses in {units[0]}, {cases.directory} has "
+            f"{units[1]}",
+            mend="import or make it in that unit",
         )
     if card.encoder.boundary != cases.boundary:
         raise InputError(

@@ -40,6 +40,7 @@ from fftmech.errors import InputError
 Kinematics = Literal["strain", "deformation_gradient"]
 StressFunctions = Literal["maxwell", "beltrami"]
 Gains = Literal["fixed", "learnable", "predicted"]
+Means = Literal["optimal", "predicted"]
 Admissible = Literal["compatible", "equilibrated"]
 
 
@@ -80,12 +81,13 @@ class Equilibrium(nn.Module):
     """Stress of stress functions, eqs. 10 to 12: symmetric, and div s = 0.
 
     The derivatives are the scheme's adjoint ones, so that its divergence vanishes to
-    rounding. "maxwell" is the paper's block, P = (f, g, h):
+    rounding. "beltrami" has six potentials, Mandel, s = S + inc(Phi). "maxwell" is the
+    paper's block, P = (f, g, h):
 
         s = S + a F + b G + c H = S + inc diag(c h, b g, a f),
 
     where f acts in the 12 plane, g in 13 and h in 23 (eq. 11): they are Maxwell's
-    Phi_33, Phi_22 and Phi_11. "beltrami" has all six, Mandel, s = S + inc(Phi).
+    Phi_33, Phi_22 and Phi_11.
 
     Three periodic potentials do not reach every equilibrated stress: where a component
     of the symbol vanishes, they lack the antiplane shear. Six leave out the null modes
@@ -105,7 +107,7 @@ class Equilibrium(nn.Module):
 
     def __init__(
         self,
-        kind: StressFunctions = "maxwell",
+        kind: StressFunctions = "beltrami",
         gains: Gains = "fixed",
         hidden: int = 0,
     ) -> None:
@@ -124,7 +126,7 @@ class Equilibrium(nn.Module):
                     f"predicted gains from a hidden state of {hidden} channels",
                     "at least one",
                 )
-            self.gains = GainHead(hidden, self.channels)
+            self.gains = NumberHead(hidden, self.channels, 1.0)
 
     def forward(
         self,
@@ -173,15 +175,15 @@ class Equilibrium(nn.Module):
         return self.gains(single(hidden))
 
 
-class GainHead(nn.Module):
-    """Gains from a hidden state: global average pool, two layers; 1 at the start."""
+class NumberHead(nn.Module):
+    """Numbers from a hidden state: averaged over the box, two layers; first `start`."""
 
-    def __init__(self, channels: int, count: int) -> None:
+    def __init__(self, channels: int, count: int, start: float) -> None:
         super().__init__()
         self.first = nn.Linear(channels, channels)
         self.last = nn.Linear(channels, count)
         nn.init.zeros_(self.last.weight)
-        nn.init.ones_(self.last.bias)
+        nn.init.constant_(self.last.bias, start)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(B, C, x, y, z) -> (B, count)."""

@@ -98,15 +98,23 @@ def minimizing_steps(
         [torch.stack([_sum(d, A_b) for _, A_b in pairs], -1) for d, _ in pairs], -2
     )
     b = -torch.stack(slopes, -1).double()
-    # scaled by each direction's energy
-    energy = A.diagonal(dim1=-2, dim2=-1)
-    scale = torch.where(energy > 0, energy.clamp_min(1e-300).rsqrt(), 0)
-    A = A * scale[:, :, None] * scale[:, None, :]
     # more than rounding on the diagonal, as directions may be zero or repeat each other
-    least = 2 * torch.finfo(pairs[0][0].dtype).eps
-    A = A + least * torch.eye(len(pairs), dtype=A.dtype, device=A.device)
-    steps = (torch.linalg.solve(A, b * scale) * scale).to(pairs[0][0].dtype)
+    steps = scaled_solution(A, b, 2 * torch.finfo(pairs[0][0].dtype).eps)
+    steps = steps.to(pairs[0][0].dtype)
     return [step[:, None, None, None, None] for step in steps.unbind(-1)]
+
+
+def scaled_solution(A: Tensor, b: Tensor, least: float) -> Tensor:
+    """The solution of A x = b, positive semidefinite (B, m, m), double, (B, m).
+
+    A is scaled to a unit diagonal first, and `least` is then added to that; x is zero
+    where the diagonal is.
+    """
+    diagonal = A.diagonal(dim1=-2, dim2=-1)
+    scale = torch.where(diagonal > 0, diagonal.clamp_min(1e-300).rsqrt(), 0)
+    A = A * scale[:, :, None] * scale[:, None, :]
+    A = A + least * torch.eye(A.shape[-1], dtype=A.dtype, device=A.device)
+    return torch.linalg.solve(A, b * scale) * scale
 
 
 def _sum(a: Tensor, b: Tensor) -> Tensor:

@@ -18,12 +18,14 @@ import torch
 from torch import Tensor, nn
 
 from ecosurrogate.data.bodies import Bodies
-from ecosurrogate.mechanics.fields import apply, one_of, single
-from ecosurrogate.mechanics.mean_field import FieldName
+from ecosurrogate.mechanics.fields import apply, full_precision, one_of, single
+from ecosurrogate.mechanics.mean_field import FieldName, MeanField
 from ecosurrogate.models.admissible_blocks import (
     Compatibility,
     Equilibrium,
     Gains,
+    Means,
+    NumberHead,
     Projection,
     StressFunctions,
 )
@@ -96,22 +98,28 @@ class WECO(nn.Module):
 class SECO(nn.Module):
     """Compatible strain and equilibrated stress by construction, eqs. 9 to 13.
 
-    Stress functions and gains are those of `Equilibrium`.
+    Stress functions and gains are those of `Equilibrium`. Free means are "optimal", of
+    the constitutive law, or "predicted" from the network's last hidden state, for which
+    nothing has to be known of the law.
     """
 
     def __init__(
         self,
         backbone: Backbone,
         channels: int,
-        stress_functions: StressFunctions = "maxwell",
+        stress_functions: StressFunctions = "beltrami",
         gains: Gains = "fixed",
+        means: Means = "optimal",
     ) -> None:
         super().__init__()
         potentials = 3 if stress_functions == "maxwell" else 6
         self.network = backbone(channels, 3 + potentials)
         self.compatibility = Compatibility()
         self.equilibrium = Equilibrium(stress_functions, gains, self.network.hidden)
-        self.means = OptimalMeans()
+        if one_of(means, Means, "means") == "optimal":
+            self.means = OptimalMeans()
+        else:
+            self.means = PredictedMeans(self.network.hidden)
 
     def forward(self, bodies: Bodies) -> Prediction:
         """Predict."""
@@ -119,7 +127,30 @@ class SECO(nn.Module):
         out = single(self.network.head(hidden))
         strain = self.compatibility(out[:, :3], bodies.operators)
         stress = self.equilibrium(out[:, 3:], bodies.operators, hidden=hidden)
+        if isinstance(self.means, PredictedMeans):
+            return Prediction(*self.means(strain, stress, bodies, hidden))
         return Prediction(*self.means(strain, stress, bodies))
+
+
+class PredictedMeans(nn.Module):
+    """Means of a strain and a stress: prescribed, or from a hidden state where free."""
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.head = NumberHead(hidden, 12, 0.0)
+        self.strain = MeanField("strain")
+        self.stress = MeanField("stress")
+
+    def forward(
+        self, strain: Tensor, stress: Tensor, bodies: Bodies, hidden: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Replace both means."""
+        with full_precision(hidden):
+            free = self.head(single(hidden))
+        return (
+            self.strain(strain, bodies.load, free[:, :6]),
+            self.stress(stress, bodies.load, free[:, 6:]),
+        )
 
 
 class PECO(nn.Module):

@@ -4,6 +4,7 @@ from typing import Any
 
 from ecosurrogate.networks.base import Network, Presets
 from ecosurrogate.networks.ddpm_unet import DDPMUNet, DDPMUNetConfig
+from ecosurrogate.networks.deeponet import DeepONet, DeepONetConfig
 from ecosurrogate.networks.neural_operators import FNO, FNOConfig, TFNOConfig
 from ecosurrogate.networks.unet import UNet, UNetConfig
 from fftmech.errors import InputError
@@ -13,6 +14,7 @@ NETWORKS: dict[str, tuple[Any, type[Presets]]] = {
     "ddpm-unet": (DDPMUNet, DDPMUNetConfig),
     "fno": (FNO, FNOConfig),
     "tfno": (FNO, TFNOConfig),
+    "deeponet": (DeepONet, DeepONetConfig),
 }
 """Every network by name: the module and its configuration."""
 

@@ -21,6 +21,14 @@ class Presets:
         return cls(**{**cls.presets[name], **changes})
 
 
+def check_count(name: str, value: Any, least: int = 1, most: int = 4096) -> None:
+    """Refuse what is no whole number from `least` to `most` (InputError)."""
+    if type(value) is not int or value < least:
+        raise InputError(f"{name} {value!r}", f"a whole number of at least {least}")
+    if value > most:
+        raise InputError(f"{name} {value}", f"at most {most}")
+
+
 @dataclass(frozen=True)
 class NetworkConfig(Presets):
     """Sizes of a U-Net, by level from the finest to the coarsest; JSON-ready.
@@ -53,7 +61,8 @@ class Network(nn.Module):
 
     Subclasses are made of input and output channels and of their sizes; they define
     `features`, of `hidden` channels, and set `head`. Shifts of the input by multiples
-    of `stride` voxels shift the output, others may change it.
+    of `stride` voxels shift the output, others may change it; of a network that sees
+    coordinates all do, and shifts within `stride` are those to average over.
     """
 
     head: nn.Module

@@ -126,7 +126,7 @@ def refine(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     return x[..., : shape[0], : shape[1], : shape[2]]
 
 
-def initialize(layer: nn.Conv3d, gain: float) -> None:
+def initialize(layer: nn.Conv3d | nn.Linear, gain: float) -> None:
     """Normal weights of deviation gain / sqrt(fan-in), no bias.
 
     Kaiming initialisation: He et al. 2015, doi:10.1109/ICCV.2015.123, eq. 10, where

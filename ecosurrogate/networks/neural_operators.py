@@ -1,27 +1,28 @@
-"""Fourier neural operators, baselines: those of the package `neuraloperator`.
+"""Fourier neural operators, baselines.
 
 FNO: Li et al. 2020, arXiv:2010.08895. TFNO, whose spectral weights are Tucker factors:
-Kossaifi et al. 2023, arXiv:2310.00120, which Oommen et al. 2025 compare with. Bodies
-are periodic, so nothing is padded, and no coordinates are shown to the network: every
-shift commutes with it.
+Kossaifi et al. 2023, arXiv:2310.00120, which Oommen et al. 2025 compare with. Layers,
+their initial weights and their names are those of the package neuraloperator 2.0, but
+for its spectral convolution on grids of odd length, which commutes with no shift.
+Bodies are periodic, so nothing is padded, and no coordinates are shown to the network:
+every shift commutes with it.
 
 A mode is a number of waves along an axis of the grid, whatever the resolution. So a
 network runs on any grid, and its layers mean the same on all: modes that a grid is too
 coarse to have take no part.
 """
 
-import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
+from math import prod
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from ecosurrogate.networks.base import Network, Presets
+from ecosurrogate.networks.base import Network, Presets, check_count
 from fftmech.errors import InputError
-
-MOST_MODES = 256
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,9 @@ class FNOConfig(Presets):
     }
 
     def __post_init__(self) -> None:
-        for name, least in (("channels", 1), ("layers", 1), ("modes", 0)):
-            value = getattr(self, name)
-            if type(value) is not int or value < least:
-                raise InputError(
-                    f"network.{name} {value!r}", f"a whole number of at least {least}"
-                )
-        if self.modes > MOST_MODES:
-            raise InputError(f"network.modes {self.modes}", f"at most {MOST_MODES}")
+        check_count("network.channels", self.channels)
+        check_count("network.layers", self.layers)
+        check_count("network.modes", self.modes, least=0, most=256)
         if type(self.rank) not in (int, float) or not 0 < self.rank <= 1:
             raise InputError(
                 f"network.rank {self.rank!r}", "a number above 0 and up to 1"
@@ -84,78 +80,157 @@ class FNO(Network):
     """Fourier neural operator on periodic grids, in single precision."""
 
     def __init__(self, in_channels: int, out_channels: int, config: FNOConfig) -> None:
-        super().__init__(config.channels)
-        models, spectral = _package()
-        made = models.FNO(
-            n_modes=(2 * config.modes + 1,) * 3,
-            in_channels=in_channels,
-            out_channels=out_channels,
-            hidden_channels=config.channels,
-            n_layers=config.layers,
-            positional_embedding=None,
-            # complex weights, held as real numbers
-            factorization="ComplexDense" if config.rank == 1 else "ComplexTucker",
-            rank=config.rank,
-            conv_module=_spectral(spectral.SpectralConv),
+        width, layers = config.channels, range(config.layers)
+        super().__init__(width)
+        self.blocks = nn.ModuleDict(
+            {
+                "convs": nn.ModuleList(SpectralConvolution(config) for _ in layers),
+                "fno_skips": nn.ModuleList(_Linear(width) for _ in layers),
+                "channel_mlp": nn.ModuleList(
+                    _ChannelMLP(width, round(width / 2), width) for _ in layers
+                ),
+                "channel_mlp_skips": nn.ModuleList(_Scale(width) for _ in layers),
+            }
         )
-        # its parts: the whole adds an entry to `state_dict` that is no tensor
+        self.lifting = _ChannelMLP(in_channels, 2 * width, width)
+        self.head = _ChannelMLP(width, 2 * width, out_channels)
         self.layers = config.layers
-        self.lifting, self.blocks = made.lifting, made.fno_blocks
-        self.head = made.projection
 
     def features(self, x: Tensor) -> Tensor:
         """Last hidden state, (B, C_in, X, Y, Z) -> (B, hidden, X, Y, Z)."""
         # half precision has no Fourier transform on most grids
         with torch.autocast(x.device.type, enabled=False):
             x = self.lifting(x.float())
-            for layer in range(self.layers):
-                x = self.blocks(x, layer)
+            parts = zip(*self.blocks.values(), strict=True)
+            for layer, (convolve, skip, mlp, scale) in enumerate(parts, 1):
+                y = convolve(x) + skip(x)
+                y = mlp(y if layer == self.layers else F.gelu(y)) + scale(x)
+                x = y if layer == self.layers else F.gelu(y)
         return x
 
 
-def _spectral(base: Any) -> Any:
-    """Make of the package's spectral convolution one that serves odd grids too.
+class SpectralConvolution(nn.Module):
+    """Multiplies each wave up to `modes` by a complex matrix, and adds a bias."""
 
-    The package's undoes a shift of the spectrum by the same shift, which on an axis of
-    odd length leaves every wave one off: nothing commutes with translations then.
+    def __init__(self, config: FNOConfig) -> None:
+        super().__init__()
+        width, self.modes = config.channels, config.modes
+        waves = 2 * self.modes + 1
+        # the spectrum of a real field, without the half that follows from the other
+        shape = (width, width, waves, waves, self.modes + 1)
+        weights = _Dense if config.rank == 1 else _Tucker
+        self.weight = weights(shape, config.rank, width**-0.5)
+        self.bias = nn.Parameter(width**-0.5 * torch.randn(width, 1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, X, Y, Z) -> (B, C, X, Y, Z)."""
+        shape = x.shape[-3:]
+        # below the Nyquist frequency, whose phase is unknown
+        a, b, c = (min(self.modes, (n - 1) // 2) for n in shape)
+        i, j = (
+            torch.arange(-h, h + 1, device=x.device) % n
+            for h, n in zip((a, b), shape, strict=False)
+        )
+        k = torch.arange(c + 1, device=x.device)
+        waves = (..., i[:, None, None], j[:, None], k)
+        spectrum = torch.fft.rfftn(x, dim=(-3, -2, -1), norm="forward")
+        out = torch.zeros_like(spectrum)
+        rows = [slice(self.modes - h, self.modes + h + 1) for h in (a, b)]
+        out[waves] = self.weight(spectrum[waves], [*rows, slice(c + 1)])
+        y = torch.fft.irfftn(out, s=shape, dim=(-3, -2, -1), norm="forward")
+        return y + self.bias
+
+
+class _Dense(nn.Module):
+    """A complex matrix a wave, held as real numbers."""
+
+    def __init__(self, shape: tuple[int, ...], rank: float, deviation: float) -> None:
+        super().__init__()
+        self.tensor = _complex_normal(shape, deviation)
+
+    def forward(self, x: Tensor, rows: list[slice]) -> Tensor:
+        """Multiply waves (B, C, I, J, K), those of the weights' `rows`."""
+        weight = torch.view_as_complex(self.tensor)[:, :, *rows]
+        return torch.einsum("bixyz,ioxyz->boxyz", x, weight)
+
+
+class _Tucker(nn.Module):
+    """A complex matrix a wave: a core, and a factor for each of its five axes.
+
+    They have about `rank` times the numbers of the `shape`, ranks in proportion to it.
     """
 
-    class Spectral(base):
-        def forward(self, x: Tensor, output_shape: None = None) -> Tensor:
-            """(B, C, X, Y, Z) -> (B, C, X, Y, Z)."""
-            shape = x.shape[-3:]
-            most = self.n_modes[-1] - 1
-            # below the Nyquist frequency, whose phase is unknown
-            highest = [min(most, (n - 1) // 2) for n in shape]
-            i, j = (
-                torch.arange(-h, h + 1, device=x.device) % n
-                for h, n in zip(highest, shape[:-1], strict=False)
-            )
-            k = torch.arange(highest[-1] + 1, device=x.device)
-            waves = (..., i[:, None, None], j[:, None], k)
-            weight = self.weight[
-                (slice(None), slice(None))
-                + tuple(slice(most - h, most + h + 1) for h in highest[:-1])
-                + (slice(highest[-1] + 1),)
-            ]
-            spectrum = torch.fft.rfftn(x, dim=(-3, -2, -1), norm=self.fft_norm)
-            out = spectrum.new_zeros(len(x), self.out_channels, *spectrum.shape[-3:])
-            out[waves] = self._contract(spectrum[waves], weight, separable=False)
-            y = torch.fft.irfftn(out, s=shape, dim=(-3, -2, -1), norm=self.fft_norm)
-            return y + self.bias
+    def __init__(self, shape: tuple[int, ...], rank: float, deviation: float) -> None:
+        super().__init__()
+        from scipy.optimize import brentq
 
-    return Spectral
+        def excess(part: float) -> float:
+            factors = part * sum(n * n for n in shape)
+            return factors + prod(shape) * (part ** len(shape) - rank)
+
+        part: float = brentq(excess, 0.0, 1.0)  # type: ignore[reportAssignmentType]
+        ranks = [max(round(n * part), 1) for n in shape]
+        # so that the products of all six have the deviation
+        each = (deviation / prod(ranks) ** 0.5) ** (1 / 6)
+        self.core = _complex_normal(ranks, each)
+        self.factors = nn.ParameterDict(
+            {
+                f"factor_{axis}": _complex_normal(sizes, each)
+                for axis, sizes in enumerate(zip(shape, ranks, strict=True))
+            }
+        )
+
+    def forward(self, x: Tensor, rows: list[slice]) -> Tensor:
+        """Multiply waves (B, C, I, J, K), those of the weights' `rows`."""
+        core = torch.view_as_complex(self.core)
+        left, right, *waves = map(torch.view_as_complex, self.factors.values())
+        u, v, w = (f[r] for f, r in zip(waves, rows, strict=True))
+        # the shortest axis last: the fewest operations
+        core = torch.einsum("pqabc,xa->pqxbc", core, u)
+        core = torch.einsum("pqxbc,yb->pqxyc", core, v)
+        core = torch.einsum("pqxyc,zc->pqxyz", core, w)
+        x = torch.einsum("bixyz,ip->bpxyz", x, left)
+        x = torch.einsum("bpxyz,pqxyz->bqxyz", x, core)
+        return torch.einsum("bqxyz,oq->boxyz", x, right)
 
 
-def _package() -> tuple[Any, Any]:
-    try:
-        # its import changes the warning filters
-        with warnings.catch_warnings():
-            fno = import_module("neuralop.models.fno")
-            spectral = import_module("neuralop.layers.spectral_convolution")
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"backbones fno and tfno need {error.name}, which is not installed",
-            mend='pip install "fftmech[neuraloperator]"',
-        ) from None
-    return fno, spectral
+class _ChannelMLP(nn.Module):
+    """Two linear maps of the channels of each voxel, GELU between them."""
+
+    def __init__(self, in_channels: int, hidden: int, out_channels: int) -> None:
+        super().__init__()
+        self.fcs = nn.ModuleList(
+            (nn.Conv1d(in_channels, hidden, 1), nn.Conv1d(hidden, out_channels, 1))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, last = self.fcs
+        return last(F.gelu(first(x.flatten(2)))).unflatten(2, x.shape[2:])
+
+
+class _Linear(nn.Module):
+    """A linear map of the channels of each voxel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(channels, channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x.flatten(2)).view_as(x)
+
+
+class _Scale(nn.Module):
+    """A factor a channel, 1 at first."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1, channels, 1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight * x
+
+
+def _complex_normal(shape: Sequence[int], deviation: float) -> nn.Parameter:
+    """Complex numbers of a standard deviation, as pairs of real ones."""
+    parts = torch.empty(*shape, 2)
+    return nn.Parameter(nn.init.normal_(parts, std=deviation / 2**0.5))

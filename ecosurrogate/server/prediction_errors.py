@@ -7,6 +7,7 @@ from typing import Any
 
 from ecosurrogate.comparison.measure import Measure
 from ecosurrogate.comparison.timed_solver import TimedSolver
+from ecosurrogate.data.lawless import NO_LAW
 from ecosurrogate.server.refusal import Refusal
 from ecosurrogate.server.worker_tasks import solved, summary_of
 from ecosurrogate.server.workers import Report
@@ -41,6 +42,8 @@ def solve_prediction(
         raise Refusal(404, "the prediction was removed", "one that is there") from error
     body, load = prediction.microstructure, prediction.load
     assert isinstance(load, Load)
+    if body.stiffness is None:
+        raise InputError(f"{NO_LAW}, which a solver needs", "a body with stiffness")
     method = {**method, "scheme": prediction.scheme}
     result = solved(report, body, load, method)
     report({"phase": "errors"})

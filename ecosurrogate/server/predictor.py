@@ -13,6 +13,7 @@ from os import PathLike
 import numpy as np
 from torch import nn
 
+from ecosurrogate.data.representation import phase_ids
 from ecosurrogate.evaluation.batches import most_together, predict_each
 from ecosurrogate.evaluation.learned_load import trained_load
 from ecosurrogate.evaluation.predict import predict_many
@@ -68,7 +69,7 @@ class Predictor:
     def warm_up(self) -> None:
         """Predict once alone and once together; InputError if a model cannot."""
         for model, card in self.models.values():
-            body, load = polycrystal(WARM_UP, 2), trained_load(card)
+            body, load = _body(card), trained_load(card)
             for count in (1, 2):
                 loads = [load or Load({"xx": 1e-3})] * count
                 predict_many(model, card, [body] * count, loads, self.device)
@@ -126,3 +127,9 @@ class Predictor:
         # what is not finite is refused; warnings would only fill the log
         with np.errstate(all="ignore"):
             return predict_each(model, card, bodies, loads, self.device)
+
+
+def _body(card: RunCard) -> Microstructure:
+    """A small body that a model takes."""
+    body, ids = polycrystal(WARM_UP, 2), phase_ids(card.encoder.representation)
+    return body if ids is None else body.with_changes(phase=0 * body.phase + ids[0])

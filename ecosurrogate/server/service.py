@@ -17,9 +17,11 @@ import psutil
 from torch import nn
 
 import fftmech
+from ecosurrogate.evaluation.evaluate import errors_of_run
 from ecosurrogate.evaluation.folder import NUMBERS
 from ecosurrogate.evaluation.learned_load import choose_load, trained_load
 from ecosurrogate.evaluation.predict import BYTES
+from ecosurrogate.pretrained.catalogue import CARD, run_folder
 from ecosurrogate.server import schemas, worker_tasks
 from ecosurrogate.server.jobs import Job, Jobs
 from ecosurrogate.server.prediction_errors import solve_prediction
@@ -34,7 +36,6 @@ from fftmech.arrays.memory import free_memory
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
-from fftmech.results.metrics import DEFAULT
 
 READING = 30.0  # seconds that a body may take to be read, or made
 READER = 2**30  # bytes that reading may take beside some times the largest body
@@ -118,8 +119,10 @@ class Service:
     async def read(self, upload: Upload, asked: schemas.Asked) -> Microstructure:
         """Read a body in a process that may be lost."""
         given = upload.body, upload.materials, asked.given(schemas.READING), asked.res
+        # what is solved is checked again
+        law = self.model(asked.model)[1].law
         read = worker_tasks.read_body
-        return await self.readers.call(read, *given, self.voxels, seconds=READING)
+        return await self.readers.call(read, *given, self.voxels, law, seconds=READING)
 
     async def generate(self, asked: schemas.Generate) -> bytes:
         """Make a microstructure, HDF5."""
@@ -218,7 +221,7 @@ def _own_folder() -> Path:
 
 def describe(model: nn.Module, card: RunCard, folder: str | PathLike) -> dict[str, Any]:
     """What a model is; `test` has errors only if these very weights were evaluated."""
-    config = card.config
+    config, place = card.config, run_folder(folder)
     names = ("model", "backbone", "preset", "representation")
     return {
         **{name: getattr(config, name) for name in names},
@@ -227,12 +230,14 @@ def describe(model: nn.Module, card: RunCard, folder: str | PathLike) -> dict[st
         "resolution": card.dataset["res"],
         "sees_load": config.model in SEE_LOAD,
         "admissible": card.certified,
+        "law": card.law,
         "boundary": card.encoder.boundary and card.encoder.boundary.as_dict(),
         "trained_on": dict(card.dataset),
+        "ancestors": [each.summary() for each in card.ancestors],
         "units": dict(card.units),
         "versions": dict(card.versions),
-        "validation": _validation(folder),
-        "test": _test(Path(folder)),
+        "validation": _validation(place),
+        "test": _test(place),
     }
 
 
@@ -245,19 +250,11 @@ def _validation(folder: str | PathLike) -> dict[str, Any] | None:
 
 def _test(folder: Path) -> dict[str, Any] | None:
     try:
+        weights = digest_of_weights(folder)
+        if (folder / CARD).exists():
+            known = json.loads((folder / CARD).read_text(encoding="utf-8"))
+            return known["test"] if known["weights"]["sha256"] == weights else None
         text = (folder / "evaluation" / NUMBERS).read_text(encoding="utf-8")
-        found, weights = json.loads(text), digest_of_weights(folder)
-        runs = [c for c in found["contenders"] if c["kind"] == "run"]
-        own = next(run for run in runs if run["weights"] == weights)
-        # whatever the tables of that evaluation have: a uniform field has 1
-        errors = own["nrmse"][DEFAULT]
-        return {
-            "samples": len(own["samples"]),
-            "resolution": found["resolution"],
-            "normalisation": DEFAULT,
-            **{name: errors[name]["mean"]["mean"] for name in ("strain", "stress")},
-            "uniform": {"strain": 1.0, "stress": 1.0},
-            "certificate": (own["certificate"] or {}).get("mean"),
-        }
+        return errors_of_run(json.loads(text), weights)
     except (OSError, ValueError, KeyError, TypeError, StopIteration):
         return None

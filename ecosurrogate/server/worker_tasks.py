@@ -6,7 +6,7 @@ Each task is called with a function to report progress to, which only solves use
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
-from math import prod
+from math import isfinite, prod
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,11 @@ def read_body(
     options: dict[str, Any],
     res: str | None,
     voxels: int,
+    law: bool = True,
 ) -> Microstructure:
     """Read a microstructure as `fftmech convert` does, resample and check it.
+
+    Without `law` it needs no stiffness.
 
     Both files are in one folder; the first is named `body` and one of `FORMATS`. The
     options are of `io.read`, `res` is as `--res`; at most `voxels` voxels are taken.
@@ -72,7 +75,7 @@ def read_body(
             shape = shape_for(body.grid, parse_resolution(res))
             _check_voxels(prod(shape), voxels)
             body = resample(body, shape, "majority")
-        return body.check()
+        return body.check() if law else body
 
 
 def make_body(
@@ -147,7 +150,7 @@ def means_of(result: Result) -> dict[str, Any]:
     return {
         "mean_strain": strain,
         "mean_stress": stress,
-        "energy": result.energy,
+        "energy": result.energy if isfinite(result.energy) else None,
         "certificate": result.certificate,
         "time": result.times,
         "voxels": result.microstructure.grid.voxels,

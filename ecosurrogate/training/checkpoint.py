@@ -23,6 +23,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from ecosurrogate.data.encoder import Encoder
+from ecosurrogate.data.lawless import Scales
 from ecosurrogate.data.normalization import Normalization
 from ecosurrogate.data.representation import channel_count
 from ecosurrogate.data.training_set import TrainingSet
@@ -32,6 +33,7 @@ from ecosurrogate.models.boxes import BOX_MODELS
 from ecosurrogate.models.eco import MODELS
 from ecosurrogate.networks import make_network
 from ecosurrogate.networks.convolution import set_periodic
+from ecosurrogate.pretrained.catalogue import run_folder
 from ecosurrogate.training.config import ADMISSIBLE, IN_BOXES, Config
 from ecosurrogate.training.files import damaged, read_json, short
 from ecosurrogate.training.tensor_file import read_tensors
@@ -105,6 +107,9 @@ class RunCard:
         if not isfinite(encoder.ratio):
             raise InputError(f"ratio {encoder.ratio}", "a finite number")
         Operators(encoder.scheme, Grid((1, 1, 1)), encoder.ratio, 1.0)
+        if encoder.scales is not None:
+            encoder.scales.check()
+            self.config.check_without_law()
         if encoder.boundary is not None:
             BoxOperators(encoder.scheme, Grid((2, 2, 2)), encoder.boundary)
             if self.config.model not in IN_BOXES:
@@ -114,9 +119,18 @@ class RunCard:
                 )
 
     @property
+    def law(self) -> bool:
+        """Whether the model knows a constitutive law."""
+        return self.encoder.scales is None
+
+    @property
     def certified(self) -> bool:
-        """Whether predictions have a certificate: admissible, in a periodic box."""
-        return self.config.model in ADMISSIBLE and self.encoder.boundary is None
+        """Whether predictions have a certificate.
+
+        They are admissible, in a periodic box, and a constitutive law is known.
+        """
+        periodic = self.encoder.boundary is None
+        return self.config.model in ADMISSIBLE and periodic and self.law
 
     @property
     def training_sets(self) -> tuple[TrainingSet | None, ...]:
@@ -130,6 +144,7 @@ class RunCard:
             "config": self.config.as_dict(),
             "scheme": self.encoder.scheme,
             "ratio": self.encoder.ratio,
+            **({} if self.law else {"scales": list(self.encoder.scales or ())}),
             "normalization": self.encoder.normalization.as_dict(),
             "dataset": dict(self.dataset),
             "units": dict(self.units),
@@ -147,6 +162,7 @@ class RunCard:
     def from_dict(cls, document: Mapping[str, Any]) -> "RunCard":
         """Return what `as_dict` wrote; `read_run` catches errors of anything else."""
         config = Config.from_dict(document["config"])
+        scales = document.get("scales")
         boundary = Loading.from_dict(document["dataset"]["loads"]).boundary
         return cls(
             config,
@@ -155,6 +171,7 @@ class RunCard:
                 config.representation,
                 float(document["ratio"]),
                 Normalization.from_dict(document["normalization"]),
+                None if scales is None else Scales(*map(float, scales)),
                 boundary,
             ),
             dict(document["dataset"]),
@@ -177,10 +194,16 @@ def _training_set(document: Mapping[str, Any]) -> TrainingSet | None:
 
 
 def read_run(run: str | PathLike) -> RunCard:
-    """Read the description of a run, refuse one of a newer program."""
-    path = Path(run) / CARD
+    """Read the description of a run, refuse one of a newer program.
+
+    Here and below a run is its folder, or the name of a pretrained model.
+    """
+    path = run_folder(run) / CARD
     if not path.is_file():
-        raise InputError(f"{run}: no run there (no {CARD})", mend="check the name")
+        raise InputError(
+            f"{run}: no run there (no {CARD})",
+            mend="check the name, or take one that ecosr models lists",
+        )
     if path.stat().st_size > LARGEST_CARD:
         raise InputError(
             f"{path}: more than {LARGEST_CARD} bytes", mend="restore the file"
@@ -234,7 +257,7 @@ def load_model(run: str | PathLike) -> tuple[nn.Module, RunCard]:
     # a hostile configuration must not take memory
     boundary = card.encoder.boundary
     expected = model_without_memory(card.config, boundary).state_dict()
-    weights, _ = read_tensors(Path(run) / WEIGHTS, expected)
+    weights, _ = read_tensors(run_folder(run) / WEIGHTS, expected)
     with torch.random.fork_rng(devices=[]):
         model = make_model(card.config, boundary)
     model.load_state_dict(weights)
@@ -243,7 +266,7 @@ def load_model(run: str | PathLike) -> tuple[nn.Module, RunCard]:
 
 def digest_of_weights(run: str | PathLike) -> str:
     """SHA-256 of the weights, by which an evaluation names its run."""
-    with open(Path(run) / WEIGHTS, "rb") as file:
+    with open(run_folder(run) / WEIGHTS, "rb") as file:
         return file_digest(file, "sha256").hexdigest()
 
 

@@ -16,13 +16,18 @@ MODELS = ("unet", "w-eco", "s-eco", "p-eco", "p-eco-stepped", "p-eco-iterated")
 ADMISSIBLE = MODELS[2:]
 """Models whose strain is compatible and whose stress is equilibrated."""
 
+WITHOUT_LAW = ("unet", "s-eco")
+"""Models that can learn fields of which no constitutive law is known."""
+
+WITHOUT_LAW_TERMS = ("strain", "stress", "masked-labels", "divergence")
+"""Terms of the loss that need no constitutive law."""
 IN_BOXES = MODELS[:3]
 """Models of bodies in boxes with faces too, those of `ecosurrogate.models.boxes`."""
 
 SEE_LOAD = MODELS[4:]
 """Models whose input is the load too; the others learn one load."""
 
-BACKBONES = ("unet", "ddpm-unet", "fno", "tfno")
+BACKBONES = ("unet", "ddpm-unet", "fno", "tfno", "deeponet")
 """Networks by name, those of `ecosurrogate.networks`, which needs torch."""
 
 BACKBONES_IN_BOXES = BACKBONES[:2]
@@ -54,13 +59,13 @@ class Config:
     Parameters
     ----------
     model, options
-        One of `MODELS`; its options: stress_functions and gains (s-eco), corrections
-        (p-eco-iterated).
+        One of `MODELS`; its options: stress_functions, gains and means (s-eco),
+        corrections (p-eco-iterated).
     backbone, preset, network
         Network (`ecosurrogate.networks.NETWORKS`), its sizes by name, and what differs
         from them.
     representation
-        Inputs of the network (`ecosurrogate.data.representation.REPRESENTATIONS`).
+        Inputs of the network (`ecosurrogate.data.representation`).
     loss, gamma
         Weights by term (`ecosurrogate.training.objective.TERMS`); weight of components
         off the diagonal, eqs. 17 and 18.
@@ -168,6 +173,30 @@ class Config:
     def terms(self) -> dict[str, float]:
         """Terms of the loss with a weight above 0."""
         return {name: weight for name, weight in self.loss.items() if weight}
+
+    def check_without_law(self) -> None:
+        """Refuse what needs a constitutive law (InputError)."""
+        known = "no constitutive law is known of these fields: "
+        if self.model not in WITHOUT_LAW:
+            raise InputError(
+                f"{known}model {self.model} needs the stiffness",
+                mend=f"take --model {' or '.join(WITHOUT_LAW)}",
+            )
+        for name in self.terms:
+            if name not in WITHOUT_LAW_TERMS:
+                raise InputError(
+                    f"{known}loss.{name} needs it",
+                    f"terms of {', '.join(WITHOUT_LAW_TERMS)}",
+                )
+        if self.model == "s-eco" and self.options.get("means") != "predicted":
+            raise InputError(
+                f"{known}optimal means need it", mend="take options.means=predicted"
+            )
+        if self.representation in ("stiffness", "indicator"):
+            raise InputError(
+                f"{known}representation {self.representation} needs the stiffness",
+                mend="take phases:0,1 with all phase ids, or rotation of orientations",
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON, which `from_dict` takes."""

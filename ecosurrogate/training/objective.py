@@ -40,17 +40,25 @@ NEED_LABELS = ("strain", "stress", "masked-labels")
 class Objective:
     """Weighted sum of the terms of a configuration.
 
-    Data may have bodies with `pores`, and `labels` for all, in boxes with faces; fields
-    are `certified` if these are admissible in a periodic box. InputError for a term
-    that does not exist, or that this model or these data cannot have.
+    Data may have bodies with `pores`, `labels` for all, a constitutive `law`, and boxes
+    with `faces`; InputError for a term that does not exist, or that this model or these
+    data cannot have. Predictions are `certified` if they are admissible in a periodic
+    box and there is a law.
     """
 
     def __init__(
-        self, config: Config, pores: bool, labels: bool, faces: bool = False
+        self,
+        config: Config,
+        pores: bool,
+        labels: bool,
+        law: bool = True,
+        faces: bool = False,
     ) -> None:
         self.terms, self.gamma = config.terms, config.gamma
-        self.pores, self.labels = pores, labels
-        self.certified = config.model in ADMISSIBLE and not faces
+        self.pores, self.labels, self.law = pores, labels, law
+        self.certified = law and not faces and config.model in ADMISSIBLE
+        if not law:
+            config.check_without_law()
         if faces:
             _check_in_box(config, pores)
         for name in self.terms:

@@ -11,9 +11,11 @@ from torch import nn
 
 from ecosurrogate.data.encoder import Encoder
 from ecosurrogate.data.examples import Batch, Examples
+from ecosurrogate.data.representation import ORIENTED
 from ecosurrogate.data.training_set import TrainingSet
 from ecosurrogate.mechanics.box_operators import BoxOperators
 from ecosurrogate.mechanics.operators import Operators
+from ecosurrogate.training import without_law
 from ecosurrogate.training.checkpoint import (
     Ancestor,
     RunCard,
@@ -25,6 +27,9 @@ from ecosurrogate.training.devices import Devices, choose
 from ecosurrogate.training.objective import Objective
 from ecosurrogate.training.sampler import Sampler, allowed_moves
 from ecosurrogate.training.start import freeze, start
+from fftmech.datasets.card import read_card
+from fftmech.datasets.imported import stated_by
+from fftmech.datasets.mapping import FieldMapping
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.loads.boundary import Boundary
@@ -106,8 +111,10 @@ def prepare(
     devices = Devices(choose(device)) if isinstance(device, str) else device
     folder = Path(folder)
     begin = start(folder, settings, parent, resume, force)
+    lawless = _lawless(dataset)
     # some defaults depend on whether the bodies have pores, which the data show
-    train, val = _examples(dataset, begin.config(), devices.neighbours)
+    first = begin.config(shown=lawless and without_law.representation(lawless))
+    train, val = _examples(dataset, first, devices.neighbours)
     scheme = train.card.method["scheme"]
     Operators(scheme, Grid((1, 1, 1)), 1.0, 1.0)
     boundary = train.boundary
@@ -116,10 +123,17 @@ def prepare(
     pores, labels = _survey(train, val)
     val, notes = _unseen(val, (begin.resumed or begin).ancestors)
     data = _describe(train, val)
-    config = begin.config(pores, boundary is not None)
+    phases = _phases(train) if lawless else set()
+    shown = lawless and without_law.representation(lawless, phases)
+    faces = boundary is not None
+    config = begin.config(pores, faces, shown)
     _check_batch(config, devices)
-    objective = Objective(config, pores, labels, boundary is not None)
+    objective = Objective(config, pores, labels, lawless is None, faces)
     moves = allowed_moves(config, scheme, train)
+    if lawless:
+        without_law.check_phases(config, phases, _phases(val))
+        moves, told = without_law.sound_moves(moves, lawless, config)
+        notes += told
     if begin.resumed:
         _check_data(dataset, begin.resumed, data)
         card = begin.resumed
@@ -134,6 +148,12 @@ def prepare(
     sampler = Sampler(len(train), config.batch, config.seed, moves)
     parts = (card, model, objective, train, val, sampler, devices)
     return Run(folder, *parts, resume=bool(begin.resumed), notes=notes)
+
+
+def _lawless(dataset: str | PathLike) -> FieldMapping | None:
+    """What the mapping of a dataset states, if it knows no constitutive law."""
+    stated = stated_by(read_card(dataset))
+    return stated if stated and stated.lawless else None
 
 
 def _check_batch(config: Config, devices: Devices) -> None:
@@ -162,6 +182,19 @@ def _encoder(
             f"belong to {parent.encoder.scheme}",
             mend=f"make a dataset with --scheme {parent.encoder.scheme}",
         )
+    if (parent.encoder.scales is None) != (own.scales is None):
+        which = "no constitutive law" if parent.law else "a constitutive law"
+        raise InputError(
+            f"{dataset} has {which}, and the weights to begin with belong to fields "
+            f"with{'' if parent.law else 'out'} one",
+            mend="train without --from",
+        )
+    if not parent.law and parent.units.get("stress") != train.card.units.get("stress"):
+        raise InputError(
+            f"{dataset} has stresses in {train.card.units.get('stress')}, the weights "
+            f"to begin with belong to {parent.units.get('stress')}",
+            mend="import it in that unit",
+        )
     if parent.encoder.boundary != train.boundary:
         raise InputError(
             f"{dataset} has boundary {train.boundary or Boundary()}, and the weights "
@@ -170,6 +203,12 @@ def _encoder(
             "train without --from",
         )
     return parent.encoder if config.normalize == "keep" else own
+
+
+def _phases(examples: Examples) -> set[int]:
+    """Phase ids of all bodies."""
+    samples = range(0, len(examples), examples.loads)
+    return {int(p) for i in samples for p in examples[i].body.phases}
 
 
 def _training_set(train: Examples) -> TrainingSet:
@@ -213,7 +252,7 @@ def _examples(
             split,
             config.res,
             config.count if split == "train" else None,
-            orientation=config.representation not in ("indicator", "stiffness"),
+            orientation=config.representation in ORIENTED,
             readers=readers,
         )
         for split in ("train", "val")

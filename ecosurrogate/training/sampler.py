@@ -42,7 +42,8 @@ def allowed_moves(
     """Symmetries under which a model may see the training set.
 
     Those that the scheme's derivative commutes with; of a model that does not see the
-    load, those that keep it: there has to be one load for all.
+    load, those that keep it: there has to be one load for all. Where no constitutive
+    law is known, see `ecosurrogate.training.without_law` too.
     """
     learned = None
     if config.model not in SEE_LOAD:

@@ -1,8 +1,8 @@
 """Settings of a run: defaults, what a TOML file gives, what `key=value` gives.
 
 Defaults are the paper's (Oommen et al. 2025, Methods) where it has one: losses by
-model, weight decay, learning rate and steps of the preset "paper". "small" and "smoke"
-are for minutes on a CPU.
+model, weight decay; with the preset "paper" its networks, stress functions, learning
+rate and steps too. "small" and "smoke" are for minutes on a CPU.
 """
 
 import json
@@ -67,8 +67,16 @@ _OPTIONS = ("model", "backbone", "preset", "steps", "batch", "lr", "seed")
 """Settings with an option of their own in `ecosr fit`."""
 
 
-def resolve(settings: Settings, pores: bool = False, faces: bool = False) -> Config:
-    """Fill in what was not given, for bodies that may have pores, boxes with faces."""
+def resolve(
+    settings: Settings,
+    pores: bool = False,
+    faces: bool = False,
+    shown: str | None = None,
+) -> Config:
+    """Fill in what was not given, for bodies that may have pores, boxes with faces.
+
+    Where no constitutive law is known, `shown` is the representation of the bodies.
+    """
     check_names(settings)
     model = settings.get("model", "s-eco" if faces else "p-eco-iterated")
     preset = settings.get("preset", "small")
@@ -77,9 +85,12 @@ def resolve(settings: Settings, pores: bool = False, faces: bool = False) -> Con
     backbone = settings.get("backbone", _backbone(model, preset, pores))
     options: dict[str, Any] = {}
     if model == "s-eco":
+        # the paper's three cannot reach every stress, see docs/eco-equations.md
+        kind = "maxwell" if preset == "paper" else "beltrami"
         gains = "fixed" if pores else "predicted"
-        kind = "beltrami" if faces else "maxwell"
         options = {"stress_functions": kind, "gains": gains}
+        if shown:
+            options["means"] = "predicted"
     elif model == "p-eco-iterated":
         options = {"corrections": 3}
     defaults = {
@@ -89,8 +100,8 @@ def resolve(settings: Settings, pores: bool = False, faces: bool = False) -> Con
         "preset": preset,
         # the paper's second gain, see `ecosurrogate.networks.ddpm_unet`
         "network": {"gain": 0.2} if (model, backbone) == ("w-eco", "ddpm-unet") else {},
-        "representation": "indicator" if pores else "stiffness",
-        "loss": LOSSES[model][pores],
+        "representation": shown or ("indicator" if pores else "stiffness"),
+        "loss": _LABELS if shown else LOSSES[model][pores],
         **PRESETS[preset],
     }
     return Config.from_dict(merged(defaults, settings))

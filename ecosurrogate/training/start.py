@@ -49,12 +49,14 @@ class Start:
     model: nn.Module | None = None
     ancestors: tuple[Ancestor, ...] = ()
 
-    def config(self, pores: bool = False, faces: bool = False) -> Config:
-        """The configuration, for bodies with or without pores, boxes with faces."""
+    def config(
+        self, pores: bool = False, faces: bool = False, shown: str | None = None
+    ) -> Config:
+        """The configuration; see `ecosurrogate.training.settings.resolve`."""
         if self.resumed:
             return self.resumed.config
         if self.parent is None:
-            config = resolve(self.settings, pores, faces)
+            config = resolve(self.settings, pores, faces, shown)
             for name, value in ("normalize", "keep"), ("freeze", config.freeze):
                 if value and getattr(config, name) == value:
                     raise InputError(

@@ -23,6 +23,7 @@ _NOTE = "ecosurrogate"
 _TYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
+    "F16": torch.float16,
     "I64": torch.int64,
     "U8": torch.uint8,
 }
@@ -45,7 +46,8 @@ def read_tensors(
     """Read tensors and their note.
 
     They have the names, shapes and types of the `expected` ones, and finite values;
-    InputError for any other file.
+    InputError for any other file. What is expected in single precision may be stored
+    in half.
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file", mend="restore it, or train again")
@@ -53,7 +55,10 @@ def read_tensors(
         with safe_open(path, framework="pt") as file:
             _check_tensors(path, file, expected)
             # copies: the file may be replaced while they are in use
-            tensors = {name: file.get_tensor(name).clone() for name in expected}
+            tensors = {
+                name: file.get_tensor(name).to(tensor.dtype, copy=True)
+                for name, tensor in expected.items()
+            }
             note = json.loads((file.metadata() or {})[_NOTE])
     except InputError:
         raise
@@ -84,7 +89,9 @@ def _check_tensors(path: Any, file: Any, expected: Mapping[str, Tensor]) -> None
     for name, tensor in expected.items():
         part = file.get_slice(name)
         shape, kind = tuple(part.get_shape()), part.get_dtype()
-        if shape != tuple(tensor.shape) or _TYPES.get(kind) != tensor.dtype:
+        stored = _TYPES.get(kind)
+        half = (stored, tensor.dtype) == (torch.float16, torch.float32)
+        if shape != tuple(tensor.shape) or not (half or stored == tensor.dtype):
             raise InputError(
                 f"{path}: {name} of shape {short(shape)}, type {kind}",
                 f"{tuple(tensor.shape)}, {tensor.dtype}",

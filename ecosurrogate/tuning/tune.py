@@ -46,6 +46,8 @@ def open_study(
     _check_corners(run, space)
     # by name, so that best.toml means the same whatever the defaults are
     names = [n for n in ("model", "backbone", "preset") if n not in space]
+    if {"model", "preset"}.isdisjoint(space):
+        names.append("options")
     shared = join({name: getattr(config, name) for name in names}, settings)
     error = _minimised(run)
     card = {
@@ -57,7 +59,9 @@ def open_study(
     }
     if before is not None:
         _check_same(folder, before, card)
-    first = _defaults(resolve(settings, run.objective.pores), space)
+    shown = None if run.card.law else run.card.config.representation
+    faces = run.card.encoder.boundary is not None
+    first = _defaults(resolve(settings, run.objective.pores, faces, shown), space)
     return Study(str(dataset), folder, shared, space, error, card, first, device)
 
 
@@ -84,9 +88,9 @@ def _check_corners(run: Run, space: Space) -> None:
     """Refuse a space with an end that no run can have."""
     for corner in corners(space):
         config = Config.from_dict(merged(run.card.config.as_dict(), corner))
-        boundary = run.card.encoder.boundary
-        known = run.objective.pores, run.objective.labels, boundary is not None
-        Objective(config, *known)
+        boundary, known = run.card.encoder.boundary, run.objective
+        faces = boundary is not None
+        Objective(config, known.pores, known.labels, known.law, faces)
         model_without_memory(config, boundary)
 
 

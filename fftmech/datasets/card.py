@@ -22,7 +22,7 @@ METHOD = ("scheme", "solver", "tolerance", "max_iterations", "precision")
 PLACES = ("parameters.folder",)
 """Entries that are paths: what lies there may be moved."""
 
-NOTES = ("units", "licence", "citation", "versions")
+NOTES = ("units", "licence", "citation", "versions", "notes")
 """Entries that are for readers: they may be edited by hand."""
 
 
@@ -50,6 +50,8 @@ class Card:
         The one split that this dataset has, or None: all.
     shard
         (i, n): only samples with index = i - 1 modulo n, or None: all.
+    notes
+        One line on each thing that was not checked of the samples.
     """
 
     kind: str
@@ -66,6 +68,7 @@ class Card:
     licence: str | None = None
     citation: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -124,6 +127,7 @@ class Card:
             "licence": self.licence,
             "citation": self.citation,
             "versions": dict(self.versions),
+            **({"notes": list(self.notes)} if self.notes else {}),
         }
 
     @classmethod
@@ -145,6 +149,7 @@ class Card:
             licence=document["licence"],
             citation=document["citation"],
             versions=dict(document["versions"]),
+            notes=tuple(map(str, document.get("notes", ()))),
         )
 
     def differences(self, other: "Card") -> list[str]:

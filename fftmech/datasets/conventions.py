@@ -12,7 +12,12 @@ import numpy as np
 
 from fftmech.arrays.memory import size_text
 from fftmech.errors import InputError
-from fftmech.tensors import COMPONENTS, FACTORS, mandel_from_matrix
+from fftmech.tensors import (
+    COMPONENTS,
+    FACTORS,
+    mandel_from_matrix,
+    quaternion_from_bunge,
+)
 
 ORDERS = {
     "xx yy zz yz xz xy": "Voigt",
@@ -28,6 +33,12 @@ SHEARS = {"tensor": 2**0.5, "engineering": 0.5**0.5, "mandel": 1.0}
 """Conventions of shear components, and the Mandel component of one that is 1."""
 
 _DIGITS = {"1": "x", "2": "y", "3": "z"}
+
+FORMS = ("quaternion", "bunge degrees", "bunge radians")
+"""Ways to write an orientation: w x y z (v_sample = R v_crystal), or three angles."""
+
+UNIT = 1e-3
+"""Part by which the length of a stored quaternion may be off 1."""
 
 ASYMMETRY = 1e-6
 """Part of the largest entry by which a stored matrix may be off its transpose."""
@@ -196,3 +207,19 @@ def mandel_stiffness(values: np.ndarray, order: list[str], form: str) -> np.ndar
     made = np.empty_like(values, dtype=float)
     made[:, np.array(places)[:, None], places] = values
     return made * np.outer(FACTORS, FACTORS) if form == "voigt" else made
+
+
+def quaternions(values: np.ndarray, form: str, name: str) -> np.ndarray:
+    """Unit quaternions w x y z, (P, 4), of a table in one of `FORMS`."""
+    width = 4 if form == "quaternion" else 3
+    if values.ndim != 2 or values.shape[1] != width:
+        raise InputError(f"{name} has shape {values.shape}", f"(P, {width}), {form}")
+    if not np.isfinite(values).all():
+        raise InputError(f"{name} is not finite everywhere", "numbers")
+    if form != "quaternion":
+        return quaternion_from_bunge(values, degrees=form == "bunge degrees")
+    length = np.linalg.norm(values, axis=1, keepdims=True)
+    if (abs(length - 1) > UNIT).any():
+        worst = length.flat[abs(length - 1).argmax()]
+        raise InputError(f"{name}: a quaternion of length {worst:.3g}", "1")
+    return values / length

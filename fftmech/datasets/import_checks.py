@@ -9,6 +9,7 @@ import numpy as np
 
 from fftmech.datasets.conventions import TensorConvention
 from fftmech.datasets.mapping import STRAIN_UNITS, FieldMapping
+from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.io.materials_table import PRESSURES
 from fftmech.loads.load import Load
@@ -180,11 +181,11 @@ def check_means(
     return worst
 
 
-def relative_divergence(stress: np.ndarray, body: Microstructure, scheme: str) -> float:
+def relative_divergence(stress: np.ndarray, grid: Grid, scheme: str) -> float:
     """Divergence over all first derivatives, at most 1; 0 where uniform."""
     if is_uniform(stress):
         return 0.0
-    return divergence_norm(stress, body.grid, scheme).relative
+    return divergence_norm(stress, grid, scheme).relative
 
 
 def is_uniform(stress: np.ndarray) -> bool:
@@ -205,9 +206,9 @@ def divergences(
     C = np.nan_to_num(body.stiffness)
     uniform = np.moveaxis((C @ mean_strain)[body.phase], -1, 0)
     return {
-        "divergence": relative_divergence(stress, body, scheme),
-        "divergence_central": relative_divergence(stress, body, "central"),
-        "divergence_uniform": relative_divergence(uniform, body, scheme),
+        "divergence": relative_divergence(stress, body.grid, scheme),
+        "divergence_central": relative_divergence(stress, body.grid, "central"),
+        "divergence_uniform": relative_divergence(uniform, body.grid, scheme),
     }
 
 

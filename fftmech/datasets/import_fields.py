@@ -9,19 +9,24 @@ from fftmech.datasets.imported import ImportedRecipe
 from fftmech.datasets.loading import Loading
 from fftmech.datasets.make import RunCounts, SampleProgress, make
 
-CHECKED = (
-    *("law_error", "mean_error"),
-    *("divergence", "divergence_central", "divergence_uniform"),
-)
-"""What checks find of a sample, its statistics in the dataset."""
-
-
 HARDLY = 0.95
-"""Part of the divergence of C times the mean strain from which a note is made."""
+"""Part of the divergence of a field that knows nothing from which a note is made."""
+
+KNOW_NOTHING = {
+    "divergence_uniform": ("stress", "equilibrium", "C times the mean strain"),
+    "divergence_phase_means": ("stress", "equilibrium", "the means of its phases"),
+    "incompatibility_phase_means": (
+        *("strain", "compatibility", "the means of its phases"),
+    ),
+}
+"""Statistics of fields that know nothing: what of, how far off what, and which."""
 
 
 class Checked(NamedTuple):
-    """A recipe whose samples all pass; least and largest of `CHECKED`, and notes."""
+    """A recipe whose samples all pass; notes, and what was `found`.
+
+    That is the least and the largest of each of their statistics.
+    """
 
     recipe: ImportedRecipe
     res: int
@@ -37,7 +42,8 @@ def check_fields(
     The first that does not pass is an InputError.
     """
     recipe = ImportedRecipe.from_mapping(mapping)
-    count, notes, rows = len(recipe.files), dict[str, None](), []
+    count, rows = len(recipe.files), []
+    notes = dict.fromkeys(recipe.unchecked)
     res = recipe.read(0).body.grid.shape[0]
     for index in range(count):
         notes |= dict.fromkeys(recipe.read(index).body.notes)
@@ -46,16 +52,17 @@ def check_fields(
             progress(index + 1, 0, count)
     found = {
         name: (min(row[name] for row in rows), max(row[name] for row in rows))
-        for name in CHECKED
+        for name in rows[0]
     }
-    lost = sum(
-        row["divergence"] > HARDLY * row["divergence_uniform"] > 0 for row in rows
-    )
-    if lost:
-        notes[
-            f"the stress of {lost} of {count} samples is hardly nearer to equilibrium, "
-            f"in scheme {recipe.stated.scheme}, than C times the mean strain"
-        ] = None
+    for other in KNOW_NOTHING.keys() & rows[0].keys():
+        own = other.partition("_")[0]
+        lost = sum(row[own] > HARDLY * row[other] > 0 for row in rows)
+        if lost:
+            field, what, compared = KNOW_NOTHING[other]
+            notes[
+                f"the {field} of {lost} of {count} samples is hardly nearer to {what}, "
+                f"in scheme {recipe.stated.scheme}, than {compared}"
+            ] = None
     return Checked(recipe, res, found, list(notes))
 
 
@@ -65,16 +72,16 @@ def import_fields(
     *,
     parts: Sequence[int] | None = None,
     progress: SampleProgress | None = None,
-    **notes: Any,
+    **about: Any,
 ) -> RunCounts:
     """Write the dataset, or the samples that an interrupted import still lacks.
 
-    `parts` are the samples for training, validation and test, in parts; `notes` are
+    `parts` are the samples for training, validation and test, in parts; `about` are
     licence and citation of the card.
     """
     recipe = checked.recipe
-    if notes.get("citation") is None:
-        notes["citation"] = f"Fields: {recipe.stated.program}."
+    if about.get("citation") is None:
+        about["citation"] = f"Fields: {recipe.stated.program}."
     card = new_card(
         recipe,
         len(recipe.files),
@@ -84,6 +91,7 @@ def import_fields(
         scheme=recipe.stated.scheme,
         seed=0,
         units=recipe.units,
-        **notes,
+        notes=recipe.unchecked,
+        **about,
     )
     return make(directory, card, jobs=1, progress=progress)

@@ -8,7 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from fftmech.arrays.memory import size_text
-from fftmech.datasets.conventions import MATRIX, mandel_stiffness, spatial_last
+from fftmech.datasets.conventions import (
+    MATRIX,
+    mandel_stiffness,
+    quaternions,
+    spatial_last,
+)
 from fftmech.datasets.mapping import FieldMapping, TensorArray
 from fftmech.errors import InputError
 from fftmech.io.named_fields import VTI_AXES, Name, ReadArray, named_arrays
@@ -62,6 +67,18 @@ class MappedFile(NamedTuple):
                 f"phase {last} has no stiffness: {name} has rows 0 to {len(table) - 1}"
             )
         return mandel_stiffness(table, order, form)
+
+    def orientation(self, last: int) -> np.ndarray:
+        """Unit quaternions by phase, (P, 4), of phases up to `last`."""
+        assert self.stated.orientation is not None
+        name, form = self.stated.orientation
+        table = quaternions(np.asarray(self.read(name), dtype=float), form, name)
+        if last >= len(table):
+            raise InputError(
+                f"phase {last} has no orientation: {name} has rows 0 to "
+                f"{len(table) - 1}"
+            )
+        return table
 
     def _array(self, name: Name, axes: str | None) -> np.ndarray:
         """An array with its components, if any, first: (..., x, y, z)."""

@@ -6,12 +6,14 @@ from functools import cached_property, lru_cache
 from glob import glob
 from hashlib import sha256
 from itertools import groupby
+from math import nan
 from os import PathLike, fspath
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from fftmech.datasets.card import Card
 from fftmech.datasets.image_files import File, check_unchanged, sha256_of
 from fftmech.datasets.import_checks import (
     StoredFields,
@@ -21,6 +23,11 @@ from fftmech.datasets.import_checks import (
     divergences,
 )
 from fftmech.datasets.import_files import MappedFile, mapped_file
+from fftmech.datasets.import_lawless import (
+    UNCHECKED,
+    admissibility,
+    check_conventions,
+)
 from fftmech.datasets.mapping import STRAIN_UNITS, FieldMapping
 from fftmech.datasets.recipe import UNITS, GeneratedBody, Recipe
 from fftmech.discretization.grid import Grid
@@ -63,6 +70,7 @@ class ImportedRecipe(Recipe):
 
     kind: ClassVar[str] = "imported"
     may_fail: ClassVar[bool] = False
+    solved: ClassVar[bool] = False
     load: ClassVar[Load] = Load.uniaxial("zz", 1e-3)
 
     folder: str
@@ -110,7 +118,9 @@ class ImportedRecipe(Recipe):
 
     @cached_property
     def unit(self) -> str:
-        """Unit of stress of the samples: that of the stiffness."""
+        """Unit of stress of the samples: that of the stiffness, if there is one."""
+        if self.stated.lawless:
+            return self.stated.stress.unit
         if self.stated.stiffness is not None:
             return self.stated.stiffness[3]
         assert self.materials is not None
@@ -142,6 +152,11 @@ class ImportedRecipe(Recipe):
         stress = {k: s * self.stress_factor for k, s in load.stress.items()}
         return Load(load.strain, stress)
 
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """What nobody checked of the samples, a line each."""
+        return (UNCHECKED,) if self.stated.lawless else ()
+
     def available(self) -> int | None:
         """Number of files."""
         return len(self.files)
@@ -165,7 +180,9 @@ class ImportedRecipe(Recipe):
     def given(self, index: int) -> dict[str, Result]:
         """The fields of body `index` by name of the load, as results."""
         body, strain, stress, found = self.read(index)
+        # of another law half of strain : stress is no energy
         energy = float((strain * stress).sum(axis=0).mean()) / 2
+        energy = nan if self.stated.lawless else energy
         limits = self.stated.limits
         result = Result(
             microstructure=body,
@@ -228,6 +245,8 @@ class ImportedRecipe(Recipe):
         stated, body = self.stated, stored.body
         strain = stated.strain.convention.mandel(stored.strain)
         stress = stated.stress.convention.mandel(stored.stress)
+        if stated.lawless:
+            return self._checked_without_law(stored, strain, stress, first)
         law = check_law(stored, stated, strain, stress)
         if first:
             note = check_directions(stored, stated.stress.convention, stress)
@@ -240,9 +259,27 @@ class ImportedRecipe(Recipe):
         }
         return ImportedSample(body, strain, stress, found)
 
+    def _checked_without_law(
+        self, stored: StoredFields, strain: np.ndarray, stress: np.ndarray, first: bool
+    ) -> ImportedSample:
+        stated, body = self.stated, stored.body
+        if first:
+            notes = check_conventions(stored, stated, strain, stress)
+            body = body.noted(*notes) if notes else body
+        load, limit = self.stated_load, stated.limits["mean"]
+        found = {
+            "mean_error": check_means(body, load, strain, stress, limit),
+            **admissibility(body, stated.scheme, strain, stress),
+        }
+        return ImportedSample(body, strain, stress, found)
+
     def _body(self, file: MappedFile) -> Microstructure:
         phase = file.phase()
         body = Microstructure(Grid(phase.shape), phase, units=self.units)
+        if self.stated.lawless:
+            if self.stated.orientation is None:
+                return body
+            return body.with_changes(orientation=file.orientation(phase.max()))
         if self.materials is None:
             return body.with_changes(stiffness=file.stiffness(phase.max())).check()
         name, digest = self.materials
@@ -255,6 +292,13 @@ class ImportedRecipe(Recipe):
                 mend="leave it out",
             )
         return made.with_changes(units=self.units)
+
+
+def stated_by(card: Card) -> FieldMapping | None:
+    """What the mapping of imported fields states, None of a dataset of another kind."""
+    if card.kind != ImportedRecipe.kind:
+        return None
+    return FieldMapping.from_document(json.loads(card.parameters["mapping"]))
 
 
 @lru_cache(2)

@@ -3,6 +3,7 @@
 files = "fields/*.npz"              a file, or a folder of .npy files, a sample
 program = "Abaqus 2023"             what computed them
 scheme = "rotated"                  discretization of the models trained on them
+law = "none"                        where stress is not C e, or C is not known
 [grid]
 size = [1.0, 1.0, 1.0]              edges of the box
 periodic = true                     opposite faces meet
@@ -11,11 +12,15 @@ cells = [32, 32, 32]                along x, y, z, where arrays are flat
 array = "phase"
 axes = "z y x"                      of the array, the fastest last; VTI needs none
 materials = "materials.toml"        stiffness by phase id
+isotropic = true                    of law "none": phases have no directions
 [stiffness]                         or from the files, (P, 6, 6), row p of phase p
 array = "C"
 order = "xx yy zz yz xz xy"
 form = "voigt"                      or "mandel"
 unit = "GPa"
+[orientation]                       of law "none": from the files, row p of phase p
+array = "q"
+form = "quaternion"                 or "bunge degrees", "bunge radians"
 [strain]
 array = "eps"                       of CSV a list of six columns
 axes = "z y x c"                    c: components; of matrices i and j
@@ -38,61 +43,19 @@ from os import PathLike
 from typing import Any
 
 from fftmech.datasets.conventions import (
+    FORMS,
     MATRIX,
-    ORDERS,
-    SHEARS,
     TensorConvention,
     check_axes,
     component_order,
 )
+from fftmech.datasets.mapping_keys import check_tables
 from fftmech.discretization import SCHEMES, discretization
 from fftmech.errors import InputError
 from fftmech.io.materials_table import PRESSURES
 from fftmech.io.named_fields import Name
 from fftmech.io.toml_file import check_keys, number, read_toml, whole
 from fftmech.loads.load import Load
-from fftmech.tensors import COMPONENTS
-
-_ORDER = f"the six of {' '.join(COMPONENTS)} as they are stored, or {MATRIX}"
-_AXES = "of the array, the fastest last"
-
-STATED = {
-    "": {
-        "files": "a pattern, a file or folder a sample",
-        "program": "what computed the fields",
-        "scheme": "discretization of the models to be trained",
-    },
-    "grid": {"size": "edges of the box", "periodic": "true or false"},
-    "phase": {"array": "its name", "axes": f'"z y x", {_AXES}'},
-    "strain": {
-        "array": "its name",
-        "axes": f'"z y x c", {_AXES}',
-        "order": _ORDER,
-        "shear": ", ".join(SHEARS),
-        "unit": '"1" or "%"',
-    },
-    "stress": {
-        "array": "its name",
-        "axes": f'"z y x c", {_AXES}',
-        "order": _ORDER,
-        "shear": "tensor or mandel",
-        "unit": ", ".join(PRESSURES),
-    },
-    "load": {},
-}
-"""What a mapping has to state, by table and key, and what that may be."""
-
-FROM_FILE = {
-    "stiffness": {
-        "array": "its name",
-        "order": f'such as "{next(iter(ORDERS))}"',
-        "form": "voigt or mandel",
-        "unit": ", ".join(PRESSURES),
-    }
-}
-
-MAY = {"grid": ("cells",), "phase": ("materials",), "load": ("strain", "stress")}
-"""What it may state besides; each component of the load is in one of the two."""
 
 LIMITS = {"law": 1e-4, "mean": 1e-3}
 """Relative errors that a sample may have (`fftmech.datasets.import_checks`)."""
@@ -114,7 +77,9 @@ class TensorArray:
 class FieldMapping:
     """A mapping file, checked; see the module's docstring.
 
-    `document` is what it was made of, JSON-ready. Axes are None of VTI alone.
+    `document` is what it was made of, JSON-ready. Axes are None of VTI alone. Where no
+    constitutive law is known, `lawless`, there is no stiffness; phases may have
+    orientations, or be stated to be isotropic.
     """
 
     document: Mapping[str, Any]
@@ -127,6 +92,9 @@ class FieldMapping:
     phase_axes: str | None
     materials: str | None
     stiffness: tuple[str, list[str], str, str] | None
+    orientation: tuple[str, str] | None
+    isotropic: bool
+    lawless: bool
     strain: TensorArray
     stress: TensorArray
     load: Load
@@ -135,7 +103,8 @@ class FieldMapping:
     @property
     def names(self) -> list[Name]:
         """Arrays that are read of each file."""
-        own = [] if self.stiffness is None else [self.stiffness[0]]
+        tables = (self.stiffness, self.orientation)
+        own = [table[0] for table in tables if table is not None]
         return [self.phase, self.strain.array, self.stress.array, *own]
 
     @classmethod
@@ -149,7 +118,7 @@ class FieldMapping:
     @classmethod
     def from_document(cls, given: Mapping[str, Any]) -> "FieldMapping":
         """Check what a mapping file states; list what it does not."""
-        _check_tables(given)
+        check_tables(given)
         grid, phase, load = given["grid"], given["phase"], given["load"]
         if discretization(str(given["scheme"])).points > 1:
             one = [n for n in SCHEMES if discretization(n).points == 1]
@@ -176,49 +145,13 @@ class FieldMapping:
             if "materials" in phase
             else None,
             stiffness=_stiffness(given.get("stiffness")),
+            orientation=_orientation(given.get("orientation")),
+            isotropic=phase.get("isotropic", False),
+            lawless=given.get("law") == "none",
             strain=_tensor(given, "strain", STRAIN_UNITS),
             stress=_tensor(given, "stress", PRESSURES),
             load=_load(load),
             limits=LIMITS | _limits(given.get("limits", {})),
-        )
-
-
-def _check_tables(given: Mapping[str, Any]) -> None:
-    """Refuse unknown keys, and a mapping that leaves something open."""
-    tables = [name for name in STATED if name]
-    check_keys(given, (*STATED[""], *tables, *FROM_FILE, "limits"))
-    missing = []
-    wanted = STATED | ({} if "stiffness" not in given else FROM_FILE)
-    vti = str(given.get("files", "")).lower().endswith(".vti")
-    for table, keys in wanted.items():
-        entry = given.get(table, {}) if table else given
-        if table:
-            check_keys(entry, (*keys, *MAY.get(table, ())), f"[{table}]")
-        missing += [
-            f"{f'[{table}] ' if table else ''}{key} ({what})"
-            for key, what in keys.items()
-            if key not in entry and not (vti and key == "axes")
-        ]
-    if "materials" not in given.get("phase", {}) and "stiffness" not in given:
-        missing.append(
-            "[phase] materials or [stiffness] (of every phase: models take the "
-            "stiffness as their input, so that phase ids alone cannot be learned from)"
-        )
-    load = given.get("load", {})
-    prescribed = [
-        name
-        for key in MAY["load"]
-        for name in check_keys(load.get(key, {}), COMPONENTS, f"[load] {key}")
-    ]
-    left = [name for name in COMPONENTS if name not in prescribed]
-    if left:
-        missing.append(f"[load] strain or stress of {', '.join(left)}")
-    if missing:
-        raise InputError("nothing is assumed: state " + ", ".join(missing))
-    if "materials" in given["phase"] and "stiffness" in given:
-        raise InputError(
-            "[phase] materials and [stiffness]: stiffness from two places",
-            mend="leave one of them out",
         )
 
 
@@ -246,10 +179,17 @@ def _stiffness(entry: Any) -> tuple[str, list[str], str, str] | None:
     return _text(entry["array"], "[stiffness] array"), order, form, unit
 
 
+def _orientation(entry: Any) -> tuple[str, str] | None:
+    if entry is None:
+        return None
+    form = _one_of(entry["form"], FORMS, "[orientation] form")
+    return _text(entry["array"], "[orientation] array"), form
+
+
 def _load(entry: Mapping[str, Any]) -> Load:
     strain, stress = (
         {k: number(v, f"[load] {key} {k}") for k, v in entry.get(key, {}).items()}
-        for key in MAY["load"]
+        for key in ("strain", "stress")
     )
     return Load(strain, stress)
 

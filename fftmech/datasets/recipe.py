@@ -31,13 +31,15 @@ class Recipe(Protocol):
 
     `kind` is its name on the command line and in the card, `load` the default load,
     `parts` are the samples for training, validation and test, in parts; a body that
-    cannot be made is left out if it `may_fail`, and ends the run otherwise.
+    cannot be made is left out if it `may_fail`, and ends the run otherwise. Bodies are
+    `solved`, for which they need a stiffness, or come with fields that were checked.
     """
 
     kind: ClassVar[str]
     load: ClassVar[Load]
     parts: ClassVar[tuple[int, int, int]] = (80, 10, 10)
     may_fail: ClassVar[bool] = True
+    solved: ClassVar[bool] = True
 
     def draw(self, seed: int, index: int, res: int) -> GeneratedBody:
         """Make body `index` of the dataset with this seed, `res` voxels an edge.

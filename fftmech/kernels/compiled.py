@@ -1,9 +1,13 @@
 """How kernels are compiled: cached on disk, without the GIL, ready for SIMD."""
 
 import gc
+import pickle
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -64,3 +68,47 @@ def inlined(function: Any) -> Any:
     """Compile as a part of the kernel that calls it: nothing else can call it."""
     alone = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     return numba.njit(function, forceinline=True, **alone, **_OPTIONS)
+
+
+def code_on_disk(kernel: Any) -> dict[str, Any]:
+    """Where compiled code is kept, and how much of it this version can load.
+
+    Parameters
+    ----------
+    kernel
+        A compiled function; the code of all that are in its folder is kept together.
+
+    Returns
+    -------
+    dict
+        `folder`, None if there is none; `writable`; `bytes` of all files in it; and
+        `files`, functions compiled by this Numba and Python from the present source.
+    """
+    folder = kernel.stats.cache_path
+    if folder is None:
+        return {"folder": None, "writable": False, "bytes": 0, "files": 0}
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+        writable = True
+    except OSError:
+        writable = False
+    kept = [*Path(folder).glob("*.nb[ic]")]
+    sources = Path(kernel.py_func.__code__.co_filename).parent
+    return {
+        "folder": str(folder),
+        "writable": writable,
+        "bytes": sum(file.stat().st_size for file in kept),
+        "files": sum(_present(file, sources) for file in kept),
+    }
+
+
+def _present(index: Path, sources: Path) -> bool:
+    """Whether a file lists code of this Numba and Python, not older than its source."""
+    python = f".py{sys.version_info.major}{sys.version_info.minor}"
+    source = sources / f"{index.name.partition('.')[0]}.py"
+    if not index.name.endswith(f"{python}.nbi") or not source.exists():
+        return False
+    with index.open("rb") as file:
+        version = pickle.load(file)
+    newer = index.stat().st_mtime >= source.stat().st_mtime
+    return newer and version == numba.__version__

@@ -5,6 +5,7 @@ hexagonal crystal a1 = [2-1-10]/3 is along x and c along z, as everywhere here.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import permutations, product
 
 import numpy as np
@@ -31,10 +32,14 @@ _HEXAGONAL = {
 }
 
 
+# each phase of a body asks for those of its law, several times
+@lru_cache(64)
 def slip_systems(
     family: str = "octahedral", c_over_a: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Unit normals m and directions b of a family in the crystal frame, (N, 3) each.
+
+    They cannot be written to.
 
     Parameters
     ----------
@@ -51,7 +56,10 @@ def slip_systems(
         normals, edges = _normals(planes, c_over_a), _edges(directions, c_over_a)
     # b in the plane: h u + k v + i t + l w = 0, in whole numbers
     m, b = np.nonzero(planes @ directions.T == 0)
-    return _unit(normals[m]), _unit(edges[b])
+    systems = _unit(normals[m]), _unit(edges[b])
+    for vectors in systems:
+        vectors.flags.writeable = False
+    return systems
 
 
 def plane_normals(indices: Sequence[int], c_over_a: float = 1.0) -> np.ndarray:

@@ -22,8 +22,15 @@ from itertools import permutations, product
 
 import numpy as np
 
+from fftmech.materials.elastic import cubic
 from fftmech.microstructure.base import Microstructure
-from fftmech.tensors import mandel_rotation
+from fftmech.tensors import (
+    J,
+    K,
+    mandel_rotation,
+    matrix_from_quaternion,
+    rotate_stiffness,
+)
 
 LENGTH = 16
 """Hexadecimal digits: two of 100,000 bodies are confused once in four billion sets."""
@@ -46,8 +53,9 @@ def fingerprint(
 ) -> str:
     """Return the fingerprint of a body, `LENGTH` hexadecimal digits.
 
-    Its phases need a stiffness, and its voxels are taken to be cubes. Across an axis
-    that is not `periodic` there are faces.
+    Its voxels are taken to be cubes. Phases without a stiffness are told apart by their
+    numbers, or by their orientations, as those of cubic crystals. Across an axis that
+    is not `periodic` there are faces.
     """
     stiffness, materials = _materials(body)
     if not all(periodic):
@@ -82,8 +90,8 @@ def _materials(body: Microstructure) -> tuple[np.ndarray, np.ndarray]:
     front, in (M, 7, 6), the logarithm of that relative to the body's largest.
     """
     used = body.phases
-    assert body.stiffness is not None
-    C = np.nan_to_num(body.stiffness[used])
+    C = _stand_in(body) if body.stiffness is None else body.stiffness[used]
+    C = np.nan_to_num(C)
     C[np.isin(used, body.rigid)] = np.finfo(float).max * np.eye(6)
     largest = abs(C).max(axis=(1, 2))
     solid = np.where(largest > 0, largest, 1.0)
@@ -95,6 +103,24 @@ def _materials(body: Microstructure) -> tuple[np.ndarray, np.ndarray]:
     row = np.zeros(used.max() + 1, np.int64)
     row[used] = rows.ravel()
     return different, row[body.phase]
+
+
+def _stand_in(body: Microstructure) -> np.ndarray:
+    """A stiffness for each phase in use, (P, 6, 6), where there is none.
+
+    Isotropic, another one for each phase id; of oriented phases that of one crystal,
+    turned.
+    """
+    used = body.phases
+    C = J + K / (2.0 + used)[:, None, None]
+    C *= (1.0 + used)[:, None, None]
+    oriented = np.isin(used, body.oriented)
+    if oriented.any():
+        assert body.orientation is not None
+        q = body.orientation[used[oriented]]
+        R = matrix_from_quaternion(q / np.linalg.norm(q, axis=1, keepdims=True))
+        C[oriented] = rotate_stiffness(cubic(3.0, 1.0, 2.0), R)
+    return C
 
 
 @cache

@@ -52,7 +52,8 @@ def compare(a: Result, b: Result) -> dict[str, Any]:
         relative (`divergence_norm`, `incompatibility_norm`).
         spectra: wavenumber (edges of octave bands, cycles per length), and by field and
         component the variance of `a` over that of `b` in each band.
-        energy_tail: quantiles of the energy density of "a" and "b", and their ratio.
+        energy_tail: quantiles of the energy density of "a" and "b", and their ratio;
+        None where one of them knows no constitutive law, and so no energy.
         mean: mean fields of "a" and "b".
     """
     grid = _one_grid(a, b)
@@ -63,7 +64,8 @@ def compare(a: Result, b: Result) -> dict[str, Any]:
         )
     pair = {"a": a, "b": b}
     for key, result in pair.items():
-        for name in ("strain", "stress", "energy_density"):
+        energy = () if result.lawless else ("energy_density",)
+        for name in ("strain", "stress", *energy):
             if name not in result.fields:
                 raise missing(name, result.fields).within(key.upper())
     fields = {"strain": (a.strain, b.strain), "stress": (a.stress, b.stress)}
@@ -93,7 +95,7 @@ def compare(a: Result, b: Result) -> dict[str, Any]:
             for k, r in pair.items()
         },
         "spectra": _spectra(fields, solid, grid),
-        "energy_tail": _tails(a, b, solid),
+        "energy_tail": None if a.lawless or b.lawless else _tails(a, b, solid),
         "mean": {
             name: {key: _mean(result, name) for key, result in pair.items()}
             for name in fields

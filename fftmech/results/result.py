@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -242,6 +243,11 @@ class Result(Partial):
             f"<Result: {self.status}, {self.iterations} iterations, scheme "
             f"{self.scheme}, {self.microstructure!r}>"
         )
+
+    @property
+    def lawless(self) -> bool:
+        """Whether no constitutive law is known, so that there is no energy."""
+        return isnan(self.energy) and self.microstructure.stiffness is None
 
     @property
     def converged(self) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -107,8 +108,9 @@ class Sample:
         """One solution, as `fftmech.solve` returns it, so that it can be drawn.
 
         It is that of the lowest resolution and the first load unless others are given.
-        The energy density is half of strain : stress, of voxel averages; residuals are
-        the last alone. All fields must have been read.
+        The energy density is half of strain : stress, of voxel averages (None where no
+        constitutive law is known); residuals are the last alone. All fields must have
+        been read.
         """
         res = next(reversed(self.levels)) if res is None else res
         names = list(self.loads)
@@ -130,7 +132,10 @@ class Sample:
         assert level.strain is not None and level.stress is not None
         u = level.displacement
         k = names.index(load)
-        energy = np.einsum("cxyz,cxyz->xyz", level.strain[k], level.stress[k]) / 2
+        # of an unknown law half of strain : stress is no energy
+        energy = None
+        if level.body.stiffness is not None:
+            energy = np.einsum("cxyz,cxyz->xyz", level.strain[k], level.stress[k]) / 2
         return Result(
             microstructure=level.body,
             load=self.loads[load],
@@ -140,10 +145,10 @@ class Sample:
             displacement=None if u is None else u[k],  # pyright: ignore[reportArgumentType]
             strain=level.strain[k],
             stress=level.stress[k],
-            energy_density=energy,
+            energy_density=energy,  # pyright: ignore[reportArgumentType]
             mean_strain=level.mean_strain[k],
             mean_stress=level.mean_stress[k],
-            energy=float(energy.mean(dtype=float)),
+            energy=nan if energy is None else float(energy.mean(dtype=float)),
             status="converged",
             advice="",
             iterations=level.iterations[k],

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from os import PathLike
 from pathlib import Path
 
@@ -174,7 +175,9 @@ def _describe_run(file: OpenedFile, result: Result) -> dict[str, str]:
     for name, (values, unit) in _means(result).items():
         rows[name] = f"{_listed(values)} {unit}".strip()
     unit = result.microstructure.units.get("stress", "")
-    rows["energy density"] = f"{result.energy:.5g} {unit}".strip()
+    if isfinite(result.energy):
+        # of a model that knows no law there is none
+        rows["energy density"] = f"{result.energy:.5g} {unit}".strip()
     if predicted:
         rows["predicted by"] = result.solver
         if result.iterations:

@@ -132,16 +132,18 @@ function showChoices() {
 const card = () => models.find(({ name }) => name === inputs.model.value);
 
 function showModel() {
-  const { model, backbone, parameters, scheme, admissible, sees_load, test, units,
-    trained_on: { kind, loads, train, res, labels } } = card();
+  const { model, backbone, parameters, scheme, law, admissible, sees_load, test, units,
+    trained_on: { kind, loads, train, res, labels }, ancestors } = card();
+  const before = ancestors.map(({ dataset }) => `${dataset.train} (${dataset.kind})`);
   const rows = {
     network: `${model}, ${backbone}, ${parameters.toLocaleString("en")} parameters`,
     scheme,
     "trained on": `${train} bodies (${kind}) of ${res}³ voxels`
-      + (labels < res ? `, solved at ${labels}³` : ""),
+      + (labels < res ? `, solved at ${labels}³` : "")
+      + (before.length ? `; before on ${before.join(", on ")}` : ""),
     "test error": test ? `strain ${percent(test.strain)}, stress ${percent(test.stress)}`
       : "not evaluated",
-    certificate: !admissible ? "no certificate: its fields are not admissible"
+    certificate: !law ? "no certificate: it knows no constitutive law" : !admissible ? "no certificate: its fields are not admissible"
       : kind === "pores" ? "no certificate: bodies with pores have none"
         : "yes, of bodies without pores",
   };

@@ -1,0 +1,135 @@
+"""Append a few ratios of this commit to history.csv, and draw how they went.
+
+    pip install . -r benchmarks/requirements.txt
+    python benchmarks/history.py [--plot docs/img/history.png] [--only-plot]
+
+A ratio is of times in one run: solves to the transform pair of their grid (solve.py),
+`homogenize` to one solve. So commits compare where the machine is the same, and roughly
+where it is not; the file says on which each was measured. Run it on an idle machine.
+"""
+
+import argparse
+import csv
+import itertools
+import subprocess
+import tempfile
+from pathlib import Path
+
+from machine import machine, table
+from solve import Run, homogenize, polycrystal, pore
+
+HISTORY = Path(__file__).with_name("history.csv")
+
+COLUMNS: tuple[str, ...] = (
+    "date",
+    "commit",
+    "processor",
+    "cores",
+    "python",
+    "what",
+    "value",
+    "unit",
+)
+
+
+def measure(size: int, repeats: int) -> list[dict[str, str]]:
+    """Rows of this commit."""
+    options = argparse.Namespace(size=size, repeats=repeats, threads=None)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(options, Path(folder))
+        rows = [row for part in (polycrystal, pore, homogenize) for row in part(run)]
+    here = {name: text for name, text in machine().items() if name in COLUMNS}
+    here |= {"date": _git("log", "-1", "--format=%cs")}
+    here |= {"commit": _git("describe", "--always", "--dirty", "--exclude=*")}
+    return [
+        here | {"what": r["what"], "value": f"{r['value']:.4g}", "unit": r["unit"]}
+        for r in rows
+    ]
+
+
+def append(rows: list[dict[str, str]], path: Path) -> None:
+    """Add rows at the end of the file, which begins with the names of its columns."""
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerows(rows)
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """All rows, those of one figure together, in the order in which they were added."""
+    with path.open(newline="") as file:
+        return sorted(csv.DictReader(file), key=lambda row: row["what"])
+
+
+def draw(rows: list[dict[str, str]], path: Path) -> None:
+    """Write the picture: a panel for each figure, a line for each processor."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    processors = list(dict.fromkeys(r["processor"] for r in rows))
+    commits = list(dict.fromkeys(r["commit"] for r in sorted(rows, key=_date)))
+    figures = [(w, list(g)) for w, g in itertools.groupby(rows, lambda r: r["what"])]
+    figure, panels = plt.subplots(
+        len(figures),
+        figsize=(7, 2.2 * len(figures)),
+        sharex=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for axes, (what, measured) in zip(panels[:, 0], figures, strict=True):
+        for processor in processors:
+            own = sorted(
+                (r for r in measured if r["processor"] == processor), key=_date
+            )
+            places = [commits.index(r["commit"]) for r in own]
+            values = [float(r["value"]) for r in own]
+            axes.plot(places, values, "o-", label=processor)
+        axes.set_ylim(0, 1.1 * max(float(r["value"]) for r in measured))
+        axes.set_title(what, loc="left", fontsize="medium")
+        axes.set_ylabel(measured[0]["unit"])
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0, 0].legend(frameon=False, fontsize="small")
+    panels[-1, 0].set_xticks(range(len(commits)), commits, rotation=45, ha="right")
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def _date(row: dict[str, str]) -> str:
+    return row["date"]
+
+
+def _git(*command: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(HISTORY.parent), *command],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def main() -> None:
+    """Measure, append, print, draw."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--history", type=Path, default=HISTORY)
+    parser.add_argument("--plot", type=Path, help="picture of the whole history")
+    parser.add_argument("--only-plot", action="store_true", help="measure nothing")
+    options = parser.parse_args()
+    if not options.only_plot:
+        rows = measure(options.size, options.repeats)
+        append(rows, options.history)
+        print(table(COLUMNS, [[row[name] for name in COLUMNS] for row in rows]))
+    if options.plot:
+        draw(read(options.history), options.plot)
+
+
+if __name__ == "__main__":
+    main()

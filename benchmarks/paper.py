@@ -1,0 +1,358 @@
+"""The experiments of the ECO paper, trained to the end, and its tables and figures.
+
+Oommen et al. 2025, "Equilibrium Conserving Neural Operators for Super-Resolution
+Learning".
+
+    python benchmarks/paper.py laptop FOLDER [--study NAME ...] [--no-training]
+                               [--page docs/paper-reproduced.md]
+
+Each study makes one dataset, trains its runs on it and evaluates them on bodies for the
+test. It takes hours, may be stopped at any time, and continues where it stopped; runs
+that have not ended are evaluated as they are, which their row says. `--page` fills the
+tables between the comments of a page, and puts the pictures into img beside it.
+
+`laptop` is for two cores without a GPU; `paper` has the paper's sizes and settings, for
+a GPU. Numbers of the paper: Oommen et al. 2025, Equilibrium Conserving Neural Operators
+for Super-Resolution Learning, table 1.
+"""
+
+import argparse
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from machine import fill, table
+from surrogates import ECOSR, FFTMECH, call, evaluate, number, skill
+
+
+@dataclass(frozen=True)
+class Study:
+    """One dataset, the runs trained on it, and the tables made of them.
+
+    Attributes
+    ----------
+    dataset
+        Arguments of `fftmech dataset`.
+    settings
+        Arguments of `ecosr fit` that all runs share.
+    runs
+        Arguments of each run by name.
+    tables
+        Runs of each table by the table's name on the page, the first drawn.
+    baselines
+        Of `ecosr evaluate`.
+    """
+
+    dataset: tuple[str, ...]
+    settings: tuple[str, ...]
+    runs: dict[str, tuple[str, ...]]
+    tables: dict[str, tuple[str, ...]]
+    baselines: tuple[str, ...] = ("low-res", "cg:1", "cg:2")
+
+
+def settings(*values: str) -> tuple[str, ...]:
+    """Arguments of `ecosr fit` of settings key=value."""
+    return tuple(f"--set={value}" for value in values)
+
+
+def run(model: str, *values: str) -> tuple[str, ...]:
+    """Arguments of a model with settings of its own."""
+    return ("--model", model, *settings(*values))
+
+
+BELTRAMI = "options.stress_functions=beltrami"
+MAXWELL = "options.stress_functions=maxwell"
+# 2.2 million parameters
+WIDTHS = "network.channels=[16,48,96,128]"
+LOW = WIDTHS, "precision=bf16"
+PULLED = (
+    *("--boundary", "x=uniaxial", "--boundary", "y=free", "--boundary", "z=free"),
+    *("--strain", "xx=8e-5"),
+)
+
+
+def laptop(steps: int, *values: str) -> tuple[str, ...]:
+    """Settings that runs of a study share."""
+    return settings(f"steps={steps}", f"validate_every={steps // 16}", *values)
+
+
+LAPTOP: dict[str, Study] = {
+    "polycrystals": Study(
+        (
+            *("polycrystal", "--count", "560", "--res", "32", "--low-res", "16"),
+            *("--splits", "512,24,24", "--seed", "24"),
+        ),
+        laptop(4000),
+        {
+            "s-eco": run("s-eco", *LOW, BELTRAMI),
+            "w-eco": run("w-eco", *LOW),
+            "unet": run("unet", *LOW),
+            # bodies as coarse as the labels, applied to finer ones, as in the paper
+            "tfno": run("unet", "backbone=tfno", "res=16"),
+            "deeponet": run("unet", "backbone=deeponet", "res=16"),
+            "s-eco-maxwell": run("s-eco", *LOW, MAXWELL),
+            "p-eco": run("p-eco", *LOW),
+            "s-eco-64": run("s-eco", *LOW, BELTRAMI, "count=64"),
+            "w-eco-64": run("w-eco", *LOW, "count=64"),
+            "unet-euler": run("unet", *LOW, "representation=euler"),
+            "unet-harmonics": run("unet", *LOW, "representation=harmonics"),
+            "s-eco-fp32": run("s-eco", WIDTHS, BELTRAMI),
+        },
+        {
+            "methods": (
+                *("s-eco", "w-eco", "unet", "tfno", "deeponet"),
+                *("s-eco-maxwell", "p-eco"),
+            ),
+            "samples": ("s-eco", "s-eco-64", "w-eco", "w-eco-64"),
+            "inputs": ("unet", "unet-euler", "unet-harmonics"),
+            "precision": ("s-eco", "s-eco-fp32"),
+        },
+    ),
+    "faces": Study(
+        (
+            *("polycrystal", *PULLED, "--count", "560", "--res", "32"),
+            *("--low-res", "16", "--splits", "512,24,24", "--seed", "24"),
+        ),
+        laptop(4000),
+        {
+            "w-eco": run("w-eco", *LOW),
+            "s-eco": run("s-eco", *LOW, BELTRAMI),
+            "unet": run("unet", *LOW),
+        },
+        {"faces": ("s-eco", "w-eco", "unet")},
+        ("low-res",),
+    ),
+    "pores": Study(
+        (
+            *("pores", "--count", "560", "--res", "32", "--low-res", "16"),
+            *("--splits", "512,24,24", "--seed", "24"),
+        ),
+        laptop(4000),
+        {
+            "w-eco": run("w-eco", *LOW),
+            "s-eco": run("s-eco", *LOW, BELTRAMI),
+            "unet": run("unet", *LOW),
+        },
+        {"pores": ("s-eco", "w-eco", "unet")},
+    ),
+    "finer": Study(
+        (
+            *("polycrystal", "--count", "536", "--res", "64", "--low-res", "16"),
+            *("--splits", "512,12,12", "--seed", "24"),
+        ),
+        laptop(2000, "batch=1"),
+        {"s-eco": run("s-eco", *LOW, BELTRAMI)},
+        {"finer": ("s-eco",)},
+    ),
+}
+
+# never run: it needs a GPU for days
+PAPER: dict[str, Study] = {
+    "faces": Study(
+        (
+            *("polycrystal", *PULLED, "--count", "1020", "--res", "64"),
+            *("--low-res", "32", "--splits", "750,250,20"),
+        ),
+        ("--preset", "paper"),
+        {name: run(name) for name in ("s-eco", "w-eco", "unet")}
+        | {"tfno": run("unet", "backbone=tfno", "res=32")},
+        {"faces": ("s-eco", "w-eco", "unet", "tfno")},
+        ("low-res",),
+    ),
+    "pores": Study(
+        (
+            *("pores", "--count", "2500", "--res", "128", "--low-res", "64"),
+            *("--splits", "2000,250,250"),
+        ),
+        ("--preset", "paper"),
+        {name: run(name) for name in ("s-eco", "w-eco", "unet")},
+        {"pores": ("s-eco", "w-eco", "unet")},
+        ("low-res",),
+    ),
+    "finer": Study(
+        (
+            *("polycrystal", *PULLED, "--count", "1010", "--res", "128"),
+            *("--low-res", "32", "--splits", "750,250,10"),
+        ),
+        ("--preset", "paper"),
+        {"s-eco": run("s-eco")},
+        {"finer": ("s-eco",)},
+        ("low-res",),
+    ),
+}
+
+SCALES = {"laptop": LAPTOP, "paper": PAPER}
+
+
+def train(folder: Path, data: Path, arguments: tuple[str, ...]) -> None:
+    """Train one run to its end, or continue it."""
+    if (folder / "config.json").exists():
+        call(*ECOSR, "fit", data, "-o", folder, "--resume")
+    else:
+        call(*ECOSR, "fit", data, "-o", folder, *arguments)
+
+
+def records(folder: Path) -> list[dict[str, Any]]:
+    """What a run wrote of its steps and validations."""
+    return [json.loads(line) for line in (folder / "log.jsonl").open()]
+
+
+def steps(folder: Path) -> str:
+    """Steps of a run, and how many it is meant to have if there are more."""
+    last = max(r["step"] for r in records(folder))
+    wanted = json.loads((folder / "config.json").read_text())["config"]["steps"]
+    return f"{last}" if last == wanted else f"{last} of {wanted}"
+
+
+def hours(folder: Path) -> str:
+    """Time of all steps."""
+    return f"{sum(r.get('seconds', 0) for r in records(folder)) / 3600:.2g}"
+
+
+def summary(folder: Path, found: dict[str, Any]) -> str:
+    """One line for each run, each baseline and the uniform field."""
+    scale = "range" if found["pores"] else found["normalisation"]
+    lines = []
+    for one in [*found["contenders"], found["uniform"]]:
+        name = one["name"]
+        trained = (folder / name / "log.jsonl").exists()
+        error = one["nrmse"][scale]
+        spectrum, tail = one.get("spectrum") or {}, one.get("tail") or {}
+        lines.append(
+            [
+                name if trained else f"{name}, {one['what']}",
+                f"{one['parameters'] / 1e6:.2g}" if "parameters" in one else "-",
+                steps(folder / name) if trained else "-",
+                hours(folder / name) if trained else "-",
+                *(spread(error[field]["mean"]) for field in fields(found)),
+                min((skill(one, field) for field in fields(found)), key=float),
+                number(one["divergence"]),
+                number(one.get("energy"), percent=True),
+                number(spectrum.get("stress")),
+                number(tail.get("0.999"), percent=True),
+            ]
+        )
+    head = [
+        *("", "parameters (10^6)", "steps", "h", *fields(found), "skill"),
+        *("divergence", "energy error", "spectrum", "energy 0.999"),
+    ]
+    return table(head, lines)
+
+
+def fields(found: dict[str, Any]) -> list[str]:
+    """Names of the two fields, kinematic and kinetic."""
+    return list(found["uniform"]["nrmse"][found["normalisation"]])
+
+
+def by_component(found: dict[str, Any]) -> str:
+    """Table 1 of the paper: errors by component of all runs, mean and deviation."""
+    scale = "range" if found["pores"] else found["normalisation"]
+    runs = [one for one in found["contenders"] if one["kind"] == "run"]
+    lines = []
+    for field in fields(found):
+        rows = runs[0]["nrmse"][scale][field]
+        for name in (name for name in rows if name not in ("mean", "all")):
+            errors = [one["nrmse"][scale][field][name] for one in runs]
+            lines.append([f"{field} {name}", *map(spread, errors)])
+    return table(["", *(one["name"] for one in runs)], lines)
+
+
+def label_errors(data: Path) -> str:
+    """Errors of the labels themselves: of solutions of the test, averaged, in them.
+
+    A model that predicts the exact fields has these errors in a validation.
+    """
+    from ecosurrogate.evaluation.evaluate import statistic
+    from ecosurrogate.evaluation.solved_cases import SolvedCases
+    from ecosurrogate.training.losses import window_average
+    from fftmech.results.metrics import mean_nrmse
+
+    errors = []
+    for case in SolvedCases(data):
+        assert case.low is not None
+        for fine, label in zip((case.strain, case.stress), case.low, strict=True):
+            mean = window_average(torch.tensor(fine)[None], label.shape[-3:])[0]
+            errors.append(mean_nrmse(mean.numpy(), label))
+    return " / ".join(spread(statistic(errors[k::2])) for k in (0, 1))
+
+
+def spread(statistic: dict[str, Any] | None) -> str:
+    """Mean and standard deviation over the bodies, in two digits."""
+    if statistic is None:
+        return "-"
+    return f"{statistic['mean']:.2g} ± {statistic['std'] or 0:.1g}"
+
+
+def curves(folder: Path, runs: tuple[str, ...]) -> Any:
+    """Draw the errors of the validations of runs by their steps."""
+    from fftmech.figures import new_figure
+
+    figure = new_figure((8, 3.2))
+    panels = figure.subplots(1, 2, sharey=True)
+    for field, panel in zip(("strain", "stress"), panels, strict=True):
+        for name in runs:
+            found = [r for r in records(folder / name) if "validation" in r]
+            errors = [r["validation"][field] for r in found]
+            panel.plot([r["step"] for r in found], errors, label=name)
+        panel.set(xlabel="step", yscale="log", title=f"{field} nRMSE, validation")
+    panels[0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def report(folder: Path, study: Study, page: str | None) -> None:
+    """Evaluate what was trained, print all tables, and fill a page with them."""
+    from fftmech.figures import save_figure
+
+    print(f"solutions averaged to the labels: {label_errors(folder / 'data')}")
+    for name, wanted in study.tables.items():
+        runs = tuple(r for r in wanted if (folder / r / "weights.safetensors").exists())
+        if not runs:
+            continue
+        found = evaluate(folder, folder / "data", runs, study.baselines, name)
+        texts = {
+            name: summary(folder, found),
+            f"{name}-components": by_component(found),
+        }
+        print(*(f"{key}\n{text}\n" for key, text in texts.items()), sep="\n")
+        if not page:
+            continue
+        for key, text in texts.items():
+            if f"<!-- {key} -->" in Path(page).read_text():
+                fill(page, key, text)
+        images = Path(page).parent / "img"
+        save_figure(curves(folder, runs), images / f"paper_{name}_curves.png")
+        for picture in ("slices", "spectra", "energy", "divergence"):
+            made = folder / name / f"{picture}.png"
+            if f"paper_{name}_{picture}.png" in Path(page).read_text():
+                shutil.copy(made, images / f"paper_{name}_{picture}.png")
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("scale", choices=tuple(SCALES))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--study", action="append")
+    parser.add_argument("--no-training", action="store_true")
+    parser.add_argument("--page")
+    options = parser.parse_args()
+    for name, study in SCALES[options.scale].items():
+        if options.study and name not in options.study:
+            continue
+        folder = options.folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        if not options.no_training:
+            data = folder / "data"
+            call(*FFTMECH, "dataset", *study.dataset, "-o", data, "--jobs", 1)
+            for run_name, arguments in study.runs.items():
+                train(folder / run_name, data, (*arguments, *study.settings))
+        report(folder, study, options.page)
+
+
+if __name__ == "__main__":
+    main()
