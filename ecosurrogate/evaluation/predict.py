@@ -33,6 +33,9 @@ from fftmech.tensors.bounds import reuss, uniform_error, voigt
 BYTES = 4 * (6 * 36 + 12 * 32)
 """Memory by voxel, roughly: stiffness, compliance and their copies, hidden channels."""
 
+SMALL = 1e-3
+"""Strain up to which the stress of finite strains is that of small ones."""
+
 NOT_CERTIFIED = "not certified"
 NO_CERTIFICATE = "the fields of this model are not admissible"
 PORES = "the body has pores, where it needs a stress that vanishes"
@@ -224,7 +227,7 @@ def _result(
         certificate=final,
         precision="single",
         boundary=boundary,
-        notes=[*body.notes, *training_notes(card, body)],
+        notes=[*body.notes, *training_notes(card, body), *_finite(card, strain)],
     )
 
 
@@ -241,6 +244,19 @@ def fluctuation(
     free = [boundary.moves(c) for c in range(3)]
     rest[free] -= rest[free].mean(axis=(1, 2, 3), keepdims=True)
     return rest
+
+
+def _finite(card: RunCard, strain: np.ndarray) -> list[str]:
+    """A note if the stress is of finite strains, and these are not small."""
+    if card.config.model != "w-eco" or card.encoder.boundary is None:
+        return []
+    largest = abs(strain).max()
+    if not largest > SMALL:
+        return []
+    return [
+        f"strains up to {largest:.1g}: the stress of w-eco in boxes with faces is that "
+        "of finite strains, which differs from the solver's by about as much"
+    ]
 
 
 def _uniform(body: Microstructure, load: Load) -> float:
