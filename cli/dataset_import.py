@@ -63,7 +63,9 @@ def import_command(
 def _summary(checked: Checked) -> str:
     """What the checks found of all samples, in one line."""
     most = {name: f"{ends[1]:.2g}" for name, ends in checked.found.items()}
-    head = f"checked {len(checked.recipe.files)} samples of {checked.res}^3, at most: "
+    count = len(checked.recipe.files)
+    samples = f"{count} sample{'s' * (count != 1)} of {checked.res}^3"
+    head = f"checked {samples}, at most: "
     means = f"means off the load by {most['mean_error']}; "
     where = f"in scheme {checked.recipe.stated.scheme}"
     if "law_error" in most:

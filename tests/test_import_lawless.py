@@ -9,7 +9,7 @@ from small_datasets import refused, run
 
 from fftmech import Grid, InputError, Microstructure, io, solve
 from fftmech.datasets.import_fields import check_fields
-from fftmech.datasets.import_lawless import UNCHECKED
+from fftmech.datasets.import_lawless import MISPLACED, OPPOSED, UNCHECKED
 from fftmech.datasets.imported import ImportedRecipe
 from fftmech.datasets.mapping import FieldMapping
 from fftmech.materials import cubic
@@ -89,6 +89,7 @@ def test_what_is_not_checked_is_a_note_in_output_and_card(place, result):
         ("xx yy zz xy xz yz", "xx yy zz yz xz xy", "strain"),
         ("11 22 33 12 13 23", "11 22 33 23 13 12", "stress"),
         ('axes = "z y x c"', 'axes = "x y z c"', "strain"),
+        ('axes = "z y x c"', 'axes = "z x y c"', "strain"),
     ],
 )
 def test_a_wrong_convention_is_refused_though_no_law_tells(place, old, new, field):
@@ -97,6 +98,28 @@ def test_a_wrong_convention_is_refused_though_no_law_tells(place, old, new, fiel
     said = refused(f"dataset import {place / 'mapping.toml'} -o {place / 'out'}")
     assert f"{field} as stated is not as near to" in said
     assert not (place / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("axes", "words"),
+    [
+        ("x y z", "x and z exchanged in [phase] axes"),
+        ("x z y", "x, y, z named z, x, y in [phase] axes"),
+    ],
+)
+def test_phases_that_lie_otherwise_than_the_fields_are_refused(place, axes, words):
+    (place / "mapping.toml").write_text(LAWLESS.replace('"z y x"', f'"{axes}"', 1))
+    with pytest.raises(InputError, match="phases do not lie where") as error:
+        check_fields(place / "mapping.toml")
+    assert words in str(error.value)
+
+
+def test_phases_and_signs_that_may_be_wrong_are_noted(place, result):
+    data = arrays(result)
+    data["phase"] = np.random.default_rng(0).permutation(data["phase"].ravel())
+    data["phase"] = data["phase"].reshape(4, 4, 4)
+    np.savez(place / "fields" / "a.npz", **data | {"sig": -data["sig"]})
+    assert {MISPLACED, OPPOSED} <= set(check_fields(place / "mapping.toml").notes)
 
 
 def test_a_matrix_of_engineering_shear_is_refused(place, result):

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,7 +21,16 @@ from ecosurrogate.comparison.measure import Measure  # noqa: E402
 from ecosurrogate.server.prediction_errors import solve_prediction  # noqa: E402
 from ecosurrogate.server.refusal import Refusal  # noqa: E402
 from ecosurrogate.server.schemas import Asked, AskedToSolve, Generate  # noqa: E402
-from fftmech import Grid, Load, Microstructure, io, read_result, solve  # noqa: E402
+from ecosurrogate.server.service import Service  # noqa: E402
+from fftmech import (  # noqa: E402
+    Boundary,
+    Grid,
+    Load,
+    Microstructure,
+    io,
+    read_result,
+    solve,
+)
 from fftmech.errors import InputError  # noqa: E402
 from fftmech.figures.colors import color_range  # noqa: E402
 from fftmech.materials.elastic import PORE, isotropic  # noqa: E402
@@ -183,6 +193,30 @@ def test_the_solver_is_first_as_good_where_solving_again_and_again_finds_it(
     else:
         assert found["energy"] is None
     assert read_result(tmp_path / "solved.vtkhdf").converged
+
+
+def test_a_prediction_is_solved_in_its_box(tmp_path):
+    faces = Boundary("uniaxial", "free", "free")
+    box = {"scheme": "rotated", "boundary": faces}
+    rough = solve(composite(3.0), LOAD, max_iterations=2, **box)
+    io.write_result(tmp_path / "made.vtkhdf", replace(rough, status="predicted"))
+    paths = tmp_path / "made.vtkhdf", {}, tmp_path / "solved.vtkhdf"
+    found = solve_prediction(lambda said: None, "name", *paths)["prediction"]
+    exact = read_result(tmp_path / "solved.vtkhdf")
+    assert exact.boundary == faces and exact.scheme == "rotated"
+    assert found["stress"] == pytest.approx(Measure(exact)("stress", rough.stress))
+    assert found["iterations"] == {"strain": 2, "stress": 2}
+
+
+def test_a_solve_is_in_the_box_of_the_model():
+    box = {"scheme": "rotated", "boundary": Boundary("uniaxial", "free", "free")}
+    card = SimpleNamespace(encoder=SimpleNamespace(**box))
+    service = SimpleNamespace(
+        model=lambda name: (None, card), _solve=lambda task, *given: given[-1]
+    )
+    asked = AskedToSolve(strain=["xx=1e-3"], tolerance=1e-4)
+    method = Service.solve(service, composite(3.0), asked, False)
+    assert method == {**box, "tolerance": 1e-4}
 
 
 def test_a_prediction_is_solved_in_its_scheme_and_measured(

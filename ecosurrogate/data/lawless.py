@@ -70,4 +70,4 @@ def without_law(body: Microstructure, units: Mapping[str, str]) -> Microstructur
     )
     if not left_out:
         return bare
-    return bare.noted(f"{NO_LAW}: {', '.join(left_out)} of the body are not used")
+    return bare.noted(f"{NO_LAW}; not used of the body: {', '.join(left_out)}")

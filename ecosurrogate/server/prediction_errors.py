@@ -25,7 +25,7 @@ FIELDS = ("strain", "stress")
 def solve_prediction(
     report: Report, name: str, path: Path, method: dict[str, Any], output: Path
 ) -> dict[str, Any]:
-    """Solve what was predicted, in its scheme, and measure the prediction against that.
+    """Solve what was predicted, in its scheme and box, and measure the prediction.
 
     Returns what `solve_body` does, and "prediction": its "id", nRMSE of "strain" and
     "stress" over the standard deviation (`Measure`), "energy", the relative energy
@@ -44,7 +44,8 @@ def solve_prediction(
     assert isinstance(load, Load)
     if body.stiffness is None:
         raise InputError(f"{NO_LAW}, which a solver needs", "a body with stiffness")
-    method = {**method, "scheme": prediction.scheme}
+    box = {"scheme": prediction.scheme, "boundary": prediction.boundary}
+    method = {**method, **box}
     result = solved(report, body, load, method)
     report({"phase": "errors"})
     measure = Measure(result)

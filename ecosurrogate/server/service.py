@@ -157,9 +157,10 @@ class Service:
         return self.jobs.begin("predict", work)
 
     def solve(self, body: Microstructure, asked: schemas.Asked, file: bool) -> Job:
-        """Begin a solve; its scheme is that of the model unless it is named."""
+        """Begin a solve in the box of the model, in its scheme unless one is named."""
         card = self.model(asked.model)[1]
-        method = {"scheme": card.encoder.scheme, **asked.given(schemas.METHOD)}
+        box = {"scheme": card.encoder.scheme, "boundary": card.encoder.boundary}
+        method = {**box, **asked.given(schemas.METHOD)}
         load = asked.load() or trained_load(card) or SOLVE
         return self._solve(worker_tasks.solve_body, body, load, method)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fftmech.datasets.conventions import TensorConvention
+from fftmech.datasets.import_axes import moved_fields
 from fftmech.datasets.mapping import STRAIN_UNITS, FieldMapping
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
@@ -235,7 +236,7 @@ def check_directions(
     stated = divergence(stress)
     if stated.min() < LOW:
         return None
-    tried = {"x and z exchanged in axes, of all arrays": stress.transpose(0, 3, 2, 1)}
+    tried = moved_fields(stress)
     for other in convention.shear_orders():
         tried[f'order = "{other.order}", of strain and stress'] = other.mandel(
             found.stress

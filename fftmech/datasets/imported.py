@@ -94,7 +94,9 @@ class ImportedRecipe(Recipe):
         )
         if not names:
             raise InputError(
-                f"{path}: files = {stated.files!r}", "a file at least", f"see {folder}"
+                f"{path}: files = {stated.files!r}",
+                "a file at least",
+                f"see {folder.absolute()}",
             )
         files = tuple((name, _digest(folder / name, stated)) for name in names)
         first = {digest: name for name, digest in reversed(files)}
