@@ -13,6 +13,7 @@ from fftmech.datasets.summary import summarize
 from fftmech_cli.dataset_import import import_command
 from fftmech_cli.dataset_make import composites, polycrystal, pores
 from fftmech_cli.dataset_run import finish, run_options, sample_bar, size, take_run
+from fftmech_cli.dataset_stiffness import stiffness_command
 from fftmech_cli.generated import output_option
 from fftmech_cli.options import force_option, json_option
 from fftmech_cli.rim import check_output, print_json, show, table
@@ -32,7 +33,7 @@ def dataset() -> None:
     """
 
 
-for command in (polycrystal, pores, composites, import_command):
+for command in (polycrystal, pores, composites, stiffness_command, import_command):
     dataset.add_command(command)
 
 
