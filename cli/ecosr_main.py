@@ -11,6 +11,7 @@ SUBCOMMANDS = {
     "export": "export",
     "fit": "fit",
     "predict": "predict",
+    "respond": "respond",
     "serve": "serve",
     "tune": "tune",
 }

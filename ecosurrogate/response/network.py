@@ -141,6 +141,11 @@ class Network:
         self.tree, self.laminates, self.tolerance = tree, tree.laminates, tolerance
         self.leaves = Leaves(tree, body, temperature)
 
+    def prepare(self) -> None:
+        """Compile what an increment needs."""
+        nothing = np.zeros(6)
+        self.advance(self.start(), Target(nothing > 0, nothing, nothing), 1.0)
+
     def start(self, points: int = 1) -> NetworkState:
         """Virgin points."""
         strain = np.zeros((6, self.leaves.count, points))

@@ -37,6 +37,8 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.simulations.homogenize import homogenize
 from fftmech.simulations.method import Method
 from fftmech.tensors import (
+    J,
+    K,
     mandel_from_voigt,
     matrix_from_quaternion,
     rotate_stiffness,
@@ -53,6 +55,10 @@ MISSING, DONE, FAILED = range(3)
 MOST_PHASES = 8
 """Of a body whose phases are materials, not grains."""
 
+FLOW = 2.5, 1.0
+"""Decades that the shear modulus of a solid that flows falls by, and those that it
+falls by along its flow beyond that."""
+
 PAUSE = 2.0
 """Seconds between two writes of the file: what a kill may cost."""
 
@@ -61,11 +67,19 @@ PAUSE = 2.0
 class Pairs:
     """How stiffnesses are drawn and solved.
 
-    Young's moduli of a phase are 10^u with u uniform in [-1, 1], brought to geometric
-    mean 1; shear moduli G_ij / sqrt(E_i E_j) are uniform in [1/4, 1/2], Poisson's
-    ratios nu_ij sqrt(E_j / E_i) in [0, 1/2], axes along the box (a crystal's: its own).
+    Pairs of even numbers are orthotropic: Young's moduli are 10^u with u uniform in
+    [-1, 1], brought to geometric mean 1; shear moduli G_ij / sqrt(E_i E_j) are uniform
+    in [1/4, 1/2], Poisson's ratios nu_ij sqrt(E_j / E_i) in [0, 1/2], axes along the
+    box (a crystal's: its own).
+
+    Pairs of odd numbers are tangents of solids that flow: E is 1, Poisson's ratio
+    uniform in [0, 0.45], and of every other phase, at random, the shear modulus falls
+    by a factor between 1 and 1/300, whose logarithm is uniform, and along a random
+    deviator by another one between 1 and 1/10. Without them a network hardly learns
+    how phases flow that keep their volume.
+
     Means of the phases after the first have a ratio to its mean whose logarithm is
-    uniform.
+    uniform, of tangents in half as many decades.
 
     Parameters
     ----------
@@ -97,9 +111,11 @@ class Pairs:
     def draw(self, index: int, phases: int) -> np.ndarray:
         """Stiffness of each phase of pair `index`, Mandel (phases, 6, 6)."""
         random = Generator(PCG64(SeedSequence(self.seed, spawn_key=(index,))))
-        means = np.exp(random.uniform(*np.log(self.contrast), phases))
+        decades = np.log(self.contrast)
+        means = np.exp(random.uniform(*(decades / (1 + index % 2)), phases))
         means[0] = 1.0
-        return np.stack([mean * _orthotropic(random) for mean in means])
+        draw = _flowing if index % 2 else _orthotropic
+        return np.stack([mean * draw(random) for mean in means])
 
 
 def _orthotropic(random: Generator) -> np.ndarray:
@@ -110,6 +126,19 @@ def _orthotropic(random: Generator) -> np.ndarray:
     nu = [random.uniform(0, 0.5) * np.sqrt(E[i] / E[j]) for i, j in pairs]
     G = [random.uniform(0.25, 0.5) * np.sqrt(E[i] * E[j]) for i, j in pairs]
     return orthotropic_moduli(E1, E2, E3, *nu, *G)
+
+
+def _flowing(random: Generator) -> np.ndarray:
+    """An isotropic stiffness of E = 1, or the tangent of one that flows."""
+    nu = random.uniform(0, 0.45)
+    bulk, shear = 1 / (3 * (1 - 2 * nu)), 1 / (2 * (1 + nu))
+    across, along = 10 ** -random.uniform(0, FLOW)
+    direction = K @ random.standard_normal(6)
+    direction /= np.linalg.norm(direction)
+    if random.random() < 0.5:
+        across = along = 1.0
+    softer = K - (1 - along) * np.outer(direction, direction)
+    return 3 * bulk * J + 2 * shear * across * softer
 
 
 class Inputs(NamedTuple):
