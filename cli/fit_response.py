@@ -45,7 +45,7 @@ def fit_response(
             mend="fftmech dataset stiffness MICRO -o DIR makes them",
         )
     with surrogate_packages():
-        from ecosurrogate.response.trained_network import NORM, fit
+        from ecosurrogate.response.trained_network import NORMS, fit
         from ecosurrogate.response.training import Training
     try:
         with progress_bar("Training", counted=True) as report:
@@ -64,18 +64,23 @@ def fit_response(
                 "model": RESPONSE,
                 "leaves": leaves,
                 "fractions": made.fractions.tolist(),
-                "norm": NORM,
+                "norms": NORMS,
                 "errors": errors,
                 "training": dict(made.training),
                 "seconds": seconds,
             }
         )
         return 0
-    train, held = (errors[name] for name in ("train", "validation"))
+    train, held = errors["train"], errors["validation"]
     click.echo(
-        f"{output}: depth {made.tree.depth}, {leaves} of {len(made.tree.weight)} leaves "
-        f"left; stiffness error ({NORM}) {100 * train['mean']:.2g} % of "
-        f"{train['pairs']} pairs for training, {100 * held['mean']:.2g} % (largest "
-        f"{100 * held['max']:.2g} %) of {held['pairs']} for validation; {seconds:.1f} s"
+        f"{output}: depth {made.tree.depth}, {leaves} of {len(made.tree.weight)} "
+        f"leaves left, {train['pairs']} pairs for training, {held['pairs']} for "
+        f"validation; {seconds:.1f} s"
     )
+    for norm in NORMS:
+        mean, largest = (100 * held[norm][name] for name in ("mean", "max"))
+        click.echo(
+            f"relative error of {norm}, of pairs for validation: mean {mean:.2g} %, "
+            f"largest {largest:.2g} % (training {100 * train[norm]['mean']:.2g} %)"
+        )
     return 0

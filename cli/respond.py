@@ -196,11 +196,12 @@ def _tell(
         against = document["against"]
         parts = against["components"].items()
         listed = ", ".join(f"{c} {100 * x:.2g} %" for c, x in parts if x > 5e-4)
+        listed = listed or "each component below 0.05 %"
         ratio = against["time"] / max(found.seconds, 1e-9)
         click.echo(
             f"against the solver, of its largest stress: mean error "
             f"{100 * against['mean']:.2g} %, largest {100 * against['max']:.2g} % over "
-            f"{against['increments']} increments ({listed or 'by component below 0.05 %'})"
-            f"; it took {against['time']:.3g} s, {ratio:.0f} times as long"
+            f"{against['increments']} increments ({listed}); it"
+            f" took {against['time']:.3g} s, {ratio:.0f} times as long"
         )
     click.echo(f"wrote {', '.join(written.values())}")

@@ -19,7 +19,7 @@ import numpy as np
 
 from ecosurrogate.response.laminate import jump_strain
 from ecosurrogate.response.tree import Laminates
-from fftmech.kernels.compiled import compiled
+from fftmech.kernels.compiled import compiled, inlined
 
 LANES = 8
 """Points of a block."""
@@ -123,12 +123,12 @@ def spread(
 
 @compiled
 def _condense(layers, fraction, normal, D, t, tangent, offset, jumps):
-    """Block by block; row 6 of a medium is its t, as if it were a column of D."""
+    """Block by block; column 6 of a medium is its t."""
     count, points, leaves = len(layers), D.shape[3], D.shape[2]
     media = np.empty((count, 6, 7, LANES))
     C1, C2 = np.empty((6, 7, LANES)), np.empty((6, 7, LANES))
-    X, A = np.empty((7, 3, LANES)), np.empty((6, 3, LANES))
-    Q, R = np.empty((3, 3, LANES)), np.empty((3, 3, LANES))
+    X, Y = np.empty((7, 3, LANES)), np.empty((6, 3, LANES))
+    A, G = np.empty((6, 3, LANES)), np.empty((3, 3, LANES))
     for first in range(0, points, LANES):
         width = min(LANES, points - first)
         for m in range(count):
@@ -142,81 +142,24 @@ def _condense(layers, fraction, normal, D, t, tangent, offset, jumps):
                         for p in range(width):
                             C[i, 6, p] = t[i, layer, first + p]
                 else:
-                    for i in range(6):
-                        for j in range(7):
-                            for p in range(width):
-                                C[i, j, p] = media[layer - leaves, i, j, p]
-            f, rest = fraction[m], 1 - fraction[m]
-            n0, n1, n2 = normal[m]
-            h0, h1, h2 = _ROOT * n0, _ROOT * n1, _ROOT * n2
-            whole = media[m]
-            # X = (N^T (C1 - C2))^T and A = (rest C1 + f C2) N; C1, C2 are symmetric
-            for j in range(7):
-                for p in range(width):
-                    d0, d1, d2 = C1[0, j, p], C1[1, j, p], C1[2, j, p]
-                    d3, d4, d5 = C1[3, j, p], C1[4, j, p], C1[5, j, p]
-                    c0, c1, c2 = C2[0, j, p], C2[1, j, p], C2[2, j, p]
-                    c3, c4, c5 = C2[3, j, p], C2[4, j, p], C2[5, j, p]
-                    a0, a1, a2 = (
-                        n0 * d0 + h2 * d4 + h1 * d5,
-                        n1 * d1 + h2 * d3 + h0 * d5,
-                        n2 * d2 + h1 * d3 + h0 * d4,
-                    )
-                    b0, b1, b2 = (
-                        n0 * c0 + h2 * c4 + h1 * c5,
-                        n1 * c1 + h2 * c3 + h0 * c5,
-                        n2 * c2 + h1 * c3 + h0 * c4,
-                    )
-                    X[j, 0, p], X[j, 1, p], X[j, 2, p] = a0 - b0, a1 - b1, a2 - b2
-                    if j < 6:
-                        A[j, 0, p] = rest * a0 + f * b0
-                        A[j, 1, p] = rest * a1 + f * b1
-                        A[j, 2, p] = rest * a2 + f * b2
-                    whole[0, j, p], whole[1, j, p], whole[2, j, p] = (
-                        f * d0 + rest * c0,
-                        f * d1 + rest * c1,
-                        f * d2 + rest * c2,
-                    )
-                    whole[3, j, p], whole[4, j, p], whole[5, j, p] = (
-                        f * d3 + rest * c3,
-                        f * d4 + rest * c4,
-                        f * d5 + rest * c5,
-                    )
-            for k in range(3):
-                for p in range(width):
-                    Q[0, k, p] = n0 * A[0, k, p] + h2 * A[4, k, p] + h1 * A[5, k, p]
-                    Q[1, k, p] = n1 * A[1, k, p] + h2 * A[3, k, p] + h0 * A[5, k, p]
-                    Q[2, k, p] = n2 * A[2, k, p] + h1 * A[3, k, p] + h0 * A[4, k, p]
-            for p in range(width):
-                q00, q01, q02 = Q[0, 0, p], Q[0, 1, p], Q[0, 2, p]
-                q10, q11, q12 = Q[1, 0, p], Q[1, 1, p], Q[1, 2, p]
-                q20, q21, q22 = Q[2, 0, p], Q[2, 1, p], Q[2, 2, p]
-                r00, r01, r02 = (
-                    q11 * q22 - q12 * q21,
-                    q02 * q21 - q01 * q22,
-                    q01 * q12 - q02 * q11,
-                )
-                scale = 1 / (q00 * r00 + q10 * r01 + q20 * r02)
-                R[0, 0, p], R[0, 1, p], R[0, 2, p] = scale * r00, scale * r01, scale * r02
-                R[1, 0, p] = scale * (q12 * q20 - q10 * q22)
-                R[1, 1, p] = scale * (q00 * q22 - q02 * q20)
-                R[1, 2, p] = scale * (q02 * q10 - q00 * q12)
-                R[2, 0, p] = scale * (q10 * q21 - q11 * q20)
-                R[2, 1, p] = scale * (q01 * q20 - q00 * q21)
-                R[2, 2, p] = scale * (q00 * q11 - q01 * q10)
-            share = f * rest
+                    C[:] = media[layer - leaves]
+            f, n = fraction[m], normal[m]
+            _means(C1, C2, f, media[m], width)
+            _products(C1, C2, f, n, X, Y, A, width)
+            _inverse(A, n, G, width)
+            share = f * (1 - f)
             for j in range(7):
                 for p in range(width):
                     x0, x1, x2 = X[j, 0, p], X[j, 1, p], X[j, 2, p]
-                    g0 = R[0, 0, p] * x0 + R[0, 1, p] * x1 + R[0, 2, p] * x2
-                    g1 = R[1, 0, p] * x0 + R[1, 1, p] * x1 + R[1, 2, p] * x2
-                    g2 = R[2, 0, p] * x0 + R[2, 1, p] * x1 + R[2, 2, p] * x2
+                    g0 = G[0, 0, p] * x0 + G[0, 1, p] * x1 + G[0, 2, p] * x2
+                    g1 = G[1, 0, p] * x0 + G[1, 1, p] * x1 + G[1, 2, p] * x2
+                    g2 = G[2, 0, p] * x0 + G[2, 1, p] * x1 + G[2, 2, p] * x2
                     jumps[m, 0, j, first + p] = g0
                     jumps[m, 1, j, first + p] = g1
                     jumps[m, 2, j, first + p] = g2
                     for i in range(6):
-                        whole[i, j, p] -= share * (
-                            X[i, 0, p] * g0 + X[i, 1, p] * g1 + X[i, 2, p] * g2
+                        media[m, i, j, p] -= share * (
+                            Y[i, 0, p] * g0 + Y[i, 1, p] * g1 + Y[i, 2, p] * g2
                         )
         for i in range(6):
             for j in range(6):
@@ -224,6 +167,79 @@ def _condense(layers, fraction, normal, D, t, tangent, offset, jumps):
                     tangent[i, j, first + p] = media[count - 1, i, j, p]
             for p in range(width):
                 offset[i, first + p] = media[count - 1, i, 6, p]
+
+
+@inlined
+def _means(C1, C2, f, whole, width):
+    """f C1 + (1 - f) C2."""
+    for i in range(6):
+        for j in range(7):
+            for p in range(width):
+                whole[i, j, p] = f * C1[i, j, p] + (1 - f) * C2[i, j, p]
+
+
+@inlined
+def _products(C1, C2, f, n, X, Y, A, width):
+    """X^T = N^T (C1 - C2), Y = (C1 - C2) N, A^T = N^T ((1 - f) C1 + f C2).
+
+    Tangents need not be symmetric: those of crystals that harden are not.
+    """
+    rest = 1 - f
+    n0, n1, n2 = n
+    h0, h1, h2 = _ROOT * n0, _ROOT * n1, _ROOT * n2
+    for j in range(7):
+        for p in range(width):
+            d3, d4, d5 = C1[3, j, p], C1[4, j, p], C1[5, j, p]
+            c3, c4, c5 = C2[3, j, p], C2[4, j, p], C2[5, j, p]
+            a0 = n0 * C1[0, j, p] + h2 * d4 + h1 * d5
+            a1 = n1 * C1[1, j, p] + h2 * d3 + h0 * d5
+            a2 = n2 * C1[2, j, p] + h1 * d3 + h0 * d4
+            b0 = n0 * C2[0, j, p] + h2 * c4 + h1 * c5
+            b1 = n1 * C2[1, j, p] + h2 * c3 + h0 * c5
+            b2 = n2 * C2[2, j, p] + h1 * c3 + h0 * c4
+            X[j, 0, p], X[j, 1, p], X[j, 2, p] = a0 - b0, a1 - b1, a2 - b2
+            if j < 6:
+                A[j, 0, p] = rest * a0 + f * b0
+                A[j, 1, p] = rest * a1 + f * b1
+                A[j, 2, p] = rest * a2 + f * b2
+    for i in range(6):
+        for p in range(width):
+            d3 = C1[i, 3, p] - C2[i, 3, p]
+            d4 = C1[i, 4, p] - C2[i, 4, p]
+            d5 = C1[i, 5, p] - C2[i, 5, p]
+            Y[i, 0, p] = n0 * (C1[i, 0, p] - C2[i, 0, p]) + h2 * d4 + h1 * d5
+            Y[i, 1, p] = n1 * (C1[i, 1, p] - C2[i, 1, p]) + h2 * d3 + h0 * d5
+            Y[i, 2, p] = n2 * (C1[i, 2, p] - C2[i, 2, p]) + h1 * d3 + h0 * d4
+
+
+@inlined
+def _inverse(A, n, G, width):
+    """G = (A^T N)^-1, by cofactors."""
+    n0, n1, n2 = n
+    h0, h1, h2 = _ROOT * n0, _ROOT * n1, _ROOT * n2
+    for p in range(width):
+        q00 = n0 * A[0, 0, p] + h2 * A[4, 0, p] + h1 * A[5, 0, p]
+        q01 = n1 * A[1, 0, p] + h2 * A[3, 0, p] + h0 * A[5, 0, p]
+        q02 = n2 * A[2, 0, p] + h1 * A[3, 0, p] + h0 * A[4, 0, p]
+        q10 = n0 * A[0, 1, p] + h2 * A[4, 1, p] + h1 * A[5, 1, p]
+        q11 = n1 * A[1, 1, p] + h2 * A[3, 1, p] + h0 * A[5, 1, p]
+        q12 = n2 * A[2, 1, p] + h1 * A[3, 1, p] + h0 * A[4, 1, p]
+        q20 = n0 * A[0, 2, p] + h2 * A[4, 2, p] + h1 * A[5, 2, p]
+        q21 = n1 * A[1, 2, p] + h2 * A[3, 2, p] + h0 * A[5, 2, p]
+        q22 = n2 * A[2, 2, p] + h1 * A[3, 2, p] + h0 * A[4, 2, p]
+        r00, r01, r02 = (
+            q11 * q22 - q12 * q21,
+            q02 * q21 - q01 * q22,
+            q01 * q12 - q02 * q11,
+        )
+        scale = 1 / (q00 * r00 + q10 * r01 + q20 * r02)
+        G[0, 0, p], G[0, 1, p], G[0, 2, p] = scale * r00, scale * r01, scale * r02
+        G[1, 0, p] = scale * (q12 * q20 - q10 * q22)
+        G[1, 1, p] = scale * (q00 * q22 - q02 * q20)
+        G[1, 2, p] = scale * (q02 * q10 - q00 * q12)
+        G[2, 0, p] = scale * (q10 * q21 - q11 * q20)
+        G[2, 1, p] = scale * (q01 * q20 - q00 * q21)
+        G[2, 2, p] = scale * (q00 * q11 - q01 * q10)
 
 
 @compiled

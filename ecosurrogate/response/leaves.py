@@ -1,7 +1,6 @@
-"""The materials at the leaves of a tree, at many points: laws of `fftmech.materials`."""
+"""Materials at the leaves of a tree, at many points: laws of `fftmech.materials`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +9,7 @@ from ecosurrogate.response.tree import LaminateTree, filled
 from fftmech.arrays.backend import get_backend
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.materials.base import Material, StrainStep, Tangent
+from fftmech.materials.base import Material, StrainStep, Tangent, matrices
 from fftmech.microstructure.base import Microstructure, total_eigenstrain
 from fftmech.problems.material_field import Group, MaterialField
 from fftmech.tensors import (
@@ -132,10 +131,9 @@ class Leaves:
         """Tangents as matrices, (6, 6, L, n)."""
         made = np.empty((6, 6, self.count, points))
         for group, at, own in zip(self._groups, self._places, tangents, strict=True):
-            for j in range(6):
-                unit = np.zeros((6, len(group.rows) * points))
-                unit[j] = 1.0
-                made[:, j, at] = own.apply(unit).reshape(6, -1, points)
+            count = len(group.rows)
+            matrix = matrices(own, count * points)
+            made[:, :, at] = matrix.reshape(6, 6, count, points)
         return made
 
     def expect(self, state: State, ratio: float) -> State:

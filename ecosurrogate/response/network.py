@@ -1,4 +1,4 @@
-"""The nonlinear response of a tree of laminates: laws at its leaves, along load paths."""
+"""The nonlinear response of a tree of laminates, along load paths."""
 
 import time
 from collections.abc import Callable
@@ -251,18 +251,25 @@ class Network:
             return made
         before, goal = state.take(failed), aim.take(failed)
         half = self._advance(before, goal.half(before), dt / 2, False, cuts + 1)
-        end = self._advance(half.state, goal, dt / 2, tangent, cuts + 1)
-        good = np.flatnonzero(half.solved & end.solved)
-        at, there = failed[good], end.state.take(good)
         iterations, counted = made.iterations.copy(), made.cuts.copy()
-        iterations[failed] += half.iterations + end.iterations
-        counted[failed] += 1 + half.cuts + end.cuts
-        error = made.error.copy()
+        iterations[failed] += half.iterations
+        counted[failed] += 1 + half.cuts
+        made = made._replace(iterations=iterations, cuts=counted)
+        there = np.flatnonzero(half.solved)
+        if not len(there):
+            return made
+        end = self._advance(
+            half.state.take(there), goal.take(there), dt / 2, tangent, cuts + 1
+        )
+        iterations[failed[there]] += end.iterations
+        counted[failed[there]] += end.cuts
+        good = np.flatnonzero(end.solved)
+        at, error = failed[there[good]], made.error.copy()
         error[at] = end.error[good]
-        D = made.tangent
-        if D is not None and end.tangent is not None:
-            D[:, :, at] = end.tangent[:, :, good]
-        return Increment(made.state.put(at, there), D, iterations, counted, error)
+        if made.tangent is not None and end.tangent is not None:
+            made.tangent[:, :, at] = end.tangent[:, :, good]
+        after = made.state.put(at, end.state.take(good))
+        return made._replace(state=after, error=error)
 
     def _corrected(
         self, state: NetworkState, aim: "_Aim", dt: float, tangent: bool
@@ -475,7 +482,7 @@ class _Trial(NamedTuple):
     def _power(
         self, stress: np.ndarray, change: np.ndarray, weight: np.ndarray
     ) -> np.ndarray:
-        """Power of the stress, less that of the prescribed one, along a change, (n,)."""
+        """Power of the stress, less that of the prescribed one, (n,)."""
         inner = (weight * (stress * change).sum(0)).sum(0)
         outer = np.where(self.aim.free[:, None], self.aim.mean_stress, 0.0)
         return inner - (outer * (weight * change).sum(1)).sum(0)
@@ -531,7 +538,7 @@ class _Aim:
         strain = np.where(self.free[:, None], 0.0, strain)
         D = whole.tangent
         left = self.mean_stress - whole.offset - np.einsum("ijn,jn->in", D, strain)
-        D_free = np.moveaxis(D[np.ix_(f, f)], -1, 0)
+        D_free = np.moveaxis(D[f][:, f], -1, 0)
         strain[f] = np.linalg.solve(D_free, left[f].T[..., None])[..., 0].T
         return strain
 
@@ -575,7 +582,7 @@ class _End:
         error: np.ndarray,
         tangent: np.ndarray | None,
     ) -> None:
-        """Take the `good` ones of the points that are at work, whose numbers are `at`."""
+        """Take the `good` ones of the points at work, whose numbers are `at`."""
         at, stress = at[good], response.stress[..., good]
         self.strain[..., at] = strain[..., good]
         self.mean_stress[:, at] = (self.weight * stress).sum(1)

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 NAME = "network.json"
 FORMAT_VERSION = 1
 
-NORM = "Frobenius norm of Mandel matrices, relative"
-"""Of the errors in a card."""
+NORMS = {
+    "energy": "|C^-1/2 (X - C) C^-1/2| / sqrt(6), Mandel, Frobenius norm",
+    "stiffness": "|X - C| / |C|, Mandel, Frobenius norm",
+}
+"""Of the errors in a card, of a stiffness X that should be C."""
 
 LARGE_STRAIN = 0.1
 """Mean strain from which there is a note."""
@@ -51,7 +54,7 @@ class TrainedNetwork:
     training
         Settings.
     errors
-        Of the stiffness (`NORM`): by "train" and "validation" mean, median and max.
+        By "train" and "validation", by name of the norm (`NORMS`): mean, median, max.
     notes
         What its numbers do not say.
     """
@@ -61,7 +64,7 @@ class TrainedNetwork:
     fractions: np.ndarray
     data: Mapping[str, Any]
     training: Mapping[str, Any]
-    errors: Mapping[str, Mapping[str, float]]
+    errors: Mapping[str, Any]
     notes: tuple[str, ...] = field(default=())
 
     @staticmethod
@@ -105,7 +108,7 @@ class TrainedNetwork:
             "depth": self.tree.depth,
             "phases": self.phases.tolist(),
             "fractions": self.fractions.tolist(),
-            "norm": NORM,
+            "norms": NORMS,
             **{name: getattr(self, name) for name in ("errors", "training", "data")},
             "notes": list(self.notes),
             "tree": self.tree.as_dict(),
@@ -192,7 +195,9 @@ def fit(
 
     pairs, path = StiffnessPairs.read(dataset), Path(folder)
     if holds(path, NAME, "network of laminates") and not force:
-        raise InputError(f"{path} holds a network", mend="choose another -o, or --force")
+        raise InputError(
+            f"{path} holds a network", mend="choose another -o, or --force"
+        )
     oriented = pairs.orientation is not None
     fitted = fit_tree(
         pairs.stiffness,
@@ -204,10 +209,8 @@ def fit(
     )
     own = {
         name: {
-            "mean": float(errors.mean()),
-            "median": float(np.median(errors)),
-            "max": float(errors.max()),
             "pairs": len(errors),
+            **{norm: _spread(errors[:, n]) for n, norm in enumerate(NORMS)},
         }
         for name, errors in fitted.errors.items()
     }
@@ -221,9 +224,17 @@ def fit(
     )
     path.mkdir(exist_ok=True)
     lines = [
-        {"step": step, "loss": loss, "validation": {"stiffness": error}}
+        {"step": step, "loss": loss, "validation": {"energy": error}}
         for step, loss, error in fitted.curve
     ]
     (path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     made.write(path)
     return made, fitted.seconds
+
+
+def _spread(errors: np.ndarray) -> dict[str, float]:
+    return {
+        "mean": float(errors.mean()),
+        "median": float(np.median(errors)),
+        "max": float(errors.max()),
+    }

@@ -129,10 +129,11 @@ class Fitted(NamedTuple):
     tree
         That of the least error of validation.
     errors
-        Relative error of the stiffness, Frobenius norm of Mandel matrices, by pair:
-        "train" and "validation".
+        By pair, "train" and "validation": relative errors of the energy (`_Data`), and
+        of the stiffness, Frobenius norm of Mandel matrices, (n, 2).
     curve
-        [step, mean error of the last batches, mean error of validation], ...
+        [step, mean error of the last batches, mean error of validation], ... of the
+        energy.
     seconds
         Of the training.
     """
@@ -215,7 +216,15 @@ def fit_tree(
     module.load_state_dict(best.state)
     with torch.no_grad():
         errors = {
-            name: data.errors(module, part).numpy()
+            name: np.column_stack(
+                [
+                    data.errors(module, part).numpy(),
+                    (module(data.inputs[part]) - data.wanted[part])
+                    .flatten(1)
+                    .norm(dim=1)
+                    .numpy(),
+                ]
+            )
             for name, part in (("train", data.train), ("validation", data.held))
         }
     return Fitted(module.tree(), errors, curve, time.perf_counter() - started)
@@ -247,10 +256,17 @@ def _descend(
 
 
 class _Data:
-    """Pairs of norm 1, those for training in random order."""
+    """Pairs of norm 1, those for training in random order.
+
+    Errors are of the energy: |C^-1/2 (X - C) C^-1/2| / sqrt(6) of a stiffness X that
+    should be C, with the Frobenius norm. All modes of strain count alike, also those in
+    which a solid that flows is soft and which the norm of C - X does not see.
+    """
 
     def __init__(self, inputs: Tensor, wanted: Tensor, held: int, seed: int) -> None:
         self.inputs, self.wanted = inputs, wanted
+        # L with C = L L^T is a root as good as any
+        self.root = torch.linalg.cholesky(wanted)
         self._random = np.random.default_rng(seed)
         order = self._random.permutation(len(wanted))
         self.held, self.train = order[:held], order[held:]
@@ -281,9 +297,11 @@ class _Data:
         return batch
 
     def errors(self, module: nn.Module, pairs: Any) -> Tensor:
-        """Relative errors of the stiffness of some pairs, (B,)."""
-        error = module(self.inputs[pairs]) - self.wanted[pairs]
-        return error.flatten(1).norm(dim=1)
+        """Relative errors of the energy of some pairs, (B,)."""
+        error, root = module(self.inputs[pairs]) - self.wanted[pairs], self.root[pairs]
+        for _ in range(2):
+            error = torch.linalg.solve_triangular(root, error.mT, upper=False)
+        return error.flatten(1).norm(dim=1) / 6**0.5
 
     def validate(self, module: nn.Module) -> float:
         """Mean error of the pairs for validation.
