@@ -194,7 +194,7 @@ def _leaf_body(tree: LaminateTree, body: Microstructure) -> Microstructure:
     assert body.stiffness is not None
     own = phases[tree.phase[leaves]]
     stiffness = filled(body.stiffness[phases])[tree.phase[leaves]]
-    strains = {
+    strains: dict[str, Any] = {
         name: table[own]
         for name in ("eigenstrain", "thermal_expansion")
         if (table := getattr(body, name)) is not None

@@ -460,8 +460,10 @@ class _Trial(NamedTuple):
             slope=slope,
             share=np.ones_like(slope),
         )
-        if self.slope is None or self.share is None or self.change is None:
+        if self.slope is None:
             return made
+        assert self.share is not None and self.change is not None
+        assert self.origin is not None
         passed = self._power(stress, self.change, weight)
         far = (passed > OVERSHOOT * abs(self.slope)) & (self.share > LEAST_SHARE)
         if not far.any():

@@ -93,7 +93,9 @@ class TrainedNetwork:
                 LaminateTree.from_dict(document["tree"]),
                 np.array(document["phases"], dtype=int),
                 np.array(document["fractions"], dtype=float),
-                *(document[name] for name in ("data", "training", "errors")),
+                document["data"],
+                document["training"],
+                document["errors"],
                 tuple(document["notes"]),
             )
         except (KeyError, TypeError, ValueError, InputError) as error:

@@ -111,8 +111,8 @@ class Pairs:
     def draw(self, index: int, phases: int) -> np.ndarray:
         """Stiffness of each phase of pair `index`, Mandel (phases, 6, 6)."""
         random = Generator(PCG64(SeedSequence(self.seed, spawn_key=(index,))))
-        decades = np.log(self.contrast)
-        means = np.exp(random.uniform(*(decades / (1 + index % 2)), phases))
+        low, high = np.log(self.contrast) / (1 + index % 2)
+        means = np.exp(random.uniform(low, high, phases))
         means[0] = 1.0
         draw = _flowing if index % 2 else _orthotropic
         return np.stack([mean * draw(random) for mean in means])
