@@ -6,7 +6,7 @@ import click
 
 from fftmech import SCHEMES
 from fftmech.datasets.make import allowed_failures
-from fftmech.datasets.stiffness import Pairs, make_pairs
+from fftmech.datasets.stiffness import Pairs, StiffnessPairs, make_pairs
 from fftmech.simulations.method import NONLINEAR
 from fftmech_cli.dataset_run import sample_bar
 from fftmech_cli.generated import output_option
@@ -102,3 +102,19 @@ def stiffness_command(
         )
         return NOT_CONVERGED
     return 0
+
+
+def show_pairs(directory: str, as_json: bool) -> None:
+    """Print what a dataset of pairs is made of, and how many it has."""
+    held = StiffnessPairs.read(directory)
+    about = {
+        "pairs": len(held.effective),
+        "phases": held.phases.tolist(),
+        "fractions": held.fractions.tolist(),
+        **held.attributes,
+    }
+    if as_json:
+        print_json({"dataset": directory, **about})
+        return
+    for name, value in about.items():
+        click.echo(f"{name}: {value}")

@@ -66,6 +66,7 @@ def fit_response(
                 "fractions": made.fractions.tolist(),
                 "norms": NORMS,
                 "errors": errors,
+                "check": dict(made.check),
                 "training": dict(made.training),
                 "seconds": seconds,
             }
@@ -83,4 +84,9 @@ def fit_response(
             f"relative error of {norm}, of pairs for validation: mean {mean:.2g} %, "
             f"largest {largest:.2g} % (training {100 * train[norm]['mean']:.2g} %)"
         )
+    listed = ", ".join(
+        f"{name} {100 * one['mean']:.2g} % (largest {100 * one['max']:.2g} %)"
+        for name, one in made.check.items()
+    )
+    click.echo(f"mean error of the stress against the solver, plastic paths: {listed}")
     return 0

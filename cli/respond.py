@@ -144,9 +144,7 @@ def _march(
     The first increment is in them, but not the compilation of kernels.
     """
     body = load_microstructure(source, materials=materials)
-    march = March(
-        body, path, temperature=temperature, scheme=str(trained.data["scheme"])
-    )
+    march = March(body, path, temperature=temperature, scheme=trained.scheme)
     started = perf_counter()
     with increment_bar(march) as progress:
         for _ in march.points(progress):

@@ -114,6 +114,9 @@ def test_the_command_prints_what_it_made_and_refuses_in_one_line(micro, tmp_path
     assert "2 of 2 pairs, 0 did not converge; 2 made now" in run(line).stdout
     document = json.loads(run(f"{line} --json").stdout)
     assert (document["done"], document["made"]) == (2, 0)
+    document = json.loads(run(f"dataset info {tmp_path / 'd'} --json").stdout)
+    assert (document["kind"], document["pairs"]) == ("stiffness", 2)
+    assert "scheme: rotated" in run(f"dataset info {tmp_path / 'd'}").stdout
     assert "0 < low <= high" in refused(f"{line} --contrast 2,1")
     assert "a number in (0, 1)" in refused(f"{line} --tol 0")
     (tmp_path / "d" / NAME).write_bytes(b"no HDF5")
@@ -170,6 +173,7 @@ def test_a_laminate_is_learned_and_its_response_is_the_solvers(tmp_path):
     done = answer(f"fit {pairs} -o {folder} --depth 1 --steps 200 --json")
     document = json.loads(done.stdout)
     assert document["errors"]["validation"]["energy"]["max"] < 1e-3
+    assert max(one["max"] for one in document["check"].values()) < 1e-3
     assert (folder / "log.jsonl").read_text().count("\n") == 2
     assert "holds a network" in answer(f"fit {pairs} -o {folder}", 2).stderr
     (tmp_path / "m.toml").write_text(MATERIALS)

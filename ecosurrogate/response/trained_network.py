@@ -2,19 +2,21 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ecosurrogate.response.cross_check import cross_check
 from ecosurrogate.response.network import Network
 from ecosurrogate.response.tree import LaminateTree
 from ecosurrogate.training.files import damaged, holds, read_json, write_json
-from fftmech.datasets.stiffness import StiffnessPairs
+from fftmech.datasets.stiffness import BODY, StiffnessPairs
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
+from fftmech.io import read
 from fftmech.io.materials import Materials, read_materials
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import isotropic_moduli
@@ -31,6 +33,9 @@ NORMS = {
     "stiffness": "|X - C| / |C|, Mandel, Frobenius norm",
 }
 """Of the errors in a card, of a stiffness X that should be C."""
+
+LARGE_ERROR = 0.05
+"""Mean error on a path of the check from which there is a note."""
 
 LARGE_STRAIN = 0.1
 """Mean strain from which there is a note."""
@@ -53,6 +58,9 @@ class TrainedNetwork:
         Attributes of the pairs that it was trained on.
     training
         Settings.
+    check
+        Errors of mean stresses against the solver on fixed paths
+        (`ecosurrogate.response.cross_check`), by path; empty where it was not made.
     errors
         By "train" and "validation", by name of the norm (`NORMS`): mean, median, max.
     notes
@@ -65,7 +73,13 @@ class TrainedNetwork:
     data: Mapping[str, Any]
     training: Mapping[str, Any]
     errors: Mapping[str, Any]
+    check: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def scheme(self) -> str:
+        """Discretization of the pairs."""
+        return str(self.data["scheme"])
 
     @staticmethod
     def at(folder: str | PathLike) -> bool:
@@ -96,6 +110,7 @@ class TrainedNetwork:
                 document["data"],
                 document["training"],
                 document["errors"],
+                document["check"],
                 tuple(document["notes"]),
             )
         except (KeyError, TypeError, ValueError, InputError) as error:
@@ -111,7 +126,10 @@ class TrainedNetwork:
             "phases": self.phases.tolist(),
             "fractions": self.fractions.tolist(),
             "norms": NORMS,
-            **{name: getattr(self, name) for name in ("errors", "training", "data")},
+            **{
+                name: getattr(self, name)
+                for name in ("errors", "check", "training", "data")
+            },
             "notes": list(self.notes),
             "tree": self.tree.as_dict(),
         }
@@ -145,6 +163,12 @@ class TrainedNetwork:
         `body` is that of `body`.
         """
         notes = list(self.notes)
+        worst = max((one["mean"] for one in self.check.values()), default=0.0)
+        if worst > LARGE_ERROR:
+            notes.append(
+                f"when it was trained, mean stresses were wrong by up to "
+                f"{100 * worst:.2g} % on the paths of its check"
+            )
         assert body.stiffness is not None
         solid = np.setdiff1d(body.phases, body.pores)
         if len(body.pores):
@@ -179,9 +203,12 @@ def fit(
     training: "Training",
     *,
     force: bool = False,
+    check: bool = True,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[TrainedNetwork, float]:
     """Train a network on the pairs of a folder, and write it into another.
+
+    Before that it is compared with the solver on fixed paths, if `check`.
 
     Returns
     -------
@@ -224,6 +251,9 @@ def fit(
         {**asdict(training), "seconds": fitted.seconds},
         own,
     )
+    if check:
+        body = read(Path(dataset) / BODY)
+        made = replace(made, check=cross_check(made.tree, body, made.scheme))
     path.mkdir(exist_ok=True)
     lines = [
         {"step": step, "loss": loss, "validation": {"energy": error}}
