@@ -1,7 +1,7 @@
 """Networks of laminates against the solver: error and speed of nonlinear response.
 
     pip install . -r benchmarks/requirements.txt
-    python benchmarks/dmn.py [BODY ...] [--res 32] [--count 400] [--depth 5]
+    python benchmarks/dmn.py [BODY ...] [--res 32] [--count 400] [--depth 6]
                              [--folder dmn] [--page docs/which-surrogate.md]
 
 Bodies, all if none is named: spheres, fibres, pores, norton, polycrystal. For each one
@@ -231,8 +231,8 @@ def main():
     parser.add_argument("bodies", nargs="*")
     parser.add_argument("--res", type=int, default=32)
     parser.add_argument("--count", type=int, default=400)
-    parser.add_argument("--depth", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--depth", type=int, default=6)
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--points", type=int, default=1000)
     parser.add_argument("--folder", type=Folder, default=Folder("dmn"))
     parser.add_argument("--page")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--depth",
     type=click.IntRange(min=1),
-    help="Of dmn: layers of laminates, 2^depth leaves.  [default: 5]",
+    help="Of dmn: layers of laminates, 2^depth leaves.  [default: 6]",
 )
 @click.option(
     "--config", type=click.Path(), metavar="FILE", help="Settings in a TOML file."

@@ -3,13 +3,10 @@
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecosurrogate.response.comparison import ResponseError, response_figure
-from ecosurrogate.response.network import Network, PathResponse
-from ecosurrogate.response.trained_network import TrainedNetwork
 from fftmech import InputError, March, Microstructure
 from fftmech import Path as LoadPath
 from fftmech.figures import save_figure
@@ -28,6 +25,10 @@ from fftmech_cli.rim import (
     table,
 )
 from fftmech_cli.source import load_microstructure
+
+if TYPE_CHECKING:
+    from ecosurrogate.response.network import PathResponse
+    from ecosurrogate.response.trained_network import TrainedNetwork
 
 
 @click.command()
@@ -86,6 +87,11 @@ def respond(
 
     Example: ecosr respond run --materials m.toml --path cycle.toml -o cycle.csv
     """
+    # here, because --help needs no compiler
+    from ecosurrogate.response.comparison import ResponseError, response_figure
+    from ecosurrogate.response.network import Network
+    from ecosurrogate.response.trained_network import TrainedNetwork
+
     files = {"output": Path(output)}
     files["picture"] = files["output"].with_suffix(".png")
     if against is not None:
@@ -133,7 +139,7 @@ def respond(
 
 
 def _march(
-    trained: TrainedNetwork,
+    trained: "TrainedNetwork",
     source: str,
     materials: str,
     path: LoadPath,
@@ -153,7 +159,7 @@ def _march(
 
 
 def _tell(
-    found: PathResponse,
+    found: "PathResponse",
     body: Microstructure,
     document: dict[str, Any],
     written: dict[str, str],

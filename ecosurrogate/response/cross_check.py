@@ -28,7 +28,7 @@ SLIP = CrystalPlasticity(
     tau0=0.016, tau1=0.03, theta0=0.2, theta1=0.02, rate0=1e-3, exponent=10.0
 )
 
-_FREE = dict.fromkeys(("zz", "yz", "xz", "xy"), 0.0)
+_FREE: dict[str, float] = dict.fromkeys(("zz", "yz", "xz", "xy"), 0.0)
 PATHS = {
     "uniaxial": Path((Step(Load.uniaxial("xx", 0.01), 10.0, 5),)),
     "shear cycle": Path(tuple(Step(Load({"xy": g}), 5.0, 3) for g in (5e-3, -5e-3))),

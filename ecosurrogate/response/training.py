@@ -46,10 +46,10 @@ class Training:
         Of the first weights and of the order of pairs.
     """
 
-    depth: int = 5
-    steps: int = 4000
+    depth: int = 6
+    steps: int = 3000
     batch: int = 32
-    lr: float = 2e-2
+    lr: float = 1e-2
     validation: float = 0.2
     every: int = 100
     starts: int = 8
