@@ -214,7 +214,7 @@ def test_a_step_that_fails_is_cut_and_the_rest_is_left_alone(rng, monkeypatch):
     strain = 1e-2 * rng.normal(size=(6, 3))
     strain[:, 1] *= 1e-3
     right = network.advance(network.start(3), target(strain), 1.0)
-    monkeypatch.setattr("ecosurrogate.response.network.MOST_NEWTON", 4)
+    monkeypatch.setattr("ecosurrogate.response.newton.MOST_NEWTON", 4)
     cut = network.advance(network.start(3), target(strain), 1.0)
     assert cut.solved.all() and cut.cuts[1] == 0 and cut.cuts.max() > 0
     size = abs(right.state.mean_stress).max()
