@@ -31,7 +31,9 @@ from ecosurrogate.response.network import Network
 from ecosurrogate.response.trained_network import TrainedNetwork, fit
 from ecosurrogate.response.training import Training
 from fftmech import Grid, Load, March, Microstructure, Path, Step
-from fftmech.datasets.stiffness import Pairs, StiffnessPairs, make_pairs
+from fftmech.datasets.stiffness import make_pairs
+from fftmech.datasets.stiffness_draw import Pairs
+from fftmech.datasets.stiffness_pairs import StiffnessPairs
 from fftmech.loads.path import Target
 from fftmech.materials import PORE, cubic, isotropic
 from fftmech.materials.crystal_plasticity import CrystalPlasticity

@@ -9,7 +9,7 @@ from fftmech.datasets.collect import merge, subset
 from fftmech.datasets.make import extend, repair
 from fftmech.datasets.overlap import sentence
 from fftmech.datasets.splits import SPLITS
-from fftmech.datasets.stiffness import StiffnessPairs
+from fftmech.datasets.stiffness_pairs import StiffnessPairs
 from fftmech.datasets.summary import summarize
 from fftmech_cli.dataset_import import import_command
 from fftmech_cli.dataset_make import composites, polycrystal, pores

@@ -6,7 +6,9 @@ import click
 
 from fftmech import SCHEMES
 from fftmech.datasets.make import allowed_failures
-from fftmech.datasets.stiffness import Pairs, StiffnessPairs, make_pairs
+from fftmech.datasets.stiffness import make_pairs
+from fftmech.datasets.stiffness_draw import Pairs
+from fftmech.datasets.stiffness_pairs import StiffnessPairs
 from fftmech.simulations.method import NONLINEAR
 from fftmech_cli.dataset_run import sample_bar
 from fftmech_cli.generated import output_option

@@ -8,7 +8,7 @@ import click
 
 from ecosurrogate.training.config import INPUTS
 from ecosurrogate.training.settings import join, parse_setting, read_settings
-from fftmech.datasets.stiffness import StiffnessPairs
+from fftmech.datasets.stiffness_pairs import StiffnessPairs
 from fftmech.errors import InputError
 from fftmech_cli.fit_response import fit_response
 from fftmech_cli.method import device_option

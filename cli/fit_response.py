@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from fftmech.datasets.stiffness import StiffnessPairs
+from fftmech.datasets.stiffness_pairs import StiffnessPairs
 from fftmech.errors import InputError
 from fftmech_cli.progress import progress_bar
 from fftmech_cli.rim import INTERRUPTED, print_json

@@ -9,6 +9,7 @@ import click
 
 from fftmech import InputError, March, Microstructure
 from fftmech import Path as LoadPath
+from fftmech.datasets.stiffness_pairs import phase_digest
 from fftmech.figures import save_figure
 from fftmech.io.load_path import read_path
 from fftmech.simulations.stress_strain_curve import StressStrainCurve
@@ -150,6 +151,8 @@ def _march(
     The first increment is in them, but not the compilation of kernels.
     """
     body = load_microstructure(source, materials=materials)
+    if phase_digest(body) != trained.data["sha256_phase"]:
+        print_notes([f"{source} has other voxels than the network was trained on"])
     march = March(body, path, temperature=temperature, scheme=trained.scheme)
     started = perf_counter()
     with increment_bar(march) as progress:

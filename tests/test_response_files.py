@@ -9,7 +9,9 @@ from conftest import SOFT, STIFF, grains, sphere
 from small_datasets import refused, run
 
 from fftmech import Grid, InputError, Microstructure, homogenize, write
-from fftmech.datasets.stiffness import NAME, Pairs, StiffnessPairs, make_pairs
+from fftmech.datasets.stiffness import make_pairs
+from fftmech.datasets.stiffness_draw import Pairs
+from fftmech.datasets.stiffness_pairs import NAME, StiffnessPairs
 from fftmech.materials import PORE
 from fftmech.tensors.bounds import bounds
 from fftmech_cli.ecosr_main import main as ecosr
@@ -190,5 +192,7 @@ def test_a_laminate_is_learned_and_its_response_is_the_solvers(tmp_path):
     assert curve.read_text().count("\n") == 3
     assert (tmp_path / "c-solver.csv").exists() and (tmp_path / "c.png").exists()
     assert "choose another -o" in answer(line, 2).stderr
+    write(micro, body.with_changes(phase=1 - body.phase.astype(int)))
+    assert "other voxels" in answer(f"{line} --force").stderr
     shown = answer(f"{line} --force").stdout
     assert "against the solver" in shown and "2 increments" in shown

@@ -13,7 +13,7 @@ from ecosurrogate.response.cross_check import cross_check
 from ecosurrogate.response.network import Network
 from ecosurrogate.response.tree import LaminateTree
 from ecosurrogate.training.files import damaged, holds, read_json, write_json
-from fftmech.datasets.stiffness import BODY, StiffnessPairs
+from fftmech.datasets.stiffness_pairs import BODY, StiffnessPairs
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.io import read
