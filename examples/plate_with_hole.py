@@ -148,7 +148,7 @@ def draw(picture, nodes, elements, state, body, point):
             cmap="viridis",
         )
     figure.colorbar(drawn, label="plastic strain of the metal, %")
-    ax.set_aspect("equal")
+    ax.set(aspect="equal", xlim=(-1.02, 1.02), ylim=(-1.02, 1.02))
     ax.set_axis_off()
     figure.savefig(picture, dpi=120)
 

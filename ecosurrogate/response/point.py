@@ -24,7 +24,7 @@ class MaterialPoint:
 
     Vectors are Voigt's, in the order xx yy zz yz xz xy: strains with engineering shear
     (xy is twice the tensor component), stresses, and the tangent d stress / d strain.
-    Abaqus has the order xx yy zz xy xz yz: `ABAQUS` picks it.
+    Abaqus has the order xx yy zz xy xz yz: `stress[:, ABAQUS]`.
 
         point = MaterialPoint.load("run", "materials.toml")
         state = point.start(points)                     # of every integration point
