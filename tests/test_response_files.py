@@ -82,7 +82,10 @@ def test_an_interrupted_dataset_goes_on_and_is_the_same(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         make_pairs(body, tmp_path / "d", 3, jobs=1, progress=stop)
+    killed = tmp_path / "d" / ".stiffness-01234567.h5"
+    killed.touch()
     assert make_pairs(body, tmp_path / "d", 3, jobs=1).made == 1
+    assert not killed.exists()
     make_pairs(body, tmp_path / "whole", 3, jobs=1)
     parts, whole = (StiffnessPairs.read(tmp_path / n) for n in ("d", "whole"))
     np.testing.assert_array_equal(parts.effective, whole.effective)

@@ -46,6 +46,9 @@ from fftmech.version import __version__
 
 FORMAT_VERSION = 1
 
+LEFTOVERS = ".stiffness-????????.h5"
+"""Names that `whole_hdf5` gives to what a kill leaves."""
+
 PAUSE = 2.0
 """Seconds between two writes of the file: what a kill may cost."""
 
@@ -92,6 +95,8 @@ def make_pairs(
     path = Path(directory)
     _begin(path, body)
     with locked(path):
+        for leftover in path.glob(LEFTOVERS):
+            leftover.unlink()
         made = _Made.opened(path, body, inputs, pairs, count)
         todo = np.flatnonzero(made.status[:count] == MISSING).tolist()
         task = partial(_solve, body=_bare(body), inputs=inputs, pairs=pairs)
