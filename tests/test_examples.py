@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecosurrogate.response.trained_network import TrainedNetwork
+from ecosurrogate.response.tree import LaminateTree
 from ecosurrogate.training.settings import resolve
 from ecosurrogate.tuning.search_space import read_study_file
 from fftmech import Grid, Load, Microstructure, solve, write, write_result
@@ -29,6 +31,7 @@ LONG = (
     "how_many_grains",
     "identify_moduli",
     "inclusion_in_large_shear",
+    "plate_with_hole",
     "make_a_dataset",
     "polycrystal_tension",
     "pore_in_a_plastic_matrix",
@@ -143,6 +146,10 @@ def test_python_in_the_documentation_runs(page, tmp_path, monkeypatch):
     write_result("tension.vtkhdf", solve(body, Load(strain={"zz": 1e-3})))
     write("micro.h5", body)
     Path("materials.toml").write_text(PLASTIC)
+    if page.stem == "which-surrogate":
+        Path("run").mkdir()
+        tree = LaminateTree([0, 1], [0.7, 0.3], [[1.0, 0, 0]])
+        TrainedNetwork(tree, np.arange(2), tree.fractions, {}, {}, {}).write("run")
     for code in blocks(page, "toml"):
         if "[[step]]" in code:
             Path("cycle.toml").write_text(code)
