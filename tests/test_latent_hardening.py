@@ -161,7 +161,7 @@ def test_kernels_agree_with_the_reference_code(law, more, rng):
     crystal = TITANIUM if more is HCP else COPPER
     stiffness = [crystal if one.stiffness is None else one.stiffness for one in own]
     material = own[0].material(own, np.array(stiffness), R)
-    rows = np.arange(40) % 2
+    rows = np.arange(40, dtype=np.int32) % 2
     kernel = responder(material, cpu_backend())
     strain = 3e-3 * rng.normal(size=(6, 40))
     state = material.start(rows)
