@@ -32,11 +32,6 @@ ROUNDING = {"displacement": 1e-6}
 precision, that of search directions."""
 
 
-def slow(*values):
-    """A case for `make slow`."""
-    return pytest.param(*values, marks=pytest.mark.slow)
-
-
 def start(count, line, folder="."):
     """Start a line in so many processes."""
     return subprocess.Popen(
@@ -153,7 +148,8 @@ def check_files(one, shared):
         assert abs(others.astype(float) - values).max() < 1e-8 * size, name
 
 
-@pytest.mark.parametrize("count", [3, slow(9)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [3, 9])
 def test_processes_write_the_file_of_one(count, bodies):
     out = bodies / "out.vtkhdf"
     out.unlink(missing_ok=True)
@@ -245,20 +241,16 @@ def own(err):
     return [line for line in err.splitlines() if "rror" in line]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "named"),
     [
         (["--scheme", "fourier"], "scheme fourier"),
-        *(
-            slow(options, named)
-            for options, named in (
-                (["--boundary", "x=free"], "boundary with faces"),
-                (["--initial", "one.vtkhdf"], "--initial under mpiexec"),
-                (["--materials", "law.toml"], "a nonlinear body or a load path"),
-                (["--res", "9999"], "GiB"),
-                (["--colour", "red"], "No such option"),
-            )
-        ),
+        (["--boundary", "x=free"], "boundary with faces"),
+        (["--initial", "one.vtkhdf"], "--initial under mpiexec"),
+        (["--materials", "law.toml"], "a nonlinear body or a load path"),
+        (["--res", "9999"], "GiB"),
+        (["--colour", "red"], "No such option"),
     ],
 )
 def test_an_error_of_all_processes_is_one_line(options, named, bodies):
