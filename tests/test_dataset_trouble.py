@@ -186,7 +186,8 @@ main()
 """The command line, which waits for a line before it records its first sample."""
 
 
-@pytest.mark.parametrize("ends", ["ends", pytest.param("is killed", marks=SLOW)])
+@SLOW
+@pytest.mark.parametrize("ends", ["ends", "is killed"])
 def test_a_second_process_is_refused_until_the_first_one(ends, tmp_path, whole):
     folder = tmp_path / "d"
     process = start(pores(folder), WAITING)

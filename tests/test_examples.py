@@ -39,14 +39,20 @@ LONG = (
     "texture_in_tension",
     "train_a_surrogate",
 )
+FEW_SAMPLES = {
+    "24, levels=(16,), parts=(20, 2, 2)": "6, levels=(8,), parts=(4, 1, 1)",
+    '"steps": 60': '"steps": 6',
+}
 SMALLER = {
     "ask_a_server": {
         "polycrystal(24, grains=20": "polycrystal(8, grains=6",
         "= 16, 4": "= 4, 2",
+        **FEW_SAMPLES,
     },
     "how_many_grains": {"else 50": "else 3"},
     "identify_moduli": {"N, NOISE = 16,": "N, NOISE = 8,"},
     "inclusion_in_large_shear": {"N = 96": "N = 24"},
+    "make_a_dataset": {"levels=(64, 32)": "levels=(16, 8)"},
     "nonlinear-bodies": {
         "range(256)": "range(4)",
         "[load] * 256": "[load] * 4",
@@ -60,6 +66,10 @@ SMALLER = {
     "texture_in_tension": {
         "GRAINS = 250": "GRAINS = 30",
         "polycrystal(16,": "polycrystal(8,",
+    },
+    "train_a_surrogate": {
+        "polycrystal(32, grains=24": "polycrystal(18, grains=12",
+        **FEW_SAMPLES,
     },
 }
 """By example or page, what is replaced by what for it to take less time."""
