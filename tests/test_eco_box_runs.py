@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_runs import as_options, make_dataset, refused, run, tiny
 
-from fftmech import Boundary, read_result, solve, write
+from fftmech import Boundary, InputError, read_result, solve, write
 from fftmech.datasets.dataset import Dataset
 from fftmech.results.metrics import divergence_norm
 
@@ -87,7 +87,13 @@ def test_predictions_are_of_the_box_that_was_learned(place):
     np.testing.assert_allclose(read_result(minus).strain, -found.strain, rtol=1e-5)
     for model in ("unet", "w-eco"):
         run(f"predict {place}/{model} {place}/body.h5 -o {place}/{model}.vtkhdf")
-        assert "displacement" not in read_result(place / f"{model}.vtkhdf").fields
+        with pytest.raises(InputError, match="the prediction has none"):
+            _ = read_result(place / f"{model}.vtkhdf").displacement
+    line = (
+        f"predict {place}/w-eco {place}/body.h5 --strain xx=0.1 -o {place}/far.vtkhdf"
+    )
+    assert "note: stress is the Cauchy stress of finite strain" in run(line).stderr
+    assert "Cauchy" not in done.stderr
 
 
 @pytest.mark.parametrize(

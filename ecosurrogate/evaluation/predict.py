@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.data.lawless import NO_LAW, without_law
-from ecosurrogate.evaluation.learned_load import encode
+from ecosurrogate.evaluation.learned_load import encode, finite_strain_note
 from ecosurrogate.evaluation.shift_average import averaged, shifts_of
 from ecosurrogate.models.eco import Prediction
 from ecosurrogate.training.checkpoint import RunCard
@@ -224,7 +224,11 @@ def _result(
         certificate=final,
         precision="single",
         boundary=boundary,
-        notes=[*body.notes, *training_notes(card, body)],
+        notes=[
+            *body.notes,
+            *training_notes(card, body),
+            *finite_strain_note(card, made, pairs[-1], i),
+        ],
     )
 
 
