@@ -27,6 +27,8 @@ import torch
 from machine import fill, table
 from surrogates import ECOSR, FFTMECH, call, evaluate, number, skill
 
+from ecosurrogate.evaluation.table import MORE_ROWS, ROWS, row_label
+
 
 @dataclass(frozen=True)
 class Study:
@@ -116,7 +118,7 @@ LAPTOP: dict[str, Study] = {
             *("polycrystal", *PULLED, "--count", "560", "--res", "32"),
             *("--low-res", "16", "--splits", "512,24,24", "--seed", "24"),
         ),
-        laptop(4000),
+        laptop(2000),
         {
             "w-eco": run("w-eco", *LOW),
             "s-eco": run("s-eco", *LOW, BELTRAMI),
@@ -244,7 +246,8 @@ def summary(folder: Path, found: dict[str, Any]) -> str:
 
 def fields(found: dict[str, Any]) -> list[str]:
     """Names of the two fields, kinematic and kinetic."""
-    return list(found["uniform"]["nrmse"][found["normalisation"]])
+    known = found["uniform"]["nrmse"][found["normalisation"]]
+    return ["gradient" if "gradient" in known else "strain", "stress"]
 
 
 def by_component(found: dict[str, Any]) -> str:
@@ -253,10 +256,10 @@ def by_component(found: dict[str, Any]) -> str:
     runs = [one for one in found["contenders"] if one["kind"] == "run"]
     lines = []
     for field in fields(found):
-        rows = runs[0]["nrmse"][scale][field]
-        for name in (name for name in rows if name not in ("mean", "all")):
+        known = runs[0]["nrmse"][scale][field]
+        for name in (name for name in (*ROWS, *MORE_ROWS) if name in known):
             errors = [one["nrmse"][scale][field][name] for one in runs]
-            lines.append([f"{field} {name}", *map(spread, errors)])
+            lines.append([row_label(field, name), *map(spread, errors)])
     return table(["", *(one["name"] for one in runs)], lines)
 
 

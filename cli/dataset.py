@@ -9,10 +9,12 @@ from fftmech.datasets.collect import merge, subset
 from fftmech.datasets.make import extend, repair
 from fftmech.datasets.overlap import sentence
 from fftmech.datasets.splits import SPLITS
+from fftmech.datasets.stiffness_pairs import StiffnessPairs
 from fftmech.datasets.summary import summarize
 from fftmech_cli.dataset_import import import_command
 from fftmech_cli.dataset_make import composites, polycrystal, pores
 from fftmech_cli.dataset_run import finish, run_options, sample_bar, size, take_run
+from fftmech_cli.dataset_stiffness import show_pairs, stiffness_command
 from fftmech_cli.generated import output_option
 from fftmech_cli.options import force_option, json_option
 from fftmech_cli.rim import check_output, print_json, print_notes, show, table
@@ -32,7 +34,7 @@ def dataset() -> None:
     """
 
 
-for command in (polycrystal, pores, composites, import_command):
+for command in (polycrystal, pores, composites, stiffness_command, import_command):
     dataset.add_command(command)
 
 
@@ -41,6 +43,9 @@ for command in (polycrystal, pores, composites, import_command):
 @json_option
 def info(directory: str, as_json: bool) -> None:
     """Show what the dataset in DIRECTORY is made of, and what it has."""
+    if StiffnessPairs.at(directory):
+        show_pairs(directory, as_json)
+        return
     document = summarize(directory)
     print_notes(document["card"].get("notes", ()))
     if as_json:

@@ -12,6 +12,7 @@ SUBCOMMANDS = {
     "fit": "fit",
     "models": "models",
     "predict": "predict",
+    "respond": "respond",
     "serve": "serve",
     "tune": "tune",
 }

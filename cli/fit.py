@@ -8,10 +8,13 @@ import click
 
 from ecosurrogate.training.config import INPUTS
 from ecosurrogate.training.settings import join, parse_setting, read_settings
+from fftmech.datasets.stiffness_pairs import StiffnessPairs
+from fftmech.errors import InputError
+from fftmech_cli.fit_response import fit_response
 from fftmech_cli.method import device_option
 from fftmech_cli.progress import progress_bar
 from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, Finite, print_json, print_notes
-from fftmech_cli.surrogate import model_options, surrogate_packages
+from fftmech_cli.surrogate import RESPONSE, model_options, surrogate_packages
 
 if TYPE_CHECKING:
     from ecosurrogate.training.run import Run
@@ -30,6 +33,11 @@ if TYPE_CHECKING:
 )
 @model_options
 @click.option("--lr", type=Finite(), help="Peak of the learning rate.")
+@click.option(
+    "--depth",
+    type=click.IntRange(min=1),
+    help="Of dmn: layers of laminates, 2^depth leaves.  [default: 6]",
+)
 @click.option(
     "--config", type=click.Path(), metavar="FILE", help="Settings in a TOML file."
 )
@@ -87,7 +95,9 @@ def fit(
     p-eco            the same by projections; no labels needed
     p-eco-stepped    the same, from one step of the solver
     p-eco-iterated   the same, several steps, each certified
+    dmn              no fields: a tree of laminates, the response of any law
 
+    A DATASET of `fftmech dataset stiffness` is for dmn, and dmn is for no other.
     Of --config, options and --set the last one counts; with --from, what none of them
     says is as in OTHER. RUN then holds config.json, weights.safetensors, log.jsonl and
     curves.png.
@@ -96,6 +106,17 @@ def fit(
     ecosr fit grains -o run --model p-eco-iterated --preset smoke
     ecosr fit others -o tuned --from run --steps 50 --lr 2e-4 --freeze encoder
     """
+    if StiffnessPairs.at(dataset) or given["model"] == RESPONSE:
+        others = {
+            "--config": config,
+            "--set": assignments,
+            "--from": parent,
+            "--resume": resume,
+            "--device": device if device != "cpu" else None,
+        }
+        return fit_response(dataset, output, given, others, force, as_json)
+    if given.pop("depth") is not None:
+        raise InputError("--depth", f"--model {RESPONSE}, which has one")
     with surrogate_packages():
         from ecosurrogate.training.devices import OtherProcessError, processes
         from ecosurrogate.training.run import prepare

@@ -9,6 +9,9 @@ import click
 from ecosurrogate.training.config import BACKBONES, MODELS, SIZES
 from fftmech.errors import InputError
 
+RESPONSE = "dmn"
+"""The model that has no fields (`ecosurrogate.response`)."""
+
 Command = TypeVar("Command", bound=Callable)
 
 
@@ -31,8 +34,9 @@ def model_options(command: Command) -> Command:
     options = (
         click.option(
             "--model",
-            type=click.Choice(MODELS),
-            help="[default: p-eco-iterated]  ecosr fit --help lists them.",
+            type=click.Choice((*MODELS, RESPONSE)),
+            help="[default: p-eco-iterated; dmn of pairs of stiffness]  ecosr fit "
+            "--help lists them.",
         ),
         click.option(
             "--backbone",

@@ -26,6 +26,13 @@ ALL_SCHEMES = [
 ]
 """`central` is of one code with `forward`: what holds for all is slow with it."""
 
+PAIRED = [
+    pytest.param(scheme, "cg", marks=[pytest.mark.slow] * (scheme == "central"))
+    for scheme in SCHEMES
+]
+PAIRED += [("rotated", solver) for solver in SOLVERS if solver != "cg"]
+"""Every scheme with one solver, every solver in one scheme: neither sees the other."""
+
 SHAPES = [(4, 6, 8), (5, 3, 7), (4, 5, 1), (1, 6, 1)]
 """Even, odd, 2-D and 1-D grids."""
 
@@ -41,26 +48,28 @@ def pytest_configure():
 
 def pytest_generate_tests(metafunc):
     """Run a test that names `scheme`, `solver`, `shape`, `kernels` over all of them."""
+    own = [str(m.args[0]) for m in metafunc.definition.iter_markers("parametrize")]
+    named = {n for n in metafunc.fixturenames if not any(n in names for names in own)}
+    if named >= {"scheme", "solver"}:
+        metafunc.parametrize(("scheme", "solver"), PAIRED)
+        named -= {"scheme", "solver"}
     for name, values in (
         ("scheme", ALL_SCHEMES),
         ("one_point_scheme", ONE_POINT),
         ("solver", list(SOLVERS)),
         ("shape", SHAPES),
     ):
-        if name in metafunc.fixturenames:
-            own = metafunc.definition.iter_markers("parametrize")
-            if not any(name in str(marker.args[0]) for marker in own):
-                metafunc.parametrize(name, values, ids=str)
+        if name in named:
+            metafunc.parametrize(name, values, ids=str)
     if "kernels" in metafunc.fixturenames:
         reference = pytest.param("reference", marks=pytest.mark.slow)
         metafunc.parametrize("kernels", ["kernels", reference], indirect=True)
 
 
 def pytest_collection_modifyitems(items):
-    """Drop the reference code where a scheme has no other or it takes minutes.
+    """Drop the reference code but for one scheme of each kind, solved by cg.
 
-    Solvers see no difference between it and kernels: one of them runs on both. It is
-    slow, for `test_kernels.py` holds the kernels to it.
+    `test_kernels.py` holds the kernels of all to it.
     """
     items[:] = [item for item in items if not _is_superfluous(item)]
 
@@ -69,11 +78,9 @@ def _is_superfluous(item):
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     if parameters.get("kernels") != "reference":
         return False
-    scheme = SCHEMES.get(parameters.get("scheme"))
-    without_kernels = scheme is not None and not has_kernels(scheme)
-    another_solver = parameters.get("solver", "cg") != "cg"
+    of_a_kind = parameters.get("scheme") in ("rotated", "hex8", "fourier")
     slow = any(mark.name == "slow" for mark in getattr(item.function, "pytestmark", []))
-    return without_kernels or another_solver or slow
+    return not of_a_kind or parameters.get("solver", "cg") != "cg" or slow
 
 
 @pytest.fixture(scope="session", autouse=True)

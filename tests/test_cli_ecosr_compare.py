@@ -53,7 +53,6 @@ def test_table_and_verdict_are_printed_and_both_files_are_in_a_folder(folder, tm
     document = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert all(sentence in done.stdout for sentence in document["verdict"])
     assert "comparison.png exists" in refused(f"{line} -o {tmp_path / 'out'}")
-    run(f"{line} -o {tmp_path / 'out'} --force")
 
 
 def test_a_busy_machine_is_said_and_nothing_wins(folder, tmp_path, monkeypatch):
@@ -80,9 +79,12 @@ def test_json_is_all_that_is_on_standard_output(folder, tmp_path):
     assert {**written, "output": document["output"]} == document
 
 
-def test_without_output_the_picture_is_in_this_folder(folder, tmp_path, monkeypatch):
+def test_without_output_the_picture_is_in_this_folder_and_replaced_with_force(
+    folder, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
-    run(f"compare {folder}/s-eco {folder}/micro.h5 --batch 1")
+    (tmp_path / "micro-comparison.png").write_text("mine")
+    run(f"compare {folder}/s-eco {folder}/micro.h5 --batch 1 --force")
     assert (tmp_path / "micro-comparison.png").read_bytes().startswith(b"\x89PNG")
 
 

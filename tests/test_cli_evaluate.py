@@ -39,6 +39,7 @@ def place(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_tables_are_printed_and_written_with_pictures_and_numbers(place, tmp_path):
     pytest.importorskip("matplotlib")
     out = tmp_path / "out"

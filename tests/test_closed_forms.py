@@ -105,8 +105,7 @@ def test_bbar_reaches_nunan_and_kellers_alpha_and_beta_of_rigid_spheres():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fraction", [0.04, 0.24])
-@pytest.mark.parametrize("scheme", ["bbar", "rotated"])
+@pytest.mark.parametrize(("scheme", "fraction"), [("bbar", 0.04), ("rotated", 0.24)])
 def test_finer_rigid_spheres_reach_nunan_and_kellers(scheme, fraction):
     np.testing.assert_allclose(limit(fraction, 24, 48, scheme), 1, atol=0.03)
 

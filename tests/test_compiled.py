@@ -103,15 +103,12 @@ def test_solve_needs_no_disk_for_compiled_code(tmp_path):
 
 
 @pytest.mark.slow
-def test_cache_folder_that_is_a_file_is_no_obstacle(tmp_path):
+def test_cache_folder_may_be_a_file_and_modes_of_hex8_are_compiled_for_it_alone(
+    tmp_path,
+):
     (tmp_path / "file").write_text("mine")
-    run(BODY + "assert solve(body, load).converged", tmp_path / "file")
+    run(BODY + MODES, tmp_path / "file")
     assert (tmp_path / "file").read_text() == "mine"
-
-
-@pytest.mark.slow
-def test_modes_of_hex8_are_compiled_for_no_other_scheme(tmp_path):
-    run(BODY + MODES, tmp_path)
 
 
 @pytest.mark.parametrize("collects", [True, False])

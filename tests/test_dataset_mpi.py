@@ -23,10 +23,6 @@ MPIEXEC = shutil.which("mpiexec") or shutil.which(
 needs_mpiexec = pytest.mark.skipif(MPIEXEC is None, reason="no mpiexec")
 
 
-def slow(value):
-    return pytest.param(value, marks=pytest.mark.slow)
-
-
 PROGRAM = [sys.executable, "-m", "fftmech_cli.fftmech_main"]
 POOL = [sys.executable, "-m", "mpi4py.futures", *PROGRAM[1:]]
 
@@ -68,14 +64,14 @@ def own(err):
     return [line for line in err.splitlines() if line.startswith("Error: ")]
 
 
+@pytest.mark.slow
 @needs_mpiexec
-@pytest.mark.parametrize("processes", [slow(3), slow(2)])
-def test_processes_of_mpiexec_make_the_same_bytes_as_one(processes, tmp_path, whole):
-    code, out, err = end(mpi(tmp_path / "d", processes))
+def test_processes_of_mpiexec_make_the_same_bytes_as_one(tmp_path, whole):
+    code, out, err = end(mpi(tmp_path / "d", 3))
     assert code == 0 and "8 of 8 samples" in out and "8 made in" in out, err
     assert not err and out.count("\n") == 1
     assert content(tmp_path / "d") == whole
-    code, out, err = end(mpi(tmp_path / "d", processes))
+    code, out, err = end(mpi(tmp_path / "d", 3))
     assert code == 0 and "; 0 made in" in out, err
 
 
@@ -97,18 +93,11 @@ def test_programs_that_know_nothing_of_each_other_are_refused(tmp_path):
 
 
 @needs_mpiexec
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [
-        ("--low-res 3", "low resolution 3"),
-        pytest.param("--count 0", "--count", marks=pytest.mark.slow),
-    ],
-)
-def test_bad_input_ends_all_processes_with_one_line(options, named, tmp_path):
-    code, out, err = end(mpi(tmp_path / "d", 2, options=options), 30)
+def test_bad_input_ends_all_processes_with_one_line(tmp_path):
+    code, out, err = end(mpi(tmp_path / "d", 2, options="--low-res 3"), 30)
     assert code == 2 and not out
     (line,) = own(err)
-    assert named in line and "Traceback" not in err
+    assert "low resolution 3" in line and "Traceback" not in err
     assert not (tmp_path / "d").exists()
 
 
@@ -132,10 +121,18 @@ def test_a_failed_write_in_a_worker_ends_all_with_one_line(tmp_path, whole):
     assert code == 0 and content(tmp_path / "d") == whole, err
 
 
+@pytest.fixture(scope="module")
+def longer(tmp_path_factory):
+    """Content of a dataset that takes long enough for a process to be killed."""
+    folder = tmp_path_factory.mktemp("longer") / "d"
+    run(pores(folder, count=60))
+    return content(folder)
+
+
 @pytest.mark.slow
 @needs_mpiexec
 @pytest.mark.parametrize("victim", ["first", "worker", "mpiexec"])
-def test_a_killed_process_ends_all_and_the_dataset_continues(victim, tmp_path):
+def test_a_killed_process_ends_all_and_the_dataset_continues(victim, longer, tmp_path):
     folder = tmp_path / "d"
     process = mpi(folder, 2, count=60)
     records = folder / "manifest.jsonl"
@@ -158,8 +155,7 @@ def test_a_killed_process_ends_all_and_the_dataset_continues(victim, tmp_path):
     assert not psutil.wait_procs(family, timeout=10)[1]
     assert len(read_manifest(folder).records) < 60
     run(pores(folder, count=60))
-    run(pores(tmp_path / "whole", count=60))
-    assert content(folder) == content(tmp_path / "whole")
+    assert content(folder) == longer
 
 
 @pytest.mark.slow

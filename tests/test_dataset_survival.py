@@ -96,9 +96,8 @@ def served(server):
     return status == 0
 
 
-@pytest.mark.parametrize(
-    ("jobs", "times"), [pytest.param(n, 20, marks=SLOW) for n in (1, 2)]
-)
+@SLOW
+@pytest.mark.parametrize(("jobs", "times"), [(1, 12), (2, 6)])
 def test_killed_at_random_times_the_same_command_ends_with_the_same_bytes(
     jobs, times, tmp_path, server, whole
 ):
@@ -204,13 +203,7 @@ main()
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "counted"),
-    [
-        (".h5", 3),
-        *(
-            pytest.param(*one, marks=SLOW)
-            for one in ((".json", 0), (".jsonl", 0), ("line", 3))
-        ),
-    ],
+    [(".h5", 3), (".json", 0), (".jsonl", 0), ("line", 3)],
 )
 def test_what_was_half_written_when_it_was_killed_is_not_counted_and_made_again(
     place, counted, tmp_path, whole

@@ -214,7 +214,7 @@ def test_the_kernel_of_crystals_agrees_with_the_reference_code(laws, rng):
         stiffness = [COPPER if law.stiffness is None else law.stiffness for law in own]
         kind = own[0].material
         material = kind(own, np.array(stiffness), turned[: len(own)])
-        rows = np.arange(40) % len(own)
+        rows = np.arange(40, dtype=np.int32) % len(own)
         kernels = conjugate(material, rows, cpu_backend())
         assert kernels[0] != material.conjugate_strain
         state = np.abs(rng.normal(size=(sum(material.variables.values()), 40)))
@@ -354,7 +354,7 @@ def test_the_kernel_of_a_crystals_energy_agrees_with_the_reference_code(laws, rn
     material = laws[0].material(laws, np.array(stiffness), turned)
     kernel = potential(material, material.conjugate_energy, cpu_backend())
     assert kernel != material.energy
-    rows = np.arange(40) % 2
+    rows = np.arange(40, dtype=np.int32) % 2
     state = np.abs(rng.normal(size=(sum(material.variables.values()), 40)))
     strain = 1e-3 * rng.normal(size=(6, 40))
     expected = material.energy(rows, strain, state, DT)

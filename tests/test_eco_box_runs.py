@@ -85,6 +85,8 @@ def test_predictions_are_of_the_box_that_was_learned(place):
     minus = place / "minus.vtkhdf"
     run(f"predict {place}/s-eco {place}/body.h5 --uniaxial xx=-8e-5 -o {minus}")
     np.testing.assert_allclose(read_result(minus).strain, -found.strain, rtol=1e-5)
+    line = f"predict {place}/w-eco {place}/body.h5 -o {place}/far.vtkhdf"
+    assert "of finite strains" in run(f"{line} --strain xx=0.01").stderr
     for model in ("unet", "w-eco"):
         run(f"predict {place}/{model} {place}/body.h5 -o {place}/{model}.vtkhdf")
         with pytest.raises(InputError, match="the prediction has none"):

@@ -175,6 +175,17 @@ def test_wrapping_is_periodic():
     assert np.array_equal(wrap(x).numpy(), expected)
 
 
+@pytest.mark.parametrize("periodic", [(False,) * 3, (True, False, False)], ids=str)
+def test_beyond_faces_fields_are_zero(periodic):
+    x = field(2, 3, 4).requires_grad_()
+    padded = x.detach().numpy()
+    for axis, along in enumerate(periodic, 2):
+        width = [(int(a == axis),) * 2 for a in range(5)]
+        padded = np.pad(padded, width, mode="wrap" if along else "constant")
+    assert np.array_equal(wrap(x, periodic).detach().numpy(), padded)
+    assert torch.autograd.gradcheck(lambda f: wrap(f, periodic), (x,))
+
+
 @pytest.mark.parametrize("shape", [(3, 2, 2), (2, 1, 3), (1, 1, 1)])
 def test_the_gradient_of_wrapping_is_that_of_periodic_padding(shape):
     given = [field(*shape).requires_grad_() for _ in range(2)]

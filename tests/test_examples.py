@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecosurrogate.response.trained_network import TrainedNetwork
+from ecosurrogate.response.tree import LaminateTree
 from ecosurrogate.training.settings import resolve
 from ecosurrogate.tuning.search_space import read_study_file
 from fftmech import Grid, Load, Microstructure, solve, write, write_result
@@ -21,14 +23,15 @@ from fftmech.materials import isotropic
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-SERVED = "serve-a-model"
-"""The page whose code asks a server; see test_serve_page."""
+ELSEWHERE = ("serve-a-model", "own-data")
+"""Pages whose code test_serve_page.py and test_own_data_page.py run."""
 CT, LAMINATE = "ct_to_stiffness", "laminate_by_hand"
 LONG = (
     "ask_a_server",
     "how_many_grains",
     "identify_moduli",
     "inclusion_in_large_shear",
+    "plate_with_hole",
     "make_a_dataset",
     "polycrystal_tension",
     "pore_in_a_plastic_matrix",
@@ -36,6 +39,30 @@ LONG = (
     "texture_in_tension",
     "train_a_surrogate",
 )
+SMALLER = {
+    "ask_a_server": {
+        "polycrystal(24, grains=20": "polycrystal(8, grains=6",
+        "= 16, 4": "= 4, 2",
+    },
+    "how_many_grains": {"else 50": "else 3"},
+    "identify_moduli": {"N, NOISE = 16,": "N, NOISE = 8,"},
+    "inclusion_in_large_shear": {"N = 96": "N = 24"},
+    "nonlinear-bodies": {
+        "range(256)": "range(4)",
+        "[load] * 256": "[load] * 4",
+        "steps=900": "steps=2",
+    },
+    "polycrystal_tension": {"N, GRAINS = 24, 40": "N, GRAINS = 8, 6"},
+    "pore_in_a_plastic_matrix": {"N, RADIUS = 32,": "N, RADIUS = 12,"},
+    "pore_in_tension": {"N, RADIUS, NU = 64,": "N, RADIUS, NU = 32,"},
+    "python_api": {"polycrystal(32,": "polycrystal(12,"},
+    "rigid_inclusions": {"N, RADII, SCHEME = 32,": "N, RADII, SCHEME = 24,"},
+    "texture_in_tension": {
+        "GRAINS = 250": "GRAINS = 30",
+        "polycrystal(16,": "polycrystal(8,",
+    },
+}
+"""By example or page, what is replaced by what for it to take less time."""
 PLASTIC = """
 [default]
 isotropic = { E = 70.0, nu = 0.3 }
@@ -47,12 +74,15 @@ plasticity = { yield_stress = 0.2 }
 def run(tmp_path, monkeypatch, capsys):
     """Run an example in a folder of its own, and return what it prints.
 
-    In this process, where all is imported already; those that take long, or that begin
-    processes, and one of the others, in a process of their own.
+    Smaller where that would take long. In this process, where all is imported already;
+    those that take long, or that begin processes, and one of the others, in a process
+    of their own.
     """
     pyplot = pytest.importorskip("matplotlib.pyplot")
 
     def run_(example, *arguments):
+        text, example = smaller(example), tmp_path / example.name
+        example.write_text(text, "utf-8")
         if example.stem in (*LONG, "python_api"):
             return run_alone(example, tmp_path, *arguments)
         monkeypatch.chdir(tmp_path)
@@ -64,6 +94,15 @@ def run(tmp_path, monkeypatch, capsys):
         return capsys.readouterr().out
 
     return run_
+
+
+def smaller(path):
+    """Text of an example or a page that takes less time."""
+    text = path.read_text("utf-8")
+    for large, small in SMALLER.get(path.stem, {}).items():
+        assert text.count(large) == 1, large
+        text = text.replace(large, small)
+    return text
 
 
 def run_alone(example, folder, *arguments):
@@ -123,13 +162,12 @@ def test_ct_example_reads_an_image_and_finer_porosity_makes_it_softer(
 def blocks(page, language):
     """Code blocks of one language in a page."""
     pattern = rf"^```{language}\n(.*?)^```"
-    text = page.read_text(encoding="utf-8")
-    return re.findall(pattern, text, re.MULTILINE | re.DOTALL)
+    return re.findall(pattern, smaller(page), re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize(
     "page",
-    [p for p in PAGES if blocks(p, "python") and p.stem != SERVED],
+    [p for p in PAGES if blocks(p, "python") and p.stem not in ELSEWHERE],
     ids=lambda p: p.stem,
 )
 def test_python_in_the_documentation_runs(page, tmp_path, monkeypatch):
@@ -143,6 +181,10 @@ def test_python_in_the_documentation_runs(page, tmp_path, monkeypatch):
     write_result("tension.vtkhdf", solve(body, Load(strain={"zz": 1e-3})))
     write("micro.h5", body)
     Path("materials.toml").write_text(PLASTIC)
+    if page.stem == "which-surrogate":
+        Path("run").mkdir()
+        tree = LaminateTree([0, 1], [0.7, 0.3], [[1.0, 0, 0]])
+        TrainedNetwork(tree, np.arange(2), tree.fractions, {}, {}, {}).write("run")
     for code in blocks(page, "toml"):
         if "[[step]]" in code:
             Path("cycle.toml").write_text(code)

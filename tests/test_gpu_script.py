@@ -131,6 +131,7 @@ def test_a_row_that_fails_leaves_the_others(scripts):
 
 
 @pytest.mark.skipif(REAL is not None, reason="there is a GPU")
+@pytest.mark.slow
 def test_without_a_gpu_it_says_so(scripts, monkeypatch, tmp_path, capsys):
     import gpu
     from gpu_tables import UNKNOWN

@@ -99,11 +99,8 @@ def test_interrupted_generation_exits_130_and_writes_nothing(folder):
     assert [path.name for path in folder.iterdir()] == ["sphere.h5"]
 
 
-@pytest.mark.parametrize(
-    "number",
-    [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)],
-    ids=["INT", "KILL"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["INT", "KILL"])
 def test_an_interrupted_write_leaves_the_earlier_file_as_it_was(folder, number):
     (folder / "s.h5").write_text("mine")
     line = "solve sphere.h5 -o s.h5 --force"
@@ -125,6 +122,7 @@ def read_until(text, terminal):
     return shown
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_a_terminal_ends_the_progress_bar_with_one_line(folder):
     # these modules are of POSIX only
     fcntl, pty, termios = map(importlib.import_module, ("fcntl", "pty", "termios"))

@@ -64,7 +64,7 @@ CRYSTALS = {
 STRETCH = FiniteLoad(F={"xx": 1.2, "xy": 0.3, "yx": 0.0}, P={"yy": 0.0, "zz": 0.05})
 
 
-def _laminate(pair, layers=(3, 5)):
+def laminate_of(pair, layers=(3, 5)):
     """A stack along x of layers of so many voxels, and its reference."""
     phase = np.repeat([0, 1], layers)[:, None, None]
     phase = np.broadcast_to(phase, (sum(layers), 2, 1)).copy()
@@ -86,7 +86,7 @@ def _laminate(pair, layers=(3, 5)):
 
 @pytest.mark.parametrize("pair", list(PAIRS))
 def test_every_law_in_a_laminate_agrees_with_a_stack_solved_without_a_grid(pair):
-    body, reference, finite = _laminate(pair)
+    body, reference, finite = laminate_of(pair)
     if finite:
         loads = [FiniteLoad(F={"xx": 1.1}), STRETCH]
     else:

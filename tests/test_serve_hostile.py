@@ -56,8 +56,8 @@ def goes_on(served, whole):
 
 
 @pytest.fixture
-def refused(served, goes_on):
-    """Check an answer, and that the server goes on."""
+def one_line(served):
+    """Check an answer that refuses, and return what it says."""
 
     def check(status, text):
         assert 400 <= status < 500, (status, text)
@@ -66,6 +66,17 @@ def refused(served, goes_on):
         assert [*said] == ["error", "expected", "mend"] and all(said.values()), said
         assert not any(part in str(said) for part in ("Traceback", "/tmp")), said
         assert str(served.service.folder) not in str(said)
+        return said
+
+    return check
+
+
+@pytest.fixture
+def refused(one_line, goes_on):
+    """Check such an answer, and that the server goes on."""
+
+    def check(status, text):
+        said = one_line(status, text)
         goes_on()
         return said
 
@@ -93,11 +104,11 @@ def test_a_hostile_form_is_refused_in_one_line(served, refused, name):
     refused(status, text)
 
 
-@pytest.mark.parametrize("name", hostile.queries())
-def test_a_hostile_query_is_refused_in_one_line(served, whole, refused, name):
-    query = hostile.queries()[name]
-    status, _, text = served.post(f"/predict?{query}", whole)
-    refused(status, text)
+def test_hostile_queries_are_refused_in_one_line(served, whole, one_line, goes_on):
+    for query in hostile.queries().values():
+        status, _, text = served.post(f"/predict?{query}", whole)
+        one_line(status, text)
+    goes_on()
 
 
 @pytest.mark.parametrize(
@@ -127,110 +138,107 @@ def test_a_hostile_query_is_refused_in_one_line(served, whole, refused, name):
     ],
 )
 def test_a_request_that_does_not_fit_is_refused(
-    served, refused, method, path, headers, status
+    served, one_line, method, path, headers, status
 ):
     got, answered, text = served.ask(method, path, None, headers)
-    assert got == status and refused(got, text)
+    assert got == status and one_line(got, text)
     assert not any(name.lower().startswith("access-control") for name in answered)
 
 
-@pytest.mark.parametrize(
-    ("query", "status"),
-    [
-        ("", 422),
-        ("kind=", 422),
-        ("kind=laminate", 422),
-        ("kind=../../etc/passwd", 422),
-        ("kind=pores&kind=pores", 422),
-        ("kind=pores&output=/etc/passwd", 422),
-        ("kind=pores&grains=4", 422),
-        ('kind=pores&options={"count":2}', 422),
-        ("kind=polycrystal&res=17", 413),
-        ("kind=polycrystal&res=99999999999999999999", 413),
-        ("kind=polycrystal&res=1,1,999999", 413),
-        ("kind=polycrystal&res=0", 422),
-        ("kind=polycrystal&res=-8", 422),
-        ("kind=polycrystal&res=8,8", 422),
-        ("kind=polycrystal&res=1e9", 422),
-        ("kind=polycrystal&res=8&grains=0", 422),
-        ("kind=polycrystal&res=8&grains=-1", 422),
-        ("kind=polycrystal&res=8&grains=1.5", 422),
-        ("kind=polycrystal&res=8&grains=999999999999", 422),
-        ("kind=polycrystal&res=8&seed=-1", 422),
-        ("kind=polycrystal&res=8&seed=" + "9" * 5000, 422),
-        ("kind=inclusions&res=16&fraction=nan", 422),
-        ("kind=inclusions&res=16&fraction=0.99", 422),
-        ("kind=inclusions&res=16&fraction=1e-300", 422),
-        ("kind=inclusions&res=16&contrast=0", 422),
-        ("kind=inclusions&res=16&contrast=-1", 422),
-        ("kind=inclusions&res=16&contrast=1e300", 422),
-        ("kind=pores&res=16&fraction=-0.1", 422),
-        ("kind=pores&res=16&fraction=1e300", 422),
-        ("kind=pores&res=16&count=0", 422),
-        ("kind=pores&res=16&count=2000000000", 422),
-        ("kind=pores&res=16&count=9999999999999999999999", 422),
-        ("kind=pores&res=1&fraction=0.5", 422),
+HOSTILE_MICROSTRUCTURES = {
+    422: [
+        "",
+        "kind=",
+        "kind=laminate",
+        "kind=../../etc/passwd",
+        "kind=pores&kind=pores",
+        "kind=pores&output=/etc/passwd",
+        "kind=pores&grains=4",
+        'kind=pores&options={"count":2}',
+        "kind=polycrystal&res=0",
+        "kind=polycrystal&res=-8",
+        "kind=polycrystal&res=8,8",
+        "kind=polycrystal&res=1e9",
+        "kind=polycrystal&res=8&grains=0",
+        "kind=polycrystal&res=8&grains=-1",
+        "kind=polycrystal&res=8&grains=1.5",
+        "kind=polycrystal&res=8&grains=999999999999",
+        "kind=polycrystal&res=8&seed=-1",
+        "kind=polycrystal&res=8&seed=" + "9" * 5000,
+        "kind=inclusions&res=16&fraction=nan",
+        "kind=inclusions&res=16&fraction=0.99",
+        "kind=inclusions&res=16&fraction=1e-300",
+        "kind=inclusions&res=16&contrast=0",
+        "kind=inclusions&res=16&contrast=-1",
+        "kind=inclusions&res=16&contrast=1e300",
+        "kind=pores&res=16&fraction=-0.1",
+        "kind=pores&res=16&fraction=1e300",
+        "kind=pores&res=16&count=0",
+        "kind=pores&res=16&count=2000000000",
+        "kind=pores&res=16&count=9999999999999999999999",
+        "kind=pores&res=1&fraction=0.5",
     ],
-)
-def test_a_hostile_microstructure_is_refused_in_one_line(
-    served, refused, query, status
-):
-    got, _, text = served.ask("POST", f"/generate?{query}")
-    assert got == status, text
-    refused(got, text)
+    413: [
+        "kind=polycrystal&res=17",
+        "kind=polycrystal&res=99999999999999999999",
+        "kind=polycrystal&res=1,1,999999",
+    ],
+}
+"""Status -> queries."""
 
 
-@pytest.mark.parametrize(
-    ("query", "status"),
-    [
-        ("nothing?component=xx", 404),
-        ("stress", 422),
-        ("stress?component=", 422),
-        ("stress?component=qq", 422),
-        ("stress?component=../../etc", 422),
-        ("stress?component=xx&component=xx", 422),
-        ("stress?component=xx&slice=3", 422),
-        ("von_mises?component=xx", 422),
-        ("..%2f..%2fresult.vtkhdf", 404),
-    ],
-)
-def test_a_hostile_field_of_a_job_is_refused_in_one_line(
-    served, whole, refused, query, status
+def test_hostile_microstructures_are_refused_in_one_line(served, one_line, goes_on):
+    for status, queries in HOSTILE_MICROSTRUCTURES.items():
+        for query in queries:
+            got, _, text = served.ask("POST", f"/generate?{query}")
+            assert got == status, (query, text)
+            one_line(got, text)
+    goes_on()
+
+
+def test_hostile_requests_of_a_job_are_refused_in_one_line(
+    served, whole, one_line, goes_on
 ):
     place = served.begin("/predict", whole)
     assert served.ended(place)["state"] == "done"
-    got, _, text = served.ask("GET", f"{place}/fields/{query}")
+    requests = [("GET", f"fields/{q}", s) for q, s in HOSTILE_FIELDS.items()]
+    requests += [("POST", f"solve?{query}", 422) for query in HOSTILE_SOLVES]
+    for method, path, status in requests:
+        got, _, text = served.ask(method, f"{place}/{path}")
+        assert got == status, (path, text)
+        one_line(got, text)
     served.ask("DELETE", place)
-    assert got == status, text
-    refused(got, text)
+    goes_on()
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "scheme=fourier",
-        "solver=basic",
-        "model=run",
-        "res=4",
-        "strain=xx=1e-3",
-        'options={"tolerance":1e-3}',
-        "tolerance=nan",
-        "tolerance=-1",
-        "tolerance=1e-3&tolerance=1e-3",
-        "max_iterations=0",
-        "max_iterations=1e99",
-        "precision=half",
-        "wait=-1",
-        "wait=inf",
-    ],
-)
-def test_a_hostile_solve_of_a_job_is_refused_in_one_line(served, whole, refused, query):
-    place = served.begin("/predict", whole)
-    assert served.ended(place)["state"] == "done"
-    got, _, text = served.ask("POST", f"{place}/solve?{query}")
-    served.ask("DELETE", place)
-    assert got == 422, text
-    refused(got, text)
+HOSTILE_FIELDS = {
+    "nothing?component=xx": 404,
+    "stress": 422,
+    "stress?component=": 422,
+    "stress?component=qq": 422,
+    "stress?component=../../etc": 422,
+    "stress?component=xx&component=xx": 422,
+    "stress?component=xx&slice=3": 422,
+    "von_mises?component=xx": 422,
+    "..%2f..%2fresult.vtkhdf": 404,
+}
+
+HOSTILE_SOLVES = [
+    "scheme=fourier",
+    "solver=basic",
+    "model=run",
+    "res=4",
+    "strain=xx=1e-3",
+    'options={"tolerance":1e-3}',
+    "tolerance=nan",
+    "tolerance=-1",
+    "tolerance=1e-3&tolerance=1e-3",
+    "max_iterations=0",
+    "max_iterations=1e99",
+    "precision=half",
+    "wait=-1",
+    "wait=inf",
+]
 
 
 def test_more_bytes_than_allowed_are_not_kept(served, refused):
@@ -302,13 +310,13 @@ def test_a_client_that_asks_again_and_again_is_not_taken_for_silent(served):
     connection.close()
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_body_with_bytes_changed_is_never_a_mistake_of_the_server(
     served, whole, goes_on, seed
 ):
     rng = np.random.default_rng(seed)
     changed = np.frombuffer(whole, np.uint8).copy()
-    places = rng.integers(8, len(changed), 1 << (seed % 8))
+    places = rng.integers(8, len(changed), 1 << seed)
     changed[places] = rng.integers(0, 256, len(places))
     status, _, text = served.post("/predict", changed.tobytes(), **JSON)
     assert status == 200 or 400 <= status < 500, text

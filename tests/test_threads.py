@@ -272,16 +272,13 @@ WAIT = "print(*(os.environ.get(n) for n in ('OMP_WAIT_POLICY', 'GOMP_SPINCOUNT')
 
 
 @pytest.mark.parametrize(
-    "package", ["ecosurrogate", pytest.param("fftmech.torch", marks=SLOW)]
-)
-@pytest.mark.parametrize(
-    "environment, expected",
+    "package, environment, expected",
     [
-        ({}, "PASSIVE 1000"),
-        ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE None"),
-        ({"GOMP_SPINCOUNT": "7"}, "None 7"),
+        ("ecosurrogate", {}, "PASSIVE 1000"),
+        ("ecosurrogate", {"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE None"),
+        ("ecosurrogate", {"GOMP_SPINCOUNT": "7"}, "None 7"),
+        pytest.param("fftmech.torch", {}, "PASSIVE 1000", marks=SLOW),
     ],
-    ids=["unset", "policy", "spins"],
 )
 def test_openmp_is_to_sleep_unless_the_user_says_how_it_waits(
     package, environment, expected
@@ -297,17 +294,12 @@ CHILD = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {ALONE!r
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "package",
+    "package, program",
     [
-        "ecosurrogate",
-        pytest.param("fftmech.torch", marks=SLOW),
-        pytest.param("fftmech_cli.ecosr_main", marks=SLOW),
+        ("ecosurrogate", CHILD),
+        ("fftmech.torch", ALONE),
+        ("fftmech_cli.ecosr_main", ALONE),
     ],
-)
-@pytest.mark.parametrize(
-    "program",
-    [ALONE, pytest.param(CHILD, marks=SLOW)],
-    ids=["here", "in a child"],
 )
 def test_threads_of_torch_sleep_soon_while_they_wait(package, program):
     pytest.importorskip("torch")
@@ -331,8 +323,6 @@ def test_the_solver_leaves_the_environment_alone():
     ("package", "threads", "left"),
     [
         ("fftmech.torch", 6, "2"),
-        pytest.param("fftmech.torch", 1, "1", marks=SLOW),
-        pytest.param("ecosurrogate.training.devices", 6, "2", marks=SLOW),
         pytest.param("ecosurrogate.training.devices", 1, "1", marks=SLOW),
     ],
 )

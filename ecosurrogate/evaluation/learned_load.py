@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from os import PathLike
 
 import numpy as np
-import torch
 
 from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.data.lawless import NO_LAW
-from ecosurrogate.mechanics.fields import apply
 from ecosurrogate.training.checkpoint import RunCard
 from ecosurrogate.training.config import SEE_LOAD
 from fftmech.datasets.loading import Loading
@@ -107,21 +105,3 @@ def _another(card: RunCard, load: Load, known: Load | None) -> InputError:
         "a multiple of that one",
         f"leave the load out, or train {' or '.join(SEE_LOAD)}",
     )
-
-
-def finite_strain_note(
-    card: RunCard, made: Bodies, pair: tuple[np.ndarray, np.ndarray], i: int
-) -> list[str]:
-    """A note where the Cauchy stress of `w-eco` in a box is no longer C e."""
-    if card.encoder.boundary is None or card.config.model != "w-eco":
-        return []
-    strain, stress = (torch.as_tensor(field)[None] for field in pair)
-    scale = float(made.stress_unit[i]) / float(made.strain_unit[i])
-    law = scale * apply(made.stiffness[i : i + 1].cpu(), strain)
-    off = float((stress - law).norm() / stress.norm())
-    if off < 0.01:
-        return []
-    return [
-        f"stress is the Cauchy stress of finite strain, {100 * off:.2g} % off "
-        "stiffness times strain: no longer a multiple of what the model learned"
-    ]

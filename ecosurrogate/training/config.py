@@ -21,6 +21,7 @@ WITHOUT_LAW = ("unet", "s-eco")
 
 WITHOUT_LAW_TERMS = ("strain", "stress", "masked-labels", "divergence")
 """Terms of the loss that need no constitutive law."""
+
 IN_BOXES = MODELS[:3]
 """Models of bodies in boxes with faces too, those of `ecosurrogate.models.boxes`."""
 

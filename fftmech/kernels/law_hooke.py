@@ -34,6 +34,11 @@ class HookeTangent(PartwiseTangent):
         self._tables = {np.dtype(t): table.astype(t) for t in (np.float32, np.float64)}
         self._rows = rows
 
+    def matrices(self) -> np.ndarray:
+        """See `fftmech.materials.base.matrices`."""
+        table = self._tables[np.dtype(np.float64)]
+        return np.ascontiguousarray(table.transpose(1, 2, 0))[:, :, self._rows]
+
     def _apply(self, part: Part, first: int, last: int) -> None:
         _apply(part, self._rows, self._tables[part.strain.dtype], first, last)
 

@@ -8,6 +8,7 @@ import numpy as np
 from fftmech.arrays.threads import parallel
 from fftmech.kernels.compiled import compiled, inlined
 from fftmech.materials.base import Response, StrainStep
+from fftmech.materials.isotropy import radial_matrices
 from fftmech.materials.plasticity import ITERATIONS, PlasticityMaterial
 
 ROOT = 1.5**0.5
@@ -70,6 +71,10 @@ class PlasticityTangent:
 
         parallel(part, strain.shape[1], self.threads)
         return stress
+
+    def matrices(self) -> np.ndarray:
+        """See `fftmech.materials.base.matrices`."""
+        return radial_matrices(self.kept[0], self.kept[1], self.kept[2:])
 
 
 @inlined

@@ -128,6 +128,22 @@ class MatrixTangent:
             stress += self.matrix[:, j] * strain[j]
         return stress
 
+    def matrices(self) -> Any:
+        """See `matrices`."""
+        return self.matrix
+
+
+def matrices(tangent: Tangent, points: int, components: int = 6) -> Any:
+    """A tangent as a matrix for each point, (c, c, n), in double precision."""
+    if hasattr(tangent, "matrices"):
+        return tangent.matrices()  # pyright: ignore[reportAttributeAccessIssue]
+    made = np.empty((components, components, points))
+    for j in range(components):
+        unit = np.zeros((components, points))
+        unit[j] = 1.0
+        made[:, j] = tangent.apply(unit)
+    return made
+
 
 class StrainStep(NamedTuple):
     """The strain of n points over a step of time.

@@ -111,3 +111,18 @@ class RadialTangent:
             m = as_strain(self.normal)
             stress -= m * (m * strain).sum(0)
         return stress
+
+    def matrices(self) -> Any:
+        """See `fftmech.materials.base.matrices`."""
+        return radial_matrices(self.lame, self.shear, self.normal)
+
+
+def radial_matrices(lame: Any, shear: Any, normal: Any | None) -> Any:
+    """lame 1 1 + shear I - m m of each point, Mandel (6, 6, n): `RadialTangent`."""
+    made = namespace(shear).zeros((6, 6, len(shear)))
+    if normal is not None:
+        made -= normal[:, None] * normal
+    made[:3, :3] += lame
+    for i in range(6):
+        made[i, i] += shear
+    return made

@@ -1,0 +1,92 @@
+"""`ecosr fit --model dmn`: train a network of laminates on pairs of stiffness."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from fftmech.datasets.stiffness_pairs import StiffnessPairs
+from fftmech.errors import InputError
+from fftmech_cli.progress import progress_bar
+from fftmech_cli.rim import INTERRUPTED, print_json
+from fftmech_cli.surrogate import RESPONSE, surrogate_packages
+
+_SETTINGS = ("depth", "steps", "batch", "lr", "seed")
+"""Of `ecosurrogate.response.training.Training`."""
+
+
+def fit_response(
+    dataset: str,
+    output: str,
+    given: Mapping[str, Any],
+    others: Mapping[str, Any],
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Train, print and return the exit code.
+
+    `given` are values of the options of `ecosr fit`, `others` those by their names that
+    say nothing of such a network.
+    """
+    settings = {n: given[n] for n in _SETTINGS if given[n] is not None}
+    more = {f"--{n}": v for n, v in given.items() if n not in (*_SETTINGS, "model")}
+    for name, value in {**others, **more}.items():
+        if value not in (None, (), False):
+            raise InputError(f"{name} with a dataset of pairs of stiffness", "none")
+    if given["model"] not in (None, RESPONSE):
+        raise InputError(
+            f"--model {given['model']} with a dataset of pairs of stiffness",
+            f"--model {RESPONSE}, or a dataset of fields",
+        )
+    if not StiffnessPairs.at(dataset):
+        raise InputError(
+            f"{dataset} holds no pairs of stiffness, which --model {RESPONSE} learns "
+            "from",
+            mend="fftmech dataset stiffness MICRO -o DIR makes them",
+        )
+    with surrogate_packages():
+        from ecosurrogate.response.trained_network import NORMS, fit
+        from ecosurrogate.response.training import Training
+    try:
+        with progress_bar("Training", counted=True) as report:
+            made, seconds = fit(
+                dataset, output, Training(**settings), force=force, progress=report
+            )
+    except KeyboardInterrupt:
+        click.echo("Interrupted: nothing is written; begin again.", err=True)
+        return INTERRUPTED
+    errors = made.errors
+    leaves = len(made.tree.leaves)
+    if as_json:
+        print_json(
+            {
+                "output": output,
+                "model": RESPONSE,
+                "leaves": leaves,
+                "fractions": made.fractions.tolist(),
+                "norms": NORMS,
+                "errors": errors,
+                "check": dict(made.check),
+                "training": dict(made.training),
+                "seconds": seconds,
+            }
+        )
+        return 0
+    train, held = errors["train"], errors["validation"]
+    click.echo(
+        f"{output}: depth {made.tree.depth}, {leaves} of {len(made.tree.weight)} "
+        f"leaves left, {train['pairs']} pairs for training, {held['pairs']} for "
+        f"validation; {seconds:.1f} s"
+    )
+    for norm in NORMS:
+        mean, largest = (100 * held[norm][name] for name in ("mean", "max"))
+        click.echo(
+            f"relative error of {norm}, of pairs for validation: mean {mean:.2g} %, "
+            f"largest {largest:.2g} % (training {100 * train[norm]['mean']:.2g} %)"
+        )
+    listed = ", ".join(
+        f"{name} {100 * one['mean']:.2g} % (largest {100 * one['max']:.2g} %)"
+        for name, one in made.check.items()
+    )
+    click.echo(f"mean error of the stress against the solver, plastic paths: {listed}")
+    return 0

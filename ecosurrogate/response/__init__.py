@@ -1,0 +1,1 @@
+"""Networks of laminates: effective nonlinear response, learned from stiffness alone."""
