@@ -253,6 +253,9 @@ def test_what_there_is_no_model_for_is_refused():
         with pytest.raises(InputError, match=what) as error:
             creep_problem(other, load)
         assert "\n" not in str(error.value)
+    for some, loads in (([], []), ([body], [])):
+        with pytest.raises(InputError, match="a load for each"):
+            creep_bodies(some, loads)
     with pytest.raises(InputError, match="in one batch"):
         creep_bodies([body, crystals(n=6)], [LOAD] * 2)
     with pytest.raises(InputError, match="several laws"):

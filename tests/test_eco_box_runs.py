@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from small_runs import as_options, make_dataset, refused, run, tiny
 
-from fftmech import Boundary, read_result, solve, write
+from fftmech import Boundary, InputError, read_result, solve, write
 from fftmech.datasets.dataset import Dataset
 from fftmech.results.metrics import divergence_norm
 
 pytest.importorskip("torch")
 
 from ecosurrogate.data.symmetry import SYMMETRIES  # noqa: E402
-from ecosurrogate.training.run import prepare  # noqa: E402
+from ecosurrogate.training.run import NO_SHEAR, prepare  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -89,7 +89,8 @@ def test_predictions_are_of_the_box_that_was_learned(place):
     assert "of finite strains" in run(f"{line} --strain xx=0.01").stderr
     for model in ("unet", "w-eco"):
         run(f"predict {place}/{model} {place}/body.h5 -o {place}/{model}.vtkhdf")
-        assert "displacement" not in read_result(place / f"{model}.vtkhdf").fields
+        with pytest.raises(InputError, match="the prediction has none"):
+            _ = read_result(place / f"{model}.vtkhdf").displacement
 
 
 @pytest.mark.parametrize(
@@ -116,6 +117,18 @@ def test_predictions_are_of_the_box_that_was_learned(place):
 )
 def test_what_boxes_with_faces_do_not_have_is_refused(place, grains8, line, words):
     assert words in refused(line.format(place, grains8))
+
+
+def test_what_stress_functions_lack_is_noted(tmp_path):
+    make_dataset(
+        "dataset polycrystal --res 4 --low-res 4 --grains 2 --splits 1,1,0 --count 2 "
+        "--strain xy=1e-4 --boundary x=displacement --boundary y=free --seed 0 "
+        f"-o {tmp_path}/sheared"
+    )
+    for kind, said in (("beltrami", True), ("maxwell", False)):
+        settings = tiny(model="s-eco", options={"stress_functions": kind})
+        notes = prepare(tmp_path / "sheared", tmp_path / kind, settings).notes
+        assert (NO_SHEAR in notes) == said
 
 
 def test_bodies_that_were_trained_on_are_known(place):

@@ -23,6 +23,7 @@ from ecosurrogate.models.boxes import BOX_MODELS  # noqa: E402
 from ecosurrogate.networks import make_network  # noqa: E402
 from ecosurrogate.networks.convolution import set_periodic  # noqa: E402
 from ecosurrogate.training.losses import hypercircle  # noqa: E402
+from fftmech.tensors import PAIRS  # noqa: E402
 
 PULLED = Boundary("uniaxial", "free", "free")
 BOXES = {
@@ -230,6 +231,26 @@ def test_stress_functions_reach_a_solved_stress(kind, count, part):
     )
     assert rest < part * fluctuation
     assert fluctuation > 0.03 * float((y**2).sum())
+
+
+@in_boxes
+def test_shear_forces_are_said_to_be_missing_where_they_are(name):
+    faces, load = BOXES[name]
+    body = grains(SHAPE, 3)
+    solved = solve(body, load, scheme="rotated", boundary=faces, certificate=False)
+    box = BoxOperators("rotated", body.grid, faces)
+    torch.manual_seed(0)
+    stress = box.stress_function(torch.randn(1, 6, *box.around, dtype=torch.float64))
+    between = [
+        n
+        for n, pair in enumerate(PAIRS)
+        if {faces.kinds[a] for a in pair} == {"free", "displacement"}
+    ]
+    assert bool(between) == box.lacks_shear
+    assert not any(n in between for n, _, _ in box.stress_modes(stress))
+    assert (stress.mean(dim=(2, 3, 4))[0, between].abs() < 1e-10).all()
+    largest = abs(solved.mean_stress).max()
+    assert (abs(solved.mean_stress[between]) > 1e-2 * largest).all()
 
 
 def test_what_is_not_the_loads_minimises_the_energies():

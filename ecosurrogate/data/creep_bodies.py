@@ -134,8 +134,14 @@ def creep_bodies(
     Raises
     ------
     InputError
-        What `creep_problem` refuses; grids or laws that differ.
+        What `creep_problem` refuses; grids or laws that differ; no body, or not as many
+        loads.
     """
+    if not 0 < len(microstructures) == len(loads):
+        raise InputError(
+            f"{len(microstructures)} bodies and {len(loads)} loads",
+            "a body at least, and a load for each",
+        )
     shape = microstructures[0].grid.shape
     for body in microstructures:
         h = body.grid.h

@@ -63,7 +63,8 @@ def errors(found: Mapping[str, Any], styles: Sequence[Style]) -> "Figure":
     styles = [*styles, Style(caption(uniform), "k", "-")]
     energy = found["law"] and not found["pores"]
     if energy:
-        names.append("energy error, and what is certified (rings)")
+        certified = ", and what is certified (rings)" * (not found.get("boundary"))
+        names.append(f"energy error{certified}")
     figure, panels = _side_by_side(len(names), len(styles), 3.3)
     for ax, name in zip(panels, ("strain", "stress"), strict=False):
         _strips(ax, found, styles, lambda r, n=name: r["nrmse"][kind][n]["mean"])

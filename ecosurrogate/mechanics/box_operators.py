@@ -191,14 +191,21 @@ class BoxOperators:
                 H[:, a, b] = -H[:, b, a]
         return H
 
+    @property
+    def lacks_shear(self) -> bool:
+        """Whether faces bear shear forces and torques of a bar, which functions lack.
+
+        Six stress functions do, and `stress_modes`, between free sides.
+        """
+        return {"displacement", "free"} <= {*self.boundary.kinds}
+
     def stress_modes(self, like: Tensor) -> list[tuple[int, bool, Tensor]]:
         """Stresses in equilibrium, with tractions only where faces bear them.
 
         Each is one component that is uniform or, for bending and twisting, linear
         across free faces: its index, whether it is uniform, and its values, which
         broadcast to (X, Y, Z). No stress function that vanishes beside free faces has
-        such resultants. (Nor has one of `displacement` between free sides: shear forces
-        and torques of a bar are missing.)
+        such resultants, nor others that are missing here, see `lacks_shear`.
         """
         modes = []
         for n, (a, b) in enumerate(PAIRS):

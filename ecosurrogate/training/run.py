@@ -34,6 +34,13 @@ from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.loads.boundary import Boundary
 
+NO_SHEAR = (
+    "stress functions of kind beltrami have no shear force and no torque of a bar with "
+    "free sides, which faces of kind displacement bear: the stress lacks them; take "
+    "--set options.stress_functions=maxwell"
+)
+"""Note on stresses that a model in a box cannot have."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -119,7 +126,7 @@ def prepare(
     Operators(scheme, Grid((1, 1, 1)), 1.0, 1.0)
     boundary = train.boundary
     if boundary is not None:
-        BoxOperators(scheme, Grid((2, 2, 2)), boundary)
+        box = BoxOperators(scheme, Grid((2, 2, 2)), boundary)
     pores, labels = _survey(train, val)
     val, notes = _unseen(val, (begin.resumed or begin).ancestors)
     data = _describe(train, val)
@@ -129,6 +136,12 @@ def prepare(
     config = begin.config(pores, faces, shown)
     _check_batch(config, devices)
     objective = Objective(config, pores, labels, lawless is None, faces)
+    if (
+        faces
+        and box.lacks_shear
+        and config.options.get("stress_functions") == "beltrami"
+    ):
+        notes += (NO_SHEAR,)
     moves = allowed_moves(config, scheme, train)
     if lawless:
         without_law.check_phases(config, phases, _phases(val))

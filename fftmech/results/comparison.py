@@ -67,7 +67,7 @@ def compare(a: Result, b: Result) -> dict[str, Any]:
         energy = () if result.lawless else ("energy_density",)
         for name in ("strain", "stress", *energy):
             if name not in result.fields:
-                raise missing(name, result.fields).within(key.upper())
+                raise missing(name, result.fields, result.status).within(key.upper())
     fields = {"strain": (a.strain, b.strain), "stress": (a.stress, b.stress)}
     errors = {name: _errors(*both, solid) for name, both in fields.items()}
     uniform = {

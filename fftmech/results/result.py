@@ -76,14 +76,17 @@ class Partial:
         if name not in type(self).LEFT_OUT:
             raise AttributeError(f"{type(self).__name__} has no attribute {name}")
         kept = [other for other in self.LEFT_OUT if other in vars(self)]
-        raise missing(name, kept)
+        raise missing(name, kept, vars(self).get("status"))
 
 
-def missing(field: str, kept: Sequence[str]) -> InputError:
-    """The error of a field that a result was solved or written without."""
+def missing(field: str, kept: Sequence[str], status: str | None) -> InputError:
+    """The error of a field that a result was solved, predicted or written without."""
+    expected = f"one of {', '.join(kept)}" if kept else ""
+    if status == "predicted":
+        return InputError(f"{field}: the prediction has none", expected)
     return InputError(
         f"{field}: the result was written without: --fields",
-        f"one of {', '.join(kept)}" if kept else "",
+        expected,
         f"solve it again with --fields {field}",
     )
 

@@ -114,7 +114,7 @@ def scalar_fields(
             *FIELDS,
             *(FINITE if finite else ()),
         ):
-            raise missing(field, source.fields)
+            raise missing(field, source.fields, source.status)
         raise InputError(f"field {field!r}", f"one of {', '.join(fields)}")
     known = fields[field]
     for component in components:
