@@ -294,6 +294,7 @@ def curves(folder: Path, runs: tuple[str, ...]) -> Any:
     from fftmech.figures import new_figure
 
     figure = new_figure((8, 3.2))
+    figure.set_layout_engine("constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for field, panel in zip(("strain", "stress"), panels, strict=True):
         for name in runs:
@@ -326,11 +327,14 @@ def report(folder: Path, study: Study, page: str | None) -> None:
             if f"<!-- {key} -->" in Path(page).read_text():
                 fill(page, key, text)
         images = Path(page).parent / "img"
-        save_figure(curves(folder, runs), images / f"paper_{name}_curves.png")
-        for picture in ("slices", "spectra", "energy", "divergence"):
-            made = folder / name / f"{picture}.png"
-            if f"paper_{name}_{picture}.png" in Path(page).read_text():
-                shutil.copy(made, images / f"paper_{name}_{picture}.png")
+        for picture in ("curves", "slices", "spectra", "energy", "divergence"):
+            place = images / f"paper_{name}_{picture}.png"
+            if place.name not in Path(page).read_text():
+                continue
+            if picture == "curves":
+                save_figure(curves(folder, runs), place)
+            else:
+                shutil.copy(folder / name / f"{picture}.png", place)
 
 
 def main() -> None:
