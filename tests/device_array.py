@@ -42,6 +42,7 @@ FUNCTIONS = {
     "negative": "out dtype",
     "ones": "dtype",
     "ones_like": "dtype",
+    "pad": "",
     "quantile": "axis",
     "sign": "out dtype",
     "sin": "out dtype",

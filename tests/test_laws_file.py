@@ -146,7 +146,9 @@ def test_what_only_linear_bodies_have_is_refused_to_a_plastic_body():
 
 
 def test_a_surrogate_is_refused_to_a_plastic_body():
-    predict = pytest.importorskip("ecosurrogate.evaluation.predict")
+    pytest.importorskip("torch")
+    from untrained_models import predict, untrained
+
     body = sphere(4, SOFT, STIFF).with_changes(law={1: Plasticity(yield_stress=1.0)})
     with pytest.raises(InputError, match="phase 1 obeys plasticity"):
-        predict.predict(None, None, body, Load(strain={"xx": 1e-3}), "cpu")
+        predict(*untrained("p-eco"), body, Load(strain={"xx": 1e-3}))
