@@ -7,7 +7,6 @@ import click
 
 from fftmech_cli.installation import describe
 from fftmech_cli.options import json_option
-from fftmech_cli.packages import GROUPS
 from fftmech_cli.rim import print_json
 
 WIDTH = 79
@@ -60,12 +59,7 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     for name, text in texts.items():
         part = found[name]
         lines.append((name, part["error"] if "error" in part else text(part)))
-    lines += _packages(found["packages"])
-    points = found["entry_points"]
-    if "error" in points:
-        return [*lines, ("entry points", points["error"])]
-    listed = [f"{group}: {', '.join(points[group]) or 'none'}" for group in GROUPS]
-    return [*lines, ("entry points", "; ".join(listed))]
+    return lines + _packages(found["packages"])
 
 
 def _gib(size: float) -> str:

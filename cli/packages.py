@@ -39,8 +39,6 @@ USES = {
 }
 """What is tried of a package of which the bare import says little."""
 
-GROUPS = ("fftmech.laws", "fftmech.formats", "ecosurrogate.networks")
-"""Entry points by which other packages add to this one."""
 
 PATIENCE = 120
 """Seconds that the import of a package may take."""
@@ -76,19 +74,6 @@ def packages(full: bool) -> dict[str, dict[str, Any]]:
         for name in names:
             found[name] = {"extra": extra, **_package(name, test)}
     return found
-
-
-def entry_points() -> dict[str, list[str]]:
-    """Entry points of other packages by group, each with its package."""
-    return {
-        group: [
-            f"{point.name} ({point.dist.name} {point.dist.version})"
-            if point.dist
-            else point.name
-            for point in metadata.entry_points(group=group)
-        ]
-        for group in GROUPS
-    }
 
 
 def _package(name: str, test: Callable[[str, str], str | None] | None) -> dict:

@@ -53,8 +53,8 @@ def test_it_is_one_screen_of_text_with_a_line_on_each_part(monkeypatch):
     lines = doctor().splitlines()
     assert len(lines) < 40
     parts = [line[:13].strip() for line in lines if line[0] != " "]
-    shown = set(json.loads(doctor("--json"))) - {"packages", "entry_points"}
-    assert shown | {"required", "optional", "missing", "entry points"} == set(parts)
+    shown = set(json.loads(doctor("--json"))) - {"packages"}
+    assert shown | {"required", "optional", "missing"} == set(parts)
 
 
 class Unprintable(BaseException):
@@ -136,7 +136,7 @@ def test_what_cannot_be_found_out_is_said_and_the_rest_is_shown(monkeypatch):
 
     parts = [name for name in vars(installation) if re.match(r"_[a-z]+$", name)]
     looks = [name for name in parts if name not in ("_spellings", "_user", "_replaced")]
-    for name in (*looks, "packages", "entry_points"):
+    for name in (*looks, "packages"):
         monkeypatch.setattr(installation, name, fails)
     found = json.loads(doctor("--json"))
     assert {name for name, part in found.items() if "error" not in part} == {
