@@ -18,7 +18,6 @@ OPTIONAL = {
     "torch": ("torch",),
     "surrogate": ("safetensors",),
     "serve": ("fastapi", "fastapi-offline", "uvicorn", "python-multipart"),
-    "neuraloperator": ("neuraloperator",),
     "tune": ("optuna",),
     "viz": ("matplotlib", "pyvista"),
     "view": ("vtk", "trame", "trame-vtk", "trame-vuetify"),
