@@ -61,22 +61,12 @@ class Study:
         Arguments of `ecosr fit` by name.
     baselines
         Of `ecosr evaluate`.
-    share
-        Part of the minutes that each run takes.
     """
 
     dataset: tuple[str, ...]
     runs: dict[str, tuple[str, ...]]
     baselines: tuple[str, ...] = ()
-    share: float = 1.0
 
-
-COUNTS = (8, 16, 32, 64)
-
-FINER = (
-    *("polycrystal", "--count", "88", "--res", "32", "--low-res", "16"),
-    *("--splits", "64,8,16", "--seed", "0"),
-)
 
 STUDIES: dict[str, Study] = {
     "label-free": Study(
@@ -99,19 +89,6 @@ STUDIES: dict[str, Study] = {
         },
         tuple(f"cg:{k}" for k in range(1, 8)),
     ),
-    "super-resolution": Study(
-        FINER,
-        {
-            "s-eco": model("s-eco"),
-            "w-eco": model("w-eco"),
-            "p-eco": model("p-eco"),
-            "unet": model("unet"),
-            # as in the paper: low-resolution bodies, applied to finer ones
-            "tfno": model("unet", "backbone=tfno", "res=16"),
-            "deeponet": model("unet", "backbone=deeponet", "res=16"),
-        },
-        ("low-res", "cg:1", "cg:2"),
-    ),
     "pores": Study(
         (
             *("pores", "--count", "48", "--res", "64", "--low-res", "32"),
@@ -123,15 +100,6 @@ STUDIES: dict[str, Study] = {
             "p-eco-iterated": model("p-eco-iterated", "batch=1"),
         },
         ("low-res", "cg:1", "cg:3", "cg:7"),
-    ),
-    "data": Study(
-        FINER,
-        {
-            f"{name}-{count}": model(name, f"count={count}")
-            for name in ("s-eco", "unet")
-            for count in COUNTS
-        },
-        share=0.375,
     ),
     "contrast": Study(
         (
@@ -276,7 +244,7 @@ def main() -> None:
         data = folder / "data"
         call(*FFTMECH, "dataset", *study.dataset, "-o", data, "--jobs", 1)
         for run, arguments in study.runs.items():
-            train(folder / run, data, arguments, options.minutes * study.share)
+            train(folder / run, data, arguments, options.minutes)
         found = evaluate(folder, data, study.runs, study.baselines)
         text = table(head(found), rows(folder, found))
         print(f"{name}\n{text}\n", flush=True)
