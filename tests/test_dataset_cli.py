@@ -177,8 +177,9 @@ OPTIONS = {
 def test_options_with_values_of_others_never_end_otherwise(name, tmp_path):
     """One line and no folder, or a dataset that is right, failed samples included."""
     codes = set()
-    # each value with every second name
-    some = sum(OPTIONS.values(), [])[[*OPTIONS].index(name) % 2 :: 2]
+    others = sum((values for key, values in OPTIONS.items() if key != name), [])
+    # each value with its own name and every second other one
+    some = OPTIONS[name] + others[[*OPTIONS].index(name) % 2 :: 2]
     for k, value in enumerate(some):
         folder = tmp_path / str(k)
         line = f"{PORES} --count 2 -o {folder} --jobs 1 {name} {value}"

@@ -50,7 +50,7 @@ def grains16(tmp_path_factory):
         pytest.param(
             *("p-eco-iterated", 20, 1e-2, "certificate"), marks=pytest.mark.slow
         ),
-        ("s-eco", 60, 1e-2, "loss"),
+        ("s-eco", 100, 1e-2, "loss"),
     ],
 )
 def test_loss_and_error_fall_on_polycrystals(
