@@ -38,7 +38,10 @@ LONG = (
     "rigid_inclusions",
     "texture_in_tension",
     "train_a_surrogate",
+    "two_schemes_near_an_interface",
+    "nonlinear-bodies",
 )
+"""Examples and pages whose code make slow runs."""
 FEW_SAMPLES = {
     "24, levels=(16,), parts=(20, 2, 2)": "6, levels=(8,), parts=(4, 1, 1)",
     '"steps": 60': '"steps": 6',
@@ -177,8 +180,11 @@ def blocks(page, language):
 
 @pytest.mark.parametrize(
     "page",
-    [p for p in PAGES if blocks(p, "python") and p.stem not in ELSEWHERE],
-    ids=lambda p: p.stem,
+    [
+        pytest.param(p, id=p.stem, marks=[pytest.mark.slow] * (p.stem in LONG))
+        for p in PAGES
+        if blocks(p, "python") and p.stem not in ELSEWHERE
+    ],
 )
 def test_python_in_the_documentation_runs(page, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
