@@ -156,6 +156,7 @@ def test_a_crystal_on_a_path_is_the_integrated_ordinary_differential_equation():
     assert np.linalg.norm(other[0] - exact[0]) > 0.005 * np.linalg.norm(exact[0])
 
 
+@pytest.mark.slow
 @laws
 @pytest.mark.parametrize("more", MORE)
 def test_kernels_agree_with_the_reference_code(law, more, rng):
