@@ -12,181 +12,21 @@ that have not ended are evaluated as they are, which their row says. `--page` fi
 tables between the comments of a page, and puts the pictures into img beside it.
 
 `laptop` is for two cores without a GPU; `paper` has the paper's sizes and settings, for
-a GPU. Numbers of the paper: Oommen et al. 2025, Equilibrium Conserving Neural Operators
-for Super-Resolution Learning, table 1.
+a GPU.
 """
 
 import argparse
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from machine import fill, table
+from paper_studies import SCALES, Study
 from surrogates import ECOSR, FFTMECH, call, evaluate, number, skill
 
 from ecosurrogate.evaluation.table import MORE_ROWS, ROWS, row_label
-
-
-@dataclass(frozen=True)
-class Study:
-    """One dataset, the runs trained on it, and the tables made of them.
-
-    Attributes
-    ----------
-    dataset
-        Arguments of `fftmech dataset`.
-    settings
-        Arguments of `ecosr fit` that all runs share.
-    runs
-        Arguments of each run by name.
-    tables
-        Runs of each table by the table's name on the page, the first drawn.
-    baselines
-        Of `ecosr evaluate`.
-    """
-
-    dataset: tuple[str, ...]
-    settings: tuple[str, ...]
-    runs: dict[str, tuple[str, ...]]
-    tables: dict[str, tuple[str, ...]]
-    baselines: tuple[str, ...] = ("low-res", "cg:1", "cg:2")
-
-
-def settings(*values: str) -> tuple[str, ...]:
-    """Arguments of `ecosr fit` of settings key=value."""
-    return tuple(f"--set={value}" for value in values)
-
-
-def run(model: str, *values: str) -> tuple[str, ...]:
-    """Arguments of a model with settings of its own."""
-    return ("--model", model, *settings(*values))
-
-
-BELTRAMI = "options.stress_functions=beltrami"
-MAXWELL = "options.stress_functions=maxwell"
-# 2.2 million parameters
-WIDTHS = "network.channels=[16,48,96,128]"
-LOW = WIDTHS, "precision=bf16"
-PULLED = (
-    *("--boundary", "x=uniaxial", "--boundary", "y=free", "--boundary", "z=free"),
-    *("--strain", "xx=8e-5"),
-)
-
-
-def laptop(steps: int, *values: str) -> tuple[str, ...]:
-    """Settings that runs of a study share."""
-    return settings(f"steps={steps}", f"validate_every={steps // 16}", *values)
-
-
-LAPTOP: dict[str, Study] = {
-    "polycrystals": Study(
-        (
-            *("polycrystal", "--count", "560", "--res", "32", "--low-res", "16"),
-            *("--splits", "512,24,24", "--seed", "24"),
-        ),
-        laptop(4000),
-        {
-            "s-eco": run("s-eco", *LOW, BELTRAMI),
-            "w-eco": run("w-eco", *LOW),
-            "unet": run("unet", *LOW),
-            # bodies as coarse as the labels, applied to finer ones, as in the paper
-            "tfno": run("unet", "backbone=tfno", "res=16"),
-            "deeponet": run("unet", "backbone=deeponet", "res=16"),
-            "s-eco-maxwell": run("s-eco", *LOW, MAXWELL),
-            "p-eco": run("p-eco", *LOW),
-            "s-eco-64": run("s-eco", *LOW, BELTRAMI, "count=64"),
-            "w-eco-64": run("w-eco", *LOW, "count=64"),
-            "unet-euler": run("unet", *LOW, "representation=euler"),
-            "unet-harmonics": run("unet", *LOW, "representation=harmonics"),
-            "s-eco-fp32": run("s-eco", WIDTHS, BELTRAMI),
-        },
-        {
-            "methods": (
-                *("s-eco", "w-eco", "unet", "tfno", "deeponet"),
-                *("s-eco-maxwell", "p-eco"),
-            ),
-            "samples": ("s-eco", "s-eco-64", "w-eco", "w-eco-64"),
-            "inputs": ("unet", "unet-euler", "unet-harmonics"),
-            "precision": ("s-eco", "s-eco-fp32"),
-        },
-    ),
-    "faces": Study(
-        (
-            *("polycrystal", *PULLED, "--count", "560", "--res", "32"),
-            *("--low-res", "16", "--splits", "512,24,24", "--seed", "24"),
-        ),
-        laptop(2000),
-        {
-            "w-eco": run("w-eco", *LOW),
-            "s-eco": run("s-eco", *LOW, BELTRAMI),
-            "unet": run("unet", *LOW),
-        },
-        {"faces": ("s-eco", "w-eco", "unet")},
-        ("low-res",),
-    ),
-    "pores": Study(
-        (
-            *("pores", "--count", "560", "--res", "32", "--low-res", "16"),
-            *("--splits", "512,24,24", "--seed", "24"),
-        ),
-        laptop(4000),
-        {
-            "w-eco": run("w-eco", *LOW),
-            "s-eco": run("s-eco", *LOW, BELTRAMI),
-            "unet": run("unet", *LOW),
-        },
-        {"pores": ("s-eco", "w-eco", "unet")},
-    ),
-    "finer": Study(
-        (
-            *("polycrystal", "--count", "536", "--res", "64", "--low-res", "16"),
-            *("--splits", "512,12,12", "--seed", "24"),
-        ),
-        laptop(2000, "batch=1"),
-        {"s-eco": run("s-eco", *LOW, BELTRAMI)},
-        {"finer": ("s-eco",)},
-    ),
-}
-
-# never run: it needs a GPU for days
-PAPER: dict[str, Study] = {
-    "faces": Study(
-        (
-            *("polycrystal", *PULLED, "--count", "1020", "--res", "64"),
-            *("--low-res", "32", "--splits", "750,250,20"),
-        ),
-        ("--preset", "paper"),
-        {name: run(name) for name in ("s-eco", "w-eco", "unet")}
-        | {"tfno": run("unet", "backbone=tfno", "res=32")},
-        {"faces": ("s-eco", "w-eco", "unet", "tfno")},
-        ("low-res",),
-    ),
-    "pores": Study(
-        (
-            *("pores", "--count", "2500", "--res", "128", "--low-res", "64"),
-            *("--splits", "2000,250,250"),
-        ),
-        ("--preset", "paper"),
-        {name: run(name) for name in ("s-eco", "w-eco", "unet")},
-        {"pores": ("s-eco", "w-eco", "unet")},
-        ("low-res",),
-    ),
-    "finer": Study(
-        (
-            *("polycrystal", *PULLED, "--count", "1010", "--res", "128"),
-            *("--low-res", "32", "--splits", "750,250,10"),
-        ),
-        ("--preset", "paper"),
-        {"s-eco": run("s-eco")},
-        {"finer": ("s-eco",)},
-        ("low-res",),
-    ),
-}
-
-SCALES = {"laptop": LAPTOP, "paper": PAPER}
 
 
 def train(folder: Path, data: Path, arguments: tuple[str, ...]) -> None:

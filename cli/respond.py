@@ -117,7 +117,12 @@ def respond(
     right = None
     document: dict[str, Any] = {}
     if against is not None:
-        march, seconds = _march(trained, against, materials, path, temperature)
+        solved = load_microstructure(against, materials=materials)
+        if phase_digest(solved) != trained.data["sha256_phase"]:
+            other = f"{against} has other voxels than the network was trained on"
+            print_notes([other])
+            notes.append(other)
+        march, seconds = _march(trained, solved, path, temperature)
         right = StressStrainCurve(march.state.points, units=body.units)
         right.write(files["solver"])
         error = ResponseError.of(found.points, right.points)
@@ -141,8 +146,7 @@ def respond(
 
 def _march(
     trained: "TrainedNetwork",
-    source: str,
-    materials: str,
+    body: Microstructure,
     path: LoadPath,
     temperature: float,
 ) -> tuple[March, float]:
@@ -150,9 +154,6 @@ def _march(
 
     The first increment is in them, but not the compilation of kernels.
     """
-    body = load_microstructure(source, materials=materials)
-    if phase_digest(body) != trained.data["sha256_phase"]:
-        print_notes([f"{source} has other voxels than the network was trained on"])
     march = March(body, path, temperature=temperature, scheme=trained.scheme)
     started = perf_counter()
     with increment_bar(march) as progress:

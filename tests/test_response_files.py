@@ -8,6 +8,8 @@ from click.testing import CliRunner
 from conftest import SOFT, STIFF, grains, sphere
 from small_datasets import refused, run
 
+from ecosurrogate.response.trained_network import TrainedNetwork
+from ecosurrogate.response.tree import LaminateTree
 from fftmech import Grid, InputError, Microstructure, homogenize, write
 from fftmech.datasets.stiffness import make_pairs
 from fftmech.datasets.stiffness_draw import Pairs
@@ -100,6 +102,37 @@ def test_an_interrupted_dataset_goes_on_and_is_the_same(tmp_path):
             make_pairs(directory=tmp_path / "d", jobs=1, **given)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        sphere(4, SOFT, PORE, 0.35),
+        sphere(4, SOFT, STIFF, 0.5),
+        grains((4, 4, 4)),
+        Microstructure(
+            Grid((4, 4, 4), (1.0, 1.0, 2.0)),
+            sphere(4, SOFT, STIFF, 0.35).phase,
+            [SOFT, STIFF],
+        ),
+    ],
+    ids=["pore", "fraction", "grains", "edges"],
+)
+@pytest.mark.parametrize("begun", [True, False], ids=["begun", "killed at once"])
+def test_pairs_of_two_bodies_are_never_in_one_folder(other, begun, tmp_path):
+    make_pairs(sphere(4, SOFT, STIFF, 0.35), tmp_path, 1, jobs=1)
+    if not begun:
+        (tmp_path / NAME).unlink()
+    with pytest.raises(InputError, match="another body"):
+        make_pairs(other, tmp_path, 2, jobs=1)
+
+
+def test_turned_grains_are_another_body(tmp_path):
+    body = grains((3, 3, 3))
+    make_pairs(body, tmp_path, 1, jobs=1)
+    turned = body.with_changes(orientation=body.orientation[::-1])
+    with pytest.raises(InputError, match="another body"):
+        make_pairs(turned, tmp_path, 2, jobs=1)
+
+
 def test_pores_stay_pores_and_grains_have_one_crystal(tmp_path):
     make_pairs(sphere(4, SOFT, PORE, 0.35), tmp_path / "porous", 2, jobs=1)
     held = StiffnessPairs.read(tmp_path / "porous")
@@ -166,6 +199,16 @@ def test_the_parameters_of_a_tree_have_the_fractions_exactly():
     np.testing.assert_allclose(learned, tree.stiffness(phases), rtol=1e-10)
 
 
+def test_a_pore_that_has_become_a_solid_is_noted(tmp_path):
+    (tmp_path / "m.toml").write_text(MATERIALS)
+    tree = LaminateTree([0, 1], [0.7, 0.3], [[1.0, 0, 0]])
+    for pores, noted in ([], False), ([1], True):
+        data = {"pores": pores}
+        made = TrainedNetwork(tree, np.arange(2), tree.fractions, data, {}, {})
+        notes = made.doubts(made.body(tmp_path / "m.toml"), 0.0)
+        assert any("was a pore" in note for note in notes) == noted
+
+
 @pytest.mark.slow
 def test_a_laminate_is_learned_and_its_response_is_the_solvers(tmp_path):
     pytest.importorskip("torch")
@@ -196,6 +239,8 @@ def test_a_laminate_is_learned_and_its_response_is_the_solvers(tmp_path):
     assert (tmp_path / "c-solver.csv").exists() and (tmp_path / "c.png").exists()
     assert "choose another -o" in answer(line, 2).stderr
     write(micro, body.with_changes(phase=1 - body.phase.astype(int)))
-    assert "other voxels" in answer(f"{line} --force").stderr
+    done = answer(f"{line} --force --json")
+    assert "other voxels" in done.stderr
+    assert "other voxels" in json.loads(done.stdout)["notes"][0]
     shown = answer(f"{line} --force").stdout
     assert "against the solver" in shown and "2 increments" in shown

@@ -176,6 +176,12 @@ class TrainedNetwork:
                 "pores are layers of a soft solid in a network of laminates: it was "
                 "not made for them, check it with --against"
             )
+        filled = np.intersect1d(self.data.get("pores", []), solid)
+        if len(filled):
+            notes.append(
+                f"phase {', '.join(map(str, filled))} was a pore when the network was "
+                "trained, which has not learned it as a solid"
+            )
         sizes = [isotropic_moduli(body.stiffness[p])[1] for p in solid]
         low, high = self.data.get("contrast", (0, np.inf))
         ratios = np.array(sizes) / sizes[0]
@@ -247,7 +253,7 @@ def fit(
         fitted.tree,
         pairs.phases,
         pairs.fractions,
-        dict(pairs.attributes),
+        {**pairs.attributes, "pores": pairs.pores.tolist()},
         {**asdict(training), "seconds": fitted.seconds},
         own,
     )

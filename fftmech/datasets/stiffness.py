@@ -242,7 +242,7 @@ class _Made:
 def _begin(path: Path, body: Microstructure) -> None:
     """Make the folder with the body, or refuse one that holds something else."""
     # HDF5 takes longer to import than --help may
-    from fftmech.io import write
+    from fftmech.io import read, write
 
     if path.exists() and not path.is_dir():
         raise InputError(f"{path} is a file: give the name of a folder")
@@ -252,6 +252,16 @@ def _begin(path: Path, body: Microstructure) -> None:
         )
     path.mkdir(exist_ok=True)
     if (path / BODY).exists():
+        held = read(path / BODY)
+        # equal voxels may have other orientations, other pores, or other edges
+        parts = zip(Inputs.of(held), Inputs.of(body), strict=True)
+        same = all(np.array_equal(a, b) for a, b in parts)  # pyright: ignore
+        same &= np.allclose(held.grid.h, body.grid.h, rtol=1e-9, atol=0)
+        if not (same and phase_digest(held) == phase_digest(body)):
+            raise InputError(
+                f"{path / BODY} is another body",
+                mend="choose another -o, or give the same",
+            )
         return
     if any(not item.name.startswith(".") for item in path.iterdir()):
         raise InputError(

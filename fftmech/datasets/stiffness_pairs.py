@@ -51,6 +51,11 @@ class StiffnessPairs:
     grain_fractions: np.ndarray | None
     attributes: Mapping[str, Any]
 
+    @property
+    def pores(self) -> np.ndarray:
+        """Ids of the phases that are pores."""
+        return self.phases[(self.stiffness == 0).all(axis=(0, 2, 3))]
+
     @staticmethod
     def at(folder: str | PathLike) -> bool:
         """Whether a folder holds such a dataset."""
