@@ -15,6 +15,8 @@ NOT_RUN = {
     "--restart$": "goes on after an interruption: test_restart.py",
     "^curl ": "asks a server: test_serve_jobs.py",
     "Client\\(": "asks a server: test_serve_page.py runs it",
+    "^ecosr compare .*#": "of README: surrogates.md has the same",
+    "^ecosr export|torch.export": "without this package: test_eco_export.py runs it",
     "ecosr serve ": "serves until it is stopped: test_serve_command.py",
     "^export |^head=": "variables of a job",
     "^fftmech dataset import mapping.toml -o fields$": "runs further down that page",
@@ -68,9 +70,9 @@ SMALLER = {
         "fit grains -o run ": "fit grains -o run --model s-eco ",
     },
     "datasets": {
-        "--count 16": "--count 16 --res 16 --low-res 8 --fraction 0.05,0.12",
+        "--count 16": "--count 16 --fraction 0.05,0.12",
         "fraction=(0.002, 0.02)": "fraction=(0.05, 0.12)",
-        "count=16, levels=(64, 32)": "count=16, levels=(16, 8)",
+        "count=16, levels=(64, 32)": "count=16, levels=(8,)",
         "res32": "res8",
         "levels=[32]": "levels=[8]",
         "--count 10 --from-images": "--count 4 --from-images",
@@ -92,7 +94,7 @@ SMALLER = {
     "stress-controlled-loading": {
         "image.npy --materials materials.toml": "image.npy --materials elastic.toml",
     },
-    "surrogates": {"--freeze encoder": ""},
+    "surrogates": {"--model p-eco-iterated": "--model s-eco"},
     "tuning": {
         "--trials 30": "--trials 1 --preset smoke --batch 2 --steps 2",
         "--set gamma=1.73": "--set gamma=1.73 --trials 1 --preset smoke --steps 2",
