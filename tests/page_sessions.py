@@ -120,6 +120,8 @@ FAST = (
     "non-periodic-boxes",
     "speed",
     "stress-controlled-loading",
+    "theory/projections",
+    "theory/stencils",
 )
 """Pages that run in a moment; the others are slow."""
 
