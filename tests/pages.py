@@ -158,8 +158,8 @@ NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.]*\w)")
 def not_printed(shown, printed, exactly):
     """Lines of what a page shows that are not in what was printed.
 
-    Numbers count only where the page ran `exactly` as it is written, to 2 %, and then
-    of those below 1e-6, which are rounding or what a solver leaves, only that they are.
+    Numbers count only where the page ran `exactly` as it is written, to 2 %; and of
+    those below 1e-6, which are rounding or what a solver leaves, only that they are.
     """
     if re.match("Error: ", shown):
         shown = " ".join(shown.split())

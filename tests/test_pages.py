@@ -51,6 +51,9 @@ class Board:
         assert "step" not in record and step >= 0
 
 
+NEITHER = "run by no one: tag output `output` or `text`, or add it to NOT_RUN"
+
+
 def runnable(page):
     """Whether something of a page runs."""
     return any(b.language in ("", "python") for b in blocks(page))
@@ -88,7 +91,7 @@ def test_every_block_has_a_language_and_every_command_line_parses():
                 try:
                     parse(own(words))
                     check_others(words)
-                    assert not words or is_not_run(line) or words[0] in RUN, "?"
+                    assert not words or is_not_run(line) or words[0] in RUN, NEITHER
                 except (AssertionError, click.ClickException) as error:
                     wrong.append((block.place, line, str(error)))
     assert not wrong
@@ -116,8 +119,7 @@ def help_of(command):
         context = click.Context(command)
         for name in command.list_commands(context):
             text += help_of(command.get_command(context, name))
-    text = re.sub(r"(?s)Example: .*?\n\n", _one_line, text.replace("\\\n", " "))
-    return text
+    return re.sub(r"(?s)Example: .*?\n\n", _one_line, text.replace("\\\n", " "))
 
 
 def _one_line(example):
