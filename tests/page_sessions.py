@@ -86,7 +86,7 @@ SMALLER = {
         "polycrystal(16,": "polycrystal(8,",
     },
     "stress-controlled-loading": {
-        "image.npy --materials materials.toml": "image.npy --materials elastic.toml",
+        "image.npy --materials materials.toml": "particle.npy --materials elastic.toml",
     },
     "surrogates": {"--model p-eco-iterated": "--model s-eco"},
     "tuning": {
@@ -148,10 +148,11 @@ class Session:
 
     def python(self, text):
         small = self.smaller(text, {})
-        self.make_inputs(re.findall(r'"([^"\n]+)"', re.sub("#.*", "", text)))
-        self.note_changes(text, small, re.findall(r'"([^"\n]+)"', text))
+        quoted = re.findall(r'"([^"\n]+)"', re.sub("#.*", "", text))
+        self.make_inputs(quoted)
         printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
+        silent = contextlib.redirect_stdout(printed)
+        with self.changing(text == small, quoted), silent:
             exec(compile(small, str(self.page), "exec"), self.names)
         self.printed += printed.getvalue()
 
@@ -167,10 +168,10 @@ class Session:
             subprocess.run(line, shell=True, check=True)
             return
         self.make_inputs(words)
-        self.note_changes(line, small, words)
         if line == "fftmech dataset verify pores":
             damaged(Path("pores"))
-        done = CliRunner().invoke(PROGRAMS[words[0]], _globbed(words, line)[1:])
+        with self.changing(line == small, words):
+            done = CliRunner().invoke(PROGRAMS[words[0]], _globbed(words, line)[1:])
         code = 2 if re.search("^Error: |^--repair", shown, re.M) else 0
         assert done.exit_code == code, (line, done.output, done.exception)
         self.printed += done.output
@@ -194,12 +195,18 @@ class Session:
                 INPUTS[name](Path(name))
                 self.changed.add(name)
 
-    def note_changes(self, text, small, words):
-        """Note whether this prints what a reader sees; what it names is changed if not."""
+    @contextlib.contextmanager
+    def changing(self, same, words):
+        """Whether what runs in this context prints what readers see.
+
+        It does if it is the same as on the page, and no file that it names is changed;
+        otherwise all files that it names are changed afterwards.
+        """
         names = {word.split("/")[0] for word in words}
-        self.exactly = text == small and not names & self.changed
+        self.exactly = same and not names & self.changed
+        yield
         if not self.exactly:
-            self.changed |= names - {*PROGRAMS}
+            self.changed |= {name for name in names if name and Path(name).exists()}
 
     def compare(self, shown, printed):
         missing = not_printed(shown, printed, self.exactly)

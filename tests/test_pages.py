@@ -100,6 +100,8 @@ def test_every_block_has_a_language_and_every_command_line_parses():
     texts = {name_of(page): page.read_text("utf-8") for page in PAGES}
     unused |= {x for name in SMALLER for x in SMALLER[name] if x not in texts[name]}
     assert not unused and {*FAST} <= {*texts}
+    for name in re.findall(r"test_\w+\.py", " ".join(NOT_RUN.values())):
+        assert (ROOT / "tests" / name).exists(), name
 
 
 def test_command_lines_of_help_and_of_the_makefile_parse():
