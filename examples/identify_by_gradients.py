@@ -9,8 +9,8 @@ the bulk modulus K and the shear moduli C' = (C11 - C12) / 2 and C44 in a few
 iterations, each of them a solve for the fields and three for their derivatives
 (`jacfwd`). The derivatives J, over the errors, also give the covariance of the
 constants, (J^T J)^-1, and so what a measurement is worth before it is made: averaged
-over the surface, the same strains tell much less of the shear moduli. K they hardly
-tell at all: sides are free.
+over the surface, the same strains tell C' and C44 to 21 and 12 %, and to 1.5 and 1 % by
+voxels. K, which strains with free sides show least, is known to 3 %.
 
 The misfit should be that of the supposed errors (chi^2 of 1 a datum), and the constants
 a few error bars from the true ones at most. Data are computed on the same voxels: real

@@ -8,12 +8,12 @@ polycrystals (`crystal_plasticity`): random, recrystallized (Cube), and rolled (
 and Copper, a third each), ideal orientations with a spread of 12 degrees. Instead of
 the sheet, the load has one direction, and its crystals are turned.
 
-Isotropic sheets have r = 1, which 400 random grains miss by 0.08 (standard deviation of
-several such bodies). Of single crystals, printed first, Schmid's law says by
-symmetry: r = 1, 0, 1 of Cube at 0, 45 and 90 degrees (pulled along <110> it
-cannot narrow along the other <110>), r = 1 and infinity of Goss at 0 and 90 degrees.
-Left out are the turning of the crystals, elongated grains and their boundaries, and
-that slip hardens systems differently: a few percent of strain, not a drawn cup.
+Isotropic sheets have r = 1; those of 400 random grains scatter about it by 0.08. Of
+single crystals, printed first, Schmid's law says by symmetry: r = 1, 0, 1 of Cube at 0,
+45 and 90 degrees (pulled along <110> it cannot narrow along the other <110>), r = 1 and
+infinity of Goss at 0 and 90 degrees. Left out are the turning of the crystals,
+elongated grains and their boundaries, and that slip hardens systems differently: this
+is a few percent of strain, not a drawn cup.
 """
 
 import sys
