@@ -10,7 +10,6 @@ docs/gallery.json. `pages` makes the pages of that, and runs nothing.
 import ast
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -114,6 +113,8 @@ def picture(name: str) -> Path:
 
 def run(name: str) -> dict:
     """Run an example: what it printed, and seconds of all its processes together."""
+    import resource  # which Windows has not, where pages are made too
+
     threads = ("OMP", "OPENBLAS", "DUCC0")
     one = {f"{library}_NUM_THREADS": "1" for library in threads}
     started = time.monotonic()
