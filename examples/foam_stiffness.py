@@ -11,8 +11,8 @@ Shtrikman. Printed are n, with its standard error over random bodies, and what R
 and Garboczi fitted to finite elements of open Voronoi cells, 0.93 rho^2.04 for rho <
 0.5 (J. Mech. Phys. Solids 50, 33, 2002).
 
-The last panel is the lightest foam on finer voxels. Its struts need 48^3; its walls are
-0.6 voxels wide there, with holes, and 1.2 on 96^3. That `bbar` and `hex8`, eight points
+The last panel is the lightest foams on finer voxels. Struts need 48^3; walls are 0.6
+voxels wide there, with holes, and 1.2 on 96^3. That `bbar` and `hex8`, eight points
 a voxel, agree does not make either right, for both see the same holes; `rotated`, one
 point a voxel, finds no stiffness at all in walls one voxel thick. So closed foams below
 20 % are left out of the fit: at 20 % walls are 1.7 voxels wide, and the foam is another
