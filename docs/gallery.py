@@ -96,13 +96,14 @@ def page(name: str, title: str, text: str, image: str, kept: dict) -> str:
 def about(name: str) -> tuple[str, str]:
     """Title and text of an example, of its docstring, as Markdown."""
     source = (EXAMPLES / f"{name}.py").read_text(encoding="utf-8")
-    title, _, text = (ast.get_docstring(ast.parse(source)) or "").partition("\n")
+    docstring = ast.get_docstring(ast.parse(source), clean=False) or ""
+    title, _, text = docstring.partition("\n")
     lines = [
         # <111> is no tag
         line if line.startswith("    ") else line.replace("<", "&lt;")
         for line in text.strip("\n").splitlines()
     ]
-    return title.removesuffix("."), "\n".join(lines)
+    return title.removesuffix("."), "\n".join(lines).rstrip()
 
 
 def picture(name: str) -> Path:
