@@ -206,16 +206,40 @@ def _exit_code(output: str, made: PairCounts, count: int) -> int:
 
 
 def show_pairs(directory: str, as_json: bool) -> None:
-    """Print what a dataset of pairs is made of, and how many it has."""
-    held = StiffnessPairs.read(directory)
-    about = {
+    """Print what a dataset of pairs is made of, and how many it has.
+
+    Of several bodies a line each.
+    """
+    if StiffnessPairs.at(directory):
+        about = _about(StiffnessPairs.read(directory))
+        if as_json:
+            print_json({"dataset": directory, **about})
+            return
+        for name, value in about.items():
+            click.echo(f"{name}: {value}")
+        return
+    bodies = {
+        name: _about(StiffnessPairs.read(folder))
+        for name, folder in StiffnessPairs.each(directory).items()
+    }
+    if as_json:
+        rows = [{"body": name, **about} for name, about in bodies.items()]
+        print_json({"dataset": directory, "bodies": rows})
+        return
+    for name, about in bodies.items():
+        shares = ", ".join(f"{fraction:.3g}" for fraction in about["fractions"])
+        click.echo(
+            f"{name}: {about['pairs']} pairs, {about['missing']} missing, "
+            f"{about['failed']} did not converge; fractions {shares}"
+        )
+
+
+def _about(held: StiffnessPairs) -> dict[str, Any]:
+    return {
         "pairs": len(held.effective),
+        "failed": held.failed,
+        "missing": held.missing,
         "phases": held.phases.tolist(),
         "fractions": held.fractions.tolist(),
         **held.attributes,
     }
-    if as_json:
-        print_json({"dataset": directory, **about})
-        return
-    for name, value in about.items():
-        click.echo(f"{name}: {value}")
