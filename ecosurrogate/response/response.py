@@ -17,6 +17,8 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.simulations.stress_strain_curve import StressStrainCurve
 from fftmech.tensors import COMPONENTS, components_from_mandel
 
+NO_CERTIFICATE = "a network of laminates has no fields to certify"
+
 LARGE_CHANGE = 0.01
 """Change of the stress by halved increments from which there is a note."""
 
@@ -63,7 +65,7 @@ class Response:
             "cuts": sum(p.cuts for p in points),
             **means,
             "increment_error": self.increment_error,
-            "certificate": None,
+            "certificate": {"relative": None, "reason": NO_CERTIFICATE},
             "time": self.found.seconds,
             "notes": list(self.notes),
         }
