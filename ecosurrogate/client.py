@@ -56,7 +56,7 @@ class Client:
         what makes them doubtful.
         """
         edge = uuid4().hex
-        head = "--{}\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n{}\r\n"
+        head = '--{}\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}\r\n'
         fields = {"materials": materials, "path": path}.items()
         body = "".join(head.format(edge, *field) for field in fields)
         kind = f"multipart/form-data; boundary={edge}"

@@ -134,7 +134,11 @@ RESPONDED: dict[str, Any] = {
             _RESPONSE,
             "CSV, a row an increment, with notes (JSON) in the header X-Notes; or with "
             "Accept: application/json the same as JSON. There is no certificate",
-            **{"text/csv": {"schema": {"type": "string"}}},
+            **{
+                "text/csv": {
+                    "example": "time,step,increment,strain_xx,...\n0.5,1,1,..."
+                }
+            },
         ),
         202: _like(_JOB | {"kind": "respond"}, "Not done in `wait` seconds: a job"),
     },
