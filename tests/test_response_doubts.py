@@ -83,7 +83,7 @@ def test_hex8_locks_in_the_training_too(trained):
 )
 def test_materials_that_no_network_takes_are_refused(of, options, words, trained):
     with pytest.raises(InputError, match=words):
-        trained.network(materials(*of), **options)
+        respond(trained, materials(*of), Path.of([Load({"xx": 1e-3})]), **options)
 
 
 def test_a_network_of_crystals_has_one_crystal_in_its_own_axes():

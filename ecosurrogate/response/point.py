@@ -5,7 +5,7 @@ from os import PathLike
 
 import numpy as np
 
-from ecosurrogate.response.doubts import doubts_of, doubts_of_strain
+from ecosurrogate.response.doubts import doubts_of_strain
 from ecosurrogate.response.network import Network
 from ecosurrogate.response.state import NetworkState
 from ecosurrogate.response.trained_network import TrainedNetwork
@@ -61,10 +61,7 @@ class MaterialPoint:
         A warning tells what makes its responses doubtful, as `ecosr respond` does.
         """
         trained = TrainedNetwork.read(run)
-        body = trained.body(materials)
-        for doubt in doubts_of(trained, body):
-            warnings.warn(doubt, stacklevel=2)
-        return cls(Network(trained.tree, body, temperature=temperature))
+        return cls(trained.network(materials, temperature=temperature))
 
     def start(self, points: int = 1) -> NetworkState:
         """The state of virgin points."""

@@ -1,6 +1,7 @@
 """A trained network of laminates in its folder: network.json, a log and a picture."""
 
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ecosurrogate.response.cross_check import cross_check
-from ecosurrogate.response.doubts import fingerprint
+from ecosurrogate.response.doubts import doubts_of, fingerprint
 from ecosurrogate.response.network import Network
 from ecosurrogate.response.tree import LaminateTree
 from ecosurrogate.training.files import (
@@ -171,8 +172,14 @@ class TrainedNetwork:
     def network(
         self, materials: Materials | str | PathLike, *, temperature: float = 0.0
     ) -> Network:
-        """The network with a law at each leaf, of a materials file."""
-        return Network(self.tree, self.body(materials), temperature=temperature)
+        """The network with a law at each leaf, of a materials file.
+
+        What makes its responses doubtful is a warning (UserWarning).
+        """
+        body = self.body(materials)
+        for doubt in doubts_of(self, body):
+            warnings.warn(doubt, stacklevel=2)
+        return Network(self.tree, body, temperature=temperature)
 
 
 def networks_in(folder: str | PathLike) -> dict[str, Path]:
