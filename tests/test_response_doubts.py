@@ -182,6 +182,7 @@ def test_a_state_of_another_network_is_refused():
     assert own.respond(path, composite(1).start()).status == "converged"
 
 
+@pytest.mark.slow
 def test_pairs_that_a_network_did_not_learn_from_are_noted(tmp_path, monkeypatch):
     pytest.importorskip("torch")
     from ecosurrogate.response import trained_network

@@ -12,11 +12,14 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("python_multipart")
 
 from served import HDF5, JSON, until  # noqa: E402
-from test_response_files import MATERIALS, PATH, answer  # noqa: E402
+from test_response_files import MATERIALS, PATH  # noqa: E402
 from test_response_many import small_network  # noqa: E402
 
 from ecosurrogate.client import Client  # noqa: E402
+from ecosurrogate.response.response import respond  # noqa: E402
+from ecosurrogate.response.trained_network import TrainedNetwork  # noqa: E402
 from ecosurrogate.server.service import Service, Settings  # noqa: E402
+from fftmech.io.load_path import read_path  # noqa: E402
 
 FORM = {"Content-Type": "multipart/form-data; boundary=EDGE"}
 ONE = "[[step]]\nuniaxial = { xx = 0.02 }\n"
@@ -49,8 +52,9 @@ def form(**fields):
 
 
 def test_a_response_is_that_of_the_command_line(served, folder):
-    line = f"respond {folder / 'lam'} --materials {folder / 'm.toml'}"
-    answer(f"{line} --path {folder / 'p.toml'} -o {folder / 'c.csv'} --force")
+    own = TrainedNetwork.read(folder / "lam")
+    found = respond(own, folder / "m.toml", read_path(folder / "p.toml"))
+    found.curve.write(folder / "c.csv")
     body = form(materials=MATERIALS, path=PATH)
     status, headers, table = served.ask("POST", "/respond", body, FORM)
     assert status == 200 and headers["Content-Type"].startswith("text/csv")
