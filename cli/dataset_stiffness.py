@@ -167,10 +167,21 @@ def _make_many(
 
         made = make_pairs_of(bodies, output, count, pairs, jobs=jobs, progress=told)
     print_counted(notes.values(), "bodies", "")
+    return _tell_many(folders, made, notes, count, output if as_json else None)
+
+
+def _tell_many(
+    folders: dict[str, Path],
+    made: dict[str, PairCounts | Exception],
+    notes: dict[str, Sequence[str]],
+    count: int,
+    output: str | None,
+) -> int:
+    """Print what became of several bodies, as JSON of an `output`; the exit code."""
     rows: list[dict[str, Any]] = []
     codes = [0]
-    for source, name in names.items():
-        found, place = made[name], str(folders[source])
+    for source, folder in folders.items():
+        found, place = made[folder.name], str(folder)
         row: dict[str, Any] = {"source": source, "output": place}
         if isinstance(found, Exception):
             print_failed(source, reason_of(found))
@@ -179,9 +190,9 @@ def _make_many(
             continue
         codes.append(_exit_code(place, found, count))
         rows.append(row | {**found._asdict(), "notes": list(notes[source])})
-        if not as_json:
+        if output is None:
             click.echo(_summary(place, found, count))
-    if as_json:
+    if output is not None:
         print_json({"output": output, "bodies": rows})
     return 2 if 2 in codes else max(codes)
 

@@ -97,10 +97,10 @@ def respond(
     # here, because --help needs no compiler
     from ecosurrogate.response.trained_network import TrainedNetwork, networks_in
 
-    if not TrainedNetwork.at(run) and (networks := networks_in(run)):
+    if not TrainedNetwork.at(run) and networks_in(run):
         from fftmech_cli.respond_many import respond_many
 
-        given = networks, run, materials, path_file, output, against, temperature
+        given = run, materials, path_file, output, against, temperature
         return respond_many(*given, force, as_json)
     from ecosurrogate.response.comparison import response_figure
     from ecosurrogate.response.response import respond as answer

@@ -38,7 +38,6 @@ Row = dict[str, Any]
 
 
 def respond_many(
-    networks: Mapping[str, Path],
     run: str,
     materials: str,
     path_file: str,
@@ -54,8 +53,9 @@ def respond_many(
     """
     from ecosurrogate.response.fit_many import untrained
     from ecosurrogate.response.response import respond
-    from ecosurrogate.response.trained_network import TrainedNetwork
+    from ecosurrogate.response.trained_network import TrainedNetwork, networks_in
 
+    networks = networks_in(run)
     bodies = _bodies(against, networks)
     tables = [Path(output), solver_table(Path(output))][: 2 if bodies else 1]
     for file in tables:
