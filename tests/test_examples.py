@@ -264,7 +264,8 @@ def test_python_in_the_documentation_runs(page, tmp_path, monkeypatch):
     if page.stem == "which-surrogate":
         Path("run").mkdir()
         tree = LaminateTree([0, 1], [0.7, 0.3], [[1.0, 0, 0]])
-        TrainedNetwork(tree, np.arange(2), tree.fractions, {}, {}, {}).write("run")
+        data = {"scheme": "rotated"}
+        TrainedNetwork(tree, np.arange(2), tree.fractions, data, {}, {}).write("run")
     for code in blocks(page, "toml"):
         if "[[step]]" in code:
             Path("cycle.toml").write_text(code)
