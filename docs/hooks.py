@@ -57,7 +57,7 @@ def on_files(files, config):
 
 def listing(title, *names, made):
     """A page with the text of files, but of those that the gallery shows."""
-    parts = [f"# {title}\n"]
+    parts = [reference.HEAD.format(title), f"# {title}\n"]
     for path in (ROOT / name for name in names):
         for file in sorted(path.glob("*.*")) if path.is_dir() else [path]:
             if f"gallery/{file.stem}.md" not in made:

@@ -11,7 +11,7 @@ from markdown import Extension
 
 ROOT = Path(__file__).resolve().parents[1]
 
-HEAD = "---\ntitle: {}\nsearch:\n  boost: 0.3\n---\n"
+HEAD = "---\ntitle: {}\nsearch:\n  boost: 0.001\n---\n"
 """Of a page that the search ranks below those that explain."""
 
 BLOCK = "::: {}\n    options:\n      heading_level: {}\n"
@@ -49,7 +49,8 @@ def pages():
     for name in settings["project"]["scripts"]:
         main = import_module(f"fftmech_cli.{name}_main").main
         context = click.Context(main, info_name=name)
-        made[f"cli/{name}.md"] = "\n".join(described(context, 1))
+        text = "\n".join(described(context, 1))
+        made[f"cli/{name}.md"] = f"---\ntitle: {name}, the command\n---\n{text}"
     return made
 
 
