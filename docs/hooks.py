@@ -70,12 +70,12 @@ def listing(title, *names, made):
 
 
 def expanded(nav, pages):
-    """The navigation with the pages of a folder for each `folder/`."""
+    """The navigation with the pages that begin so for each entry without `.md`."""
     if isinstance(nav, dict):
         return {title: expanded(entry, pages) for title, entry in nav.items()}
     if isinstance(nav, str):
-        below = [page for page in pages if page.startswith(nav)]
-        return below if nav.endswith("/") else nav
+        begun = [page for page in pages if page.startswith(nav)]
+        return nav if nav.endswith(".md") else begun
     entries = [expanded(entry, pages) for entry in nav]
     lists = [entry if isinstance(entry, list) else [entry] for entry in entries]
     return sum(lists, [])
