@@ -8,17 +8,13 @@ from html import unescape
 from pathlib import Path
 from posixpath import dirname, normpath, relpath
 
+import gallery
 import reference
 from latex2mathml.converter import convert
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).resolve().parents[1]
-
-if (ROOT / "docs" / "gallery.py").exists():
-    import gallery
-else:
-    gallery = None
 
 PAGES = {
     "README.md": "index.md",
@@ -46,7 +42,7 @@ def on_config(config):
 def on_files(files, config):
     """Add the pages that are not in docs/, and to the navigation those of folders."""
     made = {page: (ROOT / name).read_text("utf-8") for name, page in PAGES.items()}
-    made |= reference.pages() | (gallery.pages() if gallery else {})
+    made |= reference.pages() | gallery.pages()
     made |= {page: listing(*names, made=made) for page, names in LISTINGS.items()}
     for page, text in made.items():
         files.append(File.generated(config, page, content=text))
