@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import metadata
 from traceback import walk_tb
 from typing import Any, Generic, TypeVar
 
@@ -58,6 +57,9 @@ def plugins(group: str) -> tuple[Plugin, ...]:
 
 @lru_cache(maxsize=16)
 def _plugins(group: str, path: tuple[str, ...]) -> tuple[Plugin, ...]:
+    # which takes as long to import as some solves do
+    from importlib import metadata
+
     del path  # where packages are looked for: another one has others
     found = {}
     for entry in metadata.entry_points(group=group):
@@ -120,7 +122,9 @@ class Registry(Mapping[str, T], Generic[T]):
                 mend=f"uninstall {found[-1].package}, or rename its entry point",
             )
         (plugin,) = found
-        entry = metadata.EntryPoint(name, plugin.target, self.group)
+        from importlib.metadata import EntryPoint
+
+        entry = EntryPoint(name, plugin.target, self.group)
         try:
             return self._made(name, entry.load())
         except (Exception, SystemExit) as error:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from fftmech import InputError, io, solve
+from fftmech import InputError, Load, io, solve
 from fftmech.io.materials import read_materials
 from fftmech.materials.laws import LAWS
 from fftmech.plugins import plugins
@@ -224,7 +224,8 @@ def solve_here(body, name):
 
     law = LAWS[name]
     assert type(body.law[0]) is law
-    return solve(body, strain={"xx": 1e-3}).mean_stress, kernel_of(law.material)
+    load = Load(strain={"xx": 1e-3})
+    return solve(body, load).mean_stress, kernel_of(law.material)
 
 
 @pytest.mark.slow
@@ -289,7 +290,8 @@ def test_a_network_is_trained_and_predicts(installed, grains8, no_curves, monkey
     from small_runs import TINY, as_options
     from small_runs import run as ecosr
 
-    settings = {k: v for k, v in TINY.items() if k != "network"} | {
+    settings = {**TINY, "steps": 2, "validate_every": 2, "save_every": 2}
+    settings = {k: v for k, v in settings.items() if k != "network"} | {
         "model": "p-eco-iterated"
     }
     line = f"fit {grains8} -o run --backbone one-layer --set network.width=6"
@@ -301,5 +303,5 @@ def test_a_network_is_trained_and_predicts(installed, grains8, no_curves, monkey
     )
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(installed)])
     said = ecosr("predict run b.h5 --strain xx=1e-3 -o q.vtkhdf", code=2).stderr
-    message = PAGE.read_text(encoding="utf-8").partition("Error: run: ")[2]
+    message = PAGE.read_text(encoding="utf-8").partition("Error: run/config.json: ")[2]
     assert message.splitlines()[0] in said and len(said.splitlines()) == 1
