@@ -9,10 +9,11 @@ import numpy as np
 from fftmech.arrays.backend import Backend, namespace
 from fftmech.errors import InputError
 from fftmech.kernels.laws import conjugate, potential, responder
-from fftmech.materials.base import Law, Material, StrainStep, Tangent
+from fftmech.materials.base import Law, Material, StrainStep
 from fftmech.materials.hooke import Hooke
 from fftmech.materials.slip import SlipLaw
 from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoff
+from fftmech.materials.tangent import Tangent
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import matrix_from_quaternion
 
