@@ -17,6 +17,7 @@ import argparse
 import csv
 import itertools
 import os
+import statistics
 import subprocess
 import tempfile
 from datetime import datetime
@@ -85,7 +86,10 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def draw(rows: list[dict[str, str]], path: Path) -> None:
-    """Write the picture: a panel for each figure, a line for processor and clock."""
+    """Write the picture: a panel for each figure, with a dot for each measurement.
+
+    A line for each processor and clock goes through the means of commits.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -103,11 +107,15 @@ def draw(rows: list[dict[str, str]], path: Path) -> None:
     )
     for axes, (what, measured) in zip(panels[:, 0], figures, strict=True):
         for place in machines:
-            on_it = (r for r in measured if (r["processor"], r["clock"]) == place)
-            own = sorted(on_it, key=_date)
-            places = [commits.index(r["commit"]) for r in own]
-            values = [float(r["value"]) for r in own]
-            axes.plot(places, values, "o-", label=": ".join(place))
+            on_it = [r for r in measured if (r["processor"], r["clock"]) == place]
+            values: dict[int, list[float]] = {}
+            for row in on_it:
+                number = commits.index(row["commit"])
+                values.setdefault(number, []).append(float(row["value"]))
+            means = [(n, statistics.mean(v)) for n, v in sorted(values.items())]
+            (line,) = axes.plot(*zip(*means, strict=True), label=": ".join(place))
+            dots = [(n, value) for n, several in values.items() for value in several]
+            axes.plot(*zip(*dots, strict=True), "o", color=line.get_color())
         axes.set_ylim(0, 1.1 * max(float(r["value"]) for r in measured))
         axes.set_title(what, loc="left", fontsize="medium")
         axes.set_ylabel(measured[0]["unit"])

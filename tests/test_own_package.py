@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from fftmech import InputError, Load, io, solve
-from fftmech.io.materials import read_materials
+from fftmech.io.materials import parse_materials, read_materials
 from fftmech.materials.laws import LAWS
 from fftmech.plugins import plugins
 from fftmech_cli.fftmech_main import main
@@ -144,6 +144,11 @@ def test_a_broken_file_or_reader_is_one_line_that_names_the_package(installed):
         ("raise SystemExit(0)", "SystemExit: 0"),
         ("Law = 3", "3 is no Law"),
         ("from fftmech.materials.creep import Creep as Law", "Creep is not 'gurson'"),
+        (
+            "from fftmech.materials.base import Law as L\nclass Law(L): name='gurson'\n"
+            "Law.__eq__ = Law.__hash__ = None",
+            "Law is no frozen dataclass",
+        ),
         ("x = 1", "AttributeError: module 'theirs' has no attribute 'Law'"),
     ],
 )
@@ -193,6 +198,9 @@ def test_a_name_that_is_taken_is_refused_by_name(tmp_path, monkeypatch):
         with pytest.raises(InputError, match=f"law '{name}' is registered by {owners}"):
             LAWS[name]
     assert LAWS["creep"] is LAWS.own["creep"]
+    add(monkeypatch, tmp_path / "c", "laws-c", group, isotropic="c:X")
+    with pytest.raises(InputError, match="isotropic is a key of materials files, and"):
+        parse_materials({"default": {"isotropic": {"E": 1.0, "nu": 0.3}}}, "m.toml")
     said = run("doctor")
     assert "laws-a 0.3: law plasticity, law gurson" in said
     assert "BROKEN        law 'plasticity' is registered by fftmech and by laws" in said

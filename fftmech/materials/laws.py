@@ -1,5 +1,6 @@
 """Constitutive laws by their key in a materials file."""
 
+from dataclasses import is_dataclass
 from typing import Any
 
 from fftmech.errors import InputError
@@ -28,6 +29,8 @@ def _law(name: str, loaded: Any) -> type[Law]:
     """A law of another package, if it is one."""
     if not (isinstance(loaded, type) and issubclass(loaded, Law)):
         raise InputError(f"{loaded!r} is no Law")
+    if not is_dataclass(loaded) or loaded.__hash__ is None:
+        raise InputError(f"{loaded.__name__} is no frozen dataclass")
     if getattr(loaded, "name", None) != name:
         raise InputError(f"the name of {loaded.__name__} is not {name!r}")
     material = getattr(loaded, "material", None)
