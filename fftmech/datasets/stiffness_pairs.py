@@ -40,6 +40,8 @@ class StiffnessPairs:
         Id and volume fraction of each phase, (P,).
     orientation, grain_fractions
         Of a polycrystal's grains, quaternions (N, 4) and (N,); else None.
+    failed, missing
+        Numbers of pairs that did not converge, and that were not made.
     attributes
         How they were made, JSON-ready.
     """
@@ -51,6 +53,8 @@ class StiffnessPairs:
     fractions: np.ndarray
     orientation: np.ndarray | None
     grain_fractions: np.ndarray | None
+    failed: int
+    missing: int
     attributes: Mapping[str, Any]
 
     @property
@@ -62,6 +66,17 @@ class StiffnessPairs:
     def at(folder: str | PathLike) -> bool:
         """Whether a folder holds such a dataset."""
         return (Path(folder) / NAME).is_file()
+
+    @staticmethod
+    def each(folder: str | PathLike) -> dict[str, Path]:
+        """Datasets in the folders of a folder, by name, also those only begun."""
+        if not Path(folder).is_dir():
+            return {}
+        inside = sorted(Path(folder).iterdir())
+        if not any(map(StiffnessPairs.at, inside)):
+            return {}
+        there = [p for p in inside if StiffnessPairs.at(p) or (p / BODY).is_file()]
+        return {path.name: path for path in there}
 
     @classmethod
     def read(cls, folder: str | PathLike) -> "StiffnessPairs":
@@ -98,5 +113,7 @@ class StiffnessPairs:
             *tables,
             held.get("orientation"),
             held.get("grain_fraction"),
+            int((held["status"] == FAILED).sum()),
+            int((held["status"] == MISSING).sum()),
             attributes,
         )
