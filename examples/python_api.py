@@ -1,6 +1,6 @@
 """A polycrystal solved and drawn through the Python API, in twelve lines.
 
-    python examples/python_api.py [picture.png]
+python examples/python_api.py [picture.png]
 """
 
 import sys

@@ -11,7 +11,10 @@ from starlette.requests import Request
 
 from ecosurrogate.server.refusal import Refusal
 from fftmech.errors import InputError
-from fftmech.io import FORMATS
+from fftmech.io import FORMATS as ALL_FORMATS
+
+# readers of other packages need not withstand what strangers send
+FORMATS = ALL_FORMATS.own
 
 TABLES = ("materials", "path", "options")  # of a form of two TOML files
 # types of a body that is one HDF5 file; curl gives it one of a form unless told

@@ -20,14 +20,20 @@ from typing import Any
 import numpy as np
 
 from fftmech.datasets.stiffness_draw import Inputs, Pairs
-from fftmech.datasets.stiffness_pairs import BODY, DONE, FAILED, NAME, phase_digest
+from fftmech.datasets.stiffness_pairs import (
+    BODY,
+    DONE,
+    FAILED,
+    FORMAT_VERSION,
+    NAME,
+    phase_digest,
+)
 from fftmech.errors import InputError
 from fftmech.io.atomic import whole_hdf5
+from fftmech.io.format_version import check_format_version
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import voigt_from_mandel
 from fftmech.version import __version__
-
-FORMAT_VERSION = 1
 
 LEFTOVERS = ".stiffness-????????.h5"
 """Names that `whole_hdf5` gives to what a kill leaves."""
@@ -91,6 +97,9 @@ class PairsFile:
         import h5py
 
         with h5py.File(self.path, "r") as file:
+            found: Any = file.attrs.get("format_version")
+            writer = file.attrs.get("fftmech_version")
+            check_format_version(self.path, found, FORMAT_VERSION, writer)
             for name, value in self.attributes.items():
                 if name == "fftmech_version":
                     continue

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from fftmech.errors import InputError
+from fftmech.io.format_version import check_format_version
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import mandel_from_voigt
 
 NAME = "stiffness.h5"
+FORMAT_VERSION = 1
 BODY = "micro.h5"
 
 MISSING, DONE, FAILED = range(3)
@@ -89,9 +91,14 @@ class StiffnessPairs:
                     name: value.tolist() if hasattr(value, "tolist") else value
                     for name, value in file.attrs.items()
                 }
+            writer = attributes.get("fftmech_version")
+            version = attributes["format_version"]
+            check_format_version(path, version, FORMAT_VERSION, writer)
             done = held["status"] == DONE
             stiffness, effective = held["stiffness"][done], held["effective"][done]
             tables = held["phase"], held["fraction"]
+        except InputError:
+            raise
         except (OSError, KeyError, ValueError) as error:
             raise InputError(
                 f"{path} is no dataset of pairs ({error})",
