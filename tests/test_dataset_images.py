@@ -5,6 +5,7 @@ import pytest
 
 from fftmech import InputError
 from fftmech.datasets import images
+from fftmech.datasets.image_files import images_in
 from fftmech.datasets.images import ImagesRecipe
 from fftmech.materials.elastic import PORE, isotropic
 
@@ -240,3 +241,9 @@ def test_closed_pores_of_a_scanned_rock(data, tmp_path):
         assert 200 <= statistics["voxels"] <= 2128
         assert not statistics["cut"]
         assert 0.2 < statistics["sphericity"] < 0.8
+
+
+def test_text_beside_images_is_no_image(tmp_path):
+    for name in ("a.npy", "README.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [name for name, _ in images_in(tmp_path)] == ["a.npy"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from imported_files import LOAD, MAPPING, arrays, dadf5, solved
+from imported_files import LOAD, MAPPING, STRAIN, STRESS, arrays, dadf5, solved
 from small_datasets import refused, run
 
 from fftmech import (
@@ -20,6 +20,7 @@ from fftmech import (
     components_from_mandel,
     io,
     solve,
+    voigt_from_mandel,
 )
 from fftmech.datasets.conventions import (
     ORDERS,
@@ -525,3 +526,40 @@ def test_labels_are_checked_to_the_limits_that_they_were_imported_with(place, re
     low = replace(sample.low, stress=1.01 * sample.low.stress)
     with pytest.raises(InputError, match="not C"):
         check_labels(replace(sample, levels={4: low}), "it")
+
+
+@pytest.mark.slow
+def test_our_own_fields_come_back_from_foreign_files_and_train(tmp_path):
+    pytest.importorskip("torch")
+    from small_runs import run as ecosr
+
+    line = "--res 8 --low-res 8 --splits 4,1,1 --count 6 --jobs 1 --seed 0"
+    run(f"dataset composites {line} -o {tmp_path / 'own'}")
+    own = io.Dataset(tmp_path / "own")
+    (tmp_path / "fields").mkdir()
+    for sample in own:
+        low = sample.low
+        np.savez(
+            tmp_path / "fields" / f"{sample.index}.npz",
+            phase=low.body.phase.T,
+            C=voigt_from_mandel(low.body.stiffness),
+            eps=STRAIN.stored(low.strain[0].astype(float)).T,
+            sig=1000 * STRESS.stored(low.stress[0].astype(float)).T,
+        )
+    (tmp_path / "mapping.toml").write_text(MAPPING)
+    out = tmp_path / "imported"
+    run(f"dataset import {tmp_path / 'mapping.toml'} -o {out} --splits 4,1,1")
+    run(f"dataset verify {out}")
+    records = zip(own.records, io.Dataset(out).records, strict=True)
+    assert all(a["fingerprint"] == b["fingerprint"] for a, b in records)
+    eps = np.finfo(np.float32).eps
+    for a, b in zip(own, io.Dataset(out), strict=True):
+        assert (a.split, a.loads) == (b.split, b.loads)
+        assert np.array_equal(a.low.body.phase, b.low.body.phase)
+        for name in ("strain", "stress", "mean_strain", "mean_stress"):
+            one, other = getattr(a.low, name), getattr(b.low, name)
+            off = 2 * eps * abs(one).max()
+            assert np.allclose(one, other, rtol=0, atol=off), name
+    for model in ("unet", "s-eco"):
+        words = f"fit {out} -o {tmp_path / model} --model {model} --preset smoke"
+        assert "step 2 of 2" in ecosr(f"{words} --steps 2 --batch 2").stdout

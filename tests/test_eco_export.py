@@ -215,7 +215,7 @@ def test_the_command_writes_a_file_for_a_program_without_this_package(tmp_path):
     assert "input stiffness (1, 21, 6, 5, 4)" in done.stdout and done.stderr == ""
     assert "add --force" in refused(line)
     assert json.loads(run(f"{line} --force --json").stdout)["load"] == str(LOAD)
-    codes = re.findall(r"^```py\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)
+    codes = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)
     (code,) = [code for code in codes if "torch.export" in code]
     code += """
 import sys

@@ -1,31 +1,19 @@
-"""Examples run from any folder and draw a picture; code in the documentation runs."""
+"""Examples run from any folder and draw a picture."""
 
 import os
 import re
 import runpy
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ecosurrogate.response.trained_network import TrainedNetwork
-from ecosurrogate.response.tree import LaminateTree
-from ecosurrogate.training.settings import resolve
-from ecosurrogate.tuning.search_space import read_study_file
-from fftmech import Grid, Load, Microstructure, solve, write, write_result
-from fftmech.io.load_path import read_path
-from fftmech.io.materials import parse_materials
-from fftmech.materials import isotropic
 from fftmech.tensors.bounds import hashin_shtrikman
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-ELSEWHERE = ("serve-a-model", "own-data")
-"""Pages whose code test_serve_page.py and test_own_data_page.py run."""
 CT, LAMINATE = "ct_to_stiffness", "laminate_by_hand"
 LONG = (
     "ask_a_server",
@@ -43,9 +31,8 @@ LONG = (
     "texture_r_values",
     "train_a_surrogate",
     "two_schemes_near_an_interface",
-    "nonlinear-bodies",
 )
-"""Examples and pages whose code make slow runs."""
+"""Examples that make slow runs."""
 FEW_SAMPLES = {
     "24, levels=(16,), parts=(20, 2, 2)": "6, levels=(8,), parts=(4, 1, 1)",
     '"steps": 60': '"steps": 6',
@@ -62,11 +49,6 @@ SMALLER = {
     "identify_moduli": {"N, NOISE = 16,": "N, NOISE = 8,"},
     "inclusion_in_large_shear": {"N = 96": "N = 24"},
     "make_a_dataset": {"levels=(64, 32)": "levels=(16, 8)"},
-    "nonlinear-bodies": {
-        "range(256)": "range(4)",
-        "[load] * 256": "[load] * 4",
-        "steps=900": "steps=2",
-    },
     "polycrystal_tension": {"N, GRAINS = 24, 40": "N, GRAINS = 8, 6"},
     "pore_in_a_plastic_matrix": {"N, RADIUS = 32,": "N, RADIUS = 12,"},
     "pore_in_tension": {"N, RADIUS, NU = 64,": "N, RADIUS, NU = 32,"},
@@ -85,12 +67,7 @@ SMALLER = {
         **FEW_SAMPLES,
     },
 }
-"""By example or page, what is replaced by what for it to take less time."""
-PLASTIC = """
-[default]
-isotropic = { E = 70.0, nu = 0.3 }
-plasticity = { yield_stress = 0.2 }
-"""
+"""By example, what is replaced by what for it to take less time."""
 
 
 @pytest.fixture
@@ -120,7 +97,7 @@ def run(tmp_path, monkeypatch, capsys):
 
 
 def smaller(path):
-    """Text of an example or a page that takes less time."""
+    """Text of an example that takes less time."""
     text = path.read_text("utf-8")
     for large, small in SMALLER.get(path.stem, {}).items():
         assert text.count(large) == 1, large
@@ -234,67 +211,3 @@ def test_ct_example_reads_an_image_and_finer_porosity_makes_it_softer(
     assert 0 < float(K["porous"]) < float(K["composite"]) < 70.2
     assert printed.count("converged") == 9
     check_picture(tmp_path / "picture.png")
-
-
-def blocks(page, language):
-    """Code blocks of one language in a page."""
-    pattern = rf"^```{language}\n(.*?)^```"
-    return re.findall(pattern, smaller(page), re.MULTILINE | re.DOTALL)
-
-
-@pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(p, id=p.stem, marks=[pytest.mark.slow] * (p.stem in LONG))
-        for p in PAGES
-        if blocks(p, "python") and p.stem not in ELSEWHERE
-    ],
-)
-def test_python_in_the_documentation_runs(page, tmp_path, monkeypatch):
-    pytest.importorskip("matplotlib")
-    if page.stem == "paraview":
-        pytest.importorskip("pyvista")
-    monkeypatch.chdir(tmp_path)
-    body = Microstructure(
-        Grid((4, 4, 4)), np.zeros((4, 4, 4), int), [isotropic(E=1, nu=0)]
-    )
-    write_result("tension.vtkhdf", solve(body, Load(strain={"zz": 1e-3})))
-    write("micro.h5", body)
-    Path("materials.toml").write_text(PLASTIC)
-    if page.stem == "which-surrogate":
-        Path("run").mkdir()
-        tree = LaminateTree([0, 1], [0.7, 0.3], [[1.0, 0, 0]])
-        data = {"scheme": "rotated"}
-        TrainedNetwork(tree, np.arange(2), tree.fractions, data, {}, {}).write("run")
-    for code in blocks(page, "toml"):
-        if "[[step]]" in code:
-            Path("cycle.toml").write_text(code)
-    for code in blocks(page, "python"):
-        names = {}
-        exec(compile(code, str(page), "exec"), names)
-        assert len(names) > 1, code
-
-
-@pytest.mark.parametrize(
-    "page", [p for p in PAGES if blocks(p, "toml")], ids=lambda p: p.stem
-)
-def test_tables_in_the_documentation_are_read(page, tmp_path):
-    for code in blocks(page, "toml"):
-        document = tomllib.loads(code)
-        if "model" in document:
-            (tmp_path / "study.toml").write_text(code)
-            settings, space = read_study_file(tmp_path / "study.toml")
-            assert resolve(settings).model == document["model"] and space
-        elif "step" in document:
-            (tmp_path / "path.toml").write_text(code)
-            assert read_path(tmp_path / "path.toml").increments > len(document["step"])
-        elif "files" not in document and document.keys() != {"units"}:
-            # files of own-data.md are a mapping, which a test of its own reads
-            parse_materials(document, page.name)
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
-def test_links_in_the_documentation_lead_somewhere(page):
-    text = page.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert (page.parent / target).exists(), target

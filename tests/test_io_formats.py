@@ -1,5 +1,9 @@
 """Formats of other programs: voxels, ids and orientations end up as they were meant."""
 
+import runpy
+from importlib import import_module
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -7,12 +11,15 @@ from scipy.spatial.transform import Rotation
 from written_files import MARK, NX, NY, NZ, dream3d, marked, tesr, vti
 
 from fftmech import Grid, io
+from fftmech.io import FORMATS
 from fftmech.microstructure.grains import mean_orientations
 from fftmech.tensors import (
     bunge_from_quaternion,
     matrix_from_quaternion,
     quaternion_from_bunge,
 )
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 # a voxel of a measured file: Bunge angles (radians) and quaternion x y z w of DREAM.3D
 EULER = (3.0456, 2.3747, 4.4033)
@@ -198,3 +205,19 @@ def test_flat_tesr_is_one_voxel_in_z(tmp_path):
     micro = io.read(tmp_path / "a.tesr")
     assert micro.grid.shape == (3, 2, 1)
     assert micro.phase[:, 1, 0].tolist() == [4, 5, 6]
+
+
+def test_every_reader_declares_what_it_uses_and_what_it_ignores():
+    modules = {module for several in FORMATS.own.values() for module in several}
+    for name in sorted(modules | {"slices", "damask"}):
+        reader = import_module(f"fftmech.io.{name}")
+        for said in (reader.USED, reader.IGNORED):
+            assert isinstance(said, tuple), name
+            assert all(isinstance(phrase, str) and phrase for phrase in said), name
+        assert reader.USED, name
+
+
+def test_the_table_of_formats_is_what_the_readers_declare(monkeypatch):
+    names = runpy.run_path(str(DOCS / "formats.py"))
+    monkeypatch.setattr("sys.argv", ["formats.py", "--check"])
+    assert names["main"]() == 0
