@@ -2,18 +2,21 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ecosurrogate.data.bodies import Bodies, bodies
+from ecosurrogate.data.creep_bodies import CHANNELS, creep_bodies, creep_law
 from ecosurrogate.data.examples import Batch, Example
 from ecosurrogate.data.lawless import Scales
 from ecosurrogate.data.normalization import Normalization
-from ecosurrogate.data.representation import inputs, phase_ids
+from ecosurrogate.data.representation import SLIP, inputs, phase_ids
 from fftmech.loads.boundary import Boundary
 from fftmech.loads.load import Load
+from fftmech.materials.crystal_creep import CrystalCreep
 from fftmech.microstructure.base import Microstructure
 from fftmech.operators.reference_medium import reference_medium
 
@@ -29,7 +32,8 @@ class Encoder:
     `ecosurrogate.data.representation`; `ratio` is the bulk over the shear modulus of
     the reference medium; `scales` are the units of fields without a constitutive law,
     None where there is one; `boundary` are the conditions on the faces of the boxes,
-    None if they are periodic.
+    None if they are periodic; `creep` is the law of viscoplastic crystals, None of
+    other bodies, and says what the rest would.
     """
 
     scheme: str
@@ -38,6 +42,7 @@ class Encoder:
     normalization: Normalization
     scales: Scales | None = None
     boundary: Boundary | None = None
+    creep: CrystalCreep | None = None
 
     @classmethod
     def fit(
@@ -53,12 +58,17 @@ class Encoder:
         reference medium has the ratio of the mean moduli. Examples without a stiffness
         need labels, whose size is their unit.
         """
+        if representation == SLIP:
+            (law,) = {creep_law(example.body) for example in examples}
+            own = Normalization((0.0,) * CHANNELS, (1.0,) * CHANNELS)
+            return cls(scheme, representation, RATIO, own, creep=law)
         moduli: list[tuple[float, float]] = []
         labels: list[Scales] = []
 
         def channels() -> Iterable[np.ndarray]:
             for example in examples:
                 body, strain, stress = example.body, example.strain, example.stress
+                body.check_linear(f"representation {representation}")
                 if body.stiffness is None:
                     assert strain is not None and stress is not None
                     labels.append(Scales.of(strain, stress))
@@ -82,7 +92,13 @@ class Encoder:
         loads: Sequence[Load],
         signs: Sequence[int] | None = None,
     ) -> Bodies:
-        """Batch of bodies of one shape, each under one load; see `bodies`."""
+        """Batch of bodies of one shape, each under one load; see `bodies`.
+
+        Of viscoplastic crystals they are `CreepBodies`, which their models take.
+        """
+        if self.creep:
+            made = creep_bodies(microstructures, loads, self.scheme)
+            return cast(Bodies, made)
         channels = [
             self.normalization.apply(
                 self._around(inputs(body, self.representation, self._stress_unit(body)))

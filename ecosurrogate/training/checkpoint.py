@@ -30,6 +30,7 @@ from ecosurrogate.data.training_set import TrainingSet
 from ecosurrogate.mechanics.box_operators import BoxOperators
 from ecosurrogate.mechanics.operators import Operators
 from ecosurrogate.models.boxes import BOX_MODELS
+from ecosurrogate.models.creep import CREEP_MODELS
 from ecosurrogate.models.eco import MODELS
 from ecosurrogate.networks import make_network
 from ecosurrogate.networks.convolution import set_periodic
@@ -41,6 +42,7 @@ from fftmech.datasets.loading import Loading
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.loads.boundary import Boundary
+from fftmech.materials.crystal_creep import CrystalCreep
 from fftmech.version import __version__
 
 FORMAT_VERSION = 2
@@ -117,6 +119,11 @@ class RunCard:
                     f"model {self.config.model} of boxes with faces",
                     ", ".join(IN_BOXES),
                 )
+        if (encoder.creep is None) == self.config.creep:
+            raise InputError(
+                f"representation {self.config.representation} with"
+                f"{'out' * self.config.creep} a law of viscoplastic crystals"
+            )
 
     @property
     def law(self) -> bool:
@@ -145,6 +152,7 @@ class RunCard:
             "scheme": self.encoder.scheme,
             "ratio": self.encoder.ratio,
             **({} if self.law else {"scales": list(self.encoder.scales or ())}),
+            **({"creep": creep.constants()} if (creep := self.encoder.creep) else {}),
             "normalization": self.encoder.normalization.as_dict(),
             "dataset": dict(self.dataset),
             "units": dict(self.units),
@@ -164,6 +172,7 @@ class RunCard:
         config = Config.from_dict(document["config"])
         scales = document.get("scales")
         boundary = Loading.from_dict(document["dataset"]["loads"]).boundary
+        creep = document.get("creep")
         return cls(
             config,
             Encoder(
@@ -173,6 +182,7 @@ class RunCard:
                 Normalization.from_dict(document["normalization"]),
                 None if scales is None else Scales(*map(float, scales)),
                 boundary,
+                None if creep is None else _creep(creep),
             ),
             dict(document["dataset"]),
             dict(document["units"]),
@@ -186,6 +196,12 @@ class RunCard:
             ),
             tuple(map(int, document.get("extended", ()))),
         )
+
+
+def _creep(constants: Any) -> CrystalCreep:
+    law = CrystalCreep.parse(constants, "creep")
+    assert isinstance(law, CrystalCreep)
+    return law
 
 
 def _training_set(document: Mapping[str, Any]) -> TrainingSet | None:
@@ -224,6 +240,8 @@ def make_model(config: Config, boundary: Boundary | None = None) -> nn.Module:
             make_network, config.backbone, preset=config.preset, **config.network
         )
         models = MODELS if boundary is None else BOX_MODELS
+        if config.creep:
+            models = CREEP_MODELS
         model = models[config.model](
             backbone, channel_count(config.representation), **config.options
         )

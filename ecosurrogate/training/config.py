@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ecosurrogate.data.representation import channel_count
+from ecosurrogate.data.representation import SLIP, channel_count
 from fftmech.errors import InputError
 
 Settings = Mapping[str, Any]
@@ -22,11 +22,17 @@ WITHOUT_LAW = ("unet", "s-eco")
 WITHOUT_LAW_TERMS = ("strain", "stress", "masked-labels", "divergence")
 """Terms of the loss that need no constitutive law."""
 
+CREEP_TERMS = ("complementary", "strain", "stress")
+"""Terms of the loss of viscoplastic crystals."""
+
 IN_BOXES = MODELS[:3]
 """Models of bodies in boxes with faces too, those of `ecosurrogate.models.boxes`."""
 
+OF_CREEP = ("p-eco", "p-eco-iterated")
+"""Models of viscoplastic crystals too, those of `ecosurrogate.models.creep`."""
+
 SEE_LOAD = MODELS[4:]
-"""Models whose input is the load too; the others learn one load."""
+"""Models of elastic bodies whose input is the load too; the others learn one load."""
 
 BACKBONES = ("unet", "ddpm-unet", "fno", "tfno", "deeponet")
 """Networks by name, those of `ecosurrogate.networks`, which needs torch."""
@@ -169,11 +175,37 @@ class Config:
             raise InputError("loss: every weight is 0", mend="give a term a weight")
         _check_sizes("network", self.network)
         _check_sizes("options", self.options)
+        if self.creep:
+            self._check_creep()
+
+    def _check_creep(self) -> None:
+        """Refuse what models of viscoplastic crystals do not have (InputError)."""
+        known = "viscoplastic crystals: "
+        if self.model not in OF_CREEP:
+            raise InputError(
+                f"{known}model {self.model} is of elastic bodies",
+                mend=f"take --model {' or '.join(OF_CREEP)}",
+            )
+        if self.precision != "fp32":
+            raise InputError(f"{known}precision {self.precision}", "fp32")
+        for name in self.terms:
+            if name not in CREEP_TERMS:
+                raise InputError(f"{known}loss.{name}", ", ".join(CREEP_TERMS))
 
     @property
     def terms(self) -> dict[str, float]:
         """Terms of the loss with a weight above 0."""
         return {name: weight for name, weight in self.loss.items() if weight}
+
+    @property
+    def creep(self) -> bool:
+        """Whether it is a model of viscoplastic crystals."""
+        return self.representation == SLIP
+
+    @property
+    def sees_load(self) -> bool:
+        """Whether the load is an input of the model."""
+        return self.model in SEE_LOAD or self.creep
 
     def check_without_law(self) -> None:
         """Refuse what needs a constitutive law (InputError)."""

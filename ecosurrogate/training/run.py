@@ -1,7 +1,7 @@
 """A training run, checked and ready to begin or to be resumed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from torch import nn
 
 from ecosurrogate.data.encoder import Encoder
 from ecosurrogate.data.examples import Batch, Examples
-from ecosurrogate.data.representation import ORIENTED
+from ecosurrogate.data.representation import ORIENTED, SLIP
 from ecosurrogate.data.training_set import TrainingSet
 from ecosurrogate.mechanics.box_operators import BoxOperators
 from ecosurrogate.mechanics.operators import Operators
@@ -28,6 +28,7 @@ from ecosurrogate.training.objective import Objective
 from ecosurrogate.training.sampler import Sampler, allowed_moves
 from ecosurrogate.training.start import freeze, start
 from fftmech.datasets.card import read_card
+from fftmech.datasets.draft import recipe_of
 from fftmech.datasets.imported import stated_by
 from fftmech.datasets.mapping import FieldMapping
 from fftmech.discretization.grid import Grid
@@ -119,8 +120,11 @@ def prepare(
     folder = Path(folder)
     begin = start(folder, settings, parent, resume, force)
     lawless = _lawless(dataset)
+    creep = recipe_of(read_card(dataset)).nonlinear
+    _check_kind(dataset, creep, begin.parent)
     # some defaults depend on whether the bodies have pores, which the data show
-    first = begin.config(shown=lawless and without_law.representation(lawless))
+    shown = SLIP if creep else lawless and without_law.representation(lawless)
+    first = begin.config(shown=shown)
     train, val = _examples(dataset, first, devices.neighbours)
     scheme = train.card.method["scheme"]
     Operators(scheme, Grid((1, 1, 1)), 1.0, 1.0)
@@ -131,7 +135,8 @@ def prepare(
     val, notes = _unseen(val, (begin.resumed or begin).ancestors)
     data = _describe(train, val)
     phases = _phases(train) if lawless else set()
-    shown = lawless and without_law.representation(lawless, phases)
+    if lawless:
+        shown = without_law.representation(lawless, phases)
     faces = boundary is not None
     config = begin.config(pores, faces, shown)
     _check_batch(config, devices)
@@ -167,6 +172,21 @@ def _lawless(dataset: str | PathLike) -> FieldMapping | None:
     """What the mapping of a dataset states, if it knows no constitutive law."""
     stated = stated_by(read_card(dataset))
     return stated if stated and stated.lawless else None
+
+
+def _check_kind(
+    dataset: str | PathLike, creep: bool, parent: RunCard | None
+) -> None:
+    """Refuse weights of elastic bodies for viscoplastic crystals, and the reverse."""
+    if parent and parent.config.creep != creep:
+        named = [
+            f"of {'viscoplastic crystals' if kind else 'elastic bodies'}"
+            for kind in (creep, not creep)
+        ]
+        raise InputError(
+            f"{dataset} is {named[0]}, the weights to begin with are {named[1]}",
+            mend="train without --from",
+        )
 
 
 def _check_batch(config: Config, devices: Devices) -> None:
@@ -215,7 +235,8 @@ def _encoder(
             "one boundary, which the model has learned",
             "train without --from",
         )
-    return parent.encoder if config.normalize == "keep" else own
+    kept = replace(parent.encoder, creep=own.creep)
+    return kept if config.normalize == "keep" else own
 
 
 def _phases(examples: Examples) -> set[int]:

@@ -13,6 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ecosurrogate.data.representation import SLIP
 from ecosurrogate.training.config import (
     Config,
     Settings,
@@ -27,6 +28,7 @@ _LABELS = {"strain": 1.0, "stress": 4.7068}
 _NO_LABELS = {"hypercircle": 1.0}
 _MASKED = {"masked-labels": 1.0, "constitutive-squared": 1.0}
 _ENERGY = {"energy": 1.0}
+_COMPLEMENTARY = {"complementary": 1.0}
 
 LOSSES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "unet": (_LABELS, {"masked-labels": 1.0}),
@@ -75,7 +77,8 @@ def resolve(
 ) -> Config:
     """Fill in what was not given, for bodies that may have pores, boxes with faces.
 
-    Where no constitutive law is known, `shown` is the representation of the bodies.
+    Where no constitutive law is known, and of viscoplastic crystals, `shown` is the
+    representation of the bodies.
     """
     check_names(settings)
     model = settings.get("model", "s-eco" if faces else "p-eco-iterated")
@@ -101,7 +104,11 @@ def resolve(
         # the paper's second gain, see `ecosurrogate.networks.ddpm_unet`
         "network": {"gain": 0.2} if (model, backbone) == ("w-eco", "ddpm-unet") else {},
         "representation": shown or ("indicator" if pores else "stiffness"),
-        "loss": _LABELS if shown else LOSSES[model][pores],
+        "loss": _COMPLEMENTARY
+        if shown == SLIP
+        else _LABELS
+        if shown
+        else LOSSES[model][pores],
         **PRESETS[preset],
     }
     return Config.from_dict(merged(defaults, settings))

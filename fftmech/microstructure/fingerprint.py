@@ -53,9 +53,9 @@ def fingerprint(
 ) -> str:
     """Return the fingerprint of a body, `LENGTH` hexadecimal digits.
 
-    Its voxels are taken to be cubes. Phases without a stiffness are told apart by their
-    numbers, or by their orientations, as those of cubic crystals. Across an axis that
-    is not `periodic` there are faces.
+    Its voxels are taken to be cubes. Phases without a stiffness, and those of a body
+    that obeys laws, are told apart by their numbers, or by their orientations, as those
+    of cubic crystals. Across an axis that is not `periodic` there are faces.
     """
     stiffness, materials = _materials(body)
     if not all(periodic):
@@ -90,7 +90,8 @@ def _materials(body: Microstructure) -> tuple[np.ndarray, np.ndarray]:
     front, in (M, 7, 6), the logarithm of that relative to the body's largest.
     """
     used = body.phases
-    C = _stand_in(body) if body.stiffness is None else body.stiffness[used]
+    table = None if body.nonlinear else body.stiffness
+    C = _stand_in(body) if table is None else table[used]
     C = np.nan_to_num(C)
     C[np.isin(used, body.rigid)] = np.finfo(float).max * np.eye(6)
     largest = abs(C).max(axis=(1, 2))
@@ -106,7 +107,7 @@ def _materials(body: Microstructure) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _stand_in(body: Microstructure) -> np.ndarray:
-    """A stiffness for each phase in use, (P, 6, 6), where there is none.
+    """A stiffness for each phase in use, (P, 6, 6), where none says what it is.
 
     Isotropic, another one for each phase id; of oriented phases that of one crystal,
     turned.
