@@ -109,7 +109,7 @@ class Tested:
             found = [model(one) for one in ones]
             took = (time.process_time() - started) / TESTED
         pairs = [
-            (in_units(p.rate, one.rate_unit), in_units(p.stress, one.stress_unit))
+            (in_units(p.rate, one.strain_unit), in_units(p.stress, one.stress_unit))
             for p, one in zip(found, ones, strict=True)
         ]
         return self._errors(pairs), took

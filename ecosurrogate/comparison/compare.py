@@ -84,6 +84,12 @@ def compare(
     report(0, None, "prediction")
     started = time.perf_counter()
     model, card = load_model(run)
+    if card.encoder.creep:
+        raise InputError(
+            f"{run}: a model of viscoplastic crystals",
+            "one of elastic bodies",
+            "compare with ecosr evaluate --baseline dual:6, or fftmech compare",
+        )
     if card.encoder.boundary is not None:
         raise InputError(
             f"{run}: a model of boxes with faces, where the solver takes no initial "

@@ -23,7 +23,8 @@ LOOSE = 1e-3
 def check_labels(sample: Sample, where: str) -> None:
     """Refuse a sample unless s = C (e - e0), and means are those stated and prescribed.
 
-    Viscoplastic crystals have to obey their law (`creep_bodies.law_error`). Without a stiffness no law is known, and only the means are checked.
+    Viscoplastic crystals have to obey their law (`creep_bodies.law_error`). Without a
+    stiffness no law is known, and only the means are checked.
 
     Fields are checked at the lowest resolution, that of labels; samples without fields
     pass. In the InputError the sample is called `where`.

@@ -97,6 +97,12 @@ class PhysicalModel(nn.Module):
         self, model: nn.Module, card: RunCard, shape: Sequence[int], load: Load
     ) -> None:
         super().__init__()
+        if card.encoder.creep:
+            raise InputError(
+                "a model of viscoplastic crystals",
+                "one of elastic bodies, which files hold",
+                "use ecosr predict",
+            )
         if card.encoder.boundary is not None:
             raise InputError(
                 f"a model of boxes with faces ({card.encoder.boundary})",

@@ -19,6 +19,7 @@ from ecosurrogate.evaluation.learned_load import trained_load
 from ecosurrogate.evaluation.predict import predict_many
 from ecosurrogate.training.checkpoint import RunCard, load_model
 from ecosurrogate.training.devices import choose
+from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure import polycrystal
 from fftmech.microstructure.base import Microstructure
@@ -63,6 +64,13 @@ class Predictor:
             name: load_model(folder) for name, folder in runs.items()
         }
         self.waiting: list[Question] = []
+        for name, (_, card) in self.models.items():
+            if card.encoder.creep:
+                raise InputError(
+                    f"{name}: a model of viscoplastic crystals",
+                    "one of elastic bodies, whose stiffness requests give",
+                    "use ecosr predict",
+                )
         self._thread = ThreadPoolExecutor(1, "predictor")
         self._working: asyncio.Task[None] | None = None
 

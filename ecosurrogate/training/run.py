@@ -28,7 +28,6 @@ from ecosurrogate.training.objective import Objective
 from ecosurrogate.training.sampler import Sampler, allowed_moves
 from ecosurrogate.training.start import freeze, start
 from fftmech.datasets.card import read_card
-from fftmech.datasets.draft import recipe_of
 from fftmech.datasets.imported import stated_by
 from fftmech.datasets.mapping import FieldMapping
 from fftmech.discretization.grid import Grid
@@ -120,7 +119,7 @@ def prepare(
     folder = Path(folder)
     begin = start(folder, settings, parent, resume, force)
     lawless = _lawless(dataset)
-    creep = recipe_of(read_card(dataset)).nonlinear
+    creep = read_card(dataset).parameters.get("creep") is not None
     _check_kind(dataset, creep, begin.parent)
     # some defaults depend on whether the bodies have pores, which the data show
     shown = SLIP if creep else lawless and without_law.representation(lawless)
@@ -174,9 +173,7 @@ def _lawless(dataset: str | PathLike) -> FieldMapping | None:
     return stated if stated and stated.lawless else None
 
 
-def _check_kind(
-    dataset: str | PathLike, creep: bool, parent: RunCard | None
-) -> None:
+def _check_kind(dataset: str | PathLike, creep: bool, parent: RunCard | None) -> None:
     """Refuse weights of elastic bodies for viscoplastic crystals, and the reverse."""
     if parent and parent.config.creep != creep:
         named = [

@@ -111,7 +111,14 @@ def resolve(
         else LOSSES[model][pores],
         **PRESETS[preset],
     }
-    return Config.from_dict(merged(defaults, settings))
+    config = Config.from_dict(merged(defaults, settings))
+    if config.creep != (shown == SLIP):
+        raise InputError(
+            f"representation {config.representation}",
+            f"{SLIP} of viscoplastic crystals, and of no other bodies",
+            "leave it out",
+        )
+    return config
 
 
 def read_settings(path: str | PathLike) -> dict[str, Any]:
