@@ -39,7 +39,6 @@ LONG = (
     "texture_in_tension",
     "train_a_surrogate",
     "two_schemes_near_an_interface",
-    "nonlinear-bodies",
 )
 """Examples and pages whose code make slow runs."""
 FEW_SAMPLES = {
@@ -56,11 +55,6 @@ SMALLER = {
     "identify_moduli": {"N, NOISE = 16,": "N, NOISE = 8,"},
     "inclusion_in_large_shear": {"N = 96": "N = 24"},
     "make_a_dataset": {"levels=(64, 32)": "levels=(16, 8)"},
-    "nonlinear-bodies": {
-        "range(256)": "range(4)",
-        "[load] * 256": "[load] * 4",
-        "steps=900": "steps=2",
-    },
     "polycrystal_tension": {"N, GRAINS = 24, 40": "N, GRAINS = 8, 6"},
     "pore_in_a_plastic_matrix": {"N, RADIUS = 32,": "N, RADIUS = 12,"},
     "pore_in_tension": {"N, RADIUS, NU = 64,": "N, RADIUS, NU = 32,"},

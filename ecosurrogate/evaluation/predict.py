@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ecosurrogate.data.bodies import Bodies
-from ecosurrogate.data.creep_bodies import creep_problem
+from ecosurrogate.data.creep_bodies import CreepBodies, creep_problem
 from ecosurrogate.data.lawless import without_law
 from ecosurrogate.evaluation.creep import law_notes, with_best_rates
 from ecosurrogate.evaluation.learned_load import encode
@@ -102,7 +102,7 @@ def predict_many(
     ready = time.perf_counter()
     with torch.inference_mode():
         prediction = averaged(model, made, moves)
-        if creep:
+        if isinstance(made, CreepBodies):
             prediction = with_best_rates(prediction, made, bodies, loads)
         u = prediction.displacement
         if boundary is None:

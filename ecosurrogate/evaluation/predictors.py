@@ -142,9 +142,9 @@ def make_predictors(
 ) -> list[Predictor]:
     """Return all predictors, those of the folders of runs first.
 
-    Baselines are "low-res", "cg:K" or "dual:K"; None is "low-res" where there is a lower
-    resolution. InputError for any that is not there, cannot predict these cases, or is
-    named twice.
+    Baselines are "low-res", "cg:K" or "dual:K"; None is "low-res" where there is a
+    lower resolution. InputError for any that is not there, cannot predict these cases,
+    or is named twice.
     """
     if baselines is None:
         baselines = ["low-res"] if cases.low else []
