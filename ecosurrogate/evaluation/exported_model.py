@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from io import BytesIO
-from math import prod
 from os import PathLike
 from typing import Any
 
@@ -23,7 +22,7 @@ from ecosurrogate.data.representation import TRIANGLE, channel_count
 from ecosurrogate.evaluation.export_description import describe
 from ecosurrogate.evaluation.exported_without_law import ChannelModel
 from ecosurrogate.evaluation.learned_load import sign_of
-from ecosurrogate.evaluation.predict import BYTES
+from ecosurrogate.evaluation.memory import prediction_bytes
 from ecosurrogate.mechanics.mean_field import MeanLoad
 from ecosurrogate.mechanics.operators import Operators
 from ecosurrogate.training.checkpoint import RunCard
@@ -229,7 +228,8 @@ def export(
     InputError
         A model that torch cannot export, or whose file has other fields.
     """
-    check_bytes(4 * prod(shape) * BYTES, f"a model on {size_text(shape)} voxels")
+    needed = 4 * prediction_bytes(model, card, tuple(shape))
+    check_bytes(needed, f"a model on {size_text(shape)} voxels")
     kind = PhysicalModel if card.law else ChannelModel
     physical = kind(model, card, shape, load).eval()
     body = _example(card, shape)

@@ -11,6 +11,7 @@ from ecosurrogate.data.creep_bodies import CreepBodies, creep_problem
 from ecosurrogate.data.lawless import without_law
 from ecosurrogate.evaluation.creep import law_notes, with_best_rates
 from ecosurrogate.evaluation.learned_load import encode
+from ecosurrogate.evaluation.memory import prediction_bytes
 from ecosurrogate.evaluation.predicted_result import result_of
 from ecosurrogate.evaluation.shift_average import averaged, shifts_of
 from ecosurrogate.training.checkpoint import RunCard
@@ -21,9 +22,6 @@ from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
 from fftmech.simulations.mechanisms import check_load
-
-BYTES = 4 * (6 * 36 + 12 * 32)
-"""Memory by voxel, roughly: stiffness, compliance and their copies, hidden channels."""
 
 
 def predict(
@@ -95,8 +93,8 @@ def predict_many(
         what = "viscoplastic crystals have" if creep else "a box with faces has"
         raise InputError(f"average over shifts: {what} none", "predictions of 1")
     moves = shifts_of(model, shifts)
-    voxels = len(bodies) * bodies[0].grid.voxels
-    check_bytes(voxels * BYTES, _what(bodies))
+    needed = prediction_bytes(model, card, bodies[0].grid.shape, len(bodies))
+    check_bytes(needed, _what(bodies))
     made = encode(card, bodies, loads).to(place)
     model = model.to(place)
     ready = time.perf_counter()

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ecosurrogate.data.creep_bodies import CreepBodies
 from ecosurrogate.evaluation.creep import with_best_rates
 from ecosurrogate.evaluation.learned_load import choose_load, encode
-from ecosurrogate.evaluation.predict import BYTES
+from ecosurrogate.evaluation.memory import prediction_bytes
 from ecosurrogate.evaluation.predicted_result import certificates
 from ecosurrogate.evaluation.solved_cases import (
     PredictedFields,
@@ -47,7 +47,7 @@ class TrainedRun(Predictor):
         self.what = model if model == backbone else f"{model}, {backbone}"
         _check(folder, self.card, cases)
         self.model = self.model.to(self.device)
-        self.batch = _affordable(self.card.config.batch, cases.res)
+        self.batch = _affordable(self.model, self.card, cases.res)
         self._applications: int | None = None
 
     @property
@@ -179,12 +179,14 @@ def _check(folder: str | PathLike, card: RunCard, cases: SolvedCases) -> None:
             ) from error
 
 
-def _affordable(batch: int, res: int) -> int:
-    """Halve a batch until it fits the memory."""
+def _affordable(model: nn.Module, card: RunCard, res: int) -> int:
+    """Halve the batch of the run until it fits the memory."""
+    batch, shape = card.config.batch, (res,) * 3
     while True:
         try:
             check_bytes(
-                batch * res**3 * BYTES, f"predictions on {size_text((res,) * 3)} voxels"
+                prediction_bytes(model, card, shape, batch),
+                f"predictions on {size_text(shape)} voxels",
             )
         except InputError:
             if batch == 1:

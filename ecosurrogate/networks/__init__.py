@@ -34,4 +34,6 @@ def make_network(
     if name not in NETWORKS:
         raise InputError(f"network {name!r}", f"one of {', '.join(NETWORKS)}")
     module, config = NETWORKS[name]
-    return module(in_channels, out_channels, config.preset(preset, **changes))
+    made = module(in_channels, out_channels, config.preset(preset, **changes))
+    made.channels = in_channels
+    return made

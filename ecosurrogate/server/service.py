@@ -20,7 +20,6 @@ import fftmech
 from ecosurrogate.evaluation.evaluate import errors_of_run
 from ecosurrogate.evaluation.folder import NUMBERS
 from ecosurrogate.evaluation.learned_load import choose_load, trained_load
-from ecosurrogate.evaluation.predict import BYTES
 from ecosurrogate.pretrained.catalogue import CARD, run_folder
 from ecosurrogate.server import schemas, worker_tasks
 from ecosurrogate.server.jobs import Job, Jobs
@@ -32,7 +31,6 @@ from ecosurrogate.server.workers import Workers
 from ecosurrogate.training.checkpoint import RunCard, digest_of_weights
 from ecosurrogate.training.config import SEE_LOAD
 from ecosurrogate.training.log import read_log
-from fftmech.arrays.memory import free_memory
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
@@ -68,9 +66,8 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stopping = False
-        affordable = max(1, free_memory() // 2 // BYTES)
-        self.voxels = settings.voxels or affordable
-        self.predictor = Predictor(settings.runs, settings.device, self.voxels)
+        self.predictor = Predictor(settings.runs, settings.device, settings.voxels)
+        self.voxels = self.predictor.voxels
         self.readers = Workers(settings.workers, READER + 200 * self.voxels)
         self.solvers = Workers(settings.workers)
         self.folder = _own_folder()
