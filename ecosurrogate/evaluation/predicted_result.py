@@ -76,6 +76,10 @@ def result_of(
         displacement = _numpy(u[i]) * strain_unit * body.grid.h[0]
         if boundary is not None:
             displacement = fluctuation(displacement, mean_strain, body.grid, boundary)
+    gradient = {}
+    if u is None and prediction.gradient is not None:
+        H = _numpy(prediction.gradient[i]) * strain_unit
+        gradient = {"displacement_gradient": H.reshape(9, *H.shape[2:])}
     return Result(
         microstructure=body,
         load=load,
@@ -96,6 +100,7 @@ def result_of(
         times=times,
         certificate=final,
         precision="double" if card.encoder.creep else "single",
+        variables=gradient,
         boundary=boundary,
         notes=[*body.notes, *training_notes(card, body), *_finite(card, strain)],
     )

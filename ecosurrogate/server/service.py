@@ -66,7 +66,7 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stopping = False
-        self.predictor = Predictor(settings.runs, settings.device, settings.voxels)
+        self.predictor = Predictor(settings.runs, settings.device, settings.voxels or 0)
         self.voxels = self.predictor.voxels
         self.readers = Workers(settings.workers, READER + 200 * self.voxels)
         self.solvers = Workers(settings.workers)
