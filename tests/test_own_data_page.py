@@ -60,6 +60,13 @@ def test_the_sessions_run_and_say_what_the_page_shows(tmp_path, monkeypatch):
     (tmp_path / "wrong.toml").write_text(wrong)
     refused = CliRunner().invoke(main, ["dataset", "import", "wrong.toml", "-o", "x"])
     assert refused.exit_code == 2 and refused.stderr in PAGE.read_text()
+    line = "plastic/4.hdf5 --dataset phase --axes zyx -o x.h5"
+    refused = CliRunner().invoke(ecosr, f"predict plastic_run {line}".split())
+    # its image has another name
+    assert refused.exit_code == 2 and "grey" in refused.stderr, refused.output
+    assert refused.stderr.count("\n") == 1 + refused.stderr.count("note")
+    written = io.read_result("predicted.vtkhdf").microstructure.images
+    assert set(written) == {"grey"} and set(written["grey"].flat) == {900, 1200}
     shown = [b for b in blocks("") if re.match("checked|note", b)]
     assert len(shown) == 2
     for line in "".join(shown).splitlines():

@@ -102,6 +102,12 @@ class PhysicalModel(nn.Module):
                 "one of elastic bodies, which files hold",
                 "use ecosr predict",
             )
+        if card.encoder.images:
+            raise InputError(
+                f"a model with scalar images ({', '.join(card.encoder.images)})",
+                "one without, which files hold",
+                "use ecosr predict",
+            )
         if card.encoder.boundary is not None:
             raise InputError(
                 f"a model of boxes with faces ({card.encoder.boundary})",

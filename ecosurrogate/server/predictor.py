@@ -68,11 +68,11 @@ class Predictor:
         }
         self.waiting: list[Question] = []
         for name, (_, card) in self.models.items():
-            if card.encoder.creep:
+            if card.encoder.creep or card.encoder.images:
+                what = "scalar images" if card.encoder.images else "a law of creep"
                 raise InputError(
-                    f"{name}: a model of viscoplastic crystals",
-                    "one of elastic bodies, whose stiffness requests give",
-                    "use ecosr predict",
+                    f"{name}: a model of bodies with {what}, which no request has",
+                    mend="use ecosr predict",
                 )
         self.voxels = voxels or self._affordable(free_memory() // 2)
         self._thread = ThreadPoolExecutor(1, "predictor")

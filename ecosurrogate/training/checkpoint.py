@@ -25,7 +25,6 @@ from torch.overrides import TorchFunctionMode
 from ecosurrogate.data.encoder import Encoder
 from ecosurrogate.data.lawless import Scales
 from ecosurrogate.data.normalization import Normalization
-from ecosurrogate.data.representation import channel_count
 from ecosurrogate.data.training_set import TrainingSet
 from ecosurrogate.mechanics.box_operators import BoxOperators
 from ecosurrogate.mechanics.operators import Operators
@@ -99,7 +98,7 @@ class RunCard:
         if missing := sorted({*DATASET} - {*self.dataset}):
             raise InputError(f"nothing said of the dataset's {', '.join(missing)}")
         encoder = self.encoder
-        channels = channel_count(self.config.representation)
+        channels = self.config.channels
         if encoder.normalization.channels != channels:
             raise InputError(
                 f"normalisation of {encoder.normalization.channels} channels for "
@@ -183,6 +182,7 @@ class RunCard:
                 None if scales is None else Scales(*map(float, scales)),
                 boundary,
                 None if creep is None else _creep(creep),
+                config.images,
             ),
             dict(document["dataset"]),
             dict(document["units"]),
@@ -242,9 +242,7 @@ def make_model(config: Config, boundary: Boundary | None = None) -> nn.Module:
         models = MODELS if boundary is None else BOX_MODELS
         if config.creep:
             models = CREEP_MODELS
-        model = models[config.model](
-            backbone, channel_count(config.representation), **config.options
-        )
+        model = models[config.model](backbone, config.channels, **config.options)
     except InputError:
         raise
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:

@@ -73,6 +73,8 @@ class Config:
         from them.
     representation
         Inputs of the network (`ecosurrogate.data.representation`).
+    images
+        Names of scalar images of the bodies, which are inputs too.
     loss, gamma
         Weights by term (`ecosurrogate.training.objective.TERMS`); weight of components
         off the diagonal, eqs. 17 and 18.
@@ -130,6 +132,7 @@ class Config:
     count: int | None = None
     freeze: tuple[str, ...] = ()
     normalize: str = "fit"
+    images: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         one_of("model", self.model, MODELS)
@@ -162,10 +165,16 @@ class Config:
         if len(pair) != 2 or not all(0 <= _number(beta) < 1 for beta in pair):
             raise InputError(f"betas {self.betas!r}", "two numbers below 1")
         object.__setattr__(self, "betas", tuple(pair))
-        names = self.freeze if isinstance(self.freeze, list | tuple) else (None,)
-        if not all(isinstance(name, str) for name in names):
-            raise InputError(f"freeze {self.freeze!r}", "a list of names")
-        object.__setattr__(self, "freeze", tuple(names))
+        for key in ("freeze", "images"):
+            given = getattr(self, key)
+            names = given if isinstance(given, list | tuple) else (None,)
+            if not all(isinstance(name, str) for name in names):
+                raise InputError(f"{key} {given!r}", "a list of names")
+            object.__setattr__(self, key, tuple(names))
+        if len(self.images) > _MOST_ENTRIES or len({*self.images}) < len(self.images):
+            raise InputError(
+                f"{len(self.images)} images", f"at most {_MOST_ENTRIES}, each once"
+            )
         if not 0 <= _number(self.ema) < 1:
             raise InputError(f"ema {self.ema!r}", "a number from 0 to below 1")
         for name, weight in self.loss.items():
@@ -188,6 +197,8 @@ class Config:
             )
         if self.precision != "fp32":
             raise InputError(f"{known}precision {self.precision}", "fp32")
+        if self.images:
+            raise InputError(f"{known}images {', '.join(self.images)}", "none")
         for name in self.terms:
             if name not in CREEP_TERMS:
                 raise InputError(f"{known}loss.{name}", ", ".join(CREEP_TERMS))
@@ -196,6 +207,11 @@ class Config:
     def terms(self) -> dict[str, float]:
         """Terms of the loss with a weight above 0."""
         return {name: weight for name, weight in self.loss.items() if weight}
+
+    @property
+    def channels(self) -> int:
+        """Number of input channels of a body."""
+        return channel_count(self.representation) + len(self.images)
 
     @property
     def creep(self) -> bool:
@@ -233,7 +249,7 @@ class Config:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON, which `from_dict` takes."""
-        lists = {"betas": list(self.betas), "freeze": list(self.freeze)}
+        lists = {n: list(getattr(self, n)) for n in ("betas", "freeze", "images")}
         return {**asdict(self), **lists}
 
     @classmethod

@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -137,7 +138,9 @@ def prepare(
     if lawless:
         shown = without_law.representation(lawless, phases)
     faces = boundary is not None
-    config = begin.config(pores, faces, shown)
+    images = tuple(train[0].body.images)
+    config = begin.config(pores, faces, shown, images)
+    notes += _constant_images(config, train)
     _check_batch(config, devices)
     objective = Objective(config, pores, labels, lawless is None, faces)
     if (
@@ -203,7 +206,9 @@ def _encoder(
     scheme = train.card.method["scheme"]
     bodies = (train[i] for i in range(0, len(train), train.loads))
     # fitted even if it is not used: it refuses bodies that have no such inputs
-    own = Encoder.fit(bodies, scheme, config.representation, train.boundary)
+    own = Encoder.fit(
+        bodies, scheme, config.representation, train.boundary, config.images
+    )
     if parent is None:
         return own
     if parent.encoder.scheme != scheme:
@@ -234,6 +239,20 @@ def _encoder(
         )
     kept = replace(parent.encoder, creep=own.creep)
     return kept if config.normalize == "keep" else own
+
+
+def _constant_images(config: Config, train: Examples) -> tuple[str, ...]:
+    """Notes on images that say the same of all voxels of all bodies."""
+    bodies = [train[i].body for i in range(0, len(train), train.loads)]
+    notes = []
+    for name in config.images:
+        found = [body.images[name] for body in bodies if name in body.images]
+        if found and min(map(np.min, found)) == max(map(np.max, found)):
+            notes.append(
+                f"image {name} is constant in the training set: the network learns "
+                "nothing of it"
+            )
+    return tuple(notes)
 
 
 def _phases(examples: Examples) -> set[int]:

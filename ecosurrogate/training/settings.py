@@ -8,7 +8,7 @@ rate and steps too. "small" and "smoke" are for minutes on a CPU.
 import json
 import shlex
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -74,11 +74,12 @@ def resolve(
     pores: bool = False,
     faces: bool = False,
     shown: str | None = None,
+    images: Sequence[str] = (),
 ) -> Config:
     """Fill in what was not given, for bodies that may have pores, boxes with faces.
 
     Where no constitutive law is known, and of viscoplastic crystals, `shown` is the
-    representation of the bodies.
+    representation of the bodies; `images` are names of scalar images that they have.
     """
     check_names(settings)
     model = settings.get("model", "s-eco" if faces else "p-eco-iterated")
@@ -109,6 +110,7 @@ def resolve(
         else _LABELS
         if shown
         else LOSSES[model][pores],
+        "images": tuple(images),
         **PRESETS[preset],
     }
     config = Config.from_dict(merged(defaults, settings))
