@@ -169,7 +169,7 @@ def image_channels(body: Microstructure, names: Sequence[str]) -> np.ndarray:
     for name in names:
         if name not in body.images:
             raise InputError(
-                f"the body has no image {name}, which the model was trained with",
+                f"the body has no image {name}, which the model sees",
                 "an array of that name beside the phase ids, a number a voxel",
             )
     return np.array([body.images[name] for name in names]).reshape(

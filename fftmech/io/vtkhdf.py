@@ -207,7 +207,7 @@ def read_microstructure(
     found = Arrays(image_group)
     images = {
         str(name): found.read(f"CellData/{name}", cells[::-1])[x0:x1, y0:y1, z0:z1]
-        for name in names
+        for name in dict.fromkeys(names)
     }
     return made.with_changes(images=images)
 
