@@ -51,7 +51,8 @@ def network_bytes(network: Network, size: tuple[int, ...]) -> int:
             name: tensor.to("meta") for name, tensor in network.state_dict().items()
         }
         count, *shape = size
-        inputs = torch.empty(count, network.channels, *shape, device="meta")
+        like = next(network.parameters()).to("meta")
+        inputs = like.new_empty(count, network.channels, *shape)
         with torch.no_grad(), _Living() as living:
             functional_call(network, weights, (inputs,))
         known[size] = living.peak + inputs.nbytes

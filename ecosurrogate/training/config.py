@@ -22,7 +22,7 @@ WITHOUT_LAW = ("unet", "s-eco")
 WITHOUT_LAW_TERMS = ("strain", "stress", "masked-labels", "divergence")
 """Terms of the loss that need no constitutive law."""
 
-CREEP_TERMS = ("complementary", "strain", "stress")
+CREEP_TERMS = ("complementary", "stress")
 """Terms of the loss of viscoplastic crystals."""
 
 IN_BOXES = MODELS[:3]
