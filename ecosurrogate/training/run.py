@@ -1,7 +1,7 @@
 """A training run, checked and ready to begin or to be resumed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from ecosurrogate.data.encoder import Encoder
 from ecosurrogate.data.examples import Batch, Examples
 from ecosurrogate.data.representation import ORIENTED, SLIP
 from ecosurrogate.data.training_set import TrainingSet
@@ -25,6 +24,7 @@ from ecosurrogate.training.checkpoint import (
 )
 from ecosurrogate.training.config import Config, Settings
 from ecosurrogate.training.devices import Devices, choose
+from ecosurrogate.training.encoders import check_kind, encoder_of
 from ecosurrogate.training.objective import Objective
 from ecosurrogate.training.sampler import Sampler, allowed_moves
 from ecosurrogate.training.start import freeze, start
@@ -33,7 +33,6 @@ from fftmech.datasets.imported import stated_by
 from fftmech.datasets.mapping import FieldMapping
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.loads.boundary import Boundary
 
 NO_SHEAR = (
     "stress functions of kind beltrami have no shear force and no torque of a bar with "
@@ -121,7 +120,7 @@ def prepare(
     begin = start(folder, settings, parent, resume, force)
     lawless = _lawless(dataset)
     creep = read_card(dataset).parameters.get("creep") is not None
-    _check_kind(dataset, creep, begin.parent)
+    check_kind(dataset, creep, begin.parent)
     # some defaults depend on whether the bodies have pores, which the data show
     shown = SLIP if creep else lawless and without_law.representation(lawless)
     first = begin.config(shown=shown)
@@ -158,7 +157,7 @@ def prepare(
         _check_data(dataset, begin.resumed, data)
         card = begin.resumed
     else:
-        encoder = _encoder(dataset, train, config, begin.parent)
+        encoder = encoder_of(dataset, train, config, begin.parent)
         seen = _training_set(train)
         facts = data, train.card.units, versions(), seen
         card = RunCard(config, encoder, *facts, begin.ancestors)
@@ -176,19 +175,6 @@ def _lawless(dataset: str | PathLike) -> FieldMapping | None:
     return stated if stated and stated.lawless else None
 
 
-def _check_kind(dataset: str | PathLike, creep: bool, parent: RunCard | None) -> None:
-    """Refuse weights of elastic bodies for viscoplastic crystals, and the reverse."""
-    if parent and parent.config.creep != creep:
-        named = [
-            f"of {'viscoplastic crystals' if kind else 'elastic bodies'}"
-            for kind in (creep, not creep)
-        ]
-        raise InputError(
-            f"{dataset} is {named[0]}, the weights to begin with are {named[1]}",
-            mend="train without --from",
-        )
-
-
 def _check_batch(config: Config, devices: Devices) -> None:
     if config.batch % devices.size:
         multiple = devices.size * (config.batch // devices.size + 1)
@@ -197,48 +183,6 @@ def _check_batch(config: Config, devices: Devices) -> None:
             "a multiple",
             f"take --batch {multiple}, or start as many processes as divide it",
         )
-
-
-def _encoder(
-    dataset: str | PathLike, train: Examples, config: Config, parent: RunCard | None
-) -> Encoder:
-    """Encoder of the training set, or the one that a parent's weights are used to."""
-    scheme = train.card.method["scheme"]
-    bodies = (train[i] for i in range(0, len(train), train.loads))
-    # fitted even if it is not used: it refuses bodies that have no such inputs
-    own = Encoder.fit(
-        bodies, scheme, config.representation, train.boundary, config.images
-    )
-    if parent is None:
-        return own
-    if parent.encoder.scheme != scheme:
-        raise InputError(
-            f"{dataset} was solved with scheme {scheme}, and the weights to begin with "
-            f"belong to {parent.encoder.scheme}",
-            mend=f"make a dataset with --scheme {parent.encoder.scheme}",
-        )
-    if (parent.encoder.scales is None) != (own.scales is None):
-        which = "no constitutive law" if parent.law else "a constitutive law"
-        raise InputError(
-            f"{dataset} has {which}, and the weights to begin with belong to fields "
-            f"with{'' if parent.law else 'out'} one",
-            mend="train without --from",
-        )
-    if not parent.law and parent.units.get("stress") != train.card.units.get("stress"):
-        raise InputError(
-            f"{dataset} has stresses in {train.card.units.get('stress')}, the weights "
-            f"to begin with belong to {parent.units.get('stress')}",
-            mend="import it in that unit",
-        )
-    if parent.encoder.boundary != train.boundary:
-        raise InputError(
-            f"{dataset} has boundary {train.boundary or Boundary()}, and the weights "
-            f"to begin with belong to {parent.encoder.boundary or Boundary()}",
-            "one boundary, which the model has learned",
-            "train without --from",
-        )
-    kept = replace(parent.encoder, creep=own.creep)
-    return kept if config.normalize == "keep" else own
 
 
 def _constant_images(config: Config, train: Examples) -> tuple[str, ...]:
