@@ -20,8 +20,8 @@ from ecosurrogate.training.config import (
     check_names,
     flat,
     merged,
-    one_of,
 )
+from ecosurrogate.training.values import one_of
 from fftmech.errors import InputError
 
 _LABELS = {"strain": 1.0, "stress": 4.7068}
