@@ -5,6 +5,7 @@
 # make lint   format, style, types, and which package imports which
 # make slow   tests that take long: large bodies, and more kills of processes
 # make gpu    what a GPU makes of this, in 8 minutes: gpu.json (docs/gpu.md)
+# make docs   the documentation as a site: site/index.html
 # make browser   the tests of the pages in Chromium, which has to be there
 
 # the first Python on the path that is new enough, unless PYTHON is given
@@ -26,7 +27,7 @@ PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 DUCC0_NUM_THREADS=1 \
 	NUMBA_CACHE_DIR=$(CURDIR)/.venv/kernels-$(KERNELS) $(BIN)/pytest
 WORKERS := -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: demo demo-eco demo-serve test lint slow gpu browser clean
+.PHONY: demo demo-eco demo-serve test lint docs slow gpu browser clean
 
 demo: .venv/demo
 	$(BIN)/fftmech demo demo --force
@@ -69,6 +70,10 @@ lint: .venv/test
 	$(BIN)/python docs/architecture.py --check
 	$(BIN)/python docs/formats.py --check
 
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "site/index.html"
+
 slow: .venv/test
 	$(PYTEST) $(WORKERS) -m slow
 
@@ -79,7 +84,7 @@ browser: .venv/browser
 	$(PYTEST) -m browser
 
 clean:
-	rm -rf .venv build demo *.egg-info
+	rm -rf .venv build demo site *.egg-info
 
 # Installed, not editable: tests see what users get, and pyright finds fftmech_cli,
 # which the import hook of an editable install hides from it. build/ is emptied so that
@@ -99,6 +104,9 @@ clean:
 	@touch $@
 
 .venv/gpu: .venv/gpu-needs .venv/demo
+	@touch $@
+
+.venv/docs: .venv/docs-needs .venv/demo
 	@touch $@
 
 .venv/browser: .venv/browser-needs .venv/test
@@ -121,6 +129,10 @@ CUDA ?= 12
 .venv/gpu-needs: .venv/eco-needs
 	$(PIP) --constraint constraints.txt ".[fast,viz,surrogate]" pytest hypothesis \
 		"cupy-cuda$(CUDA)x[ctk]>=14"
+	@touch $@
+
+.venv/docs-needs: .venv/demo-needs
+	$(PIP) --constraint constraints.txt ".[docs]"
 	@touch $@
 
 .venv/browser-needs: .venv/test-needs

@@ -68,6 +68,9 @@ LAPTOP: dict[str, Study] = {
             # bodies as coarse as the labels, applied to finer ones, as in the paper
             "tfno": run("unet", "backbone=tfno", "res=16"),
             "deeponet": run("unet", "backbone=deeponet", "res=16"),
+            # labels and bodies of one grid: what the networks do where labels are exact
+            "s-eco-16": run("s-eco", *LOW, BELTRAMI, "res=16"),
+            "unet-16": run("unet", *LOW, "res=16"),
             "s-eco-maxwell": run("s-eco", *LOW, MAXWELL),
             "p-eco": run("p-eco", *LOW),
             "s-eco-64": run("s-eco", *LOW, BELTRAMI, "count=64"),
@@ -81,6 +84,7 @@ LAPTOP: dict[str, Study] = {
                 *("s-eco", "w-eco", "unet", "tfno", "deeponet"),
                 *("s-eco-maxwell", "p-eco"),
             ),
+            "same-grid": ("tfno", "s-eco-16", "unet-16"),
             "samples": ("s-eco", "s-eco-64", "w-eco", "w-eco-64"),
             "inputs": ("unet", "unet-euler", "unet-harmonics"),
             "precision": ("s-eco", "s-eco-fp32"),
@@ -105,7 +109,7 @@ LAPTOP: dict[str, Study] = {
             *("pores", "--count", "560", "--res", "32", "--low-res", "16"),
             *("--splits", "512,24,24", "--seed", "24"),
         ),
-        laptop(4000),
+        laptop(2000),
         {
             "w-eco": run("w-eco", *LOW),
             "s-eco": run("s-eco", *LOW, BELTRAMI),

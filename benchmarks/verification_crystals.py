@@ -15,13 +15,14 @@ import numpy as np
 from fftmech import Load, March, Step, read
 from fftmech import Path as LoadPath
 from fftmech.materials import cubic
-from fftmech.materials.base import MatrixTangent, Response
+from fftmech.materials.base import Response
 from fftmech.materials.crystal_plasticity import (
     CrystalPlasticity,
     CrystalPlasticityMaterial,
 )
 from fftmech.materials.slip import SlipLaw
 from fftmech.materials.slip_flow import SlipFlow
+from fftmech.materials.tangent import MatrixTangent
 from fftmech.microstructure import polycrystal
 from fftmech.tensors import matrix_from_quaternion, rotate_stiffness
 

@@ -43,7 +43,7 @@ for command in (polycrystal, pores, composites, stiffness_command, import_comman
 @json_option
 def info(directory: str, as_json: bool) -> None:
     """Show what the dataset in DIRECTORY is made of, and what it has."""
-    if StiffnessPairs.at(directory):
+    if StiffnessPairs.at(directory) or StiffnessPairs.each(directory):
         show_pairs(directory, as_json)
         return
     document = summarize(directory)

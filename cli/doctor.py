@@ -59,7 +59,7 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     for name, text in texts.items():
         part = found[name]
         lines.append((name, part["error"] if "error" in part else text(part)))
-    return lines + _packages(found["packages"])
+    return lines + _packages(found["packages"]) + _plugins(found["plugins"])
 
 
 def _gib(size: float) -> str:
@@ -123,6 +123,19 @@ def _packages(packages: dict[str, Any]) -> list[tuple[str, str]]:
         if "broken" in p
     ]
     return lines + broken
+
+
+def _plugins(found: Any) -> list[tuple[str, str]]:
+    """What other packages register, a line each package, and the broken."""
+    if "error" in found:
+        return [("plugins", found["error"])]
+    names: dict[str, list[str]] = {}
+    for each in found:
+        package = f"{each['package']} {each['version']}"
+        names.setdefault(package, []).append(f"{each['kind']} {each['name']}")
+    lines = [("plugins", f"{k}: {', '.join(v)}") for k, v in names.items()]
+    broken = [("BROKEN", each["broken"]) for each in found if "broken" in each]
+    return (lines or [("plugins", "none")]) + broken
 
 
 def _versions(packages: dict[str, Any]) -> str:

@@ -97,7 +97,8 @@ def fit(
     p-eco-iterated   the same, several steps, each certified
     dmn              no fields: a tree of laminates, the response of any law
 
-    A DATASET of `fftmech dataset stiffness` is for dmn, and dmn is for no other.
+    A DATASET of `fftmech dataset stiffness` is for dmn, and dmn is for no other; of one
+    of several bodies there is a network for each, in RUN/NAME, and a table of them.
     Of --config, options and --set the last one counts; with --from, what none of them
     says is as in OTHER. RUN then holds config.json, weights.safetensors, log.jsonl and
     curves.png.
@@ -106,15 +107,15 @@ def fit(
     ecosr fit grains -o run --model p-eco-iterated --preset smoke
     ecosr fit others -o tuned --from run --steps 50 --lr 2e-4 --freeze encoder
     """
-    if StiffnessPairs.at(dataset) or given["model"] == RESPONSE:
+    pairs = StiffnessPairs.at(dataset) or bool(StiffnessPairs.each(dataset))
+    if pairs or given["model"] == RESPONSE:
         others = {
             "--config": config,
             "--set": assignments,
             "--from": parent,
-            "--resume": resume,
             "--device": device if device != "cpu" else None,
         }
-        return fit_response(dataset, output, given, others, force, as_json)
+        return fit_response(dataset, output, given, others, resume, force, as_json)
     if given.pop("depth") is not None:
         raise InputError("--depth", f"--model {RESPONSE}, which has one")
     with surrogate_packages():

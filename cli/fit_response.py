@@ -8,7 +8,7 @@ import click
 from fftmech.datasets.stiffness_pairs import StiffnessPairs
 from fftmech.errors import InputError
 from fftmech_cli.progress import progress_bar
-from fftmech_cli.rim import INTERRUPTED, print_json
+from fftmech_cli.rim import INTERRUPTED, print_json, print_notes
 from fftmech_cli.surrogate import RESPONSE, surrogate_packages
 
 _SETTINGS = ("depth", "steps", "batch", "lr", "seed")
@@ -20,16 +20,19 @@ def fit_response(
     output: str,
     given: Mapping[str, Any],
     others: Mapping[str, Any],
+    resume: bool,
     force: bool,
     as_json: bool,
 ) -> int:
     """Train, print and return the exit code.
 
     `given` are values of the options of `ecosr fit`, `others` those by their names that
-    say nothing of such a network.
+    say nothing of such a network. Of one body there is nothing to resume.
     """
+    many = not StiffnessPairs.at(dataset) and StiffnessPairs.each(dataset)
     settings = {n: given[n] for n in _SETTINGS if given[n] is not None}
     more = {f"--{n}": v for n, v in given.items() if n not in (*_SETTINGS, "model")}
+    others = {**others, "--resume": resume and not many}
     for name, value in {**others, **more}.items():
         if value not in (None, (), False):
             raise InputError(f"{name} with a dataset of pairs of stiffness", "none")
@@ -38,7 +41,7 @@ def fit_response(
             f"--model {given['model']} with a dataset of pairs of stiffness",
             f"--model {RESPONSE}, or a dataset of fields",
         )
-    if not StiffnessPairs.at(dataset):
+    if not StiffnessPairs.at(dataset) and not many:
         raise InputError(
             f"{dataset} holds no pairs of stiffness, which --model {RESPONSE} learns "
             "from",
@@ -47,6 +50,11 @@ def fit_response(
     with surrogate_packages():
         from ecosurrogate.response.trained_network import NORMS, fit
         from ecosurrogate.response.training import Training
+    if many:
+        from fftmech_cli.fit_response_many import fit_responses
+
+        options = {"resume": resume, "force": force, "as_json": as_json}
+        return fit_responses(dataset, output, Training(**settings), **options)
     try:
         with progress_bar("Training", counted=True) as report:
             made, seconds = fit(
@@ -55,6 +63,7 @@ def fit_response(
     except KeyboardInterrupt:
         click.echo("Interrupted: nothing is written; begin again.", err=True)
         return INTERRUPTED
+    print_notes(made.notes)
     errors = made.errors
     leaves = len(made.tree.leaves)
     if as_json:
@@ -68,6 +77,7 @@ def fit_response(
                 "errors": errors,
                 "check": dict(made.check),
                 "training": dict(made.training),
+                "notes": list(made.notes),
                 "seconds": seconds,
             }
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import fftmech
-from fftmech_cli.packages import attempt, packages
+from fftmech_cli.packages import attempt, packages, registered
 
 VARIABLES = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
@@ -49,6 +49,7 @@ def describe(full: bool) -> dict[str, Any]:
         "driver": _driver,
         "kernels": _kernels,
         "packages": lambda: packages(full),
+        "plugins": lambda: registered(full),
     }
     return anonymous({name: attempt(part) for name, part in parts.items()})
 

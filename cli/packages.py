@@ -1,14 +1,14 @@
 """Packages that this one needs or can use: their versions, and which are broken."""
 
-import importlib
 import subprocess
 import sys
 import traceback
 from collections.abc import Callable
-from importlib import metadata, util
+from importlib import import_module, metadata, util
 from typing import Any
 
 from fftmech.errors import InputError
+from fftmech.plugins import GROUPS, plugins
 
 REQUIRED = ("numpy", "scipy", "h5py", "click", "numba", "rich", "psutil", "filelock")
 
@@ -38,6 +38,13 @@ USES = {
 }
 """What is tried of a package of which the bare import says little."""
 
+
+REGISTRIES = {
+    "fftmech.laws": ("fftmech.materials.laws", "LAWS"),
+    "fftmech.formats": ("fftmech.io", "FORMATS"),
+    "ecosurrogate.networks": ("ecosurrogate.networks", "NETWORKS"),
+}
+"""Where what other packages register is looked up, by group."""
 
 PATIENCE = 120
 """Seconds that the import of a package may take."""
@@ -75,6 +82,31 @@ def packages(full: bool) -> dict[str, dict[str, Any]]:
     return found
 
 
+def registered(full: bool) -> list[dict[str, str]]:
+    """What other packages register, and why it cannot be used.
+
+    Networks, which need torch, are tried with `full` only, in another process.
+    """
+    found = []
+    for group, (module, registry) in REGISTRIES.items():
+        for plugin in plugins(group):
+            entry = {"package": plugin.package, "version": plugin.version}
+            entry |= {"kind": GROUPS[group], "name": plugin.name}
+            reason = None
+            if group != "ecosurrogate.networks":
+                place = module, registry, plugin.name
+                made = attempt(
+                    lambda of=place: getattr(import_module(of[0]), of[1])[of[2]]
+                )
+                reason = made["error"] if isinstance(made, dict) else None
+            elif full:
+                reason = _apart(
+                    f"from {module} import {registry} as r; r[{plugin.name!r}]"
+                )
+            found.append(entry if reason is None else {**entry, "broken": reason})
+    return found
+
+
 def _package(name: str, test: Callable[[str, str], str | None] | None) -> dict:
     """Version of a package, None if it is missing, and why it is broken."""
     module = MODULES.get(name, name.replace("-", "_"))
@@ -103,13 +135,17 @@ def _versions(names: tuple[str, ...]) -> list[str]:
 
 def _import_here(name: str, module: str) -> str | None:
     """Why the import of a module fails."""
-    found = attempt(lambda: importlib.import_module(module))
+    found = attempt(lambda: import_module(module))
     return found["error"] if isinstance(found, dict) else None
 
 
 def _use_apart(name: str, module: str) -> str | None:
     """Why a package does not work, in another process, which it may end."""
-    use = USES.get(name, f"import {module}")
+    return _apart(USES.get(name, f"import {module}"))
+
+
+def _apart(use: str) -> str | None:
+    """Why Python code fails in another process."""
     code = f"import sys\nsys.path[:] = {sys.path!r}\n{use}\nprint('\\nworks')"
     try:
         done = subprocess.run(
@@ -125,4 +161,6 @@ def _use_apart(name: str, module: str) -> str | None:
     if "works" in done.stdout.splitlines():
         return None
     lines = done.stderr.strip().splitlines()
-    return _one_line(lines[-1]) if lines else f"Python ends: code {done.returncode}"
+    if lines:
+        return _one_line(lines[-1].removeprefix("fftmech.errors.InputError: "))
+    return f"Python ends: code {done.returncode}"

@@ -141,6 +141,12 @@ class Group(click.Group):
             fail(f"{where}{reason}; check the name, its permissions and the disk")
         except MemoryError:
             fail("out of memory; use a smaller --res or --precision single")
+        except Exception as error:
+            from fftmech.plugins import failed
+
+            if (line := failed(error)) is None:
+                raise
+            fail(line)
         sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -49,9 +49,10 @@ def serve(
 
     Each RUN is a folder that `ecosr fit` made, or a name that `ecosr models` lists.
 
-    POST /predict and POST /solve take a microstructure and answer VTKHDF; GET
-    /openapi.json describes all. SIGTERM or Ctrl-C finishes what was begun; a second one
-    ends it.
+    POST /predict and POST /solve take a microstructure and answer VTKHDF; of a RUN of
+    `ecosr fit --model dmn`, POST /respond takes materials and a load path and answers
+    CSV. GET /openapi.json describes all. SIGTERM or Ctrl-C finishes what was begun; a
+    second one ends it.
 
     Example: ecosr serve run --port 8000
     """

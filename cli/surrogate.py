@@ -8,6 +8,7 @@ import click
 
 from ecosurrogate.training.config import BACKBONES, MODELS, SIZES
 from fftmech.errors import InputError
+from fftmech.plugins import plugins
 
 RESPONSE = "dmn"
 """The model that has no fields (`ecosurrogate.response`)."""
@@ -31,6 +32,7 @@ def surrogate_packages(extras: str = "surrogate") -> Iterator[None]:
 
 def model_options(command: Command) -> Command:
     """Options of a model and its training, None where they are not given."""
+    others = (each.name for each in plugins("ecosurrogate.networks"))
     options = (
         click.option(
             "--model",
@@ -40,7 +42,7 @@ def model_options(command: Command) -> Command:
         ),
         click.option(
             "--backbone",
-            type=click.Choice(BACKBONES),
+            type=click.Choice([*BACKBONES, *others]),
             help="Network.  [default: by model]",
         ),
         click.option(

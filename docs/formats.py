@@ -57,7 +57,7 @@ def readers() -> dict[str, list[str]]:
     from fftmech.io import FORMATS
 
     found: dict[str, list[str]] = {}
-    for extension, modules in FORMATS.items():
+    for extension, modules in FORMATS.own.items():
         for module in modules:
             found.setdefault(module, []).append(f"`{extension}`")
     return found | {"slices": ["`.tif` `.png`"], "damask": ["`.yaml` `.yml`"]}

@@ -6,6 +6,9 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
+from uuid import uuid4
+
+HDF5 = "application/x-hdf5"
 
 
 class Refused(RuntimeError):
@@ -45,15 +48,31 @@ class Client:
         """Return the solver's result, likewise."""
         return self._work("/solve", body, options)
 
-    def ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
-        """Return the answer to a request.
+    def respond(self, materials: str, path: str, **options: Any) -> bytes:
+        """Return mean stresses along a load path, CSV, by a network of laminates.
+
+        `materials` and `path` are the texts of the TOML files of `ecosr respond`. The
+        stresses have no certificate; `GET /jobs/{id}` of the answer to `wait=0` says
+        what makes them doubtful.
+        """
+        edge = uuid4().hex
+        head = '--{}\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}\r\n'
+        fields = {"materials": materials, "path": path}.items()
+        body = "".join(head.format(edge, *field) for field in fields)
+        kind = f"multipart/form-data; boundary={edge}"
+        return self._work("/respond", f"{body}--{edge}--\r\n".encode(), options, kind)
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, kind: str = HDF5
+    ) -> bytes:
+        """Return the answer to a request with a body of some type.
 
         Raises
         ------
         Refused
             The server says no.
         """
-        headers = {**self.headers, "Content-Type": "application/x-hdf5"}
+        headers = {**self.headers, "Content-Type": kind}
         request = Request(self.address + path, body, headers, method=method)
         try:
             with urlopen(request) as answer:
@@ -61,8 +80,11 @@ class Client:
         except HTTPError as error:
             raise Refused(error.code, json.loads(error.read())) from error
 
-    def _work(self, path: str, body: bytes, options: dict[str, Any]) -> bytes:
-        answer = self.ask("POST", f"{path}?{urlencode(options, doseq=True)}", body)
+    def _work(
+        self, path: str, body: bytes, options: dict[str, Any], kind: str = HDF5
+    ) -> bytes:
+        query = urlencode(options, doseq=True)
+        answer = self.ask("POST", f"{path}?{query}", body, kind)
         while answer.startswith(b"{"):
             job = json.loads(answer)
             if job["state"] == "done":

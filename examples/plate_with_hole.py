@@ -139,7 +139,7 @@ def draw(picture, nodes, elements, state, body, point):
         point.network.tree.phase[point.network.tree.leaves] == 0
     ]
     accumulated = (weight @ metal / weight.sum()).reshape(-1, 4).mean(axis=1)
-    figure, ax = plt.subplots(figsize=(5.6, 4.6))
+    figure, ax = plt.subplots(figsize=(5.6, 4.8), layout="constrained")
     for mirrored in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
         drawn = ax.tripcolor(
             *(nodes * mirrored).T,
@@ -150,6 +150,7 @@ def draw(picture, nodes, elements, state, body, point):
     figure.colorbar(drawn, label="plastic strain of the metal, %")
     ax.set(aspect="equal", xlim=(-1.02, 1.02), ylim=(-1.02, 1.02))
     ax.set_axis_off()
+    ax.set_title(f"stretched along y (up) by {STRETCH:.1%}")
     figure.savefig(picture, dpi=120)
 
 

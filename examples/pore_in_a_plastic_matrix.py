@@ -3,7 +3,7 @@
     python examples/pore_in_a_plastic_matrix.py [picture.png]
 
 J2 plasticity with saturating hardening; tension along x to 1 %, then back to no stress.
-The curve is that of the cell beside the matrix alone. Scheme hex8: with one point a
+The curve is that of the cell beside the matrix alone. Scheme bbar: with one point a
 voxel, plastic strain near a jagged pore may alternate from voxel to voxel.
 """
 

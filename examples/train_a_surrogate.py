@@ -72,8 +72,9 @@ def draw(predicted, solved, picture: str) -> None:
             else {"cmap": "viridis", "vmin": low, "vmax": high}
         )
         image = axes.imshow(plane, origin="lower", **style)
-        figure.colorbar(image, ax=axes, label="stress xx (MPa)")
+        figure.colorbar(image, ax=axes, shrink=0.75)
         axes.set(title=title, xticks=[], yticks=[])
+    figure.suptitle("stress xx in the middle plane (MPa)")
     figures.save_figure(figure, picture)
 
 

@@ -6,6 +6,7 @@ from laminate_reference import LaminateReference
 from fftmech import Load
 from fftmech.materials import isotropic
 from fftmech.materials.base import StrainStep
+from fftmech.materials.check import material_of
 from fftmech.materials.creep import Creep
 from fftmech.materials.norton import Norton
 from fftmech.materials.plasticity import Plasticity
@@ -34,10 +35,7 @@ DT = 0.7
 
 
 def make(laws, stiffness=ELASTIC):
-    own = [law.stiffness for law in laws]
-    table = [stiffness if C is None else C for C in own]
-    frames = np.tile(np.eye(3), (len(laws), 1, 1))
-    return laws[0].material(laws, np.array(table), frames)
+    return material_of(laws, stiffness)
 
 
 def loaded(name, rng, points=60):

@@ -70,5 +70,5 @@ def test_readers_of_grains_say_what_they_use_and_ignore():
             assert all(isinstance(phrase, str) and phrase for phrase in phrases)
         assert reader.USED and any(
             reader.__name__.rpartition(".")[2] in modules
-            for modules in FORMATS.values()
+            for modules in FORMATS.own.values()
         )

@@ -138,7 +138,7 @@ def test_what_cannot_be_found_out_is_said_and_the_rest_is_shown(monkeypatch):
 
     parts = [name for name in vars(installation) if re.match(r"_[a-z]+$", name)]
     looks = [name for name in parts if name not in ("_spellings", "_user", "_replaced")]
-    for name in (*looks, "packages"):
+    for name in (*looks, "packages", "registered"):
         monkeypatch.setattr(installation, name, fails)
     found = json.loads(doctor("--json"))
     assert {name for name, part in found.items() if "error" not in part} == {

@@ -264,9 +264,9 @@ def test_a_solver_has_nothing_to_compare_with(tmp_path, learned, body):
 
 @pytest.mark.parametrize("learned", ["s-eco"], indirect=True)
 def test_a_server_says_so_too(tmp_path, learned, body):
+    from ecosurrogate.server.model_cards import describe
     from ecosurrogate.server.prediction_errors import solve_prediction
     from ecosurrogate.server.predictor import Predictor
-    from ecosurrogate.server.service import describe
     from ecosurrogate.server.worker_tasks import means_of, read_body
 
     folder = write_run(tmp_path, learned)

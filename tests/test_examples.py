@@ -19,6 +19,7 @@ from fftmech import Grid, Load, Microstructure, solve, write, write_result
 from fftmech.io.load_path import read_path
 from fftmech.io.materials import parse_materials
 from fftmech.materials import isotropic
+from fftmech.tensors.bounds import hashin_shtrikman
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -28,7 +29,9 @@ ELSEWHERE = ("serve-a-model", "own-data")
 CT, LAMINATE = "ct_to_stiffness", "laminate_by_hand"
 LONG = (
     "ask_a_server",
+    "foam_stiffness",
     "how_many_grains",
+    "identify_by_gradients",
     "identify_moduli",
     "inclusion_in_large_shear",
     "plate_with_hole",
@@ -37,6 +40,7 @@ LONG = (
     "pore_in_a_plastic_matrix",
     "rigid_inclusions",
     "texture_in_tension",
+    "texture_r_values",
     "train_a_surrogate",
     "two_schemes_near_an_interface",
 )
@@ -51,7 +55,9 @@ SMALLER = {
         "= 16, 4": "= 4, 2",
         **FEW_SAMPLES,
     },
-    "how_many_grains": {"else 50": "else 3"},
+    "foam_stiffness": {"64, 16, 3, (32, 48, 64, 80)": "24, 6, 2, (16,)"},
+    "how_many_grains": {"else 100": "else 10", "12, 24, 48": "12, 18"},
+    "identify_by_gradients": {"STRESS_ERROR = 24, 60,": "STRESS_ERROR = 8, 12,"},
     "identify_moduli": {"N, NOISE = 16,": "N, NOISE = 8,"},
     "inclusion_in_large_shear": {"N = 96": "N = 24"},
     "make_a_dataset": {"levels=(64, 32)": "levels=(16, 8)"},
@@ -63,6 +69,10 @@ SMALLER = {
     "texture_in_tension": {
         "GRAINS = 250": "GRAINS = 30",
         "polycrystal(16,": "polycrystal(8,",
+    },
+    "texture_r_values": {
+        "SPREAD = 20, 400,": "SPREAD = 8, 30,",
+        "(0, 91, 5), np.arange(0, 91, 15)": "(0, 91, 45), np.arange(0, 91, 45)",
     },
     "train_a_surrogate": {
         "polycrystal(32, grains=24": "polycrystal(18, grains=12",
@@ -132,6 +142,58 @@ def check_picture(path):
     assert image[..., :3].std() > 0.05
 
 
+def numbers(line):
+    """Numbers in a line that an example prints."""
+    return [float(n) for n in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?", line)]
+
+
+def check_foams(open_cells, *rest):
+    """Published stiffness of open cells; closed ones are stiffer, below the bound."""
+    n, _, E, density, _ = numbers(open_cells)
+    published = 0.93 * density**2.04
+    assert abs(n - 2.04) < 0.15 and abs(E / published - 1) < 0.1
+    closed = next(line for line in rest if line.startswith("closed"))
+    n, _, stiffer, density, _ = numbers(closed)
+    most = hashin_shtrikman((5 / 6, 0), (5 / 13, 0), (density, 1 - density))
+    K, G = most["K"][1], most["G"][1]
+    assert 1 < n < 2 and E < stiffer < 9 * K * G / (3 * K + G)
+
+
+def check_grains(*lines):
+    """One grain has Voigt's mean exactly; scatter is the first one's / sqrt(N)."""
+    rows = [numbers(line) for line in lines]
+    assert rows[0][3:5] == [209.92, 0.0]
+    for grains, _, _, better, error, scatter, _ in rows[1:]:
+        assert better + error < 209.92 and error < 1
+        assert 0.6 < scatter * grains**0.5 / rows[0][5] < 1.6
+
+
+def check_r_values(cube, goss, *textures):
+    """Single crystals by Schmid's law; a Cube texture is least at 45 degrees."""
+    assert np.allclose(numbers(cube)[:3], (1, 0, 1), atol=0.01)
+    assert abs(numbers(goss)[0] - 1) < 0.01 and numbers(goss)[2] > 100
+    random, cube, rolled = (numbers(line)[:3] for line in textures)
+    assert 0.7 < np.mean(random) < 1.4 and abs(cube[1]) < 0.3 < min(cube[0], cube[2])
+    assert rolled[1] > 1 + max(rolled[0], rolled[2])
+
+
+def check_constants(misfit, *constants):
+    """The misfit is that of the errors, and constants are off by a few error bars."""
+    assert 0.7 < numbers(misfit)[-1] < 1.3
+    for line in constants:
+        found, error, true, averaged = numbers(line.partition("=")[2])
+        assert abs(found - true) < 3 * error < 3 * averaged
+
+
+LAWS = {
+    "foam_stiffness": check_foams,
+    "how_many_grains": check_grains,
+    "identify_by_gradients": check_constants,
+    "texture_r_values": check_r_values,
+}
+"""By example, what its printed lines have to obey."""
+
+
 @pytest.mark.parametrize(
     "example",
     [
@@ -144,6 +206,8 @@ def test_example_converges_and_draws_the_picture_it_is_told_to(run, example, tmp
     printed = run(example, "picture.png")
     assert re.search(r"[1-9]\d* iterations", printed)
     check_picture(tmp_path / "picture.png")
+    if example.stem in LAWS:
+        LAWS[example.stem](*printed.splitlines())
 
 
 def test_laminate_example_meets_the_closed_form(run, tmp_path):
@@ -194,7 +258,8 @@ def test_python_in_the_documentation_runs(page, tmp_path, monkeypatch):
     if page.stem == "which-surrogate":
         Path("run").mkdir()
         tree = LaminateTree([0, 1], [0.7, 0.3], [[1.0, 0, 0]])
-        TrainedNetwork(tree, np.arange(2), tree.fractions, {}, {}, {}).write("run")
+        data = {"scheme": "rotated"}
+        TrainedNetwork(tree, np.arange(2), tree.fractions, data, {}, {}).write("run")
     for code in blocks(page, "toml"):
         if "[[step]]" in code:
             Path("cycle.toml").write_text(code)

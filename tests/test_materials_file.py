@@ -296,3 +296,11 @@ def test_isotropic_phase_that_expands_along_an_axis_is_turned_at_random(tmp_path
     alpha = made.thermal_expansion
     np.testing.assert_allclose((alpha**2).sum(axis=1), 1e-10)  # turned, not stretched
     assert abs(alpha[0] - alpha[1]).max() > 1e-6
+
+
+def test_an_isotropic_expansion_has_no_axes(materials):
+    made = materials(
+        "[default]\nisotropic = { E = 1.0, nu = 0.3 }\n"
+        "thermal_expansion = 2e-5\neigenstrain = 1e-3"
+    ).apply(phases(0))
+    assert made.notes == ()

@@ -124,7 +124,7 @@ def test_commands_run_and_print_the_notes_that_the_page_shows(
 
 
 def test_every_reader_declares_what_it_uses_and_what_it_ignores():
-    modules = {module for several in FORMATS.values() for module in several}
+    modules = {module for several in FORMATS.own.values() for module in several}
     for name in sorted(modules | {"slices", "damask"}):
         reader = import_module(f"fftmech.io.{name}")
         for said in (reader.USED, reader.IGNORED):

@@ -17,8 +17,8 @@ pytest.importorskip("fastapi")
 from small_runs import one_line, refused, run  # noqa: E402
 
 from ecosurrogate.pretrained import catalogue  # noqa: E402
+from ecosurrogate.server.model_cards import describe  # noqa: E402
 from ecosurrogate.server.predictor import Predictor  # noqa: E402
-from ecosurrogate.server.service import describe  # noqa: E402
 from ecosurrogate.training.checkpoint import (  # noqa: E402
     CARD,
     WEIGHTS,

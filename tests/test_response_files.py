@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from conftest import SOFT, STIFF, grains, sphere
 from small_datasets import refused, run
 
+from ecosurrogate.response.doubts import doubts_of
 from ecosurrogate.response.trained_network import TrainedNetwork
 from ecosurrogate.response.tree import LaminateTree
 from fftmech import Grid, InputError, Microstructure, homogenize, write
@@ -173,8 +174,8 @@ def test_commands_refuse_what_does_not_go_together(micro, tmp_path):
         (f"fit {pairs} -o {run_} --resume", "--resume"),
         (f"fit {pairs} -o {run_} --preset smoke", "--preset"),
         (f"fit {pairs} -o {run_} --depth 11", "depth 11"),
-        (f"fit {tmp_path} -o {run_} --model dmn", "holds no pairs of stiffness"),
-        (f"fit {tmp_path} -o {run_} --depth 4", "--depth"),
+        (f"fit {micro.parent} -o {run_} --model dmn", "holds no pairs of stiffness"),
+        (f"fit {micro.parent} -o {run_} --depth 4", "--depth"),
         (f"respond {pairs} {files} -o {tmp_path / 'c.csv'}", "no network of laminates"),
     ):
         done = answer(line, 2)
@@ -185,7 +186,7 @@ def test_commands_refuse_what_does_not_go_together(micro, tmp_path):
 
 def test_the_parameters_of_a_tree_have_the_fractions_exactly():
     torch = pytest.importorskip("torch")
-    from ecosurrogate.response.training import TreeModule
+    from ecosurrogate.response.tree_module import TreeModule
 
     torch.manual_seed(0)
     module = TreeModule(3, np.array([0.7, 0.2, 0.1]), False)
@@ -203,9 +204,9 @@ def test_a_pore_that_has_become_a_solid_is_noted(tmp_path):
     (tmp_path / "m.toml").write_text(MATERIALS)
     tree = LaminateTree([0, 1], [0.7, 0.3], [[1.0, 0, 0]])
     for pores, noted in ([], False), ([1], True):
-        data = {"pores": pores}
+        data = {"pores": pores, "scheme": "rotated"}
         made = TrainedNetwork(tree, np.arange(2), tree.fractions, data, {}, {})
-        notes = made.doubts(made.body(tmp_path / "m.toml"), 0.0)
+        notes = doubts_of(made, made.body(tmp_path / "m.toml"))
         assert any("was a pore" in note for note in notes) == noted
 
 

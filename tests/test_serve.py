@@ -19,7 +19,7 @@ from small_runs import run  # noqa: E402
 from ecosurrogate.client import Client, Refused  # noqa: E402
 from ecosurrogate.evaluation import batches
 from ecosurrogate.evaluation.predict import predict_many  # noqa: E402
-from ecosurrogate.server import service  # noqa: E402
+from ecosurrogate.server import model_cards  # noqa: E402
 from ecosurrogate.server.predictor import Predictor  # noqa: E402
 from fftmech import Load, read_result  # noqa: E402
 from fftmech.microstructure import polycrystal  # noqa: E402
@@ -229,7 +229,7 @@ def test_the_test_errors_of_a_card_are_over_the_standard_deviation(
     tmp_path, monkeypatch
 ):
     """Whatever the tables of the evaluation had, which may be an older one."""
-    monkeypatch.setattr(service, "digest_of_weights", lambda folder: "w")
+    monkeypatch.setattr(model_cards, "digest_of_weights", lambda folder: "w")
     fields = ("strain", "stress")
     errors = {
         kind: {field: {"mean": {"mean": value}} for field in fields}
@@ -241,7 +241,7 @@ def test_the_test_errors_of_a_card_are_over_the_standard_deviation(
     (tmp_path / "evaluation" / "evaluation.json").write_text(
         json.dumps({**found, "contenders": [{**run_, "nrmse": errors}]})
     )
-    said = service._test(tmp_path)
+    said = model_cards._test(tmp_path)
     assert said is not None and said["normalisation"] == "std"
     assert said["strain"] == said["stress"] == 0.9
     assert said["uniform"] == {"strain": 1.0, "stress": 1.0}

@@ -22,7 +22,7 @@ from small_runs import refused, run  # noqa: E402
 
 from ecosurrogate.client import Client, Refused  # noqa: E402
 from ecosurrogate.evaluation.folder import NUMBERS  # noqa: E402
-from ecosurrogate.server.service import describe  # noqa: E402
+from ecosurrogate.server.model_cards import describe  # noqa: E402
 from ecosurrogate.server.serving import listen  # noqa: E402
 from ecosurrogate.training.checkpoint import load_model  # noqa: E402
 from fftmech import read_result, write  # noqa: E402

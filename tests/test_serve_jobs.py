@@ -20,7 +20,7 @@ from served import HDF5, JSON, until  # noqa: E402
 from ecosurrogate.comparison.measure import Measure  # noqa: E402
 from ecosurrogate.server.prediction_errors import solve_prediction  # noqa: E402
 from ecosurrogate.server.refusal import Refusal  # noqa: E402
-from ecosurrogate.server.schemas import Asked, AskedToSolve, Generate  # noqa: E402
+from ecosurrogate.server.schemas import Asked, AskedToRespond, AskedToSolve, Generate  # noqa: E402
 from ecosurrogate.server.service import Service  # noqa: E402
 from fftmech import (  # noqa: E402
     Boundary,
@@ -303,7 +303,7 @@ def test_every_route_has_a_summary_an_example_and_its_refusals(served):
     paths = document["paths"]
     job = "/jobs/{name}"
     assert {*paths} == {
-        *("/health", "/models", "/generate", "/predict", "/solve"),
+        *("/health", "/models", "/generate", "/predict", "/solve", "/respond"),
         *(job, f"{job}/result", f"{job}/fields", f"{job}/fields/{{field}}"),
         f"{job}/solve",
     }
@@ -322,6 +322,7 @@ def test_every_route_has_a_summary_an_example_and_its_refusals(served):
         ("/predict", Asked),
         ("/solve", AskedToSolve),
         ("/generate", Generate),
+        ("/respond", AskedToRespond),
     ):
         described = {p["name"] for p in paths[path]["post"]["parameters"]}
         assert described == {*options.model_fields}

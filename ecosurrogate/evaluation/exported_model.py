@@ -147,6 +147,9 @@ class PhysicalModel(nn.Module):
     ) -> dict[str, Tensor]:
         """Predict "strain" and "stress", Mandel (1, 6, X, Y, Z).
 
+        All values are NaN if a stiffness is neither positive definite nor zero, or if
+        the model cannot take pores.
+
         Parameters
         ----------
         stiffness
@@ -154,9 +157,6 @@ class PhysicalModel(nn.Module):
             pores, (1, 21, X, Y, Z).
         channels
             What the network is shown, (1, c, X, Y, Z), if not the stiffness.
-
-        All values are NaN if a stiffness is neither positive definite nor zero, or if
-        the model cannot take pores.
         """
         C = stiffness[0].double().flatten(1)[self.places].reshape(6, 6, -1)
         shear = (C.mean(dim=-1) * self.deviator).sum() / 10

@@ -9,9 +9,11 @@ from ecosurrogate.response.tree import LaminateTree, filled
 from fftmech.arrays.backend import get_backend
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.materials.base import Material, StrainStep, Tangent, matrices
+from fftmech.materials.base import Material, StrainStep
+from fftmech.materials.tangent import Tangent, matrices
 from fftmech.microstructure.base import Microstructure, total_eigenstrain
-from fftmech.problems.material_field import Group, MaterialField
+from fftmech.problems.law_group import Group
+from fftmech.problems.material_field import MaterialField
 from fftmech.tensors import (
     matrix_from_quaternion,
     rotate_stiffness,

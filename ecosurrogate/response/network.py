@@ -13,7 +13,7 @@ from ecosurrogate.response.state import NetworkState
 from ecosurrogate.response.tree import LaminateTree
 from fftmech.errors import InputError
 from fftmech.loads.path import Path, Target
-from fftmech.microstructure.base import Microstructure
+from fftmech.microstructure.base import Microstructure, check_temperature
 from fftmech.simulations.march_state import IncrementLog
 
 TOLERANCE = 1e-7
@@ -68,7 +68,8 @@ class Network:
     Raises
     ------
     InputError
-        Phases without a stiffness, laws of finite strain.
+        Phases without a stiffness, laws of finite strain, a temperature where no phase
+        expands.
     """
 
     def __init__(
@@ -79,8 +80,10 @@ class Network:
         temperature: float = 0.0,
         tolerance: float = TOLERANCE,
     ) -> None:
+        check_temperature(body, temperature)
         self.tree, self.leaves = tree, Leaves(tree, body, temperature)
         self._newton = NewtonSolver(self.leaves, tree.laminates, tolerance)
+        self._shapes = _shapes(self.start())
 
     def prepare(self) -> None:
         """Compile what an increment needs."""
@@ -96,6 +99,14 @@ class Network:
             strain, variables, mean, mean, strain, mean, np.zeros(points)
         )
 
+    def checked(self, state: NetworkState) -> NetworkState:
+        """Return a state; InputError for one of another network."""
+        if _shapes(state) != self._shapes:
+            raise InputError(
+                "a state of another network, or of other laws", "one of this network"
+            )
+        return state
+
     def respond(
         self,
         path: Path,
@@ -107,14 +118,14 @@ class Network:
         Raises
         ------
         InputError
-            A path of finite strain.
+            A path of finite strain, a state of another network.
         """
         if path.finite:
             raise InputError(
                 "a load path of finite strain", "strains and stresses, not F and P"
             )
         started = time.perf_counter()
-        state = state or self.start()
+        state = self.checked(state) if state else self.start()
         logs: list[IncrementLog] = []
         elapsed, rest = 0.0, np.zeros(6)
         for number, step in enumerate(path.steps, 1):
@@ -211,3 +222,8 @@ class Network:
             made.tangent[:, :, at] = end.tangent[:, :, good]
         after = made.state.put(at, end.state.take(good))
         return made._replace(state=after, error=error)
+
+
+def _shapes(state: NetworkState) -> list[tuple[int, ...]]:
+    """Shapes of what a state has at each point."""
+    return [own.shape[:-1] for own in (state.strain, *state.variables)]

@@ -1,12 +1,15 @@
 """A material point for finite element codes: strain in; stress, tangent, state out."""
 
+import warnings
 from os import PathLike
 
 import numpy as np
 
+from ecosurrogate.response.doubts import doubts_of_strain
 from ecosurrogate.response.network import Network
 from ecosurrogate.response.state import NetworkState
 from ecosurrogate.response.trained_network import TrainedNetwork
+from fftmech.errors import InputError
 from fftmech.io.materials import Materials
 from fftmech.loads.path import Target
 from fftmech.tensors import FACTORS
@@ -32,7 +35,7 @@ class MaterialPoint:
         state = new                                     # once the step has converged
 
     A state is never changed: what Newton's method of the structure tries is `new`, and
-    is dropped if it goes on.
+    is dropped if it goes on. What makes a stress doubtful is a warning (UserWarning).
 
     Parameters
     ----------
@@ -53,7 +56,10 @@ class MaterialPoint:
         *,
         temperature: float = 0.0,
     ) -> "MaterialPoint":
-        """Read a trained network, and give its phases what a materials file says."""
+        """Read a trained network, and give its phases what a materials file says.
+
+        A warning tells what makes its responses doubtful, as `ecosr respond` does.
+        """
         trained = TrainedNetwork.read(run)
         return cls(trained.network(materials, temperature=temperature))
 
@@ -73,7 +79,7 @@ class MaterialPoint:
         state
             At its beginning, of n points.
         dt
-            Duration.
+            Duration, more than zero.
 
         Returns
         -------
@@ -85,9 +91,22 @@ class MaterialPoint:
         ------
         NotSolved
             A point where the laws have no solution, or none was found.
+        InputError
+            Strains of other points than the state, a state of another network, a step
+            without duration.
         """
         strain = np.asarray(strain, dtype=float)
+        points = self.network.checked(state).points
+        if strain.shape != (points, 6) and (strain.shape != (6,) or points != 1):
+            raise InputError(
+                f"strains of shape {strain.shape} with a state of {points} points",
+                f"({points}, 6)",
+            )
+        if not 0 < dt < np.inf:
+            raise InputError(f"dt {dt}", "a positive duration")
         mandel = (strain.reshape(-1, 6) / FACTORS).T
+        for doubt in doubts_of_strain(mandel.T):
+            warnings.warn(doubt, stacklevel=2)
         target = Target(STRAINED, mandel, np.zeros_like(mandel))
         made = self.network.advance(state, target, dt)
         if not made.solved.all():

@@ -1,6 +1,7 @@
 """A trained network of laminates in its folder: network.json, a log and a picture."""
 
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
@@ -10,16 +11,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ecosurrogate.response.cross_check import cross_check
+from ecosurrogate.response.doubts import doubts_of, fingerprint
 from ecosurrogate.response.network import Network
 from ecosurrogate.response.tree import LaminateTree
-from ecosurrogate.training.files import damaged, holds, read_json, write_json
+from ecosurrogate.training.files import (
+    damaged,
+    holds,
+    read_json,
+    write_json,
+    write_text,
+)
 from fftmech.datasets.stiffness_pairs import BODY, StiffnessPairs
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.io import read
 from fftmech.io.materials import Materials, read_materials
 from fftmech.microstructure.base import Microstructure
-from fftmech.tensors import isotropic_moduli
 from fftmech.version import __version__
 
 if TYPE_CHECKING:
@@ -33,15 +40,6 @@ NORMS = {
     "stiffness": "|X - C| / |C|, Mandel, Frobenius norm",
 }
 """Of the errors in a card, of a stiffness X that should be C."""
-
-LARGE_ERROR = 0.05
-"""Mean error on a path of the check from which there is a note."""
-
-LARGE_STRAIN = 0.1
-"""Mean strain from which there is a note."""
-
-LARGE_EXPONENT = 10
-"""Exponent of a power law from which there is a note."""
 
 
 @dataclass(frozen=True)
@@ -136,12 +134,32 @@ class TrainedNetwork:
         write_json(Path(folder) / NAME, document)
 
     def body(self, materials: Materials | str | PathLike) -> Microstructure:
-        """A voxel of each phase, with the properties that a materials file gives it."""
+        """A voxel of each phase, with the properties that a materials file gives it.
+
+        Raises
+        ------
+        InputError
+            Phases without a stiffness; of a network of crystals, whose materials file
+            has one crystal, materials of single phases, or axes that are not its own.
+        """
         if not isinstance(materials, Materials):
             materials = read_materials(materials)
         count = len(self.phases)
         orientation = None
         if self.tree.quaternion is not None:
+            one = materials.default
+            if materials.phases or materials.materials or one is None:
+                raise InputError(
+                    f"{materials.name}: materials of single phases, for a network of "
+                    "one crystal in many orientations",
+                    "one [default], and no others",
+                )
+            if one.orientation is not None:
+                raise InputError(
+                    f"{materials.name}: [default]: euler, for a network of crystals "
+                    "which have their orientations",
+                    "a crystal without euler",
+                )
             # in the crystal's axes: leaves turn it
             orientation = np.tile([1.0, 0, 0, 0], (int(self.phases[-1]) + 1, 1))
         bare = Microstructure(
@@ -154,53 +172,22 @@ class TrainedNetwork:
     def network(
         self, materials: Materials | str | PathLike, *, temperature: float = 0.0
     ) -> Network:
-        """The network with a law at each leaf, of a materials file."""
-        return Network(self.tree, self.body(materials), temperature=temperature)
+        """The network with a law at each leaf, of a materials file.
 
-    def doubts(self, body: Microstructure, strain: float) -> list[str]:
-        """What makes the response of a body up to a mean strain doubtful, a line each.
-
-        `body` is that of `body`.
+        What makes its responses doubtful is a warning (UserWarning).
         """
-        notes = list(self.notes)
-        worst = max((one["mean"] for one in self.check.values()), default=0.0)
-        if worst > LARGE_ERROR:
-            notes.append(
-                f"when it was trained, mean stresses were wrong by up to "
-                f"{100 * worst:.2g} % on the paths of its check"
-            )
-        assert body.stiffness is not None
-        solid = np.setdiff1d(body.phases, body.pores)
-        if len(body.pores):
-            notes.append(
-                "pores are layers of a soft solid in a network of laminates: it was "
-                "not made for them, check it with --against"
-            )
-        filled = np.intersect1d(self.data.get("pores", []), solid)
-        if len(filled):
-            notes.append(
-                f"phase {', '.join(map(str, filled))} was a pore when the network was "
-                "trained, which has not learned it as a solid"
-            )
-        sizes = [isotropic_moduli(body.stiffness[p])[1] for p in solid]
-        low, high = self.data.get("contrast", (0, np.inf))
-        ratios = np.array(sizes) / sizes[0]
-        if ratios.min() < low or ratios.max() > high:
-            notes.append(
-                f"shear moduli differ by {max(ratios.max(), 1 / ratios.min()):.3g}, "
-                f"more than what the network was trained for ({low:g} to {high:g})"
-            )
-        if strain > LARGE_STRAIN:
-            notes.append(
-                f"mean strains of up to {strain:.2g}: the network is of small strain"
-            )
-        exponents = [getattr(law, "exponent", 1.0) for law in body.law.values()]
-        if max(np.ravel(exponents), default=1.0) > LARGE_EXPONENT:
-            notes.append(
-                f"a power law of exponent {np.max(exponents):g}: flow concentrates in "
-                "bands that laminates hardly have, check it with --against"
-            )
-        return notes
+        body = self.body(materials)
+        for doubt in doubts_of(self, body):
+            warnings.warn(doubt, stacklevel=2)
+        return Network(self.tree, body, temperature=temperature)
+
+
+def networks_in(folder: str | PathLike) -> dict[str, Path]:
+    """Networks in the folders of a folder, by name, sorted."""
+    if not Path(folder).is_dir():
+        return {}
+    inside = sorted(Path(folder).iterdir())
+    return {path.name: path for path in inside if TrainedNetwork.at(path)}
 
 
 def fit(
@@ -233,6 +220,7 @@ def fit(
         raise InputError(
             f"{path} holds a network", mend="choose another -o, or --force"
         )
+    body = read(Path(dataset) / BODY)
     oriented = pairs.orientation is not None
     fitted = fit_tree(
         pairs.stiffness,
@@ -253,21 +241,33 @@ def fit(
         fitted.tree,
         pairs.phases,
         pairs.fractions,
-        {**pairs.attributes, "pores": pairs.pores.tolist()},
+        {**pairs.attributes, **fingerprint(body), "pores": pairs.pores.tolist()},
         {**asdict(training), "seconds": fitted.seconds},
         own,
+        notes=tuple(_left_out(pairs)),
     )
     if check:
-        body = read(Path(dataset) / BODY)
         made = replace(made, check=cross_check(made.tree, body, made.scheme))
     path.mkdir(exist_ok=True)
+    # first: a folder without it is taken for something else
+    made.write(path)
     lines = [
         {"step": step, "loss": loss, "validation": {"energy": error}}
         for step, loss, error in fitted.curve
     ]
-    (path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    made.write(path)
+    write_text(path / "log.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     return made, fitted.seconds
+
+
+def _left_out(pairs: StiffnessPairs) -> list[str]:
+    """What a network does not learn from, a line each."""
+    count = len(pairs.effective) + pairs.failed + pairs.missing
+    parts = (pairs.failed, "did not converge"), (pairs.missing, "were not made")
+    return [
+        f"{some} of {count} pairs that it should be trained on {what}"
+        for some, what in parts
+        if some
+    ]
 
 
 def _spread(errors: np.ndarray) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Routes of the server: health, models, microstructures, predictions, solves, jobs.
+"""Routes of the server: health, models, microstructures, jobs of four kinds.
 
 Every answer that is no file is one JSON object; one that says no has `error`,
 `expected` and `mend`. There are no CORS headers: pages of other sites cannot read.
@@ -24,17 +24,19 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 import fftmech
-from ecosurrogate.server import schemas
+from ecosurrogate.server import openapi, schemas
 from ecosurrogate.server.jobs import Job
 from ecosurrogate.server.refusal import Refusal, mistake
 from ecosurrogate.server.request_limits import RequestLimits, answer
 from ecosurrogate.server.result_fields import draw_field, list_fields
 from ecosurrogate.server.service import Service
-from ecosurrogate.server.upload import receive
+from ecosurrogate.server.upload import receive, receive_tables
 from fftmech.errors import InputError
 from fftmech.microstructure.base import Microstructure
 
 FILE = "application/x-hdf5"  # type of an answer that is a VTKHDF file
+TABLE = "text/csv"  # of one that is a table
+RESPOND = "/respond"
 PAGE = Path(__file__).with_name("static")
 # what the page may load: this server's files alone
 POLICY = {"Content-Security-Policy": "default-src 'self'; img-src 'self' data:"}
@@ -52,17 +54,21 @@ TheService = Annotated[Service, Depends(_service)]
 
 
 async def _wants_json(
+    request: Request,
     accept: Annotated[str, Header(include_in_schema=False)] = "*/*",
 ) -> bool:
     """Whether JSON is preferred to a file, which is what is sent otherwise."""
+    file, others = FILE, ("application/octet-stream", "application/*")
+    if request.url.path == RESPOND:
+        file, others = TABLE, ("text/*",)
     for kind in accept.lower().split(","):
         name = kind.partition(";")[0].strip()
         if name == "application/json":
             return True
-        if name in (FILE, "application/octet-stream", "application/*", "*/*"):
+        if name in (file, *others, "*/*"):
             return False
     mend = "leave the header out for the file"
-    raise Refusal(406, f"Accept: {accept[:80]}", f"{FILE} or application/json", mend)
+    raise Refusal(406, f"Accept: {accept[:80]}", f"{file} or application/json", mend)
 
 
 async def _check_each_once(request: Request) -> None:
@@ -97,6 +103,16 @@ class Client:
         del body
         return await self.answer(job, asked.wait)
 
+    async def respond(self, asked: schemas.AskedToRespond) -> Response:
+        """Read the tables of the request, begin its job, and answer."""
+        self.service.check_place()
+        with self.service.upload_folder() as folder:
+            upload = await receive_tables(self.request, Path(folder))
+            asked = asked.with_options(upload.options)
+            given = await self.service.read_path(upload, asked)
+        self.service.check_place()
+        return await self.answer(self.service.respond(*given, asked), asked.wait)
+
     async def answer(self, job: Job, wait: float) -> Response:
         """Wait for a job, and answer with its result or with where it will be."""
         await asyncio.wait({job.task}, timeout=wait)
@@ -119,7 +135,7 @@ class Client:
 
 TheClient = Annotated[Client, Depends()]
 
-router = APIRouter(dependencies=[Depends(_check_each_once)], responses=schemas.REFUSALS)
+router = APIRouter(dependencies=[Depends(_check_each_once)], responses=openapi.REFUSALS)
 
 
 @router.get("/", include_in_schema=False)
@@ -128,19 +144,19 @@ async def page() -> Response:
     return FileResponse(PAGE / "index.html", headers=POLICY)
 
 
-@router.get("/health", responses=schemas.HEALTH)
+@router.get("/health", responses=openapi.HEALTH)
 async def health(service: TheService) -> dict[str, Any]:
     """Whether the server works."""
     return service.health()
 
 
-@router.get("/models", responses=schemas.MODELS)
+@router.get("/models", responses=openapi.MODELS)
 def models(service: TheService) -> dict[str, Any]:
     """The models: scheme, resolution, training data, errors."""
     return {"models": service.describe()}
 
 
-@router.post("/generate", response_class=Response, responses=schemas.VTKHDF)
+@router.post("/generate", response_class=Response, responses=openapi.VTKHDF)
 async def generate(
     service: TheService, asked: Annotated[schemas.Generate, Query()]
 ) -> Response:
@@ -151,7 +167,7 @@ async def generate(
     return Response(content, 200, headers, FILE)
 
 
-@router.post("/predict", **schemas.PREDICTED, openapi_extra=schemas.BODY)
+@router.post("/predict", **openapi.PREDICTED, openapi_extra=openapi.BODY)
 async def predict(
     client: TheClient, asked: Annotated[schemas.Asked, Query()]
 ) -> Response:
@@ -159,7 +175,7 @@ async def predict(
     return await client.work(asked, client.service.predict)
 
 
-@router.post("/solve", **schemas.SOLVED, openapi_extra=schemas.BODY)
+@router.post("/solve", **openapi.SOLVED, openapi_extra=openapi.BODY)
 async def solve(
     client: TheClient, asked: Annotated[schemas.AskedToSolve, Query()]
 ) -> Response:
@@ -167,7 +183,15 @@ async def solve(
     return await client.work(asked, client.service.solve)
 
 
-@router.post("/jobs/{name}/solve", **schemas.SOLVED)
+@router.post(RESPOND, **openapi.RESPONDED, openapi_extra=openapi.TABLES)
+async def respond(
+    client: TheClient, asked: Annotated[schemas.AskedToRespond, Query()]
+) -> Response:
+    """Mean stresses along a load path, by a network of laminates."""
+    return await client.respond(asked)
+
+
+@router.post("/jobs/{name}/solve", **openapi.SOLVED)
 async def solve_prediction(
     client: TheClient, name: str, asked: Annotated[schemas.Method, Query()]
 ) -> Response:
@@ -178,13 +202,13 @@ async def solve_prediction(
     return await client.answer(job, asked.wait)
 
 
-@router.get("/jobs/{name}", responses=schemas.JOB)
+@router.get("/jobs/{name}", responses=openapi.JOB)
 async def job(service: TheService, name: str) -> dict[str, Any]:
     """How far a job is."""
     return service.jobs.get(name).as_dict()
 
 
-@router.delete("/jobs/{name}", responses=schemas.JOB)
+@router.delete("/jobs/{name}", responses=openapi.JOB)
 async def cancel(service: TheService, name: str) -> dict[str, Any]:
     """Cancel a job, or remove one that has ended."""
     job = service.jobs.get(name)
@@ -193,16 +217,16 @@ async def cancel(service: TheService, name: str) -> dict[str, Any]:
     return job.as_dict()
 
 
-@router.get("/jobs/{name}/result", response_class=Response, responses=schemas.VTKHDF)
+@router.get("/jobs/{name}/result", response_class=Response, responses=openapi.VTKHDF)
 async def result(service: TheService, name: str) -> Response:
-    """The result of a job that is done, VTKHDF."""
+    """The result of a job that is done, VTKHDF, or CSV of a response."""
     job = service.jobs.get(name)
     job.check_done()
     job.fetched = True
     return _file(job)
 
 
-@router.get("/jobs/{name}/fields", responses=schemas.FIELDS)
+@router.get("/jobs/{name}/fields", responses=openapi.FIELDS)
 async def fields(
     service: TheService, name: str, _: Annotated[schemas.Options, Query()]
 ) -> dict[str, Any]:
@@ -211,7 +235,7 @@ async def fields(
 
 
 @router.get(
-    "/jobs/{name}/fields/{field}", response_class=Response, responses=schemas.DRAWN
+    "/jobs/{name}/fields/{field}", response_class=Response, responses=openapi.DRAWN
 )
 async def field(
     service: TheService,
@@ -258,8 +282,13 @@ def make_app(service: Service) -> FastAPI:
 
 
 def _file(job: Job, after: BackgroundTask | None = None) -> FileResponse:
-    name = f"{job.kind}.vtkhdf"
-    file = FileResponse(job.path, media_type=FILE, filename=name, background=after)
+    name, kind, headers = f"{job.kind}{job.path.suffix}", FILE, {}
+    if job.kind == "respond":
+        # a table has no place for them
+        notes = {"X-Notes": json.dumps(job.summary["notes"])}
+        kind, headers = TABLE, {**notes, "X-Certificate": "none"}
+    options = {"media_type": kind, "filename": name, "background": after}
+    file = FileResponse(job.path, headers=headers, **options)
     # few parts, for each is read in a thread that the models' may wait for
     file.chunk_size = 2**22
     return file

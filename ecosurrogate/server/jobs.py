@@ -19,7 +19,7 @@ FETCHED = 5.0  # seconds in which a client that asks now and then fetches a resu
 
 
 class Job:
-    """A "predict" or "solve": queued, running, then for good done, failed or cancelled.
+    """A "predict", "solve" or "respond": queued, running, then done, failed, cancelled.
 
     To be used from the event loop, as `Jobs`.
     """
@@ -27,7 +27,8 @@ class Job:
     def __init__(self, kind: str, folder: Path) -> None:
         # long enough that nobody guesses it
         self.id, self.kind = secrets.token_urlsafe(16), kind
-        self.path = folder / self.id / "result.vtkhdf"
+        end = "csv" if kind == "respond" else "vtkhdf"
+        self.path = folder / self.id / f"result.{end}"
         self.path.parent.mkdir()
         self.state = "queued"
         self.progress: dict[str, Any] = {}

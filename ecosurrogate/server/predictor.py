@@ -16,7 +16,7 @@ from torch import nn
 from ecosurrogate.data.representation import phase_ids
 from ecosurrogate.evaluation.batches import most_together, predict_each
 from ecosurrogate.evaluation.learned_load import trained_load
-from ecosurrogate.evaluation.memory import prediction_bytes
+from ecosurrogate.evaluation.memory import FIELDS, prediction_bytes
 from ecosurrogate.evaluation.predict import predict_many
 from ecosurrogate.training.checkpoint import RunCard, load_model
 from ecosurrogate.training.devices import choose
@@ -82,7 +82,9 @@ class Predictor:
         """Voxels of which predictions by every model fit so many bytes."""
         cube = (TYPICAL,) * 3
         known = self.models.values()
-        most = max(prediction_bytes(*each, cube) for each in known)
+        # networks of the response have no fields
+        least = FIELDS * TYPICAL**3
+        most = max((prediction_bytes(*each, cube) for each in known), default=least)
         return max(1, size * TYPICAL**3 // most)
 
     def warm_up(self) -> None:

@@ -12,7 +12,6 @@ from math import nan
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, Field, Json, model_validator
-from starlette.responses import Response
 
 from fftmech.errors import InputError
 from fftmech.loads.load import Load
@@ -79,21 +78,11 @@ class Method(Waiting):
     precision: Literal["double", "single"] | None = _option("Of numbers", "double")
 
 
-class Asked(Waiting):
-    """What to do with a body that is sent."""
+class Sent(Waiting):
+    """What to do with files that are sent."""
 
     model: Text | None = _option("Name of the model; the first one if left out", "run")
-    strain: list[Text] | None = _load("Mean strain, several times", "xx=1e-3")
-    stress: list[Text] | None = _load("Mean stress, several times", "yy=0")
-    uniaxial: list[Text] | None = _load("A strain, no other stress", "zz=1e-3")
-    res: Text | None = _option("Resample the body to N voxels, or NX,NY,NZ", "32")
-    options: Json[dict[str, Any]] | None = _option("All as JSON", '{"res": "32"}')
-    dataset: Text | None = _option("Array in the file", "/data/phase")
-    axes: Text | None = _option("Order of its axes, xyz or zyx", "zyx")
-    shape: Shape | None = _option("Voxels of .raw along x, y, z", "128,128,128")
-    dtype: Text | None = _option("Type of .raw", "uint8")
-    spacing: Spacing | None = _option("Edges of a voxel", "1,1,1")
-    threshold: float | None = _option("Grey image: above is phase 1, the rest 0", 0)
+    options: Json[dict[str, Any]] | None = _option("All as JSON", '{"model": "run"}')
 
     def with_options(self, form: str | None) -> Self:
         """The same with the options of JSON, its own and those of a form."""
@@ -104,6 +93,27 @@ class Asked(Waiting):
                 raise InputError(f"option {name!r} given twice", "each once", MEND)
             given[name] = _as_in_a_query(value)
         return self.model_validate(given)
+
+
+class AskedToRespond(Sent):
+    """A load path for a network of laminates."""
+
+    temperature: float = _option("Change that drives thermal expansion", 100, 0.0)
+
+
+class Asked(Sent):
+    """What to do with a body that is sent."""
+
+    strain: list[Text] | None = _load("Mean strain, several times", "xx=1e-3")
+    stress: list[Text] | None = _load("Mean stress, several times", "yy=0")
+    uniaxial: list[Text] | None = _load("A strain, no other stress", "zz=1e-3")
+    res: Text | None = _option("Resample the body to N voxels, or NX,NY,NZ", "32")
+    dataset: Text | None = _option("Array in the file", "/data/phase")
+    axes: Text | None = _option("Order of its axes, xyz or zyx", "zyx")
+    shape: Shape | None = _option("Voxels of .raw along x, y, z", "128,128,128")
+    dtype: Text | None = _option("Type of .raw", "uint8")
+    spacing: Spacing | None = _option("Edges of a voxel", "1,1,1")
+    threshold: float | None = _option("Grey image: above is phase 1, the rest 0", 0)
 
     def load(self) -> Load | None:
         """The load; None for that of the training set."""
@@ -171,98 +181,3 @@ def _values(option: str, items: Iterable[str]) -> dict[str, float]:
         with suppress(ValueError):
             found[component] = float(text)
     return found
-
-
-Answers = dict[int | str, dict[str, Any]]
-
-# what the description says of bodies and files
-_BINARY = {"type": "string", "format": "binary"}
-_PARTS = {"file": _BINARY, "materials": _BINARY, "options": {"type": "string"}}
-_FORM = {"type": "object", "required": ["file"], "properties": _PARTS}
-_FILE = {"application/x-hdf5": {"schema": _BINARY}}
-BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "HDF5 as it is, or as the field `file` of a form any file that "
-        "`fftmech convert` reads, if needed with `materials` (TOML), `options` (JSON)",
-        "content": {**_FILE, "multipart/form-data": {"schema": _FORM}},
-    }
-}
-VTKHDF: Answers = {200: {"description": "VTKHDF", "content": _FILE}}
-DRAWN: Answers = {
-    200: {
-        "description": "NaN in pores. The header X-Field is JSON: shape, symbol, unit, "
-        "and low, high and diverging, the ends and the kind of its colour scale",
-        "content": {"application/octet-stream": {"schema": _BINARY}},
-    }
-}
-
-
-def _like(example: Any, description: str = "Done", **others: Any) -> dict[str, Any]:
-    content = {"application/json": {"example": example}, **others}
-    return {"description": description, "content": content}
-
-
-_REFUSED = {
-    "error": "the body is no HDF5 file",
-    "expected": "HDF5 from its first byte on",
-    "mend": "write the body again with fftmech convert",
-}
-REFUSALS: Answers = {
-    "4XX": _like(
-        _REFUSED,
-        "401 no token; 404 no such model, job or field; 406 neither the file nor JSON "
-        "is accepted; 408 the body came too slowly; 409 the job is not done; 413 too "
-        "many bytes or voxels; 422 a body or an option that makes no sense; 429 too "
-        "many requests from this address",
-    ),
-    503: _like(_REFUSED, "The queue is full, or the server stops"),
-}
-_JOB = {
-    "id": "2rO0vJpLxq1nW5kT0a6p3Q",
-    "kind": "solve",
-    "state": "running",
-    "seconds": 1.2,
-    "progress": {"iteration": 7, "residual": 3.1e-4},
-    "href": "/jobs/2rO0vJpLxq1nW5kT0a6p3Q",
-}
-_MEANS = {
-    "mean_strain": {"xx": 1e-3, "yy": 0, "zz": 0},
-    "mean_stress": {"xx": 0.26, "yy": 0.12, "zz": 0.12},
-    "energy": 1.3e-4,
-    "certificate": {"relative": 0.007, "gap": 6.4e-9},
-    "time": {"setup": 0.003, "solve": 0.23},
-    "voxels": 32768,
-}
-_ERRORS = {
-    **{"normalisation": "std", "strain": 0.061, "stress": 0.034, "energy": 0.007},
-    "uniform": {"strain": 1.0, "stress": 1.0, "energy": 0.094},
-    "iterations": {"strain": 4},
-    "busy": "",
-}
-_SOLVE = {"status": "converged", "iterations": 12, "residual": 4.4e-7}
-_FIELDS = {
-    "shape": [32, 32, 32],
-    "size": [1.0, 1.0, 1.0],
-    "units": {"stress": "GPa", "length": "box edge"},
-    "fields": {"phase": [], "displacement": ["x", "y"]},
-}
-
-HEALTH: Answers = {200: _like({"status": "ok", "models": ["run"], "jobs": 0})}
-MODELS: Answers = {200: _like({"models": [{"name": "run", "model": "p-eco-iterated"}]})}
-JOB: Answers = {200: _like(_JOB, "At its end with a summary, or why it failed")}
-FIELDS: Answers = {200: _like(_FIELDS)}
-
-
-def _work(summary: dict[str, Any]) -> dict[str, Any]:
-    """What is said of a route that works for a while."""
-    done = "VTKHDF, or with Accept: application/json its summary"
-    late = "Not done in `wait` seconds: a job"
-    answers = {200: _like(_MEANS | summary, done, **_FILE), 202: _like(_JOB, late)}
-    return {"response_class": Response, "responses": answers}
-
-
-_NOTES = ["contrast 100, trained on 2 to 50"]
-_PREDICT = {"model": "run", "status": "predicted", "notes": _NOTES}
-PREDICTED = _work({**_PREDICT, "certificates": [0.05, 0.02, 0.007]})
-SOLVED = _work({**_SOLVE, "scheme": "rotated", "prediction": _ERRORS})

@@ -1,7 +1,6 @@
 """Everything that a server has: models, workers, jobs and a folder for their files."""
 
 import asyncio
-import json
 import os
 import shutil
 import tempfile
@@ -14,30 +13,29 @@ from typing import Any
 
 import numpy as np
 import psutil
-from torch import nn
 
 import fftmech
-from ecosurrogate.evaluation.evaluate import errors_of_run
-from ecosurrogate.evaluation.folder import NUMBERS
 from ecosurrogate.evaluation.learned_load import choose_load, trained_load
-from ecosurrogate.pretrained.catalogue import CARD, run_folder
+from ecosurrogate.response.trained_network import TrainedNetwork
 from ecosurrogate.server import schemas, worker_tasks
 from ecosurrogate.server.jobs import Job, Jobs
+from ecosurrogate.server.model_cards import describe, describe_network
 from ecosurrogate.server.prediction_errors import solve_prediction
 from ecosurrogate.server.predictor import Predictor
 from ecosurrogate.server.refusal import Refusal
-from ecosurrogate.server.upload import Upload
+from ecosurrogate.server.upload import Tables, Upload
 from ecosurrogate.server.workers import Workers
-from ecosurrogate.training.checkpoint import RunCard, digest_of_weights
-from ecosurrogate.training.config import SEE_LOAD
-from ecosurrogate.training.log import read_log
+from ecosurrogate.training.checkpoint import RunCard
 from fftmech.errors import InputError
+from fftmech.io.materials import Materials
 from fftmech.loads.load import Load
+from fftmech.loads.path import Path as LoadPath
 from fftmech.microstructure.base import Microstructure
 
 READING = 30.0  # seconds that a body may take to be read, or made
 READER = 2**30  # bytes that reading may take beside some times the largest body
 SOLVE = Load({"xx": 1e-3})  # of a solve that names none, as on the command line
+NO_FIELDS = "get its table at GET /jobs/{id}/result"
 FOLDER = "ecosr-serve-"  # names of folders begin so; the number of a process follows
 
 
@@ -53,6 +51,7 @@ class Settings:
     queue: int = 64  # predictions that may wait, and jobs
     voxels: int | None = None  # of a body; what half of the free memory takes if None
     seconds: float = 600.0  # that one piece of work may take
+    increments: int = 4000  # of a load path
     body: int = 2**28  # bytes of a request
     upload: float = 60.0  # seconds in which they have to arrive
     silence: float = 20.0  # seconds in which a client has to ask, or take its answer
@@ -66,7 +65,14 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stopping = False
-        self.predictor = Predictor(settings.runs, settings.device, settings.voxels or 0)
+        runs = settings.runs.items()
+        self.networks = {
+            name: TrainedNetwork.read(run)
+            for name, run in runs
+            if TrainedNetwork.at(run)
+        }
+        fields = {name: run for name, run in runs if name not in self.networks}
+        self.predictor = Predictor(fields, settings.device, settings.voxels or 0)
         self.voxels = self.predictor.voxels
         self.readers = Workers(settings.workers, READER + 200 * self.voxels)
         self.solvers = Workers(settings.workers)
@@ -107,11 +113,16 @@ class Service:
     def model(self, name: str | None) -> tuple[str, RunCard]:
         """Name and card of a model, the first one if no name is given; 404 if none."""
         models = self.predictor.models
-        name = next(iter(models)) if name is None else name
-        if name not in models:
-            known = f"one of {', '.join(models)}"
-            raise Refusal(404, f"model {name!r}", known, "see GET /models")
+        name = _known(
+            name, models, "of fields", "ask a network of laminates at /respond"
+        )
         return name, models[name][1]
+
+    def network(self, name: str | None) -> tuple[str, TrainedNetwork]:
+        """Name and content of a network of laminates, likewise."""
+        mend = "serve one that ecosr fit --model dmn made"
+        name = _known(name, self.networks, "that is a network of laminates", mend)
+        return name, self.networks[name]
 
     async def read(self, upload: Upload, asked: schemas.Asked) -> Microstructure:
         """Read a body in a process that may be lost."""
@@ -165,10 +176,34 @@ class Service:
         """Begin a solve of what was predicted, which measures the prediction."""
         if prediction.kind != "predict":
             mend = "send a body to /solve"
-            raise InputError("the job is a solve", "a prediction", mend)
+            raise InputError("the job is no prediction", "a prediction", mend)
         prediction.check_done()
         method = asked.given(schemas.METHOD)
         return self._solve(solve_prediction, prediction.id, prediction.path, method)
+
+    async def read_path(
+        self, upload: Tables, asked: schemas.AskedToRespond
+    ) -> tuple[Materials, LoadPath]:
+        """Read a materials file and a load path in a process that may be lost."""
+        trained = self.network(asked.model)[1]
+        given = trained, upload.materials, upload.path, self.settings.increments
+        read = worker_tasks.read_path_files
+        return await self.readers.call(read, *given, seconds=READING)
+
+    def respond(
+        self, materials: Materials, path: LoadPath, asked: schemas.AskedToRespond
+    ) -> Job:
+        """Begin to follow a load path."""
+        name, trained = self.network(asked.model)
+        given = trained, materials, path, asked.temperature
+
+        async def work(job: Job) -> dict[str, Any]:
+            task = worker_tasks.follow_path
+            limits = {"seconds": self.settings.seconds, "report": job.run}
+            found = await self.solvers.call(task, *given, job.path, **limits)
+            return {"model": name, **found}
+
+        return self.jobs.begin("respond", work)
 
     def _solve(self, task: Callable[..., Any], *given: Any) -> Job:
         async def work(job: Job) -> dict[str, Any]:
@@ -179,6 +214,10 @@ class Service:
 
     async def look(self, job: Job, task: Callable[..., Any], *given: Any) -> Any:
         """Return what `task(path, *given)` tells of a result; 404 if it is removed."""
+        if job.kind == "respond":
+            raise InputError(
+                "the job is a response", "a job that has fields", NO_FIELDS
+            )
         job.check_done()
         async with self._looking:
             try:
@@ -193,6 +232,9 @@ class Service:
         return [
             {"name": name, "device": device, **describe(*model, runs[name])}
             for name, model in self.predictor.models.items()
+        ] + [
+            {"name": name, "device": "cpu", **describe_network(trained)}
+            for name, trained in self.networks.items()
         ]
 
     def health(self) -> dict[str, Any]:
@@ -200,12 +242,23 @@ class Service:
         return {
             "status": "stopping" if self.stopping else "ok",
             "version": fftmech.__version__,
-            "models": [*self.predictor.models],
+            "models": [*self.predictor.models, *self.networks],
             "waiting": len(self.predictor.waiting),
             "queue": self.settings.queue,
             "jobs": len(self.jobs.running),
             "voxels": self.voxels,
         }
+
+
+def _known(name: str | None, models: Mapping[str, Any], kind: str, mend: str) -> str:
+    """A name of `models`, the first one if none is given; 404 if there is none."""
+    if not models:
+        raise Refusal(404, f"no model {kind}", "a server that has one", mend)
+    name = next(iter(models)) if name is None else name
+    if name not in models:
+        given, known = f"model {name!r}", f"one of {', '.join(models)}"
+        raise Refusal(404, given, f"{known}, {kind}", "see GET /models")
+    return name
 
 
 def _own_folder() -> Path:
@@ -215,44 +268,3 @@ def _own_folder() -> Path:
         if number.isdecimal() and not psutil.pid_exists(int(number)):
             shutil.rmtree(folder, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-"))
-
-
-def describe(model: nn.Module, card: RunCard, folder: str | PathLike) -> dict[str, Any]:
-    """What a model is; `test` has errors only if these very weights were evaluated."""
-    config, place = card.config, run_folder(folder)
-    names = ("model", "backbone", "preset", "representation")
-    return {
-        **{name: getattr(config, name) for name in names},
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "scheme": card.encoder.scheme,
-        "resolution": card.dataset["res"],
-        "sees_load": config.model in SEE_LOAD,
-        "admissible": card.certified,
-        "law": card.law,
-        "boundary": card.encoder.boundary and card.encoder.boundary.as_dict(),
-        "trained_on": dict(card.dataset),
-        "ancestors": [each.summary() for each in card.ancestors],
-        "units": dict(card.units),
-        "versions": dict(card.versions),
-        "validation": _validation(place),
-        "test": _test(place),
-    }
-
-
-def _validation(folder: str | PathLike) -> dict[str, Any] | None:
-    try:
-        return [r["validation"] for r in read_log(folder) if "validation" in r][-1]
-    except (InputError, OSError, IndexError):
-        return None
-
-
-def _test(folder: Path) -> dict[str, Any] | None:
-    try:
-        weights = digest_of_weights(folder)
-        if (folder / CARD).exists():
-            known = json.loads((folder / CARD).read_text(encoding="utf-8"))
-            return known["test"] if known["weights"]["sha256"] == weights else None
-        text = (folder / "evaluation" / NUMBERS).read_text(encoding="utf-8")
-        return errors_of_run(json.loads(text), weights)
-    except (OSError, ValueError, KeyError, TypeError, StopIteration):
-        return None

@@ -10,6 +10,8 @@ from math import isfinite, prod
 from pathlib import Path
 from typing import Any
 
+from ecosurrogate.response.response import respond
+from ecosurrogate.response.trained_network import TrainedNetwork
 from ecosurrogate.server.hdf5_check import check_hdf5
 from ecosurrogate.server.refusal import too_large
 from ecosurrogate.server.workers import Report
@@ -17,8 +19,10 @@ from fftmech import io
 from fftmech.datasets.recipe import UNITS
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.io.materials import read_materials
+from fftmech.io.load_path import read_path
+from fftmech.io.materials import Materials, read_materials
 from fftmech.loads.load import Load
+from fftmech.loads.path import Path as LoadPath
 from fftmech.materials.elastic import isotropic
 from fftmech.microstructure import inclusions, polycrystal, pores, single_pore
 from fftmech.microstructure.base import Microstructure
@@ -154,6 +158,70 @@ def means_of(result: Result) -> dict[str, Any]:
         "certificate": result.certificate,
         "time": result.times,
         "voxels": result.microstructure.grid.voxels,
+    }
+
+
+def read_path_files(
+    report: Report, trained: TrainedNetwork, materials: Path, path: Path, most: int
+) -> tuple[Materials, LoadPath]:
+    """Read a materials file and a load path, and check that a network takes them.
+
+    Both files are in one folder; the path has at most so many increments.
+    """
+    # errors name files by what they are called here, not where they are
+    with chdir(path.parent):
+        listed, asked = read_materials(materials.name), read_path(path.name)
+        if asked.finite:
+            raise InputError(
+                f"{path.name}: a load path of finite strain",
+                "strains and stresses, not F and P",
+            )
+        if asked.increments > most:
+            raise InputError(
+                f"{path.name}: {asked.increments} increments",
+                f"at most {most}",
+                "ask for fewer, or follow it on the command line with ecosr respond",
+            )
+        trained.body(listed)
+    return listed, asked
+
+
+def follow_path(
+    report: Report,
+    trained: TrainedNetwork,
+    materials: Materials,
+    path: LoadPath,
+    temperature: float,
+    output: Path,
+) -> dict[str, Any]:
+    """Follow a load path, write its table to `output` and return all as JSON."""
+    last = 0.0
+
+    def progress(done: int, of: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > PAUSE:
+            last = time.monotonic()
+            report({"increment": done, "increments": of})
+
+    given = trained, materials, path
+    found = respond(*given, temperature=temperature, progress=progress)
+    if found.found.status != "converged":
+        raise InputError(
+            "the path is not converged",
+            "a path that can be followed",
+            found.found.advice,
+        )
+    found.curve.write(output)
+    header, *rows = found.curve.table()
+    columns = zip(*rows, strict=True)
+    return {
+        **found.as_dict(),
+        "units": dict(found.body.units),
+        # without units in the names
+        "path": {
+            name.partition(" ")[0]: list(column)
+            for name, column in zip(header, columns, strict=True)
+        },
     }
 
 

@@ -31,7 +31,7 @@ from ecosurrogate.mechanics.operators import Operators
 from ecosurrogate.models.boxes import BOX_MODELS
 from ecosurrogate.models.creep import CREEP_MODELS
 from ecosurrogate.models.eco import MODELS
-from ecosurrogate.networks import make_network
+from ecosurrogate.networks import NETWORKS, make_network
 from ecosurrogate.networks.convolution import set_periodic
 from ecosurrogate.pretrained.catalogue import run_folder
 from ecosurrogate.training.config import ADMISSIBLE, IN_BOXES, Config
@@ -145,9 +145,11 @@ class RunCard:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON, which `from_dict` takes."""
+        package = NETWORKS.package(self.config.backbone)
         return {
             "format_version": FORMAT_VERSION,
             "config": self.config.as_dict(),
+            **({} if package is None else {"package": package}),
             "scheme": self.encoder.scheme,
             "ratio": self.encoder.ratio,
             **({} if self.law else {"scales": list(self.encoder.scales or ())}),
@@ -169,6 +171,8 @@ class RunCard:
     def from_dict(cls, document: Mapping[str, Any]) -> "RunCard":
         """Return what `as_dict` wrote; `read_run` catches errors of anything else."""
         config = Config.from_dict(document["config"])
+        if "package" in document:  # which the network is of
+            NETWORKS.find(config.backbone, package=str(document["package"]))
         scales = document.get("scales")
         boundary = Loading.from_dict(document["dataset"]["loads"]).boundary
         creep = document.get("creep")

@@ -12,6 +12,7 @@ from typing import Any
 
 from fftmech.errors import InputError
 from fftmech.io.atomic import whole_file
+from fftmech.io.format_version import check_format_version
 
 
 def read_json(path: str | PathLike, version: int, mend: str) -> dict[str, Any]:
@@ -19,14 +20,11 @@ def read_json(path: str | PathLike, version: int, mend: str) -> dict[str, Any]:
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
         found = document["format_version"]
-        newer = found > version
+        versions = document.get("versions", {})
+        writer = document.get("fftmech_version", dict(versions).get("fftmech"))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise damaged(path, error, mend) from error
-    if newer:
-        raise InputError(
-            f"{path}: format version {found} is newer than this program's {version}",
-            mend="pip install --upgrade fftmech",
-        )
+    check_format_version(path, found, version, writer)
     return document
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from fftmech.datasets.loading import Loading
 from fftmech.datasets.splits import SPLITS, check_parts, split_of
 from fftmech.errors import InputError
+from fftmech.io.format_version import check_format_version
 
 NAME = "dataset.json"
 FORMAT_VERSION = 2
@@ -179,13 +180,9 @@ def read_card(directory: str | PathLike) -> Card:
         raise InputError(f"{directory}: no dataset (no {NAME})", mend="check the name")
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+        writer = dict(document.get("versions", {})).get("fftmech")
         version = document["format_version"]
-        if version > FORMAT_VERSION:
-            raise InputError(
-                f"format version {version} is newer than this program's "
-                f"{FORMAT_VERSION}",
-                mend="pip install --upgrade fftmech",
-            )
+        check_format_version("", version, FORMAT_VERSION, writer)
         if document.pop("sha256") != _digest(document):
             raise InputError(
                 "an entry was changed or damaged (sha256 does not fit)",

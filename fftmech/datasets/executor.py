@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 from fftmech.errors import InputError
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 EXECUTORS = ("local", "mpi")
 
@@ -68,7 +69,7 @@ def check_executor(executor: str) -> None:
 
 
 def run(
-    task: Callable[[int], T], indices: Iterable[int], executor: str, jobs: int
+    task: Callable[[S], T], indices: Iterable[S], executor: str, jobs: int
 ) -> Generator[T, None, None]:
     """Yield `task(index)` for every index, as they are done.
 
@@ -87,7 +88,7 @@ def run(
 
 
 def _run(
-    pool: Executor, task: Callable[[int], T], indices: Iterable[int], ahead: int
+    pool: Executor, task: Callable[[S], T], indices: Iterable[S], ahead: int
 ) -> Iterator[T]:
     """Keep `ahead` tasks submitted: enough for all processes, and few to cancel."""
     todo = iter(indices)

@@ -1,5 +1,6 @@
 """Mapping files (TOML): where another program's files hold what, and how written.
 
+```text
 files = "fields/*.npz"              a file, or a folder of .npy files, a sample
 program = "Abaqus 2023"             what computed them
 scheme = "rotated"                  discretization of the models trained on them
@@ -39,6 +40,7 @@ stress = { yy = 0, zz = 0, yz = 0, xz = 0, xy = 0 }   in the unit of [stress]
 [limits]                            may be left out
 law = 1e-4                          of s = C e, in each voxel
 mean = 1e-3                         of means against the load
+```
 """
 
 from collections.abc import Collection, Mapping

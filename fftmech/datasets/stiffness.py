@@ -1,27 +1,17 @@
-"""Effective stiffness of one body for random stiffnesses of its phases.
+"""Effective stiffness of bodies for random stiffnesses of their phases.
 
-What a network of laminates learns from: DIRECTORY/stiffness.h5 beside micro.h5, the
-body. Root of stiffness.h5, Voigt (engineering shear), in units of phase 0's mean
-modulus:
-
-    stiffness   (count, P, 6, 6)   of each phase; a pore's is zero
-    effective   (count, 6, 6)      of the body
-    status      (count,)           0 missing, 1 done, 2 not converged
-    phase, fraction   (P,)         id and volume fraction of each phase
-
-Of a polycrystal whose phases have orientations P is 1, the stiffness in the crystal
-frame, and the phases are one: `orientation` (N, 4) and `grain_fraction` (N,) are those
-of the grains. Attributes say how pairs were drawn and solved (`Pairs`).
+What a network of laminates learns from: a folder for each body, which holds it
+(micro.h5), and its pairs (stiffness.h5, see `fftmech.datasets.stiffness_file`).
 """
 
-from collections.abc import Mapping
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, closing
 from functools import partial
 from os import PathLike
 from pathlib import Path
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,28 +19,13 @@ from fftmech.arrays.threads import count_of
 from fftmech.datasets.directory import locked
 from fftmech.datasets.executor import run, stop_if_cancelled
 from fftmech.datasets.stiffness_draw import Inputs, Pairs
-from fftmech.datasets.stiffness_pairs import (
-    BODY,
-    DONE,
-    FAILED,
-    MISSING,
-    NAME,
-    phase_digest,
-)
-from fftmech.errors import InputError
-from fftmech.io.atomic import whole_hdf5
+from fftmech.datasets.stiffness_file import LEFTOVERS, PairsFile, begin
+from fftmech.datasets.stiffness_pairs import DONE, FAILED, MISSING
 from fftmech.microstructure.base import Microstructure
 from fftmech.simulations.homogenize import homogenize
-from fftmech.tensors import voigt_from_mandel
-from fftmech.version import __version__
-
-FORMAT_VERSION = 1
-
-LEFTOVERS = ".stiffness-????????.h5"
-"""Names that `whole_hdf5` gives to what a kill leaves."""
 
 PAUSE = 2.0
-"""Seconds between two writes of the file: what a kill may cost."""
+"""Seconds between two writes of a file: what a kill may cost."""
 
 
 class PairCounts(NamedTuple):
@@ -69,7 +44,7 @@ def make_pairs(
     pairs: Pairs | None = None,
     *,
     jobs: int | None = None,
-    progress: Any = None,
+    progress: Callable[[int, int, int], None] | None = None,
 ) -> PairCounts:
     """Make the pairs that a folder does not have yet; an interrupted run is continued.
 
@@ -90,182 +65,161 @@ def make_pairs(
     InputError
         A body or a folder that does not go with it.
     """
+
+    def told(name: str, done: int, failed: int) -> None:
+        if progress:
+            progress(done, failed, count)
+
+    folder = Path(directory)
+    bodies = {folder.name: lambda: body}
+    work = make_pairs_of(bodies, folder.parent, count, pairs, jobs=jobs, progress=told)
+    (counts,) = work.values()
+    if isinstance(counts, Exception):
+        raise counts
+    return counts
+
+
+def make_pairs_of(
+    bodies: Mapping[str, Callable[[], Microstructure]],
+    directory: str | PathLike,
+    count: int,
+    pairs: Pairs | None = None,
+    *,
+    jobs: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> dict[str, PairCounts | Exception]:
+    """Make the pairs of many bodies, each in a folder of its name, as `make_pairs`.
+
+    A body that cannot be read or solved ends no other.
+
+    Parameters
+    ----------
+    bodies
+        Called for a body when its turn comes, by name.
+    directory
+        Folder of their folders.
+    progress
+        Called with a name, and the numbers of its pairs done and failed.
+
+    Returns
+    -------
+    dict
+        By name, how many there are, or why there are none.
+    """
     pairs, jobs = pairs or Pairs(), count_of("jobs", jobs)
-    inputs = Inputs.of(body)
-    path = Path(directory)
-    _begin(path, body)
-    with locked(path):
-        for leftover in path.glob(LEFTOVERS):
-            leftover.unlink()
-        made = _Made.opened(path, body, inputs, pairs, count)
-        todo = np.flatnonzero(made.status[:count] == MISSING).tolist()
-        task = partial(_solve, body=_bare(body), inputs=inputs, pairs=pairs)
-        written = monotonic()
-        try:
-            with closing(run(task, todo, "local", min(jobs, len(todo) or 1))) as solved:
-                for index, effective in solved:
-                    made.add(index, pairs.draw(index, inputs.count), effective)
-                    if progress:
-                        progress(*made.counts(DONE, FAILED), count)
-                    if monotonic() - written > PAUSE:
-                        made.write()
-                        written = monotonic()
-        finally:
-            made.write()
-    done, failed, missing = made.counts(DONE, FAILED, MISSING)
-    return PairCounts(done, failed, missing, len(todo) - missing)
+    work: dict[str, _Work] = {}
+    found: dict[str, PairCounts | Exception] = {}
+
+    def tasks() -> Iterator[_Task]:
+        for name, read in bodies.items():
+            try:
+                begun = _Work(Path(directory) / name, read(), count, pairs)
+            except Exception as error:
+                found[name] = error
+                continue
+            work[name] = opened.enter_context(begun)
+            yield from begun.tasks(name)
+
+    with ExitStack() as opened:
+        # one pool for all: to start processes takes seconds
+        few = min(jobs, count * len(bodies))
+        task = partial(_solve, pairs=pairs)
+        with closing(run(task, tasks(), "local", few)) as solved:
+            for name, index, effective in solved:
+                own = work[name]
+                own.take(index, effective)
+                if progress:
+                    progress(name, *own.file.counts(DONE, FAILED))
+    found |= {name: own.error or own.counts() for name, own in work.items()}
+    return {name: found[name] for name in bodies}
 
 
-def _bare(body: Microstructure) -> Microstructure:
-    """The geometry alone: drawn stiffnesses go with no law, eigenstrain, expansion."""
-    return body.with_changes(
-        law={}, eigenstrain=None, thermal_expansion=None, stiffness=None
-    )
+class _Task(NamedTuple):
+    """A pair to be solved: of which body, and which of its pairs."""
 
-
-def _solve(
-    index: int, body: Microstructure, inputs: Inputs, pairs: Pairs
-) -> tuple[int, np.ndarray | None]:
-    """The effective stiffness of one pair, Mandel (6, 6); None if not converged."""
-    drawn = pairs.draw(index, inputs.count)
-    drawn[inputs.pores] = 0.0
-    effective = homogenize(
-        body.with_changes(stiffness=inputs.table(drawn)),
-        scheme=pairs.scheme,
-        tolerance=pairs.tolerance,
-        max_iterations=pairs.max_iterations,
-        threads=1,
-        progress=stop_if_cancelled,
-    )
-    return index, effective.stiffness if effective.converged else None
-
-
-@dataclass
-class _Made:
-    """What the file holds and will hold."""
-
-    path: Path
+    name: str
+    index: int
+    body: Microstructure
     inputs: Inputs
-    attributes: Mapping[str, Any]
-    tables: Mapping[str, np.ndarray]
-    stiffness: np.ndarray
-    effective: np.ndarray
-    status: np.ndarray
 
-    @classmethod
-    def opened(
-        cls,
-        folder: Path,
-        body: Microstructure,
-        inputs: Inputs,
-        pairs: Pairs,
-        count: int,
-    ) -> "_Made":
-        """Read the file of a folder, or begin one, with room for `count` pairs."""
-        attributes = {
-            "kind": "stiffness",
-            "format_version": FORMAT_VERSION,
-            "fftmech_version": __version__,
-            "convention": "Voigt xx yy zz yz xz xy, engineering shear",
-            "resolution": body.grid.shape,
-            "sha256_phase": phase_digest(body),
-            **asdict(pairs),
-        }
-        fractions = body.fractions[inputs.phases]
-        tables = {"phase": inputs.phases, "fraction": fractions}
-        if inputs.rotation is not None:
-            assert body.orientation is not None
-            tables = {
-                "phase": np.array([0]),
-                "fraction": np.array([1.0]),
-                "orientation": body.orientation[inputs.phases],
-                "grain_fraction": fractions,
-            }
-        made = cls(
-            folder / NAME,
-            inputs,
-            attributes,
-            tables,
-            np.full((count, inputs.count, 6, 6), np.nan),
-            np.full((count, 6, 6), np.nan),
-            np.zeros(count, np.int8),
+
+class _Work:
+    """The pairs of a body that are missing; its folder is locked until all are there.
+
+    As a context it keeps those that are done when it is left, also if interrupted.
+    """
+
+    def __init__(
+        self, folder: Path, body: Microstructure, count: int, pairs: Pairs
+    ) -> None:
+        self.error: Exception | None = None
+        self.pairs, self.inputs = pairs, Inputs.of(body)
+        # the geometry alone: drawn stiffnesses go with no law, eigenstrain, expansion
+        self.body = body.with_changes(
+            law={}, eigenstrain=None, thermal_expansion=None, stiffness=None
         )
-        if made.path.exists():
-            made._take(count)
-        return made
+        begin(folder, body)
+        with ExitStack() as held:
+            held.enter_context(locked(folder))
+            for leftover in folder.glob(LEFTOVERS):
+                leftover.unlink()
+            self.file = PairsFile.opened(folder, body, self.inputs, pairs, count)
+            held.callback(self.file.write)
+            self._held = held.pop_all()
+        self._todo = np.flatnonzero(self.file.status == MISSING).tolist()
+        self._written = monotonic()
 
-    def _take(self, count: int) -> None:
-        import h5py
+    def __enter__(self) -> "_Work":
+        return self
 
-        with h5py.File(self.path, "r") as file:
-            for name, value in self.attributes.items():
-                if name == "fftmech_version":
-                    continue
-                there: Any = file.attrs.get(name)
-                if not np.array_equal(there, value):
-                    what = "another body" if name == "sha256_phase" else name
-                    raise InputError(
-                        f"{self.path.parent} was made with other parameters ({what})",
-                        mend="choose another -o, or give the same",
-                    )
-            held = len(file["status"])  # pyright: ignore[reportArgumentType]
-            if held > count:
-                raise InputError(
-                    f"{self.path.parent} has {held} pairs, {count} are asked for",
-                    mend="a dataset does not shrink; choose another -o",
-                )
-            for name in ("stiffness", "effective", "status"):
-                getattr(self, name)[:held] = file[name][()]  # pyright: ignore
+    def __exit__(self, *error: object) -> None:
+        self._held.close()
 
-    def add(self, index: int, drawn: np.ndarray, effective: np.ndarray | None) -> None:
-        """Keep a pair, Mandel; None where it did not converge."""
-        drawn[self.inputs.pores] = 0.0
-        self.stiffness[index] = voigt_from_mandel(drawn)
-        self.status[index] = FAILED if effective is None else DONE
-        if effective is not None:
-            self.effective[index] = voigt_from_mandel(effective)
+    def tasks(self, name: str) -> Iterator[_Task]:
+        """Yield what is to be solved."""
+        if not self._todo:
+            self._held.close()
+        for index in self._todo:
+            if self.error:
+                return
+            yield _Task(name, index, self.body, self.inputs)
 
-    def counts(self, *which: int) -> list[int]:
-        """Numbers of pairs with each status."""
-        return [int((self.status == one).sum()) for one in which]
+    def take(self, index: int, effective: np.ndarray | None | Exception) -> None:
+        """Keep a pair, and its file now and then; an error is the end of the others."""
+        if isinstance(effective, Exception):
+            self.error = self.error or effective
+            self._held.close()
+            return
+        self.file.add(index, self.pairs.draw(index, self.inputs.count), effective)
+        done, failed = self.file.counts(DONE, FAILED)
+        if done + failed == len(self.file.status):
+            self._held.close()
+        elif not self.error and monotonic() - self._written > PAUSE:
+            self.file.write()
+            self._written = monotonic()
 
-    def write(self) -> None:
-        """Write the file; it appears whole or not at all."""
-        with whole_hdf5(self.path) as file:
-            file.attrs.update(self.attributes)
-            for name, table in self.tables.items():
-                file[name] = table
-            for name in ("stiffness", "effective", "status"):
-                file[name] = getattr(self, name)
+    def counts(self) -> PairCounts:
+        """How many there are now."""
+        done, failed, missing = self.file.counts(DONE, FAILED, MISSING)
+        return PairCounts(done, failed, missing, len(self._todo) - missing)
 
 
-def _begin(path: Path, body: Microstructure) -> None:
-    """Make the folder with the body, or refuse one that holds something else."""
-    # HDF5 takes longer to import than --help may
-    from fftmech.io import read, write
-
-    if path.exists() and not path.is_dir():
-        raise InputError(f"{path} is a file: give the name of a folder")
-    if not path.absolute().parent.is_dir():
-        raise InputError(
-            f"{path}: no folder {path.absolute().parent}", mend="create it first"
+def _solve(task: _Task, pairs: Pairs) -> tuple[str, int, np.ndarray | None | Exception]:
+    """The effective stiffness of one pair, Mandel (6, 6); None if not converged."""
+    drawn = pairs.draw(task.index, task.inputs.count)
+    drawn[task.inputs.pores] = 0.0
+    try:
+        effective = homogenize(
+            task.body.with_changes(stiffness=task.inputs.table(drawn)),
+            scheme=pairs.scheme,
+            tolerance=pairs.tolerance,
+            max_iterations=pairs.max_iterations,
+            threads=1,
+            progress=stop_if_cancelled,
         )
-    path.mkdir(exist_ok=True)
-    if (path / BODY).exists():
-        held = read(path / BODY)
-        # equal voxels may have other orientations, other pores, or other edges
-        parts = zip(Inputs.of(held), Inputs.of(body), strict=True)
-        same = all(np.array_equal(a, b) for a, b in parts)  # pyright: ignore
-        same &= np.allclose(held.grid.h, body.grid.h, rtol=1e-9, atol=0)
-        if not (same and phase_digest(held) == phase_digest(body)):
-            raise InputError(
-                f"{path / BODY} is another body",
-                mend="choose another -o, or give the same",
-            )
-        return
-    if any(not item.name.startswith(".") for item in path.iterdir()):
-        raise InputError(
-            f"{path}: the folder is not empty and holds no {BODY}",
-            mend="choose another -o",
-        )
-    write(path / BODY, body)
+    except CancelledError:
+        raise
+    except Exception as error:
+        return task.name, task.index, error
+    found = effective.stiffness if effective.converged else None
+    return task.name, task.index, found

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from fftmech.errors import InputError
+from fftmech.io.format_version import check_format_version
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import mandel_from_voigt
 
 NAME = "stiffness.h5"
+FORMAT_VERSION = 1
 BODY = "micro.h5"
 
 MISSING, DONE, FAILED = range(3)
@@ -38,6 +40,8 @@ class StiffnessPairs:
         Id and volume fraction of each phase, (P,).
     orientation, grain_fractions
         Of a polycrystal's grains, quaternions (N, 4) and (N,); else None.
+    failed, missing
+        Numbers of pairs that did not converge, and that were not made.
     attributes
         How they were made, JSON-ready.
     """
@@ -49,6 +53,8 @@ class StiffnessPairs:
     fractions: np.ndarray
     orientation: np.ndarray | None
     grain_fractions: np.ndarray | None
+    failed: int
+    missing: int
     attributes: Mapping[str, Any]
 
     @property
@@ -60,6 +66,17 @@ class StiffnessPairs:
     def at(folder: str | PathLike) -> bool:
         """Whether a folder holds such a dataset."""
         return (Path(folder) / NAME).is_file()
+
+    @staticmethod
+    def each(folder: str | PathLike) -> dict[str, Path]:
+        """Datasets in the folders of a folder, by name, also those only begun."""
+        if not Path(folder).is_dir():
+            return {}
+        inside = sorted(Path(folder).iterdir())
+        if not any(map(StiffnessPairs.at, inside)):
+            return {}
+        there = [p for p in inside if StiffnessPairs.at(p) or (p / BODY).is_file()]
+        return {path.name: path for path in there}
 
     @classmethod
     def read(cls, folder: str | PathLike) -> "StiffnessPairs":
@@ -74,9 +91,14 @@ class StiffnessPairs:
                     name: value.tolist() if hasattr(value, "tolist") else value
                     for name, value in file.attrs.items()
                 }
+            writer = attributes.get("fftmech_version")
+            version = attributes["format_version"]
+            check_format_version(path, version, FORMAT_VERSION, writer)
             done = held["status"] == DONE
             stiffness, effective = held["stiffness"][done], held["effective"][done]
             tables = held["phase"], held["fraction"]
+        except InputError:
+            raise
         except (OSError, KeyError, ValueError) as error:
             raise InputError(
                 f"{path} is no dataset of pairs ({error})",
@@ -91,5 +113,7 @@ class StiffnessPairs:
             *tables,
             held.get("orientation"),
             held.get("grain_fraction"),
+            int((held["status"] == FAILED).sum()),
+            int((held["status"] == MISSING).sum()),
             attributes,
         )

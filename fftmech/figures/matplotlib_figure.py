@@ -78,7 +78,7 @@ def readable_unit(
     """Return a factor and a unit in which values of a size are short numbers.
 
     0.02 GPa are 20 MPa; where there are no prefixes a power of ten stands before the
-    unit, as in "$10^{-4}$" of strains.
+    unit, as in `$10^{-4}$` of strains.
     """
     factor = 1.0
     if unit in prefixes and 0 < size < np.inf:

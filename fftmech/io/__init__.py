@@ -18,6 +18,7 @@ from typing import Any
 from fftmech.arrays.ranks import Processes
 from fftmech.errors import InputError
 from fftmech.microstructure.base import Microstructure
+from fftmech.plugins import Registry
 from fftmech.results.field_names import Fields
 from fftmech.results.result import FieldSource, Result
 
@@ -26,27 +27,43 @@ HDF5 = ("sample_file", "vtkhdf", "dream3d", "h5oina", "hdf5", "fans")
 WRITTEN = (".h5", ".hdf5", ".hdf", ".vtkhdf")
 """Extensions of the one format that is written."""
 
-FORMATS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys((*WRITTEN, ".dream3d", ".h5oina"), HDF5),
-    ".ang": ("ang",),
-    ".ctf": ("ctf",),
-    ".txt": ("evpfft",),
-    ".vti": ("vti",),
-    ".tesr": ("tesr",),
-    ".npy": ("npy",),
-    ".tif": ("tif",),
-    ".tiff": ("tif",),
-    ".raw": ("raw",),
-    ".raw.gz": ("raw",),
-    ".png": ("png",),
-    ".vtr": ("vtr",),
-    ".vtk": ("vtk_legacy",),
-    ".mha": ("metaimage",),
-    ".mhd": ("metaimage",),
-    ".nrrd": ("nrrd",),
-    ".nhdr": ("nrrd",),
-    ".inp": ("abaqus", "evpfft"),
-}
+
+def _format(name: str, loaded: Any) -> tuple[Any, ...]:
+    """The reader of another package, if it is one."""
+    if not name.startswith(".") or name != name.lower():
+        raise InputError("its name is no extension in small letters, such as .xyz")
+    if not callable(getattr(loaded, "read", None)):
+        raise InputError(f"{loaded!r} has no function read")
+    if not isinstance(getattr(loaded, "OPTIONS", None), tuple):
+        raise InputError(f"{loaded!r} has no tuple OPTIONS")
+    return (loaded,)
+
+
+FORMATS: Registry[tuple[Any, ...]] = Registry(
+    "fftmech.formats",
+    {
+        **dict.fromkeys((*WRITTEN, ".dream3d", ".h5oina"), HDF5),
+        ".ang": ("ang",),
+        ".ctf": ("ctf",),
+        ".txt": ("evpfft",),
+        ".vti": ("vti",),
+        ".tesr": ("tesr",),
+        ".npy": ("npy",),
+        ".tif": ("tif",),
+        ".tiff": ("tif",),
+        ".raw": ("raw",),
+        ".raw.gz": ("raw",),
+        ".png": ("png",),
+        ".vtr": ("vtr",),
+        ".vtk": ("vtk_legacy",),
+        ".mha": ("metaimage",),
+        ".mhd": ("metaimage",),
+        ".nrrd": ("nrrd",),
+        ".nhdr": ("nrrd",),
+        ".inp": ("abaqus", "evpfft"),
+    },
+    _format,
+)
 """Modules by extension; of several, the first that recognises the file's content.
 A folder, a list or a pattern of files is a stack of slices (`slices`)."""
 
@@ -151,7 +168,13 @@ def read(
                 f"{listed or 'no options'})",
                 mend="leave it out",
             )
-    return reader.read(path, **given)
+    made = reader.read(path, **given)
+    if not isinstance(made, Microstructure):  # by a reader of another package
+        raise InputError(
+            f"{path}: {reader.__name__}.read made a {type(made).__name__} of it",
+            "a Microstructure",
+        )
+    return made
 
 
 def read_shared(path: str | PathLike, ranks: Processes) -> Microstructure | None:
@@ -166,7 +189,7 @@ def read_shared(path: str | PathLike, ranks: Processes) -> Microstructure | None
 
     def own() -> bool:
         _check_file(path)
-        return Path(path).suffix in WRITTEN
+        return _formats(path) is HDF5
 
     return _module("vtkhdf").read_shared(path, ranks) if ranks.first(own) else None
 
@@ -271,15 +294,15 @@ def _check_file(path: Any) -> None:
         _module("image").check_fetched(name)
 
 
-def _module(name: str) -> ModuleType:
-    return import_module(f"{__name__}.{name}")
+def _module(name: str | ModuleType) -> ModuleType:
+    return import_module(f"{__name__}.{name}") if isinstance(name, str) else name
 
 
-def _formats(path: Any) -> tuple[str, ...] | None:
+def _formats(path: Any) -> tuple[Any, ...] | None:
     if _is_stack(path):
         return ("slices",)
     name = Path(path).name.lower()
-    fitting = [extension for extension in FORMATS if name.endswith(extension)]
+    fitting = [known for known in FORMATS if name.endswith(known.lower())]
     return FORMATS[max(fitting, key=len)] if fitting else None
 
 

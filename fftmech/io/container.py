@@ -1,4 +1,7 @@
-"""HDF5 files opened for reading: every failure names the file and the dataset."""
+"""HDF5 files opened for reading: every failure names the file and the dataset.
+
+In a file that this project wrote, /fftmech has the version of its format.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +12,11 @@ import numpy as np
 
 from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.errors import InputError
+from fftmech.io.format_version import check_format_version
 from fftmech.materials.elastic import RIGID, is_rigid
+
+FORMAT_VERSION = 1
+"""Of bodies, results, samples and series."""
 
 LISTED = 8
 
@@ -30,6 +37,11 @@ def opened(path: str | PathLike) -> Iterator[h5py.File]:
         raise InputError(message) from error
     with file:
         try:
+            own = file.get("fftmech")
+            if isinstance(own, h5py.Group):
+                version = own.attrs.get("format_version", 1)
+                writer = own.attrs.get("fftmech_version")
+                check_format_version(path, version, FORMAT_VERSION, writer)
             yield file
         except InputError:
             raise

@@ -1,7 +1,8 @@
 """Laws of phases in VTKHDF files: /fftmech/law, JSON text.
 
 A list of {"law": name, "phases": [ids], "constants": {...}}, with the constants that
-the law has in a materials file. Phases that are not listed are linear elastic.
+the law has in a materials file, and for a law of another package its name and version
+as "package". Phases that are not listed are linear elastic.
 """
 
 import json
@@ -22,10 +23,13 @@ def write_laws(group: h5py.Group, laws: Mapping[int, Law]) -> None:
     phases: dict[Law, list[int]] = {}
     for p, law in sorted(laws.items()):
         phases.setdefault(law, []).append(int(p))
-    entries = [
-        {"law": law.name, "phases": ids, "constants": law.constants()}
-        for law, ids in phases.items()
-    ]
+    entries = []
+    for law, ids in phases.items():
+        package = LAWS.package(law.name)
+        entries.append(
+            {"law": law.name, "phases": ids, "constants": law.constants()}
+            | ({} if package is None else {"package": package})
+        )
     group.create_dataset("law", data=json.dumps(entries), dtype=h5py.string_dtype())
 
 
@@ -39,9 +43,8 @@ def read_laws(group: h5py.Group) -> dict[int, Law]:
     try:
         for entry in json.loads(container.text(item[()])):
             name = entry["law"]
-            if name not in LAWS:
-                raise InputError(f"{where}: law {name!r}", f"one of {', '.join(LAWS)}")
-            law = LAWS[name].parse(entry["constants"], f"{where}: {name}")
+            kind = LAWS.find(name, where, entry.get("package"))
+            law = kind.parse(entry["constants"], f"{where}: {name}")
             laws.update({int(p): law for p in entry["phases"]})
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):

@@ -345,7 +345,9 @@ def _has_axes(phase: Phase) -> bool:
     tensors = (phase.eigenstrain, phase.thermal_expansion)
     if phase.law is not None and phase.law.directed:
         return True
-    return any(t is not None and bool((K @ t).any()) for t in tensors)
+    return any(
+        t is not None and abs(K @ t).max() > 1e-12 * abs(t).max() for t in tensors
+    )
 
 
 def _isotropic(C: np.ndarray) -> np.ndarray:

@@ -34,6 +34,9 @@ CONSTANTS: dict[str, tuple[Callable[..., np.ndarray], ...]] = {
 """Symmetry classes: functions whose arguments are the names of the constants."""
 
 STIFFNESS_KEYS = ("isotropic", *CONSTANTS, "stiffness", "pore", "rigid")
+KEYS = (*STIFFNESS_KEYS, "euler", "eigenstrain", "thermal_expansion", "units")
+"""Keys of a phase that are no laws."""
+
 PAIRS = ("E", "nu", "K", "G", "lambda", "mu")
 RULES = ("voigt", "hashin-shtrikman")
 
@@ -105,8 +108,7 @@ def integer(entry: dict[str, Any], key: str, where: str) -> int:
 
 def parse_phase(entry: Any, where: str, unit: str | None = None) -> Phase:
     """Read the table of a phase (without its id); stiffness in `unit`, of the file."""
-    others = ("euler", "eigenstrain", "thermal_expansion", "units")
-    check_keys(entry, (*STIFFNESS_KEYS, *LAWS, *others), where)
+    check_keys(entry, (*KEYS, *LAWS), where)
     orientation = None
     if "euler" in entry:
         angles = _numbers(entry["euler"], 3, f"{where}: euler", "[phi1, Phi, phi2]")
@@ -143,6 +145,12 @@ def parse_law(entry: dict[str, Any], where: str) -> Law | None:
             f"{where}: {' and '.join(names)} are both given", "one law at most"
         )
     (name,) = names
+    if name in KEYS:  # one of another package
+        raise InputError(
+            f"{where}: {name} is a key of materials files, and a law of the package "
+            f"{LAWS.package(name)}",
+            mend="uninstall that, or rename its entry point",
+        )
     law = LAWS[name].parse(entry[name], f"{where}: {name}")
     elastic_keys = [key for key in STIFFNESS_KEYS if key in entry]
     if law.stiffness is not None and elastic_keys:

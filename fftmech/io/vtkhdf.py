@@ -28,8 +28,6 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import components_from_mandel, voigt_from_mandel
 from fftmech.version import __version__
 
-FORMAT_VERSION = 1
-
 NOTES = {
     "stiffness": "Voigt 6x6, order xx yy zz yz xz xy, engineering shear, sample frame; "
     "row p is phase id p; zero is a pore, infinite is rigid",
@@ -138,7 +136,7 @@ def write_image(arrays: Arrays, body: Microstructure) -> None:
 def write_tables(file: h5py.File, body: Microstructure, what: str) -> h5py.Group:
     """Write units and tables by phase id; return their group, /fftmech."""
     own = file.create_group("fftmech")
-    own.attrs["format_version"] = FORMAT_VERSION
+    own.attrs["format_version"] = container.FORMAT_VERSION
     own.attrs["kind"] = what
     own.attrs["fftmech_version"] = __version__
     own.attrs["units"] = json.dumps(body.units)
@@ -238,13 +236,6 @@ def read_tables(file: h5py.File) -> dict[str, Any]:
     if "fftmech" not in file:
         return {}
     own = container.group(file, "fftmech")
-    version = own.attrs.get("format_version", FORMAT_VERSION)
-    if version > FORMAT_VERSION:
-        raise InputError(
-            f"{file.filename}: format version {version} is newer than this program's "
-            f"{FORMAT_VERSION}",
-            mend="pip install --upgrade fftmech",
-        )
     return {
         **hdf5.read_tables(own),
         "law": read_laws(own),

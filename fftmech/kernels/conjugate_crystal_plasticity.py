@@ -14,7 +14,8 @@ from fftmech.kernels import crystal_lanes as row
 from fftmech.kernels import crystal_newton as newton
 from fftmech.kernels.compiled import U, compiled
 from fftmech.kernels.crystal_lanes import FIVE, FOUR, SIX, THREE, TWO, L
-from fftmech.kernels.law_crystal import FULL, Lanes, Points, load, make_table, whole
+from fftmech.kernels.crystal_points import Lanes, Points, load, make_table, whole
+from fftmech.kernels.crystal_tangent import FULL
 from fftmech.materials.crystal_plasticity import CrystalPlasticityMaterial
 
 

@@ -152,7 +152,7 @@ def slip(p, c, q, s, ends, status, whole, hardens):
 
 @inlined
 def hold(p, c, q, s, ends, hardens):
-    """dr/ds of `fftmech.materials.base.held`; NEXT is the stress that was foreseen.
+    """dr/ds of `fftmech.materials.tangent.held`; NEXT is the stress that was foreseen.
 
     A system's f and df are scaled alike.
     """

@@ -3,31 +3,29 @@
 The equations and their solution are those of `fftmech.materials.slip_flow`. A few
 points, the lanes, take Newton steps together until the last of them is done, so that
 each operation is a loop over lanes that becomes SIMD: `fftmech.kernels.crystal_lanes`
-has their tensors, `fftmech.kernels.crystal_newton` the steps.
+has their tensors, `fftmech.kernels.crystal_newton` the steps, and
+`fftmech.kernels.crystal_points` makes lanes of points.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from fftmech.arrays.threads import parallel
 from fftmech.kernels import crystal_lanes as row
 from fftmech.kernels import crystal_newton as newton
-from fftmech.kernels import tile
 from fftmech.kernels.compiled import U, compiled, inlined
 from fftmech.kernels.crystal_lanes import L
 from fftmech.kernels.crystal_newton import DONE, ENDING, GOING
-from fftmech.kernels.partwise import Part, PartwiseTangent
-from fftmech.kernels.tile import CHUNK
-from fftmech.kernels.tile import L as T
+from fftmech.kernels.crystal_points import Lanes, Points, load, make_table, whole
+from fftmech.kernels.crystal_tangent import FULL, SYMMETRIC, CrystalTangent
 from fftmech.materials.base import Response, StrainStep
 from fftmech.materials.crystal_creep import CrystalCreepMaterial
 from fftmech.materials.crystal_plasticity import CrystalPlasticityMaterial
 from fftmech.materials.slip_flow import (
     HALVINGS,
     ITERATIONS,
-    LAST,
     PATIENCE,
     ROUNDING,
 )
@@ -35,53 +33,6 @@ from fftmech.materials.slip_flow import (
 NEAR = 1e-5
 """`LAST` of stresses whose energy is wanted: the error that is left in it is of the
 order of n^3 times the fourth power."""
-
-LOWER = np.tril_indices(6)
-SYMMETRIC = np.zeros((6, 6), np.int64)
-SYMMETRIC[LOWER] = range(21)
-SYMMETRIC.T[LOWER] = range(21)
-FULL = np.arange(36).reshape(6, 6)
-"""Number of each entry of a tangent's matrix among those kept, 21 or 36."""
-
-
-class Points(NamedTuple):
-    """What `_relax` reads and writes; fields are flat, component by component."""
-
-    rows: np.ndarray  # of each point in the table, (n,), int32
-    target: np.ndarray  # strain, or strain rate, that elasticity and slip share, (6 n)
-    table: np.ndarray  # matrices of each row, its families' constants, and its bound
-    ends: np.ndarray  # where each family's systems end
-    foreseen: np.ndarray  # stress, see `StrainStep`, (6 n); empty if there is none
-    stress: np.ndarray  # (6 n)
-    slip: np.ndarray  # (6 n)
-    accumulated: np.ndarray  # slip, overwritten by that at the end of the step, (n,)
-    kept: np.ndarray  # entries of the tangent; empty if there will be none
-    index: np.ndarray  # number of each entry of its matrix among them, (6, 6)
-    held: np.ndarray  # resistance of each family, (F n); empty: that of `accumulated`
-    slips: np.ndarray  # size of each system's, (N n); empty if it is not wanted
-    begin: np.ndarray = np.zeros(0)  # stress to begin with, (6 n); empty: a guess
-    least: float = LAST  # relative to the largest resolved stress, of the last step
-
-
-class Lanes(NamedTuple):
-    """Scratch of one thread: rows of `crystal_lanes`, and integers of each lane."""
-
-    p: np.ndarray
-    c: np.ndarray
-    q: np.ndarray
-    s: np.ndarray
-    held: np.ndarray  # row of the table that is in p
-    status: np.ndarray  # GOING, ENDING or DONE
-    taken: np.ndarray  # Newton steps
-    halved: np.ndarray  # halvings of the last one
-    again: np.ndarray  # whether a part of the last step is tried again
-
-    @classmethod
-    def new(cls) -> "Lanes":
-        """Lanes that hold no row yet."""
-        p, c, q, s = row.scratch()
-        held = np.full(row.LANES, -1)
-        return cls(p, c, q, s, held, *np.zeros((4, row.LANES), int))
 
 
 def respond(
@@ -214,74 +165,6 @@ def energy(
     return work - conjugate_energy(rows, stress, state, dt)
 
 
-def make_table(
-    material: CrystalPlasticityMaterial | CrystalCreepMaterial, dt: float
-) -> np.ndarray:
-    """What `Points.table` holds."""
-    rate0, *others = material.constants
-    if isinstance(material, CrystalPlasticityMaterial):
-        predictor, linear_below = material.stiffness, np.zeros_like(rate0)
-        rate0 = rate0 * dt
-    else:
-        predictor, linear_below = material.guess, material.linear_below
-    count = len(rate0)
-    matrices = material.compliance[:, *LOWER], predictor[:, *LOWER]
-    columns = material.schmid.reshape(count, -1), rate0, *others, linear_below
-    return np.column_stack([*matrices, *columns, material.farthest])
-
-
-@inlined
-def load(points, i, count, lanes):
-    """Lanes <- points from i on; those past the end are copies of the last one."""
-    rows, target, table = points.rows, points.target, points.table
-    p, c, s, held = lanes.p, lanes.c, lanes.s, lanes.held
-    n, families = U(len(rows)), U(len(points.ends))
-    entries = U(row.MATRICES) + row.SIX * U(points.ends[-1])
-    for j in range(L):
-        point = i + min(j, count - U(1))
-        own = rows[point]
-        if own != held[j]:
-            held[j] = own
-            for k in range(entries):
-                p[k * L + j] = table[own, k]
-            for k in range(U(row.CONSTANTS)):
-                for f in range(families):
-                    c[k * row.KIND + f * L + j] = table[own, entries + k * families + f]
-            s[row.FARTHEST + j] = table[own, U(table.shape[1]) - U(1)]
-        square = 0.0
-        for k in range(row.SIX):
-            e = target[k * n + point]
-            s[row.E + k * L + j], s[row.STEP + k * L + j] = e, 0.0
-            square += e * e
-        s[row.LENGTH + j] = np.sqrt(square)
-        farthest, s[row.BOUND + j] = s[row.FARTHEST + j] * s[row.LENGTH + j], 0.0
-        s[row.START + j] = s[row.SLIP + j] = points.accumulated[point]
-        for f in range(families):
-            k = f * L + j
-            bound = (farthest / c[row.RATE + k]) ** (1 / c[row.EXPONENT + k])
-            # NaN stays, so that its point fails at once
-            s[row.BOUND + j] = (
-                bound if not bound < s[row.BOUND + j] else s[row.BOUND + j]
-            )
-            if len(points.held) > 0:
-                c[row.G + k] = points.held[f * n + point]
-            else:
-                c[row.G + k], _ = newton.of_family(c, k, points.accumulated[point])
-            c[row.SOFTER + k] = 0.0
-        s[row.PART + j], s[row.OLD + j] = 0.0, np.inf
-        lanes.status[j], lanes.taken[j] = GOING, 0
-
-
-@inlined
-def whole(c, families):
-    """Exponent - 1 if all lanes and families have one, and it is whole; else -1."""
-    power = int(c[row.EXPONENT + 0]) - 1
-    for j in range(families * L):
-        if c[row.EXPONENT + j] != power + 1:
-            return -1
-    return power
-
-
 @inlined
 def _judge(lanes):
     """BASE <- TRIAL where it is accepted; whether a lane is not done."""
@@ -391,49 +274,3 @@ def _store(points, i, count, c, q, s, hardens, time):
                 k = a * L + j
                 x = q[row.POWER + k] * q[row.TAU + k] / c[row.G + k]
                 points.slips[a * n + point] = abs(time * c[row.RATE + k] * x) + nothing
-
-
-class CrystalTangent(PartwiseTangent):
-    """A matrix for each point, applied in one pass.
-
-    Parameters
-    ----------
-    kept
-        Its entries, (21, n) or (36, n).
-    index
-        Which of them each entry is, (6, 6).
-    threads
-        Threads that share the points.
-    """
-
-    def __init__(self, kept: np.ndarray, index: np.ndarray, threads: int) -> None:
-        super().__init__(threads)
-        self.kept, self.index = kept, index
-
-    def _apply(self, part: Part, first: int, last: int) -> None:
-        kept = self.kept.reshape(-1), self.kept.shape[1], self.index
-        points = first - part.start, last - part.start
-        _apply(*kept, part, *points, tile.new(12, part.strain.dtype))
-
-
-@compiled
-def _apply(kept, pitch, index, part, first, last, s):
-    width = U(part.pitch)
-    for i in range(U(first), U(last), U(CHUNK)):
-        count = min(U(CHUNK), U(last) - i)
-        tile.load(part.strain, width, i, count, s, U(0), U(6))
-        for m in range(U(6)):
-            d0, d1 = U(index[m, 0]) * U(pitch), U(index[m, 1]) * U(pitch)
-            d2, d3 = U(index[m, 2]) * U(pitch), U(index[m, 3]) * U(pitch)
-            d4, d5 = U(index[m, 4]) * U(pitch), U(index[m, 5]) * U(pitch)
-            t, k = (U(6) + m) * T, U(part.start) + i
-            for j in range(count):
-                s[t + j] = (
-                    kept[d0 + k + j] * s[j]
-                    + kept[d1 + k + j] * s[T + j]
-                    + kept[d2 + k + j] * s[U(2) * T + j]
-                    + kept[d3 + k + j] * s[U(3) * T + j]
-                    + kept[d4 + k + j] * s[U(4) * T + j]
-                    + kept[d5 + k + j] * s[U(5) * T + j]
-                )
-        tile.store(s, U(6), U(6), count, part.out, width, i)

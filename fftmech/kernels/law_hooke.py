@@ -35,7 +35,7 @@ class HookeTangent(PartwiseTangent):
         self._rows = rows
 
     def matrices(self) -> np.ndarray:
-        """See `fftmech.materials.base.matrices`."""
+        """See `fftmech.materials.tangent.matrices`."""
         table = self._tables[np.dtype(np.float64)]
         return np.ascontiguousarray(table.transpose(1, 2, 0))[:, :, self._rows]
 

@@ -73,7 +73,7 @@ class PlasticityTangent:
         return stress
 
     def matrices(self) -> np.ndarray:
-        """See `fftmech.materials.base.matrices`."""
+        """See `fftmech.materials.tangent.matrices`."""
         return radial_matrices(self.kept[0], self.kept[1], self.kept[2:])
 
 

@@ -17,12 +17,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from math import isfinite
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
+from fftmech.materials.tangent import Tangent
 
 
 @dataclass(frozen=True)
@@ -107,44 +107,6 @@ class Law:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
 
-class Tangent(Protocol):
-    """Derivative of the stress by the strain at the end of the step."""
-
-    def apply(self, strain: Any) -> Any:
-        """ds of de, (c, n) -> (c, n), in the precision of de."""
-        ...
-
-
-@dataclass(frozen=True)
-class MatrixTangent:
-    """A matrix for each point, (c, c, n)."""
-
-    matrix: Any
-
-    def apply(self, strain: Any) -> Any:
-        """ds = D de, (c, n)."""
-        stress = self.matrix[:, 0] * strain[0]
-        for j in range(1, len(strain)):
-            stress += self.matrix[:, j] * strain[j]
-        return stress
-
-    def matrices(self) -> Any:
-        """See `matrices`."""
-        return self.matrix
-
-
-def matrices(tangent: Tangent, points: int, components: int = 6) -> Any:
-    """A tangent as a matrix for each point, (c, c, n), in double precision."""
-    if hasattr(tangent, "matrices"):
-        return tangent.matrices()  # pyright: ignore[reportAttributeAccessIssue]
-    made = np.empty((components, components, points))
-    for j in range(components):
-        unit = np.zeros((components, points))
-        unit[j] = 1.0
-        made[:, j] = tangent.apply(unit)
-    return made
-
-
 class StrainStep(NamedTuple):
     """The strain of n points over a step of time.
 
@@ -211,7 +173,8 @@ class Material(ABC):
     rate
         Whether it has no elasticity: s follows from (e - before) / dt.
     foresight
-        Whether its tangent depends on `StrainStep.foreseen`: see `held`.
+        Whether its tangent depends on `StrainStep.foreseen`: see `held` of
+        `fftmech.materials.tangent`.
     variables
         Internal variables: name and number of components. Symmetric tensors are Mandel
         and have 6.
@@ -351,26 +314,6 @@ class Material(ABC):
             self.conjugate_energy(rows, stress, state, dt),
         )
         return w + conjugate - (stress * strain).sum(0)
-
-
-def held(exponent: Any, foreseen: Any, found: Any) -> Any:
-    """Derivative of log rate by log stress of a power law, 1 to the exponent.
-
-    A power law is the linearised |rate|^(1 - 1/n) s = rate with s a variable of its own
-    (Rudi, Shih & Stadler 2020, doi:10.48550/arXiv.2003.11115): where the stress that
-    Newton's method foresaw is the one that was found, this is the tangent; where it is
-    far from it, or opposed, the secant. So Newton's steps hardly need to be shortened.
-
-    Parameters
-    ----------
-    exponent
-        n.
-    foreseen, found
-        Stresses of a point or of one of its slip systems, along the one that was found.
-    """
-    xp = namespace(found)
-    share = xp.clip(foreseen / (found + (found == 0)), 0, 1)
-    return exponent / (1 + (exponent - 1) * (1 - share))
 
 
 def table(laws: Sequence[Any], name: str) -> np.ndarray:

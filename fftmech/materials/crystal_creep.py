@@ -7,13 +7,7 @@ import numpy as np
 
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
-from fftmech.materials.base import (
-    MatrixTangent,
-    Response,
-    StrainStep,
-    positive,
-    table,
-)
+from fftmech.materials.base import Response, StrainStep, positive, table
 from fftmech.materials.elastic import isotropic
 from fftmech.materials.held_slip import CrystalMaterial
 from fftmech.materials.slip import (
@@ -24,6 +18,7 @@ from fftmech.materials.slip import (
     schmid_tensors,
 )
 from fftmech.materials.slip_flow import SlipFlow
+from fftmech.materials.tangent import MatrixTangent
 from fftmech.tensors import J
 from fftmech.tensors.points import join, trace
 

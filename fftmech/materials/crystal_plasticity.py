@@ -7,7 +7,7 @@ import numpy as np
 
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
-from fftmech.materials.base import MatrixTangent, Response, StrainStep
+from fftmech.materials.base import Response, StrainStep
 from fftmech.materials.held_slip import CrystalMaterial
 from fftmech.materials.slip import (
     SlipLaw,
@@ -15,6 +15,7 @@ from fftmech.materials.slip import (
     schmid_tensors,
 )
 from fftmech.materials.slip_flow import SlipFlow
+from fftmech.materials.tangent import MatrixTangent
 
 
 class CrystalPlasticityMaterial(CrystalMaterial):

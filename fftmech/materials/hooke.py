@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from fftmech.arrays.backend import namespace
-from fftmech.materials.base import Law, Material, MatrixTangent, Response, StrainStep
+from fftmech.materials.base import Law, Material, Response, StrainStep
+from fftmech.materials.tangent import MatrixTangent
 
 
 class HookeMaterial(Material):

@@ -113,7 +113,7 @@ class RadialTangent:
         return stress
 
     def matrices(self) -> Any:
-        """See `fftmech.materials.base.matrices`."""
+        """See `fftmech.materials.tangent.matrices`."""
         return radial_matrices(self.lame, self.shear, self.normal)
 
 

@@ -7,17 +7,10 @@ import numpy as np
 
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
-from fftmech.materials.base import (
-    Law,
-    Material,
-    Response,
-    StrainStep,
-    held,
-    positive,
-    table,
-)
+from fftmech.materials.base import Law, Material, Response, StrainStep, positive, table
 from fftmech.materials.elastic import isotropic
 from fftmech.materials.isotropy import RadialTangent, pick
+from fftmech.materials.tangent import held
 from fftmech.tensors.points import join, norm, split
 
 CONSTANTS = ("bulk", "rate0", "stress0", "exponent", "linear_below")

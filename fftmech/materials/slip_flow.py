@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fftmech.arrays.backend import namespace
-from fftmech.materials.base import held
 from fftmech.materials.isotropy import nonzero
 from fftmech.materials.slip import resistance
+from fftmech.materials.tangent import held
 from fftmech.tensors import K
 
 ITERATIONS = 200

@@ -11,8 +11,8 @@ from fftmech.arrays.ranks import ALONE, Ranks
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.materials.base import Law
-from fftmech.materials.elastic import check_stiffness, is_rigid
-from fftmech.microstructure import phase_map
+from fftmech.materials.elastic import is_rigid
+from fftmech.microstructure import phase_map, soundness
 
 TAKEN = (
     *("phase", "strain", "stress", "energy_density", "von_mises", "displacement"),
@@ -246,78 +246,11 @@ class Microstructure:
         `fftmech.materials.RIGID` where that is asked for; eigenstrain and thermal
         expansion must be finite. The InputError names the first phase at fault.
         """
-        phases = self.phases
-        if self.unindexed_voxels and not self._has_stiffness(self.unindexed):
-            raise InputError(
-                f"{self.unindexed_voxels} of {self.grid.voxels} voxels are not "
-                "indexed: nobody measured what they are",
-                mend="say it with --unindexed pore, nearest, or a material",
-            )
-        if self.stiffness is None:
-            grey = (
-                "; of a grey image, cut it with --threshold" if len(phases) > 99 else ""
-            )
-            raise InputError(
-                f"{len(phases)} phase(s) without stiffness",
-                mend=f"give them one with --materials materials.toml{grey}",
-            )
-        stiffness = self.stiffness
-        for p in phases:
-            if not self._has_stiffness(p):
-                raise InputError(
-                    f"{self.label(p)} without stiffness",
-                    mend="give it one with --materials materials.toml",
-                )
-        self._check_rigid(rigid)
-        _check_rows(stiffness, np.setdiff1d(phases, self.rigid), self.label)
-        for name in ("eigenstrain", "thermal_expansion"):
-            table = getattr(self, name)
-            if table is None:
-                continue
-            for p in phases:
-                if p >= len(table) or not np.isfinite(table[p]).all():
-                    raise InputError(
-                        f"{self.label(p)}: {name} is missing or not finite",
-                        mend="give six numbers",
-                    )
-        if len(self.pores) == len(phases):
-            raise InputError(
-                "every voxel is a pore: there is nothing to load",
-                mend="give a phase a stiffness",
-            )
+        soundness.check(self, rigid)
         return self
 
-    def _check_rigid(self, allowed: bool) -> None:
-        """Refuse rigid phases where there must be none, or where they cannot be."""
-        rigid, where = self.rigid, "in a body with a rigid phase"
-        if not len(rigid):
-            return
-        for p in self.phases:
-            if p in self.law:
-                raise InputError(
-                    f"{self.label(p)} obeys {self.law[p].name} {where}",
-                    "linear elasticity",
-                    "leave the law out, or give the rigid phase a stiffness",
-                )
-        if len(self.pores):
-            raise InputError(
-                f"{self.label(self.pores[0])} is a pore {where}",
-                "pores or rigid phases, not both",
-                "give one of them a stiffness",
-            )
-        if not allowed:
-            raise InputError(
-                f"{self.label(rigid[0])} is rigid",
-                "phases that deform",
-                "use --solver dual of fftmech solve and homogenize, or give it a "
-                "stiffness, 1000 times that of the others for instance",
-            )
-        if len(rigid) == len(self.phases):
-            raise InputError(
-                "every voxel is rigid: nothing deforms", mend="give a phase a stiffness"
-            )
-
-    def _has_stiffness(self, p: int | None) -> bool:
+    def has_stiffness(self, p: int | None) -> bool:
+        """Whether the stiffness of a phase is known."""
         table = self.stiffness
         if table is None or p is None or p >= len(table):
             return False
@@ -325,7 +258,7 @@ class Microstructure:
 
     def _with_laws(self) -> np.ndarray | None:
         """The stiffness table, with that of laws in rows where there is none."""
-        unknown = [p for p in self.law if not self._has_stiffness(p)]
+        unknown = [p for p in self.law if not self.has_stiffness(p)]
         own = {p: self.law[p].stiffness for p in unknown}
         own = {p: C for p, C in own.items() if C is not None}
         known = 0 if self.stiffness is None else len(self.stiffness)
@@ -378,23 +311,6 @@ def share(load: Callable[[], Microstructure], ranks: Ranks) -> Microstructure:
     whole = loaded[0].phase if loaded else None
     phase = ranks.scatter(whole, given["grid"].shape[0])
     return Microstructure(phase=phase, ranks=ranks, **given)
-
-
-def _check_rows(
-    stiffness: np.ndarray, phases: np.ndarray, label: Callable[[int], str]
-) -> None:
-    """Check the rows in use at once, and one by one only where the message needs it."""
-    rows = stiffness[phases]
-    scale = np.abs(rows).max(axis=(1, 2))
-    if np.isfinite(rows).all():
-        parts = rows / np.where(scale > 0, scale, 1.0)[:, None, None]
-        skew = np.abs(parts - np.swapaxes(parts, 1, 2)).max(axis=(1, 2))
-        least = np.linalg.eigvalsh((parts + np.swapaxes(parts, 1, 2)) / 2)[:, 0]
-        sound = (scale == 0) | ((skew <= 1e-6) & (least > 1e-12))
-        if sound.all():
-            return
-    for p in phases:
-        check_stiffness(stiffness[p], f"stiffness of {label(p)}")
 
 
 def check_temperature(microstructure: Microstructure, temperature: float) -> None:

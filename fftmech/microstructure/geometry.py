@@ -22,7 +22,7 @@ Slab = tuple[int, int]
 class Geometry(ABC):
     """Which phase is where in a box of `shape` voxels.
 
-    Parameters
+    Attributes
     ----------
     shape
         Voxels along x, y, z.

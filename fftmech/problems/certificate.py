@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from fftmech.arrays.backend import to_numpy
+from fftmech.materials.base import Material
 from fftmech.microstructure.base import Microstructure
 from fftmech.problems.admissible_fields import (
     Pair,
@@ -188,11 +189,15 @@ def no_potential(problem: TimeStep) -> str:
     if len(problem.microstructure.pores):
         return _PORES
     material = problem.material
-    if material.rate:
-        return ""
     states = zip(material.materials, problem.start.state[0], strict=True)
-    if any(law.variables and law.inelastic_strain(own) is None for law, own in states):
+    if not material.rate and any(
+        law.variables and law.inelastic_strain(own) is None for law, own in states
+    ):
         return _HISTORY
+    names = "energy", "conjugate_energy"
+    known = [getattr(type(law), n) for law in material.materials for n in names]
+    if any(getattr(Material, name) in known for name in names):
+        return _NOT_KNOWN
     return ""
 
 
@@ -200,6 +205,7 @@ FACES = "the box has faces, and only periodic boxes have a certificate"
 _NOT_FINITE = "the fields are not finite, or their energy is not"
 _ROUNDED = "rounding is as large as the fields"
 _NOT_CONVEX = "the body has no convex potential"
+_NOT_KNOWN = "a law of the body has no convex potential and its conjugate"
 _HISTORY = "the body remembers its history"
 _PORES = "the body has pores, where it needs a stress that vanishes"
 

@@ -20,7 +20,8 @@ from fftmech.errors import InputError
 from fftmech.materials.slip import SlipLaw
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.grains import product
-from fftmech.problems.material_field import Group, flatten
+from fftmech.problems.law_group import Group
+from fftmech.problems.material_field import flatten
 from fftmech.problems.nonlinear import TimeStep
 from fftmech.tensors import matrix_from_quaternion, rotate_stiffness
 

@@ -21,10 +21,12 @@ from fftmech.arrays.backend import to_numpy
 from fftmech.errors import InputError
 from fftmech.io import container
 from fftmech.io.atomic import whole_hdf5
+from fftmech.io.format_version import check_format_version
 from fftmech.microstructure.base import Microstructure
 from fftmech.problems.nonlinear import StepStart
 from fftmech.simulations.march import March
 from fftmech.simulations.march_state import IncrementLog, MarchState
+from fftmech.version import __version__
 
 FORMAT_VERSION = 5
 
@@ -54,6 +56,7 @@ def write_checkpoint(
     """Write the state of a march; the file appears whole or not at all."""
     with whole_hdf5(path) as file:
         file.attrs["format_version"] = FORMAT_VERSION
+        file.attrs["fftmech_version"] = __version__
         _write_text(file, "identity", json.dumps(identity))
         for name in NUMBERS:
             file.attrs[name] = getattr(state, name)
@@ -130,6 +133,8 @@ def _check_identity(file: h5py.File, wanted: Mapping[str, Any]) -> None:
     version = file.attrs.get("format_version")
     if version is None:
         raise InputError(f"{file.filename} is no checkpoint", mend="check the name")
+    writer = file.attrs.get("fftmech_version")
+    check_format_version(file.filename, version, FORMAT_VERSION, writer)
     if version != FORMAT_VERSION:
         raise InputError(
             f"{file.filename}: checkpoint of format version {version}",

@@ -27,13 +27,17 @@ def doubts(body: Microstructure, scheme: str, finite: bool = False) -> list[str]
 
     At `finite` strain there is no `bbar`.
     """
-    other = "rotated" if finite else "bbar"
     return [
         *_idle(body),
         *_thin_walls(body, scheme, finite),
-        *_locking(body, scheme, other),
-        *_few_systems(body),
+        *phase_doubts(body, scheme, finite),
     ]
+
+
+def phase_doubts(body: Microstructure, scheme: str, finite: bool = False) -> list[str]:
+    """What makes results doubtful for what phases are made of, a line each."""
+    other = "rotated" if finite else "bbar"
+    return [*_locking(body, scheme, other), *_few_systems(body)]
 
 
 def undetermined(body: Microstructure) -> list[str]:

@@ -11,7 +11,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -70,8 +70,8 @@ class StressStrainCurve:
             for p, values in zip(self.points, means, strict=True)
         ]
 
-    def write(self, path: str | PathLike) -> None:
-        """Write a table with a header (CSV); the file appears whole."""
+    def table(self) -> list[list[Any]]:
+        """A header, and a row for each increment."""
         strain, stress = ("F", "P") if self.finite else ("strain", "stress")
         unit = self.units.get("stress", "")
         header = [
@@ -82,8 +82,12 @@ class StressStrainCurve:
             "iterations",
             *["time_error"] * self.time_errors,
         ]
+        return [header, *self._rows]
+
+    def write(self, path: str | PathLike) -> None:
+        """Write its table (CSV); the file appears whole."""
         with whole_file(path) as name:
-            name.write_text(_text([header, *self._rows]), encoding="utf-8")
+            name.write_text(_text(self.table()), encoding="utf-8")
 
     def append(self, path: str | PathLike) -> None:
         """Add the rows to a table that `write` began."""

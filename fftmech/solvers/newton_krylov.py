@@ -7,7 +7,7 @@ decreased or, near a minimum of the energy along the step, the slope of the ener
 tangent is applied, never assembled; the preconditioner is that of linear elasticity.
 Where the tangent is not positive along a search direction, the sum of the steps before
 it is taken. Power laws learn what stress the last tangent foresaw, for a tangent
-between the secant and their own (`fftmech.materials.base.held`).
+between the secant and their own (`fftmech.materials.tangent.held`).
 """
 
 from typing import Any

@@ -17,7 +17,13 @@ let shown = 0; // number of the last picture asked for
 
 async function start() {
   const { models } = await json("models");
-  form.setUp(models);
+  const isLaminates = ({ model }) => model === "dmn";
+  const laminates = models.filter(isLaminates).map(({ name }) => name);
+  const others = models.filter((model) => !isLaminates(model));
+  get("laminates").hidden = !laminates.length;
+  get("laminates").textContent = `For programs, not here: POST /respond follows load paths
+    with the network${laminates.length > 1 ? "s" : ""} of laminates ${laminates.join(", ")}.`;
+  if (others.length) form.setUp(others);
   for (const event of ["input", "change"]) on("ask", event, showStale);
   const health = await json("health");
   get("health").textContent = `version ${health.version}, on ${models[0].device}`;

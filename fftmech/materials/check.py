@@ -1,0 +1,178 @@
+"""What holds for every law, checked at random strains: for the tests of a new one."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from fftmech.materials.base import Law, Material, Response, StrainStep
+
+TOLERANCE = 1e-7
+
+
+def check_laws(
+    laws: Sequence[Law],
+    stiffness: np.ndarray,
+    strain: float = 2e-3,
+    dt: float = 1.0,
+    points: int = 40,
+    seed: int = 0,
+) -> None:
+    """Check several sets of constants of one law, in a second step of random strains.
+
+    A law is made from its own constants. The tangent is the derivative of the stress,
+    and that the derivative of the energy, where there are no internal variables and
+    the law has an energy. A tangent in single precision is the same one. Phases answer
+    together as each alone. Nothing that is given is changed.
+
+    Parameters
+    ----------
+    laws
+        Of one class.
+    stiffness
+        Of all of them but those with their own, Mandel (6, 6), stress units.
+    strain
+        Size of the strains; choose one at which the law is not linear.
+    dt
+        Duration of each of the two steps.
+
+    Raises
+    ------
+    AssertionError
+        Naming what does not hold.
+    """
+    for law in laws:
+        again = type(law).parse(law.constants(), law.name)
+        _hold(again == law, f"{law} is made from its own constants: {again}")
+    material = material_of(laws, stiffness)
+    step = random_step(material, strain, dt, points, seed)
+    response = _left_alone(material, step)
+    _check_tangent(material, step, response, np.random.default_rng(seed + 1))
+    _check_phases(material, step, response)
+    if not material.variables:
+        _check_energy(material, step, response, np.random.default_rng(seed + 2))
+
+
+def material_of(laws: Sequence[Law], stiffness: np.ndarray) -> Material:
+    """A material with a row for each law, none of them turned."""
+    own = [law.stiffness for law in laws]
+    table = np.array([stiffness if C is None else C for C in own])
+    return laws[0].material(laws, table, np.tile(np.eye(3), (len(laws), 1, 1)))
+
+
+def random_step(
+    material: Material, strain: float, dt: float, points: int, seed: int
+) -> StrainStep:
+    """A step with a tangent after another one, each to random strains of a size."""
+    rng = np.random.default_rng(seed)
+    rest = np.eye(3).reshape(9, 1) if material.finite else np.zeros((6, 1))
+    none = np.repeat(rest, points, axis=1)
+    before = none + strain * rng.normal(size=none.shape)
+    rows = np.arange(points) % len(material.laws)
+    first = StrainStep(rows, before, none, material.start(rows), dt)
+    end = before + strain * rng.normal(size=none.shape)
+    state = material.respond(first).state
+    return StrainStep(rows, end, before, state, dt, np.float64)
+
+
+def derivative(
+    function: Callable[[Any], Any], x: np.ndarray, direction: np.ndarray, h: float
+) -> np.ndarray:
+    """Slope along a direction, (c, n): central differences, extrapolated twice.
+
+    `h` is the largest difference of x at each point.
+    """
+    step = h / np.linalg.norm(direction, axis=0)
+    slopes = []
+    for i in range(3):
+        d = step * direction / 2**i
+        slopes.append((function(x + d) - function(x - d)) / (2 * step / 2**i))
+    for i in (1, 2):
+        slopes = [(4**i * b - a) / (4**i - 1) for a, b in pairwise(slopes)]
+    return slopes[0]
+
+
+def _left_alone(material: Material, step: StrainStep) -> Response:
+    """The response to arguments that cannot be written to."""
+    for array in (step.rows, step.strain, step.before, step.state):
+        array.flags.writeable = False
+    try:
+        response = material.respond(step)
+        assert response.tangent is not None
+        response.tangent.apply(step.strain)
+    except ValueError as error:
+        raise AssertionError(f"{_name(material)} changes its arguments") from error
+    _hold(
+        np.isfinite(response.stress).all() and response.stress.any(),
+        f"{_name(material)}: the stress is finite and not zero: choose another strain",
+    )
+    return response
+
+
+def _check_tangent(
+    material: Material, step: StrainStep, response: Response, rng: np.random.Generator
+) -> None:
+    direction = rng.normal(size=step.strain.shape)
+    size = np.abs(step.strain - step.before).max()
+    slope = derivative(
+        lambda e: material.respond(step._replace(strain=e, precision=None)).stress,
+        *(step.strain, direction, 1e-3 * size),
+    )
+    tangent: Any = response.tangent
+    found = tangent.apply(direction)
+    name = f"{_name(material)}: the tangent"
+    # differences are of no use where a law has a kink
+    off = np.abs(found - slope).max(0) / np.abs(slope).max(0)
+    _hold(np.median(off) < TOLERANCE, f"{name} is the derivative of the stress", off)
+    _hold((off > 1e-4).mean() < 0.05, f"{name} is the derivative of the stress", off)
+    single = material.respond(step._replace(precision=np.float32)).tangent
+    small = direction.astype(np.float32)
+    _close(single.apply(small), found, 1e-5, f"{name} is the same in single precision")  # pyright: ignore[reportOptionalMemberAccess]
+
+
+def _check_phases(material: Material, step: StrainStep, response: Response) -> None:
+    for row, law in enumerate(material.laws):
+        own = step.rows == row
+        alone = type(material)(
+            [law], material.stiffness[[row]], material.rotation[[row]]
+        )
+        # tables of phases that have more may have more variables
+        size = sum(alone.variables.values())
+        fields = (step.strain, step.before, step.state[:size])
+        part = StrainStep(np.zeros(own.sum(), int), *(a[:, own] for a in fields))
+        found = alone.respond(part._replace(dt=step.dt)).stress
+        say = f"{_name(material)}: phases together answer as each alone"
+        _close(found, response.stress[:, own], 1e-12, say)
+
+
+def _check_energy(
+    material: Material, step: StrainStep, response: Response, rng: np.random.Generator
+) -> None:
+    x = (step.strain - step.before) / step.dt if material.rate else step.strain
+    try:
+        material.energy(step.rows, x, None, step.dt)
+    except NotImplementedError:
+        return
+    direction = rng.normal(size=x.shape)
+    slope = derivative(
+        lambda e: material.energy(step.rows, e, None, step.dt),
+        *(x, direction, 1e-1 * np.abs(step.strain - step.before).max()),
+    )
+    say = f"{_name(material)}: the stress is the derivative of the energy"
+    _close((response.stress * direction).sum(0), slope, 1e-5, say)
+
+
+def _name(material: Material) -> str:
+    return material.laws[0].name
+
+
+def _close(found: np.ndarray, expected: np.ndarray, part: float, what: str) -> None:
+    off = np.abs(found - expected) / np.abs(expected).max()
+    _hold(off.max() < part, what, off)
+
+
+def _hold(true: Any, what: str, off: np.ndarray | None = None) -> None:
+    if not true:
+        by = "" if off is None else f" (off by {off.max():.1e} of it)"
+        raise AssertionError(f"it does not hold that {what}{by}")
