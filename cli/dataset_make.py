@@ -11,7 +11,7 @@ from fftmech.datasets.draft import new_card
 from fftmech.datasets.images import ImagesRecipe
 from fftmech.datasets.loading import MODES, Loading
 from fftmech.datasets.make import make
-from fftmech.datasets.polycrystal import PolycrystalRecipe
+from fftmech.datasets.polycrystal import PolycrystalRecipe, creep_constants
 from fftmech.datasets.pores import PoresRecipe
 from fftmech.datasets.recipe import Recipe
 from fftmech.errors import InputError
@@ -104,12 +104,22 @@ make_options = options(
     "diameters.  [default: -0.788,0.0998]",
 )
 @crystal_options
-def polycrystal(**options: Any) -> int:
+@click.option(
+    "--materials",
+    type=click.Path(),
+    metavar="FILE",
+    help="Viscoplastic crystals: materials file whose [default] is crystal_creep "
+    "without hardening; solved by dual.",
+)
+def polycrystal(materials: str | None, **options: Any) -> int:
     """Steel polycrystals of 21 to 28 grains, stretched along x.
 
-    The load is --uniaxial xx=8e-5 unless another is given.
+    The load is --uniaxial xx=8e-5 unless another is given; with --materials strain
+    rates, xx = rate0 and yy = zz = -rate0 / 2.
 
-    Example: fftmech dataset polycrystal -o grains --count 1000
+    \b
+    fftmech dataset polycrystal -o grains --count 1000
+    fftmech dataset polycrystal -o creep --count 300 --materials copper.toml
     """
     names = (
         "grains",
@@ -124,6 +134,8 @@ def polycrystal(**options: Any) -> int:
     given = _take(options, names)
     if len(given.get("grains", ())) == 1:
         given["grains"] *= 2
+    if materials is not None:
+        given["creep"] = creep_constants(materials)
     return _make(PolycrystalRecipe(**given), **options)
 
 

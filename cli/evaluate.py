@@ -33,10 +33,10 @@ _FIRST, _NUMBER = 30, 17  # characters: names of rows and the DNS; mean ± std
     "--baseline",
     "baselines",
     multiple=True,
-    metavar="low-res|cg:K|none",
+    metavar="low-res|cg:K|dual:K|none",
     help="What needs no training: the low-resolution solution, upsampled, or K "
-    "iterations of conjugate gradients; repeat it for several.  [default: low-res, "
-    "where there is a lower resolution]",
+    "iterations of conjugate gradients, of viscoplastic crystals of dual; repeat it "
+    "for several.  [default: low-res, where there is a lower resolution]",
 )
 @click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True)
 @click.option(

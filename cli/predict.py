@@ -106,7 +106,7 @@ def predict(
     asked = bool(strain or stress or uniaxial)
     load = choose_load(card, parse_load(strain, stress, uniaxial) if asked else None)
     count = _count(shifts)
-    options |= {"res": res, "composite": composite}
+    options |= {"res": res, "composite": composite, "images": card.encoder.images}
     if many:
         choose(device)
         shift_average.shifts_of(model, count)

@@ -12,6 +12,7 @@ from fftmech.io import read_shared
 from fftmech.io.crystals import FRAMES, HEXAGONAL
 from fftmech.io.ebsd import MISORIENTATION
 from fftmech.io.materials import read_materials
+from fftmech.io.voxel_images import with_images
 from fftmech.microstructure.base import share
 from fftmech.microstructure.resample import RULES, resample
 from fftmech.microstructure.resolution import parse_resolution, shape_for
@@ -138,6 +139,7 @@ def body_reader(
     check: Callable[[Grid], None] = lambda grid: None,
     tell: Callable[[Sequence[str], Sequence[str]], None] = print_notes,
     ranks: Ranks = ALONE,
+    images: Sequence[str] = (),
     **reading: Any,
 ) -> Callable[[str], Microstructure]:
     """Return what reads sources, gives their phases materials, and resamples them.
@@ -146,7 +148,7 @@ def body_reader(
     grid that is to be made, before it is made, `tell` with a body's notes, and with
     those that options say. `reading` are the options of `fftmech.io.read`. Of `ranks`
     each gets its planes: of a file that this program wrote it reads no others, else the
-    first reads all.
+    first reads all. `images` are names of scalar images that a body has to have.
     """
     if composite and res is None:
         raise InputError(f"--composite {composite} without --res: add --res N")
@@ -172,7 +174,12 @@ def body_reader(
             body = read_shared(source, ranks)
             if body is not None:
                 return finished(body)
-        return share(lambda: finished(read(source, **reading)), ranks)
+
+        def whole() -> Microstructure:
+            body = read(source, **reading)
+            return with_images(body, source, images, reading.get("axes"))
+
+        return share(lambda: finished(whole()), ranks)
 
     return load
 

@@ -1,23 +1,28 @@
 """Models of viscoplastic crystals: their energy, its derivatives, their certificate."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from degenerate_bodies import SOLID
+from small_runs import as_options, make_dataset, refused, run, tiny
+from untrained_models import predict, untrained
 
-from ecosurrogate.data.creep_bodies import creep_bodies, creep_problem
-from ecosurrogate.evaluation.creep import predict_creep
+from ecosurrogate.data.creep_bodies import creep_bodies, creep_problem, law_error
+from ecosurrogate.data.examples import Batch
 from ecosurrogate.models.creep import CreepPECO, IteratedCreepPECO
 from ecosurrogate.models.creep_energy import CreepEnergy
 from ecosurrogate.networks import make_network
-from ecosurrogate.training.creep import energy_loss, fit_creep
-from fftmech import Load, Microstructure, solve
+from ecosurrogate.training.objective import TERMS
+from fftmech import Load, Microstructure, read_result, solve
 from fftmech.errors import InputError
 from fftmech.materials import PORE, cubic
 from fftmech.materials.crystal_creep import CrystalCreep
 from fftmech.materials.norton import Norton
 from fftmech.materials.slip import SlipFamily
 from fftmech.microstructure import polycrystal
+from fftmech.microstructure.fingerprint import fingerprint
 from fftmech.problems.certificate import certify
 from fftmech.problems.complementary import ComplementaryEnergy
 from fftmech.problems.potential import FieldPotential
@@ -57,9 +62,19 @@ def network(channels, out):
 
 MODELS = {
     "one-shot": lambda: CreepPECO(network),
-    "iterated": lambda: IteratedCreepPECO(network, 2),
+    "iterated": lambda: IteratedCreepPECO(network, corrections=2),
 }
 BOTH = [pytest.param("one-shot", marks=pytest.mark.slow), "iterated"]
+
+
+def loss_of(model, made):
+    batch = Batch(made, None, None, torch.ones(1))
+    return TERMS["complementary"](model(made), batch, 1.0)
+
+
+def predict_creep(model, body, load):
+    _, card = untrained("p-eco", creep=next(iter(body.law.values())))
+    return predict(model, card, body, load)
 
 
 @pytest.fixture(params=LAWS, name="body")
@@ -72,7 +87,7 @@ def test_the_law_on_tensors_is_that_of_the_solver(body, rng):
     potential = FieldPotential(
         energy._problem.material, energy._problem.start.state, energy._problem.dt
     )
-    rate, unit = float(made.rate_unit[0]), float(made.stress_unit[0])
+    rate, unit = float(made.strain_unit[0]), float(made.stress_unit[0])
     # from systems nearly at rest to those that flow a thousand times as fast
     for size in (0.05, 1.0, 1.5):
         s = torch.as_tensor(size * rng.normal(size=(1, 6, *body.grid.shape)))
@@ -128,12 +143,12 @@ def test_the_gradient_of_the_loss_is_its_derivative(name):
     def loss(h):
         with torch.no_grad():
             weight.add_(h * direction)
-        value = energy_loss(model(made), made)
+        value = loss_of(model, made)
         with torch.no_grad():
             weight.sub_(h * direction)
         return value
 
-    value = energy_loss(model(made), made)
+    value = loss_of(model, made)
     (slope,) = torch.autograd.grad(value, weight)
     h = 1e-5
     difference = float((loss(h) - loss(-h)).detach()) / (2 * h)
@@ -167,10 +182,12 @@ def test_predictions_are_admissible_and_certified_from_above(name):
 @pytest.mark.slow
 def test_corrections_lower_the_energy_and_approach_the_solution():
     body = crystals()
-    made, model = batch([body]), IteratedCreepPECO(network, 8)
+    made, model = batch([body]), IteratedCreepPECO(network, corrections=8)
     energy = CreepEnergy(made)
     with torch.no_grad():
-        energies = [float(energy(stress)) for stress in model(made).path]
+        found = model(made)
+        stresses = [*(stress for _, stress in found.path), found.stress]
+        energies = [float(energy(stress)) for stress in stresses]
     assert float(energy(energy.start())) > energies[0]
     assert (np.diff(energies) < 0).all()
     exact = solve(body, LOAD, solver="dual", tolerance=1e-8).stress
@@ -222,15 +239,79 @@ def test_degenerate_bodies_are_certified(kind, name):
         assert np.ptp(result.stress, axis=(1, 2, 3)).max() < 1e-9
 
 
+def test_crystals_of_one_law_are_told_apart_by_their_orientations():
+    body = crystals(n=4).with_changes(stiffness=None)
+    assert body.orientation is not None
+    turned = body.with_changes(orientation=body.orientation[::-1].copy())
+    assert fingerprint(body) != fingerprint(turned)
+
+
+def test_labels_that_do_not_obey_the_law_are_found():
+    body = crystals(n=4)
+    exact = solve(body, LOAD, solver="dual", tolerance=1e-6)
+    given = [f.astype(np.float32) for f in (exact.strain, exact.stress)]
+    assert law_error(body, LOAD, *given) < 1e-4
+    assert law_error(body, LOAD, given[0], 1.05 * given[1]) > 1e-2
+
+
 @pytest.mark.slow
-def test_training_lowers_the_loss():
-    made = creep_bodies([crystals(n=4, seed=k) for k in range(4)], [LOAD] * 4)
-    torch.manual_seed(0)
-    model = CreepPECO(lambda *c: make_network("unet", *c, channels=(4, 8), groups=2))
-    losses = []
-    fit_creep(model, made, 30, 4, 1e-2, report=lambda _, loss: losses.append(loss))
-    assert losses[-1] < losses[0] - 1e-3
-    assert losses[-1] > 0
+def test_from_a_dataset_to_an_evaluation(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    constants = "tau0 = 0.016, rate0 = 1e-3, exponent = 5, bulk = 100.0"
+    law = f"crystal_creep = {{ {constants} }}"
+    (tmp_path / "copper.toml").write_text(f"[default]\n{law}\n")
+    make_dataset(
+        "dataset polycrystal -o d --res 4 --low-res 4 --grains 4 --count 8 "
+        "--splits 5,2,1 --materials copper.toml"
+    )
+    # as one that was interrupted
+    make_dataset(
+        "dataset polycrystal -o d --res 4 --low-res 4 --grains 4 --count 8 "
+        "--splits 5,2,1 --materials copper.toml"
+    )
+    given = as_options(tiny(steps=30, lr=1e-2, augment=False))
+    given = given.replace("--set model=p-eco-iterated", "")
+    ended = json.loads(run(f"fit d -o one --model p-eco {given} --json").stdout)
+    log = (tmp_path / "one/log.jsonl").read_text().splitlines()
+    losses = [r["loss"] for r in map(json.loads, log) if "loss" in r]
+    assert min(losses[-5:]) < losses[0] - 1e-3
+    # the rate is chosen after the model
+    assert set(ended["validation"]) == {"loss", "stress"}
+    assert ended["validation"]["stress"] < 1 and not ended["notes"]
+    run(f"fit d -o more --from one {as_options({'steps': 2})}")
+    short = given.replace("steps=30", "steps=2")
+    run(f"fit d -o iterated --model p-eco-iterated --set options.corrections=2 {short}")
+    found = json.loads(
+        run("evaluate one d --against iterated --baseline dual:2 --json").stdout
+    )
+    one, iterated, dual = found["contenders"]
+    assert [c["applications"] for c in (one, iterated, dual)] == [2, 6, 3]
+    for contender in (one, iterated, dual):
+        assert 0 < contender["certificate"]["mean"] < 0.5
+        assert contender["energy"] is None
+    run("predict one d/samples/00004.h5 -o p.vtkhdf")
+    result = read_result("p.vtkhdf")
+    assert 0 < result.certificate["relative"] < result.certificate["uniform"]
+    for line, what in (
+        ("fit d -o x --model s-eco", "take --model p-eco or p-eco-iterated"),
+        ("fit d -o x --from polycrystal-iterated", "are of elastic bodies"),
+        ("fit d -o x --set representation=stiffness", "slip"),
+        ("fit d -o x --set precision=bf16", "fp32"),
+        ("fit d -o x --set loss.energy=1", "complementary, stress"),
+        ("tune d -o x --trials 1", "use ecosr fit"),
+        ("serve one", "use ecosr predict"),
+        ("export one -o x.pt2 --res 8", "use ecosr predict"),
+        ("compare one d/samples/00004.h5", "--baseline dual:6"),
+        ("evaluate one d --baseline cg:2", "dual:2"),
+        ("evaluate polycrystal-iterated d", "trained on elastic bodies"),
+        ("predict one d/samples/00004.h5 --uniaxial xx=1 -o x.h5", "mean stresses"),
+        ("predict one d/samples/00004.h5 --average-shifts 2 -o x.h5", "none"),
+        (
+            "predict polycrystal-iterated d/samples/00004.h5 --strain xx=1e-3 -o x.h5",
+            "crystal_creep",
+        ),
+    ):
+        assert what in refused(line), line
 
 
 def test_what_there_is_no_model_for_is_refused():
@@ -261,4 +342,4 @@ def test_what_there_is_no_model_for_is_refused():
     with pytest.raises(InputError, match="several laws"):
         creep_bodies([body, crystals(HCP, n=4)], [LOAD] * 2)
     with pytest.raises(InputError, match="corrections"):
-        IteratedCreepPECO(network, 0)
+        IteratedCreepPECO(network, corrections=0)

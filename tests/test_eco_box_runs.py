@@ -9,6 +9,7 @@ from small_runs import as_options, make_dataset, refused, run, tiny
 from fftmech import Boundary, InputError, read_result, solve, write
 from fftmech.datasets.dataset import Dataset
 from fftmech.results.metrics import divergence_norm
+from fftmech.tensors.fields import symmetrize
 
 pytest.importorskip("torch")
 
@@ -89,8 +90,13 @@ def test_predictions_are_of_the_box_that_was_learned(place):
     assert "of finite strains" in run(f"{line} --strain xx=0.01").stderr
     for model in ("unet", "w-eco"):
         run(f"predict {place}/{model} {place}/body.h5 -o {place}/{model}.vtkhdf")
+        own = read_result(place / f"{model}.vtkhdf")
         with pytest.raises(InputError, match="the prediction has none"):
-            _ = read_result(place / f"{model}.vtkhdf").displacement
+            _ = own.displacement
+        # what the network says, whose symmetric part is the strain
+        H = own.displacement_gradient
+        np.testing.assert_allclose(symmetrize(H), own.strain, atol=1e-6 * abs(H).max())
+        assert abs(H - H.swapaxes(0, 1)).max() > 1e-3 * abs(H).max()
 
 
 @pytest.mark.parametrize(

@@ -21,18 +21,23 @@ def untrained(
     representation="stiffness",
     backbone=None,
     scales=None,
+    creep=None,
     **options,
 ):
-    """A model of random weights and its card; with scales it knows no law."""
+    """A model of random weights and its card; with scales it knows no law.
+
+    `creep` is the law of viscoplastic crystals.
+    """
+    representation = "slip" if creep else representation
     settings = {"preset": "smoke", "model": model, "representation": representation}
     # other networks have other sizes
     settings |= {"backbone": backbone} if backbone else {"network": TINY["network"]}
     if options:
         settings["options"] = options
-    config = resolve(settings, shown=representation if scales else None)
+    config = resolve(settings, shown=representation if scales or creep else None)
     channels = channel_count(config.representation)
     same = Normalization((0.0,) * channels, (1.0,) * channels)
-    encoder = Encoder(scheme, config.representation, 5 / 3, same, scales)
+    encoder = Encoder(scheme, config.representation, 5 / 3, same, scales, creep=creep)
     dataset = dict.fromkeys(DATASET) | {"loads": {"mode": "six"}}
     card = RunCard(config, encoder, dataset, {}, {})
     torch.manual_seed(seed)

@@ -22,7 +22,8 @@ from ecosurrogate.comparison.timed_model import TimedModel
 from ecosurrogate.comparison.timed_solver import MOST, TimedSolver
 from ecosurrogate.data.lawless import NO_LAW
 from ecosurrogate.evaluation.learned_load import choose_load
-from ecosurrogate.evaluation.predict import BYTES, predict
+from ecosurrogate.evaluation.memory import prediction_bytes
+from ecosurrogate.evaluation.predict import predict
 from ecosurrogate.mechanics.cost import Time, Times, measure
 from ecosurrogate.training.checkpoint import load_model
 from ecosurrogate.training.devices import choose
@@ -84,6 +85,12 @@ def compare(
     report(0, None, "prediction")
     started = time.perf_counter()
     model, card = load_model(run)
+    if card.encoder.creep:
+        raise InputError(
+            f"{run}: a model of viscoplastic crystals",
+            "one of elastic bodies",
+            "compare with ecosr evaluate --baseline dual:6, or fftmech compare",
+        )
     if card.encoder.boundary is not None:
         raise InputError(
             f"{run}: a model of boxes with faces, where the solver takes no initial "
@@ -102,7 +109,7 @@ def compare(
     batches = sorted({1, *batches})
     shape = size_text(body.grid.shape)
     check_bytes(
-        batches[-1] * body.grid.voxels * BYTES,
+        prediction_bytes(model, card, body.grid.shape, batches[-1]),
         f"a batch of {batches[-1]} predictions on {shape} voxels",
         "lower --batch or --res",
     )

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from ecosurrogate.comparison.measure import Measure
 from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.evaluation.learned_load import encode
-from ecosurrogate.evaluation.predict import certificates, displacement_of
+from ecosurrogate.evaluation.predict import displacement_of
+from ecosurrogate.evaluation.predicted_result import certificates
 from ecosurrogate.mechanics.cost import counted_green
 from ecosurrogate.models.eco import IteratedPECO
 from ecosurrogate.training.checkpoint import RunCard

@@ -6,7 +6,7 @@ for systems that are nearly at rest (`CrystalCreep.linear_below`), the problem i
 units does not depend on the size of the load, and no more does what networks see.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ecosurrogate.data.representation import TRIANGLE
+from ecosurrogate.data.representation import SLIP, TRIANGLE, channel_count
 from ecosurrogate.mechanics.crystal_flow import CrystalFlow
 from ecosurrogate.mechanics.operators import Operators
 from fftmech.discretization.grid import Grid
@@ -27,13 +27,17 @@ from fftmech.microstructure.base import Microstructure
 from fftmech.operators.reference_medium import reference_medium
 from fftmech.problems.complementary import ComplementaryEnergy
 from fftmech.problems.nonlinear import TimeStep
+from fftmech.problems.potential import FieldPotential
 from fftmech.simulations.method import Method
 from fftmech.simulations.prepare import prepare_march
 from fftmech.solvers.uniform_stress import uniform_stress
 from fftmech.tensors import K
 
-CHANNELS = len(TRIANGLE[0]) + 12
+CHANNELS = channel_count(SLIP)
 """Input channels of a body."""
+
+SOLVE = "solve it (fftmech solve)"
+"""What to do with bodies that no model takes."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class CreepBodies:
         The stress of each voxel's crystal at the rate E, (B, 6, X, Y, Z).
     least
         -<w(E)>, which no W* is below (Taylor's bound), (B,).
-    rate_unit, stress_unit
+    strain_unit, stress_unit
         A rate and a stress of 1 in the units of the body, (B,). Both are negative where
         the first component of the load is: w* is even.
     inputs
@@ -67,7 +71,7 @@ class CreepBodies:
     uniform: Tensor
     taylor: Tensor
     least: Tensor
-    rate_unit: Tensor
+    strain_unit: Tensor
     stress_unit: Tensor
     inputs: Tensor
 
@@ -76,9 +80,41 @@ class CreepBodies:
 
     def __getitem__(self, which: Any) -> "CreepBodies":
         """Some of the bodies, by a tensor of their numbers."""
-        flow = (getattr(self.flow, f.name)[which] for f in fields(self.flow))
-        own = (getattr(self, f.name)[which] for f in fields(self)[2:])
+        return self._changed(lambda tensor: tensor[which])
+
+    def to(self, device: torch.device | str) -> "CreepBodies":
+        """Return the batch on another device."""
+        return self._changed(lambda tensor: tensor.to(device))
+
+    def _changed(self, change: Callable[[Tensor], Tensor]) -> "CreepBodies":
+        flow = (change(getattr(self.flow, f.name)) for f in fields(self.flow))
+        own = (change(getattr(self, f.name)) for f in fields(self)[2:])
         return CreepBodies(self.operators, CrystalFlow(*flow), *own)
+
+
+def creep_law(body: Microstructure) -> CrystalCreep:
+    """Return the one law of a body of crystals.
+
+    Raises
+    ------
+    InputError
+        Laws other than one `crystal_creep` without hardening; pores.
+    """
+    laws = {body.law.get(int(p)) for p in body.phases}
+    (law,) = laws if len(laws) == 1 else (None,)
+    if not isinstance(law, CrystalCreep):
+        raise InputError(
+            "a creep model of a body that is not of one metal",
+            "the law crystal_creep with the same constants in all phases, no pores",
+            SOLVE,
+        )
+    if law.hardens:
+        raise InputError(
+            "a creep model of crystals that harden",
+            "crystal_creep without tau1, theta0, theta1",
+            SOLVE,
+        )
+    return law
 
 
 def creep_problem(
@@ -91,29 +127,15 @@ def creep_problem(
     Raises
     ------
     InputError
-        What there is no model for: laws other than one `crystal_creep` without
-        hardening, pores, prescribed mean stresses; a load of zero.
+        What there is no model for: bodies that `creep_law` refuses, prescribed mean
+        stresses; a load of zero.
     """
-    laws = {body.law.get(int(p)) for p in body.phases}
-    (law,) = laws if len(laws) == 1 else (None,)
-    newton = "solve it (fftmech solve)"
-    if not isinstance(law, CrystalCreep):
-        raise InputError(
-            "a creep model of a body that is not of one metal",
-            "the law crystal_creep with the same constants in all phases, no pores",
-            newton,
-        )
-    if any(f.theta1 or f.theta0 for f in law.slip_families):
-        raise InputError(
-            "a creep model of crystals that harden",
-            "crystal_creep without tau1, theta0, theta1",
-            newton,
-        )
+    creep_law(body)
     if load.free.any():
         raise InputError(
             "a creep model under prescribed mean stresses",
             "all six mean strains prescribed",
-            newton,
+            SOLVE,
         )
     if not np.linalg.norm(load.mean_strain) > 0:
         raise InputError(
@@ -121,6 +143,23 @@ def creep_problem(
         )
     method = Method(scheme=scheme, solver="dual")
     return prepare_march(body, Path((Step(load),)), method)[0]
+
+
+def law_error(
+    body: Microstructure, load: Load, strain: np.ndarray, stress: np.ndarray
+) -> float:
+    """How far a strain and a stress, (6, X, Y, Z), are from obeying the law.
+
+    The root of <w(e) + w*(s) - s : e>, which is zero only where they do, relative to
+    <w + w*>. InputError for bodies that `creep_problem` refuses.
+    """
+    problem = creep_problem(body, load)
+    potential = FieldPotential(
+        problem.material, problem.start.state, problem.dt, near=stress[None]
+    )
+    e, s = strain[None].astype(float), stress[None].astype(float)
+    size = potential.energy(e).mean() + potential.conjugate_energy(s).mean()
+    return float(np.sqrt(max(potential.gap(e, s).mean(), 0.0) / size))
 
 
 def creep_bodies(

@@ -249,5 +249,6 @@ class Examples(LoadedSamples):
 
 def _size(example: Example) -> int:
     """Bytes of an example."""
-    arrays = (example.body.phase, *example[2:])
+    body = example.body
+    arrays = (body.phase, *body.images.values(), *example[2:])
     return sum(array.nbytes for array in arrays if array is not None)

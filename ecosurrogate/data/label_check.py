@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ecosurrogate.data.creep_bodies import law_error
 from fftmech.errors import InputError
 from fftmech.loads.boundary import Boundary
 from fftmech.loads.load import Load
@@ -22,7 +23,8 @@ LOOSE = 1e-3
 def check_labels(sample: Sample, where: str) -> None:
     """Refuse a sample unless s = C (e - e0), and means are those stated and prescribed.
 
-    Without a stiffness no law is known, and only the means are checked.
+    Viscoplastic crystals have to obey their law (`creep_bodies.law_error`). Without a
+    stiffness no law is known, and only the means are checked.
 
     Fields are checked at the lowest resolution, that of labels; samples without fields
     pass. In the InputError the sample is called `where`.
@@ -37,7 +39,7 @@ def check_labels(sample: Sample, where: str) -> None:
     for k, (name, load) in enumerate(sample.loads.items()):
         boundary = sample.boundary or Boundary()
         fault = (
-            _law_fault(level, k, exact)
+            _law_fault(level, k, load, exact, loose)
             or _gradient_fault(level, k)
             or _mean_fault(level, k, load, boundary, exact, loose)
         )
@@ -50,13 +52,20 @@ def check_labels(sample: Sample, where: str) -> None:
             )
 
 
-def _law_fault(level: Level, k: int, allowed: float) -> str | None:
+def _law_fault(
+    level: Level, k: int, load: Load, allowed: float, loose: float
+) -> str | None:
     assert level.strain is not None and level.stress is not None
     strain, stress = (f[k].reshape(6, -1) for f in (level.strain, level.stress))
     if not (np.isfinite(strain).all() and np.isfinite(stress).all()):
         return "its strain or stress is not finite"
     if level.body.stiffness is None:
         return None
+    if level.body.nonlinear:
+        off = law_error(level.body, load, level.strain[k], level.stress[k])
+        if off <= loose:
+            return None
+        return f"its stress is not that of its strain rate (off by {off:.1g})"
     error, size = 0.0, 0.0
     for phase, C, e0 in _phases(level.body):
         voxels = np.flatnonzero(level.body.phase.ravel() == phase)

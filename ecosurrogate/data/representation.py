@@ -18,6 +18,8 @@ Representations, by name (Oommen et al. 2025, Methods and appendix A):
 - "cubic-harmonics", 9: the symmetrised generalised spherical harmonics of cubic
   crystals of degree 4, the lowest that vary (the paper takes three coefficients of a
   reduced-order set). Continuous, and equal for equivalent orientations.
+- "slip", 33: of viscoplastic crystals, and of no others, what
+  `ecosurrogate.data.creep_bodies` says of them and their load.
 
 With r_i the crystal axes in the sample frame, the latter are the components, in an
 orthonormal basis, of the traceless part H of the symmetric tensor sum_i r_i^4. A cubic
@@ -52,7 +54,10 @@ PHASES = "phases:"
 MOST_PHASES = 32
 """Phase ids that a network may tell apart; of more, they are numbers of grains."""
 
-ORIENTED = ("rotation", "euler", "quaternion", "cubic-harmonics")
+SLIP = "slip"
+"""The representation of viscoplastic crystals."""
+
+ORIENTED = ("rotation", "euler", "quaternion", "cubic-harmonics", SLIP)
 """Representations by the orientation of each phase."""
 
 SAME = 1e-4
@@ -121,6 +126,8 @@ def _find(representation: str) -> tuple[int, Callable[[Microstructure], np.ndarr
     ids = phase_ids(representation)
     if ids is not None:
         return len(ids), partial(_one_hot, ids=ids)
+    if representation == SLIP:
+        return 21 + 12, _slip
     if representation not in REPRESENTATIONS:
         raise InputError(
             f"representation {representation!r}",
@@ -216,6 +223,13 @@ def _cubic_harmonics(body: Microstructure) -> np.ndarray:
     return np.concatenate([even, np.stack(odd, axis=-1)], axis=-1)
 
 
+def _slip(body: Microstructure) -> np.ndarray:
+    raise InputError(
+        "representation slip of a body that does not obey crystal_creep",
+        mend='take representation "stiffness"',
+    )
+
+
 REPRESENTATIONS: dict[str, tuple[int, Callable[[Microstructure], np.ndarray]]] = {
     "indicator": (1, _indicator),
     "stiffness": (21, _stiffness),
@@ -225,7 +239,7 @@ REPRESENTATIONS: dict[str, tuple[int, Callable[[Microstructure], np.ndarray]]] =
     "cubic-harmonics": (9, _cubic_harmonics),
 }
 """Number of channels, and their values for the phases in use, by name; beside these
-there is that of phase ids, `of_phases`."""
+there are that of phase ids, `of_phases`, and `SLIP`."""
 
 
 def _orientation(body: Microstructure) -> np.ndarray:

@@ -132,7 +132,8 @@ class Symmetry:
             if getattr(body, name) is not None
         }
         phase = self.scalar(body.phase)
-        return body.with_changes(grid=moved, phase=phase, **tables)
+        images = {name: self.scalar(image) for name, image in body.images.items()}
+        return body.with_changes(grid=moved, phase=phase, images=images, **tables)
 
     @property
     def _vector(self) -> list[tuple[int, int]]:

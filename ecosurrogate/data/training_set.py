@@ -26,6 +26,9 @@ SYMMETRIES = (
 )
 """By the number of different eigenvalues of a stiffness, from one to six."""
 
+IMAGE = "image "
+"""How the name of a measure of a scalar image begins: it may have any sign."""
+
 _SAME = 1e-4
 
 
@@ -109,7 +112,11 @@ class TrainingSet:
         notes = []
         for name, (low, high) in measures(body).items():
             least, most = self.ranges.get(name, (low, high))
-            if low < least / SLACK - 1e-6 or high > most * SLACK + 1e-6:
+            slack = (SLACK - 1) * (most - least)
+            far = low < least / SLACK - 1e-6 or high > most * SLACK + 1e-6
+            if name.startswith(IMAGE):
+                far = low < least - slack or high > most + slack
+            if far:
                 notes.append(
                     f"{name} {_text(low, high)}, trained on {_text(least, most)}"
                 )
@@ -156,6 +163,15 @@ class TrainingSet:
 
 
 def measures(body: Microstructure) -> dict[str, Range]:
+    """Numbers that say what a body is like: those of its phases, and of its images."""
+    images = {
+        f"{IMAGE}{name}": (float(image.min()), float(image.max()))
+        for name, image in body.images.items()
+    }
+    return _phase_measures(body) | images
+
+
+def _phase_measures(body: Microstructure) -> dict[str, Range]:
     """Numbers that say what a body is like: least and largest over its phases.
 
     contrast: largest ratio of two phases' bulk or shear moduli; of the solid phases

@@ -143,7 +143,7 @@ class CaseErrors:
         }
 
     def _energy(self, prediction: PredictedFields) -> float | None:
-        if not (self.law and self.solid.all()):
+        if not self.law or not self.solid.all() or self.case.body.nonlinear:
             return None
         exact = (self.case.strain, self.case.stress)
         return _number(energy_error(self.case.body, prediction[:2], exact))

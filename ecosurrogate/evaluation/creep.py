@@ -1,88 +1,63 @@
-"""Predict the rates and stresses of viscoplastic crystals, and certify them."""
+"""What is said of viscoplastic crystals, by models and by the solver stopped early."""
 
-import time
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ecosurrogate.data.creep_bodies import CreepBodies, creep_bodies, creep_problem
-from ecosurrogate.evaluation.predict import NOT_CERTIFIED
+from ecosurrogate.data.creep_bodies import CreepBodies, creep_law, creep_problem
+from ecosurrogate.models.eco import Prediction
 from fftmech.loads.load import Load
+from fftmech.materials.crystal_creep import CrystalCreep
 from fftmech.microstructure.base import Microstructure
-from fftmech.problems.certificate import certify
 from fftmech.problems.nonlinear import TimeStep
-from fftmech.results.result import Result
+from fftmech.solvers import get_solver
 from fftmech.solvers.line_search import minimum_along
 
-UNKNOWN = "which bodies, laws and loads the model was trained on is not recorded"
+
+def with_best_rates(
+    prediction: Prediction,
+    made: CreepBodies,
+    bodies: Sequence[Microstructure],
+    loads: Sequence[Load],
+) -> Prediction:
+    """Return the prediction with the `best_rate` of each body."""
+    scheme = made.operators.scheme
+    found = in_units(prediction.strain, made.strain_unit)
+    rates = [
+        best_rate(creep_problem(body, load, scheme), rate[None])[0]
+        for body, load, rate in zip(bodies, loads, found, strict=True)
+    ]
+    strain = torch.as_tensor(np.stack(rates)).to(prediction.strain)
+    unit = made.strain_unit[:, None, None, None, None]
+    return prediction._replace(strain=strain / unit)
 
 
-def predict_creep(
-    model: nn.Module, body: Microstructure, load: Load, scheme: str = "rotated"
-) -> Result:
-    """Predict strain, stress and displacement, as `fftmech.solve` returns them.
+def law_notes(trained: CrystalCreep, body: Microstructure) -> list[str]:
+    """How the law of a body differs from the one that a model was trained on."""
+    known, own = trained.constants(), creep_law(body).constants()
+    told = [
+        f"{name} {own.get(name)}, trained on {known.get(name)}"
+        for name in {**known, **own}
+        if own.get(name) != known.get(name)
+    ]
+    return [f"crystal_creep: {'; '.join(told)}"] if told else []
 
-    Parameters
-    ----------
-    model
-        A `CreepPECO` or `IteratedCreepPECO`, trained with this scheme.
-    body
-        Crystals of one law `crystal_creep` without hardening, no pores.
-    load
-        Six mean strains, which are rates: the time is 1.
 
-    Returns
-    -------
-    Result
-        With `status` "predicted", or "not certified" where the fields are not
-        admissible. The strain is `best_rate` of the model's. `certificate` is the
-        duality gap <w(e) + w*(s) - s : e>, the sum of what both energies lack; its
-        "relative" is the root of its part of <w + w*>, and "uniform" that of the mean
-        rate and the best uniform stress, which know nothing. All but the network is in
-        double precision.
+def stopped_dual(problem: TimeStep, iterations: int) -> tuple[np.ndarray, np.ndarray]:
+    """Strain rate and stress, (1, 6, X, Y, Z), that the solver `dual` has by then.
 
-    Raises
-    ------
-    InputError
-        What `ecosurrogate.data.creep_bodies.creep_problem` refuses.
+    It has applied the Green operator once more than there are iterations.
     """
-    started = time.perf_counter()
-    problem = creep_problem(body, load, scheme)
-    made = creep_bodies([body], [load], scheme, torch.float64)
-    ready = time.perf_counter()
-    with torch.no_grad():
-        prediction = model(made)
-    stress = in_units(prediction.stress, made.stress_unit)[0]
-    found = in_units(prediction.rate, made.rate_unit)[0]
-    strain = best_rate(problem, found[None])[0]
-    ended = time.perf_counter()
-    certificate = certify(problem, strain[None], stress[None])
-    nothing = certify(problem, *uniform_fields(made, 0))
-    u = _displacement(made, torch.as_tensor(strain)[None])[0] * body.grid.h[0]
-    # the work of the first increment, by the trapezoidal rule, as the solver has it
-    density = np.einsum("cxyz,cxyz->xyz", strain, stress) / 2
-    return Result(
-        microstructure=body,
-        load=load,
-        scheme=scheme,
-        solver=type(model).__name__,
-        tolerance=0.0,
-        displacement=u,
-        strain=strain,
-        stress=stress,
-        energy_density=density,
-        mean_strain=strain.mean(axis=(1, 2, 3)),
-        mean_stress=stress.mean(axis=(1, 2, 3)),
-        energy=float(density.mean()),
-        status="predicted" if certificate.gap is not None else NOT_CERTIFIED,
-        advice="",
-        iterations=len(prediction.path) - 1,
-        residuals=[c.relative for c in (certificate,) if c.relative is not None],
-        times={"setup": ready - started, "compile": 0.0, "solve": ended - ready},
-        certificate={**certificate.as_dict(), "uniform": nothing.relative},
-        notes=[*body.notes, UNKNOWN],
-    )
+    solver = get_solver("dual", nonlinear=True)
+    state = solver.init(problem, problem.zeros())
+    for _ in range(iterations):
+        state = solver.step(problem, state)
+    solver.check(problem, state)
+    last, problem.last = problem.last, None
+    assert last is not None
+    return last.strain, last.stress
 
 
 def best_rate(problem: TimeStep, rate: np.ndarray) -> np.ndarray:
@@ -109,7 +84,7 @@ def best_rate(problem: TimeStep, rate: np.ndarray) -> np.ndarray:
 
 def uniform_fields(made: CreepBodies, i: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean rate and best uniform stress of body i, in its units, (1, 6, X, Y, Z)."""
-    pairs = (made.rate, made.rate_unit), (made.uniform, made.stress_unit)
+    pairs = (made.rate, made.strain_unit), (made.uniform, made.stress_unit)
     rate, stress = (
         in_units(field.expand_as(made.taylor), unit)[i : i + 1] for field, unit in pairs
     )
@@ -118,11 +93,4 @@ def uniform_fields(made: CreepBodies, i: int) -> tuple[np.ndarray, np.ndarray]:
 
 def in_units(field: Tensor, unit: Tensor) -> np.ndarray:
     """A field (B, 6, X, Y, Z) in the units of the bodies."""
-    return (field * unit[:, None, None, None, None]).numpy()
-
-
-def _displacement(made: CreepBodies, strain: Tensor) -> np.ndarray:
-    """Fluctuation u whose strain is compatible, voxels of edge 1, (B, 3, X, Y, Z)."""
-    operators = made.operators
-    force = operators.strain_adjoint(operators.stiffness(strain))
-    return operators.green(force)[:, :3].numpy()
+    return (field * unit[:, None, None, None, None]).cpu().numpy()

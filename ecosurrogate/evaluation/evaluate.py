@@ -207,6 +207,11 @@ def _notes(
     if pores:
         notes.append("bodies with pores: no certificate, and no energy error")
     notes += [f"{p.label}: no certificate: {NO_LAW}" for p in predictors if not p.law]
+    if cases.creep:
+        notes.append(
+            "viscoplastic crystals: strains are rates, the certificate is that of the "
+            "duality gap, and there is no energy error"
+        )
     if cases.boundary is not None:
         notes.append(
             f"boxes with faces ({cases.boundary}): no certificate, divergence at the "

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from io import BytesIO
-from math import prod
 from os import PathLike
 from typing import Any
 
@@ -23,7 +22,7 @@ from ecosurrogate.data.representation import TRIANGLE, channel_count
 from ecosurrogate.evaluation.export_description import describe
 from ecosurrogate.evaluation.exported_without_law import ChannelModel
 from ecosurrogate.evaluation.learned_load import sign_of
-from ecosurrogate.evaluation.predict import BYTES
+from ecosurrogate.evaluation.memory import prediction_bytes
 from ecosurrogate.mechanics.mean_field import MeanLoad
 from ecosurrogate.mechanics.operators import Operators
 from ecosurrogate.training.checkpoint import RunCard
@@ -97,6 +96,18 @@ class PhysicalModel(nn.Module):
         self, model: nn.Module, card: RunCard, shape: Sequence[int], load: Load
     ) -> None:
         super().__init__()
+        if card.encoder.creep:
+            raise InputError(
+                "a model of viscoplastic crystals",
+                "one of elastic bodies, which files hold",
+                "use ecosr predict",
+            )
+        if card.encoder.images:
+            raise InputError(
+                f"a model with scalar images ({', '.join(card.encoder.images)})",
+                "one without, which files hold",
+                "use ecosr predict",
+            )
         if card.encoder.boundary is not None:
             raise InputError(
                 f"a model of boxes with faces ({card.encoder.boundary})",
@@ -223,7 +234,8 @@ def export(
     InputError
         A model that torch cannot export, or whose file has other fields.
     """
-    check_bytes(4 * prod(shape) * BYTES, f"a model on {size_text(shape)} voxels")
+    needed = 4 * prediction_bytes(model, card, tuple(shape))
+    check_bytes(needed, f"a model on {size_text(shape)} voxels")
     kind = PhysicalModel if card.law else ChannelModel
     physical = kind(model, card, shape, load).eval()
     body = _example(card, shape)

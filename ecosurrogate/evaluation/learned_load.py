@@ -5,10 +5,13 @@ Without a constitutive law fields need not be proportional to the load: its own 
 
 from collections.abc import Sequence
 from os import PathLike
+from typing import cast
 
 import numpy as np
+import torch
 
 from ecosurrogate.data.bodies import Bodies
+from ecosurrogate.data.creep_bodies import creep_bodies
 from ecosurrogate.data.lawless import NO_LAW
 from ecosurrogate.training.checkpoint import RunCard
 from ecosurrogate.training.config import SEE_LOAD
@@ -58,8 +61,12 @@ def encode(
 ) -> Bodies:
     """Inputs of a model: bodies of one shape, each under a load that it can predict.
 
-    A negative multiple of the load that a model has learned has negative units.
+    A negative multiple of the load that a model has learned has negative units. Powers
+    of stresses, those of viscoplastic crystals, are computed in double precision.
     """
+    if card.encoder.creep:
+        made = creep_bodies(bodies, loads, card.encoder.scheme, torch.float64)
+        return cast(Bodies, made)
     return card.encoder.bodies(bodies, loads, [sign_of(card, load) for load in loads])
 
 
@@ -83,7 +90,7 @@ def sign_of(card: RunCard, load: Load) -> int:
     if boundary is not None:
         load = boundary.affine(load)
         known = known and boundary.affine(known)
-    if card.config.model in SEE_LOAD or not _prescribed(load).any():
+    if card.config.sees_load or not _prescribed(load).any():
         return 1
     if known is None or (load.free != known.free).any():
         raise _another(card, load, known)

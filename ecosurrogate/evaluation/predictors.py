@@ -1,5 +1,6 @@
 """Trained runs and baselines: the upsampled low-resolution solution, stopped CG."""
 
+import time
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ecosurrogate.data.creep_bodies import creep_problem
+from ecosurrogate.evaluation.creep import best_rate, stopped_dual
 from ecosurrogate.evaluation.solved_cases import (
     PredictedFields,
     Predictor,
@@ -15,6 +18,7 @@ from ecosurrogate.evaluation.solved_cases import (
 )
 from ecosurrogate.evaluation.trained_run import TrainedRun
 from fftmech.errors import InputError
+from fftmech.problems.certificate import certify
 from fftmech.simulations.solve import solve
 
 
@@ -48,31 +52,38 @@ class LowResolution(Predictor):
 
 
 class StoppedSolver(Predictor):
-    """Conjugate gradients, as the dataset was solved, stopped after some iterations.
+    """A solver, as the dataset was solved, stopped after some iterations.
 
-    They apply the Green operator to the first residual and in each iteration.
+    It is "cg", conjugate gradients, and "dual" of viscoplastic crystals. Both apply the
+    Green operator to the first residual and in each iteration.
     """
 
     def __init__(
-        self, iterations: int, cases: SolvedCases, device: str = "cpu"
+        self, iterations: int, cases: SolvedCases, device: str = "cpu", kind: str = "cg"
     ) -> None:
         if iterations < 1:
-            raise InputError(f"baseline cg:{iterations}", "at least 1 iteration")
+            raise InputError(f"baseline {kind}:{iterations}", "at least 1 iteration")
+        fitting = "dual" if cases.creep else "cg"
+        if kind != fitting:
+            raise InputError(
+                f"baseline {kind}:{iterations} of {cases.directory}",
+                f"{fitting}:{iterations}, which its bodies are solved by",
+            )
         if not cases.law:
             raise InputError(
                 f"baseline cg:{iterations}: no constitutive law is known of "
                 f"{cases.directory}, which a solver needs",
                 mend="leave it out",
             )
-        self.iterations, self.device = iterations, device
-        self.name = "CG"
+        self.iterations, self.device, self.kind = iterations, device, kind
+        self.name = kind.upper() if kind == "cg" else kind
         self.what = f"{iterations} iteration{'s' * (iterations > 1)}"
         self.method, self.boundary = cases.card.method, cases.boundary
 
     def describe(self) -> dict[str, Any]:
         """Its iterations, device and precision."""
         return {
-            "kind": "cg",
+            "kind": self.kind,
             "iterations": self.iterations,
             "device": self.device,
             "precision": self.method["precision"],
@@ -80,7 +91,25 @@ class StoppedSolver(Predictor):
 
     def predict(self, cases: Sequence[SolvedCase]) -> list[PredictedFields]:
         """Solve one after the other."""
-        return [self._predict(case) for case in cases]
+        own = self._predict if self.kind == "cg" else self._predict_creep
+        return [own(case) for case in cases]
+
+    def _predict_creep(self, case: SolvedCase) -> PredictedFields:
+        """Solve one after the other, with the rate and certificate that models have."""
+        begun = time.perf_counter()
+        problem = creep_problem(case.body, case.load, self.method["scheme"])
+        ready = time.perf_counter()
+        rate, stress = stopped_dual(problem, self.iterations)
+        rate = best_rate(problem, rate)
+        solved = time.perf_counter()
+        return PredictedFields(
+            rate[0],
+            stress[0],
+            solved - ready,
+            ready - begun,
+            self.iterations + 1,
+            certify(problem, rate, stress).relative,
+        )
 
     def _predict(self, case: SolvedCase) -> PredictedFields:
         result = solve(
@@ -113,9 +142,9 @@ def make_predictors(
 ) -> list[Predictor]:
     """Return all predictors, those of the folders of runs first.
 
-    Baselines are "low-res" or "cg:K"; None is "low-res" where there is a lower
-    resolution. InputError for any that is not there, cannot predict these cases, or is
-    named twice.
+    Baselines are "low-res", "cg:K" or "dual:K"; None is "low-res" where there is a
+    lower resolution. InputError for any that is not there, cannot predict these cases,
+    or is named twice.
     """
     if baselines is None:
         baselines = ["low-res"] if cases.low else []
@@ -152,12 +181,13 @@ def _baseline(text: str, cases: SolvedCases, device: str) -> Predictor:
         iterations = int(number)
     except ValueError:
         kind, iterations = "", 0
-    if kind != "cg":
+    if kind not in ("cg", "dual"):
         raise InputError(
             f"baseline {text!r}",
-            "low-res, or cg:K for K iterations of conjugate gradients",
+            "low-res, or cg:K for K iterations of conjugate gradients, dual:K of "
+            "viscoplastic crystals",
         )
-    return StoppedSolver(iterations, cases, device)
+    return StoppedSolver(iterations, cases, device, kind)
 
 
 def _upsample(values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:

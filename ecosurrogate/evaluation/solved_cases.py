@@ -112,6 +112,11 @@ class SolvedCases(LoadedSamples):
         return stated is None or not stated.lawless
 
     @property
+    def creep(self) -> bool:
+        """Whether bodies are viscoplastic crystals."""
+        return self.card.parameters.get("creep") is not None
+
+    @property
     def scheme(self) -> str:
         """Discretization of the solutions."""
         return self.card.method["scheme"]
@@ -188,7 +193,7 @@ class Predictor(ABC):
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """Describe it, JSON-ready; `kind` is "run", "low-res" or "cg"."""
+        """Describe it, JSON-ready; `kind` is "run", "low-res", "cg" or "dual"."""
 
     @abstractmethod
     def predict(self, cases: Sequence[SolvedCase]) -> list[PredictedFields]:

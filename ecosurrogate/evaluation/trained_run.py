@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from ecosurrogate.data.creep_bodies import CreepBodies
+from ecosurrogate.evaluation.creep import with_best_rates
 from ecosurrogate.evaluation.learned_load import choose_load, encode
-from ecosurrogate.evaluation.predict import BYTES, certificates
+from ecosurrogate.evaluation.memory import prediction_bytes
+from ecosurrogate.evaluation.predicted_result import certificates
 from ecosurrogate.evaluation.solved_cases import (
     PredictedFields,
     Predictor,
@@ -20,7 +23,6 @@ from ecosurrogate.evaluation.solved_cases import (
 )
 from ecosurrogate.mechanics.cost import counted_green
 from ecosurrogate.training.checkpoint import RunCard, digest_of_weights, load_model
-from ecosurrogate.training.config import SEE_LOAD
 from ecosurrogate.training.devices import choose
 from fftmech.arrays.memory import check_bytes, size_text
 from fftmech.errors import InputError
@@ -45,7 +47,7 @@ class TrainedRun(Predictor):
         self.what = model if model == backbone else f"{model}, {backbone}"
         _check(folder, self.card, cases)
         self.model = self.model.to(self.device)
-        self.batch = _affordable(self.card.config.batch, cases.res)
+        self.batch = _affordable(self.model, self.card, cases.res)
         self._applications: int | None = None
 
     @property
@@ -94,6 +96,8 @@ class TrainedRun(Predictor):
             self._wait()
             started = time.perf_counter()
             prediction = self.model(made)
+            if isinstance(made, CreepBodies):
+                prediction = with_best_rates(prediction, made, bodies, loads)
             self._wait()
             seconds = (time.perf_counter() - started) / len(cases)
         predicted = []
@@ -134,6 +138,13 @@ def _check(folder: str | PathLike, card: RunCard, cases: SolvedCases) -> None:
             f"{cases.directory} was solved with {cases.scheme}",
             mend=f"take a dataset made with --scheme {card.encoder.scheme}",
         )
+    if (card.encoder.creep is not None) != cases.creep:
+        kinds = ["elastic bodies", "viscoplastic crystals"]
+        raise InputError(
+            f"{folder} was trained on {kinds[not cases.creep]}, {cases.directory} is "
+            f"of {kinds[cases.creep]}",
+            mend="take a run that was trained on such bodies",
+        )
     if card.law and not cases.law:
         raise InputError(
             f"no constitutive law is known of {cases.directory}, and {folder} was "
@@ -154,7 +165,7 @@ def _check(folder: str | PathLike, card: RunCard, cases: SolvedCases) -> None:
             f"{cases.boundary or Boundary()}",
             mend="take a dataset made with the same --boundary",
         )
-    if card.config.model in SEE_LOAD:
+    if card.config.sees_load:
         return
     # those of the first sample: all others have loads of the same kind
     for load in cases.card.loading.cases(cases.card.seed, 0).values():
@@ -168,12 +179,14 @@ def _check(folder: str | PathLike, card: RunCard, cases: SolvedCases) -> None:
             ) from error
 
 
-def _affordable(batch: int, res: int) -> int:
-    """Halve a batch until it fits the memory."""
+def _affordable(model: nn.Module, card: RunCard, res: int) -> int:
+    """Halve the batch of the run until it fits the memory."""
+    batch, shape = card.config.batch, (res,) * 3
     while True:
         try:
             check_bytes(
-                batch * res**3 * BYTES, f"predictions on {size_text((res,) * 3)} voxels"
+                prediction_bytes(model, card, shape, batch),
+                f"predictions on {size_text(shape)} voxels",
             )
         except InputError:
             if batch == 1:

@@ -3,10 +3,8 @@
 They are `p-eco` for the law `crystal_creep`, of which w* is explicit in the stress: a
 network guesses a stress, a projection brings it into equilibrium, and W* says how good
 it is (`ecosurrogate.models.creep_energy`). The strain rate is the compatible one
-nearest to dw*/ds. All fields are in the units of `CreepBodies`.
+nearest to dw*/ds. All fields are in the units of `CreepBodies`; strains are rates.
 """
-
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,20 +13,8 @@ from ecosurrogate.data.creep_bodies import CHANNELS, CreepBodies
 from ecosurrogate.mechanics.fields import single, unless_rounding
 from ecosurrogate.models.creep_energy import CreepEnergy
 from ecosurrogate.models.descent import rms
-from ecosurrogate.models.eco import Backbone
+from ecosurrogate.models.eco import Backbone, Prediction
 from fftmech.errors import InputError
-
-
-class CreepPrediction(NamedTuple):
-    """Fields of a batch, Mandel (B, 6, X, Y, Z).
-
-    `rate` is compatible and has the mean E, `stress` is in equilibrium; `path` has the
-    stresses after each correction, the last one at the end.
-    """
-
-    rate: Tensor
-    stress: Tensor
-    path: tuple[Tensor, ...]
 
 
 class CreepPECO(nn.Module):
@@ -39,15 +25,15 @@ class CreepPECO(nn.Module):
     and the uniform stress together. Two Green operations, one of them for the rate.
     """
 
-    def __init__(self, backbone: Backbone) -> None:
+    def __init__(self, backbone: Backbone, channels: int = CHANNELS) -> None:
         super().__init__()
-        self.network = backbone(CHANNELS, 6)
+        self.network = backbone(channels, 6)
 
-    def forward(self, bodies: CreepBodies) -> CreepPrediction:
-        """Predict strain rate and stress."""
+    def forward(self, bodies: CreepBodies) -> Prediction:
+        """Predict."""
         energy = CreepEnergy(bodies)
         stress = self.guess(energy)
-        return CreepPrediction(energy.gradient(stress).dual, stress, (stress,))
+        return Prediction(energy.gradient(stress).dual, stress)
 
     def guess(self, energy: CreepEnergy) -> Tensor:
         """The stress, for one Green operation."""
@@ -67,33 +53,43 @@ class IteratedCreepPECO(nn.Module):
     training.
     """
 
-    def __init__(self, backbone: Backbone, corrections: int = 3) -> None:
+    def __init__(
+        self, backbone: Backbone, channels: int = CHANNELS, corrections: int = 3
+    ) -> None:
         super().__init__()
         if corrections < 1:
             raise InputError(f"corrections {corrections}", "at least 1")
         self.corrections = corrections
-        self.first = CreepPECO(backbone)
-        self.network = backbone(CHANNELS + 18, 6)
+        self.first = CreepPECO(backbone, channels)
+        self.network = backbone(channels + 18, 6)
 
-    def forward(self, bodies: CreepBodies) -> CreepPrediction:
-        """Predict strain rate and stress."""
+    def forward(self, bodies: CreepBodies) -> Prediction:
+        """Predict."""
         energy = CreepEnergy(bodies)
-        path = [self.first.guess(energy)]
-        steps = [path[0] - energy.start()]
-        h, rate = energy.gradient(path[0])
+        stress = self.first.guess(energy)
+        steps = [stress - energy.start()]
+        h, rate = energy.gradient(stress)
+        path = []
         for _ in range(self.corrections):
-            stress = path[-1]
+            path.append((rate, stress))
             g = energy.local_step(stress, rate)
             seen = [bodies.inputs, stress, h / rms(h), g / rms(g)]
             guess = g + rms(g) * _seen(self.network, torch.cat(seen, dim=1))
             new = energy.minimized(stress, stress, h, energy.direction(guess), *steps)
-            path.append(new)
             steps.append(unless_rounding(new - stress, new))
-            h, rate = energy.gradient(new)
-        return CreepPrediction(rate, path[-1], tuple(path))
+            stress = new
+            h, rate = energy.gradient(stress)
+        return Prediction(rate, stress, tuple(path))
 
 
 def _seen(network: nn.Module, inputs: Tensor) -> Tensor:
     """What a network says, computed in its precision, in that of its inputs."""
     weights = next(network.parameters())
     return single(network(inputs.to(weights.dtype))).to(inputs.dtype)
+
+
+CREEP_MODELS: dict[str, type[nn.Module]] = {
+    "p-eco": CreepPECO,
+    "p-eco-iterated": IteratedCreepPECO,
+}
+"""Models of viscoplastic crystals by the name on the command line."""

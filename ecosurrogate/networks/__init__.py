@@ -49,4 +49,6 @@ def make_network(
     InputError where there is no such network, preset or size.
     """
     module, config = NETWORKS.find(name)
-    return module(in_channels, out_channels, config.preset(preset, **changes))
+    made = module(in_channels, out_channels, config.preset(preset, **changes))
+    made.channels = in_channels
+    return made

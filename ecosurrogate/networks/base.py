@@ -62,11 +62,13 @@ class Network(nn.Module):
     Subclasses are made of input and output channels and of their sizes; they define
     `features`, of `hidden` channels, and set `head`. Shifts of the input by multiples
     of `stride` voxels shift the output, others may change it; of a network that sees
-    coordinates all do, and shifts within `stride` are those to average over.
+    coordinates all do, and shifts within `stride` are those to average over. `channels`
+    are C_in.
     """
 
     head: nn.Module
     stride: int = 1
+    channels: int
 
     def __init__(self, hidden: int) -> None:
         super().__init__()

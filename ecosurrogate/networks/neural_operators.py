@@ -98,8 +98,9 @@ class FNO(Network):
 
     def features(self, x: Tensor) -> Tensor:
         """Last hidden state, (B, C_in, X, Y, Z) -> (B, hidden, X, Y, Z)."""
-        # half precision has no Fourier transform on most grids
-        with torch.autocast(x.device.type, enabled=False):
+        # half precision has no Fourier transform on most grids; meta has no autocast
+        kind = "cpu" if x.is_meta else x.device.type
+        with torch.autocast(kind, enabled=False):
             x = self.lifting(x.float())
             parts = zip(*self.blocks.values(), strict=True)
             for layer, (convolve, skip, mlp, scale) in enumerate(parts, 1):

@@ -16,14 +16,18 @@ from torch import nn
 from ecosurrogate.data.representation import phase_ids
 from ecosurrogate.evaluation.batches import most_together, predict_each
 from ecosurrogate.evaluation.learned_load import trained_load
+from ecosurrogate.evaluation.memory import FIELDS, prediction_bytes
 from ecosurrogate.evaluation.predict import predict_many
 from ecosurrogate.training.checkpoint import RunCard, load_model
 from ecosurrogate.training.devices import choose
+from fftmech.arrays.memory import free_memory
+from fftmech.errors import InputError
 from fftmech.loads.load import Load
 from fftmech.microstructure import polycrystal
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
 
+TYPICAL = 64  # voxels along each axis of a body whose memory is that by voxel
 WARM_UP = 8  # voxels along each axis of the body that models are warmed up with
 
 
@@ -46,8 +50,9 @@ class Question:
 class Predictor:
     """The models of some runs, and one thread in which they answer.
 
-    Bodies of at most so many `voxels` are answered together. A folder that holds no
-    run, or a device that is not there, is an InputError.
+    Bodies of at most so many `voxels` are answered together; as fit half of the free
+    memory if it is 0. A folder that holds no run, or a device that is not there, is an
+    InputError.
     """
 
     def __init__(
@@ -58,13 +63,29 @@ class Predictor:
     ) -> None:
         choose(device)
         self.device = device
-        self.voxels = voxels
         self.models: dict[str, tuple[nn.Module, RunCard]] = {
             name: load_model(folder) for name, folder in runs.items()
         }
         self.waiting: list[Question] = []
+        for name, (_, card) in self.models.items():
+            if card.encoder.creep or card.encoder.images:
+                what = "scalar images" if card.encoder.images else "a law of creep"
+                raise InputError(
+                    f"{name}: a model of bodies with {what}, which no request has",
+                    mend="use ecosr predict",
+                )
+        self.voxels = voxels or self._affordable(free_memory() // 2)
         self._thread = ThreadPoolExecutor(1, "predictor")
         self._working: asyncio.Task[None] | None = None
+
+    def _affordable(self, size: int) -> int:
+        """Voxels of which predictions by every model fit so many bytes."""
+        cube = (TYPICAL,) * 3
+        known = self.models.values()
+        # networks of the response have no fields
+        least = FIELDS * TYPICAL**3
+        most = max((prediction_bytes(*each, cube) for each in known), default=least)
+        return max(1, size * TYPICAL**3 // most)
 
     def warm_up(self) -> None:
         """Predict once alone and once together; InputError if a model cannot."""

@@ -16,7 +16,6 @@ import psutil
 
 import fftmech
 from ecosurrogate.evaluation.learned_load import choose_load, trained_load
-from ecosurrogate.evaluation.predict import BYTES
 from ecosurrogate.response.trained_network import TrainedNetwork
 from ecosurrogate.server import schemas, worker_tasks
 from ecosurrogate.server.jobs import Job, Jobs
@@ -27,7 +26,6 @@ from ecosurrogate.server.refusal import Refusal
 from ecosurrogate.server.upload import Tables, Upload
 from ecosurrogate.server.workers import Workers
 from ecosurrogate.training.checkpoint import RunCard
-from fftmech.arrays.memory import free_memory
 from fftmech.errors import InputError
 from fftmech.io.materials import Materials
 from fftmech.loads.load import Load
@@ -67,8 +65,6 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stopping = False
-        affordable = max(1, free_memory() // 2 // BYTES)
-        self.voxels = settings.voxels or affordable
         runs = settings.runs.items()
         self.networks = {
             name: TrainedNetwork.read(run)
@@ -76,7 +72,8 @@ class Service:
             if TrainedNetwork.at(run)
         }
         fields = {name: run for name, run in runs if name not in self.networks}
-        self.predictor = Predictor(fields, settings.device, self.voxels)
+        self.predictor = Predictor(fields, settings.device, settings.voxels or 0)
+        self.voxels = self.predictor.voxels
         self.readers = Workers(settings.workers, READER + 200 * self.voxels)
         self.solvers = Workers(settings.workers)
         self.folder = _own_folder()

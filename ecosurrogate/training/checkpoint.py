@@ -25,11 +25,11 @@ from torch.overrides import TorchFunctionMode
 from ecosurrogate.data.encoder import Encoder
 from ecosurrogate.data.lawless import Scales
 from ecosurrogate.data.normalization import Normalization
-from ecosurrogate.data.representation import channel_count
 from ecosurrogate.data.training_set import TrainingSet
 from ecosurrogate.mechanics.box_operators import BoxOperators
 from ecosurrogate.mechanics.operators import Operators
 from ecosurrogate.models.boxes import BOX_MODELS
+from ecosurrogate.models.creep import CREEP_MODELS
 from ecosurrogate.models.eco import MODELS
 from ecosurrogate.networks import NETWORKS, make_network
 from ecosurrogate.networks.convolution import set_periodic
@@ -41,6 +41,7 @@ from fftmech.datasets.loading import Loading
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.loads.boundary import Boundary
+from fftmech.materials.crystal_creep import CrystalCreep
 from fftmech.version import __version__
 
 FORMAT_VERSION = 2
@@ -97,7 +98,7 @@ class RunCard:
         if missing := sorted({*DATASET} - {*self.dataset}):
             raise InputError(f"nothing said of the dataset's {', '.join(missing)}")
         encoder = self.encoder
-        channels = channel_count(self.config.representation)
+        channels = self.config.channels
         if encoder.normalization.channels != channels:
             raise InputError(
                 f"normalisation of {encoder.normalization.channels} channels for "
@@ -117,6 +118,11 @@ class RunCard:
                     f"model {self.config.model} of boxes with faces",
                     ", ".join(IN_BOXES),
                 )
+        if (encoder.creep is None) == self.config.creep:
+            raise InputError(
+                f"representation {self.config.representation} with"
+                f"{'out' * self.config.creep} a law of viscoplastic crystals"
+            )
 
     @property
     def law(self) -> bool:
@@ -147,6 +153,7 @@ class RunCard:
             "scheme": self.encoder.scheme,
             "ratio": self.encoder.ratio,
             **({} if self.law else {"scales": list(self.encoder.scales or ())}),
+            **({"creep": creep.constants()} if (creep := self.encoder.creep) else {}),
             "normalization": self.encoder.normalization.as_dict(),
             "dataset": dict(self.dataset),
             "units": dict(self.units),
@@ -168,6 +175,7 @@ class RunCard:
             NETWORKS.find(config.backbone, package=str(document["package"]))
         scales = document.get("scales")
         boundary = Loading.from_dict(document["dataset"]["loads"]).boundary
+        creep = document.get("creep")
         return cls(
             config,
             Encoder(
@@ -177,6 +185,8 @@ class RunCard:
                 Normalization.from_dict(document["normalization"]),
                 None if scales is None else Scales(*map(float, scales)),
                 boundary,
+                None if creep is None else _creep(creep),
+                config.images,
             ),
             dict(document["dataset"]),
             dict(document["units"]),
@@ -190,6 +200,12 @@ class RunCard:
             ),
             tuple(map(int, document.get("extended", ()))),
         )
+
+
+def _creep(constants: Any) -> CrystalCreep:
+    law = CrystalCreep.parse(constants, "creep")
+    assert isinstance(law, CrystalCreep)
+    return law
 
 
 def _training_set(document: Mapping[str, Any]) -> TrainingSet | None:
@@ -228,9 +244,9 @@ def make_model(config: Config, boundary: Boundary | None = None) -> nn.Module:
             make_network, config.backbone, preset=config.preset, **config.network
         )
         models = MODELS if boundary is None else BOX_MODELS
-        model = models[config.model](
-            backbone, channel_count(config.representation), **config.options
-        )
+        if config.creep:
+            models = CREEP_MODELS
+        model = models[config.model](backbone, config.channels, **config.options)
     except InputError:
         raise
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ecosurrogate.data.representation import channel_count
+from ecosurrogate.data.representation import SLIP, channel_count
+from ecosurrogate.training.values import MOST_ENTRIES, check_sizes, is_a, number, one_of
 from fftmech.errors import InputError
 
 Settings = Mapping[str, Any]
@@ -22,11 +23,17 @@ WITHOUT_LAW = ("unet", "s-eco")
 WITHOUT_LAW_TERMS = ("strain", "stress", "masked-labels", "divergence")
 """Terms of the loss that need no constitutive law."""
 
+CREEP_TERMS = ("complementary", "stress")
+"""Terms of the loss of viscoplastic crystals."""
+
 IN_BOXES = MODELS[:3]
 """Models of bodies in boxes with faces too, those of `ecosurrogate.models.boxes`."""
 
+OF_CREEP = ("p-eco", "p-eco-iterated")
+"""Models of viscoplastic crystals too, those of `ecosurrogate.models.creep`."""
+
 SEE_LOAD = MODELS[4:]
-"""Models whose input is the load too; the others learn one load."""
+"""Models of elastic bodies whose input is the load too; the others learn one load."""
 
 BACKBONES = ("unet", "ddpm-unet", "fno", "tfno", "deeponet")
 """Networks by name, those of `ecosurrogate.networks`, which needs torch."""
@@ -49,8 +56,6 @@ _LEAST = {
     **{"steps": 1, "batch": 1, "warmup_steps": 0, "seed": 0},
     **{"validate_every": 1, "save_every": 1, "res": 1, "count": 1},
 }
-_MOST_ENTRIES = 32
-_MOST = 4096
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ class Config:
         from them.
     representation
         Inputs of the network (`ecosurrogate.data.representation`).
+    images
+        Names of scalar images of the bodies, which are inputs too.
     loss, gamma
         Weights by term (`ecosurrogate.training.objective.TERMS`); weight of components
         off the diagonal, eqs. 17 and 18.
@@ -124,6 +131,7 @@ class Config:
     count: int | None = None
     freeze: tuple[str, ...] = ()
     normalize: str = "fit"
+    images: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         one_of("model", self.model, MODELS)
@@ -143,37 +151,76 @@ class Config:
             value = getattr(self, name)
             if value is None and name in ("res", "count"):
                 continue
-            if not least <= _number(value) < 2**53 or not _is(int, value):
+            if not least <= number(value) < 2**53 or not is_a(int, value):
                 raise InputError(
                     f"{name} {value!r}", f"a whole number of at least {least}"
                 )
         for name in ("lr", "gamma", "clip"):
-            if not _number(getattr(self, name)) > 0:
+            if not number(getattr(self, name)) > 0:
                 raise InputError(f"{name} {getattr(self, name)!r}", "a positive number")
-        if not _number(self.weight_decay) >= 0:
+        if not number(self.weight_decay) >= 0:
             raise InputError(f"weight_decay {self.weight_decay!r}", "at least 0")
         pair = self.betas if isinstance(self.betas, list | tuple) else ()
-        if len(pair) != 2 or not all(0 <= _number(beta) < 1 for beta in pair):
+        if len(pair) != 2 or not all(0 <= number(beta) < 1 for beta in pair):
             raise InputError(f"betas {self.betas!r}", "two numbers below 1")
         object.__setattr__(self, "betas", tuple(pair))
-        names = self.freeze if isinstance(self.freeze, list | tuple) else (None,)
-        if not all(isinstance(name, str) for name in names):
-            raise InputError(f"freeze {self.freeze!r}", "a list of names")
-        object.__setattr__(self, "freeze", tuple(names))
-        if not 0 <= _number(self.ema) < 1:
+        for key in ("freeze", "images"):
+            given = getattr(self, key)
+            names = given if isinstance(given, list | tuple) else (None,)
+            if not all(isinstance(name, str) for name in names):
+                raise InputError(f"{key} {given!r}", "a list of names")
+            object.__setattr__(self, key, tuple(names))
+        if len(self.images) > MOST_ENTRIES or len({*self.images}) < len(self.images):
+            raise InputError(
+                f"{len(self.images)} images", f"at most {MOST_ENTRIES}, each once"
+            )
+        if not 0 <= number(self.ema) < 1:
             raise InputError(f"ema {self.ema!r}", "a number from 0 to below 1")
         for name, weight in self.loss.items():
-            if not _number(weight) >= 0:
+            if not number(weight) >= 0:
                 raise InputError(f"loss.{name} {weight!r}", "at least 0")
         if not any(self.loss.values()):
             raise InputError("loss: every weight is 0", mend="give a term a weight")
-        _check_sizes("network", self.network)
-        _check_sizes("options", self.options)
+        check_sizes("network", self.network)
+        check_sizes("options", self.options)
+        if self.creep:
+            self._check_creep()
+
+    def _check_creep(self) -> None:
+        """Refuse what models of viscoplastic crystals do not have (InputError)."""
+        known = "viscoplastic crystals: "
+        if self.model not in OF_CREEP:
+            raise InputError(
+                f"{known}model {self.model} is of elastic bodies",
+                mend=f"take --model {' or '.join(OF_CREEP)}",
+            )
+        if self.precision != "fp32":
+            raise InputError(f"{known}precision {self.precision}", "fp32")
+        if self.images:
+            raise InputError(f"{known}images {', '.join(self.images)}", "none")
+        for name in self.terms:
+            if name not in CREEP_TERMS:
+                raise InputError(f"{known}loss.{name}", ", ".join(CREEP_TERMS))
 
     @property
     def terms(self) -> dict[str, float]:
         """Terms of the loss with a weight above 0."""
         return {name: weight for name, weight in self.loss.items() if weight}
+
+    @property
+    def channels(self) -> int:
+        """Number of input channels of a body."""
+        return channel_count(self.representation) + len(self.images)
+
+    @property
+    def creep(self) -> bool:
+        """Whether it is a model of viscoplastic crystals."""
+        return self.representation == SLIP
+
+    @property
+    def sees_load(self) -> bool:
+        """Whether the load is an input of the model."""
+        return self.model in SEE_LOAD or self.creep
 
     def check_without_law(self) -> None:
         """Refuse what needs a constitutive law (InputError)."""
@@ -201,7 +248,7 @@ class Config:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON, which `from_dict` takes."""
-        lists = {"betas": list(self.betas), "freeze": list(self.freeze)}
+        lists = {n: list(getattr(self, n)) for n in ("betas", "freeze", "images")}
         return {**asdict(self), **lists}
 
     @classmethod
@@ -265,32 +312,3 @@ def flat(settings: Settings) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
-
-
-def one_of(name: str, value: Any, choices: Any) -> None:
-    """Refuse a value that is not among the choices (InputError)."""
-    if not isinstance(value, str) or value not in choices:
-        raise InputError(f"{name} {value!r}", f"one of {', '.join(choices)}")
-
-
-def _is(kind: Any, value: Any) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool)
-
-
-def _number(value: Any) -> float:
-    """A finite number; NaN, which fails every comparison, of anything else."""
-    # a whole number may be too large for a float
-    sound = _is(int | float, value) and abs(value) < 1e300
-    return float(value) if sound else float("nan")
-
-
-def _check_sizes(name: str, table: Mapping[str, Any]) -> None:
-    """Refuse sizes of a network that would fill the memory."""
-    for key, value in table.items():
-        entries = value if isinstance(value, list | tuple) else [value]
-        large = [n for n in entries if _is(int | float, n) and not abs(n) <= _MOST]
-        if large or len(entries) > _MOST_ENTRIES:
-            raise InputError(
-                f"{name}.{key} {str(value)[:60]}",
-                f"numbers up to {_MOST}, at most {_MOST_ENTRIES} of them",
-            )

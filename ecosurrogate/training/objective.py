@@ -3,7 +3,8 @@
 `strain` and `stress` are the labels of eqs. 17 and 18 of Oommen et al. 2025,
 `masked-labels` those of eqs. 15 and 16; `constitutive` is the last term of eq. 17,
 `constitutive-squared` that of eq. 15, `divergence` that of eqs. 16 and 18;
-`hypercircle` and `energy` need no labels. All fields are in the units of `Bodies`.
+`hypercircle`, `energy` and, of viscoplastic crystals, `complementary` need no labels.
+All fields are in the units of `Bodies`.
 """
 
 from collections.abc import Callable
@@ -12,8 +13,10 @@ import torch
 from torch import Tensor
 
 from ecosurrogate.data.bodies import Bodies
+from ecosurrogate.data.creep_bodies import CreepBodies
 from ecosurrogate.data.examples import Batch
 from ecosurrogate.mechanics.fields import apply, cauchy_stress, inner_product
+from ecosurrogate.models.creep_energy import CreepEnergy
 from ecosurrogate.models.descent import Descent
 from ecosurrogate.models.eco import Prediction
 from ecosurrogate.models.energies import ENERGIES
@@ -56,7 +59,9 @@ class Objective:
     ) -> None:
         self.terms, self.gamma = config.terms, config.gamma
         self.pores, self.labels, self.law = pores, labels, law
-        self.certified = law and not faces and config.model in ADMISSIBLE
+        self.certified = (
+            law and not faces and not config.creep and config.model in ADMISSIBLE
+        )
         if not law:
             config.check_without_law()
         if faces:
@@ -70,6 +75,11 @@ class Objective:
                     "strain and stress",
                     mend="solve them, or take a p-eco model with loss.hypercircle",
                 )
+        if "complementary" in self.terms and not config.creep:
+            raise InputError(
+                "loss.complementary is that of viscoplastic crystals",
+                mend="take loss.energy, or loss.hypercircle",
+            )
         if pores and config.options.get("energy") == "stress":
             raise InputError(
                 "options.energy=stress: bodies with pores have no complementary energy",
@@ -238,6 +248,19 @@ def _energy(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
     return torch.stack(logs).mean()
 
 
+def _complementary(prediction: Prediction, batch: Batch, gamma: float) -> Tensor:
+    """W* above Taylor's bound of its minimum, relative to that, over all corrections.
+
+    The bound, -<w(E)>, which no W* is below, takes one local problem a grain.
+    """
+    bodies = batch.bodies
+    assert isinstance(bodies, CreepBodies)
+    energy = CreepEnergy(bodies)
+    stresses = (*(stress for _, stress in prediction.path), prediction.stress)
+    above = [energy(stress) - bodies.least for stress in stresses]
+    return (torch.stack(above) / bodies.least.abs()).mean()
+
+
 def _gap(strain: Tensor, stress: Tensor, bodies: Bodies) -> Tensor:
     return losses.hypercircle(bodies.stiffness, bodies.compliance, strain, stress)
 
@@ -251,5 +274,6 @@ TERMS: dict[str, Term] = {
     "divergence": _divergence,
     "hypercircle": _hypercircle,
     "energy": _energy,
+    "complementary": _complementary,
 }
 """Terms by the name in a configuration."""

@@ -6,12 +6,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from ecosurrogate.data.encoder import Encoder
 from ecosurrogate.data.examples import Batch, Examples
-from ecosurrogate.data.representation import ORIENTED
+from ecosurrogate.data.representation import ORIENTED, SLIP
 from ecosurrogate.data.training_set import TrainingSet
 from ecosurrogate.mechanics.box_operators import BoxOperators
 from ecosurrogate.mechanics.operators import Operators
@@ -24,6 +24,7 @@ from ecosurrogate.training.checkpoint import (
 )
 from ecosurrogate.training.config import Config, Settings
 from ecosurrogate.training.devices import Devices, choose
+from ecosurrogate.training.encoders import check_kind, encoder_of
 from ecosurrogate.training.objective import Objective
 from ecosurrogate.training.sampler import Sampler, allowed_moves
 from ecosurrogate.training.start import freeze, start
@@ -32,7 +33,6 @@ from fftmech.datasets.imported import stated_by
 from fftmech.datasets.mapping import FieldMapping
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.loads.boundary import Boundary
 
 NO_SHEAR = (
     "stress functions of kind beltrami have no shear force and no torque of a bar with "
@@ -119,8 +119,11 @@ def prepare(
     folder = Path(folder)
     begin = start(folder, settings, parent, resume, force)
     lawless = _lawless(dataset)
+    creep = read_card(dataset).parameters.get("creep") is not None
+    check_kind(dataset, creep, begin.parent)
     # some defaults depend on whether the bodies have pores, which the data show
-    first = begin.config(shown=lawless and without_law.representation(lawless))
+    shown = SLIP if creep else lawless and without_law.representation(lawless)
+    first = begin.config(shown=shown)
     train, val = _examples(dataset, first, devices.neighbours)
     scheme = train.card.method["scheme"]
     Operators(scheme, Grid((1, 1, 1)), 1.0, 1.0)
@@ -131,9 +134,12 @@ def prepare(
     val, notes = _unseen(val, (begin.resumed or begin).ancestors)
     data = _describe(train, val)
     phases = _phases(train) if lawless else set()
-    shown = lawless and without_law.representation(lawless, phases)
+    if lawless:
+        shown = without_law.representation(lawless, phases)
     faces = boundary is not None
-    config = begin.config(pores, faces, shown)
+    images = tuple(train[0].body.images)
+    config = begin.config(pores, faces, shown, images)
+    notes += _constant_images(config, train)
     _check_batch(config, devices)
     objective = Objective(config, pores, labels, lawless is None, faces)
     if (
@@ -151,7 +157,7 @@ def prepare(
         _check_data(dataset, begin.resumed, data)
         card = begin.resumed
     else:
-        encoder = _encoder(dataset, train, config, begin.parent)
+        encoder = encoder_of(dataset, train, config, begin.parent)
         seen = _training_set(train)
         facts = data, train.card.units, versions(), seen
         card = RunCard(config, encoder, *facts, begin.ancestors)
@@ -179,43 +185,18 @@ def _check_batch(config: Config, devices: Devices) -> None:
         )
 
 
-def _encoder(
-    dataset: str | PathLike, train: Examples, config: Config, parent: RunCard | None
-) -> Encoder:
-    """Encoder of the training set, or the one that a parent's weights are used to."""
-    scheme = train.card.method["scheme"]
-    bodies = (train[i] for i in range(0, len(train), train.loads))
-    # fitted even if it is not used: it refuses bodies that have no such inputs
-    own = Encoder.fit(bodies, scheme, config.representation, train.boundary)
-    if parent is None:
-        return own
-    if parent.encoder.scheme != scheme:
-        raise InputError(
-            f"{dataset} was solved with scheme {scheme}, and the weights to begin with "
-            f"belong to {parent.encoder.scheme}",
-            mend=f"make a dataset with --scheme {parent.encoder.scheme}",
-        )
-    if (parent.encoder.scales is None) != (own.scales is None):
-        which = "no constitutive law" if parent.law else "a constitutive law"
-        raise InputError(
-            f"{dataset} has {which}, and the weights to begin with belong to fields "
-            f"with{'' if parent.law else 'out'} one",
-            mend="train without --from",
-        )
-    if not parent.law and parent.units.get("stress") != train.card.units.get("stress"):
-        raise InputError(
-            f"{dataset} has stresses in {train.card.units.get('stress')}, the weights "
-            f"to begin with belong to {parent.units.get('stress')}",
-            mend="import it in that unit",
-        )
-    if parent.encoder.boundary != train.boundary:
-        raise InputError(
-            f"{dataset} has boundary {train.boundary or Boundary()}, and the weights "
-            f"to begin with belong to {parent.encoder.boundary or Boundary()}",
-            "one boundary, which the model has learned",
-            "train without --from",
-        )
-    return parent.encoder if config.normalize == "keep" else own
+def _constant_images(config: Config, train: Examples) -> tuple[str, ...]:
+    """Notes on images that say the same of all voxels of all bodies."""
+    bodies = [train[i].body for i in range(0, len(train), train.loads)]
+    notes = []
+    for name in config.images:
+        found = [body.images[name] for body in bodies if name in body.images]
+        if found and min(map(np.min, found)) == max(map(np.max, found)):
+            notes.append(
+                f"image {name} is constant in the training set: the network learns "
+                "nothing of it"
+            )
+    return tuple(notes)
 
 
 def _phases(examples: Examples) -> set[int]:

@@ -46,7 +46,7 @@ def allowed_moves(
     law is known, see `ecosurrogate.training.without_law` too.
     """
     learned = None
-    if config.model not in SEE_LOAD:
+    if not config.sees_load:
         mode = examples.card.loading.mode
         if mode != "fixed":
             raise InputError(

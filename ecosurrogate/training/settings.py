@@ -8,25 +8,27 @@ rate and steps too. "small" and "smoke" are for minutes on a CPU.
 import json
 import shlex
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ecosurrogate.data.representation import SLIP
 from ecosurrogate.training.config import (
     Config,
     Settings,
     check_names,
     flat,
     merged,
-    one_of,
 )
+from ecosurrogate.training.values import one_of
 from fftmech.errors import InputError
 
 _LABELS = {"strain": 1.0, "stress": 4.7068}
 _NO_LABELS = {"hypercircle": 1.0}
 _MASKED = {"masked-labels": 1.0, "constitutive-squared": 1.0}
 _ENERGY = {"energy": 1.0}
+_COMPLEMENTARY = {"complementary": 1.0}
 
 LOSSES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "unet": (_LABELS, {"masked-labels": 1.0}),
@@ -72,10 +74,12 @@ def resolve(
     pores: bool = False,
     faces: bool = False,
     shown: str | None = None,
+    images: Sequence[str] = (),
 ) -> Config:
     """Fill in what was not given, for bodies that may have pores, boxes with faces.
 
-    Where no constitutive law is known, `shown` is the representation of the bodies.
+    Where no constitutive law is known, and of viscoplastic crystals, `shown` is the
+    representation of the bodies; `images` are names of scalar images that they have.
     """
     check_names(settings)
     model = settings.get("model", "s-eco" if faces else "p-eco-iterated")
@@ -101,10 +105,22 @@ def resolve(
         # the paper's second gain, see `ecosurrogate.networks.ddpm_unet`
         "network": {"gain": 0.2} if (model, backbone) == ("w-eco", "ddpm-unet") else {},
         "representation": shown or ("indicator" if pores else "stiffness"),
-        "loss": _LABELS if shown else LOSSES[model][pores],
+        "loss": _COMPLEMENTARY
+        if shown == SLIP
+        else _LABELS
+        if shown
+        else LOSSES[model][pores],
+        "images": tuple(images),
         **PRESETS[preset],
     }
-    return Config.from_dict(merged(defaults, settings))
+    config = Config.from_dict(merged(defaults, settings))
+    if config.creep != (shown == SLIP):
+        raise InputError(
+            f"representation {config.representation}",
+            f"{SLIP} of viscoplastic crystals, and of no other bodies",
+            "leave it out",
+        )
+    return config
 
 
 def read_settings(path: str | PathLike) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What a run starts from: nothing, what its folder holds, or the weights of another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from os import PathLike
@@ -22,7 +23,10 @@ from ecosurrogate.training.files import holds
 from ecosurrogate.training.settings import resolve
 from fftmech.errors import InputError
 
-INHERITED = ("model", "options", "backbone", "preset", "network", "representation")
+INHERITED = (
+    *("model", "options", "backbone", "preset", "network", "representation"),
+    "images",
+)
 """Settings that weights belong to."""
 
 LISTED = 10
@@ -50,13 +54,17 @@ class Start:
     ancestors: tuple[Ancestor, ...] = ()
 
     def config(
-        self, pores: bool = False, faces: bool = False, shown: str | None = None
+        self,
+        pores: bool = False,
+        faces: bool = False,
+        shown: str | None = None,
+        images: Sequence[str] = (),
     ) -> Config:
         """The configuration; see `ecosurrogate.training.settings.resolve`."""
         if self.resumed:
             return self.resumed.config
         if self.parent is None:
-            config = resolve(self.settings, pores, faces, shown)
+            config = resolve(self.settings, pores, faces, shown, images)
             for name, value in ("normalize", "keep"), ("freeze", config.freeze):
                 if value and getattr(config, name) == value:
                     raise InputError(

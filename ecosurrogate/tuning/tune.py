@@ -40,6 +40,12 @@ def open_study(
     ends = nested({key: dimension.ends[0] for key, dimension in space.items()})
     run = prepare(dataset, place, join(settings, ends), device=device)
     config = run.card.config
+    if config.creep:
+        raise InputError(
+            f"{dataset}: a study of models of viscoplastic crystals",
+            "elastic bodies",
+            "use ecosr fit",
+        )
     defaults = default_space(config).items()
     free = {key: d for key, d in defaults if look_up(settings, key) is None}
     space = {**free, **space}

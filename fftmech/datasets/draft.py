@@ -63,7 +63,7 @@ def new_card(
     seed = options.pop("seed", None)
     recipe = recipe.divided(parts)
     loading = loading or Loading("fixed", recipe.load)
-    method = _checked_method(given, grid)
+    method = _checked_method(given, grid, recipe.nonlinear)
     if loading.boundary is not None:
         recipe = recipe.within(loading.periodic)
         low = Grid((levels[-1], levels[-1], levels[-1]))
@@ -85,19 +85,21 @@ def new_card(
     )
 
 
-def _checked_method(given: Mapping[str, Any], grid: Grid) -> dict[str, Any]:
+def _checked_method(
+    given: Mapping[str, Any], grid: Grid, nonlinear: bool
+) -> dict[str, Any]:
     """Options of `fftmech.solve` for this grid, with defaults where none is given."""
     options = {
         # networks need strain and stress at one point of a voxel
         "scheme": "rotated",
-        "solver": "cg",
+        "solver": "dual" if nonlinear else "cg",
         "tolerance": None,
         "max_iterations": 1000,
         "precision": "double",
         **{name: value for name, value in given.items() if value is not None},
     }
     discretization(options["scheme"])
-    get_solver(options["solver"])
+    get_solver(options["solver"], nonlinear)
     options["tolerance"] = Method(**options).tolerance_on(grid)
     return options
 

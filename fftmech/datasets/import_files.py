@@ -80,6 +80,13 @@ class MappedFile(NamedTuple):
             )
         return table
 
+    def images(self) -> dict[str, np.ndarray]:
+        """Scalar images by name, (x, y, z)."""
+        return {
+            name: self._array(image.array, image.axes).astype(float)
+            for name, image in self.stated.images.items()
+        }
+
     def _array(self, name: Name, axes: str | None) -> np.ndarray:
         """An array with its components, if any, first: (..., x, y, z)."""
         values = self.read(name)

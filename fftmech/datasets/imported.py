@@ -52,6 +52,10 @@ class ImportedSample(NamedTuple):
     found: dict[str, float]
 
 
+UNPLACED = "whether they lie as the phases do was not checked of images:"
+"""Note on scalar images, before their names."""
+
+
 @dataclass(frozen=True)
 class ImportedRecipe(Recipe):
     """Samples from the files that a mapping names, one each, by name.
@@ -138,7 +142,8 @@ class ImportedRecipe(Recipe):
     @property
     def units(self) -> dict[str, str]:
         """Units of the samples."""
-        return {**UNITS, "stress": self.unit}
+        units = {name: image.unit for name, image in self.stated.images.items()}
+        return {**UNITS, "stress": self.unit, **units}
 
     @property
     def stress_factor(self) -> float:
@@ -157,7 +162,9 @@ class ImportedRecipe(Recipe):
     @property
     def unchecked(self) -> tuple[str, ...]:
         """What nobody checked of the samples, a line each."""
-        return (UNCHECKED,) if self.stated.lawless else ()
+        law = (UNCHECKED,) if self.stated.lawless else ()
+        names = ", ".join(self.stated.images)
+        return (*law, f"{UNPLACED} {names}") if names else law
 
     def available(self) -> int | None:
         """Number of files."""
@@ -226,6 +233,7 @@ class ImportedRecipe(Recipe):
         with mapped_file(path, stated) as file:
             strain, stress = file.tensor(stated.strain), file.tensor(stated.stress)
             body = self._body(file)
+            body = body.with_changes(images=file.images())
         shape = body.grid.shape
         for name, field in (("strain", strain), ("stress", stress)):
             if field.shape[-3:] != shape:

@@ -30,6 +30,10 @@ shear = "engineering"               or "tensor", "mandel"
 unit = "1"                          or "%"
 [stress]                            likewise; shear "tensor" or "mandel"
 unit = "MPa"
+[images.grey]                       scalar images, inputs of networks, by any name
+array = "ct"
+axes = "z y x"
+unit = "1"                          text
 [load]                              every component in one of these
 strain = { xx = 1e-3 }              mean strain, tensor components
 stress = { yy = 0, zz = 0, yz = 0, xz = 0, xy = 0 }   in the unit of [stress]
@@ -42,7 +46,7 @@ mean = 1e-3                         of means against the load
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import Any, NamedTuple
 
 from fftmech.datasets.conventions import (
     FORMS,
@@ -58,6 +62,7 @@ from fftmech.io.materials_table import PRESSURES
 from fftmech.io.named_fields import Name
 from fftmech.io.toml_file import check_keys, number, read_toml, whole
 from fftmech.loads.load import Load
+from fftmech.microstructure.base import TAKEN
 
 LIMITS = {"law": 1e-4, "mean": 1e-3}
 """Relative errors that a sample may have (`fftmech.datasets.import_checks`)."""
@@ -72,6 +77,14 @@ class TensorArray:
     array: Name
     axes: str | None
     convention: TensorConvention
+    unit: str
+
+
+class ScalarArray(NamedTuple):
+    """Name, axes and unit of an array with a number a voxel."""
+
+    array: str
+    axes: str | None
     unit: str
 
 
@@ -99,6 +112,7 @@ class FieldMapping:
     lawless: bool
     strain: TensorArray
     stress: TensorArray
+    images: Mapping[str, ScalarArray]
     load: Load
     limits: Mapping[str, float]
 
@@ -107,6 +121,7 @@ class FieldMapping:
         """Arrays that are read of each file."""
         tables = (self.stiffness, self.orientation)
         own = [table[0] for table in tables if table is not None]
+        own += [image.array for image in self.images.values()]
         return [self.phase, self.strain.array, self.stress.array, *own]
 
     @classmethod
@@ -152,6 +167,7 @@ class FieldMapping:
             lawless=given.get("law") == "none",
             strain=_tensor(given, "strain", STRAIN_UNITS),
             stress=_tensor(given, "stress", PRESSURES),
+            images={n: _image(n, e) for n, e in given.get("images", {}).items()},
             load=_load(load),
             limits=LIMITS | _limits(given.get("limits", {})),
         )
@@ -165,6 +181,14 @@ def _tensor(given: Mapping[str, Any], name: str, units: Any) -> TensorArray:
     components = "ij" if made.order == MATRIX else "c"
     axes = _axes(entry, components, where)
     return TensorArray(_array(entry["array"], where), axes, made, unit)
+
+
+def _image(name: str, entry: Mapping[str, Any]) -> ScalarArray:
+    where = f"[images.{name}]"
+    if not name.isidentifier() or name in TAKEN:
+        raise InputError(where, f"a name, none of {', '.join(TAKEN)}")
+    array, unit = (_text(entry[key], f"{where} {key}") for key in ("array", "unit"))
+    return ScalarArray(array, _axes(entry, "", where), unit)
 
 
 def _axes(entry: Mapping[str, Any], components: str, where: str) -> str | None:

@@ -49,6 +49,13 @@ FROM_FILE = {
 }
 """Tables that it may have, of arrays with a row a phase."""
 
+IMAGE = {
+    "array": "its name",
+    "axes": f'"z y x", {_AXES}',
+    "unit": "text",
+}
+"""What it has to state of each scalar image."""
+
 MAY = {
     "grid": ("cells",),
     "phase": ("materials", "isotropic"),
@@ -63,11 +70,16 @@ LAWS = ("elastic", "none")
 def check_tables(given: Mapping[str, Any]) -> None:
     """Refuse unknown keys, and a mapping that leaves something open."""
     tables = [name for name in STATED if name]
-    check_keys(given, (*STATED[""], "law", *tables, *FROM_FILE, "limits"))
+    check_keys(given, (*STATED[""], "law", *tables, *FROM_FILE, "images", "limits"))
     if given.get("law", LAWS[0]) not in LAWS:
         raise InputError(f"law = {given['law']!r}", f"one of {', '.join(LAWS)}")
     missing = []
     wanted = STATED | {name: FROM_FILE[name] for name in FROM_FILE if name in given}
+    images = given.get("images", {})
+    if not isinstance(images, Mapping):
+        raise InputError("images", "tables, [images.NAME]")
+    given = {**given, **{f"images.{name}": entry for name, entry in images.items()}}
+    wanted |= {f"images.{name}": IMAGE for name in images}
     vti = str(given.get("files", "")).lower().endswith(".vti")
     for table, keys in wanted.items():
         entry = given.get(table, {}) if table else given

@@ -1,6 +1,8 @@
 """Recipe `polycrystal`: grains of lognormal sizes, each with its orientation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,8 +17,10 @@ from fftmech.datasets.recipe import (
     numbers,
 )
 from fftmech.errors import InputError
+from fftmech.io.materials import read_materials
 from fftmech.loads.load import Load
 from fftmech.materials import elastic
+from fftmech.materials.crystal_creep import CrystalCreep
 from fftmech.microstructure.base import Microstructure
 from fftmech.microstructure.polycrystal import polycrystal, target_fractions
 from fftmech.microstructure.texture import Texture, texture_of
@@ -51,6 +55,10 @@ class PolycrystalRecipe(Recipe):
         C11, C12, C44 (GPa) and volume fraction of further kinds of crystal.
     fibre, direction, peak, spread
         Texture, as in `texture_of`; without, orientations are uniformly random.
+    creep
+        Constants of the law `crystal_creep`, which crystals then obey instead of
+        elasticity: viscoplastic ones that do not harden. They are stretched along x by
+        `rate0` at constant volume.
     """
 
     kind: ClassVar[str] = "polycrystal"
@@ -66,6 +74,7 @@ class PolycrystalRecipe(Recipe):
     direction: tuple[float, float, float] | None = None
     peak: tuple[float, float, float] | None = None
     spread: float | None = None
+    creep: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.grains is not None:
@@ -99,9 +108,47 @@ class PolycrystalRecipe(Recipe):
         elastic.cubic(*self.cubic)
         _ = self.others
         _ = self.texture
+        if self.law:
+            self._check_creep(self.law)
+            object.__setattr__(self, "creep", self.law.constants())
+            r = self.law.rate0
+            rates = Load(strain={"xx": r, "yy": -r / 2, "zz": -r / 2})
+            object.__setattr__(self, "load", rates)
+
+    def _check_creep(self, law: CrystalCreep) -> None:
+        if law.hardens:
+            raise InputError(
+                "crystals that harden in a dataset",
+                "crystal_creep without tau1, theta0, theta1",
+            )
+        if self.phases or self.cubic != type(self).cubic:
+            raise InputError(
+                "elastic constants of crystals that obey crystal_creep",
+                "the law alone",
+            )
+
+    @property
+    def law(self) -> CrystalCreep | None:
+        """The law of viscoplastic crystals."""
+        if self.creep is None:
+            return None
+        law = CrystalCreep.parse(self.creep, CrystalCreep.name)
+        assert isinstance(law, CrystalCreep)
+        return law
+
+    @property
+    def nonlinear(self) -> bool:
+        """See `Recipe`."""
+        return self.creep is not None
 
     def within(self, periodic: tuple[bool, bool, bool]) -> Self:
         """The same, without grains that continue through faces of the box."""
+        if self.creep:
+            raise InputError(
+                "crystals that obey crystal_creep in boxes with faces",
+                "periodic boxes",
+                "leave --boundary out",
+            )
         return replace(self, periodic=periodic if any(periodic) else False)
 
     @property
@@ -155,7 +202,26 @@ class PolycrystalRecipe(Recipe):
             target = target_fractions(res, count, self.sizes, seed)
             error = np.abs(body.fractions / target - 1).max()
             statistics["volume_error"] = float(error)
+        if self.law:
+            laws = dict.fromkeys(range(len(body.counts)), self.law)
+            body = body.with_changes(stiffness=None, law=laws)
         return GeneratedBody(body.with_changes(units=UNITS), statistics)
+
+
+def creep_constants(materials: str | PathLike) -> dict[str, Any]:
+    """Constants of `crystal_creep`, which [default] of a materials file obeys."""
+    found = read_materials(materials)
+    law = found.default and found.default.law
+    if not isinstance(law, CrystalCreep) or found.phases or found.materials:
+        raise InputError(
+            f"{materials}: the law of a polycrystal's grains",
+            "[default] with crystal_creep, and nothing else",
+            "elastic crystals are --cubic and --phase",
+        )
+    unit = found.units.get("stress", UNITS["stress"])
+    if unit != UNITS["stress"]:
+        raise InputError(f"{materials}: units = {unit!r}", UNITS["stress"])
+    return law.constants()
 
 
 def log_diameters(body: Microstructure) -> np.ndarray:

@@ -32,7 +32,8 @@ class Recipe(Protocol):
     `kind` is its name on the command line and in the card, `load` the default load,
     `parts` are the samples for training, validation and test, in parts; a body that
     cannot be made is left out if it `may_fail`, and ends the run otherwise. Bodies are
-    `solved`, for which they need a stiffness, or come with fields that were checked.
+    `solved`, for which they need a stiffness, or come with fields that were checked;
+    `nonlinear` are those that obey a law.
     """
 
     kind: ClassVar[str]
@@ -40,6 +41,11 @@ class Recipe(Protocol):
     parts: ClassVar[tuple[int, int, int]] = (80, 10, 10)
     may_fail: ClassVar[bool] = True
     solved: ClassVar[bool] = True
+
+    @property
+    def nonlinear(self) -> bool:
+        """Whether bodies obey a law that is not linear elastic."""
+        return False
 
     def draw(self, seed: int, index: int, res: int) -> GeneratedBody:
         """Make body `index` of the dataset with this seed, `res` voxels an edge.

@@ -23,7 +23,7 @@ from fftmech.io import container, hdf5, image
 from fftmech.io.laws import read_laws, write_laws
 from fftmech.io.named_arrays import PLACES, Choice, choose
 from fftmech.io.shared_file import new_arrays, read_planes
-from fftmech.io.vtkhdf_fields import Arrays, Layout, check_shape
+from fftmech.io.vtkhdf_fields import Arrays, Layout, check_shape, write_components
 from fftmech.microstructure.base import Microstructure
 from fftmech.tensors import components_from_mandel, voigt_from_mandel
 from fftmech.version import __version__
@@ -44,7 +44,7 @@ USED = (
     "cell data phase (of others' files material or the only one), or --dataset",
     "point data of others' files, a voxel about each point, with a note",
     "WholeExtent, Spacing, Origin",
-    "/fftmech: tables by phase id, laws, units, materials, notes",
+    "/fftmech: tables by phase id, laws, units, materials, images, notes",
 )
 IGNORED = ("other arrays of others' files, with a note",)
 
@@ -129,6 +129,8 @@ def write_image(arrays: Arrays, body: Microstructure) -> None:
     least = np.min_scalar_type(len(body.counts) - 1)
     layout = Layout("CellData/phase", (nz, ny, nx), least)
     arrays.write(layout, lambda planes: body.phase[..., planes].T)
+    for name, values in body.images.items():
+        write_components(arrays, f"CellData/{name}", values)
 
 
 def write_tables(file: h5py.File, body: Microstructure, what: str) -> h5py.Group:
@@ -160,6 +162,8 @@ def write_tables(file: h5py.File, body: Microstructure, what: str) -> h5py.Group
         own["material"].attrs["names"] = json.dumps(body.material_name)
     if body.unindexed is not None:
         own.attrs["unindexed"] = body.unindexed
+    if body.images:
+        own.attrs["images"] = list(body.images)
     if body.notes:
         own.attrs["notes"] = list(body.notes)
     return own
@@ -185,7 +189,7 @@ def read_microstructure(
     check_shape(item, (*times, *shape[::-1]))
     given = read_tables(file) if tables is None else tables
     given = {**given, "notes": (*given.get("notes", ()), *choice.notes)}
-    return image.microstructure_from_image(
+    made = image.microstructure_from_image(
         item[0] if times else item,
         container.where(item),
         axes="zyx",
@@ -194,6 +198,16 @@ def read_microstructure(
         crop=crop,
         **given,
     )
+    names = file["fftmech"].attrs.get("images", ()) if "fftmech" in file else ()
+    if not len(names):
+        return made
+    x0, x1, y0, y1, z0, z1 = crop or (0, cells[0], 0, cells[1], 0, cells[2])
+    found = Arrays(image_group)
+    images = {
+        str(name): found.read(f"CellData/{name}", cells[::-1])[x0:x1, y0:y1, z0:z1]
+        for name in dict.fromkeys(names)
+    }
+    return made.with_changes(images=images)
 
 
 def _choice(file: h5py.File, root: h5py.Group, dataset: str | None) -> Choice:

@@ -207,6 +207,11 @@ class SlipLaw(Law):
         }
 
     @property
+    def hardens(self) -> bool:
+        """Whether slip changes the resistance of a family."""
+        return any(f.theta1 or f.theta0 for f in self.slip_families)
+
+    @property
     def slip_families(self) -> tuple[SlipFamily, ...]:
         """Families with all of their constants."""
         own = {name: getattr(self, name) for name in ("rate0", "exponent", *HARDENING)}

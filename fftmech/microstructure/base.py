@@ -14,6 +14,12 @@ from fftmech.materials.base import Law
 from fftmech.materials.elastic import is_rigid
 from fftmech.microstructure import phase_map, soundness
 
+TAKEN = (
+    *("phase", "strain", "stress", "energy_density", "von_mises", "displacement"),
+    *("displacement_gradient", "F", "P", "material"),
+)
+"""Names of arrays in files that are no images."""
+
 
 @dataclass(frozen=True)
 class Microstructure:
@@ -59,6 +65,9 @@ class Microstructure:
     unindexed
         Id of the phase whose voxels a measurement could not index: nobody knows what
         they are until a stiffness says it (`fftmech.microstructure.fill_unindexed`).
+    images
+        Scalar images by name, a number a voxel, (nx, ny, nz): grey values, densities,
+        temperatures. No solver sees them; networks do. Their units are in `units`.
     notes
         One line on each thing that was assumed or ignored when the body was read.
     ranks
@@ -83,6 +92,7 @@ class Microstructure:
     material_name: Mapping[int, str] = field(default_factory=dict)
     number: np.ndarray | None = None
     unindexed: int | None = None
+    images: Mapping[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     ranks: Ranks = ALONE
 
@@ -125,6 +135,16 @@ class Microstructure:
             object.__setattr__(self, name, table.astype(np.int64))
         if self.law:
             object.__setattr__(self, "stiffness", self._with_laws())
+        for name, image in self.images.items():
+            if not name.isidentifier() or name in TAKEN:
+                raise InputError(
+                    f"image {name!r}", f"a name, none of {', '.join(TAKEN)}"
+                )
+            if image.shape != self.grid.shape or not np.isfinite(image).all():
+                raise InputError(
+                    f"image {name} of shape {image.shape}",
+                    f"a number in each of {self.grid.shape} voxels",
+                )
 
     def __repr__(self) -> str:
         shape = "x".join(map(str, self.grid.shape))
@@ -265,7 +285,7 @@ class Microstructure:
     def shared(self, ranks: Ranks) -> "Microstructure":
         """Return the part of a process, of a body that all of them have whole."""
         planes = ranks.planes(self.grid.shape[0])
-        return self.with_changes(phase=self.phase[planes], ranks=ranks)
+        return self.with_changes(phase=self.phase[planes], ranks=ranks, images={})
 
     def with_changes(self, **changes) -> "Microstructure":
         """Return a copy with some fields replaced."""
@@ -283,7 +303,8 @@ def share(load: Callable[[], Microstructure], ranks: Ranks) -> Microstructure:
 
     def tables() -> dict[str, Any]:
         loaded.append(load())
-        names = {part.name for part in fields(Microstructure)} - {"phase", "ranks"}
+        left = {"phase", "ranks", "images"}
+        names = {part.name for part in fields(Microstructure)} - left
         return {name: getattr(loaded[0], name) for name in names}
 
     given = ranks.first(tables)

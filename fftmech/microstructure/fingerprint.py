@@ -53,9 +53,10 @@ def fingerprint(
 ) -> str:
     """Return the fingerprint of a body, `LENGTH` hexadecimal digits.
 
-    Its voxels are taken to be cubes. Phases without a stiffness are told apart by their
-    numbers, or by their orientations, as those of cubic crystals. Across an axis that
-    is not `periodic` there are faces.
+    Its voxels are taken to be cubes. Phases without a stiffness, and those of a body
+    that obeys laws, are told apart by their numbers, or by their orientations, as those
+    of cubic crystals. Scalar images are part of it, but for their unit. Across an axis
+    that is not `periodic` there are faces.
     """
     stiffness, materials = _materials(body)
     if not all(periodic):
@@ -68,7 +69,11 @@ def fingerprint(
     own = np.ascontiguousarray(moved.reshape(*moved.shape[:2], -1))
     # a number for each material that does not depend on how it lies
     turned = np.array([[_digest(row) for row in rows] for rows in own], np.uint64)
-    colours = np.sort(_colours(materials, turned.min(axis=0)), axis=None)
+    field = turned.min(axis=0)[materials]
+    # one after the other, by name
+    for name in sorted(body.images):
+        field = _mixed(field + _mixed(_whole(body.images[name], periodic)))
+    colours = np.sort(_colours(field), axis=None)
     tables = _neighbour_tables(materials, len(stiffness))
     least = min(
         sorted(
@@ -90,7 +95,8 @@ def _materials(body: Microstructure) -> tuple[np.ndarray, np.ndarray]:
     front, in (M, 7, 6), the logarithm of that relative to the body's largest.
     """
     used = body.phases
-    C = _stand_in(body) if body.stiffness is None else body.stiffness[used]
+    table = None if body.nonlinear else body.stiffness
+    C = _stand_in(body) if table is None else table[used]
     C = np.nan_to_num(C)
     C[np.isin(used, body.rigid)] = np.finfo(float).max * np.eye(6)
     largest = abs(C).max(axis=(1, 2))
@@ -106,7 +112,7 @@ def _materials(body: Microstructure) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _stand_in(body: Microstructure) -> np.ndarray:
-    """A stiffness for each phase in use, (P, 6, 6), where there is none.
+    """A stiffness for each phase in use, (P, 6, 6), where none says what it is.
 
     Isotropic, another one for each phase id; of oriented phases that of one crystal,
     turned.
@@ -164,9 +170,16 @@ def _neighbour_tables(materials: np.ndarray, count: int) -> np.ndarray:
     return table
 
 
-def _colours(materials: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """Number of each voxel after all rounds."""
-    field = numbers[materials]
+def _whole(image: np.ndarray, periodic: tuple[bool, bool, bool]) -> np.ndarray:
+    """An image in thousandths of its largest value, with a layer before faces."""
+    largest = abs(image).max() or 1.0
+    whole = np.rint(image / largest * 1e3).astype(np.int64)
+    layers = [(0, int(not along)) for along in periodic]
+    return np.pad(whole, layers).view(np.uint64)
+
+
+def _colours(field: np.ndarray) -> np.ndarray:
+    """Number of each voxel after all rounds; those at first are `field`."""
     step = 1
     while True:
         around = np.zeros_like(field)

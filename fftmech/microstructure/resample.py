@@ -55,8 +55,8 @@ def resample(
     Returns
     -------
     Microstructure
-        On the same box, tables kept. Composite rules append rows to them; composite
-        voxels have no orientation: NaN.
+        On the same box, tables kept; images are averaged over each voxel. Composite
+        rules append rows to tables; composite voxels have no orientation: NaN.
 
     Raises
     ------
@@ -78,8 +78,20 @@ def resample(
         phase, changes = _refined(microstructure.phase, grid.shape), {}
     else:
         phase, changes = _coarsened(microstructure, grid, rule, phases)
-    made = microstructure.with_changes(grid=grid, phase=phase, **changes)
+    images = {k: _averaged(v, grid.shape) for k, v in microstructure.images.items()}
+    made = microstructure.with_changes(grid=grid, phase=phase, images=images, **changes)
     return made.noted(*_losses(microstructure, made, rule))
+
+
+def _averaged(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Mean of an image over each new voxel, or what is at its centre (`resample`)."""
+    for axis, (n, m) in enumerate(zip(image.shape, shape, strict=True)):
+        cut = Overlap.between(n, m)
+        begin = np.flatnonzero(np.diff(cut.new, prepend=-1))
+        length = cut.length / np.add.reduceat(cut.length, begin)[cut.new]
+        parts = np.moveaxis(image, axis, -1)[..., cut.old] * length
+        image = np.moveaxis(np.add.reduceat(parts, begin, axis=-1), -1, axis)
+    return np.ascontiguousarray(image)
 
 
 def _refined(phase: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:

@@ -154,7 +154,8 @@ class Result(Partial):
         What `fftmech.problems.certificate.certify` returned, or {} (JSON-ready).
     variables
         Internal variables of laws by name, voxel averages, (k, nx, ny, nz), zero where
-        a phase has none; symmetric tensors are Mandel.
+        a phase has none; symmetric tensors are Mandel. Of a prediction without a
+        displacement "displacement_gradient" by rows, (9, nx, ny, nz), if it has that.
     finite
         Fields of finite strain, else None.
     time
@@ -288,6 +289,8 @@ class Result(Partial):
         """
         if self.finite is not None:
             return self.finite.F - np.eye(3)[..., None, None, None]
+        if (found := self.variables.get("displacement_gradient")) is not None:
+            return found.reshape(3, 3, *found.shape[1:])
         if self.boundary is not None:
             check_rotation(self.scheme)
         grid, u = self.microstructure.grid, self.displacement
