@@ -6,12 +6,6 @@ import numpy as np
 import pytest
 from test_nonlinear import CRYSTALS, PAIRS, SHEAR, TENSION, laminate_of
 
-from ecosurrogate.response.condensation import (
-    condense,
-    condense_reference,
-    spread,
-    spread_reference,
-)
 from ecosurrogate.response.network import Network
 from ecosurrogate.response.point import MaterialPoint, NotSolved
 from ecosurrogate.response.state import NetworkState

@@ -80,7 +80,7 @@ class Network:
         tolerance: float = TOLERANCE,
     ) -> None:
         self.tree, self.leaves = tree, Leaves(tree, body, temperature)
-        self._newton = NewtonSolver(self.leaves, tree.laminates, tolerance)
+        self._newton = NewtonSolver(self.leaves, tolerance)
 
     def prepare(self) -> None:
         """Compile what an increment needs."""
