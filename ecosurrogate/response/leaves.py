@@ -202,7 +202,7 @@ class Leaves:
             offset = -np.einsum("kij,jk->ki", C, own)
         return Tree(
             laminates.layers,
-            _slots(laminates.layers),
+            slots(laminates.layers),
             laminates.fraction,
             laminates.normal,
             laminates.weight,
@@ -234,13 +234,13 @@ def _radial(tangent: Any) -> np.ndarray:
 
 
 def _joined(rows: int, parts: list[np.ndarray], points: int) -> np.ndarray:
-    """Fields of several laws, (rows, leaves, n), as one."""
+    """Fields of several laws, (rows, leaves, n), as one that is contiguous."""
     if len(parts) == 1:
-        return parts[0]
+        return np.ascontiguousarray(parts[0])
     return np.concatenate([np.empty((rows, 0, points)), *parts], axis=1)
 
 
-def _slots(layers: np.ndarray) -> np.ndarray:
+def slots(layers: np.ndarray) -> np.ndarray:
     """Where media of laminates are kept until they are used, (M,): few places.
 
     The first two are those of leaves. A laminate's is not that of its layers.

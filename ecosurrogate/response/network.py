@@ -16,7 +16,7 @@ from fftmech.loads.path import Path, Target
 from fftmech.microstructure.base import Microstructure
 from fftmech.simulations.march_state import IncrementLog
 
-TOLERANCE = 1e-7
+TOLERANCE = 1e-6
 """Of the stress, relative."""
 
 MOST_CUTS = 8

@@ -12,18 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ecosurrogate.response import laminate_lanes as lanes
-from ecosurrogate.response.laminate_lanes import (
-    JUMP,
-    LANES,
-    MEDIUM,
-    ONE,
-    SIX,
-    THREE,
-    TWO,
-    WORK,
-    L,
-)
+from ecosurrogate.response.laminate_lanes import JUMP, MEDIUM, SIX, THREE, WORK, L
 from fftmech.kernels.compiled import U, compiled, inlined
+from fftmech.kernels.simd import LANES, load, splat, store
 
 OVERSHOOT, LEAST_SHARE = 0.5, 0.02
 """Stress power at the end of a Newton step, relative to that at its beginning, from
@@ -62,8 +53,7 @@ class Trial(NamedTuple):
 
     strain: np.ndarray  # (6, leaves, n)
     foreseen: np.ndarray  # stress there by Newton's method, (6, leaves, n)
-    origin: np.ndarray  # strain that the step began with, (6, leaves, n)
-    change: np.ndarray  # the whole step, (6, leaves, n)
+    change: np.ndarray  # the whole step to this strain, (6, leaves, n)
     slope: np.ndarray  # stress power along it at its beginning, (n,)
     share: np.ndarray  # part of the step that is tried, (n,)
     largest: np.ndarray  # norm of the stress so far, (n,)
@@ -88,6 +78,7 @@ class Scratch(NamedTuple):
     spare: np.ndarray
     going: np.ndarray  # whether a point goes on
     far: np.ndarray  # whether its last step was too long
+    back: np.ndarray  # then, how much of it is taken back
 
 
 @compiled
@@ -107,17 +98,20 @@ def newton_step(tree, response, trial, taken, tolerance):
         np.empty(count * JUMP),
         np.empty(WORK),
         np.empty(42 * LANES),
-        np.empty(LANES, np.bool_),
-        np.empty(LANES, np.bool_),
+        np.zeros(LANES, np.bool_),
+        np.zeros(LANES, np.bool_),
+        np.empty(LANES),
     )
     wanted = trial.tangent.shape[2] > 0
     for i in range(U(0), U(points), L):
-        block = i, min(L, U(points) - i)
+        block = U(points), i, min(L, U(points) - i)
         going = _judge(tree, response, trial, block, taken, tolerance, s)
         if going or wanted:
             root = _condense(tree, response, block, s)
             if wanted:
-                _store_tangent(trial.tangent, block, s.media, root)
+                for k in range(U(36)):
+                    entry = load(s.media, root + (k % U(6) * U(6) + k // U(6)) * L)
+                    _put(trial.tangent, k, block, s.spare, entry)
             if going:
                 _prescribe(trial, block, s, root, U(leaves + count - 1) * SIX)
                 _spread(tree, s)
@@ -126,70 +120,86 @@ def newton_step(tree, response, trial, taken, tolerance):
 
 
 @inlined
-def _fetch(field, i, leaf, block, out, at):
-    """Lanes <- a row of a field; those past the end are copies of the last one."""
-    first, width = block
+def _fetch(field, row, block, spare):
+    """A row of a field, (rows, n); points past the end are copies of the last one."""
+    points, first, width = block
+    at = row * points + first
     if width == L:
-        for p in range(L):
-            out[at + p] = field[i, leaf, first + p]
+        return load(field, at)
+    flat = field.reshape(-1)
+    if width == U(1):
+        return splat(flat[at])
+    for p in range(L):
+        spare[p] = flat[at + min(p, width - U(1))]
+    return load(spare, U(0))
+
+
+@inlined
+def _put(field, row, block, spare, value):
+    """Write a row of a field."""
+    points, first, width = block
+    at = row * points + first
+    if width == L:
+        store(field, at, value)
     else:
-        for p in range(L):
-            out[at + p] = field[i, leaf, first + min(p, width - U(1))]
+        flat = field.reshape(-1)
+        store(spare, U(0), value)
+        for p in range(width):
+            flat[at + p] = spare[p]
 
 
 @inlined
 def _judge(tree, response, trial, block, taken, tolerance, s):
     """Fetch a trial; its size, error and mean stress; whether any point goes on."""
-    first, width = block
-    flows, spare = U(response.stress.shape[1]), s.spare
-    row, square, error, mean = U(0), ONE, TWO, THREE
-    for k in range(U(9) * L):
-        spare[k] = 0.0
-    for leaf in range(U(len(tree.weight))):
+    spare, leaves = s.spare, U(len(tree.weight))
+    flows, mean = U(response.stress.shape[1]), THREE
+    square = error = splat(0.0)
+    for k in range(mean, mean + SIX, L):
+        store(spare, k, splat(0.0))
+    for leaf in range(leaves):
         own, w = leaf * SIX, tree.weight[leaf]
         for i in range(U(6)):
-            _fetch(trial.strain, i, leaf, block, s.old, own + i * L)
+            e = _fetch(trial.strain, i * leaves + leaf, block, spare)
+            store(s.old, own + i * L, e)
         for i in range(U(6)):
-            at = own + i * L
             if leaf < flows:
-                _fetch(response.stress, i, leaf, block, s.stress, at)
+                stress = _fetch(response.stress, i * flows + leaf, block, spare)
                 if taken > 0:
-                    _fetch(trial.foreseen, i, leaf, block, spare, row)
-                    for p in range(L):
-                        difference = s.stress[at + p] - spare[row + p]
-                        spare[error + p] += w * difference * difference
+                    foreseen = _fetch(trial.foreseen, i * flows + leaf, block, spare)
+                    error += w * (stress - foreseen) * (stress - foreseen)
             else:
-                C = tree.stiffness[leaf - flows, i]
-                offset = tree.offset[leaf - flows, i]
-                for p in range(L):
-                    e = own + p
-                    s.stress[at + p] = offset + (
-                        C[0] * s.old[e]
-                        + C[1] * s.old[e + ONE]
-                        + C[2] * s.old[e + TWO]
-                        + C[3] * s.old[e + THREE]
-                        + C[4] * s.old[e + U(4) * L]
-                        + C[5] * s.old[e + U(5) * L]
-                    )
-            for p in range(L):
-                stress = s.stress[at + p]
-                spare[square + p] += w * stress * stress
-                spare[mean + i * L + p] += w * stress
+                stress = splat(tree.offset[leaf - flows, i])
+                for j in range(U(6)):
+                    e = load(s.old, own + j * L)
+                    stress += tree.stiffness[leaf - flows, i, j] * e
+            store(s.stress, own + i * L, stress)
+            square += w * stress * stress
+            at = mean + i * L
+            store(spare, at, load(spare, at) + w * stress)
+    for i in range(U(6)):
+        _put(trial.stress, i, block, spare, load(spare, mean + i * L))
+    store(spare, U(0), square)
+    store(spare, L, error)
+    return _errors(trial, block, taken, tolerance, s)
+
+
+@inlined
+def _errors(trial, block, taken, tolerance, s):
+    """Errors by point, of sums in the first rows of `spare`; whether any goes on."""
+    _, first, width = block
     any_going = False
+    for p in range(L):
+        s.going[p] = False
     for p in range(width):
-        point, size = first + p, np.sqrt(spare[square + p])
+        point, size = first + p, np.sqrt(s.spare[p])
         largest = max(trial.largest[point], size)
         found = np.inf
         if taken > 0 and trial.share[point] == 1:
-            found = np.sqrt(spare[error + p]) / (largest if largest > 0 else 1.0)
+            found = np.sqrt(s.spare[L + p]) / (largest if largest > 0 else 1.0)
         trial.largest[point], trial.size[point] = largest, size
         trial.error[point] = found if size < np.inf else np.nan
         s.going[p] = size < np.inf and not found <= tolerance
         any_going |= s.going[p]
-        for i in range(U(6)):
-            trial.stress[i, point] = spare[mean + i * L + p]
-    for p in range(width, L):
-        s.going[p] = False
     return any_going
 
 
@@ -197,6 +207,7 @@ def _judge(tree, response, trial, block, taken, tolerance, s):
 def _condense(tree, response, block, s):
     """Media and jumps of all laminates; where the medium of the whole is."""
     leaves, root = U(len(tree.weight)), U(0)
+    symmetric = response.full.shape[1] == 0
     if len(tree.layers) == 0:
         _load(tree, response, U(0), block, root, s)
     for m in range(U(len(tree.layers))):
@@ -208,11 +219,15 @@ def _condense(tree, response, block, s):
         a = U(tree.slots[one - leaves]) * U(MEDIUM) if one >= leaves else U(0)
         b = U(tree.slots[two - leaves]) * U(MEDIUM) if two >= leaves else U(MEDIUM)
         root = U(tree.slots[m]) * U(MEDIUM)
-        f, n = tree.fraction[m], (tree.normal[m, 0], tree.normal[m, 1], tree.normal[m, 2])
+        f, n = tree.fraction[m], _normal(tree, m)
         places = a, b, root, m * U(JUMP)
-        symmetric = response.full.shape[1] == 0
         lanes.laminate(s.media, s.jumps, places, f, n, s.work, symmetric)
     return root
+
+
+@inlined
+def _normal(tree, m):
+    return tree.normal[m, 0], tree.normal[m, 1], tree.normal[m, 2]
 
 
 @inlined
@@ -220,100 +235,66 @@ def _load(tree, response, leaf, block, at, s):
     """The medium of a leaf: its tangent, and t = s - D e."""
     media, spare, own = s.media, s.spare, leaf * SIX
     radial, flows = U(response.radial.shape[1]), U(response.stress.shape[1])
-    t = at + U(36) * L
     if leaf < radial:
         for k in range(U(8)):
-            _fetch(response.radial, k, leaf, block, spare, k * L)
+            row = _fetch(response.radial, k * radial + leaf, block, spare)
+            store(spare, (k + U(1)) * L, row)
+    for i in range(U(6)):
+        t = load(s.stress, own + i * L)
         for j in range(U(6)):
-            for i in range(U(6)):
-                k, a, b = at + j * SIX + i * L, (U(2) + i) * L, (U(2) + j) * L
-                for p in range(L):
-                    media[k + p] = -spare[a + p] * spare[b + p]
+            if leaf < radial:
+                m = load(spare, (U(3) + i) * L)
+                D = splat(0.0) - m * load(spare, (U(3) + j) * L)
                 if i == j:
-                    for p in range(L):
-                        media[k + p] += spare[ONE + p]
+                    D += load(spare, U(2) * L)
                 if i < U(3) and j < U(3):
-                    for p in range(L):
-                        media[k + p] += spare[p]
-    else:
-        for j in range(U(6)):
-            for i in range(U(6)):
-                k = at + j * SIX + i * L
-                if leaf < flows:
-                    _fetch(response.full, i * U(6) + j, leaf - radial, block, media, k)
-                else:
-                    for p in range(L):
-                        media[k + p] = tree.stiffness[leaf - flows, i, j]
-    for i in range(U(6)):
-        for p in range(L):
-            media[t + i * L + p] = s.stress[own + i * L + p]
-    for j in range(U(6)):
-        for i in range(U(6)):
-            for p in range(L):
-                media[t + i * L + p] -= (
-                    media[at + j * SIX + i * L + p] * s.old[own + j * L + p]
-                )
-
-
-@inlined
-def _store_tangent(tangent, block, media, root):
-    first, width = block
-    for i in range(U(6)):
-        for j in range(U(6)):
-            for p in range(width):
-                tangent[i, j, first + p] = media[root + j * SIX + i * L + p]
+                    D += load(spare, L)
+            elif leaf < flows:
+                row = (i * U(6) + j) * (flows - radial) + leaf - radial
+                D = _fetch(response.full, row, block, spare)
+            else:
+                D = splat(tree.stiffness[leaf - flows, i, j])
+            store(media, at + j * SIX + i * L, D)
+            t -= D * load(s.old, own + j * L)
+        store(media, at + (U(36) + i) * L, t)
 
 
 @inlined
 def _prescribe(trial, block, s, root, whole):
     """The strain of the whole, at `whole`, that has the prescribed means."""
-    first, width = block
-    free, spare = trial.free, s.spare
+    free, spare, media = trial.free, s.spare, s.media
     count = U(len(free))
     pitch = (count + U(1)) * L
     for i in range(U(6)):
-        for p in range(L):
-            s.new[whole + i * L + p] = trial.mean_strain[
-                i, first + min(p, width - U(1))
-            ]
+        store(s.new, whole + i * L, _fetch(trial.mean_strain, i, block, spare))
     for a in range(count):
-        for p in range(L):
-            s.new[whole + U(free[a]) * L + p] = 0.0
+        store(s.new, whole + U(free[a]) * L, splat(0.0))
     # D_free e = s - t - D e, without exchange of rows: D is nearly symmetric
     for a in range(count):
-        i, row = U(free[a]) * L, a * pitch
-        for b in range(count):
-            for p in range(L):
-                spare[row + b * L + p] = s.media[root + U(free[b]) * SIX + i + p]
-        right = row + count * L
-        for p in range(L):
-            stress = trial.mean_stress[U(free[a]), first + min(p, width - U(1))]
-            spare[right + p] = stress - s.media[root + U(36) * L + i + p]
+        i = U(free[a])
+        right = _fetch(trial.mean_stress, i, block, s.work)
+        right -= load(media, root + (U(36) + i) * L)
         for j in range(U(6)):
-            for p in range(L):
-                spare[right + p] -= (
-                    s.media[root + j * SIX + i + p] * s.new[whole + j * L + p]
-                )
+            D, e = load(media, root + j * SIX + i * L), load(s.new, whole + j * L)
+            right -= D * e
+        store(spare, a * pitch + count * L, right)
+        for b in range(count):
+            D = load(media, root + U(free[b]) * SIX + i * L)
+            store(spare, a * pitch + b * L, D)
     for a in range(count):
         for b in range(a + U(1), count):
             top, row = a * pitch, b * pitch
-            for p in range(L):
-                s.work[p] = spare[row + a * L + p] / spare[top + a * L + p]
+            part = load(spare, row + a * L) / load(spare, top + a * L)
             for c in range(a + U(1), count + U(1)):
-                for p in range(L):
-                    spare[row + c * L + p] -= s.work[p] * spare[top + c * L + p]
+                value = load(spare, row + c * L) - part * load(spare, top + c * L)
+                store(spare, row + c * L, value)
     for back in range(count):
         a = count - U(1) - back
-        row, i = a * pitch, whole + U(free[a]) * L
-        for p in range(L):
-            s.new[i + p] = spare[row + count * L + p]
+        row = a * pitch
+        e = load(spare, row + count * L)
         for b in range(a + U(1), count):
-            for p in range(L):
-                s.new[i + p] -= (
-                    spare[row + b * L + p] * s.new[whole + U(free[b]) * L + p]
-                )
-        for p in range(L):
-            s.new[i + p] /= spare[row + a * L + p]
+            e -= load(spare, row + b * L) * load(s.new, whole + U(free[b]) * L)
+        store(s.new, whole + U(free[a]) * L, e / load(spare, row + a * L))
 
 
 @inlined
@@ -323,106 +304,101 @@ def _spread(tree, s):
     for done in range(count):
         m = count - U(1) - done
         one, two = U(tree.layers[m, 0]) * SIX, U(tree.layers[m, 1]) * SIX
-        n = tree.normal[m, 0], tree.normal[m, 1], tree.normal[m, 2]
         places = (leaves + m) * SIX, one, two, m * U(JUMP)
-        lanes.spread(s.new, s.jumps, places, tree.fraction[m], n)
+        lanes.spread(s.new, s.jumps, places, tree.fraction[m], _normal(tree, m))
 
 
 @inlined
 def _advance(tree, trial, block, taken, s):
     """Go to Newton's strains, or to a part of the step before."""
-    first, width = block
-    spare, leaves = s.spare, U(len(tree.weight))
-    row, slope, passed, outer = U(0), ONE, TWO, THREE
-    for k in range(U(9) * L):
-        spare[k] = 0.0
+    _, first, width = block
+    spare, leaves, outer = s.spare, U(len(tree.weight)), THREE
+    slope = passed = splat(0.0)
+    for i in range(U(6)):
+        store(spare, outer + i * L, splat(0.0))
     for a in range(U(len(trial.free))):
         i = U(trial.free[a])
-        for p in range(L):
-            stress = trial.mean_stress[i, first + min(p, width - U(1))]
-            spare[outer + i * L + p] = stress
+        store(spare, outer + i * L, _fetch(trial.mean_stress, i, block, spare))
     for leaf in range(leaves):
         for i in range(U(6)):
             k, w = leaf * SIX + i * L, tree.weight[leaf]
+            stress = w * (load(s.stress, k) - load(spare, outer + i * L))
+            slope += stress * (load(s.new, k) - load(s.old, k))
             if taken > 1:
-                _fetch(trial.change, i, leaf, block, spare, row)
-            for p in range(L):
-                stress = w * (s.stress[k + p] - spare[outer + i * L + p])
-                spare[slope + p] += stress * (s.new[k + p] - s.old[k + p])
-                spare[passed + p] += stress * spare[row + p]
-    any_far = False
-    for p in range(L):
+                change = _fetch(trial.change, i * leaves + leaf, block, spare)
+                passed += stress * change
+    store(spare, U(0), slope)
+    store(spare, L, passed)
+    whole = width == L
+    for p in range(width):
         s.far[p] = False
+        whole = whole and s.going[p]
         if s.going[p] and taken > 0:
-            point, begun, ended = first + p, trial.slope[first + p], spare[passed + p]
+            point, begun, ended = first + p, trial.slope[first + p], spare[L + p]
             if (
                 taken > 1
                 and ended > OVERSHOOT * abs(begun)
                 and trial.share[point] > LEAST_SHARE
             ):
-                part = -begun / (ended - begun)
-                trial.share[point] *= min(max(part, 0.1), 0.9)
-                s.far[p] = any_far = True
+                part = min(max(-begun / (ended - begun), 0.1), 0.9)
+                s.back[p] = (1 - part) * trial.share[point]
+                trial.share[point] *= part
+                s.far[p], whole = True, False
             else:
-                trial.slope[point], trial.share[point] = spare[slope + p], 1.0
+                trial.slope[point], trial.share[point] = spare[p], 1.0
     for leaf in range(leaves):
         for i in range(U(6)):
-            k = leaf * SIX + i * L
-            for p in range(width):
-                new, old, point = s.new[k + p], s.old[k + p], first + p
-                if any_far and s.far[p]:
-                    trial.strain[i, leaf, point] = (
-                        trial.origin[i, leaf, point]
-                        + trial.share[point] * trial.change[i, leaf, point]
-                    )
-                else:
-                    trial.strain[i, leaf, point] = new if s.going[p] else old
-                    trial.origin[i, leaf, point] = old
-                    trial.change[i, leaf, point] = new - old
+            k, row = leaf * SIX + i * L, i * leaves + leaf
+            if whole:
+                new = load(s.new, k)
+                _put(trial.strain, row, block, spare, new)
+                _put(trial.change, row, block, spare, new - load(s.old, k))
+            else:
+                _mix(trial, i, leaf, k, block, s)
+
+
+@inlined
+def _mix(trial, i, leaf, k, block, s):
+    """Strains of one leaf where points do not all take a whole step."""
+    _, first, width = block
+    for p in range(width):
+        point, old, new = first + p, s.old[k + p], s.new[k + p]
+        if s.far[p]:
+            back = s.back[p] * trial.change[i, leaf, point]
+            trial.strain[i, leaf, point] = old - back
+        elif s.going[p]:
+            trial.strain[i, leaf, point] = new
+            trial.change[i, leaf, point] = new - old
 
 
 @inlined
 def _foresee(response, trial, block, s):
     """Stress of leaves that are not linear at Newton's strains: s + D (new - old)."""
-    first, width = block
     spare, radial = s.spare, U(response.radial.shape[1])
-    step, out = U(8) * L, U(14) * L
-    for leaf in range(U(response.stress.shape[1])):
+    flows = U(response.stress.shape[1])
+    for leaf in range(flows):
         own = leaf * SIX
-        for k in range(SIX):
-            spare[step + k] = s.new[own + k] - s.old[own + k]
-            spare[out + k] = s.stress[own + k]
+        along = trace = splat(0.0)
         if leaf < radial:
             for k in range(U(8)):
-                _fetch(response.radial, k, leaf, block, spare, k * L)
-            for p in range(L):
-                e, m = step + p, TWO + p
-                e0, e1, e2 = spare[e], spare[e + ONE], spare[e + TWO]
-                e3, e4 = spare[e + THREE], spare[e + U(4) * L]
-                e5 = spare[e + U(5) * L]
-                along = (
-                    spare[m] * e0
-                    + spare[m + ONE] * e1
-                    + spare[m + TWO] * e2
-                    + spare[m + THREE] * e3
-                    + spare[m + U(4) * L] * e4
-                    + spare[m + U(5) * L] * e5
-                )
-                pressure, shear, o = spare[p] * (e0 + e1 + e2), spare[ONE + p], out + p
-                spare[o] += pressure + shear * e0 - along * spare[m]
-                spare[o + ONE] += pressure + shear * e1 - along * spare[m + ONE]
-                spare[o + TWO] += pressure + shear * e2 - along * spare[m + TWO]
-                spare[o + THREE] += shear * e3 - along * spare[m + THREE]
-                spare[o + U(4) * L] += shear * e4 - along * spare[m + U(4) * L]
-                spare[o + U(5) * L] += shear * e5 - along * spare[m + U(5) * L]
-        else:
-            for i in range(U(6)):
-                for j in range(U(6)):
-                    _fetch(
-                        response.full, i * U(6) + j, leaf - radial, block, spare, U(0)
-                    )
-                    for p in range(L):
-                        spare[out + i * L + p] += spare[p] * spare[step + j * L + p]
+                row = _fetch(response.radial, k * radial + leaf, block, spare)
+                store(spare, (k + U(1)) * L, row)
+            for j in range(U(6)):
+                step = load(s.new, own + j * L) - load(s.old, own + j * L)
+                along += load(spare, (U(3) + j) * L) * step
+                if j < U(3):
+                    trace += step
         for i in range(U(6)):
-            for p in range(width):
-                trial.foreseen[i, leaf, first + p] = spare[out + i * L + p]
+            stress = load(s.stress, own + i * L)
+            if leaf < radial:
+                step = load(s.new, own + i * L) - load(s.old, own + i * L)
+                stress += load(spare, U(2) * L) * step
+                stress -= load(spare, (U(3) + i) * L) * along
+                if i < U(3):
+                    stress += load(spare, L) * trace
+            else:
+                for j in range(U(6)):
+                    step = load(s.new, own + j * L) - load(s.old, own + j * L)
+                    row = (i * U(6) + j) * (flows - radial) + leaf - radial
+                    stress += _fetch(response.full, row, block, spare) * step
+            _put(trial.foreseen, i * flows + leaf, block, spare, stress)
