@@ -123,14 +123,15 @@ class NewtonSolver:
             response, after = leaves.respond(trial.strain, before, variables, dt, ahead)
             newton_step(leaves.tree, response, trial, taken, self.tolerance)
             end.iterations[at] += 1
-            good, left = trial.error <= self.tolerance, trial.error > self.tolerance
-            if good.any():
-                end.keep(at, good, trial, after)
-            if not left.any():
-                break
-            if not left.all():
+            left = trial.error > self.tolerance
+            last = taken == MOST_NEWTON - 1 or not left.any()
+            # a few that are solved are no reason to copy the others
+            if last or 2 * np.count_nonzero(left) < len(at):
+                end.keep(at, trial.error <= self.tolerance, trial, after)
+                if last:
+                    break
                 at, before = at[left], np.compress(left, before, axis=-1)
-                trial = taken_of(trial, left)
+                trial = some_of(trial, left)
                 variables = [np.compress(left, own, axis=-1) for own in variables]
         return end.increment(dt, leaves.weight)
 
@@ -162,7 +163,7 @@ def first_trial(
     )
 
 
-def taken_of(trial: Trial, points: np.ndarray) -> Trial:
+def some_of(trial: Trial, points: np.ndarray) -> Trial:
     """Some of the points of a trial."""
     some = {
         name: own

@@ -331,8 +331,7 @@ def _advance(tree, trial, block, taken, s):
     store(spare, L, passed)
     whole = width == L
     for p in range(width):
-        s.far[p] = False
-        whole = whole and s.going[p]
+        s.far[p], whole = False, whole and s.going[p]
         if s.going[p] and taken > 0:
             point, begun, ended = first + p, trial.slope[first + p], spare[L + p]
             if (
@@ -375,7 +374,10 @@ def _mix(trial, i, leaf, k, block, s):
 def _foresee(response, trial, block, s):
     """Stress of leaves that are not linear at Newton's strains: s + D (new - old)."""
     spare, radial = s.spare, U(response.radial.shape[1])
-    flows = U(response.stress.shape[1])
+    flows, (points, first, width) = U(response.stress.shape[1]), block
+    whole = width == L
+    for p in range(width):
+        whole = whole and s.going[p]
     for leaf in range(flows):
         own = leaf * SIX
         along = trace = splat(0.0)
@@ -401,4 +403,10 @@ def _foresee(response, trial, block, s):
                     step = load(s.new, own + j * L) - load(s.old, own + j * L)
                     row = (i * U(6) + j) * (flows - radial) + leaf - radial
                     stress += _fetch(response.full, row, block, spare) * step
-            _put(trial.foreseen, i * flows + leaf, block, spare, stress)
+            if whole:
+                store(trial.foreseen, (i * flows + leaf) * points + first, stress)
+            else:
+                store(spare, U(0), stress)
+                for p in range(width):
+                    if s.going[p]:
+                        trial.foreseen[i, leaf, first + p] = spare[p]
