@@ -7,11 +7,12 @@ import pytest
 from condensation_reference import condense, spread
 from test_nonlinear import CRYSTALS, PAIRS, SHEAR, TENSION, laminate_of
 
+from ecosurrogate.response.condensation import Response, Tree
 from ecosurrogate.response.increment import Prescribed
 from ecosurrogate.response.leaves import slots
 from ecosurrogate.response.network import Network
 from ecosurrogate.response.newton import first_trial
-from ecosurrogate.response.newton_step import Response, Tree, newton_step
+from ecosurrogate.response.newton_step import newton_step
 from ecosurrogate.response.point import MaterialPoint, NotSolved
 from ecosurrogate.response.state import NetworkState
 from ecosurrogate.response.tree import LaminateTree
@@ -133,7 +134,9 @@ def test_a_compiled_newton_step_is_the_reference(rng):
     size = abs(foreseen).max()
     np.testing.assert_allclose(trial.foreseen, foreseen[:, :flows], atol=1e-9 * size)
     np.testing.assert_allclose(trial.tangent, whole.tangent, atol=1e-9 * D.max())
-    np.testing.assert_allclose(trial.stress, np.tensordot(stress, laminates.weight, (1, 0)))
+    np.testing.assert_allclose(
+        trial.stress, np.tensordot(stress, laminates.weight, (1, 0))
+    )
 
 
 @pytest.mark.parametrize("dead", [(), (1,), (0, 1, 6)], ids=str)

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ecosurrogate.response.newton_step import Trial
 from ecosurrogate.response.state import NetworkState
+from ecosurrogate.response.trial import Trial
 
 
 class Means(Protocol):

@@ -28,8 +28,8 @@ MEDIUM, JUMP = 42 * LANES, 21 * LANES
 
 X, A, Y, G = (U(i * LANES) for i in (0, 21, 42, 60))
 WORK = 69 * LANES
-"""Scratch of `laminate`: where N^T (D_1 - D_2), N^T ((1 - f) D_1 + f D_2), (D_1 - D_2) N
-and G are in it, and its size."""
+"""Scratch of `laminate`, its size; N^T (D_1 - D_2), N^T ((1 - f) D_1 + f D_2),
+(D_1 - D_2) N and G are in it."""
 
 
 @inlined

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ecosurrogate.response.newton_step import Response, Tree
+from ecosurrogate.response.condensation import Response, Tree
 from ecosurrogate.response.tree import Laminates, LaminateTree, filled
 from fftmech.arrays.backend import get_backend
 from fftmech.discretization.grid import Grid
@@ -192,7 +192,7 @@ class Leaves:
         return float((error / np.where(size == 0, 1.0, size)).max())
 
     def _tree(self, laminates: Laminates) -> Tree:
-        """Laminates, and the constants of linear leaves, as `newton_step` reads them."""
+        """Laminates and constants of linear leaves, as `newton_step` reads them."""
         C = np.empty((0, 6, 6))
         if self._kinds[-1] == LINEAR:
             C = self._groups[-1].material.stiffness[self._groups[-1].rows]

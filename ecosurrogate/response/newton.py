@@ -6,8 +6,9 @@ import numpy as np
 
 from ecosurrogate.response.increment import EndOfStep, Increment, Prescribed
 from ecosurrogate.response.leaves import Leaves
-from ecosurrogate.response.newton_step import Trial, newton_step
+from ecosurrogate.response.newton_step import newton_step
 from ecosurrogate.response.state import NetworkState
+from ecosurrogate.response.trial import Trial
 
 MOST_NEWTON = 30
 """Newton steps of an increment, before it is cut."""

@@ -102,9 +102,7 @@ def _arithmetic(function: Any, name: str) -> None:
             kinds = [kind for kind in args if isinstance(kind, Register)]
             if len(args) != 2 or not kinds:
                 return None
-            a, b = (
-                k if isinstance(k, Register) else types.float64 for k in args
-            )
+            a, b = (k if isinstance(k, Register) else types.float64 for k in args)
             return signature(REGISTER, a, b)
 
     def lower(*kinds: Any) -> Callable[..., Any]:
