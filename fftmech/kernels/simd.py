@@ -52,8 +52,7 @@ def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> A
     return builder.bitcast(builder.gep(data, [index]), _VECTOR.as_pointer())
 
 
-@intrinsic
-def splat(typing: Any, number: Any) -> Any:
+def _splat(typing: Any, number: Any) -> Any:
     """A register of one number."""
     del typing
 
@@ -64,8 +63,7 @@ def splat(typing: Any, number: Any) -> Any:
     return REGISTER(types.float64), generate
 
 
-@intrinsic
-def load(typing: Any, array: Any, index: Any) -> Any:
+def _load(typing: Any, array: Any, index: Any) -> Any:
     """Eight numbers of a flat contiguous array, from an index on."""
     del typing
 
@@ -78,8 +76,7 @@ def load(typing: Any, array: Any, index: Any) -> Any:
     return REGISTER(array, types.uint64), generate
 
 
-@intrinsic
-def store(typing: Any, array: Any, index: Any, register: Any) -> Any:
+def _store(typing: Any, array: Any, index: Any, register: Any) -> Any:
     """Write eight numbers into a flat contiguous array, from an index on."""
     del typing
 
@@ -92,10 +89,15 @@ def store(typing: Any, array: Any, index: Any, register: Any) -> Any:
     return types.void(array, types.uint64, register), generate
 
 
+splat: Any = intrinsic(_splat)
+load: Any = intrinsic(_load)
+store: Any = intrinsic(_store)
+
+
 def _arithmetic(function: Any, name: str) -> None:
     """Let compiled code use an operator of two registers, or of one and a number."""
 
-    @infer_global(function)
+    @infer_global(function)  # pyright: ignore[reportOptionalCall]
     class _Template(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
             del kws
