@@ -149,6 +149,19 @@ def test_leaves_without_volume_are_left_out_and_change_nothing(dead):
     np.testing.assert_allclose(D, right, atol=1e-9 * right.max())
 
 
+def test_layers_of_one_phase_are_one_leaf_and_change_nothing():
+    tree = replace(random_tree(2, 4), phase=np.array([0, 0, 1, 0]))
+    assert len(tree.laminates.leaf) == 3
+    # the same, but nobody knows that two of the phases are alike
+    other = replace(tree, phase=np.array([0, 1, 2, 0]))
+    assert len(other.laminates.leaf) == 4
+    path = Path.of([Load.uniaxial("xx", 0.01), Load({"xy": -0.01})], increments=2)
+    one = Network(tree, phases(SOFT, STIFF, law={0: FLOW})).respond(path)
+    two = Network(other, phases(SOFT, SOFT, STIFF, law={0: FLOW, 1: FLOW}))
+    for a, b in zip(one.points, two.respond(path).points, strict=True):
+        np.testing.assert_allclose(a.mean_stress, b.mean_stress, atol=1e-6)
+
+
 def test_a_tree_of_crystals_is_that_of_its_turned_stiffnesses():
     crystal = cubic(C11=204.6, C12=137.7, C44=126.2)
     tree = random_tree(2, oriented=True, phases=1)
