@@ -135,9 +135,8 @@ def draw(picture, nodes, elements, state, body, point):
     """Colour each element by the plastic strain of its metal."""
     metal = state.variables[0][6]
     # plastic strain that each leaf of metal has accumulated, by volume
-    weight = point.network.leaves.weight[
-        point.network.tree.phase[point.network.tree.leaves] == 0
-    ]
+    leaves = point.network.leaves
+    weight = leaves.weight[leaves.phase == 0]
     accumulated = (weight @ metal / weight.sum()).reshape(-1, 4).mean(axis=1)
     figure, ax = plt.subplots(figsize=(5.6, 4.8), layout="constrained")
     for mirrored in ((1, 1), (-1, 1), (1, -1), (-1, -1)):

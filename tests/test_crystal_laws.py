@@ -234,7 +234,8 @@ def test_a_stress_that_was_foreseen_leaves_the_tangent(name, way, rng):
     direction = rng.normal(size=(6, 30))
     plain = answer(way, material, *arguments, DT, np.float64)
     told = answer(way, material, *arguments, DT, np.float64, plain.stress)
-    assert relative(told.stress, plain.stress) == 0
+    # it is where the kernel begins
+    assert relative(told.stress, plain.stress) < 1e-12
     expected = plain.tangent.apply(direction)
     assert relative(told.tangent.apply(direction), expected) < 1e-9
 

@@ -4,21 +4,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from condensation_reference import condense, spread
 from test_nonlinear import CRYSTALS, PAIRS, SHEAR, TENSION, laminate_of
 
-from ecosurrogate.response.condensation import (
-    condense,
-    condense_reference,
-    spread,
-    spread_reference,
-)
+from ecosurrogate.response.condensation import Response, Tree
+from ecosurrogate.response.increment import Prescribed
+from ecosurrogate.response.leaves import slots
 from ecosurrogate.response.network import Network
+from ecosurrogate.response.newton import first_trial
+from ecosurrogate.response.newton_step import newton_step
 from ecosurrogate.response.point import MaterialPoint, NotSolved
 from ecosurrogate.response.state import NetworkState
 from ecosurrogate.response.tree import LaminateTree
 from fftmech import FiniteLoad, Grid, InputError, Load, March, Microstructure, Path
 from fftmech.loads.path import Target
 from fftmech.materials import PORE, cubic, isotropic
+from fftmech.materials.isotropy import radial_matrices
 from fftmech.materials.plasticity import Plasticity
 from fftmech.tensors import (
     matrix_from_quaternion,
@@ -86,28 +87,79 @@ def test_depth_one_has_the_published_stiffness_of_a_laminate():
     np.testing.assert_allclose(found, (4.4, 2.2, 7.1, 3.1, 2.0, 1.1), atol=0.05)
 
 
-def test_kernels_condense_and_spread_as_the_reference_does(rng):
+def test_a_compiled_newton_step_is_the_reference(rng):
     laminates = random_tree(3, dead=[2, 4, 5]).laminates
-    leaves = len(laminates.layers) + 1
-    root = rng.normal(size=(leaves, 11, 6, 6))
-    skew = 0.1 * (root - root.mT)
-    D = np.moveaxis(root @ root.mT + np.eye(6) + skew, (0, 1), (2, 3))
-    t, E = rng.normal(size=(6, leaves, 11)), rng.normal(size=(6, 11))
-    right, found = condense_reference(laminates, D, t), condense(laminates, D, t)
-    for a, b in zip(found, right, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-12 * abs(b).max())
-    e = spread(laminates, found, E)
-    np.testing.assert_allclose(e, spread_reference(laminates, right, E), atol=1e-11)
+    leaves, points = len(laminates.leaf), 11
+    # two radial leaves, some with any tangent, and one that is linear
+    flows, full = leaves - 1, leaves - 3
+    root = rng.normal(size=(6, 6, leaves, points))
+    D = np.einsum("ikln,jkln->ijln", root, root) + 0.1 * root
+    D += np.eye(6)[..., None, None]
+    D[..., -1] = D[..., -1:, 0]
+    D[:, :, -1] = D[:, :, -1, :1]
+    radial = rng.random((8, 2, points))
+    radial[1] += 3 * (radial[2:] ** 2).sum(0)
+    for n in range(2):
+        D[:, :, n] = radial_matrices(radial[0, n], radial[1, n], radial[2:, n])
+    e, stress = rng.normal(size=(2, 6, leaves, points))
+    offset = stress - np.einsum("ijln,jln->iln", D, e)
+    offset[:, -1] = offset[:, -1, :1]
+    stress = offset + np.einsum("ijln,jln->iln", D, e)
+    whole = condense(laminates, D, offset)
+    free = np.array([1, 2, 3, 5])
+    mean = rng.normal(size=(6, points))
+    mean[free] = 0
+    wanted = rng.normal(size=(6, points))
+    left = wanted - whole.offset - np.einsum("ijn,jn->in", whole.tangent, mean)
+    part = np.moveaxis(whole.tangent[np.ix_(free, free)], -1, 0)
+    right = mean.copy()
+    right[free] = np.linalg.solve(part, left[free].T[..., None])[..., 0].T
+    tree = Tree(
+        laminates.layers,
+        slots(laminates.layers),
+        laminates.fraction,
+        laminates.normal,
+        laminates.weight,
+        D[:, :, -1:, 0].transpose(2, 0, 1).copy(),
+        offset[:, -1:, 0].T.copy(),
+    )
+    any_tangent = D[:, :, 2:flows].reshape(36, full, points).copy()
+    response = Response(stress[:, :flows].copy(), radial, any_tangent)
+    aim = Prescribed(np.isin(np.arange(6), free), mean, wanted)
+    trial = first_trial(e, flows, np.zeros(points), aim, True)
+    newton_step(tree, response, trial, 0, 1e-6)
+    found = spread(laminates, whole, right)
+    np.testing.assert_allclose(trial.strain, found, atol=1e-9 * abs(found).max())
+    foreseen = np.einsum("ijln,jln->iln", D, found) + offset
+    size = abs(foreseen).max()
+    np.testing.assert_allclose(trial.foreseen, foreseen[:, :flows], atol=1e-9 * size)
+    np.testing.assert_allclose(trial.tangent, whole.tangent, atol=1e-9 * D.max())
+    np.testing.assert_allclose(
+        trial.stress, np.tensordot(stress, laminates.weight, (1, 0))
+    )
 
 
 @pytest.mark.parametrize("dead", [(), (1,), (0, 1, 6)], ids=str)
 def test_leaves_without_volume_are_left_out_and_change_nothing(dead):
     tree = random_tree(3, 2, dead)
-    assert len(tree.laminates.layers) == len(tree.leaves) - 1 == 7 - len(dead)
+    assert len(tree.laminates.layers) == len(tree.laminates.leaf) - 1
     network = Network(tree, phases(SOFT, STIFF))
     D = network.advance(network.start(), SHEAR, 1.0).tangent[..., 0]
     right = tree.stiffness([SOFT, STIFF])
     np.testing.assert_allclose(D, right, atol=1e-9 * right.max())
+
+
+def test_layers_of_one_phase_are_one_leaf_and_change_nothing():
+    tree = replace(random_tree(2, 4), phase=np.array([0, 0, 1, 0]))
+    assert len(tree.laminates.leaf) == 3
+    # the same, but nobody knows that two of the phases are alike
+    other = replace(tree, phase=np.array([0, 1, 2, 0]))
+    assert len(other.laminates.leaf) == 4
+    path = Path.of([Load.uniaxial("xx", 0.01), Load({"xy": -0.01})], increments=2)
+    one = Network(tree, phases(SOFT, STIFF, law={0: FLOW})).respond(path)
+    two = Network(other, phases(SOFT, SOFT, STIFF, law={0: FLOW, 1: FLOW}))
+    for a, b in zip(one.points, two.respond(path).points, strict=True):
+        np.testing.assert_allclose(a.mean_stress, b.mean_stress, atol=1e-6)
 
 
 def test_a_tree_of_crystals_is_that_of_its_turned_stiffnesses():

@@ -1,281 +1,145 @@
-"""Laminates of layers whose stress is linear in their strain, over many points at once.
+"""Laminates of linear leaves, from the leaves to the whole and back, in lanes.
 
-Layer i obeys s_i = D_i e_i + t_i. From the leaves to the root, a laminate of layers 1
-and 2 with fraction f, as `ecosurrogate.response.laminate` has it, obeys
-
-    a = -B e - b,   B = G N^T (D_1 - D_2),   b = G N^T (t_1 - t_2)
-    G = (N^T ((1 - f) D_1 + f D_2) N)^-1
-    D = f D_1 + (1 - f) D_2 - f (1 - f) (D_1 - D_2) N B
-    t = f t_1 + (1 - f) t_2 - f (1 - f) (D_1 - D_2) N b
-
-and from the root to the leaves its strain e gives theirs. That is one Newton step on
-the jumps of all interfaces (Gajek, Schneider and Boehlke 2020), without their matrix.
-Points are last in all arrays: a block of them is in a register.
+Leaf i is linear about the strain that was tried, s_i = D_i e_i + t_i. Laminates of such
+layers are condensed from the leaves to the root, where the prescribed means give the
+strain of the whole, and strains are spread from the root to the leaves.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from ecosurrogate.response.laminate import jump_strain
-from ecosurrogate.response.tree import Laminates
-from fftmech.kernels.compiled import compiled, inlined
-
-LANES = 8
-"""Points of a block."""
-
-_ROOT = 0.5**0.5
+from ecosurrogate.response import laminate_lanes as lanes
+from ecosurrogate.response.laminate_lanes import JUMP, MEDIUM, SIX, L
+from ecosurrogate.response.point_lanes import fetch
+from fftmech.kernels.compiled import U, inlined
+from fftmech.kernels.simd import load, splat, store
 
 
-class Condensed(NamedTuple):
-    """A tree whose leaves are linear, at n points.
+class Tree(NamedTuple):
+    """Laminates, lower ones first, and leaves.
 
-    Attributes
-    ----------
-    tangent, offset
-        Of the whole, s = D e + t: Mandel (6, 6, n) and (6, n).
-    jumps
-        B and b of each laminate, (M, 3, 7, n).
+    Leaves are in this order: those whose tangent is a `RadialTangent`, those with any
+    other, and linear ones.
     """
 
-    tangent: np.ndarray
-    offset: np.ndarray
-    jumps: np.ndarray
+    layers: np.ndarray  # leaves, then laminates, by number, (M, 2)
+    slots: np.ndarray  # where the medium of each laminate is kept, (M,), from 2 on
+    fraction: np.ndarray  # of the first layer, (M,)
+    normal: np.ndarray  # (M, 3)
+    weight: np.ndarray  # of each leaf, (leaves,)
+    stiffness: np.ndarray  # of linear leaves, Mandel (K, 6, 6)
+    offset: np.ndarray  # their stress without strain, (K, 6)
 
 
-def condense_reference(
-    laminates: Laminates, tangent: np.ndarray, offset: np.ndarray
-) -> Condensed:
-    """Condense leaves, D (6, 6, L, n) and t (6, L, n), to their whole."""
-    D = [np.moveaxis(tangent[:, :, k], -1, 0) for k in range(tangent.shape[2])]
-    t = [offset[:, k].T[..., None] for k in range(offset.shape[1])]
-    jumps = []
-    normals = jump_strain(laminates.normal)
-    for (i, j), f, N in zip(laminates.layers, laminates.fraction, normals, strict=True):
-        acoustic = N.T @ ((1 - f) * D[i] + f * D[j]) @ N
-        across = N.T @ np.concatenate([D[i] - D[j], t[i] - t[j]], axis=-1)
-        jump = np.linalg.solve(acoustic, across)
-        traction = f * (1 - f) * (D[i] - D[j]) @ N
-        D.append(f * D[i] + (1 - f) * D[j] - traction @ jump[..., :6])
-        t.append(f * t[i] + (1 - f) * t[j] - traction @ jump[..., 6:])
-        jumps.append(np.moveaxis(jump, 0, -1))
-    shape = (len(jumps), 3, 7, tangent.shape[-1])
-    return Condensed(
-        np.moveaxis(D[-1], 0, -1), t[-1][..., 0].T, np.array(jumps).reshape(shape)
-    )
+class Response(NamedTuple):
+    """What the laws of leaves that are not linear say of a trial."""
 
-
-def spread_reference(
-    laminates: Laminates, condensed: Condensed, strain: np.ndarray
-) -> np.ndarray:
-    """Strains of the leaves, (6, L, n), of that of the whole, (6, n)."""
-    leaves = len(laminates.layers) + 1
-    e = {2 * leaves - 2: strain}
-    normals = jump_strain(laminates.normal)
-    for m in range(leaves - 2, -1, -1):
-        whole, f, (i, j) = e[leaves + m], laminates.fraction[m], laminates.layers[m]
-        B, b = condensed.jumps[m, :, :6], condensed.jumps[m, :, 6]
-        jump = normals[m] @ -(np.einsum("ijn,jn->in", B, whole) + b)
-        e[int(i)], e[int(j)] = whole + (1 - f) * jump, whole - f * jump
-    return np.stack([e[k] for k in range(leaves)], axis=1)
-
-
-def condense(
-    laminates: Laminates, tangent: np.ndarray, offset: np.ndarray
-) -> Condensed:
-    """What `condense_reference` does, compiled."""
-    count, points = len(laminates.layers), tangent.shape[-1]
-    if not count:
-        return condense_reference(laminates, tangent, offset)
-    made = Condensed(
-        np.empty((6, 6, points)), np.empty((6, points)), np.empty((count, 3, 7, points))
-    )
-    _condense(
-        laminates.layers,
-        laminates.fraction,
-        laminates.normal,
-        np.ascontiguousarray(tangent),
-        np.ascontiguousarray(offset),
-        *made,
-    )
-    return made
-
-
-def spread(
-    laminates: Laminates, condensed: Condensed, strain: np.ndarray
-) -> np.ndarray:
-    """What `spread_reference` does, compiled."""
-    leaves = len(laminates.layers) + 1
-    e = np.empty((6, leaves, strain.shape[-1]))
-    if leaves == 1:
-        e[:, 0] = strain
-        return e
-    _spread(
-        laminates.layers,
-        laminates.fraction,
-        laminates.normal,
-        condensed.jumps,
-        np.ascontiguousarray(strain),
-        e,
-    )
-    return e
-
-
-@compiled
-def _condense(layers, fraction, normal, D, t, tangent, offset, jumps):
-    """Block by block; column 6 of a medium is its t."""
-    count, points, leaves = len(layers), D.shape[3], D.shape[2]
-    media = np.empty((count, 6, 7, LANES))
-    C1, C2 = np.empty((6, 7, LANES)), np.empty((6, 7, LANES))
-    X, Y = np.empty((7, 3, LANES)), np.empty((6, 3, LANES))
-    A, G = np.empty((6, 3, LANES)), np.empty((3, 3, LANES))
-    for first in range(0, points, LANES):
-        width = min(LANES, points - first)
-        for m in range(count):
-            for side in range(2):
-                layer, C = layers[m, side], C1 if side == 0 else C2
-                if layer < leaves:
-                    for i in range(6):
-                        for j in range(6):
-                            for p in range(width):
-                                C[i, j, p] = D[i, j, layer, first + p]
-                        for p in range(width):
-                            C[i, 6, p] = t[i, layer, first + p]
-                else:
-                    C[:] = media[layer - leaves]
-            f, n = fraction[m], normal[m]
-            _means(C1, C2, f, media[m], width)
-            _products(C1, C2, f, n, X, Y, A, width)
-            _inverse(A, n, G, width)
-            share = f * (1 - f)
-            for j in range(7):
-                for p in range(width):
-                    x0, x1, x2 = X[j, 0, p], X[j, 1, p], X[j, 2, p]
-                    g0 = G[0, 0, p] * x0 + G[0, 1, p] * x1 + G[0, 2, p] * x2
-                    g1 = G[1, 0, p] * x0 + G[1, 1, p] * x1 + G[1, 2, p] * x2
-                    g2 = G[2, 0, p] * x0 + G[2, 1, p] * x1 + G[2, 2, p] * x2
-                    jumps[m, 0, j, first + p] = g0
-                    jumps[m, 1, j, first + p] = g1
-                    jumps[m, 2, j, first + p] = g2
-                    for i in range(6):
-                        media[m, i, j, p] -= share * (
-                            Y[i, 0, p] * g0 + Y[i, 1, p] * g1 + Y[i, 2, p] * g2
-                        )
-        for i in range(6):
-            for j in range(6):
-                for p in range(width):
-                    tangent[i, j, first + p] = media[count - 1, i, j, p]
-            for p in range(width):
-                offset[i, first + p] = media[count - 1, i, 6, p]
+    stress: np.ndarray  # (6, leaves, n)
+    radial: np.ndarray  # lambda, 2 G and m of `RadialTangent`, (8, leaves, n)
+    full: np.ndarray  # other tangents, by rows, (36, leaves, n)
 
 
 @inlined
-def _means(C1, C2, f, whole, width):
-    """f C1 + (1 - f) C2."""
-    for i in range(6):
-        for j in range(7):
-            for p in range(width):
-                whole[i, j, p] = f * C1[i, j, p] + (1 - f) * C2[i, j, p]
+def condense(tree, response, block, s):
+    """Media and jumps of all laminates; where the medium of the whole is."""
+    leaves, root = U(len(tree.weight)), U(0)
+    symmetric = response.full.shape[1] == 0
+    if len(tree.layers) == 0:
+        _load(tree, response, U(0), block, root, s)
+    for m in range(U(len(tree.layers))):
+        for side in range(U(2)):
+            layer = U(tree.layers[m, side])
+            if layer < leaves:
+                _load(tree, response, layer, block, side * U(MEDIUM), s)
+        one, two = U(tree.layers[m, 0]), U(tree.layers[m, 1])
+        a = U(tree.slots[one - leaves]) * U(MEDIUM) if one >= leaves else U(0)
+        b = U(tree.slots[two - leaves]) * U(MEDIUM) if two >= leaves else U(MEDIUM)
+        root = U(tree.slots[m]) * U(MEDIUM)
+        f, n = tree.fraction[m], _normal(tree, m)
+        places = a, b, root, m * U(JUMP)
+        lanes.laminate(s.media, s.jumps, places, f, n, s.work, symmetric)
+    return root
 
 
 @inlined
-def _products(C1, C2, f, n, X, Y, A, width):
-    """X^T = N^T (C1 - C2), Y = (C1 - C2) N, A^T = N^T ((1 - f) C1 + f C2).
-
-    Tangents need not be symmetric: those of crystals that harden are not.
-    """
-    rest = 1 - f
-    n0, n1, n2 = n
-    h0, h1, h2 = _ROOT * n0, _ROOT * n1, _ROOT * n2
-    for j in range(7):
-        for p in range(width):
-            d3, d4, d5 = C1[3, j, p], C1[4, j, p], C1[5, j, p]
-            c3, c4, c5 = C2[3, j, p], C2[4, j, p], C2[5, j, p]
-            a0 = n0 * C1[0, j, p] + h2 * d4 + h1 * d5
-            a1 = n1 * C1[1, j, p] + h2 * d3 + h0 * d5
-            a2 = n2 * C1[2, j, p] + h1 * d3 + h0 * d4
-            b0 = n0 * C2[0, j, p] + h2 * c4 + h1 * c5
-            b1 = n1 * C2[1, j, p] + h2 * c3 + h0 * c5
-            b2 = n2 * C2[2, j, p] + h1 * c3 + h0 * c4
-            X[j, 0, p], X[j, 1, p], X[j, 2, p] = a0 - b0, a1 - b1, a2 - b2
-            if j < 6:
-                A[j, 0, p] = rest * a0 + f * b0
-                A[j, 1, p] = rest * a1 + f * b1
-                A[j, 2, p] = rest * a2 + f * b2
-    for i in range(6):
-        for p in range(width):
-            d3 = C1[i, 3, p] - C2[i, 3, p]
-            d4 = C1[i, 4, p] - C2[i, 4, p]
-            d5 = C1[i, 5, p] - C2[i, 5, p]
-            Y[i, 0, p] = n0 * (C1[i, 0, p] - C2[i, 0, p]) + h2 * d4 + h1 * d5
-            Y[i, 1, p] = n1 * (C1[i, 1, p] - C2[i, 1, p]) + h2 * d3 + h0 * d5
-            Y[i, 2, p] = n2 * (C1[i, 2, p] - C2[i, 2, p]) + h1 * d3 + h0 * d4
+def _normal(tree, m):
+    return tree.normal[m, 0], tree.normal[m, 1], tree.normal[m, 2]
 
 
 @inlined
-def _inverse(A, n, G, width):
-    """G = (A^T N)^-1, by cofactors."""
-    n0, n1, n2 = n
-    h0, h1, h2 = _ROOT * n0, _ROOT * n1, _ROOT * n2
-    for p in range(width):
-        q00 = n0 * A[0, 0, p] + h2 * A[4, 0, p] + h1 * A[5, 0, p]
-        q01 = n1 * A[1, 0, p] + h2 * A[3, 0, p] + h0 * A[5, 0, p]
-        q02 = n2 * A[2, 0, p] + h1 * A[3, 0, p] + h0 * A[4, 0, p]
-        q10 = n0 * A[0, 1, p] + h2 * A[4, 1, p] + h1 * A[5, 1, p]
-        q11 = n1 * A[1, 1, p] + h2 * A[3, 1, p] + h0 * A[5, 1, p]
-        q12 = n2 * A[2, 1, p] + h1 * A[3, 1, p] + h0 * A[4, 1, p]
-        q20 = n0 * A[0, 2, p] + h2 * A[4, 2, p] + h1 * A[5, 2, p]
-        q21 = n1 * A[1, 2, p] + h2 * A[3, 2, p] + h0 * A[5, 2, p]
-        q22 = n2 * A[2, 2, p] + h1 * A[3, 2, p] + h0 * A[4, 2, p]
-        r00, r01, r02 = (
-            q11 * q22 - q12 * q21,
-            q02 * q21 - q01 * q22,
-            q01 * q12 - q02 * q11,
-        )
-        scale = 1 / (q00 * r00 + q10 * r01 + q20 * r02)
-        G[0, 0, p], G[0, 1, p], G[0, 2, p] = scale * r00, scale * r01, scale * r02
-        G[1, 0, p] = scale * (q12 * q20 - q10 * q22)
-        G[1, 1, p] = scale * (q00 * q22 - q02 * q20)
-        G[1, 2, p] = scale * (q02 * q10 - q00 * q12)
-        G[2, 0, p] = scale * (q10 * q21 - q11 * q20)
-        G[2, 1, p] = scale * (q01 * q20 - q00 * q21)
-        G[2, 2, p] = scale * (q00 * q11 - q01 * q10)
+def _load(tree, response, leaf, block, at, s):
+    """The medium of a leaf: its tangent, and t = s - D e."""
+    media, spare, own = s.media, s.spare, leaf * SIX
+    radial, flows = U(response.radial.shape[1]), U(response.stress.shape[1])
+    if leaf < radial:
+        for k in range(U(8)):
+            row = fetch(response.radial, k * radial + leaf, block, spare)
+            store(spare, (k + U(1)) * L, row)
+    for i in range(U(6)):
+        t = load(s.stress, own + i * L)
+        for j in range(U(6)):
+            if leaf < radial:
+                m = load(spare, (U(3) + i) * L)
+                D = splat(0.0) - m * load(spare, (U(3) + j) * L)
+                if i == j:
+                    D += load(spare, U(2) * L)
+                if i < U(3) and j < U(3):
+                    D += load(spare, L)
+            elif leaf < flows:
+                row = (i * U(6) + j) * (flows - radial) + leaf - radial
+                D = fetch(response.full, row, block, spare)
+            else:
+                D = splat(tree.stiffness[leaf - flows, i, j])
+            store(media, at + j * SIX + i * L, D)
+            t -= D * load(s.old, own + j * L)
+        store(media, at + (U(36) + i) * L, t)
 
 
-@compiled
-def _spread(layers, fraction, normal, jumps, strain, leaf):
-    count, leaves, points = len(layers), leaf.shape[1], strain.shape[1]
-    e = np.empty((count, 6, LANES))
-    a = np.empty((6, LANES))
-    for first in range(0, points, LANES):
-        width = min(LANES, points - first)
-        for i in range(6):
-            for p in range(width):
-                e[count - 1, i, p] = strain[i, first + p]
-        for m in range(count - 1, -1, -1):
-            f, rest = fraction[m], 1 - fraction[m]
-            n0, n1, n2 = normal[m]
-            h0, h1, h2 = _ROOT * n0, _ROOT * n1, _ROOT * n2
-            for p in range(width):
-                a0, a1, a2 = (
-                    -jumps[m, 0, 6, first + p],
-                    -jumps[m, 1, 6, first + p],
-                    -jumps[m, 2, 6, first + p],
-                )
-                for j in range(6):
-                    a0 -= jumps[m, 0, j, first + p] * e[m, j, p]
-                    a1 -= jumps[m, 1, j, first + p] * e[m, j, p]
-                    a2 -= jumps[m, 2, j, first + p] * e[m, j, p]
-                a[0, p], a[1, p], a[2, p] = n0 * a0, n1 * a1, n2 * a2
-                a[3, p] = h2 * a1 + h1 * a2
-                a[4, p] = h2 * a0 + h0 * a2
-                a[5, p] = h1 * a0 + h0 * a1
-            for side in range(2):
-                layer, share = layers[m, side], rest if side == 0 else -f
-                for i in range(6):
-                    if layer < leaves:
-                        for p in range(width):
-                            leaf[i, layer, first + p] = e[m, i, p] + share * a[i, p]
-                    else:
-                        for p in range(width):
-                            e[layer - leaves, i, p] = e[m, i, p] + share * a[i, p]
+@inlined
+def prescribe(trial, block, s, root, whole):
+    """The strain of the whole, at `whole`, that has the prescribed means."""
+    free, spare, media = trial.free, s.spare, s.media
+    count = U(len(free))
+    pitch = (count + U(1)) * L
+    for i in range(U(6)):
+        store(s.new, whole + i * L, fetch(trial.mean_strain, i, block, spare))
+    for a in range(count):
+        store(s.new, whole + U(free[a]) * L, splat(0.0))
+    # D_free e = s - t - D e, without exchange of rows: D is nearly symmetric
+    for a in range(count):
+        i = U(free[a])
+        right = fetch(trial.mean_stress, i, block, s.work)
+        right -= load(media, root + (U(36) + i) * L)
+        for j in range(U(6)):
+            D, e = load(media, root + j * SIX + i * L), load(s.new, whole + j * L)
+            right -= D * e
+        store(spare, a * pitch + count * L, right)
+        for b in range(count):
+            D = load(media, root + U(free[b]) * SIX + i * L)
+            store(spare, a * pitch + b * L, D)
+    for a in range(count):
+        for b in range(a + U(1), count):
+            top, row = a * pitch, b * pitch
+            part = load(spare, row + a * L) / load(spare, top + a * L)
+            for c in range(a + U(1), count + U(1)):
+                value = load(spare, row + c * L) - part * load(spare, top + c * L)
+                store(spare, row + c * L, value)
+    for back in range(count):
+        a = count - U(1) - back
+        row = a * pitch
+        e = load(spare, row + count * L)
+        for b in range(a + U(1), count):
+            e -= load(spare, row + b * L) * load(s.new, whole + U(free[b]) * L)
+        store(s.new, whole + U(free[a]) * L, e / load(spare, row + a * L))
+
+
+@inlined
+def spread(tree, s):
+    """Strains of all layers, of that of the whole."""
+    leaves, count = U(len(tree.weight)), U(len(tree.layers))
+    for done in range(count):
+        m = count - U(1) - done
+        one, two = U(tree.layers[m, 0]) * SIX, U(tree.layers[m, 1]) * SIX
+        places = (leaves + m) * SIX, one, two, m * U(JUMP)
+        lanes.spread(s.new, s.jumps, places, tree.fraction[m], _normal(tree, m))

@@ -5,9 +5,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ecosurrogate.response.condensation import Condensed
-from ecosurrogate.response.leaves import LeafResponse
 from ecosurrogate.response.state import NetworkState
+from ecosurrogate.response.trial import Trial
 
 
 class Means(Protocol):
@@ -90,31 +89,12 @@ class Prescribed:
             mean_stress=(self.mean_stress + state.mean_stress) / 2,
         )
 
-    def mean_strain_of(self, whole: Condensed) -> np.ndarray:
-        """The mean strain at which a linear whole has the prescribed means, (6, n)."""
-        points = whole.offset.shape[1]
-        strain = np.broadcast_to(self.mean_strain, (6, points))
-        f = np.flatnonzero(self.free)
-        if not len(f):
-            return strain
-        strain = np.where(self.free[:, None], 0.0, strain)
-        D = whole.tangent
-        left = self.mean_stress - whole.offset - np.einsum("ijn,jn->in", D, strain)
-        D_free = np.moveaxis(D[f][:, f], -1, 0)
-        try:
-            strain[f] = np.linalg.solve(D_free, left[f].T[..., None])[..., 0].T
-        except np.linalg.LinAlgError:
-            # a point that carries no stress: none of the block is solved
-            strain[f] = np.nan
-        return strain
-
 
 @dataclass
 class EndOfStep:
     """Points at the end of an increment, filled in as they are solved."""
 
     begun: NetworkState
-    weight: np.ndarray
     strain: np.ndarray
     variables: list[np.ndarray]
     mean_stress: np.ndarray
@@ -124,12 +104,11 @@ class EndOfStep:
     error: np.ndarray
 
     @classmethod
-    def of(cls, state: NetworkState, weight: np.ndarray, tangent: bool) -> "EndOfStep":
+    def of(cls, state: NetworkState, tangent: bool) -> "EndOfStep":
         """None of them is solved."""
         points = state.points
         return cls(
             state,
-            weight,
             state.strain.copy(),
             [own.copy() for own in state.variables],
             state.mean_stress.copy(),
@@ -140,31 +119,29 @@ class EndOfStep:
         )
 
     def keep(
-        self,
-        at: np.ndarray,
-        good: np.ndarray,
-        strain: np.ndarray,
-        response: LeafResponse,
-        error: np.ndarray,
-        tangent: np.ndarray | None,
+        self, at: np.ndarray, good: np.ndarray, trial: Trial, after: list[np.ndarray]
     ) -> None:
         """Take the `good` ones of the points at work, whose numbers are `at`."""
-        at, stress = at[good], response.stress[..., good]
-        self.strain[..., at] = strain[..., good]
-        self.mean_stress[:, at] = (self.weight * stress).sum(1)
-        self.largest[at] = np.maximum(
-            self.largest[at], volume_norm(stress, self.weight)
-        )
-        self.error[at] = error[good]
-        for mine, own in zip(self.variables, response.state, strict=True):
+        if len(at) == len(self.error) and good.all():
+            self.strain, self.variables = trial.strain, after
+            self.mean_stress, self.error = trial.stress, trial.error
+            self.largest = np.maximum(self.largest, trial.size)
+            self.tangent = trial.tangent if self.tangent is not None else None
+            return
+        at = at[good]
+        self.strain[..., at] = trial.strain[..., good]
+        self.mean_stress[:, at] = trial.stress[:, good]
+        self.largest[at] = np.maximum(self.largest[at], trial.size[good])
+        self.error[at] = trial.error[good]
+        for mine, own in zip(self.variables, after, strict=True):
             mine[..., at] = own[..., good]
-        if self.tangent is not None and tangent is not None:
-            self.tangent[:, :, at] = tangent[:, :, good]
+        if self.tangent is not None:
+            self.tangent[:, :, at] = trial.tangent[:, :, good]
 
-    def increment(self, dt: float) -> Increment:
-        """All points, those that failed as they were."""
+    def increment(self, dt: float, weight: np.ndarray) -> Increment:
+        """All points, those that failed as they were; `weight` is that of leaves."""
         change = self.strain - self.begun.strain
-        mean_change = (self.weight * change).sum(1)
+        mean_change = (weight[:, None] * change).sum(1)
         after = replace(
             self.begun,
             strain=self.strain,
@@ -178,8 +155,3 @@ class EndOfStep:
         )
         cuts = np.zeros_like(self.iterations)
         return Increment(after, self.tangent, self.iterations, cuts, self.error)
-
-
-def volume_norm(stress: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Root mean square over the volume, (6, L, n) -> (n,)."""
-    return np.sqrt((weight * (stress * stress).sum(0)).sum(0))

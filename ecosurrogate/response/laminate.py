@@ -13,7 +13,7 @@ import numpy as np
 from fftmech.arrays.backend import namespace
 from fftmech.tensors import PAIRS
 
-_ROOT = 0.5**0.5
+ROOT = 0.5**0.5
 
 
 def _basis() -> np.ndarray:
@@ -23,7 +23,7 @@ def _basis() -> np.ndarray:
         if i == j:
             basis[i, component, i] = 1.0
         else:
-            basis[i, component, j] = basis[j, component, i] = _ROOT
+            basis[i, component, j] = basis[j, component, i] = ROOT
     return basis
 
 

@@ -1,16 +1,20 @@
 """Materials at the leaves of a tree, at many points: laws of `fftmech.materials`."""
 
-from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ecosurrogate.response.tree import LaminateTree, filled
+from ecosurrogate.response.condensation import Response, Tree
+from ecosurrogate.response.tree import Laminates, LaminateTree, filled
 from fftmech.arrays.backend import get_backend
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
+from fftmech.kernels.law_plasticity import PlasticityTangent
 from fftmech.materials.base import Material, StrainStep
-from fftmech.materials.tangent import Tangent, matrices
+from fftmech.materials.hooke import HookeMaterial
+from fftmech.materials.isotropy import RadialTangent
+from fftmech.materials.tangent import matrices
 from fftmech.microstructure.base import Microstructure, total_eigenstrain
 from fftmech.problems.law_group import Group
 from fftmech.problems.material_field import MaterialField
@@ -25,15 +29,14 @@ State = list[np.ndarray]
 
 
 class LeafResponse(NamedTuple):
-    """Stress (6, L, n), internal variables and tangents at the end of a step."""
+    """What laws say at the end of a step, and internal variables there."""
 
-    stress: np.ndarray
+    response: Response
     state: State
-    tangents: list[Tangent]
 
 
 class Leaves:
-    """The leaves of a tree that have a volume, each with the law of its phase.
+    """The leaves of a tree, each with the law of its phase.
 
     Parameters
     ----------
@@ -47,8 +50,11 @@ class Leaves:
 
     Attributes
     ----------
-    weight
-        Volume fractions, (L,).
+    phase, weight
+        Number of each leaf's phase among the tree's, and its volume fraction, (L,).
+        Leaves of one law are neighbours; those that are linear come last.
+    tree
+        Laminates of these leaves, as `newton_step` reads them.
     rate
         Whether stresses follow from strain rates only.
     held
@@ -63,14 +69,29 @@ class Leaves:
     def __init__(
         self, tree: LaminateTree, body: Microstructure, temperature: float = 0.0
     ) -> None:
-        self.weight = tree.weight[tree.leaves]
         own = _leaf_body(tree, body)
         eigenstrain = total_eigenstrain(own, temperature)
         field = MaterialField(own, False, eigenstrain, get_backend("cpu", 1))
         self.rate, self.foresight = field.rate, field.foresight
-        self._groups = field.groups
-        self._places = [_place(group) for group in field.groups]
-        self._eigenstrain = field.eigenstrain
+        kinds = sorted(
+            ((_kind(group.material, group.rows), group) for group in field.groups),
+            key=lambda pair: pair[0],
+        )
+        self._kinds = [kind for kind, _ in kinds]
+        self._groups = [group for _, group in kinds]
+        places = [
+            np.arange(own.grid.voxels) if group.points is None else group.points
+            for group in self._groups
+        ]
+        ends = accumulate(map(len, places), initial=0)
+        self._places = [slice(*pair) for pair in pairwise(ends)]
+        order = np.concatenate(places)
+        self._eigenstrain = None
+        if field.eigenstrain is not None:
+            self._eigenstrain = field.eigenstrain[:, order, None]
+        laminates = tree.laminates.ordered(order)
+        self.phase, self.weight = tree.phase[laminates.leaf], laminates.weight
+        self.tree = self._tree(laminates)
         state = self.start(1)
         self.held = self.time_error(state, state) is not None
 
@@ -78,6 +99,11 @@ class Leaves:
     def count(self) -> int:
         """Number of leaves, L."""
         return len(self.weight)
+
+    @property
+    def flowing(self) -> int:
+        """Number of those that are not linear: the first."""
+        return self.count - len(self.tree.stiffness)
 
     @property
     def materials(self) -> list[Material]:
@@ -99,17 +125,19 @@ class Leaves:
         state: State,
         dt: float,
         foreseen: np.ndarray | None = None,
-        tangent: bool = True,
     ) -> LeafResponse:
         """Stress at the end of a step, of strains (6, L, n); see `StrainStep`."""
         points = strain.shape[-1]
         if self._eigenstrain is not None:
-            strain = strain - self._eigenstrain[..., None]
-            before = before - self._eigenstrain[..., None]
-        stress = np.empty_like(strain)
-        states: State = []
-        tangents: list[Tangent] = []
-        for group, at, old in zip(self._groups, self._places, state, strict=True):
+            strain = strain - self._eigenstrain
+            before = before - self._eigenstrain
+        parts: tuple[list[np.ndarray], ...] = [], [], []
+        after = list(state)
+        for n, (group, kind, at) in enumerate(
+            zip(self._groups, self._kinds, self._places, strict=True)
+        ):
+            if kind == LINEAR:
+                break
             ahead = None
             if foreseen is not None and group.material.foresight:
                 ahead = foreseen[:, at].reshape(6, -1)
@@ -118,25 +146,24 @@ class Leaves:
                     _rows(group, points),
                     strain[:, at].reshape(6, -1),
                     before[:, at].reshape(6, -1),
-                    _flat(old),
+                    _flat(state[n]),
                     dt,
-                    np.float64 if tangent else None,
+                    np.float64,
                     ahead,
                 )
             )
-            stress[:, at] = response.stress.reshape(6, -1, points)
-            states.append(response.state.reshape(old.shape))
-            tangents.append(response.tangent)
-        return LeafResponse(stress, states, tangents)
-
-    def matrices(self, tangents: Sequence[Tangent], points: int) -> np.ndarray:
-        """Tangents as matrices, (6, 6, L, n)."""
-        made = np.empty((6, 6, self.count, points))
-        for group, at, own in zip(self._groups, self._places, tangents, strict=True):
-            count = len(group.rows)
-            matrix = matrices(own, count * points)
-            made[:, :, at] = matrix.reshape(6, 6, count, points)
-        return made
+            parts[0].append(response.stress.reshape(6, -1, points))
+            after[n] = response.state.reshape(state[n].shape)
+            if kind == RADIAL:
+                parts[1].append(_radial(response.tangent).reshape(8, -1, points))
+            else:
+                full = matrices(response.tangent, len(group.rows) * points)
+                parts[2].append(full.reshape(36, -1, points))
+        joined = (
+            _joined(size, own, points)
+            for size, own in zip((6, 8, 36), parts, strict=True)
+        )
+        return LeafResponse(Response(*joined), after)
 
     def expect(self, state: State, ratio: float) -> State:
         """See `Material.expect`."""
@@ -166,6 +193,68 @@ class Leaves:
             return None
         return float((error / np.where(size == 0, 1.0, size)).max())
 
+    def _tree(self, laminates: Laminates) -> Tree:
+        """Laminates and constants of linear leaves, as `newton_step` reads them."""
+        C = np.empty((0, 6, 6))
+        if self._kinds[-1] == LINEAR:
+            C = self._groups[-1].material.stiffness[self._groups[-1].rows]
+        offset = np.zeros((len(C), 6))
+        if self._eigenstrain is not None:
+            own = self._eigenstrain[:, self.count - len(C) :, 0]
+            offset = -np.einsum("kij,jk->ki", C, own)
+        return Tree(
+            laminates.layers,
+            slots(laminates.layers),
+            laminates.fraction,
+            laminates.normal,
+            laminates.weight,
+            C,
+            offset,
+        )
+
+
+RADIAL, FULL, LINEAR = range(3)
+"""Kinds of leaves: the tangent is a `RadialTangent`, another one, or constant."""
+
+
+def _kind(material: Material, rows: np.ndarray) -> int:
+    """Which kind of leaves those of a law are."""
+    if type(material) is HookeMaterial:
+        return LINEAR
+    nothing, one = np.zeros((6, 1)), rows[:1]
+    step = StrainStep(one, nothing, nothing, material.start(one), 1.0, np.float64)
+    radial = isinstance(material.respond(step).tangent, RadialTangent)
+    return RADIAL if radial else FULL
+
+
+def _radial(tangent: Any) -> np.ndarray:
+    """lambda, 2 G and m of radial tangents, (8, n)."""
+    if isinstance(tangent, PlasticityTangent):
+        return tangent.kept
+    m = np.zeros((6, len(tangent.shear))) if tangent.normal is None else tangent.normal
+    return np.concatenate([tangent.lame[None], tangent.shear[None], m])
+
+
+def _joined(rows: int, parts: list[np.ndarray], points: int) -> np.ndarray:
+    """Fields of several laws, (rows, leaves, n), as one that is contiguous."""
+    if len(parts) == 1:
+        return np.ascontiguousarray(parts[0])
+    return np.concatenate([np.empty((rows, 0, points)), *parts], axis=1)
+
+
+def slots(layers: np.ndarray) -> np.ndarray:
+    """Where media of laminates are kept until they are used, (M,): few places.
+
+    The first two are those of leaves. A laminate's is not that of its layers.
+    """
+    leaves, busy = len(layers) + 1, {0, 1}
+    slots: list[int] = []
+    for pair in layers:
+        slots.append(min(set(range(len(busy) + 1)) - busy))
+        busy.add(slots[-1])
+        busy -= {slots[layer - leaves] for layer in pair if layer >= leaves}
+    return np.array(slots, dtype=np.int64)
+
 
 def _flat(state: np.ndarray) -> np.ndarray:
     return state.reshape(len(state), state.shape[1] * state.shape[2])
@@ -176,20 +265,10 @@ def _rows(group: Group, points: int) -> np.ndarray:
     return group.rows if points == 1 else np.repeat(group.rows, points)
 
 
-def _place(group: Group) -> Any:
-    """The leaves of a law: a slice, which copies nothing, where they are neighbours."""
-    at = group.points
-    if at is None:
-        return slice(None)
-    if at[-1] - at[0] == len(at) - 1:
-        return slice(int(at[0]), int(at[-1]) + 1)
-    return at
-
-
 def _leaf_body(tree: LaminateTree, body: Microstructure) -> Microstructure:
     """A body with one voxel for each leaf, which is a phase of its own."""
     body.check()
-    leaves, phases = tree.leaves, body.phases
+    leaves, phases = tree.laminates.leaf, body.phases
     wanted = int(tree.phase.max()) + 1
     if len(phases) != wanted:
         raise InputError(f"materials of {len(phases)} phases", f"{wanted}, as trained")

@@ -16,7 +16,7 @@ from fftmech.loads.path import Path, Target
 from fftmech.microstructure.base import Microstructure, check_temperature
 from fftmech.simulations.march_state import IncrementLog
 
-TOLERANCE = 1e-7
+TOLERANCE = 1e-6
 """Of the stress, relative."""
 
 MOST_CUTS = 8
@@ -82,7 +82,7 @@ class Network:
     ) -> None:
         check_temperature(body, temperature)
         self.tree, self.leaves = tree, Leaves(tree, body, temperature)
-        self._newton = NewtonSolver(self.leaves, tree.laminates, tolerance)
+        self._newton = NewtonSolver(self.leaves, tolerance)
         self._shapes = _shapes(self.start())
 
     def prepare(self) -> None:

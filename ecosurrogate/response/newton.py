@@ -1,27 +1,17 @@
 """Newton's method on the jumps of all interfaces of a tree, over many points."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from ecosurrogate.response.condensation import condense, spread
-from ecosurrogate.response.increment import (
-    EndOfStep,
-    Increment,
-    Prescribed,
-    volume_norm,
-)
+from ecosurrogate.response.increment import EndOfStep, Increment, Prescribed
 from ecosurrogate.response.leaves import Leaves
+from ecosurrogate.response.newton_step import newton_step
 from ecosurrogate.response.state import NetworkState
-from ecosurrogate.response.tree import Laminates
+from ecosurrogate.response.trial import Trial
 
 MOST_NEWTON = 30
 """Newton steps of an increment, before it is cut."""
-
-OVERSHOOT, LEAST_SHARE = 0.5, 0.02
-"""Stress power at the end of a Newton step, relative to that at its beginning, from
-which it is shortened, and the least part of it that is shortened again."""
 
 LONGEST = 2.0
 """Most that an increment may be foreseen to be, relative to the last."""
@@ -38,14 +28,13 @@ class NewtonSolver:
 
     Attributes
     ----------
-    leaves, laminates
+    leaves
         The network.
     tolerance
         Of the stress, relative: what the last step foresaw against what was found.
     """
 
     leaves: Leaves
-    laminates: Laminates
     tolerance: float
 
     def solve(
@@ -126,142 +115,61 @@ class NewtonSolver:
 
         A step in which the stress power changes its sign, and grows, is shortened.
         """
-        weight = self.leaves.weight[:, None]
-        end = EndOfStep.of(state, weight, tangent)
-        at = np.arange(state.points)
-        now = Trial(guess, state.strain, variables, aim, state.largest)
-        for _ in range(MOST_NEWTON):
-            ahead = now.foreseen if self.leaves.foresight else None
-            response = self.leaves.respond(
-                now.strain, now.before, now.variables, dt, ahead
-            )
-            stress = response.stress
-            size = volume_norm(stress, weight)
-            now = now._replace(largest=np.maximum(now.largest, size))
+        leaves, points = self.leaves, state.points
+        end, at = EndOfStep.of(state, tangent), np.arange(points)
+        trial = first_trial(guess, leaves.flowing, state.largest, aim, tangent)
+        before = state.strain
+        for taken in range(MOST_NEWTON):
+            ahead = trial.foreseen if leaves.foresight and taken else None
+            response, after = leaves.respond(trial.strain, before, variables, dt, ahead)
+            newton_step(leaves.tree, response, trial, taken, self.tolerance)
             end.iterations[at] += 1
-            good = now.error(stress, weight) <= self.tolerance
-            D = None
-            if tangent or not good.all():
-                D = self.leaves.matrices(response.tangents, len(at))
-            if good.any():
-                whole = None
-                if tangent and D is not None:
-                    whole = condense(self.laminates, D, np.zeros_like(stress)).tangent
-                error = now.error(stress, weight)
-                end.keep(at, good, now.strain, response, error, whole)
-            left = np.flatnonzero(~good & np.isfinite(size))
-            if D is None or not len(left):
-                break
-            if len(left) < len(at):
-                at, now = at[left], now.take(left)
-                stress, D = stress[..., left], D[..., left]
-            offset = stress - np.einsum("ijln,jln->iln", D, now.strain)
-            whole = condense(self.laminates, D, offset)
-            strain = spread(self.laminates, whole, now.aim.mean_strain_of(whole))
-            foreseen = np.einsum("ijln,jln->iln", D, strain) + offset
-            now = now.after(strain, foreseen, stress, weight)
-        return end.increment(dt)
+            left = trial.error > self.tolerance
+            last = taken == MOST_NEWTON - 1 or not left.any()
+            # a few that are solved are no reason to copy the others
+            if last or 2 * np.count_nonzero(left) < len(at):
+                end.keep(at, trial.error <= self.tolerance, trial, after)
+                if last:
+                    break
+                at, before = at[left], np.compress(left, before, axis=-1)
+                trial = some_of(trial, left)
+                variables = [np.compress(left, own, axis=-1) for own in variables]
+        return end.increment(dt, leaves.weight)
 
 
-class Trial(NamedTuple):
-    """Strains of the leaves at n points that are tried.
+def first_trial(
+    strain: np.ndarray,
+    flowing: int,
+    largest: np.ndarray,
+    aim: Prescribed,
+    tangent: bool,
+) -> Trial:
+    """A guess of the strains of the leaves, (6, L, n), of which so many flow."""
+    points = strain.shape[-1]
+    shape = (6, points)
+    return Trial(
+        strain.copy(),
+        np.empty((6, flowing, points)),
+        np.empty(strain.shape),
+        np.empty(points),
+        np.ones(points),
+        largest.copy(),
+        np.empty(points),
+        np.empty(points),
+        np.array(np.broadcast_to(aim.mean_strain, shape), order="C"),
+        np.array(np.broadcast_to(aim.mean_stress, shape), order="C"),
+        np.empty(shape),
+        np.empty((6, 6, points if tangent else 0)),
+        np.flatnonzero(aim.free),
+    )
 
-    Attributes
-    ----------
-    strain, before
-        At the end and at the beginning of the increment, (6, L, n).
-    variables, aim, largest
-        Internal variables at its beginning, what is prescribed, and the largest stress.
-    foreseen
-        Stress that Newton's method foresaw at `strain`, (6, L, n); None of a guess.
-    origin, change, slope
-        Strains that the step began with, the whole step, and the stress power along it
-        at its beginning, (n,); None where there is none to compare with.
-    share
-        Part of the step that is tried, (n,).
-    """
 
-    strain: np.ndarray
-    before: np.ndarray
-    variables: list[np.ndarray]
-    aim: "Prescribed"
-    largest: np.ndarray
-    foreseen: np.ndarray | None = None
-    origin: np.ndarray | None = None
-    change: np.ndarray | None = None
-    slope: np.ndarray | None = None
-    share: np.ndarray | None = None
-
-    def error(self, stress: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """Relative error of the stress that was foreseen, (n,); inf if there was none.
-
-        What was foreseen after a whole step is in equilibrium.
-        """
-        if self.foreseen is None:
-            return np.full(len(self.largest), np.inf)
-        error = volume_norm(stress - self.foreseen, weight)
-        error = error / np.where(self.largest == 0, 1.0, self.largest)
-        return error if self.share is None else np.where(self.share < 1, np.inf, error)
-
-    def take(self, points: np.ndarray) -> "Trial":
-        """Some of the points."""
-        taken = {
-            name: value[..., points]
-            for name, value in self._asdict().items()
-            if isinstance(value, np.ndarray)
-        }
-        variables = [own[..., points] for own in self.variables]
-        return self._replace(variables=variables, aim=self.aim.take(points), **taken)
-
-    def after(
-        self,
-        strain: np.ndarray,
-        foreseen: np.ndarray,
-        stress: np.ndarray,
-        weight: np.ndarray,
-    ) -> "Trial":
-        """The next trial: Newton's strains, or a part of the step before.
-
-        `stress` is that of the strains that were tried.
-        """
-        if self.foreseen is None:
-            # a guess does not have the prescribed means
-            return self._replace(strain=strain, foreseen=foreseen)
-        change = strain - self.strain
-        slope = self._power(stress, change, weight)
-        made = self._replace(
-            strain=strain,
-            foreseen=foreseen,
-            origin=self.strain,
-            change=change,
-            slope=slope,
-            share=np.ones_like(slope),
-        )
-        if self.slope is None:
-            return made
-        assert self.share is not None and self.change is not None
-        assert self.origin is not None
-        passed = self._power(stress, self.change, weight)
-        far = (passed > OVERSHOOT * abs(self.slope)) & (self.share > LEAST_SHARE)
-        if not far.any():
-            return made
-        part = np.clip(-self.slope / np.where(far, passed - self.slope, 1), 0.1, 0.9)
-        share = self.share * part
-        mixed = {
-            "strain": self.origin + share * self.change,
-            "origin": self.origin,
-            "change": self.change,
-            "slope": self.slope,
-            "share": share,
-        }
-        return made._replace(
-            **{n: np.where(far, v, getattr(made, n)) for n, v in mixed.items()}
-        )
-
-    def _power(
-        self, stress: np.ndarray, change: np.ndarray, weight: np.ndarray
-    ) -> np.ndarray:
-        """Power of the stress, less that of the prescribed one, (n,)."""
-        inner = (weight * (stress * change).sum(0)).sum(0)
-        outer = np.where(self.aim.free[:, None], self.aim.mean_stress, 0.0)
-        return inner - (outer * (weight * change).sum(1)).sum(0)
+def some_of(trial: Trial, points: np.ndarray) -> Trial:
+    """Some of the points of a trial."""
+    some = {
+        name: own
+        if name == "free" or not own.shape[-1]
+        else np.compress(points, own, axis=-1)
+        for name, own in trial._asdict().items()
+    }
+    return Trial(**some)

@@ -1,7 +1,7 @@
 """A binary tree of laminates: the materials at its leaves, one medium at its root."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -86,9 +86,8 @@ class LaminateTree:
 
     @property
     def leaves(self) -> np.ndarray:
-        """Leaves that are there, those of one phase together."""
-        there = np.flatnonzero(self.weight)
-        return there[np.argsort(self.phase[there], kind="stable")]
+        """Leaves that are there."""
+        return np.flatnonzero(self.weight)
 
     @property
     def fractions(self) -> np.ndarray:
@@ -97,7 +96,7 @@ class LaminateTree:
 
     @cached_property
     def laminates(self) -> "Laminates":
-        """The laminates of two layers that are there."""
+        """The laminates and leaves that make a difference."""
         return Laminates.of(self)
 
     def stiffness(self, phases: Any) -> np.ndarray:
@@ -126,13 +125,18 @@ class LaminateTree:
 
 @dataclass(frozen=True)
 class Laminates:
-    """The laminates of a tree that have two layers, lower ones first.
+    """The laminates of a tree that have two layers that differ, lower ones first.
 
-    Layers are numbers: of the leaves that are there, 0 to L - 1, then of laminates,
-    from L on. The last laminate is the whole.
+    A laminate all of whose leaves are one phase is one leaf: its layers strain alike,
+    under any law. Layers are numbers: of leaves, 0 to L - 1, then of laminates, from L
+    on. The last laminate is the whole.
 
     Attributes
     ----------
+    leaf
+        Which of the tree's leaves each leaf is, or the first of those that it is, (L,).
+    weight
+        Volume fraction of each leaf, (L,).
     layers
         (M, 2).
     fraction
@@ -141,33 +145,67 @@ class Laminates:
         Unit vectors (M, 3).
     """
 
+    leaf: np.ndarray
+    weight: np.ndarray
     layers: np.ndarray
     fraction: np.ndarray
     normal: np.ndarray
 
     @classmethod
     def of(cls, tree: LaminateTree) -> "Laminates":
-        """Leave out the parts of a tree that have no volume."""
+        """Leave out the parts of a tree that have no volume, or make no difference."""
         first = len(tree.weight) - 1
-        alive = len(tree.leaves)
-        number = {first + leaf: n for n, leaf in enumerate(tree.leaves.tolist())}
-        weight = {first + leaf: w for leaf, w in enumerate(tree.weight.tolist())}
-        layers, fraction, normal = [], [], []
+        weight = [*np.zeros(first), *tree.weight.tolist()]
         for node in range(first - 1, -1, -1):
-            parts = [p for p in (2 * node + 1, 2 * node + 2) if p in number]
             weight[node] = weight[2 * node + 1] + weight[2 * node + 2]
+        leaf: list[int] = []
+        volume: list[float] = []
+        made: list[tuple[int, int, int]] = []
+
+        def layer(node: int) -> int:
+            """The number of a leaf, or ~m of laminate m; its own layers come first."""
+            own = _leaves_under(node, first)
+            alive = own[tree.weight[own] > 0]
+            alike = tree.quaternion is None and np.ptp(tree.phase[alive]) == 0
+            if len(alive) == 1 or alike:
+                leaf.append(int(alive[0]))
+                volume.append(weight[node])
+                return len(leaf) - 1
+            parts = [p for p in (2 * node + 1, 2 * node + 2) if weight[p] > 0]
             if len(parts) == 1:
-                number[node] = number[parts[0]]
-            elif parts:
-                number[node] = alive + len(layers)
-                layers.append([number[p] for p in parts])
-                fraction.append(weight[parts[0]] / weight[node])
-                normal.append(tree.normal[node])
+                return layer(parts[0])
+            made.append((layer(parts[0]), layer(parts[1]), node))
+            return ~(len(made) - 1)
+
+        layer(0)
+        table = np.array(made, dtype=np.int64).reshape(-1, 3)
+        layers, nodes = table[:, :2], table[:, 2]
         return cls(
-            np.array(layers, dtype=np.int64).reshape(-1, 2),
-            np.array(fraction),
-            np.array(normal).reshape(-1, 3),
+            np.array(leaf),
+            np.array(volume),
+            np.where(layers < 0, len(leaf) + ~layers, layers),
+            np.array([weight[2 * n + 1] / weight[n] for n in nodes]),
+            tree.normal[nodes],
         )
+
+    def ordered(self, order: np.ndarray) -> "Laminates":
+        """The same with leaf `order[i]` in place of leaf i."""
+        number = np.arange(len(self.leaf) + len(self.layers))
+        number[order] = np.arange(len(order))
+        return replace(
+            self,
+            leaf=self.leaf[order],
+            weight=self.weight[order],
+            layers=number[self.layers],
+        )
+
+
+def _leaves_under(node: int, first: int) -> np.ndarray:
+    """Leaves of a node of a tree with so many laminates."""
+    low = high = node
+    while low < first:
+        low, high = 2 * low + 1, 2 * high + 2
+    return np.arange(low, high + 1) - first
 
 
 def condense(leaf: Any, weight: Any, N: Any) -> Any:

@@ -20,6 +20,7 @@ from fftmech.kernels.crystal_lanes import (
     INVERSE,
     LARGEST,
     NEXT,
+    PART,
     POWER,
     RATE,
     RATIO,
@@ -87,9 +88,19 @@ def of_family(c, i, slip):
 
 
 @inlined
-def first(p, c, q, s, ends, whole):
-    """TRIAL <- the guess times the lesser of its elastic and plastic multiples."""
+def first(p, c, q, s, ends, whole, foreseen):
+    """TRIAL <- the guess times the lesser of its elastic and plastic multiples.
+
+    Or NEXT, the stress that was foreseen, times their lesser and not more than one,
+    where its power is positive.
+    """
     symmetric(p, GUESS, s, E, TRIAL)
+    for j in range(L):
+        s[PART + j] = np.inf
+        if foreseen and dot(s, NEXT, E, j) > 0:
+            s[PART + j] = 1.0
+            for k in range(SIX):
+                s[TRIAL + k * L + j] = s[NEXT + k * L + j]
     symmetric(p, D, s, TRIAL, R)
     resolve(p, q, s, U(ends[-1]), TRIAL, TAU)
     for j in range(L):
@@ -110,7 +121,7 @@ def first(p, c, q, s, ends, whole):
     powers(c, q, ends, whole)
     for j in range(L):
         work, stored = dot(s, TRIAL, E, j), dot(s, TRIAL, R, j)
-        part = work / stored if stored > 0 else np.inf
+        part = min(work / stored if stored > 0 else np.inf, s[PART + j])
         top, begin = s[SIZE + j], U(0)
         for f in range(U(len(ends))):
             total, i = 0.0, f * L + j
@@ -124,6 +135,7 @@ def first(p, c, q, s, ends, whole):
         part = part if part < np.inf else work
         for k in range(SIX):
             s[TRIAL + k * L + j] *= part
+        s[PART + j] = 0.0
 
 
 @inlined

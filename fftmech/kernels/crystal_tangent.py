@@ -33,6 +33,10 @@ class CrystalTangent(PartwiseTangent):
         super().__init__(threads)
         self.kept, self.index = kept, index
 
+    def matrices(self) -> np.ndarray:
+        """See `fftmech.materials.tangent.matrices`."""
+        return self.kept[self.index].astype(float, copy=False)
+
     def _apply(self, part: Part, first: int, last: int) -> None:
         kept = self.kept.reshape(-1), self.kept.shape[1], self.index
         points = first - part.start, last - part.start

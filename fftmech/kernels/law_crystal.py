@@ -227,7 +227,10 @@ def _relax(points, hardens, time, first, last, lanes):
         if len(points.begin) > 0:
             _copy(points.begin, i, count, s, row.TRIAL)
         else:
-            newton.first(p, c, q, s, ends, power)
+            foreseen = len(points.foreseen) > 0
+            if foreseen:
+                _copy(points.foreseen, i, count, s, row.NEXT)
+            newton.first(p, c, q, s, ends, power, foreseen)
         while True:
             newton.evaluate(p, c, q, s, ends, status, power, hardens)
             if not _judge(lanes):
