@@ -23,7 +23,7 @@ KERNELS := $(shell cat $$(find fftmech/kernels fftmech/materials fftmech/discret
 	fftmech/tensors fftmech/arrays -name '*.py' | LC_ALL=C sort) | cksum | cut -d' ' -f1)
 
 # test processes share the processors: one thread each
-PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 DUCC0_NUM_THREADS=1 \
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 DUCC0_NUM_THREADS=1 \
 	NUMBA_CACHE_DIR=$(CURDIR)/.venv/kernels-$(KERNELS) $(BIN)/pytest
 WORKERS := -n auto --maxprocesses 4 --dist worksteal
 

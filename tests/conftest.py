@@ -1,12 +1,15 @@
 """Lists that every law is tested over, and small bodies to test it on."""
 
+import gc
 import os
 import signal
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from filelock import FileLock
+from numba.core.caching import FunctionCache
 
 from fftmech import SCHEMES, SOLVERS, Grid, Load, Microstructure
 from fftmech.arrays.backend import cpu_backend
@@ -44,6 +47,14 @@ def pytest_configure():
     """
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # what modules and tests are made of stays: not looked through for garbage
+    gc.disable()
+
+
+def pytest_collection_finish():
+    """Look for garbage again, among what tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_generate_tests(metafunc):
@@ -84,22 +95,54 @@ def _is_superfluous(item):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compile_a_share():
+def compile_once(tmp_path_factory):
     """Have processes of pytest-xdist compile different kernels, at the same time.
 
-    They would compile the same ones otherwise, for each test needs some of them.
+    Each begins at another one of those that many tests need, and waits for what another
+    one compiles.
     """
     count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if count == 1:
+        yield
         return
     number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
     body, load = sphere(2, SOFT, STIFF), Load(strain={"xx": 1.0})
     served = [s for s in SCHEMES.values() if has_kernels(s) and s.name != "central"]
     kernels = [Problem(body, load, s, cpu_backend(1)).kernels for s in served]
     kernels.insert(2, PointKernels(served[0], body.grid, True, 1))
-    for some in kernels[number::count]:
-        for precision in (np.float64, np.float32):
-            some.prepare(precision, np.float32)
+    first = number * len(kernels) // count
+    with pytest.MonkeyPatch.context() as patch:
+        let_others_compile(patch, tmp_path_factory.getbasetemp().parent)
+        for some in kernels[first:] + kernels[:first]:
+            for precision in (np.float64, np.float32):
+                some.prepare(precision, np.float32)
+        yield
+
+
+def let_others_compile(patch, folder):
+    """Have a kernel that another process compiles loaded when that is done."""
+    load, save, held = FunctionCache.load_overload, FunctionCache.save_overload, {}
+
+    def load_or_wait(cache, signature, context):
+        found = load(cache, signature, context)
+        if found is None:
+            name = f"{cache._cache_file._index_path}{signature}"
+            lock = FileLock(folder / f"{zlib.crc32(name.encode())}.lock", timeout=120)
+            lock.acquire()
+            found = load(cache, signature, context)
+            if found is None:
+                held[cache, signature] = lock
+            else:
+                lock.release()
+        return found
+
+    def save_and_release(cache, signature, compiled):
+        with FileLock(folder / "index.lock"):
+            save(cache, signature, compiled)
+        held.pop((cache, signature)).release()
+
+    patch.setattr(FunctionCache, "load_overload", load_or_wait)
+    patch.setattr(FunctionCache, "save_overload", save_and_release)
 
 
 @pytest.fixture

@@ -55,17 +55,17 @@ def test_registered_recipes_are_known_by_their_kind():
 
 def test_a_body_depends_on_seed_and_index_alone(recipe):
     draw = partial(recipe.draw, res=RES)
-    wanted = [(0, 0), (0, 1), (5, 2), (0, 7)]
+    wanted = [(0, 0), (5, 2)]
     first = [draw(seed, index) for seed, index in wanted]
     again = [draw(seed, index) for seed, index in reversed(wanted)]
     assert all(same(a, b) for a, b in zip(first, reversed(again), strict=True))
     other = type(recipe)(**asdict(recipe)).draw(5, 2, RES)
-    assert same(other, first[2])
+    assert same(other, first[1])
 
 
 def test_bodies_differ_between_indices_and_between_seeds(recipe):
     first, second = (
-        [recipe.draw(seed, index, RES) for index in range(4)] for seed in (0, 1)
+        [recipe.draw(seed, index, RES) for index in range(3)] for seed in (0, 1)
     )
     for i, a in enumerate(first):
         assert not any(same(a, b) for b in first[i + 1 :])

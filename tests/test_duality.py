@@ -5,6 +5,7 @@ import pytest
 from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
 from fftmech import (
+    SCHEMES,
     FiniteLoad,
     Load,
     March,
@@ -96,8 +97,20 @@ class _Pair:
         return W, W_star
 
 
-@pytest.mark.parametrize("load", list(LOADS))
-@pytest.mark.parametrize("body", list(BODIES))
+@pytest.mark.parametrize(
+    ("body", "load", "scheme"),
+    [(body, load, "rotated") for body in BODIES for load in LOADS]
+    + [
+        pytest.param(
+            "crystals",
+            "mixed",
+            scheme,
+            marks=[pytest.mark.slow] * (scheme == "central"),
+        )
+        for scheme in SCHEMES
+        if scheme != "rotated"
+    ],
+)
 def test_the_gap_of_a_solved_body_is_zero(body, load, scheme):
     pair = _Pair(BODIES[body](), LOADS[load], scheme)
     certificate = certify_increment(pair.problem)

@@ -57,9 +57,11 @@ SPOILED = {
 }
 
 
-@pytest.mark.parametrize("split", ["train", "val"])
-@pytest.mark.parametrize("how", SPOILED)
-@pytest.mark.parametrize("name", ["grains", "pores"])
+@pytest.mark.parametrize(
+    ("name", "how", "split"),
+    [("grains", how, "train") for how in SPOILED]
+    + [("pores", how, "val") for how in SPOILED],
+)
 def test_labels_that_are_wrong_are_refused_with_their_sample(
     name, how, split, whole, tmp_path
 ):

@@ -82,8 +82,8 @@ def test_degenerate_bodies_have_one(body):
 
 @pytest.mark.parametrize("recipe", [PoresRecipe(), CompositesRecipe()])
 def test_bodies_of_a_recipe_are_all_different(recipe):
-    found = [fingerprint(recipe.draw(0, index, 16).body) for index in range(12)]
-    assert len({*found}) == 12
+    found = [fingerprint(recipe.draw(0, index, 16).body) for index in range(8)]
+    assert len({*found}) == 8
 
 
 def test_faces_allow_symmetries_and_shifts_along_periodic_axes_alone():

@@ -8,6 +8,7 @@ from conftest import EMPTY, SOFT, STIFF, grains, sphere
 from laminate_reference import LaminateReference
 
 from fftmech import (
+    SCHEMES,
     FiniteLoad,
     Grid,
     InputError,
@@ -108,7 +109,14 @@ def test_the_pairs_cover_every_law_without_a_crystal():
     assert set(LAWS) - set(CRYSTALS) <= set(PAIRS)
 
 
-@pytest.mark.parametrize("solver", list(NONLINEAR_SOLVERS))
+@pytest.mark.parametrize(
+    ("scheme", "solver"),
+    [
+        pytest.param(scheme, "newton", marks=[pytest.mark.slow] * (scheme == "central"))
+        for scheme in SCHEMES
+    ]
+    + [("rotated", solver) for solver in NONLINEAR_SOLVERS if solver != "newton"],
+)
 @pytest.mark.parametrize("load", [SHEAR, TENSION], ids=["strain", "mixed"])
 def test_a_linear_body_on_a_path_is_the_linear_solve(scheme, solver, load):
     body = sphere(8, SOFT, STIFF)

@@ -128,17 +128,18 @@ def test_taylors_factor_is_the_published_one_and_more_planes_lower_it():
     R = rotations(400, 3)
     strains = mandel_from_matrix(np.swapaxes(R, 1, 2) @ tension @ R)
 
-    def taylor(*names):
+    def taylor(strains, *names):
         P = tensors(names)
         A = np.hstack([P.T, -P.T])
         ones = np.ones(A.shape[1])
         return np.array([linprog(ones, A_eq=A[1:], b_eq=e[1:]).fun for e in strains])
 
-    fcc, both = taylor("octahedral"), taylor("110", "112")
+    fcc, both = taylor(strains, "octahedral"), taylor(strains[:80], "110", "112")
     # 400 orientations leave about 0.02 to chance
     assert fcc.mean() == pytest.approx(3.067, abs=0.03)
     bcc = np.abs(tensors(["110"]) @ tensors(["octahedral"]).T)
     assert np.isclose(bcc.max(axis=1), 0.5).all()
+    fcc = fcc[: len(both)]
     assert (both < fcc + 1e-9).all() and both.mean() < 0.95 * fcc.mean()
 
 

@@ -68,7 +68,8 @@ class Conjugate:
         bits = [bool(int(powers[0]) >> bit & 1) for bit in range(6)] if whole else []
         # crystals may have turned since the last time
         law = np.ascontiguousarray(material.schmid), material.family, material.bulk
-        law = *law, material.linear_below, material.constants, np.array(bits, bool)
+        constants = np.ascontiguousarray(material.constants)
+        law = *law, material.linear_below, constants, np.array(bits, bool)
         order = self._order if rows is self._rows else _order(rows)
         stress, strain = np.ascontiguousarray(stress), np.empty(stress.shape)
         results = strain, np.empty(energies), np.empty(slips)
@@ -91,7 +92,8 @@ class Conjugate:
                 return softness
             slip = np.zeros(stress.shape[1]) if state is None else state.sum(axis=0)
             softness = np.empty((material.constants.shape[2], len(slip)))
-            _resistances(material.constants, rows, slip, softness)
+            constants = np.ascontiguousarray(material.constants)
+            _resistances(constants, rows, slip, softness)
             self._hardness = state, softness
         return self._hardness[1]
 

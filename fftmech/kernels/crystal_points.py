@@ -29,7 +29,7 @@ class Points(NamedTuple):
     stress: np.ndarray  # (6 n)
     slip: np.ndarray  # (6 n)
     accumulated: np.ndarray  # slip, overwritten by that at the end of the step, (n,)
-    kept: np.ndarray  # entries of the tangent; empty if there will be none
+    kept: np.ndarray  # entries of the tangent, of the points of this call, or of none
     index: np.ndarray  # number of each entry of its matrix among them, (6, 6)
     held: np.ndarray  # resistance of each family, (F n); empty: that of `accumulated`
     slips: np.ndarray  # size of each system's, (N n); empty if it is not wanted

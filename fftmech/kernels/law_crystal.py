@@ -34,6 +34,9 @@ NEAR = 1e-5
 """`LAST` of stresses whose energy is wanted: the error that is left in it is of the
 order of n^3 times the fourth power."""
 
+BLOCK = 2**12
+"""Points whose tangents are computed together: part of the second-level cache."""
+
 
 def respond(
     material: CrystalPlasticityMaterial | CrystalCreepMaterial,
@@ -115,7 +118,7 @@ def _solve(
         stress.reshape(-1),
         slip.reshape(-1),
         accumulated,
-        kept.reshape(-1),
+        np.empty((0, 0)),
         index,
         np.zeros(0) if held is None else held.T.reshape(-1),
         slips.reshape(-1),
@@ -126,7 +129,17 @@ def _solve(
     time = 1.0 if elastic else step.dt
 
     def part(first: int, last: int) -> None:
-        _relax(points, hardens, time, first, last, Lanes.new())
+        lanes = Lanes.new()
+        if not wanted:
+            _relax(points, hardens, time, first, last, lanes)
+            return
+        # in double precision, whatever they are kept in: the kernel is compiled once
+        for begin in range(first, last, BLOCK):
+            end = min(begin + BLOCK, last)
+            own = np.empty((len(kept), end - begin))
+            block = points._replace(kept=own)
+            _relax(block, hardens, time, begin, end, lanes)
+            kept[:, begin:end] = own
 
     parallel(part, count, threads)
     tangent = CrystalTangent(kept, index, threads) if wanted else None
@@ -239,15 +252,16 @@ def _relax(points, hardens, time, first, last, lanes):
             newton.room(p, c, q, s, ends)
             _advance(lanes, points.least)
         _store(points, i, count, c, q, s, hardens, time)
-        if len(points.kept) > 0:
+        if points.kept.shape[1] > 0:
             if len(points.foreseen) > 0:
                 _copy(points.foreseen, i, count, s, row.NEXT)
                 newton.hold(p, c, q, s, ends, hardens)
             newton.invert(s, hardens)
             for k in range(U(36)):
-                m = U(points.index[k % row.SIX, k // row.SIX]) * U(len(points.rows))
+                m = U(points.index[k % row.SIX, k // row.SIX])
                 for j in range(count):
-                    points.kept[m + i + j] = s[row.INVERSE + k * L + j] / time
+                    entry = s[row.INVERSE + k * L + j] / time
+                    points.kept[m, i - U(first) + j] = entry
 
 
 @inlined

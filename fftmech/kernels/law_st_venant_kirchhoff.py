@@ -175,7 +175,7 @@ def respond(
     material: StVenantKirchhoffMaterial, step: StrainStep, threads: int = 1
 ) -> Response:
     """See `Material.respond`; `threads` share the points."""
-    upper = voigt_from_mandel(material.stiffness)[:, *UPPER]
+    upper = np.ascontiguousarray(voigt_from_mandel(material.stiffness)[:, *UPPER])
 
     def tangent(rows: np.ndarray, kept: np.ndarray) -> StVenantKirchhoffTangent:
         return StVenantKirchhoffTangent(upper, rows, kept, threads)

@@ -86,6 +86,7 @@ def respond(
     """
     rows = np.ascontiguousarray(step.rows, np.int32)
     strain = np.ascontiguousarray(step.strain)
+    table = np.ascontiguousarray(table)  # compiled for one order of its entries
     stress = np.empty_like(strain)
     wanted = step.precision is not None
     kept = np.empty(
