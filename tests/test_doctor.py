@@ -39,7 +39,7 @@ def test_what_is_looked_for_is_what_the_project_needs_and_its_extras_install():
 
     assert names(project["dependencies"]) == set(packages.REQUIRED)
     extras = project["optional-dependencies"]
-    known = set(extras) - {"gpu13", "dev", "browser"}
+    known = set(extras) - {"gpu13", "docs", "dev", "browser"}
     assert known == set(packages.OPTIONAL)
     for extra in known:
         listed = names(extras[extra]) - {"mpich"}  # a library, not a module

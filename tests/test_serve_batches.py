@@ -12,7 +12,8 @@ from small_runs import one_line  # noqa: E402
 
 from ecosurrogate.evaluation import batches  # noqa: E402
 from ecosurrogate.evaluation.batches import CACHED, TOGETHER  # noqa: E402
-from ecosurrogate.evaluation.predict import PORES, predict, predict_many  # noqa: E402
+from ecosurrogate.evaluation.predict import predict, predict_many  # noqa: E402
+from ecosurrogate.evaluation.predicted_result import PORES  # noqa: E402
 from ecosurrogate.server.predictor import Predictor  # noqa: E402
 from ecosurrogate.training.checkpoint import load_model  # noqa: E402
 from fftmech import Load, discretization  # noqa: E402

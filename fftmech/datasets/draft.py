@@ -69,9 +69,13 @@ def new_card(
         low = Grid((levels[-1], levels[-1], levels[-1]))
         check_boundary(low, loading.boundary, Method(**method))
         check_rotation(method["scheme"])
+    parameters = asdict(recipe)  # pyright: ignore[reportArgumentType]
+    if parameters.get("creep", ...) is None:
+        # so that datasets of versions that did not have it can be continued
+        del parameters["creep"]
     return Card(
         kind=recipe.kind,
-        parameters=asdict(recipe),  # pyright: ignore[reportArgumentType]
+        parameters=parameters,
         count=count,
         levels=levels,
         loading=loading,
