@@ -158,9 +158,8 @@ def test_the_gradient_of_the_loss_is_its_derivative(name):
 
 def test_the_loss_is_a_mean_over_samples():
     model, bodies = MODELS["one-shot"](), [crystals(n=4, seed=seed) for seed in (0, 1)]
-    both, *each = (loss_of(model, batch(some)) for some in (bodies, *zip(bodies)))
-    assert float(both) == pytest.approx(float(sum(each)) / 2)
-    assert abs(float(each[0] - each[1])) > 1e-3 * float(both)
+    both, a, b = (loss_of(model, batch(x)).item() for x in (bodies, *zip(bodies)))
+    assert both == pytest.approx((a + b) / 2) and abs(a - b) > 1e-3 * both
 
 
 @pytest.mark.parametrize("name", BOTH)
