@@ -67,14 +67,14 @@ def pages() -> dict[str, str]:
     index = ["# Gallery\n", "What the scripts in `examples/` draw, print and take.\n"]
     made = {}
     for topic, names in TOPICS.items():
-        index += [f"## {topic}\n", "| | |", "|---|---|"]
+        index += [f"## {topic}\n", '<div class="grid cards" markdown>\n']
         for name in names:
             title, text = about(name)
             image = f"../{picture(name).relative_to(DOCS).as_posix()}"
-            small = f'<img src="{image}" width="300" loading="lazy" alt="">'
-            index.append(f"| [{small}]({name}.md) | [{title}]({name}.md) |")
+            index.append(f"-   [![]({image}){{ loading=lazy }}]({name}.md)\n")
+            index.append(f"    [{title}]({name}.md)\n")
             made[f"gallery/{name}.md"] = page(name, title, text, image, kept[name])
-        index.append("")
+        index.append("</div>\n")
     return {"gallery/index.md": "\n".join(index), **made}
 
 
