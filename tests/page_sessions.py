@@ -79,6 +79,7 @@ SMALLER = {
         "--crop 100,356,100,356,0,256": "--crop 1,9,2,10,0,8",
     },
     "nonlinear-bodies": {
+        "--count 300": "--count 4 --splits 2,1,1",
         "polycrystal(16,": "polycrystal(8,",
     },
     "stress-controlled-loading": {

@@ -1,6 +1,7 @@
 """Samples made by processes of MPI: the same bytes, and an end in any case."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -69,7 +70,8 @@ def own(err):
 def test_processes_of_mpiexec_make_the_same_bytes_as_one(tmp_path, whole):
     code, out, err = end(mpi(tmp_path / "d", 3))
     assert code == 0 and "8 of 8 samples" in out and "8 made in" in out, err
-    assert not err and out.count("\n") == 1
+    # a slow machine says every ten seconds how far it is
+    assert not re.sub("Making samples: .*\n", "", err) and out.count("\n") == 1
     assert content(tmp_path / "d") == whole
     code, out, err = end(mpi(tmp_path / "d", 3))
     assert code == 0 and "; 0 made in" in out, err
