@@ -85,6 +85,7 @@ def run(program, cache=None):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_two_threads_may_be_the_first_to_solve():
     run(BODY + TWO_THREADS)
 

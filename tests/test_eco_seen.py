@@ -116,6 +116,7 @@ def test_commands_say_that_a_body_was_trained_on(
     place, grains8, tmp_path, monkeypatch, command
 ):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ecosurrogate.mechanics.cost.ROUNDS", (1, 1))
     write("micro.h5", Dataset(grains8, "train")[2].high.body)
     name, *output = command.split()
     done = run(f"{name} {place}/run micro.h5 {' '.join(output)} --json")
