@@ -82,12 +82,13 @@ def respond_many(
                 row |= {"status": FAILED, "reason": reason_of(error)}
             report(number, len(networks), name)
     left = untrained(run)
-    for file, own in zip(tables, curves, strict=False):
-        with whole_file(file) as name:
-            name.write_text(_text(own), encoding="utf-8")
-    document = {"output": output, "untrained": left, "bodies": rows}
-    if bodies:
-        document["solver"] = str(tables[1])
+    document: Row = {"untrained": left, "bodies": rows}
+    # nothing is written of no curves
+    for key, file, own in zip(("output", "solver"), tables, curves, strict=False):
+        if own:
+            with whole_file(file) as name:
+                name.write_text(_text(own), encoding="utf-8")
+            document[key] = str(file)
     return _finish(document, as_json)
 
 
@@ -182,7 +183,6 @@ def _finish(document: Row, as_json: bool) -> int:
             *(f"{100 * errors[n]:.2g}" for n in ("mean", "max") if errors),
         )
     show("Mean stresses of each network, without certificate", shown)
-    click.echo(
-        f"wrote {', '.join(document[n] for n in ('output', 'solver') if n in document)}"
-    )
+    if files := [document[key] for key in ("output", "solver") if key in document]:
+        click.echo(f"wrote {', '.join(files)}")
     return 2 if 2 in codes else max(codes)

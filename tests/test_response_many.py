@@ -180,6 +180,10 @@ def test_responses_of_many_are_one_table_with_a_column_body(tmp_path):
     write(tmp_path / "other.h5", sphere(3, SOFT, STIFF))
     said = answer(f"{line} --force --against {tmp_path / 'other.h5'}", 2).stderr
     assert "no body of the name of a network" in said
+    kept = curve.read_bytes()
+    # no phase expands: there is no curve, and the file stays
+    assert "wrote" not in answer(f"{line} --force --temperature 5", 2).stdout
+    assert curve.read_bytes() == kept
 
 
 @pytest.mark.slow
