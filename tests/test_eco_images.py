@@ -99,6 +99,8 @@ def test_images_of_another_shape_or_a_name_that_is_taken_are_refused(body):
     for images, what in (
         ({"grey": np.zeros((4, 4, 2))}, "image grey"),
         ({"grey": np.full((4, 4, 4), np.nan)}, "image grey"),
+        ({"grey": np.full((4, 4, 4), 1j)}, "image grey"),
+        ({"grey": np.full((4, 4, 4), "1")}, "image grey"),
         ({"stress": np.zeros((4, 4, 4))}, "none of phase"),
     ):
         with pytest.raises(InputError, match=what) as refusal:

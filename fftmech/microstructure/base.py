@@ -140,7 +140,8 @@ class Microstructure:
                 raise InputError(
                     f"image {name!r}", f"a name, none of {', '.join(TAKEN)}"
                 )
-            if image.shape != self.grid.shape or not np.isfinite(image).all():
+            real = image.dtype.kind in "biuf" and np.isfinite(image).all()
+            if image.shape != self.grid.shape or not real:
                 raise InputError(
                     f"image {name} of shape {image.shape}",
                     f"a number in each of {self.grid.shape} voxels",
