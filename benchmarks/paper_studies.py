@@ -78,6 +78,9 @@ LAPTOP: dict[str, Study] = {
             "unet-euler": run("unet", *LOW, "representation=euler"),
             "unet-harmonics": run("unet", *LOW, "representation=cubic-harmonics"),
             "s-eco-fp32": run("s-eco", WIDTHS, BELTRAMI),
+            "s-eco-seed-1": run("s-eco", *LOW, BELTRAMI, "seed=1"),
+            "w-eco-seed-1": run("w-eco", *LOW, "seed=1"),
+            "unet-seed-1": run("unet", *LOW, "seed=1"),
         },
         {
             "methods": (
@@ -88,6 +91,10 @@ LAPTOP: dict[str, Study] = {
             "samples": ("s-eco", "s-eco-64", "w-eco", "w-eco-64"),
             "inputs": ("unet", "unet-euler", "unet-harmonics"),
             "precision": ("s-eco", "s-eco-fp32"),
+            "seeds": (
+                *("s-eco", "s-eco-seed-1", "w-eco", "w-eco-seed-1"),
+                *("unet", "unet-seed-1"),
+            ),
         },
     ),
     "faces": Study(
@@ -114,8 +121,12 @@ LAPTOP: dict[str, Study] = {
             "w-eco": run("w-eco", *LOW),
             "s-eco": run("s-eco", *LOW, BELTRAMI),
             "unet": run("unet", *LOW),
+            "s-eco-fp32": run("s-eco", WIDTHS, BELTRAMI),
         },
-        {"pores": ("s-eco", "w-eco", "unet")},
+        {
+            "pores": ("s-eco", "w-eco", "unet"),
+            "pores-precision": ("s-eco", "s-eco-fp32"),
+        },
     ),
     "finer": Study(
         (
