@@ -102,13 +102,14 @@ LAPTOP: dict[str, Study] = {
             *("polycrystal", *PULLED, "--count", "560", "--res", "32"),
             *("--low-res", "16", "--splits", "512,24,24", "--seed", "24"),
         ),
-        laptop(2000),
+        laptop(4000),
         {
             "w-eco": run("w-eco", *LOW),
             "s-eco": run("s-eco", *LOW, BELTRAMI),
             "unet": run("unet", *LOW),
+            "tfno": run("unet", "backbone=tfno", "res=16"),
         },
-        {"faces": ("s-eco", "w-eco", "unet")},
+        {"faces": ("s-eco", "w-eco", "unet", "tfno")},
         ("low-res",),
     ),
     "pores": Study(
