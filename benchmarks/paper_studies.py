@@ -14,7 +14,7 @@ class Study:
     settings
         Arguments of `ecosr fit` that all runs share.
     runs
-        Arguments of each run by name.
+        Arguments of each run by name; {folder} stands for that of all studies.
     tables
         Runs of each table by the table's name on the page, the first drawn.
     baselines
@@ -135,8 +135,12 @@ LAPTOP: dict[str, Study] = {
             *("--splits", "512,12,12", "--seed", "24"),
         ),
         laptop(2000, "batch=1"),
-        {"s-eco": run("s-eco", *LOW, BELTRAMI)},
-        {"finer": ("s-eco",)},
+        {
+            "s-eco": run("s-eco", *LOW, BELTRAMI),
+            # begins with the weights that bodies of 32^3 trained
+            "s-eco-from-32": ("--from", "{folder}/polycrystals/s-eco", "--lr", "1e-3"),
+        },
+        {"finer": ("s-eco", "s-eco-from-32")},
     ),
 }
 
