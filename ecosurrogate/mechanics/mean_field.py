@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ecosurrogate.mechanics.fields import (
+    apply,
     average,
     full_precision,
     one_of,
@@ -98,9 +99,7 @@ def stationary_means(
 
     A is (B, 6, 6, X, Y, Z), f (B, 6, X, Y, Z), the rest (B, 6).
     """
-    response = sum(
-        (A[:, :, n] * field[:, n, None]).mean(dim=(-3, -2, -1)) for n in range(6)
-    )
+    response = average(apply(A, field))[..., 0, 0, 0]
     # in double precision: nothing beside the averages
     mean_A = A.mean(dim=(-3, -2, -1)).double()
     known = torch.where(free, 0, prescribed).double()
