@@ -112,9 +112,7 @@ class _OneBody(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, stride: tuple[int, ...]
-    ) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: tuple[int, ...]) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.stride = stride
         return torch.ops.aten.mkldnn_convolution(
