@@ -279,6 +279,12 @@ class MaterialField:
         """Strains (c, n) less the eigenstrain."""
         return flat if self.eigenstrain is None else flat - self.eigenstrain
 
+    def stress_free(self, strain: Any) -> Any:
+        """A strain (q, c, x, y, z) of no stress, and the eigenstrain."""
+        if self.eigenstrain is None:
+            return strain
+        return strain + self.eigenstrain.reshape(strain.shape[1:])
+
 
 def flatten(field: Any) -> tuple[Any, Any]:
     """Return the array library, and (q, c, n) of a field (q, c, x, y, z)."""
