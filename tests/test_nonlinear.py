@@ -105,6 +105,16 @@ def test_every_law_in_a_laminate_agrees_with_a_stack_solved_without_a_grid(pair)
     np.testing.assert_allclose(layers, reference.stress, atol=1e-9 * size)
 
 
+def test_a_branch_that_a_phase_lacks_has_no_strain():
+    laws = dict(enumerate(PAIRS["viscoelasticity"]))
+    phase = np.array([0, 1]).reshape(2, 1, 1)
+    body = Microstructure(Grid(phase.shape), phase, np.array([SOFT, STIFF]), law=laws)
+    fields = solve(body, SHEAR).variables
+    assert list(fields) == ["branch_strain_1", "branch_strain_2"]
+    assert fields["branch_strain_1"].any(axis=0).all()
+    assert fields["branch_strain_2"].any(axis=0).ravel().tolist() == [True, False]
+
+
 def test_the_pairs_cover_every_law_without_a_crystal():
     assert set(LAWS) - set(CRYSTALS) <= set(PAIRS)
 
