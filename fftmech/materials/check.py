@@ -140,15 +140,6 @@ def _check_variables(material: Material, step: StrainStep, response: Response) -
     _hold(step.state.shape == response.state.shape == shape, say)
 
 
-def _check_variables(material: Material, step: StrainStep, response: Response) -> None:
-    most = max((law.variables for law in material.laws), key=len)
-    say = f"{_name(material)}: Law.variables are those of the material"
-    _hold(dict(most) == dict(material.variables), say)
-    say = f"{_name(material)}: the state has the components of its variables"
-    shape = (sum(most.values()), len(step.rows))
-    _hold(step.state.shape == response.state.shape == shape, say)
-
-
 def _check_tangent(
     material: Material, step: StrainStep, response: Response, rng: np.random.Generator
 ) -> None:
