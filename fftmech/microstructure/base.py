@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ class Microstructure:
     ranks: Ranks = ALONE
 
     def __post_init__(self) -> None:
-        if self.phase.size or self.ranks.size == 1:
+        if np.size(self.phase) or self.ranks.size == 1:
             object.__setattr__(self, "phase", phase_map.check_phase(self.phase))
         own = self.ranks.planes(self.grid.shape[0])
         if self.phase.shape != (own.stop - own.start, *self.grid.shape[1:]):
@@ -114,7 +115,7 @@ class Microstructure:
             table = getattr(self, name)
             if table is None:
                 continue
-            table = np.asarray(table, dtype=float)
+            table = soundness.numbers(name, table)
             object.__setattr__(self, name, table)
             if table.shape[1:] != tail or table.ndim != len(tail) + 1:
                 expected = ", ".join(["P", *map(str, tail)])
@@ -133,6 +134,7 @@ class Microstructure:
                     f"{name} of shape {table.shape}", "one whole number a phase id"
                 )
             object.__setattr__(self, name, table.astype(np.int64))
+        soundness.check_laws(self.law)
         if self.law:
             object.__setattr__(self, "stiffness", self._with_laws())
         for name, image in self.images.items():
@@ -316,8 +318,8 @@ def share(load: Callable[[], Microstructure], ranks: Ranks) -> Microstructure:
 
 def check_temperature(microstructure: Microstructure, temperature: float) -> None:
     """Refuse a temperature change that is no number, or where no phase expands."""
-    if not np.isfinite(temperature):
-        raise InputError(f"temperature {temperature}", "a finite change")
+    if not isinstance(temperature, Real) or not np.isfinite(temperature):
+        raise InputError(f"temperature {temperature!r}", "a finite change")
     if temperature and microstructure.thermal_expansion is None:
         raise InputError(
             f"temperature {temperature:g}: no phase expands",
