@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fftmech.errors import InputError
+from fftmech import Grid, InputError, Microstructure
 from fftmech.kernels import law_neo_hooke, law_st_venant_kirchhoff
 from fftmech.kernels.tile import BLOCK, CHUNK
 from fftmech.materials import PORE, cubic, isotropic
@@ -332,6 +332,12 @@ def test_neo_hooke_takes_its_moduli_or_those_of_the_phase(rng):
     F, _ = deformed(rng)
     implied = NeoHookeMaterial([law], law.stiffness[None], np.eye(3)[None])
     close(stress(implied, F), stress(neo_hooke(ISOTROPIC), F))
+    # whatever the body says, or another law said before
+    body = Microstructure(Grid((1, 1, 1)), np.zeros((1, 1, 1), int), [CRYSTAL])
+    for one in (law, NeoHooke(K=9.0, G=7.0), plain):
+        body = body.with_changes(law={0: one})
+        expected = isotropic(K=9.0, G=7.0) if one is not law else ISOTROPIC
+        np.testing.assert_allclose(body.stiffness, [expected])
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,8 @@ class Microstructure:
         Thermal expansion in the sample frame (strain a degree), Mandel, shape (P, 6).
     law
         Laws of phases that are not linear elastic, by phase id
-        (`fftmech.materials.LAWS`). Where the stiffness of such a phase is not given, it
-        is the law's own.
+        (`fftmech.materials.LAWS`). Where the constants of one imply a stiffness, that
+        is the phase's, whatever `stiffness` says.
     units
         Units by quantity, as text, for instance {"stress": "GPa", "length": "um"}.
     material
@@ -260,10 +260,9 @@ class Microstructure:
         return not np.isnan(table[p]).all()
 
     def _with_laws(self) -> np.ndarray | None:
-        """The stiffness table, with that of laws in rows where there is none."""
-        unknown = [p for p in self.law if not self.has_stiffness(p)]
-        own = {p: self.law[p].stiffness for p in unknown}
-        own = {p: C for p, C in own.items() if C is not None}
+        """The stiffness table, with that of laws whose constants imply one."""
+        implied = {p: law.stiffness for p, law in self.law.items()}
+        own = {p: C for p, C in implied.items() if C is not None}
         known = 0 if self.stiffness is None else len(self.stiffness)
         if not own:
             return self.stiffness
