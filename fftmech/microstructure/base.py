@@ -52,7 +52,7 @@ class Microstructure:
     law
         Laws of phases that are not linear elastic, by phase id
         (`fftmech.materials.LAWS`). Where the constants of one imply a stiffness, that
-        is the phase's, whatever `stiffness` says.
+        is the phase's, whatever `stiffness` says; with rates only, where none is given.
     units
         Units by quantity, as text, for instance {"stress": "GPa", "length": "um"}.
     material
@@ -261,7 +261,12 @@ class Microstructure:
 
     def _with_laws(self) -> np.ndarray | None:
         """The stiffness table, with that of laws whose constants imply one."""
-        implied = {p: law.stiffness for p, law in self.law.items()}
+        # of laws with rates only it is no more than a reference medium
+        implied = {
+            p: law.stiffness
+            for p, law in self.law.items()
+            if not (law.material.rate and self.has_stiffness(p))
+        }
         own = {p: C for p, C in implied.items() if C is not None}
         known = 0 if self.stiffness is None else len(self.stiffness)
         if not own:

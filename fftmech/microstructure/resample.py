@@ -115,8 +115,8 @@ def _coarsened(
     # how many composite voxels there are is known in the end
     kind = old.dtype if phases is None else smallest(MOST_PHASES)
     phase = np.empty(grid.shape, kind)
-    # unit of the offsets along x, y, z: first as part of the new voxel's edges, in which
-    # it is a cube, then over these, as normals go
+    # unit of the offsets along x, y, z: parts of the new voxel's edges, in which it is
+    # a cube, and over these, as normals go
     unit = 1 / np.array(box.shape) / grid.h
     mixed: list[Phases] = []
     added = 0
