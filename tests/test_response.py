@@ -21,6 +21,7 @@ from fftmech.loads.path import Target
 from fftmech.materials import PORE, cubic, isotropic
 from fftmech.materials.isotropy import radial_matrices
 from fftmech.materials.plasticity import Plasticity
+from fftmech.materials.viscoelasticity import Viscoelasticity
 from fftmech.tensors import (
     matrix_from_quaternion,
     rotate_stiffness,
@@ -297,6 +298,13 @@ def test_eigenstrain_and_temperature_strain_a_free_laminate():
         network = Network(tree, body, temperature=temperature)
         state = network.advance(network.start(), free, 1.0).state
         np.testing.assert_allclose(state.mean_strain[:, 0], swell[0], atol=1e-12)
+    # held, a viscoelastic body has the stress of an elastic one at first
+    laws = dict.fromkeys((0, 1), Viscoelasticity(1.0, 0.6, 0.6))
+    network = Network(tree, phases(SOFT, SOFT, eigenstrain=swell, law=laws))
+    state = network.advance(network.start(), Load(), 1e-9).state
+    np.testing.assert_allclose(state.mean_stress[:, 0], -SOFT @ swell[0], atol=1e-9)
+    state = network.advance(state, Load(), 1e3).state
+    np.testing.assert_allclose(state.mean_stress[:, 0], -0.4 * SOFT @ swell[0])
 
 
 def test_pores_soften_and_flow_with_pores_converges():

@@ -118,6 +118,10 @@ class Leaves:
             for group, own in zip(self._groups, made, strict=True)
         ]
 
+    def stress_free(self, strain: np.ndarray) -> np.ndarray:
+        """Strains (6, L, n) of no stress, and the eigenstrain."""
+        return strain if self._eigenstrain is None else strain + self._eigenstrain
+
     def respond(
         self,
         strain: np.ndarray,

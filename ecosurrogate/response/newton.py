@@ -118,7 +118,8 @@ class NewtonSolver:
         leaves, points = self.leaves, state.points
         end, at = EndOfStep.of(state, tangent), np.arange(points)
         trial = first_trial(guess, leaves.flowing, state.largest, aim, tangent)
-        before = state.strain
+        # the eigenstrain comes with the first increment, on a body without stress
+        before = state.strain if state.dt else leaves.stress_free(state.strain)
         for taken in range(MOST_NEWTON):
             ahead = trial.foreseen if leaves.foresight and taken else None
             response, after = leaves.respond(trial.strain, before, variables, dt, ahead)
