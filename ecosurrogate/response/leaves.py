@@ -10,7 +10,7 @@ from ecosurrogate.response.tree import Laminates, LaminateTree, filled
 from fftmech.arrays.backend import get_backend
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.kernels.law_plasticity import PlasticityTangent
+from fftmech.kernels.radial import FusedRadialTangent
 from fftmech.materials.base import Material, StrainStep
 from fftmech.materials.hooke import HookeMaterial
 from fftmech.materials.isotropy import RadialTangent
@@ -229,7 +229,7 @@ def _kind(material: Material, rows: np.ndarray) -> int:
 
 def _radial(tangent: Any) -> np.ndarray:
     """lambda, 2 G and m of radial tangents, (8, n)."""
-    if isinstance(tangent, PlasticityTangent):
+    if isinstance(tangent, FusedRadialTangent):
         return tangent.kept
     m = np.zeros((6, len(tangent.shear))) if tangent.normal is None else tangent.normal
     return np.concatenate([tangent.lame[None], tangent.shear[None], m])
