@@ -17,7 +17,7 @@ from fftmech.kernels.simd import LANES, load
 
 @compiled
 def newton_step(tree, response, trial, taken, tolerance):
-    """Judge a trial, and replace it where it is no solution.
+    """Judge a trial, and replace it where it is no solution; at how many points.
 
     `taken` steps were taken before: while there are none, the error is infinite.
     Points without a stress have the error NaN. They and solutions are left as they are.
@@ -36,24 +36,27 @@ def newton_step(tree, response, trial, taken, tolerance):
         np.zeros(LANES, np.bool_),
         np.empty(LANES),
     )
-    _step(tree, response, trial, taken, tolerance, s)
+    return _step(tree, response, trial, taken, tolerance, s)
 
 
 @uncounted
 def _step(tree, response, trial, taken, tolerance, s):
     points, wanted = trial.strain.shape[2], trial.tangent.shape[2] > 0
     whole = U(len(tree.weight) + len(tree.layers) - 1) * SIX
+    left = 0
     for i in range(U(0), U(points), L):
         block = U(points), i, min(L, U(points) - i)
         going = judge(tree, response, trial, block, taken, tolerance, s)
-        if going or wanted:
+        left += going
+        if going > 0 or wanted:
             root = condense(tree, response, block, s)
             if wanted:
                 for k in range(U(36)):
                     entry = load(s.media, root + (k % U(6) * U(6) + k // U(6)) * L)
                     put(trial.tangent, k, block, entry)
-            if going:
+            if going > 0:
                 prescribe(trial, block, s, root, whole)
                 spread(tree, s)
                 advance(tree, trial, block, taken, s)
                 foresee(response, trial, block, s)
+    return left

@@ -37,7 +37,7 @@ class Trial(NamedTuple):
 
 @inlined
 def judge(tree, response, trial, block, taken, tolerance, s):
-    """Fetch a trial; its size, error and mean stress; whether any point goes on."""
+    """Fetch a trial; its size, error and mean stress; how many points go on."""
     spare, leaves = s.spare, U(len(tree.weight))
     flows, mean = U(response.stress.shape[1]), THREE
     square = error = splat(0.0)
@@ -72,9 +72,9 @@ def judge(tree, response, trial, block, taken, tolerance, s):
 
 @inlined
 def errors(trial, block, taken, tolerance, s):
-    """Errors by point, of sums in the first rows of `spare`; whether any goes on."""
+    """Errors by point, of sums in the first rows of `spare`; how many go on."""
     _, first, width = block
-    any_going = False
+    left = 0
     for p in range(L):
         s.going[p] = False
     for p in range(width):
@@ -86,8 +86,8 @@ def errors(trial, block, taken, tolerance, s):
         trial.largest[point], trial.size[point] = largest, size
         trial.error[point] = found if size < np.inf else np.nan
         s.going[p] = size < np.inf and not found <= tolerance
-        any_going |= s.going[p]
-    return any_going
+        left += s.going[p]
+    return left
 
 
 @inlined

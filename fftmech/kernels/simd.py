@@ -64,6 +64,8 @@ def _masked(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
 
 def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
     """Where the register is that begins at an index of a contiguous array."""
+    if kind.layout != "C" or kind.dtype != types.float64:
+        raise TypeError(f"{kind} is no contiguous array of float64")
     data = context.make_array(kind)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [index]), _VECTOR.as_pointer())
 
