@@ -76,7 +76,8 @@ def uncounted(function: Any) -> Any:
     Numba counts those to an array wherever it is passed on, which takes longer than to
     fetch a few numbers from it. The function may make no arrays, nor return any.
     """
-    return numba.njit(function, _nrt=False, **_INLINED, **_OPTIONS)
+    options: dict[str, Any] = {"_nrt": False, **_INLINED, **_OPTIONS}
+    return numba.njit(function, **options)
 
 
 def code_on_disk(kernel: Any) -> dict[str, Any]:
