@@ -252,6 +252,40 @@ def test_many_points_are_what_each_is_alone(rng):
         )
 
 
+def test_some_points_in_another_order_go_on_as_they_would_among_all(rng):
+    network = composite()
+    state = network.advance(
+        network.start(5), target(3e-3 * rng.normal(size=(6, 5))), 1.0
+    ).state
+    strain = 3e-3 * rng.normal(size=(6, 5))
+    whole, some = network.advance(state, target(strain), 1.0), [4, 1, 2]
+    part = network.advance(state.take(some), target(strain[:, some]), 1.0)
+    for own, right in (
+        (part.tangent, whole.tangent[..., some]),
+        (part.state.strain, whole.state.strain[..., some]),
+        (part.state.variables[0], whole.state.variables[0][..., some]),
+    ):
+        np.testing.assert_allclose(own, right, atol=1e-9 * abs(right).max())
+    # however arrays lie in memory, the step is compiled once
+    assert len(newton_step.signatures) == 1
+
+
+def test_a_step_that_is_tried_again_is_what_it_was(rng):
+    network = composite()
+    begun = network.advance(network.start(3), target(np.full(6, 2e-3)), 1.0).state
+    before = begun.strain.copy(), begun.variables[0].copy(), begun.largest.copy()
+    strain = 3e-3 * rng.normal(size=(6, 3))
+    first = network.advance(begun, target(strain), 1.0)
+    network.advance(begun, target(-5 * strain), 0.1)
+    again = network.advance(begun, target(strain), 1.0)
+    np.testing.assert_array_equal(again.tangent, first.tangent)
+    np.testing.assert_array_equal(again.state.strain, first.state.strain)
+    for own, right in zip(
+        (begun.strain, begun.variables[0], begun.largest), before, strict=True
+    ):
+        np.testing.assert_array_equal(own, right)
+
+
 def test_blocks_of_points_change_nothing(rng, monkeypatch):
     network = composite()
     strain = target(3e-3 * rng.normal(size=(6, 7)))
