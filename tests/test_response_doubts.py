@@ -9,6 +9,7 @@ from conftest import SOFT, STIFF, grains, sphere
 from test_response import FLOW, composite, phases, random_tree
 from test_response_many import small_network
 
+from ecosurrogate.response.comparison import ResponseError
 from ecosurrogate.response.doubts import (
     differences,
     doubts_of,
@@ -138,6 +139,17 @@ def test_another_body_is_told_from_that_of_the_training(trained):
     same = crystals.with_changes(orientation=-crystals.orientation)
     turned = crystals.with_changes(orientation=crystals.orientation[::-1])
     assert differences(own, same) == [] and "crystals" in differences(own, turned)[0]
+
+
+def test_nothing_compared_is_no_error_of_zero():
+    nothing = ResponseError.of([], [])
+    assert np.isnan(nothing.largest)
+    assert nothing.as_dict() == {
+        "mean": None,
+        "max": None,
+        "components": {},
+        "increments": 0,
+    }
 
 
 def test_increments_that_matter_are_noted(trained):

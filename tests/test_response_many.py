@@ -199,8 +199,7 @@ def test_each_network_is_compared_with_the_body_of_its_name(tmp_path):
         small_network(tmp_path / "run" / name, 0.5, sha256_phase="")
     (tmp_path / "in").mkdir()
     layers = np.array([0, 1]).reshape(-1, 1, 1)
-    body = sphere(2, SOFT, STIFF).with_changes(phase=np.tile(layers, (1, 2, 2)))
-    write(tmp_path / "in" / "b.h5", body)
+    np.save(tmp_path / "in" / "b.npy", np.tile(layers, (1, 2, 2)))
     (tmp_path / "m.toml").write_text(MATERIALS)
     (tmp_path / "p.toml").write_text(PATH)
     line = (
@@ -211,4 +210,8 @@ def test_each_network_is_compared_with_the_body_of_its_name(tmp_path):
     a, b = document["bodies"]
     assert "against" not in a and b["against"]["max"] < 1e-4
     assert "other voxels" in b["notes"][-1]
+    # a bare array does not say what its voxels are
+    assert any("body of --against: voxels assumed" in note for note in b["notes"])
     assert [row["body"] for row in rows_of(document["solver"])] == ["b", "b"]
+    one = f"{line}/b.npy --force".replace("/run ", "/run/b ")
+    assert "note: the body of --against: voxels assumed" in answer(one).stderr
