@@ -275,8 +275,8 @@ def _result(
     # of a short run all batches may be fewer than the patience
     diverged = state.in_row >= min(PATIENCE, state.step)
     advice = (
-        f"{state.in_row} batches in a row had no finite loss or gradient: lower lr, take "
-        "precision fp32, or look for such values in the dataset"
+        f"{state.in_row} batches in a row had no finite loss or gradient: lower lr, "
+        "take precision fp32, or look for such values in the dataset"
     )
     return FitResult(
         "diverged" if diverged else "done",
