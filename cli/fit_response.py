@@ -1,6 +1,7 @@
 """`ecosr fit --model dmn`: train a network of laminates on pairs of stiffness."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -42,9 +43,9 @@ def fit_response(
             f"--model {RESPONSE}, or a dataset of fields",
         )
     if not StiffnessPairs.at(dataset) and not many:
+        there = "holds no pairs" if Path(dataset).is_dir() else "is no folder of pairs"
         raise InputError(
-            f"{dataset} holds no pairs of stiffness, which --model {RESPONSE} learns "
-            "from",
+            f"{dataset} {there} of stiffness, which --model {RESPONSE} learns from",
             mend="fftmech dataset stiffness MICRO -o DIR makes them",
         )
     with surrogate_packages():

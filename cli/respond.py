@@ -25,7 +25,7 @@ from fftmech_cli.rim import (
     show,
     table,
 )
-from fftmech_cli.source import load_microstructure
+from fftmech_cli.source import body_reader
 
 if TYPE_CHECKING:
     from ecosurrogate.response.comparison import ResponseError
@@ -123,7 +123,7 @@ def respond(
     document = found.as_dict()
     right = None
     if against is not None:
-        body = load_microstructure(against, materials=materials)
+        body = body_reader(materials, tell=lambda *_: None)(against)
         right = solve_path(trained, found, body, path, temperature)
         print_notes(right.notes)
         document["notes"] += right.notes
@@ -203,6 +203,7 @@ def solve_path(
     from ecosurrogate.response.doubts import differences
 
     notes = [
+        *(f"the body of --against: {n}" for n in body.notes if n not in found.notes),
         *(
             f"the body is not that of the training: {d}"
             for d in differences(trained, body)
@@ -250,10 +251,11 @@ def _tell(body: Microstructure, document: dict[str, Any], written: list[str]) ->
         listed = ", ".join(f"{c} {100 * x:.2g} %" for c, x in parts if x > 5e-4)
         listed = listed or "each component below 0.05 %"
         ratio = against["time"] / max(seconds, 1e-9)
-        click.echo(
-            f"against the solver, of its largest stress: mean error "
-            f"{100 * against['mean']:.2g} %, largest {100 * against['max']:.2g} % over "
-            f"{against['increments']} increments ({listed}); it"
-            f" took {against['time']:.3g} s, {ratio:.0f} times as long"
-        )
+        if against["increments"]:
+            click.echo(
+                f"against the solver, of its largest stress: mean error "
+                f"{100 * against['mean']:.2g} %, largest {100 * against['max']:.2g} % "
+                f"over {against['increments']} increments ({listed}); it"
+                f" took {against['time']:.3g} s, {ratio:.0f} times as long"
+            )
     click.echo(f"wrote {', '.join(written)}")

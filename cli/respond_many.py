@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fftmech import InputError
+from fftmech import InputError, read
 from fftmech import Path as LoadPath
 from fftmech.datasets.image_files import files_in
 from fftmech.io.atomic import whole_file
@@ -26,7 +26,6 @@ from fftmech_cli.rim import (
     show,
     table,
 )
-from fftmech_cli.source import body_reader
 
 if TYPE_CHECKING:
     from ecosurrogate.response.response import Response
@@ -127,9 +126,7 @@ def _solve(
     row: Row,
 ) -> StressStrainCurve:
     """Solve the path on a body; what the row says of it."""
-    notes: list[str] = []
-    body = body_reader(tell=lambda own, said: notes.extend(own))(source)
-    body = materials.apply(body)
+    body = materials.apply(read(source))
     right = solve_path(trained, found, body, path, temperature)
     row["notes"] += right.notes
     row["against"] = right.as_dict()
@@ -176,11 +173,12 @@ def _finish(document: Row, as_json: bool) -> int:
             continue
         count = row["increments"]
         errors = row.get("against", {})
+        compared = errors.get("increments")
         shown.add_row(
             row["body"],
             str(count),
             f"{1e3 * row['time'] / max(count, 1):.2g}",
-            *(f"{100 * errors[n]:.2g}" for n in ("mean", "max") if errors),
+            *(f"{100 * errors[n]:.2g}" for n in ("mean", "max") if compared),
         )
     show("Mean stresses of each network, without certificate", shown)
     if files := [document[key] for key in ("output", "solver") if key in document]:

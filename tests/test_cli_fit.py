@@ -38,7 +38,8 @@ def test_a_run_says_what_it_trains_on_what_and_how_well(grains8, tmp_path):
         " % (uniform fields ",
     ):
         assert word in summary
-    assert done.stderr == ""
+    # where it takes long, progress
+    assert not [x for x in done.stderr.splitlines() if not x.startswith("Training: ")]
     files = {path.name for path in (tmp_path / "run").iterdir()}
     assert files - {".lock", "curves.png"} == {
         *("config.json", "log.jsonl", "state.safetensors", "weights.safetensors")

@@ -217,6 +217,17 @@ def test_every_format_gives_the_fields_that_were_solved(write, place, result):
     assert sample.found["divergence"] < 1e-4 < sample.found["divergence_uniform"]
 
 
+def test_a_column_that_is_there_twice_is_refused(place, result):
+    (place / "fields" / "a.npz").unlink()
+    write_csv(place, arrays(result))
+    file = place / "fields" / "a.csv"
+    head, _, rows = file.read_text().partition("\n")
+    # those of another increment, beside the first ones
+    file.write_text(f"{head.replace('S1', 'S0')}\n{rows}")
+    assert "2 columns 'S0': expected one of that name" in line(place)
+    assert "six different columns" in line(place, ("'S1'", "'S0'"))
+
+
 def finite(result):
     """F = 1 + H of the strain alone, and P of Hooke's law between E and S."""
     e, C = result.strain, result.microstructure.stiffness

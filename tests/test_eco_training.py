@@ -23,7 +23,7 @@ from ecosurrogate.training.log import read_log  # noqa: E402
 from ecosurrogate.training.objective import TERMS, Objective  # noqa: E402
 from ecosurrogate.training.run import prepare  # noqa: E402
 from ecosurrogate.training.settings import LOSSES, resolve  # noqa: E402
-from ecosurrogate.training.train import fit, learning_rate  # noqa: E402
+from ecosurrogate.training.train import _result, fit, learning_rate  # noqa: E402
 from ecosurrogate.training.train_state import TrainState, parameter_groups  # noqa: E402
 from ecosurrogate.training.validation import validate  # noqa: E402
 from fftmech import InputError  # noqa: E402
@@ -281,6 +281,10 @@ def test_a_run_without_finite_batches_stops_with_advice_and_keeps_its_checkpoint
     state = TrainState(run.card.config, run.model)
     state.read(tmp_path / "run" / "state.safetensors")
     assert state.step == 24
+    # a run of fewer steps, none of which was finite, has learned nothing
+    for in_row, status in (2, "diverged"), (1, "done"):
+        state.step, state.skipped, state.in_row = 2, in_row, in_row
+        assert _result(state, [], 0.0).status == status
 
 
 REFUSED = {

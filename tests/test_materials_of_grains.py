@@ -84,6 +84,9 @@ def test_a_grain_without_constants_is_named_with_its_material(materials):
         ('[[material]]\nid = 1\nname = "a"\npore = true', "id and name are both given"),
         ('[[material]]\nname = 3\npore = true', "name = 3: expected text"),
         ('[[material]]\nid = 1\npore = true\n' * 2, "material id 1 is given twice"),
+        ('[[material]]\nid = 2\npore = true\n[[material]]\nname = "copper"\nrigid = '
+         'true\n[default]\npore = true',
+         "material 2 is listed by its number, and by its name 'copper'"),
         ('units = "GPa"\n[default]\nunits = "psi"\nisotropic = { E = 1, nu = 0 }',
          "units = 'psi' where the file's are 'GPa'"),
     ],

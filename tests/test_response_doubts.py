@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import SOFT, STIFF, grains, sphere
-from test_response import composite, phases, random_tree
+from test_response import FLOW, composite, phases, random_tree
 from test_response_many import small_network
 
+from ecosurrogate.response.comparison import ResponseError
 from ecosurrogate.response.doubts import (
     differences,
     doubts_of,
@@ -18,6 +19,7 @@ from ecosurrogate.response.doubts import (
 from ecosurrogate.response.network import Network
 from ecosurrogate.response.point import MaterialPoint
 from ecosurrogate.response.response import respond
+from ecosurrogate.response.state import NetworkState
 from ecosurrogate.response.trained_network import TrainedNetwork
 from fftmech import Grid, InputError, Load, Microstructure, Path
 from fftmech.io.materials import parse_materials
@@ -124,11 +126,30 @@ def test_another_body_is_told_from_that_of_the_training(trained):
         (stretched, "other edges"),
     ):
         assert words in differences(own, other)[0]
+    # layers across y have the bytes of layers across x
+    x, y = (
+        Microstructure(Grid(shape), np.arange(4).reshape(shape) % 2)
+        for shape in ((4, 1, 1), (1, 4, 1))
+    )
+    layers = replace(own, fractions=x.fractions, data=fingerprint(x))
+    assert differences(layers, x) == []
+    assert differences(layers, y) == ["other voxels"]
     crystals = grains((3, 3, 3))
     own = replace(own, data=fingerprint(crystals))
     same = crystals.with_changes(orientation=-crystals.orientation)
     turned = crystals.with_changes(orientation=crystals.orientation[::-1])
     assert differences(own, same) == [] and "crystals" in differences(own, turned)[0]
+
+
+def test_nothing_compared_is_no_error_of_zero():
+    nothing = ResponseError.of([], [])
+    assert np.isnan(nothing.largest)
+    assert nothing.as_dict() == {
+        "mean": None,
+        "max": None,
+        "components": {},
+        "increments": 0,
+    }
 
 
 def test_increments_that_matter_are_noted(trained):
@@ -169,12 +190,20 @@ def test_a_material_point_warns_and_refuses_what_makes_no_sense(tmp_path):
         MaterialPoint.load(tmp_path, tmp_path / "m.toml")
 
 
-def test_a_state_of_another_network_is_refused():
+def test_a_state_of_another_network_is_refused(tmp_path):
     own = composite(1)
-    elastic = Network(random_tree(1), phases(SOFT, STIFF))
+    tree, body = own.tree, phases(SOFT, STIFF, law={0: FLOW})
+    elastic = Network(tree, phases(SOFT, STIFF))
     deeper = composite(2)
     strain, path = np.full(6, 1e-3), Path.of([Load({"xx": 1e-3})])
-    for other in (elastic, deeper):
+    # of these the arrays have the same shapes
+    swapped = Network(tree, phases(SOFT, STIFF, law={1: FLOW}))
+    turned = Network(replace(tree, normal=tree.normal[:, ::-1]), body)
+    units = Network(tree, body.with_changes(units={"stress": "MPa"}))
+    for other in (elastic, deeper, swapped, turned, units):
+        other.start().save(tmp_path / "state.npz")
+        with pytest.raises(InputError, match="another network"):
+            own.checked(NetworkState.load(tmp_path / "state.npz"))
         with pytest.raises(InputError, match="another network"):
             MaterialPoint(own).update(strain, other.start())
         with pytest.raises(InputError, match="another network"):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from test_response_files import MATERIALS, PATH, answer
 from ecosurrogate.response.response import respond
 from ecosurrogate.response.trained_network import NORMS, TrainedNetwork
 from ecosurrogate.response.tree import LaminateTree
-from fftmech import write
+from fftmech import Grid, Microstructure, write
 from fftmech.datasets.stiffness import make_pairs
 from fftmech.datasets.stiffness_pairs import StiffnessPairs
 from fftmech.io.load_path import read_path
@@ -125,6 +126,12 @@ def test_fit_trains_a_network_for_each_body_and_resumes(bodies, tmp_path, no_che
         (4, 2),
     ]
     assert (folder / "a" / "network.json").read_bytes() == begun
+    # the same voxels with other edges, drawn alike
+    cubes = sphere(3, SOFT, STIFF, 0.35)
+    shutil.rmtree(pairs / "a")
+    longer = Microstructure(Grid((3, 3, 3), (1.0, 1.0, 2.0)), cubes.phase)
+    make_pairs(longer, pairs / "a", 3, jobs=1)
+    assert "holds a network of other pairs" in answer(f"{line} --resume", 2).stderr
     assert "holds one network" in answer(f"fit {pairs} -o {folder / 'a'}", 2).stderr
 
 
@@ -192,8 +199,7 @@ def test_each_network_is_compared_with_the_body_of_its_name(tmp_path):
         small_network(tmp_path / "run" / name, 0.5, sha256_phase="")
     (tmp_path / "in").mkdir()
     layers = np.array([0, 1]).reshape(-1, 1, 1)
-    body = sphere(2, SOFT, STIFF).with_changes(phase=np.tile(layers, (1, 2, 2)))
-    write(tmp_path / "in" / "b.h5", body)
+    np.save(tmp_path / "in" / "b.npy", np.tile(layers, (1, 2, 2)))
     (tmp_path / "m.toml").write_text(MATERIALS)
     (tmp_path / "p.toml").write_text(PATH)
     line = (
@@ -204,4 +210,8 @@ def test_each_network_is_compared_with_the_body_of_its_name(tmp_path):
     a, b = document["bodies"]
     assert "against" not in a and b["against"]["max"] < 1e-4
     assert "other voxels" in b["notes"][-1]
+    # a bare array does not say what its voxels are
+    assert any("body of --against: voxels assumed" in note for note in b["notes"])
     assert [row["body"] for row in rows_of(document["solver"])] == ["b", "b"]
+    one = f"{line}/b.npy --force".replace("/run ", "/run/b ")
+    assert "note: the body of --against: voxels assumed" in answer(one).stderr

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,7 @@ class ResponseError:
     Attributes
     ----------
     mean, largest
-        Of the norm of the error, over the increments.
+        Of the norm of the error, over the increments; NaN of none.
     components
         Mean of its absolute value, of each tensor component that changes.
     increments
@@ -44,23 +45,24 @@ class ResponseError:
             np.array([p.mean_stress for p in points[:count]]).reshape(-1, 6)
             for points in (found, right)
         )
-        size = np.linalg.norm(there, axis=1).max(initial=0.0) or 1.0
+        if not count:
+            return cls(nan, nan, {}, 0)
+        size = np.linalg.norm(there, axis=1).max() or 1.0
         error = (own - there) / size
         norm = np.linalg.norm(error, axis=1)
+        components = (abs(error) / FACTORS).mean(0).tolist()
         return cls(
-            float(norm.mean()) if count else 0.0,
-            float(norm.max(initial=0.0)),
-            dict(zip(COMPONENTS, (abs(error) / FACTORS).mean(0).tolist(), strict=True))
-            if count
-            else {},
+            float(norm.mean()),
+            float(norm.max()),
+            dict(zip(COMPONENTS, components, strict=True)),
             count,
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON."""
+        """Return it as JSON; null where nothing was compared."""
         return {
-            "mean": self.mean,
-            "max": self.largest,
+            "mean": self.mean if self.increments else None,
+            "max": self.largest if self.increments else None,
             "components": self.components,
             "increments": self.increments,
         }

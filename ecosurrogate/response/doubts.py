@@ -62,7 +62,9 @@ def doubts_of_strain(mean: np.ndarray) -> list[str]:
 def differences(trained: "TrainedNetwork", body: Microstructure) -> list[str]:
     """How a body differs from that which a network was trained on."""
     own = fingerprint(body)
-    if own["sha256_phase"] != trained.data["sha256_phase"]:
+    # equal bytes are other voxels in a grid of another shape
+    grids = ("sha256_phase", "resolution")
+    if any(own[name] != trained.data.get(name, own[name]) for name in grids):
         before = dict(zip(trained.phases.tolist(), trained.fractions, strict=True))
         there = dict(enumerate(body.fractions.tolist()))
         ids = sorted({*before, *body.phases.tolist()})
@@ -94,6 +96,7 @@ def fingerprint(body: Microstructure) -> dict[str, Any]:
     edges = np.asarray(body.grid.h)
     return {
         "sha256_phase": phase_digest(body),
+        "resolution": list(body.grid.shape),
         "voxel": (edges / edges[0]).round(6).tolist(),
         "sha256_orientation": turned,
     }

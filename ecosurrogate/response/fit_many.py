@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from ecosurrogate.response.cross_check import PATHS
-from ecosurrogate.response.trained_network import NORMS, TrainedNetwork, fit
+from ecosurrogate.response.trained_network import (
+    NORMS,
+    TrainedNetwork,
+    data_of,
+    fit,
+)
 from ecosurrogate.response.training import Training
 from ecosurrogate.training.files import write_text
-from fftmech.datasets.stiffness_pairs import StiffnessPairs
+from fftmech.datasets.stiffness_pairs import BODY, StiffnessPairs
 from fftmech.errors import InputError
+from fftmech.io import read
 
 TABLE = "networks.csv"
 """Name of the table in the folder of the networks."""
@@ -153,7 +159,9 @@ def _check_same(path: Path, pairs: StiffnessPairs, training: Training) -> None:
     count = errors["train"]["pairs"] + errors["validation"]["pairs"]
     before = dict(made.training)
     before.pop("seconds", None)
-    same = all(made.data.get(k) == v for k, v in pairs.attributes.items() if k in _OF)
+    given = data_of(pairs, read(pairs.folder / BODY))
+    # networks of former versions do not have all of these
+    same = all(made.data.get(name, given[name]) == given[name] for name in _OF)
     if before == asdict(training) and same and count == len(pairs.effective):
         return
     raise InputError(
@@ -162,7 +170,10 @@ def _check_same(path: Path, pairs: StiffnessPairs, training: Training) -> None:
     )
 
 
-_OF = ("sha256_phase", "seed", "contrast", "scheme", "tolerance")
+_OF = (
+    *("sha256_phase", "resolution", "voxel", "sha256_orientation", "pores"),
+    *("seed", "contrast", "scheme", "tolerance"),
+)
 """Attributes by which pairs are the same."""
 
 

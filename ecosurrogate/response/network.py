@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 
@@ -82,6 +83,7 @@ class Network:
     ) -> None:
         check_temperature(body, temperature)
         self.tree, self.leaves = tree, Leaves(tree, body, temperature)
+        self.name = _name(tree, body)
         self._newton = NewtonSolver(self.leaves, tolerance)
         self._shapes = _shapes(self.start())
 
@@ -96,14 +98,18 @@ class Network:
         mean = np.zeros((6, points))
         variables = self.leaves.start(points)
         return NetworkState(
-            strain, variables, mean, mean, strain, mean, np.zeros(points)
+            *(strain, variables, mean, mean, strain, mean, np.zeros(points)),
+            network=self.name,
         )
 
     def checked(self, state: NetworkState) -> NetworkState:
         """Return a state; InputError for one of another network."""
-        if _shapes(state) != self._shapes:
+        other = state.network not in ("", self.name)
+        if other or _shapes(state) != self._shapes:
             raise InputError(
-                "a state of another network, or of other laws", "one of this network"
+                "a state of another network, of other laws, or in another unit of "
+                "stress",
+                "one of this network",
             )
         return state
 
@@ -231,3 +237,15 @@ class Network:
 def _shapes(state: NetworkState) -> list[tuple[int, ...]]:
     """Shapes of what a state has at each point."""
     return [own.shape[:-1] for own in (state.strain, *state.variables)]
+
+
+def _name(tree: LaminateTree, body: Microstructure) -> str:
+    """What states of a network have in common: tree, law of each phase, stress unit.
+
+    Constants of the laws may change with temperature, for instance.
+    """
+    laws = {int(phase): body.law[phase].name for phase in sorted(body.law)}
+    arrays = (tree.phase, tree.weight, tree.normal, tree.quaternion)
+    parts = [repr((laws, body.units.get("stress"))).encode()]
+    parts += [np.ascontiguousarray(a).tobytes() for a in arrays if a is not None]
+    return sha256(b"".join(parts)).hexdigest()

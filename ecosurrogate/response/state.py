@@ -29,6 +29,8 @@ class NetworkState:
         Largest stress so far, (n,), which errors are relative to.
     dt
         Duration of the last increment, 0 before the first.
+    network
+        Which network it is of (`Network.name`); "" of files of former versions.
     """
 
     strain: np.ndarray
@@ -39,6 +41,7 @@ class NetworkState:
     mean_change: np.ndarray
     largest: np.ndarray
     dt: float = 0.0
+    network: str = ""
 
     @property
     def points(self) -> int:
@@ -64,6 +67,7 @@ class NetworkState:
                 for own in zip(*(part.variables for part in parts), strict=True)
             ],
             dt=parts[0].dt,
+            network=parts[0].network,
             **{
                 name: np.concatenate([getattr(part, name) for part in parts], axis=-1)
                 for name in _FIELDS
@@ -88,9 +92,9 @@ class NetworkState:
     def save(self, path: str | PathLike) -> None:
         """Write it (NPZ); the file appears whole."""
         own = {f"variables_{i}": each for i, each in enumerate(self.variables)}
-        fields = {name: getattr(self, name) for name in _FIELDS}
+        own |= {name: getattr(self, name) for name in (*_FIELDS, "network")}
         with whole_file(path) as name, open(name, "wb") as file:
-            np.savez(file, dt=self.dt, **own, **fields)  # pyright: ignore[reportArgumentType]
+            np.savez(file, dt=self.dt, **own)  # pyright: ignore[reportArgumentType]
 
     @classmethod
     def load(cls, path: str | PathLike) -> "NetworkState":
@@ -102,6 +106,7 @@ class NetworkState:
             return cls(
                 variables=[held[f"variables_{i}"] for i in range(count)],
                 dt=float(held["dt"]),
+                network=str(held.get("network", "")),
                 **{name: held[name] for name in _FIELDS},
             )
         except (OSError, KeyError, ValueError, EOFError, TypeError) as error:

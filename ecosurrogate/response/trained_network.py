@@ -241,7 +241,7 @@ def fit(
         fitted.tree,
         pairs.phases,
         pairs.fractions,
-        {**pairs.attributes, **fingerprint(body), "pores": pairs.pores.tolist()},
+        data_of(pairs, body),
         {**asdict(training), "seconds": fitted.seconds},
         own,
         notes=tuple(_left_out(pairs)),
@@ -257,6 +257,11 @@ def fit(
     ]
     write_text(path / "log.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     return made, fitted.seconds
+
+
+def data_of(pairs: StiffnessPairs, body: Microstructure) -> dict[str, Any]:
+    """What a network keeps of its pairs, and of their body, JSON-ready."""
+    return {**pairs.attributes, **fingerprint(body), "pores": pairs.pores.tolist()}
 
 
 def _left_out(pairs: StiffnessPairs) -> list[str]:

@@ -53,7 +53,8 @@ class FitResult(NamedTuple):
     Attributes
     ----------
     status
-        "done", or "diverged" after too many batches that were not finite.
+        "done", or "diverged" after too many batches that were not finite, or if none
+        was.
     advice
         How to mend a diverged run, else "".
     step
@@ -271,10 +272,11 @@ def _result(
     losses = [r["loss"] for r in records if "loss" in r]
     ends = [x for x in losses[-max(1, len(losses) // 10) :] if x is not None]
     errors = [r["validation"] for r in records if "validation" in r]
-    diverged = state.in_row >= PATIENCE
+    # of a short run all batches may be fewer than the patience
+    diverged = state.in_row >= min(PATIENCE, state.step)
     advice = (
-        f"{PATIENCE} batches in a row had no finite loss or gradient: lower lr, take "
-        "precision fp32, or look for such values in the dataset"
+        f"{state.in_row} batches in a row had no finite loss or gradient: lower lr, "
+        "take precision fp32, or look for such values in the dataset"
     )
     return FitResult(
         "diverged" if diverged else "done",

@@ -259,7 +259,10 @@ def _one_of(value: Any, known: Collection[str], where: str) -> str:
 def _array(value: Any, where: str) -> Name:
     """The name of an array, or those of the six columns of a table."""
     if isinstance(value, list) and len(value) == 6:
-        return tuple(_text(name, f"{where} array") for name in value)
+        names = tuple(_text(name, f"{where} array") for name in value)
+        if len({*names}) < 6:
+            raise InputError(f"{where} array = {value!r}", "six different columns")
+        return names
     return _text(value, f"{where} array")
 
 

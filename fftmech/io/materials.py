@@ -158,8 +158,14 @@ class Materials:
         number = body.number_of(p)
         m = body.material_of(p)
         names = (m, body.material_name.get(m, m)) if m >= 0 else ()
-        found = (self.materials[n] for n in names if n in self.materials)
-        return self.phases.get(number) or next(found, None)
+        found = [n for n in dict.fromkeys(names) if n in self.materials]
+        if len(found) > 1:
+            raise InputError(
+                f"{self.name}: material {m} is listed by its number, and by its name "
+                f"{found[1]!r}",
+                "one of the two",
+            )
+        return self.phases.get(number) or (self.materials[found[0]] if found else None)
 
     def _phase(self, body: Microstructure, p: int, known: np.ndarray) -> Phase | None:
         """Properties of phase p; None where it keeps those that it has."""

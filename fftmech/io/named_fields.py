@@ -174,6 +174,13 @@ def _csv(path: Path) -> ReadArray:
                 raise InputError(
                     f"{path}: no column {one!r}; it has {', '.join(names)}"
                 )
+            # of two increments, for instance: nobody knows which is meant
+            if names.count(one) > 1:
+                raise InputError(
+                    f"{path}: {names.count(one)} columns {one!r}",
+                    "one of that name",
+                    "rename or remove the others",
+                )
         if table.shape[1] != len(names):
             raise InputError(
                 f"{path}: {table.shape[1]} columns under {len(names)} names"
