@@ -4,10 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from click.testing import CliRunner, Result
+from command_lines import one_line_of
+from command_lines import run_fftmech as run
 
 from fftmech.datasets.manifest import read_manifest
-from fftmech_cli.fftmech_main import main
 
 COUNT = 8
 
@@ -22,19 +22,9 @@ def pores(output: Path | str, options: str = "--jobs 1", count: int = COUNT) -> 
     return f"{PORES} --count {count} -o {output} {options}"
 
 
-def run(line: str, code: int = 0) -> Result:
-    """Run a line in this process."""
-    done = CliRunner().invoke(main, line.split())
-    assert done.exit_code == code, (done.output, done.exception)
-    return done
-
-
 def refused(line: str, code: int = 2) -> str:
     """Run a line that fails with one line on standard error; return that line."""
-    done = run(line, code)
-    assert done.stdout == "" and done.stderr.startswith("Error: "), done.output
-    assert done.stderr.count("\n") == 1 and done.stderr.endswith("\n"), done.output
-    return done.stderr
+    return one_line_of(run(line, code=code))
 
 
 def start(line: str, program: str = PROGRAM, **options) -> subprocess.Popen:

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_lines import run_fftmech
 from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
 from fftmech import (
@@ -32,7 +32,6 @@ from fftmech.problems.nonperiodic import (
 from fftmech.results.comparison import compare
 from fftmech.simulations.prepare import NONPERIODIC_SOLVERS as OURS
 from fftmech.tensors import COMPONENTS, mandel_from_components
-from fftmech_cli.fftmech_main import main
 
 CORNERS = ["rotated", "hex8", "forward"]
 PAPER = Boundary(x="uniaxial", y="free", z="free")
@@ -424,7 +423,7 @@ def test_a_file_keeps_the_displacement_of_faces_and_compare_tells_it_apart(tmp_p
     faces = "displacement", "free", "periodic"
     held = solve(rubble(), Load(), boundary=Boundary(*faces, displacement=bend))
     write_result(tmp_path / "r.vtkhdf", held)
-    shown = CliRunner().invoke(main, ["info", str(tmp_path / "r.vtkhdf")]).stdout
+    shown = run_fftmech("info", tmp_path / "r.vtkhdf").stdout
     assert "displacement of faces beside the load" in shown
     again = read_result(tmp_path / "r.vtkhdf")
     grid = held.microstructure.grid

@@ -91,7 +91,7 @@ def test_without_output_the_picture_is_in_this_folder_and_replaced_with_force(
 def test_no_reference_is_exit_code_3_and_no_file(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(comparison, "MOST", 2)
     out = tmp_path / "out"
-    done = run(f"compare {folder}/s-eco {folder}/micro.h5 -o {out}", 3)
+    done = run(f"compare {folder}/s-eco {folder}/micro.h5 -o {out}", code=3)
     assert done.stdout == "" and not out.exists()
     assert done.stderr.startswith("Error: not converged (max_iterations): residual")
     assert done.stderr.count("\n") == 1

@@ -81,7 +81,7 @@ def test_settings_of_the_command_line_count_before_those_of_a_file(grains8, tmp_
 def test_a_run_that_diverges_has_exit_code_3_and_advice(grains8, tmp_path):
     settings = tiny(steps=50, lr=1e25, model="unet", clip=1e30)
     line = f"fit {grains8} -o {tmp_path / 'run'} {as_options(settings)} --json"
-    done = run(line, 3)
+    done = run(line, code=3)
     document = json.loads(done.stdout)
     assert document["status"] == "diverged" and document["skipped"] >= 20
     assert done.stderr.splitlines()[-1].startswith("Error: diverged: 20 batches in a")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_lines import run_fftmech
 from small_datasets import PORES, content, pores, refused, run, start
 
 from fftmech import InputError, io
@@ -15,7 +15,6 @@ from fftmech.datasets import images
 from fftmech.datasets.card import read_card
 from fftmech.datasets.manifest import read_manifest
 from fftmech.io import Dataset
-from fftmech_cli.fftmech_main import main
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +182,7 @@ def test_options_with_values_of_others_never_end_otherwise(name, tmp_path):
     for k, value in enumerate(some):
         folder = tmp_path / str(k)
         line = f"{PORES} --count 2 -o {folder} --jobs 1 {name} {value}"
-        done = CliRunner().invoke(main, line.split())
+        done = run_fftmech(line, code=None)
         codes.add(done.exit_code)
         assert isinstance(done.exception, SystemExit | None), (line, done.exception)
         if done.exit_code == 2:

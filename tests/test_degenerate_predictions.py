@@ -150,7 +150,7 @@ def test_what_is_not_certified_ends_with_code_3(trained, tmp_path, monkeypatch):
         "ecosurrogate.training.checkpoint.load_model", lambda _: (model, card)
     )
     line = f"predict run {tmp_path}/micro.h5 -o {tmp_path}/p.vtkhdf --uniaxial zz=1e-3"
-    done = run(line, 3)
+    done = run(line, code=3)
     assert "Error: not certified: the fields are not finite" in done.stderr
     assert "certified: energy error" not in done.stdout
 

@@ -126,12 +126,10 @@ def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(
 
 def refused_with_text(line):
     """Error of a line that began to work."""
-    from click.testing import CliRunner
+    from command_lines import run_ecosr
 
-    from fftmech_cli.ecosr_main import main
-
-    done = CliRunner().invoke(main, line.split())
-    assert done.exit_code == 2 and done.stderr.count("\n") == 1, done.output
+    done = run_ecosr(line, code=2)
+    assert done.stderr.count("\n") == 1, done.output
     return done.stderr
 
 
