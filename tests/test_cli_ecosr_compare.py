@@ -3,16 +3,13 @@
 import json
 
 import pytest
+from small_runs import as_options, refused, run, tiny
 
-pytest.importorskip("torch")
-
-from small_runs import as_options, refused, run, tiny  # noqa: E402
-
-from ecosurrogate.comparison import compare as comparison  # noqa: E402
-from ecosurrogate.mechanics import cost  # noqa: E402
-from fftmech import io  # noqa: E402
-from fftmech.arrays import crowding  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
+from ecosurrogate.comparison import compare as comparison
+from ecosurrogate.mechanics import cost
+from fftmech import io
+from fftmech.arrays import crowding
+from fftmech.microstructure import polycrystal
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 

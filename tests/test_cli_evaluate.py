@@ -6,13 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from small_runs import as_options, make_dataset, refused, run, tiny
 
-pytest.importorskip("torch")
-
-from small_runs import as_options, make_dataset, refused, run, tiny  # noqa: E402
-
-from fftmech.arrays import crowding  # noqa: E402
-from fftmech_cli.ecosr_main import main  # noqa: E402
+from fftmech.arrays import crowding
+from fftmech_cli.ecosr_main import main
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from ecosurrogate.networks import NETWORKS, make_network  # noqa: E402
-from ecosurrogate.networks.convolution import coarsen, refine, wrap  # noqa: E402
-from fftmech import InputError  # noqa: E402
+from ecosurrogate.networks import NETWORKS, make_network
+from ecosurrogate.networks.convolution import coarsen, refine, wrap
+from fftmech import InputError
 
 PRESETS = ("smoke", "small", "paper")
 UNETS = ("unet", "ddpm-unet")

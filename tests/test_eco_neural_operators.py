@@ -6,17 +6,16 @@ And of runs of all operators: resumed, applied to other grids.
 import json
 
 import pytest
+import torch
 from command_lines import run_fftmech
 from small_runs import as_options, refused, run, tiny
 
-torch = pytest.importorskip("torch")
-
-from ecosurrogate.networks import NETWORKS, make_network  # noqa: E402
-from ecosurrogate.training.checkpoint import load_model  # noqa: E402
-from ecosurrogate.training.config import BACKBONES  # noqa: E402
-from ecosurrogate.training.run import prepare  # noqa: E402
-from ecosurrogate.training.train import fit  # noqa: E402
-from fftmech import InputError  # noqa: E402
+from ecosurrogate.networks import NETWORKS, make_network
+from ecosurrogate.training.checkpoint import load_model
+from ecosurrogate.training.config import BACKBONES
+from ecosurrogate.training.run import prepare
+from ecosurrogate.training.train import fit
+from fftmech import InputError
 
 SHAPES = [(8, 8, 8), (5, 7, 3), (8, 9, 1), (3, 1, 4), (1, 1, 1)]
 

@@ -5,21 +5,18 @@ import shutil
 
 import numpy as np
 import pytest
+from command_lines import run_fftmech
+from small_runs import as_options, one_line, refused, run, tiny
 
-pytest.importorskip("torch")
-
-from command_lines import run_fftmech  # noqa: E402
-from small_runs import as_options, one_line, refused, run, tiny  # noqa: E402
-
-import fftmech  # noqa: E402
-from ecosurrogate.evaluation.predict import predict, predict_many  # noqa: E402
-from ecosurrogate.training.checkpoint import load_model  # noqa: E402
-from fftmech import InputError, Load, io, solve  # noqa: E402
-from fftmech.arrays.backend import cpu_backend  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
-from fftmech.problems.certificate import certify  # noqa: E402
-from fftmech.problems.linear import Problem  # noqa: E402
-from fftmech.viewer.opened_file import describe, open_file  # noqa: E402
+import fftmech
+from ecosurrogate.evaluation.predict import predict, predict_many
+from ecosurrogate.training.checkpoint import load_model
+from fftmech import InputError, Load, io, solve
+from fftmech.arrays.backend import cpu_backend
+from fftmech.microstructure import polycrystal
+from fftmech.problems.certificate import certify
+from fftmech.problems.linear import Problem
+from fftmech.viewer.opened_file import describe, open_file
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 

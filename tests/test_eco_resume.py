@@ -9,14 +9,12 @@ import numpy as np
 import pytest
 from small_runs import Server, as_options, one_line, tiny
 
-torch = pytest.importorskip("torch")
-
-from ecosurrogate.training import train  # noqa: E402
-from ecosurrogate.training.checkpoint import load_model, locked  # noqa: E402
-from ecosurrogate.training.log import read_log  # noqa: E402
-from ecosurrogate.training.run import prepare  # noqa: E402
-from ecosurrogate.training.train import fit  # noqa: E402
-from fftmech import InputError  # noqa: E402
+from ecosurrogate.training import train
+from ecosurrogate.training.checkpoint import load_model, locked
+from ecosurrogate.training.log import read_log
+from ecosurrogate.training.run import prepare
+from ecosurrogate.training.train import fit
+from fftmech import InputError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SLOW = pytest.mark.slow

@@ -5,21 +5,18 @@ import json
 
 import numpy as np
 import pytest
+from command_lines import run_ecosr
+from small_runs import one_line, refused, run
+from untrained_models import untrained
 
-pytest.importorskip("torch")
-
-from command_lines import run_ecosr  # noqa: E402
-from small_runs import one_line, refused, run  # noqa: E402
-from untrained_models import untrained  # noqa: E402
-
-import fftmech  # noqa: E402
-from ecosurrogate.evaluation import batches  # noqa: E402
-from ecosurrogate.evaluation.predict import predict  # noqa: E402
-from ecosurrogate.training.checkpoint import CARD, WEIGHTS  # noqa: E402
-from ecosurrogate.training.tensor_file import write_tensors  # noqa: E402
-from fftmech import InputError, Load, io  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
-from fftmech_cli import predict_many  # noqa: E402
+import fftmech
+from ecosurrogate.evaluation import batches
+from ecosurrogate.evaluation.predict import predict
+from ecosurrogate.training.checkpoint import CARD, WEIGHTS
+from ecosurrogate.training.tensor_file import write_tensors
+from fftmech import InputError, Load, io
+from fftmech.microstructure import polycrystal
+from fftmech_cli import predict_many
 
 LOAD = "--uniaxial xx=1e-3"
 

@@ -6,23 +6,17 @@ import threading
 
 import numpy as np
 import pytest
+from command_lines import run_fftmech
+from served import HDF5, JSON, MODELS, form, until
+from small_runs import run
 
-pytest.importorskip("torch")
-pytest.importorskip("fastapi")
-pytest.importorskip("uvicorn")
-pytest.importorskip("python_multipart")
-
-from command_lines import run_fftmech  # noqa: E402
-from served import HDF5, JSON, MODELS, form, until  # noqa: E402
-from small_runs import run  # noqa: E402
-
-from ecosurrogate.client import Client, Refused  # noqa: E402
+from ecosurrogate.client import Client, Refused
 from ecosurrogate.evaluation import batches
-from ecosurrogate.evaluation.predict import predict_many  # noqa: E402
-from ecosurrogate.server import model_cards  # noqa: E402
-from ecosurrogate.server.predictor import Predictor  # noqa: E402
-from fftmech import Load, read_result  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
+from ecosurrogate.evaluation.predict import predict_many
+from ecosurrogate.server import model_cards
+from ecosurrogate.server.predictor import Predictor
+from fftmech import Load, read_result
+from fftmech.microstructure import polycrystal
 
 FIELDS = ("strain", "stress", "displacement", "energy_density")
 

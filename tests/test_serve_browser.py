@@ -6,18 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browsing import Look, chromium, sync_api
+from command_lines import run_fftmech
+from served import Served
+from small_runs import run
 
-for name in ("torch", "fastapi", "uvicorn", "python_multipart"):
-    pytest.importorskip(name)
-
-from browsing import Look, chromium, sync_api  # noqa: E402
-from command_lines import run_fftmech  # noqa: E402
-from served import Served  # noqa: E402
-from small_runs import run  # noqa: E402
-
-from fftmech import io, read_result  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
-from fftmech.results import metrics  # noqa: E402
+from fftmech import io, read_result
+from fftmech.microstructure import polycrystal
+from fftmech.results import metrics
 
 pytestmark = pytest.mark.browser
 

@@ -5,20 +5,14 @@ import socket
 import time
 from http.client import HTTPConnection
 
+import hostile_bodies as hostile
 import numpy as np
 import pytest
+from served import HDF5, JSON, until
 
-pytest.importorskip("torch")
-pytest.importorskip("fastapi")
-pytest.importorskip("uvicorn")
-pytest.importorskip("python_multipart")
-
-import hostile_bodies as hostile  # noqa: E402
-from served import HDF5, JSON, until  # noqa: E402
-
-from ecosurrogate.server.hdf5_check import check_hdf5  # noqa: E402
-from fftmech import Load, read, solve, write, write_result  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
+from ecosurrogate.server.hdf5_check import check_hdf5
+from fftmech import Load, read, solve, write, write_result
+from fftmech.microstructure import polycrystal
 
 VOXELS = 4096
 LIMITS = {"body": 2**21, "upload": 0.3, "silence": 0.6}
