@@ -1,7 +1,6 @@
 """`fftmech convert` and `fftmech info`: files in, one format and its summary out."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -131,17 +130,6 @@ def test_info_of_a_result_shows_load_and_outcome(run, rng):
     assert run_["load"]["strain"] == {"zz": 1e-3} and run_["residuals"] == [1, 0.25]
 
 
-def test_json_has_null_where_a_number_is_not_finite(run, rng):
-    diverged = replace(result(rng), residuals=[1.0, np.nan], energy=np.inf)
-    io.write_result("r.vtkhdf", diverged)
-    for line in (("info", "r.vtkhdf"), ("compare", "r.vtkhdf", "r.vtkhdf")):
-        text = run(*line, "--json").stdout
-        document = json.loads(text, parse_constant=pytest.fail)
-        if line[0] == "info":
-            assert document["run"]["residuals"] == [1.0, None]
-            assert document["run"]["energy"] is None
-
-
 RATES = {
     "norton": "bulk = 9e3, stress0 = 0.3, rate0 = 1e-3, exponent = 3.0",
     "crystal_creep": "bulk = 9e3, tau0 = 0.1, rate0 = 1e-3, exponent = 5.0",
@@ -166,54 +154,3 @@ def test_info_calls_a_viscosity_a_viscosity_in_its_units(run, tmp_path, law):
     assert phase["quantity"] == "viscosity" and phase["K"] == pytest.approx(9e3)
     solid = json.loads(run("info", "m.h5", "--json").stdout)["phases"][0]
     assert solid["quantity"] == "stiffness"
-
-
-BAD = {
-    "missing file": (("no.h5", "-o", "m.h5"), "no.h5: no such file"),
-    "unknown extension": (("a.doc", "-o", "m.h5"), "unknown extension"),
-    "materials": (("steel.toml", "-o", "m.h5"), "give --materials steel.toml"),
-    "missing materials": (("a.vti", "--materials", "no.toml", "-o", "m.h5"), "no.toml"),
-    "malformed materials": (("a.vti", "--materials", "b.toml", "-o", "m.h5"), "line 1"),
-    "phase not listed": (
-        ("a.vti", "--materials", "p.toml", "-o", "m.h5"),
-        "phase 1 of",
-    ),
-    "wrong dataset": (("a.vti", "--dataset", "grain", "-o", "m.h5"), "it has material"),
-    "no option of it": (("a.vti", "--axes", "xyz", "-o", "m.h5"), "takes no --axes"),
-    "two numbers": (
-        ("a.raw", "--shape", "2,3", "-o", "m.h5"),
-        "whole numbers NX,NY,NZ",
-    ),
-    "not numbers": (("a.raw", "--spacing", "a,b,c", "-o", "m.h5"), "HX,HY,HZ"),
-    "no header": (("a.raw", "-o", "m.h5"), "--shape 128,128,128"),
-    "cut short": (("cut.h5", "-o", "m.h5"), "cut.h5: HDF5 file is cut short"),
-    "not symmetric": (
-        ("skew.h5", "-o", "m.h5"),
-        "stiffness of phase 0 is not symmetric",
-    ),
-    "other extension": (("a.vti", "-o", "m.vti"), "end the name in .h5"),
-    "no folder": (("a.vti", "-o", "no/m.h5"), "create it first"),
-    "no output": (("a.vti",), "Missing option"),
-    "a folder": ((".", "-o", "m.h5"), "is a folder"),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_line_and_writes_nothing(run, tmp_path, bare, case):
-    arguments, message = BAD[case]
-    (tmp_path / "a.vti").write_bytes(vti("binary"))
-    (tmp_path / "a.raw").write_bytes(b"\0" * 24)
-    (tmp_path / "b.toml").write_text("[default\n")
-    (tmp_path / "p.toml").write_text("[[phase]]\nid = 0\npore = true\n")
-    io.write("cut.h5", body())
-    (tmp_path / "cut.h5").write_bytes((tmp_path / "cut.h5").read_bytes()[:-500])
-    skew = np.eye(6)
-    skew[0, 1] = 0.5
-    phase = (np.zeros((2, 2, 2), int), {"axes": "xyz", "spacing": [1.0, 1.0, 1.0]})
-    bare("skew.h5", phase=phase, stiffness=skew[None])
-    before = sorted(p.name for p in tmp_path.iterdir())
-    failed = run("convert", *arguments, code=2)
-    assert not failed.stdout
-    assert message in failed.stderr and failed.stderr.startswith("Error: ")
-    assert failed.stderr.count("\n") == 1
-    assert sorted(p.name for p in tmp_path.iterdir()) == before

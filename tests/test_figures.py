@@ -288,36 +288,6 @@ def test_plot_draws_the_phases_of_a_microstructure(result, tmp_path):
     assert output.stat().st_size > 1000
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (("--field", "heat", "-o", "a.png"), "energy_density"),
-        (("--field", "stress", "--component", "x", "-o", "a.png"), "xx"),
-        (("--field", "von_mises", "--component", "xx", "-o", "a.png"), "scalar"),
-        (("--slice", "z=9", "-o", "a.png"), "0 to 3"),
-        (("--slice", "z=1", "--grid", "-o", "a.png"), "exclude"),
-        (("--field", "phase", "--spectrum", "-o", "a.png"), "--field"),
-        (("-o", "a.jpeg"), ".png"),
-        (("-o", "a.png", "--dpi", "1"), "10"),
-        (("-o", "nowhere/a.png"), "nowhere"),
-    ],
-)
-def test_plot_refuses_bad_input_in_one_line_and_writes_nothing(
-    file, options, words, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    outcome = run("plot", file, *options, code=2)
-    assert words in outcome.stderr and outcome.stderr.count("\n") == 1
-    assert [p.name for p in tmp_path.iterdir()] == ["result.vtkhdf"]
-
-
-def test_plot_of_a_result_field_from_a_microstructure_says_to_solve(result, tmp_path):
-    io.write(tmp_path / "micro.h5", result.microstructure)
-    line = f"plot {tmp_path}/micro.h5 --field stress -o {tmp_path}/a.png"
-    outcome = run(line, code=2)
-    assert "fftmech solve" in outcome.stderr
-
-
 def test_plot_keeps_an_existing_picture_unless_forced(file, tmp_path):
     output = tmp_path / "fig.png"
     output.write_text("mine")
@@ -347,25 +317,6 @@ def test_compare_prints_tables_and_says_that_schemes_differ(file, result, tmp_pa
     assert "schemes differ (forward, rotated)" in outcome.output
     for title in ("nRMSE", "Equilibrium", "octave", "Energy density", "Mean fields"):
         assert title in outcome.stdout
-
-
-def test_compare_refuses_other_grids_and_files_without_fields(file, result, tmp_path):
-    io.write(tmp_path / "micro.h5", result.microstructure)
-    outcome = run("compare", file, tmp_path / "micro.h5", code=2)
-    assert "micro.h5" in outcome.stderr
-    small = Grid((3, 5, 4))
-    cut = {
-        name: getattr(result, name)[:, :3]
-        for name in ("displacement", "strain", "stress")
-    }
-    cut["energy_density"] = result.energy_density[:3]
-    micro = replace(
-        result.microstructure, grid=small, phase=result.microstructure.phase[:3]
-    )
-    io.write_result(tmp_path / "b.vtkhdf", replace(result, microstructure=micro, **cut))
-    outcome = run("compare", file, tmp_path / "b.vtkhdf", code=2)
-    assert "--res" in outcome.stderr
-    assert outcome.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
