@@ -25,10 +25,7 @@ from fftmech.arrays.backend import cpu_backend
 from fftmech.loads.boundary import KINDS
 from fftmech.materials import isotropic
 from fftmech.operators.green_nonperiodic import NonperiodicGreen
-from fftmech.problems.nonperiodic import (
-    NonperiodicProblem,
-    remove_alternating_turns,
-)
+from fftmech.problems.nonperiodic import NonperiodicProblem, remove_alternating_turns
 from fftmech.results.comparison import compare
 from fftmech.simulations.prepare import NONPERIODIC_SOLVERS as OURS
 from fftmech.tensors import COMPONENTS, mandel_from_components

@@ -7,11 +7,7 @@ from conftest import grains
 
 from ecosurrogate.mechanics.mean_field import MeanField, MeanLoad
 from ecosurrogate.mechanics.operators import Operators
-from ecosurrogate.models.admissible_blocks import (
-    Compatibility,
-    Equilibrium,
-    Projection,
-)
+from ecosurrogate.models.admissible_blocks import Compatibility, Equilibrium, Projection
 from fftmech import Grid, InputError, Load, discretization, solve
 from fftmech.arrays.backend import cpu_backend
 from fftmech.problems.certificate import certify

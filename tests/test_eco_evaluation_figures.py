@@ -6,11 +6,7 @@ import pytest
 from ecosurrogate.evaluation.evaluate import evaluate
 from ecosurrogate.evaluation.figures import figures
 from ecosurrogate.evaluation.slices import choose
-from ecosurrogate.evaluation.solved_cases import (
-    PredictedFields,
-    Predictor,
-    SolvedCases,
-)
+from ecosurrogate.evaluation.solved_cases import PredictedFields, Predictor, SolvedCases
 from ecosurrogate.training.log import curves
 
 

@@ -6,15 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import (
-    GRAINS,
-    as_options,
-    make_dataset,
-    one_line,
-    refused,
-    run,
-    tiny,
-)
+from small_runs import GRAINS, as_options, make_dataset, one_line, refused, run, tiny
 
 from ecosurrogate.evaluation.learned_load import choose_load
 from ecosurrogate.evaluation.predict import predict

@@ -21,22 +21,12 @@ from ecosurrogate.training.files import write_json
 from ecosurrogate.training.objective import Objective
 from ecosurrogate.training.settings import LOSSES, resolve
 from ecosurrogate.training.tensor_file import write_tensors
-from fftmech import (
-    Grid,
-    InputError,
-    Load,
-    Microstructure,
-    solve,
-    write_result,
-)
+from fftmech import Grid, InputError, Load, Microstructure, solve, write_result
 from fftmech.datasets.mapping import FieldMapping
 from fftmech.io import write
 from fftmech.materials import cubic, isotropic
 from fftmech.microstructure import polycrystal
-from fftmech.results.metrics import (
-    divergence_norm,
-    incompatibility_norm,
-)
+from fftmech.results.metrics import divergence_norm, incompatibility_norm
 from fftmech.tensors import rotate_stiffness
 from fftmech.tensors.mandel import matrix_from_quaternion
 

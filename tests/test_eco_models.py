@@ -12,11 +12,7 @@ from ecosurrogate.networks import make_network
 from ecosurrogate.training.losses import hypercircle
 from fftmech import Load, solve
 from fftmech.materials.elastic import isotropic
-from fftmech.microstructure import (
-    inclusions,
-    polycrystal,
-    single_pore,
-)
+from fftmech.microstructure import inclusions, polycrystal, single_pore
 from fftmech.operators.reference_medium import reference_medium
 from fftmech.results.metrics import divergence_norm
 

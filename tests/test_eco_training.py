@@ -5,11 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from small_runs import (
-    make_dataset,
-    one_line,
-    tiny,
-)
+from small_runs import make_dataset, one_line, tiny
 
 from ecosurrogate.data.encoder import Encoder
 from ecosurrogate.data.examples import Examples

@@ -11,11 +11,7 @@ from command_lines import run_fftmech as run
 from fftmech import io
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.figures import (
-    save_figure,
-    slices_figure,
-    spectrum_figure,
-)
+from fftmech.figures import save_figure, slices_figure, spectrum_figure
 from fftmech.figures.colors import ROBUST, color_range, phase_colors
 from fftmech.figures.matplotlib_figure import readable_unit
 from fftmech.figures.planes import middle_slices, parse_slice

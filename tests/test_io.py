@@ -14,10 +14,7 @@ from written_files import MARK, NX, NY, NZ, bare_hdf5, body, marked, result
 from fftmech import Grid, InputError, io
 from fftmech.io.atomic import whole_file
 from fftmech.results.result import FiniteFields
-from fftmech.tensors import (
-    components_from_mandel,
-    matrix_from_mandel,
-)
+from fftmech.tensors import components_from_mandel, matrix_from_mandel
 
 bare = pytest.fixture(bare_hdf5)
 

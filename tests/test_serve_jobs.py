@@ -16,15 +16,7 @@ from ecosurrogate.server.prediction_errors import solve_prediction
 from ecosurrogate.server.refusal import Refusal
 from ecosurrogate.server.schemas import Asked, AskedToRespond, AskedToSolve, Generate
 from ecosurrogate.server.service import Service
-from fftmech import (
-    Boundary,
-    Grid,
-    Load,
-    Microstructure,
-    io,
-    read_result,
-    solve,
-)
+from fftmech import Boundary, Grid, Load, Microstructure, io, read_result, solve
 from fftmech.errors import InputError
 from fftmech.figures.colors import color_range
 from fftmech.materials.elastic import PORE, isotropic

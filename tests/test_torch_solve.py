@@ -10,15 +10,7 @@ from conftest import EMPTY, SOFT, STIFF, grains, sphere
 from torch.autograd import gradcheck
 
 import fftmech
-from fftmech import (
-    SCHEMES,
-    Grid,
-    InputError,
-    Load,
-    Microstructure,
-    materials,
-    tensors,
-)
+from fftmech import SCHEMES, Grid, InputError, Load, Microstructure, materials, tensors
 from fftmech.torch import (
     NotConverged,
     cubic,
