@@ -1,7 +1,12 @@
 """Datasets of tiny bodies, the command line that makes them, and what is in them."""
 
+import importlib
+import os
+import select
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from command_lines import one_line_of
@@ -34,6 +39,37 @@ def start(line: str, program: str = PROGRAM, **options) -> subprocess.Popen:
         [sys.executable, "-c", program, *line.split()],
         **{"stdin": pipe, "stdout": pipe, "stderr": pipe, "text": True, **options},
     )
+
+
+@contextmanager
+def started_at_a_terminal(line: str) -> Iterator[tuple[subprocess.Popen, int]]:
+    """Start a line at a terminal; its process, and what has the keyboard."""
+    # these modules are of POSIX only
+    fcntl, pty, termios = map(importlib.import_module, ("fcntl", "pty", "termios"))
+    keyboard, terminal = pty.openpty()
+    try:
+        yield (
+            start(
+                line,
+                **dict.fromkeys(("stdin", "stdout", "stderr"), terminal),
+                env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+                start_new_session=True,
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            ),
+            keyboard,
+        )
+    finally:
+        os.close(terminal)
+        os.close(keyboard)
+
+
+def read_until(text: bytes, terminal: int) -> bytes:
+    """Read what a terminal shows until it has shown `text`."""
+    shown = b""
+    while text not in shown:
+        assert select.select([terminal], [], [], 60)[0], shown
+        shown += os.read(terminal, 1000)
+    return shown
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import product
 
+import h5py
 import numpy as np
 import pytest
 from command_lines import run_fftmech
@@ -398,7 +399,6 @@ def test_a_file_keeps_the_faces_and_every_node(tmp_path):
     again = read_result(tmp_path / "r.vtkhdf")
     assert again.boundary == boundary
     np.testing.assert_allclose(again.displacement, result.displacement, atol=1e-15)
-    h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "r.vtkhdf") as file:
         u = file["VTKHDF/PointData/displacement"][()]
     assert u.shape == (7, 6, 5, 3)

@@ -6,17 +6,13 @@ import sys
 import tomllib
 
 import pytest
+import torch
 from small_runs import as_options, refused, run, tiny
 
 from ecosurrogate.training.settings import join, parse_setting, read_settings
 from fftmech import InputError
 
 OPTIONS = as_options(tiny(steps=4))
-
-
-@pytest.fixture(scope="module")
-def torch():
-    return pytest.importorskip("torch")
 
 
 def test_a_run_says_what_it_trains_on_what_and_how_well(grains8, tmp_path):
@@ -138,7 +134,7 @@ def test_pores_are_refused_without_labels_in_the_loss_and_told_how(pores8, tmp_p
     assert "step 1 of 1" in run(f"{line} {advice}").stdout
 
 
-def test_a_gpu_that_is_not_there_is_refused(grains8, tmp_path, torch):
+def test_a_gpu_that_is_not_there_is_refused(grains8, tmp_path):
     if torch.cuda.is_available():
         pytest.skip("there is one")
     message = refused(f"fit {grains8} -o {tmp_path / 'run'} --device cuda")

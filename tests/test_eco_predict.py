@@ -71,7 +71,6 @@ def test_the_certificate_is_the_error_against_a_solve(runs):
 
 
 def test_a_prediction_is_never_said_to_be_a_solve(runs):
-    pytest.importorskip("rich")
     out = runs / "said.vtkhdf"
     done = run(f"predict {runs}/p-eco-iterated {runs}/micro.h5 -o {out} --force")
     result = fftmech.read_result(out)

@@ -8,16 +8,11 @@ import numpy as np
 import pytest
 from command_lines import one_line_of
 from command_lines import run_fftmech as run
-from viewed_files import write_files
+from viewed_files import written
 
 from fftmech.viewer.picture import Projection
 
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    where = tmp_path_factory.mktemp("view")
-    write_files(where)
-    return where
+folder = pytest.fixture(scope="module")(written)
 
 
 def failed_line(*words):
