@@ -1,5 +1,7 @@
 """Lines of the two command lines, run in this process."""
 
+from unittest.mock import patch
+
 from click import Group
 from click.testing import CliRunner, Result
 
@@ -18,7 +20,10 @@ def run_ecosr(*words, code: int | None = 0) -> Result:
 
 def _run(main: Group, words: tuple, code: int | None) -> Result:
     given = [str(word) for word in words]
-    done = CliRunner().invoke(main, given[0].split() if len(given) == 1 else given)
+    line = given[0].split() if len(given) == 1 else given
+    # lines of progress come on a slow machine alone
+    with patch("fftmech_cli.progress.PAUSE", float("inf")):
+        done = CliRunner().invoke(main, line)
     assert code in (None, done.exit_code), (done.output, done.exception)
     return done
 
