@@ -197,7 +197,8 @@ def main() -> None:
             data = folder / "data"
             call(*FFTMECH, "dataset", *study.dataset, "-o", data, "--jobs", 1)
             for run_name, arguments in study.runs.items():
-                train(folder / run_name, data, (*arguments, *study.settings))
+                own = (text.format(folder=options.folder) for text in arguments)
+                train(folder / run_name, data, (*own, *study.settings))
         report(folder, study, options.page)
 
 

@@ -14,7 +14,7 @@ class Study:
     settings
         Arguments of `ecosr fit` that all runs share.
     runs
-        Arguments of each run by name.
+        Arguments of each run by name; {folder} stands for that of all studies.
     tables
         Runs of each table by the table's name on the page, the first drawn.
     baselines
@@ -78,6 +78,9 @@ LAPTOP: dict[str, Study] = {
             "unet-euler": run("unet", *LOW, "representation=euler"),
             "unet-harmonics": run("unet", *LOW, "representation=cubic-harmonics"),
             "s-eco-fp32": run("s-eco", WIDTHS, BELTRAMI),
+            "s-eco-seed-1": run("s-eco", *LOW, BELTRAMI, "seed=1"),
+            "w-eco-seed-1": run("w-eco", *LOW, "seed=1"),
+            "unet-seed-1": run("unet", *LOW, "seed=1"),
         },
         {
             "methods": (
@@ -88,6 +91,10 @@ LAPTOP: dict[str, Study] = {
             "samples": ("s-eco", "s-eco-64", "w-eco", "w-eco-64"),
             "inputs": ("unet", "unet-euler", "unet-harmonics"),
             "precision": ("s-eco", "s-eco-fp32"),
+            "seeds": (
+                *("s-eco", "s-eco-seed-1", "w-eco", "w-eco-seed-1"),
+                *("unet", "unet-seed-1"),
+            ),
         },
     ),
     "faces": Study(
@@ -95,13 +102,14 @@ LAPTOP: dict[str, Study] = {
             *("polycrystal", *PULLED, "--count", "560", "--res", "32"),
             *("--low-res", "16", "--splits", "512,24,24", "--seed", "24"),
         ),
-        laptop(2000),
+        laptop(4000),
         {
             "w-eco": run("w-eco", *LOW),
             "s-eco": run("s-eco", *LOW, BELTRAMI),
             "unet": run("unet", *LOW),
+            "tfno": run("unet", "backbone=tfno", "res=16"),
         },
-        {"faces": ("s-eco", "w-eco", "unet")},
+        {"faces": ("s-eco", "w-eco", "unet", "tfno")},
         ("low-res",),
     ),
     "pores": Study(
@@ -114,8 +122,12 @@ LAPTOP: dict[str, Study] = {
             "w-eco": run("w-eco", *LOW),
             "s-eco": run("s-eco", *LOW, BELTRAMI),
             "unet": run("unet", *LOW),
+            "s-eco-fp32": run("s-eco", WIDTHS, BELTRAMI),
         },
-        {"pores": ("s-eco", "w-eco", "unet")},
+        {
+            "pores": ("s-eco", "w-eco", "unet"),
+            "pores-precision": ("s-eco", "s-eco-fp32"),
+        },
     ),
     "finer": Study(
         (
@@ -123,8 +135,12 @@ LAPTOP: dict[str, Study] = {
             *("--splits", "512,12,12", "--seed", "24"),
         ),
         laptop(2000, "batch=1"),
-        {"s-eco": run("s-eco", *LOW, BELTRAMI)},
-        {"finer": ("s-eco",)},
+        {
+            "s-eco": run("s-eco", *LOW, BELTRAMI),
+            # begins with the weights that bodies of 32^3 trained
+            "s-eco-from-32": ("--from", "{folder}/polycrystals/s-eco", "--lr", "1e-3"),
+        },
+        {"finer": ("s-eco", "s-eco-from-32")},
     ),
 }
 

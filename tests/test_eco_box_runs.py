@@ -112,7 +112,7 @@ def test_predictions_are_of_the_box_that_was_learned(place):
         ("export {0}/s-eco -o {0}/model.pt2 --res 8", "a model of boxes with faces"),
         ("compare {0}/s-eco {0}/body.h5", "a model of boxes with faces"),
         ("fit {0}/grains -o {0}/new --model p-eco-iterated", "boxes with faces; take"),
-        ("fit {0}/grains -o {0}/new --backbone tfno", "it is periodic"),
+        ("fit {0}/grains -o {0}/new --backbone deeponet", "it is periodic"),
         ("fit {0}/grains -o {0}/new --set loss.hypercircle=1", "in boxes with faces"),
         ("evaluate {0}/s-eco {1}", "was trained with boundary x=uniaxial"),
         ("fit {1} -o {0}/new --from {0}/s-eco", "has boundary x=periodic"),

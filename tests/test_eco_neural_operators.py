@@ -11,6 +11,7 @@ from command_lines import run_fftmech
 from small_runs import as_options, refused, run, tiny
 
 from ecosurrogate.networks import NETWORKS, make_network
+from ecosurrogate.networks.convolution import set_periodic
 from ecosurrogate.training.checkpoint import load_model
 from ecosurrogate.training.config import BACKBONES
 from ecosurrogate.training.run import prepare
@@ -65,6 +66,22 @@ def test_every_shift_commutes_on_every_grid(name, shape):
     for axis in (-3, -2, -1):
         after = network(torch.roll(x, 1, axis))
         assert distance(after, torch.roll(output, 1, axis)) < 1e-5
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 8), (5, 7, 1)], ids=str)
+def test_faces_are_seen_and_shifts_along_other_axes_commute(name, shape):
+    network = make_network(name, 2, 3, "smoke", modes=2)
+    set_periodic(network, (False, True, True))
+    x = torch.randn(2, 2, *shape)
+    output = network(x)
+    assert output.shape == (2, 3, *shape)
+    for axis in (-2, -1):
+        after = network(torch.roll(x, 1, axis))
+        assert distance(after, torch.roll(output, 1, axis)) < 1e-5
+    assert distance(network(torch.roll(x, 1, -3)), torch.roll(output, 1, -3)) > 0.01
+    uniform = network(torch.ones(1, 2, *shape))
+    assert distance(uniform[..., :1, :1], uniform) < 1e-5
+    assert distance(uniform[..., :1, :, :], uniform) > 1e-3
 
 
 def test_a_layer_does_the_same_to_a_wave_at_every_resolution(name):

@@ -108,10 +108,10 @@ class Convolution(nn.Conv3d):
 
 
 def set_periodic(model: nn.Module, periodic: tuple[bool, bool, bool]) -> None:
-    """Tell all convolutions of a model which axes are periodic."""
+    """Tell all layers of a model that depend on it which axes are periodic."""
     for layer in model.modules():
-        if isinstance(layer, Convolution):
-            layer.periodic = periodic
+        if hasattr(layer, "periodic"):
+            vars(layer)["periodic"] = periodic
 
 
 def coarsen(x: Tensor) -> Tensor:

@@ -4,8 +4,9 @@ FNO: Li et al. 2020, arXiv:2010.08895. TFNO, whose spectral weights are Tucker f
 Kossaifi et al. 2023, arXiv:2310.00120, which Oommen et al. 2025 compare with. Layers,
 their initial weights and their names are those of the package neuraloperator 2.0, but
 for its spectral convolution on grids of odd length, which commutes with no shift.
-Bodies are periodic, so nothing is padded, and no coordinates are shown to the network:
-every shift commutes with it.
+Of a periodic body nothing is padded, and no coordinates are shown to the network: every
+shift commutes with it. Across faces of a box the hidden state goes on as zeros over a
+quarter of the box, which tells the layers where faces are.
 
 A mode is a number of waves along an axis of the grid, whatever the resolution. So a
 network runs on any grid, and its layers mean the same on all: modes that a grid is too
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecosurrogate.networks.base import Network, Presets, check_count
+from ecosurrogate.networks.convolution import ALONG_ALL
 from fftmech.errors import InputError
 
 
@@ -77,7 +79,9 @@ class TFNOConfig(FNOConfig):
 
 
 class FNO(Network):
-    """Fourier neural operator on periodic grids, in single precision."""
+    """Fourier neural operator, in single precision."""
+
+    periodic: tuple[bool, bool, bool] = ALONG_ALL
 
     def __init__(self, in_channels: int, out_channels: int, config: FNOConfig) -> None:
         width, layers = config.channels, range(config.layers)
@@ -101,13 +105,20 @@ class FNO(Network):
         # half precision has no Fourier transform on most grids; meta has no autocast
         kind = "cpu" if x.is_meta else x.device.type
         with torch.autocast(kind, enabled=False):
-            x = self.lifting(x.float())
+            shape = x.shape[-3:]
+            x = F.pad(self.lifting(x.float()), self._beyond(shape))
             parts = zip(*self.blocks.values(), strict=True)
             for layer, (convolve, skip, mlp, scale) in enumerate(parts, 1):
                 y = convolve(x) + skip(x)
                 y = mlp(y if layer == self.layers else F.gelu(y)) + scale(x)
                 x = y if layer == self.layers else F.gelu(y)
-        return x
+        return x[..., : shape[0], : shape[1], : shape[2]]
+
+    def _beyond(self, shape: Sequence[int]) -> list[int]:
+        """Voxels before and after each axis, the last axis first, as `F.pad` has it."""
+        axes = zip(shape, self.periodic, strict=True)
+        added = [0 if along else -(-n // 4) for n, along in axes]
+        return [count for n in reversed(added) for count in (0, n)]
 
 
 class SpectralConvolution(nn.Module):

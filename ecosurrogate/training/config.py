@@ -38,7 +38,7 @@ SEE_LOAD = MODELS[4:]
 BACKBONES = ("unet", "ddpm-unet", "fno", "tfno", "deeponet")
 """Networks by name, those of `ecosurrogate.networks`, which needs torch."""
 
-BACKBONES_IN_BOXES = BACKBONES[:2]
+BACKBONES_IN_BOXES = BACKBONES[:4]
 """Networks of boxes with faces too: the others are made of periodic waves."""
 
 SIZES = ("smoke", "small", "paper")

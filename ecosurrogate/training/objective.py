@@ -136,7 +136,7 @@ def _check_in_box(config: Config, pores: bool) -> None:
         raise InputError(
             f"backbone {config.backbone}: it is periodic, and the dataset has boxes "
             "with faces",
-            mend=f"take {' or '.join(BACKBONES_IN_BOXES)}",
+            mend=f"take {', '.join(BACKBONES_IN_BOXES)}",
         )
     if pores:
         raise InputError(
