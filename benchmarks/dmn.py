@@ -2,12 +2,15 @@
 
     pip install . -r benchmarks/requirements.txt
     python benchmarks/dmn.py [BODY ...] [--res 32] [--count 400] [--depth 6]
-                             [--folder dmn] [--page docs/which-surrogate.md]
+                             [--folder dmn] [--solve-again]
+                             [--page docs/which-surrogate.md]
 
 Bodies, all if none is named: spheres, fibres, pores, norton, polycrystal. For each one
 pairs of stiffness are made, a network is trained on them, and judged on load paths that
 it has not seen, against `fftmech.March` with the scheme of the pairs and the same
-increments. All that is made is kept in --folder, and an interrupted run goes on there.
+increments. All that is made is kept in --folder, and an interrupted run goes on there;
+with --solve-again the solver follows the paths again, so that its seconds and those of
+the network are of one run.
 
 Errors are of the mean stress, mean and largest over the path, relative to the largest
 norm of the solver's. Seconds are those of the processor, one thread: an increment of
@@ -155,9 +158,9 @@ def network(own, body):
     return Network(own.tree, Microstructure(grid, some, body.stiffness, law=laws))
 
 
-def solved(file, body, path, scheme, repeats=2):
+def solved(file, body, path, scheme, again, repeats=2):
     """Mean stresses of the solver, and seconds of an increment; kept in a file."""
-    if not file.exists():
+    if again or not file.exists():
         times = []
         for _ in range(repeats):
             march = March(body, path, scheme=scheme, threads=1)
@@ -207,12 +210,12 @@ def many(net, path, points):
     return (time.process_time() - started) / path.increments / points
 
 
-def rows(name, body, own, folder, points):
+def rows(name, body, own, folder, points, again):
     """A row of the table for each path of a body."""
     net = network(own, body)
     for label, path in paths(name).items():
         file = folder / f"{name}-{label.replace(' ', '-')}.npz"
-        right, seconds = solved(file, body, path, own.data["scheme"])
+        right, seconds = solved(file, body, path, own.data["scheme"], again)
         found, alone = one(net, path)
         error = np.linalg.norm(found - right, axis=1)
         error /= np.linalg.norm(right, axis=1).max()
@@ -239,6 +242,7 @@ def main():
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--points", type=int, default=1000)
     parser.add_argument("--folder", type=Folder, default=Folder("dmn"))
+    parser.add_argument("--solve-again", action="store_true")
     parser.add_argument("--page")
     given = parser.parse_args()
     import torch
@@ -251,7 +255,8 @@ def main():
     for name in given.bodies or made:
         body = made[name]()
         own = trained(name, body, given.folder, given.count, training)
-        for line in rows(name, body, own, given.folder, given.points):
+        again = given.solve_again
+        for line in rows(name, body, own, given.folder, given.points, again):
             print(*line, flush=True)
             lines.append(line)
     text = table(HEAD, lines)

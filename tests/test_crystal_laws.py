@@ -10,6 +10,7 @@ from fftmech import Grid, InputError, Load, March, Microstructure, Path, Step
 from fftmech.kernels import law_crystal
 from fftmech.materials import cubic, hexagonal
 from fftmech.materials.base import StrainStep
+from fftmech.materials.check import check_laws
 from fftmech.materials.crystal_creep import CrystalCreep
 from fftmech.materials.crystal_plasticity import CrystalPlasticity
 from fftmech.materials.slip import schmid_tensors
@@ -116,6 +117,11 @@ def relative(actual, expected):
     scale = np.abs(expected).max()
     assert scale > 0
     return np.abs(actual - expected).max() / scale
+
+
+@both
+def test_what_holds_for_every_law(name):
+    check_laws(LAWS[name], COPPER, dt=DT)
 
 
 def test_there_are_twelve_systems_that_shear_by_one_half_and_keep_the_volume():

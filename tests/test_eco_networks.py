@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ecosurrogate.networks import NETWORKS, make_network
-from ecosurrogate.networks.convolution import coarsen, refine, wrap
+from ecosurrogate.networks.convolution import Convolution, coarsen, refine, wrap
 from fftmech import InputError
 
 PRESETS = ("smoke", "small", "paper")
@@ -196,6 +196,21 @@ def test_the_gradient_of_wrapping_is_that_of_periodic_padding(shape):
         (weight * padded**2).sum().backward()
     assert torch.allclose(given[0].grad, given[1].grad, rtol=1e-12, atol=0)
     assert torch.autograd.gradgradcheck(wrap, (given[0],))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_one_body_has_the_gradients_of_several_and_not_by_torchs_choice(stride):
+    layer = Convolution(2, 3, stride, bias=False)
+    x = torch.randn(1, 2, 4, 6, 5, requires_grad=True)
+
+    def gradients(out):
+        return torch.autograd.grad((out**2).sum() / len(out), (x, layer.weight))
+
+    out = layer(x)
+    # torch's own derivative takes its slow kernel
+    assert "Convolution" not in out.grad_fn.name()
+    pairs = zip(gradients(out), gradients(layer(torch.cat((x, x)))), strict=True)
+    assert max(distance(one, of_two) for one, of_two in pairs) < 1e-5
 
 
 def test_coarse_voxels_are_means_and_the_last_of_an_odd_axis_is_its_voxel():

@@ -9,14 +9,15 @@ from scipy.spatial.transform import Rotation
 
 from fftmech import InputError
 from fftmech.materials import cubic
-from fftmech.materials.base import StrainStep
+from fftmech.materials.base import Material, Response, StrainStep
 from fftmech.materials.check import check_laws
 from fftmech.materials.creep import Creep
 from fftmech.materials.hooke import Hooke, HookeMaterial
 from fftmech.materials.norton import Norton
 from fftmech.materials.plasticity import Plasticity, PlasticityMaterial
+from fftmech.materials.tangent import MatrixTangent
 from fftmech.materials.viscoelasticity import Viscoelasticity
-from fftmech.tensors import mandel_rotation
+from fftmech.tensors import mandel_rotation, rotate_stiffness
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -88,10 +89,84 @@ def test_what_does_not_hold_is_named(wrong, message, monkeypatch):
 def test_constants_and_energies_that_do_not_fit_are_named(monkeypatch):
     with pytest.raises(AssertionError, match="made from its own constants"):
         check_laws([Forgotten(0.1, hardening=2.0)], ELASTIC)
-    energy = HookeMaterial.energy
-    monkeypatch.setattr(HookeMaterial, "energy", lambda *a: 1.01 * energy(*a))
-    with pytest.raises(AssertionError, match="derivative of the energy"):
-        check_laws([Hooke()], ELASTIC)
+    changes = [
+        ("energy", lambda w, *_: 1.01 * w, "derivative of the energy"),
+        ("energy", lambda w, *_: w + 1.0, "energy at rest is zero"),
+        ("conjugate_energy", lambda w, *_: 1.01 * w, "gap is"),
+        ("gap", lambda gap, *_: 0 * gap, "gap is"),
+        ("conjugate_strain", lambda e, *_: 1.01 * e, "conjugate_strain is"),
+    ]
+    for name, change, message in changes:
+        method = getattr(HookeMaterial, name)
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                HookeMaterial,
+                name,
+                lambda *a, change=change, method=method: change(method(*a)),
+            )
+            with pytest.raises(AssertionError, match=message):
+                check_laws([Hooke()], ELASTIC)
+
+
+CUBIC = cubic(C11=204.6, C12=137.7, C44=126.2)
+
+
+class Unturned(HookeMaterial):
+    """Its crystals lie along the box, whatever is said."""
+
+    def prepare(self):
+        self.stiffness = np.tile(CUBIC, (len(self.laws), 1, 1))
+        super().prepare()
+
+
+class Directed(HookeMaterial):
+    """It has axes beside the stiffness."""
+
+    def prepare(self):
+        self.stiffness = rotate_stiffness(CUBIC, self.rotation)
+        super().prepare()
+
+
+class Lasting(HookeMaterial):
+    """Of the strain, where it has the rate only."""
+
+    rate = True
+    energy = Material.energy
+
+
+class Small(HookeMaterial):
+    """P = F - 1."""
+
+    finite = True
+
+    def respond(self, step):
+        F = step.strain
+        tangent = MatrixTangent(np.tile(np.eye(9)[..., None], F.shape[1]))
+        return Response(F - np.eye(3).reshape(9, 1), step.state, tangent)
+
+    def energy(self, rows, strain, state=None, dt=1.0):
+        return ((strain - np.eye(3).reshape(9, 1)) ** 2).sum(0) / 2
+
+
+@pytest.mark.parametrize(
+    "material, message",
+    [
+        (Unturned, "it gives the turned stress"),
+        (Directed, "crystal's axes is `directed`"),
+        (Lasting, "follows from the rate alone"),
+        (Small, "stress of a turned body turns"),
+    ],
+)
+def test_laws_that_see_other_axes_or_other_strains_are_named(material, message):
+    law = type("Law", (Hooke,), {"material": material})
+    with pytest.raises(AssertionError, match=message):
+        check_laws([law()], ELASTIC)
+
+
+def test_variables_that_the_state_does_not_have_are_named():
+    law = type("Law", (Plasticity,), {"variables": {"plastic_strain": 6}})
+    with pytest.raises(AssertionError, match="Law.variables"):
+        check_laws([law(0.1)], ELASTIC)
 
 
 @pytest.mark.parametrize("name", NAMES)

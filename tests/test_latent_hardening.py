@@ -2,11 +2,23 @@
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from fftmech import Grid, InputError, Load, March, Microstructure, Path, Step
+from fftmech import (
+    Grid,
+    InputError,
+    Load,
+    March,
+    Microstructure,
+    Path,
+    Step,
+    read_result,
+    solve,
+    write_result,
+)
 from fftmech.arrays.backend import cpu_backend
 from fftmech.kernels.laws import conjugate, potential, responder
 from fftmech.materials import cubic, hexagonal
@@ -17,6 +29,7 @@ from fftmech.materials.slip import SlipFamily
 from fftmech.materials.slip_interactions import TYPES, interaction_types
 from fftmech.materials.slip_systems import slip_systems
 from fftmech.microstructure import polycrystal
+from fftmech.results.scalar_fields import scalar_fields
 from fftmech.tensors import matrix_from_quaternion, rotate_stiffness
 
 COPPER = cubic(C11=168.4, C12=121.4, C44=75.4)
@@ -60,6 +73,28 @@ def marched(law, load, increments=2, solver="newton", n=6, **options):
     march = March(body, path, solver=solver, **options)
     assert all(point.status == "converged" for point in march.points())
     return march
+
+
+def test_slip_of_six_systems_is_no_tensor_in_files(tmp_path):
+    families = ("basal", "prismatic"), ("basal",)
+    crystal = {"lattice": "hcp", "c_over_a": 1.587, "latent_hardening": 1.4}
+    laws = {
+        p: plastic(families=tuple(SlipFamily(name=name) for name in names), **crystal)
+        for p, names in enumerate(families)
+    }
+    phase = np.array([0, 1]).reshape(2, 1, 1)
+    body = Microstructure(Grid(phase.shape), phase, np.array([TITANIUM] * 2), law=laws)
+    result = solve(body, Load(strain={"xx": 3e-3, "xz": 2e-3, "xy": 1e-3}))
+    slip = result.variables["slip"]
+    assert slip.shape == (6, 2, 1, 1) and slip[3:, 0].any()
+    assert slip[:3, 1].any() and not slip[3:, 1].any()
+    write_result(tmp_path / "result.vtkhdf", result)
+    with h5py.File(tmp_path / "result.vtkhdf") as file:
+        np.testing.assert_array_equal(file["VTKHDF/CellData/slip"][()].T, slip)
+    again = read_result(tmp_path / "result.vtkhdf")
+    np.testing.assert_array_equal(again.variables["slip"], slip)
+    for a, shown in enumerate(scalar_fields(again, "slip")):
+        np.testing.assert_array_equal(shown.values, slip[a])
 
 
 def test_the_pairs_of_fcc_are_counted_as_in_the_literature():

@@ -105,6 +105,16 @@ def test_every_law_in_a_laminate_agrees_with_a_stack_solved_without_a_grid(pair)
     np.testing.assert_allclose(layers, reference.stress, atol=1e-9 * size)
 
 
+def test_a_branch_that_a_phase_lacks_has_no_strain():
+    laws = dict(enumerate(PAIRS["viscoelasticity"]))
+    phase = np.array([0, 1]).reshape(2, 1, 1)
+    body = Microstructure(Grid(phase.shape), phase, np.array([SOFT, STIFF]), law=laws)
+    fields = solve(body, SHEAR).variables
+    assert list(fields) == ["branch_strain_1", "branch_strain_2"]
+    assert fields["branch_strain_1"].any(axis=0).all()
+    assert fields["branch_strain_2"].any(axis=0).ravel().tolist() == [True, False]
+
+
 def test_the_pairs_cover_every_law_without_a_crystal():
     assert set(LAWS) - set(CRYSTALS) <= set(PAIRS)
 
@@ -147,6 +157,23 @@ def test_a_linear_body_with_eigenstrain_and_a_pore_is_the_linear_solve():
     assert point.status == "converged"
     size = abs(expected.stress).max()
     np.testing.assert_allclose(march.result().stress, expected.stress, atol=1e-5 * size)
+
+
+@pytest.mark.parametrize("increments", [1, 3])
+def test_laws_at_rest_are_the_linear_solve_under_a_temperature(increments):
+    body = sphere(4, SOFT, STIFF).with_changes(
+        thermal_expansion=np.array([[1e-5, 0, 2e-5, 0, 0, 1e-5], [3e-5] * 6])
+    )
+    heated = {"temperature": 40.0, "scheme": "rotated", "tolerance": 1e-9}
+    expected = solve(body, TENSION, **heated)
+    # neither yields nor relaxes
+    laws = {0: Plasticity(yield_stress=1e3), 1: Viscoelasticity(1e9, 0.4, 0.4)}
+    path = Path((Step(TENSION, increments=increments),))
+    march = March(body.with_changes(law=laws), path, **heated)
+    assert all(point.status == "converged" for point in march.points())
+    size = abs(expected.stress).max()
+    np.testing.assert_allclose(march.result().stress, expected.stress, atol=1e-7 * size)
+    assert march.result().energy == pytest.approx(expected.energy, rel=1e-7)
 
 
 def test_norton_of_exponent_one_is_linear_elasticity_of_the_rate():

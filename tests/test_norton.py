@@ -5,6 +5,7 @@ import pytest
 from isotropic_laws import DT, LAWS, make, one_layer, tension
 from scipy.optimize import minimize
 
+from fftmech.kernels import law_norton
 from fftmech.materials import isotropic
 from fftmech.materials.base import StrainStep
 from fftmech.materials.norton import Norton
@@ -39,6 +40,39 @@ def test_norton_stress_is_the_derivative_of_its_potential(law, rng):
     actual = (stress * size * direction).sum(0)
     scale = np.linalg.norm(stress, axis=0) * np.linalg.norm(size * direction, axis=0)
     assert (np.abs(actual - expected) / scale).max() < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("precision", "ahead", "threads"),
+    [(None, False, 1), (np.float32, False, 3), (np.float64, False, 1)]
+    + [(np.float64, True, 1)],
+)
+def test_fused_norton_equals_the_reference(precision, ahead, threads, rng):
+    material, rows = make(LAWS["norton"]), np.arange(200) % 2
+    rates = _rates(rng, LAWS["norton"][0])
+    rates[:, 7] = 0
+    before = rates[:, ::-1].copy()
+    step = StrainStep(
+        rows, before + rates * DT, before, np.zeros((0, 200)), DT, precision
+    )
+    expected = material.respond(step)
+    if ahead:
+        # of some points opposed, of others too large, or as it was found
+        step = step._replace(foreseen=expected.stress * rng.uniform(-1, 2, 200))
+        expected = material.respond(step)
+    actual = law_norton.respond(material, step, threads)
+    size = np.abs(expected.stress).max()
+    np.testing.assert_allclose(actual.stress, expected.stress, atol=1e-12 * size)
+    if precision is None:
+        assert actual.tangent is None
+        return
+    direction = rng.normal(size=rates.shape).astype(precision)
+    ds, exact = (r.tangent.apply(direction) for r in (actual, expected))
+    assert ds.dtype == precision
+    accuracy = 1e-10 if precision == np.float64 else 1e-5
+    # stiffness differs by orders of magnitude from point to point
+    limit = accuracy * np.abs(exact).max(0)
+    assert (np.abs(ds - exact) <= limit).all()
 
 
 @pytest.mark.parametrize("law", LAWS["norton"], ids=lambda law: f"n={law.exponent:g}")

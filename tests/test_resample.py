@@ -218,17 +218,17 @@ def test_laminate_lies_between_reuss_and_voigt():
 
 
 def test_laminate_normal_is_physical_where_voxels_are_not_cubes():
-    # one corner voxel of eight: the centroids' line has the direction of the edges
+    # one corner voxel of eight: its faces in the others have areas as 1 / edge
     phase = np.zeros((2, 2, 2), dtype=int)
     phase[0, 0, 0] = 1
     spacing = (1.0, 2.0, 3.0)
     body = Microstructure(Grid((2, 2, 2), spacing), phase, np.stack([SOFT, STIFF]))
-    normal = np.array(spacing) / np.linalg.norm(spacing)
+    normal = 1 / np.array(spacing)
     expected = laminate_pairs(
         Phases(np.stack([SOFT, STIFF]), {}),
         np.array([[0, 1]]),
         np.array([7 / 8]),
-        normal[None],
+        normal[None] / np.linalg.norm(normal),
     )
     new = resample(body, (1, 1, 1), "laminate")
     assert new.stiffness is not None

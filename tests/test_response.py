@@ -21,6 +21,7 @@ from fftmech.loads.path import Target
 from fftmech.materials import PORE, cubic, isotropic
 from fftmech.materials.isotropy import radial_matrices
 from fftmech.materials.plasticity import Plasticity
+from fftmech.materials.viscoelasticity import Viscoelasticity
 from fftmech.tensors import matrix_from_quaternion, rotate_stiffness, voigt_from_mandel
 
 SOFT, STIFF = isotropic(E=70.0, nu=0.3), isotropic(E=400.0, nu=0.2)
@@ -247,6 +248,40 @@ def test_many_points_are_what_each_is_alone(rng):
         )
 
 
+def test_some_points_in_another_order_go_on_as_they_would_among_all(rng):
+    network = composite()
+    state = network.advance(
+        network.start(5), target(3e-3 * rng.normal(size=(6, 5))), 1.0
+    ).state
+    strain = 3e-3 * rng.normal(size=(6, 5))
+    whole, some = network.advance(state, target(strain), 1.0), [4, 1, 2]
+    part = network.advance(state.take(some), target(strain[:, some]), 1.0)
+    for own, right in (
+        (part.tangent, whole.tangent[..., some]),
+        (part.state.strain, whole.state.strain[..., some]),
+        (part.state.variables[0], whole.state.variables[0][..., some]),
+    ):
+        np.testing.assert_allclose(own, right, atol=1e-9 * abs(right).max())
+    # however arrays lie in memory, the step is compiled once
+    assert len(newton_step.signatures) == 1
+
+
+def test_a_step_that_is_tried_again_is_what_it_was(rng):
+    network = composite()
+    begun = network.advance(network.start(3), target(np.full(6, 2e-3)), 1.0).state
+    before = begun.strain.copy(), begun.variables[0].copy(), begun.largest.copy()
+    strain = 3e-3 * rng.normal(size=(6, 3))
+    first = network.advance(begun, target(strain), 1.0)
+    network.advance(begun, target(-5 * strain), 0.1)
+    again = network.advance(begun, target(strain), 1.0)
+    np.testing.assert_array_equal(again.tangent, first.tangent)
+    np.testing.assert_array_equal(again.state.strain, first.state.strain)
+    for own, right in zip(
+        (begun.strain, begun.variables[0], begun.largest), before, strict=True
+    ):
+        np.testing.assert_array_equal(own, right)
+
+
 def test_blocks_of_points_change_nothing(rng, monkeypatch):
     network = composite()
     strain = target(3e-3 * rng.normal(size=(6, 7)))
@@ -293,6 +328,13 @@ def test_eigenstrain_and_temperature_strain_a_free_laminate():
         network = Network(tree, body, temperature=temperature)
         state = network.advance(network.start(), free, 1.0).state
         np.testing.assert_allclose(state.mean_strain[:, 0], swell[0], atol=1e-12)
+    # held, a viscoelastic body has the stress of an elastic one at first
+    laws = dict.fromkeys((0, 1), Viscoelasticity(1.0, 0.6, 0.6))
+    network = Network(tree, phases(SOFT, SOFT, eigenstrain=swell, law=laws))
+    state = network.advance(network.start(), Load(), 1e-9).state
+    np.testing.assert_allclose(state.mean_stress[:, 0], -SOFT @ swell[0], atol=1e-9)
+    state = network.advance(state, Load(), 1e3).state
+    np.testing.assert_allclose(state.mean_stress[:, 0], -0.4 * SOFT @ swell[0])
 
 
 def test_pores_soften_and_flow_with_pores_converges():

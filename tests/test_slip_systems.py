@@ -271,8 +271,13 @@ def test_plasticity_without_them_is_elastic_there_and_noted():
     assert point.status == "converged"
     young = 1 / np.linalg.inv(TITANIUM)[2, 2]
     assert march.result().mean_stress[2] == pytest.approx(0.01 * young)
-    (note,) = (n for n in march.result().notes if "independent" in n)
-    assert "4 independent slip systems" in note
+    systems, axes = march.result().notes
+    assert "4 independent slip systems" in systems
+    assert axes == (
+        "1 phase(s) of crystal_plasticity without orientation: crystal axes along x y z"
+    )
+    known = body.with_changes(orientation=np.array([[1.0, 0.0, 0.0, 0.0]]))
+    assert March(known, march.path).result().notes == [systems]
 
 
 def test_crystals_of_different_lattices_share_a_body():

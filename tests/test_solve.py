@@ -15,6 +15,7 @@ from fftmech import (
 )
 from fftmech.arrays.backend import cpu_backend
 from fftmech.materials import isotropic
+from fftmech.materials.plasticity import Plasticity
 from fftmech.problems.linear import Problem
 from fftmech.solvers import get_solver
 from fftmech.solvers.iteration import iterate
@@ -378,6 +379,9 @@ def test_stress_control_of_an_open_foam_is_solved():
         (dict(solver="gmres"), "solver 'gmres': expected one of"),
         (dict(reference=(1.0, -1.0)), "expected two positive moduli"),
         (dict(initial=np.zeros((3, 2, 2, 2))), "initial displacement of shape"),
+        (dict(initial=np.zeros((3, 4, 4, 4), complex)), "complex128: expected real"),
+        (dict(temperature="5"), "temperature '5': expected a finite"),
+        (dict(boundary="x"), "boundary 'x': expected fftmech.Boundary"),
     ],
 )
 def test_bad_options_are_refused_by_name(options, message):
@@ -385,7 +389,40 @@ def test_bad_options_are_refused_by_name(options, message):
         solve(sphere(4, SOFT, STIFF), SHEAR, **options)
 
 
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        (dict(phase=np.ma.masked_equal(np.eye(3, dtype=int)[None], 1)), "masked"),
+        (dict(stiffness=[SOFT, STIFF * 1j]), "type complex128: expected real"),
+        (dict(eigenstrain=[["x"] * 6] * 2), "eigenstrain of type <U1: expected real"),
+        (dict(eigenstrain=[[0.0] * 6, [0.0]]), "rows of different lengths"),
+        (dict(stiffness=np.ma.masked_equal([SOFT, STIFF], SOFT[0, 0])), "masked"),
+        (dict(law={"0": Plasticity(1.0)}), "of phase '0': expected a law of a phase"),
+        (dict(law={0: 1.0}), "law 1.0 of phase 0: expected a law"),
+        (dict(law=[Plasticity(1.0)]), "expected laws by phase id"),
+    ],
+)
+def test_bodies_refuse_what_is_no_table_of_numbers(changes, message):
+    given = dict(grid=Grid((1, 3, 3)), phase=np.eye(3, dtype=int)[None])
+    with pytest.raises(InputError, match=message):
+        Microstructure(**{**given, **changes})
+
+
+def test_a_phase_map_may_be_any_array_of_whole_numbers_or_a_list(rng):
+    phase = rng.integers(0, 2, (3, 4, 5))
+    wide = np.repeat(phase, 2, axis=1)
+    for same in (
+        *(phase.tolist(), phase.astype(">i4"), phase.astype(float), phase == 1),
+        *(np.asfortranarray(phase), wide[:, ::2], phase[::-1].copy()[::-1]),
+    ):
+        found = Microstructure(Grid((3, 4, 5)), same).phase
+        np.testing.assert_array_equal(found, phase)
+        assert found.dtype == np.uint8 and found.flags.c_contiguous
+
+
 def test_load_refuses_what_cannot_be_meant():
+    with pytest.raises(InputError, match="xx=True: expected a finite number"):
+        Load(strain={"xx": True})
     with pytest.raises(InputError, match="component 'zx': expected one of"):
         Load(strain={"zx": 1.0})
     with pytest.raises(InputError, match="strain yy and stress yy are both"):

@@ -10,6 +10,7 @@ There are no matrix products, so that neither autocast nor TF32 lowers the preci
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -120,7 +121,7 @@ class Operators:
             Maxwell, Phi_xx, Phi_yy, Phi_zz, (B, 3, X, Y, Z); stress x length^2.
         """
         self._check("stress functions", potential, 3, 6)
-        return self.discretization.stress_function(potential, self.grid).squeeze(-5)
+        return _StressFunction.apply(potential, self.discretization, self.grid)
 
     def green(self, force: Tensor) -> Tensor:
         """M f with M = (D* C0 D)^+: zero mean, zero on the scheme's null modes.
@@ -173,6 +174,23 @@ class Operators:
         raise InputError(
             f"{name} of shape {tuple(field.shape)} on a grid of {shape}", expected
         )
+
+
+class _StressFunction(torch.autograd.Function):
+    """inc of D*, whose adjoint is inc of D: no derivatives of its many terms."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, potential: Tensor, scheme: Discretization, grid: Grid
+    ) -> Tensor:
+        ctx.parts = potential.shape[1], scheme, grid
+        return scheme.stress_function(potential, grid).squeeze(-5)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        count, scheme, grid = ctx.parts
+        slope = scheme.incompatibility(grads[0].unsqueeze(-5), grid)
+        return slope[:, :count], None, None
 
 
 def _mean(field: Tensor) -> Tensor:

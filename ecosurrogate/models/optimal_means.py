@@ -25,7 +25,9 @@ class OptimalMeans(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Replace both means."""
         strain = self.strain(strain, bodies)
-        return strain, self.stress(stress, apply(bodies.stiffness, strain), bodies)
+        # only the mean stress of bodies with pores is that of C e
+        C_e = apply(bodies.stiffness, strain) if bodies.some_with_pores else stress
+        return strain, self.stress(stress, C_e, bodies)
 
     def strain(self, strain: Tensor, bodies: Bodies) -> Tensor:
         """Replace the mean of a strain."""

@@ -96,15 +96,38 @@ class Convolution(nn.Conv3d):
             and not torch.compiler.is_compiling()
             and torch.backends.mkldnn.is_available()
         ):
-            return torch.ops.aten.mkldnn_convolution(
-                *(input, weight, bias),
-                *(self.padding, self.stride, self.dilation, self.groups),
-            )
+            out = _OneBody.apply(input, weight, self.stride)
+            return out if bias is None else out + bias[:, None, None, None]
         return super()._conv_forward(input, weight, bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """(B, C_in, X, Y, Z) -> (B, C_out, ceil(X / stride), ...)."""
         return super().forward(wrap(input, self.periodic))
+
+
+class _OneBody(torch.autograd.Function):
+    """oneDNN's convolution of one body, and its derivatives.
+
+    Torch chooses the slow kernel again for these, unless their layout is oneDNN's.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: tuple[int, ...]) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.stride = stride
+        return torch.ops.aten.mkldnn_convolution(
+            x, weight, None, (0, 0, 0), stride, (1, 1, 1), 1
+        )
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        x, weight = ctx.saved_tensors
+        of_x, of_weight, _ = torch.ops.aten.convolution_backward(
+            *(grads[0].contiguous().to_mkldnn(), x.to_mkldnn(), weight, None),
+            *(ctx.stride, (0, 0, 0), (1, 1, 1), False, (0, 0, 0), 1),
+            (*ctx.needs_input_grad[:2], False),
+        )
+        return None if of_x is None else of_x.to_dense(), of_weight, None
 
 
 def set_periodic(model: nn.Module, periodic: tuple[bool, bool, bool]) -> None:

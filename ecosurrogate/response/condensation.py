@@ -74,7 +74,7 @@ def _load(tree, response, leaf, block, at, s):
     radial, flows = U(response.radial.shape[1]), U(response.stress.shape[1])
     if leaf < radial:
         for k in range(U(8)):
-            row = fetch(response.radial, k * radial + leaf, block, spare)
+            row = fetch(response.radial, k * radial + leaf, block)
             store(spare, (k + U(1)) * L, row)
     for i in range(U(6)):
         t = load(s.stress, own + i * L)
@@ -88,7 +88,7 @@ def _load(tree, response, leaf, block, at, s):
                     D += load(spare, L)
             elif leaf < flows:
                 row = (i * U(6) + j) * (flows - radial) + leaf - radial
-                D = fetch(response.full, row, block, spare)
+                D = fetch(response.full, row, block)
             else:
                 D = splat(tree.stiffness[leaf - flows, i, j])
             store(media, at + j * SIX + i * L, D)
@@ -103,13 +103,13 @@ def prescribe(trial, block, s, root, whole):
     count = U(len(free))
     pitch = (count + U(1)) * L
     for i in range(U(6)):
-        store(s.new, whole + i * L, fetch(trial.mean_strain, i, block, spare))
+        store(s.new, whole + i * L, fetch(trial.mean_strain, i, block))
     for a in range(count):
         store(s.new, whole + U(free[a]) * L, splat(0.0))
     # D_free e = s - t - D e, without exchange of rows: D is nearly symmetric
     for a in range(count):
         i = U(free[a])
-        right = fetch(trial.mean_stress, i, block, s.work)
+        right = fetch(trial.mean_stress, i, block)
         right -= load(media, root + (U(36) + i) * L)
         for j in range(U(6)):
             D, e = load(media, root + j * SIX + i * L), load(s.new, whole + j * L)

@@ -53,6 +53,11 @@ class Increment(NamedTuple):
         """Which points have a solution, (n,)."""
         return np.isfinite(self.error)
 
+    @property
+    def failed(self) -> np.ndarray:
+        """Numbers of the others."""
+        return np.isnan(self.error).nonzero()[0]
+
 
 @dataclass(frozen=True)
 class Prescribed:
@@ -109,25 +114,36 @@ class EndOfStep:
         points = state.points
         return cls(
             state,
-            state.strain.copy(),
-            [own.copy() for own in state.variables],
-            state.mean_stress.copy(),
-            state.largest.copy(),
+            state.strain,
+            state.variables,
+            state.mean_stress,
+            state.largest,
             np.full((6, 6, points), np.nan) if tangent else None,
             np.zeros(points, int),
             np.full(points, np.nan),
         )
 
     def keep(
-        self, at: np.ndarray, good: np.ndarray, trial: Trial, after: list[np.ndarray]
+        self,
+        at: np.ndarray,
+        trial: Trial,
+        after: list[np.ndarray],
+        iterations: int,
+        tolerance: float,
     ) -> None:
-        """Take the `good` ones of the points at work, whose numbers are `at`."""
+        """Take those points at work, whose numbers are `at`, that are solved."""
+        self.iterations[at] = iterations
+        good = trial.error <= tolerance
         if len(at) == len(self.error) and good.all():
             self.strain, self.variables = trial.strain, after
             self.mean_stress, self.error = trial.stress, trial.error
             self.largest = np.maximum(self.largest, trial.size)
             self.tangent = trial.tangent if self.tangent is not None else None
             return
+        if self.strain is self.begun.strain:
+            self.strain, self.largest = self.strain.copy(), self.largest.copy()
+            self.mean_stress = self.mean_stress.copy()
+            self.variables = [own.copy() for own in self.variables]
         at = at[good]
         self.strain[..., at] = trial.strain[..., good]
         self.mean_stress[:, at] = trial.stress[:, good]
@@ -140,18 +156,17 @@ class EndOfStep:
 
     def increment(self, dt: float, weight: np.ndarray) -> Increment:
         """All points, those that failed as they were; `weight` is that of leaves."""
-        change = self.strain - self.begun.strain
-        mean_change = (weight[:, None] * change).sum(1)
-        after = replace(
-            self.begun,
-            strain=self.strain,
-            variables=self.variables,
-            mean_strain=self.begun.mean_strain + mean_change,
-            mean_stress=self.mean_stress,
-            change=change,
-            mean_change=mean_change,
-            largest=self.largest,
-            dt=dt,
+        begun, change = self.begun, self.strain - self.begun.strain
+        mean_change = weight @ change
+        after = NetworkState(
+            self.strain,
+            self.variables,
+            begun.mean_strain + mean_change,
+            self.mean_stress,
+            change,
+            mean_change,
+            self.largest,
+            dt,
         )
         cuts = np.zeros_like(self.iterations)
         return Increment(after, self.tangent, self.iterations, cuts, self.error)

@@ -10,7 +10,7 @@ from ecosurrogate.response.tree import Laminates, LaminateTree, filled
 from fftmech.arrays.backend import get_backend
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
-from fftmech.kernels.law_plasticity import PlasticityTangent
+from fftmech.kernels.radial import FusedRadialTangent
 from fftmech.materials.base import Material, StrainStep
 from fftmech.materials.hooke import HookeMaterial
 from fftmech.materials.isotropy import RadialTangent
@@ -118,6 +118,10 @@ class Leaves:
             for group, own in zip(self._groups, made, strict=True)
         ]
 
+    def stress_free(self, strain: np.ndarray) -> np.ndarray:
+        """Strains (6, L, n) of no stress, and the eigenstrain."""
+        return strain if self._eigenstrain is None else strain + self._eigenstrain
+
     def respond(
         self,
         strain: np.ndarray,
@@ -159,11 +163,13 @@ class Leaves:
             else:
                 full = matrices(response.tangent, len(group.rows) * points)
                 parts[2].append(full.reshape(36, -1, points))
-        joined = (
-            _joined(size, own, points)
-            for size, own in zip((6, 8, 36), parts, strict=True)
+        stress, radial, full = parts
+        joined = Response(
+            _joined(6, stress, points),
+            _joined(8, radial, points),
+            _joined(36, full, points),
         )
-        return LeafResponse(Response(*joined), after)
+        return LeafResponse(joined, after)
 
     def expect(self, state: State, ratio: float) -> State:
         """See `Material.expect`."""
@@ -229,7 +235,7 @@ def _kind(material: Material, rows: np.ndarray) -> int:
 
 def _radial(tangent: Any) -> np.ndarray:
     """lambda, 2 G and m of radial tangents, (8, n)."""
-    if isinstance(tangent, PlasticityTangent):
+    if isinstance(tangent, FusedRadialTangent):
         return tangent.kept
     m = np.zeros((6, len(tangent.shear))) if tangent.normal is None else tangent.normal
     return np.concatenate([tangent.lame[None], tangent.shear[None], m])
@@ -237,9 +243,11 @@ def _radial(tangent: Any) -> np.ndarray:
 
 def _joined(rows: int, parts: list[np.ndarray], points: int) -> np.ndarray:
     """Fields of several laws, (rows, leaves, n), as one that is contiguous."""
+    if not parts:
+        return np.empty((rows, 0, points))
     if len(parts) == 1:
         return np.ascontiguousarray(parts[0])
-    return np.concatenate([np.empty((rows, 0, points)), *parts], axis=1)
+    return np.concatenate(parts, axis=1)
 
 
 def slots(layers: np.ndarray) -> np.ndarray:

@@ -131,8 +131,12 @@ class Network:
         for number, step in enumerate(path.steps, 1):
             begun = state.mean_strain[:, 0], state.mean_stress[:, 0]
             dt = step.time / step.increments
+            end = Target.between(step, 1.0, *begun, rest)
+            ways = end.mean_strain - begun[0], end.mean_stress - begun[1]
             for i in range(1, step.increments + 1):
-                target = Target.between(step, i / step.increments, *begun, rest)
+                part = i / step.increments
+                means = (a + part * way for a, way in zip(begun, ways, strict=True))
+                target = Target(end.free, *means)
                 made = self.advance(state, target, dt, tangent=False)
                 status = "converged" if made.solved[0] else "max_iterations"
                 state = made.state if made.solved[0] else state
@@ -198,7 +202,7 @@ class Network:
     ) -> Increment:
         """`advance` of one block; points that fail go in halves."""
         made = self._newton.solve(state, aim, dt, tangent)
-        failed = np.flatnonzero(~made.solved)
+        failed = made.failed
         if not len(failed) or cuts == MOST_CUTS:
             return made
         before, goal = state.take(failed), aim.take(failed)

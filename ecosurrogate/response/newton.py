@@ -73,12 +73,12 @@ class NewtonSolver:
         made = self._iterate(
             state, variables, aim, dt, tangent, self._first(state, aim, dt)
         )
-        failed = np.flatnonzero(~made.solved)
+        failed = made.failed
         if not len(failed) or not state.dt:
             return made
         before, goal = state.take(failed), aim.take(failed)
         own = [each[..., failed] for each in variables]
-        again = self._iterate(before, own, goal, dt, tangent, before.strain)
+        again = self._iterate(before, own, goal, dt, tangent, before.strain.copy())
         iterations, error = made.iterations.copy(), made.error.copy()
         iterations[failed] += again.iterations
         error[failed] = again.error
@@ -94,13 +94,15 @@ class NewtonSolver:
             guess = np.where(aim.free[:, None], 0.0, aim.mean_strain)
             return state.strain + (guess - state.mean_strain)[:, None]
         held = ~aim.free
-        change = (aim.mean_strain - state.mean_strain)[held]
-        last = state.mean_change[held]
-        square = (last * last).sum(0)
-        ratio = (change * last).sum(0) / np.where(square == 0, 1.0, square)
-        if not held.any():
-            ratio = np.full(state.points, dt / state.dt if state.dt else 0.0)
-        return state.strain + np.clip(ratio, 0.0, LONGEST) * state.change
+        if held.any():
+            last = state.mean_change[held]
+            change = (aim.mean_strain - state.mean_strain)[held]
+            square = np.add.reduce(last * last)
+            ratio = np.add.reduce(change * last) / (square + (square == 0))
+        else:
+            ratio = dt / state.dt if state.dt else 0.0
+        ratio = np.minimum(np.maximum(ratio, 0.0), LONGEST)
+        return state.strain + ratio * state.change
 
     def _iterate(
         self,
@@ -115,25 +117,26 @@ class NewtonSolver:
 
         A step in which the stress power changes its sign, and grows, is shortened.
         """
-        leaves, points = self.leaves, state.points
-        end, at = EndOfStep.of(state, tangent), np.arange(points)
+        leaves, end, at = self.leaves, None, np.arange(state.points)
         trial = first_trial(guess, leaves.flowing, state.largest, aim, tangent)
-        before = state.strain
+        # the eigenstrain comes with the first increment, on a body without stress
+        before = state.strain if state.dt else leaves.stress_free(state.strain)
         for taken in range(MOST_NEWTON):
             ahead = trial.foreseen if leaves.foresight and taken else None
             response, after = leaves.respond(trial.strain, before, variables, dt, ahead)
-            newton_step(leaves.tree, response, trial, taken, self.tolerance)
-            end.iterations[at] += 1
-            left = trial.error > self.tolerance
-            last = taken == MOST_NEWTON - 1 or not left.any()
+            left = newton_step(leaves.tree, response, trial, taken, self.tolerance)
+            last = not left or taken == MOST_NEWTON - 1
             # a few that are solved are no reason to copy the others
-            if last or 2 * np.count_nonzero(left) < len(at):
-                end.keep(at, trial.error <= self.tolerance, trial, after)
+            if last or 2 * left < len(at):
+                end = end or EndOfStep.of(state, tangent)
+                end.keep(at, trial, after, taken + 1, self.tolerance)
                 if last:
                     break
-                at, before = at[left], np.compress(left, before, axis=-1)
-                trial = some_of(trial, left)
-                variables = [np.compress(left, own, axis=-1) for own in variables]
+                going = trial.error > self.tolerance
+                at, before = at[going], np.compress(going, before, axis=-1)
+                trial = some_of(trial, going)
+                variables = [np.compress(going, own, axis=-1) for own in variables]
+        assert end is not None
         return end.increment(dt, leaves.weight)
 
 
@@ -144,11 +147,16 @@ def first_trial(
     aim: Prescribed,
     tangent: bool,
 ) -> Trial:
-    """A guess of the strains of the leaves, (6, L, n), of which so many flow."""
+    """A guess of the strains of the leaves, (6, L, n), of which so many flow.
+
+    The array may be that in which the next ones are tried.
+    """
     points = strain.shape[-1]
     shape = (6, points)
+    mean_strain, mean_stress = np.empty(shape), np.empty(shape)
+    mean_strain[...], mean_stress[...] = aim.mean_strain, aim.mean_stress
     return Trial(
-        strain.copy(),
+        np.ascontiguousarray(strain),
         np.empty((6, flowing, points)),
         np.empty(strain.shape),
         np.empty(points),
@@ -156,11 +164,11 @@ def first_trial(
         largest.copy(),
         np.empty(points),
         np.empty(points),
-        np.array(np.broadcast_to(aim.mean_strain, shape), order="C"),
-        np.array(np.broadcast_to(aim.mean_stress, shape), order="C"),
+        mean_strain,
+        mean_stress,
         np.empty(shape),
         np.empty((6, 6, points if tangent else 0)),
-        np.flatnonzero(aim.free),
+        aim.free.nonzero()[0],
     )
 
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ecosurrogate.response.laminate_lanes import L
-from fftmech.kernels.compiled import U, inlined
-from fftmech.kernels.simd import load, splat, store
+from fftmech.kernels.compiled import inlined
+from fftmech.kernels.simd import load, load_some, store, store_some
 
 
 class Scratch(NamedTuple):
@@ -25,29 +25,19 @@ class Scratch(NamedTuple):
 
 
 @inlined
-def fetch(field, row, block, spare):
-    """A row of a field, (rows, n); points past the end are copies of the last one."""
+def fetch(field, row, block):
+    """A row of a field, (rows, n); zeros past the last point."""
     points, first, width = block
     at = row * points + first
-    if width == L:
-        return load(field, at)
-    flat = field.reshape(-1)
-    if width == U(1):
-        return splat(flat[at])
-    for p in range(L):
-        spare[p] = flat[at + min(p, width - U(1))]
-    return load(spare, U(0))
+    return load(field, at) if width == L else load_some(field, at, width)
 
 
 @inlined
-def put(field, row, block, spare, value):
+def put(field, row, block, value):
     """Write a row of a field."""
     points, first, width = block
     at = row * points + first
     if width == L:
         store(field, at, value)
     else:
-        flat = field.reshape(-1)
-        store(spare, U(0), value)
-        for p in range(width):
-            flat[at + p] = spare[p]
+        store_some(field, at, value, width)

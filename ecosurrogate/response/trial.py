@@ -37,7 +37,7 @@ class Trial(NamedTuple):
 
 @inlined
 def judge(tree, response, trial, block, taken, tolerance, s):
-    """Fetch a trial; its size, error and mean stress; whether any point goes on."""
+    """Fetch a trial; its size, error and mean stress; how many points go on."""
     spare, leaves = s.spare, U(len(tree.weight))
     flows, mean = U(response.stress.shape[1]), THREE
     square = error = splat(0.0)
@@ -46,13 +46,13 @@ def judge(tree, response, trial, block, taken, tolerance, s):
     for leaf in range(leaves):
         own, w = leaf * SIX, tree.weight[leaf]
         for i in range(U(6)):
-            e = fetch(trial.strain, i * leaves + leaf, block, spare)
+            e = fetch(trial.strain, i * leaves + leaf, block)
             store(s.old, own + i * L, e)
         for i in range(U(6)):
             if leaf < flows:
-                stress = fetch(response.stress, i * flows + leaf, block, spare)
+                stress = fetch(response.stress, i * flows + leaf, block)
                 if taken > 0:
-                    foreseen = fetch(trial.foreseen, i * flows + leaf, block, spare)
+                    foreseen = fetch(trial.foreseen, i * flows + leaf, block)
                     error += w * (stress - foreseen) * (stress - foreseen)
             else:
                 stress = splat(tree.offset[leaf - flows, i])
@@ -64,7 +64,7 @@ def judge(tree, response, trial, block, taken, tolerance, s):
             at = mean + i * L
             store(spare, at, load(spare, at) + w * stress)
     for i in range(U(6)):
-        put(trial.stress, i, block, spare, load(spare, mean + i * L))
+        put(trial.stress, i, block, load(spare, mean + i * L))
     store(spare, U(0), square)
     store(spare, L, error)
     return errors(trial, block, taken, tolerance, s)
@@ -72,9 +72,9 @@ def judge(tree, response, trial, block, taken, tolerance, s):
 
 @inlined
 def errors(trial, block, taken, tolerance, s):
-    """Errors by point, of sums in the first rows of `spare`; whether any goes on."""
+    """Errors by point, of sums in the first rows of `spare`; how many go on."""
     _, first, width = block
-    any_going = False
+    left = 0
     for p in range(L):
         s.going[p] = False
     for p in range(width):
@@ -86,8 +86,8 @@ def errors(trial, block, taken, tolerance, s):
         trial.largest[point], trial.size[point] = largest, size
         trial.error[point] = found if size < np.inf else np.nan
         s.going[p] = size < np.inf and not found <= tolerance
-        any_going |= s.going[p]
-    return any_going
+        left += s.going[p]
+    return left
 
 
 @inlined
@@ -100,18 +100,18 @@ def advance(tree, trial, block, taken, s):
         store(spare, outer + i * L, splat(0.0))
     for a in range(U(len(trial.free))):
         i = U(trial.free[a])
-        store(spare, outer + i * L, fetch(trial.mean_stress, i, block, spare))
+        store(spare, outer + i * L, fetch(trial.mean_stress, i, block))
     for leaf in range(leaves):
         for i in range(U(6)):
             k, w = leaf * SIX + i * L, tree.weight[leaf]
             stress = w * (load(s.stress, k) - load(spare, outer + i * L))
             slope += stress * (load(s.new, k) - load(s.old, k))
             if taken > 1:
-                change = fetch(trial.change, i * leaves + leaf, block, spare)
+                change = fetch(trial.change, i * leaves + leaf, block)
                 passed += stress * change
     store(spare, U(0), slope)
     store(spare, L, passed)
-    whole = width == L
+    whole = True
     for p in range(width):
         s.far[p], whole = False, whole and s.going[p]
         if s.going[p] and taken > 0:
@@ -132,8 +132,8 @@ def advance(tree, trial, block, taken, s):
             k, row = leaf * SIX + i * L, i * leaves + leaf
             if whole:
                 new = load(s.new, k)
-                put(trial.strain, row, block, spare, new)
-                put(trial.change, row, block, spare, new - load(s.old, k))
+                put(trial.strain, row, block, new)
+                put(trial.change, row, block, new - load(s.old, k))
             else:
                 _mix(trial, i, leaf, k, block, s)
 
@@ -156,8 +156,8 @@ def _mix(trial, i, leaf, k, block, s):
 def foresee(response, trial, block, s):
     """Stress of leaves that are not linear at Newton's strains: s + D (new - old)."""
     spare, radial = s.spare, U(response.radial.shape[1])
-    flows, (points, first, width) = U(response.stress.shape[1]), block
-    whole = width == L
+    flows, (_, first, width) = U(response.stress.shape[1]), block
+    whole = True
     for p in range(width):
         whole = whole and s.going[p]
     for leaf in range(flows):
@@ -165,7 +165,7 @@ def foresee(response, trial, block, s):
         along = trace = splat(0.0)
         if leaf < radial:
             for k in range(U(8)):
-                row = fetch(response.radial, k * radial + leaf, block, spare)
+                row = fetch(response.radial, k * radial + leaf, block)
                 store(spare, (k + U(1)) * L, row)
             for j in range(U(6)):
                 step = load(s.new, own + j * L) - load(s.old, own + j * L)
@@ -184,9 +184,9 @@ def foresee(response, trial, block, s):
                 for j in range(U(6)):
                     step = load(s.new, own + j * L) - load(s.old, own + j * L)
                     row = (i * U(6) + j) * (flows - radial) + leaf - radial
-                    stress += fetch(response.full, row, block, spare) * step
+                    stress += fetch(response.full, row, block) * step
             if whole:
-                store(trial.foreseen, (i * flows + leaf) * points + first, stress)
+                put(trial.foreseen, i * flows + leaf, block, stress)
             else:
                 store(spare, U(0), stress)
                 for p in range(width):

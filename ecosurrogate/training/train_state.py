@@ -34,8 +34,9 @@ class TrainState:
     def __init__(self, config: Config, model: nn.Module) -> None:
         self.model = model
         self.average = {k: v.detach().clone() for k, v in model.state_dict().items()}
+        groups = parameter_groups(model, config.weight_decay)
         self.optimizer = torch.optim.AdamW(
-            parameter_groups(model, config.weight_decay), lr=0.0, betas=config.betas
+            groups, lr=0.0, betas=config.betas, fused=True
         )
         self.parameters = dict(model.named_parameters())
         for parameter in self.parameters.values():

@@ -124,9 +124,9 @@ def parallel(function: Callable[[int, int], None], count: int, threads: int) -> 
     not needed. They sleep while they wait.
     """
     parts = max(1, min(threads, count))
-    edges = [count * i // parts for i in range(parts + 1)]
     if parts == 1:
         return function(0, count)
+    edges = [count * i // parts for i in range(parts + 1)]
     pool = _pool(parts - 1, os.getpid())
     others = [pool.submit(function, edges[i], edges[i + 1]) for i in range(1, parts)]
     try:

@@ -175,7 +175,8 @@ def inc(second: Callable[[Any, int, int], Any], field: Any) -> Any:
         f = field.unbind(-4)
     else:
         f = [field[..., c, :, :, :] for c in range(field.shape[-4])]
-    sums: list[Any] = [0] * 6
+    # by target, source and the two derivatives, which commute
+    factors: dict[tuple[int, int, int, int], float] = {}
     for i, k, p, sign_1 in LEVI_CIVITA:
         for j, m, n, sign_2 in LEVI_CIVITA:
             source, target = _COMPONENT[p, n], _COMPONENT[i, j]
@@ -183,6 +184,9 @@ def inc(second: Callable[[Any, int, int], Any], field: Any) -> Any:
                 continue
             # Mandel factors off the diagonal: sqrt(2) into the result, 1/sqrt(2) out
             factor = (1.0 if i == j else 2**0.5) * (1.0 if p == n else 0.5**0.5)
-            term = second(f[source], k, m)
-            sums[target] = sums[target] + sign_1 * sign_2 * factor * term
+            term = target, source, min(k, m), max(k, m)
+            factors[term] = factors.get(term, 0) + sign_1 * sign_2 * factor
+    sums: list[Any] = [0] * 6
+    for (target, source, k, m), factor in factors.items():
+        sums[target] = sums[target] + factor * second(f[source], k, m)
     return namespace(field).stack(sums, -4)

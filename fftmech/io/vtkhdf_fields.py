@@ -20,6 +20,7 @@ from fftmech.discretization import discretization
 from fftmech.discretization.grid import Grid
 from fftmech.errors import InputError
 from fftmech.io import container, image
+from fftmech.results.field_names import BY_SYSTEM
 from fftmech.results.result import affine_displacement
 from fftmech.tensors import FACTORS
 
@@ -145,7 +146,8 @@ def write_components(
     rows = ""
     if field.ndim > 3:
         field = field.reshape(-1, *field.shape[-3:])
-        rows = "by rows: xx xy xz yx yy yz zx zy zz" if len(field) == 9 else ""
+        if len(field) == 9 and not name.endswith(BY_SYSTEM):
+            rows = "by rows: xx xy xz yx yy yz zx zy zz"
     arrays.write(
         Layout(name, field.shape[::-1], dtype or field.dtype, rows),
         lambda planes: field[..., planes].T,

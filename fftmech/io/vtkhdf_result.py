@@ -34,7 +34,7 @@ from fftmech.io.vtkhdf_fields import (
 from fftmech.loads.boundary import Boundary
 from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
-from fftmech.results.field_names import FIELDS, FINITE, Fields, chosen
+from fftmech.results.field_names import FIELDS, FINITE, Fields, chosen, is_tensor
 from fftmech.results.result import FieldPlanes, FieldSource, FiniteFields, Result
 from fftmech.tensors import COMPONENTS, FACTORS, mandel_from_components, von_mises
 
@@ -103,7 +103,7 @@ def write_fields(
     for name, field in result.variables.items():
         if name not in names:
             continue
-        if len(field) == 6:
+        if is_tensor(name, len(field)):
             write_tensor(arrays, f"CellData/{name}", field)
         else:
             values = field[0] if len(field) == 1 else field
@@ -217,7 +217,8 @@ def read_fields(
     def variable(name: str, count: int) -> np.ndarray:
         if count == 1:
             return arrays.read(f"CellData/{name}", grid.shape[::-1])[None]
-        if count == 6:
+        item = container.dataset(arrays.root, f"CellData/{name}")
+        if item.attrs.get("components") == TENSOR:
             return read_tensor(arrays, f"CellData/{name}", grid)
         return arrays.read(f"CellData/{name}", (*grid.shape[::-1], count))
 

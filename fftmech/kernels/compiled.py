@@ -23,6 +23,7 @@ _OPTIONS = {
     "error_model": "numpy",
     "fastmath": {"contract", "reassoc", "nsz", "arcp"},
 }
+_INLINED = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 _kept: list[Any] = []
@@ -66,8 +67,17 @@ def timed(function: Callable[..., None], *arguments: Any) -> float:
 
 def inlined(function: Any) -> Any:
     """Compile as a part of the kernel that calls it: nothing else can call it."""
-    alone = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return numba.njit(function, forceinline=True, **alone, **_OPTIONS)
+    return numba.njit(function, **_INLINED, **_OPTIONS)
+
+
+def uncounted(function: Any) -> Any:
+    """Inline a function, and all that it inlines, without a count of references.
+
+    Numba counts those to an array wherever it is passed on, which takes longer than to
+    fetch a few numbers from it. The function may make no arrays, nor return any.
+    """
+    options: dict[str, Any] = {"_nrt": False, **_INLINED, **_OPTIONS}
+    return numba.njit(function, **options)
 
 
 def code_on_disk(kernel: Any) -> dict[str, Any]:

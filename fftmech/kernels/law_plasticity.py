@@ -1,14 +1,13 @@
 """J2 elastoplasticity in one pass over the points: `fftmech.materials.plasticity`."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from fftmech.arrays.threads import parallel
 from fftmech.kernels.compiled import compiled, inlined
+from fftmech.kernels.radial import FusedRadialTangent
 from fftmech.materials.base import Response, StrainStep
-from fftmech.materials.isotropy import radial_matrices
 from fftmech.materials.plasticity import ITERATIONS, PlasticityMaterial
 
 ROOT = 1.5**0.5
@@ -42,39 +41,8 @@ def respond(
         _return_map(points, material.table, first, last)
 
     parallel(part, count, threads)
-    tangent = PlasticityTangent(kept, threads) if wanted else None
+    tangent = FusedRadialTangent(kept, threads) if wanted else None
     return Response(stress, after, tangent)
-
-
-@dataclass(frozen=True)
-class PlasticityTangent:
-    """`fftmech.materials.isotropy.RadialTangent`, applied in one pass.
-
-    Attributes
-    ----------
-    kept
-        lame, shear and the six components of m, (8, n).
-    threads
-        Threads that share the points.
-    """
-
-    kept: np.ndarray
-    threads: int
-
-    def apply(self, strain: np.ndarray) -> np.ndarray:
-        """ds of de, (6, n)."""
-        strain = np.ascontiguousarray(strain)
-        stress = np.empty_like(strain)
-
-        def part(first: int, last: int) -> None:
-            _apply(self.kept, strain, stress, first, last)
-
-        parallel(part, strain.shape[1], self.threads)
-        return stress
-
-    def matrices(self) -> np.ndarray:
-        """See `fftmech.materials.tangent.matrices`."""
-        return radial_matrices(self.kept[0], self.kept[1], self.kept[2:])
 
 
 @inlined
@@ -129,20 +97,3 @@ def _return_map(points, table, first, last):
             kept[0, i], kept[1, i] = K - across / 3, across
             for k in range(6):
                 kept[2 + k, i] = size * x[k]
-
-
-@compiled
-def _apply(kept, strain, stress, first, last):
-    for i in range(first, last):
-        e0, e1, e2 = strain[0, i], strain[1, i], strain[2, i]
-        e3, e4, e5 = strain[3, i], strain[4, i], strain[5, i]
-        m0, m1, m2 = kept[2, i], kept[3, i], kept[4, i]
-        m3, m4, m5 = kept[5, i], kept[6, i], kept[7, i]
-        along = m0 * e0 + m1 * e1 + m2 * e2 + m3 * e3 + m4 * e4 + m5 * e5
-        pressure, shear = kept[0, i] * (e0 + e1 + e2), kept[1, i]
-        stress[0, i] = pressure + shear * e0 - along * m0
-        stress[1, i] = pressure + shear * e1 - along * m1
-        stress[2, i] = pressure + shear * e2 - along * m2
-        stress[3, i] = shear * e3 - along * m3
-        stress[4, i] = shear * e4 - along * m4
-        stress[5, i] = shear * e5 - along * m5

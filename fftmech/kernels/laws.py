@@ -12,6 +12,7 @@ from fftmech.materials.crystal_creep import CrystalCreepMaterial
 from fftmech.materials.crystal_plasticity import CrystalPlasticityMaterial
 from fftmech.materials.hooke import HookeMaterial
 from fftmech.materials.neo_hooke import NeoHookeMaterial
+from fftmech.materials.norton import NortonMaterial
 from fftmech.materials.plasticity import PlasticityMaterial
 from fftmech.materials.st_venant_kirchhoff import StVenantKirchhoffMaterial
 
@@ -20,6 +21,7 @@ KERNELS: dict[type[Material], str] = {
     CrystalPlasticityMaterial: "fftmech.kernels.law_crystal",
     HookeMaterial: "fftmech.kernels.law_hooke",
     NeoHookeMaterial: "fftmech.kernels.law_neo_hooke",
+    NortonMaterial: "fftmech.kernels.law_norton",
     PlasticityMaterial: "fftmech.kernels.law_plasticity",
     StVenantKirchhoffMaterial: "fftmech.kernels.law_st_venant_kirchhoff",
 }

@@ -24,7 +24,8 @@ def checked_values(
     for name, value in given.items():
         if name not in names:
             raise InputError(f"{kind} component {name!r}", f"one of {', '.join(names)}")
-        if not isinstance(value, Real) or not isfinite(value):
+        real = isinstance(value, Real) and not isinstance(value, bool)
+        if not real or not isfinite(value):
             raise InputError(f"{kind} {name}={value!r}", "a finite number")
     return {name: float(value) for name, value in given.items()}
 

@@ -54,6 +54,14 @@ class Law:
         return ()
 
     @property
+    def variables(self) -> Mapping[str, int]:
+        """Internal variables: those of its material, or as many as constants ask for.
+
+        See `Material.variables`.
+        """
+        return self.material.variables
+
+    @property
     def stiffness(self) -> np.ndarray | None:
         """Elastic stiffness (or viscosity), Mandel (6, 6), if the constants imply it.
 
@@ -177,7 +185,8 @@ class Material(ABC):
         `fftmech.materials.tangent`.
     variables
         Internal variables: name and number of components. Symmetric tensors are Mandel
-        and have 6.
+        and have 6. Nothing else has 6, but for
+        `fftmech.results.field_names.BY_SYSTEM`.
     """
 
     finite: ClassVar[bool] = False

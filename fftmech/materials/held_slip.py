@@ -51,10 +51,7 @@ class CrystalMaterial(Material):
         count = len(self.family)
         self.constants = self.constants[..., self.family]
         self.family = np.arange(count)
-        known = {
-            k: v for k, v in type(self).variables.items() if k != "increment_of_slip"
-        }
-        self.variables = {**known, "slip": count, "slip_increment": count}
+        self.variables = self.laws[0].variables
         self.held = first, count
 
     def expect(self, state: Any, ratio: float) -> Any:

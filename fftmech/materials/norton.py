@@ -40,12 +40,12 @@ class NortonMaterial(Material):
 
     def prepare(self) -> None:
         """See `Material.prepare`."""
-        self._table = np.column_stack([table(self.laws, name) for name in CONSTANTS])
+        self.table = np.column_stack([table(self.laws, name) for name in CONSTANTS])
 
     def respond(self, step: StrainStep) -> Response:
         """See `Material.respond`; there is no state."""
         strain, dt = step.strain, step.dt
-        K, rate0, stress0, exponent, r0 = pick(self._table, step.rows, strain)
+        K, rate0, stress0, exponent, r0 = pick(self.table, step.rows, strain)
         trace, deviator = split((strain - step.before) / dt)
         r = (2 / 3) ** 0.5 * norm(deviator) / rate0
         m = 1 / exponent
@@ -67,7 +67,7 @@ class NortonMaterial(Material):
 
     def energy(self, rows: Any, strain: Any, state: Any = None, dt: float = 1.0) -> Any:
         """w of rates, power density."""
-        K, rate0, stress0, exponent, r0 = pick(self._table, rows, strain)
+        K, rate0, stress0, exponent, r0 = pick(self.table, rows, strain)
         trace, deviator = split(strain)
         r = (2 / 3) ** 0.5 * norm(deviator) / rate0
         m = 1 / exponent
@@ -80,7 +80,7 @@ class NortonMaterial(Material):
         self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0
     ) -> Any:
         """w* of stresses, power density."""
-        K, rate0, stress0, n, r0 = pick(self._table, rows, stress)
+        K, rate0, stress0, n, r0 = pick(self.table, rows, stress)
         trace, deviator = split(stress)
         t = 1.5**0.5 * norm(deviator) / stress0
         power = t ** (n + 1) / (n + 1) + _offset(r0, 1 / n)
@@ -92,7 +92,7 @@ class NortonMaterial(Material):
         self, rows: Any, stress: Any, state: Any = None, dt: float = 1.0
     ) -> Any:
         """dw*/ds of stresses, a rate."""
-        K, rate0, stress0, n, r0 = pick(self._table, rows, stress)
+        K, rate0, stress0, n, r0 = pick(self.table, rows, stress)
         trace, deviator = split(stress)
         t = 1.5**0.5 * norm(deviator) / stress0
         fluidity = namespace(stress).maximum(t, r0 ** (1 / n)) ** (n - 1)

@@ -207,6 +207,15 @@ class SlipLaw(Law):
         }
 
     @property
+    def variables(self) -> Mapping[str, int]:
+        """See `Law.variables`: slips, where each system hardens by itself."""
+        known = dict(self.material.variables)
+        if self.interactions is not None:
+            known.pop("increment_of_slip", None)
+            known["slip"] = known["slip_increment"] = len(self.family)
+        return known
+
+    @property
     def hardens(self) -> bool:
         """Whether slip changes the resistance of a family."""
         return any(f.theta1 or f.theta0 for f in self.slip_families)

@@ -40,22 +40,19 @@ class ViscoelasticityMaterial(Material):
     def prepare(self) -> None:
         """See `Material.prepare`."""
         self._moduli = moduli(self.stiffness, "viscoelasticity")
-        self._branches = max(len(law.relaxation_times) for law in self.laws)
-        # branches that a row lacks have no stiffness
-        self._times = self._padded("relaxation_times", 1.0)
+        self.variables = max((law.variables for law in self.laws), key=len)
+        self._branches = len(self.variables)
+        # branches that a row lacks have no stiffness and no strain
+        self._times = self._padded("relaxation_times", np.inf)
         self._shear = self._padded("shear_fractions", 0.0)
         self._bulk = self._padded("bulk_fractions", 0.0)
-
-    @property
-    def variables(self) -> Mapping[str, int]:
-        """A strain for each branch of the law that has most."""
-        return {f"branch_strain_{i + 1}": 6 for i in range(self._branches)}
 
     def respond(self, step: StrainStep) -> Response:
         """See `Material.respond`; exact for a strain that is linear in the step."""
         rows, strain = step.rows, step.strain
         steps = step.dt / self._times
-        decay, gain = np.exp(-steps), -np.expm1(-steps) / steps
+        decay, gain = np.exp(-steps), np.zeros_like(steps)
+        np.divide(-np.expm1(-steps), steps, out=gain, where=steps > 0)
         K, G = pick(self._moduli, rows, strain)
         # the tangent's moduli, relative to K and G
         bulk, shear = (
@@ -113,6 +110,11 @@ class Viscoelasticity(Law):
     relaxation_times: tuple[float, ...]
     shear_fractions: tuple[float, ...]
     bulk_fractions: tuple[float, ...] = ()
+
+    @property
+    def variables(self) -> Mapping[str, int]:
+        """See `Law.variables`: the strain of each branch."""
+        return {f"branch_strain_{i + 1}": 6 for i in range(len(self.relaxation_times))}
 
     def __post_init__(self) -> None:
         for name in ("relaxation_times", "shear_fractions", "bulk_fractions"):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,8 @@ class Microstructure:
         Thermal expansion in the sample frame (strain a degree), Mandel, shape (P, 6).
     law
         Laws of phases that are not linear elastic, by phase id
-        (`fftmech.materials.LAWS`). Where the stiffness of such a phase is not given, it
-        is the law's own.
+        (`fftmech.materials.LAWS`). Where the constants of one imply a stiffness, that
+        is the phase's, whatever `stiffness` says; with rates only, where none is given.
     units
         Units by quantity, as text, for instance {"stress": "GPa", "length": "um"}.
     material
@@ -97,7 +98,7 @@ class Microstructure:
     ranks: Ranks = ALONE
 
     def __post_init__(self) -> None:
-        if self.phase.size or self.ranks.size == 1:
+        if np.size(self.phase) or self.ranks.size == 1:
             object.__setattr__(self, "phase", phase_map.check_phase(self.phase))
         own = self.ranks.planes(self.grid.shape[0])
         if self.phase.shape != (own.stop - own.start, *self.grid.shape[1:]):
@@ -114,7 +115,7 @@ class Microstructure:
             table = getattr(self, name)
             if table is None:
                 continue
-            table = np.asarray(table, dtype=float)
+            table = soundness.numbers(name, table)
             object.__setattr__(self, name, table)
             if table.shape[1:] != tail or table.ndim != len(tail) + 1:
                 expected = ", ".join(["P", *map(str, tail)])
@@ -133,6 +134,7 @@ class Microstructure:
                     f"{name} of shape {table.shape}", "one whole number a phase id"
                 )
             object.__setattr__(self, name, table.astype(np.int64))
+        soundness.check_laws(self.law)
         if self.law:
             object.__setattr__(self, "stiffness", self._with_laws())
         for name, image in self.images.items():
@@ -258,10 +260,14 @@ class Microstructure:
         return not np.isnan(table[p]).all()
 
     def _with_laws(self) -> np.ndarray | None:
-        """The stiffness table, with that of laws in rows where there is none."""
-        unknown = [p for p in self.law if not self.has_stiffness(p)]
-        own = {p: self.law[p].stiffness for p in unknown}
-        own = {p: C for p, C in own.items() if C is not None}
+        """The stiffness table, with that of laws whose constants imply one."""
+        # of laws with rates only it is no more than a reference medium
+        implied = {
+            p: law.stiffness
+            for p, law in self.law.items()
+            if not (law.material.rate and self.has_stiffness(p))
+        }
+        own = {p: C for p, C in implied.items() if C is not None}
         known = 0 if self.stiffness is None else len(self.stiffness)
         if not own:
             return self.stiffness
@@ -316,8 +322,8 @@ def share(load: Callable[[], Microstructure], ranks: Ranks) -> Microstructure:
 
 def check_temperature(microstructure: Microstructure, temperature: float) -> None:
     """Refuse a temperature change that is no number, or where no phase expands."""
-    if not np.isfinite(temperature):
-        raise InputError(f"temperature {temperature}", "a finite change")
+    if not isinstance(temperature, Real) or not np.isfinite(temperature):
+        raise InputError(f"temperature {temperature!r}", "a finite change")
     if temperature and microstructure.thermal_expansion is None:
         raise InputError(
             f"temperature {temperature:g}: no phase expands",

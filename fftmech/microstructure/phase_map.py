@@ -66,6 +66,10 @@ def compact(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
 
 def check_phase(phase: np.ndarray) -> np.ndarray:
     """Return a phase map, whole numbers >= 0 on three axes, in the smallest type."""
+    if np.ma.is_masked(phase):
+        raise InputError(
+            "phase map with masked voxels", "a phase in each", "fill them with one"
+        )
     phase = np.asarray(phase)
     if phase.ndim != 3:
         raise InputError(

@@ -46,9 +46,9 @@ def resample(
         every voxel that several phases share a phase id of its own, after the
         existing ones: "voigt" (equal strain) and "reuss" (equal stress; a pore makes
         the voxel a pore) for any number of phases; "laminate" for two, with the
-        normal along the line through their centroids in the voxel (Kabel, Merkert and
-        Schneider 2015, doi 10.1016/j.cma.2015.06.003). There a voxel with a pore,
-        with three or more phases, or with centroids that coincide follows "voigt":
+        normal along the line through their centroids in the voxel, taken as a cube
+        (Kabel, Merkert and Schneider 2015, doi 10.1016/j.cma.2015.06.003). There a
+        voxel with a pore, three or more phases, or centroids that coincide is "voigt":
         layers beside a pore would bear nothing across, and a surface of such voxels
         is almost a mechanism.
 
@@ -115,8 +115,9 @@ def _coarsened(
     # how many composite voxels there are is known in the end
     kind = old.dtype if phases is None else smallest(MOST_PHASES)
     phase = np.empty(grid.shape, kind)
-    # unit of the offsets along x, y, z
-    unit = np.array(box.size) / (np.array(box.shape) * grid.shape)
+    # unit of the offsets along x, y, z: parts of the new voxel's edges, in which it is
+    # a cube, and over these, as normals go
+    unit = 1 / np.array(box.shape) / grid.h
     mixed: list[Phases] = []
     added = 0
     for part, volumes in shared_volumes(old, grid.shape, rule == "laminate"):

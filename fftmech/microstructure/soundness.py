@@ -1,15 +1,38 @@
 """Whether a body can be solved: the stiffness of every phase that is in use."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fftmech.errors import InputError
+from fftmech.materials.base import Law
 from fftmech.materials.elastic import check_stiffness
 
 if TYPE_CHECKING:
     from fftmech.microstructure.base import Microstructure
+
+
+def numbers(name: str, given: Any) -> np.ndarray:
+    """A table of real numbers."""
+    try:
+        table = np.asarray(given)
+    except ValueError:
+        raise InputError(f"{name} with rows of different lengths") from None
+    if table.dtype.kind not in "biuf" or np.ma.is_masked(given):
+        kind = "masked entries" if np.ma.is_masked(given) else f"type {table.dtype}"
+        raise InputError(f"{name} of {kind}", "real numbers")
+    return table.astype(float, copy=False)
+
+
+def check_laws(laws: Any) -> None:
+    """Refuse what is no mapping of phase ids to laws."""
+    if not isinstance(laws, Mapping):
+        raise InputError(f"law {laws!r}", "laws by phase id")
+    for p, law in laws.items():
+        if not (isinstance(p, Integral) and int(p) >= 0 and isinstance(law, Law)):
+            raise InputError(f"law {law!r} of phase {p!r}", "a law of a phase id >= 0")
 
 
 def check(body: "Microstructure", rigid: bool) -> None:

@@ -258,17 +258,22 @@ class MaterialField:
         return zip(self.groups, states, strict=True)
 
     def variables(self, state: State) -> dict[str, Any]:
-        """Voxel averages of internal variables by name, (k, x, y, z); else zero."""
+        """Voxel averages of internal variables by name, (k, x, y, z); else zero.
+
+        k is that of the law that has most.
+        """
         fields: dict[str, Any] = {}
+        for name, size in (
+            item for material in self.materials for item in material.variables.items()
+        ):
+            if size > len(fields.get(name, ())):
+                fields[name] = self._xp.zeros((size, int(np.prod(self.shape))))
         for number, group in enumerate(self.groups):
             first = 0
             for name, size in group.material.variables.items():
                 last = first + size
                 average = sum(part[number][first:last] for part in state) / len(state)
-                whole = fields.setdefault(
-                    name, self._xp.zeros((size, int(np.prod(self.shape))))
-                )
-                group.put(whole, average)
+                group.put(fields[name][:size], average)
                 first = last
         return {
             name: field.reshape(len(field), *self.shape)
@@ -278,6 +283,12 @@ class MaterialField:
     def elastic(self, flat: Any) -> Any:
         """Strains (c, n) less the eigenstrain."""
         return flat if self.eigenstrain is None else flat - self.eigenstrain
+
+    def stress_free(self, strain: Any) -> Any:
+        """A strain (q, c, x, y, z) of no stress, and the eigenstrain."""
+        if self.eigenstrain is None:
+            return strain
+        return strain + self.eigenstrain.reshape(strain.shape[1:])
 
 
 def flatten(field: Any) -> tuple[Any, Any]:

@@ -14,6 +14,9 @@ FIELDS = ("strain", "stress", "energy_density", "von_mises", "displacement")
 FINITE = ("F", "P")
 """Fields of finite strain."""
 
+BY_SYSTEM = ("slip", "slip_increment")
+"""Internal variables with a number for each slip system: six of them are no tensor."""
+
 Fields = str | Iterable[str] | None
 """Names, also as "stress,strain"; "all", which None is too; "none"."""
 
@@ -24,8 +27,13 @@ def known_names(
     """Names of the fields that a solve can have, internal variables of laws too."""
     finite = load.finite if isinstance(load, Path) else isinstance(load, FiniteLoad)
     laws = [body.law[p] for p in body.phases if p in body.law]
-    variables = dict.fromkeys(name for law in laws for name in law.material.variables)
+    variables = dict.fromkeys(name for law in laws for name in law.variables)
     return (*FIELDS, *(FINITE if finite else ()), *variables)
+
+
+def is_tensor(variable: str, components: int) -> bool:
+    """Whether an internal variable is a symmetric tensor, Mandel, by its name."""
+    return components == 6 and variable not in BY_SYSTEM
 
 
 def chosen(fields: Fields, known: tuple[str, ...]) -> tuple[str, ...]:

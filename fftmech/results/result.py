@@ -133,7 +133,7 @@ class Result(Partial):
         units. With `hex8` and `bbar` it is not the product of the averages. What
         composite voxels store between their phases is left out. Of other laws: the
         potential, where the state of the body does not depend on its history, else the
-        work of the stress.
+        work of the stress on the strain without the eigenstrain.
     mean_strain, mean_stress
         Volume averages, (6,). At finite strain Green and Lagrange's of the mean F, and
         Cauchy's over the deformed cell, <P> <F>^T / det <F>.

@@ -6,7 +6,7 @@ import numpy as np
 
 from fftmech.errors import InputError
 from fftmech.microstructure.base import Microstructure
-from fftmech.results.field_names import FINITE
+from fftmech.results.field_names import FINITE, is_tensor
 from fftmech.results.result import Result, missing
 from fftmech.tensors import COMPONENTS, FACTORS
 from fftmech.tensors.fields import hydrostatic, von_mises
@@ -85,9 +85,10 @@ def known_fields(source: Microstructure | Result) -> dict[str, tuple[str, ...]]:
         kept.add("hydrostatic")
     fields = {name: known for name, known in fields.items() if name in kept}
     for name, variable in source.variables.items():
-        counts = {1: (), 6: COMPONENTS}
         numbers = tuple(str(k) for k in range(1, len(variable) + 1))
-        fields[name] = counts.get(len(variable), numbers)
+        fields[name] = () if len(variable) == 1 else numbers
+        if is_tensor(name, len(variable)):
+            fields[name] = COMPONENTS
     return fields
 
 

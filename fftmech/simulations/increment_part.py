@@ -73,7 +73,11 @@ class PartSolver:
         duration = part * step.time
         ratio = duration / state.duration if state.duration else 1.0
         expected = problem.material.expect(state.start.state, ratio)
-        begin = StepStart(state.start.strain, expected)
+        before = state.start.strain
+        if not state.duration:
+            # the eigenstrain comes with the first part, on a body without stress
+            before = problem.material.stress_free(before)
+        begin = StepStart(before, expected)
         stress = state.stress if state.duration else None
         start = state.v.copy()
         start[-problem.means :] = problem.asarray(
@@ -131,7 +135,7 @@ class PartSolver:
             duration=duration,
             start=StepStart(last.strain, last.state),
             stress=last.stress,
-            work=state.work + _work(state, last),
+            work=state.work + _work(state.stress, begin.strain, last),
             mean_strain=to_numpy(problem.mean_strain(outcome.v)).astype(float),
             mean_stress=last.mean_stress,
             norm=norm,
@@ -154,7 +158,6 @@ class PartSolver:
         return max(state.norm, state.ratio * size), state.ratio
 
 
-def _work(state: MarchState, last: Evaluation) -> Any:
+def _work(stress: Any, strain: Any, last: Evaluation) -> Any:
     """Stress work density of a part by the trapezoidal rule, (q, x, y, z)."""
-    change = last.strain - state.start.strain
-    return 0.5 * ((last.stress + state.stress) * change).sum(1)
+    return 0.5 * ((last.stress + stress) * (last.strain - strain)).sum(1)

@@ -49,7 +49,8 @@ class March:
     microstructure, path
         What is loaded, and how.
     temperature
-        Temperature change, there from the beginning on (degrees).
+        Temperature change (degrees): it comes with the first increment, as eigenstrains
+        do, on a body without stress, and stays.
     time_tolerance
         Increments are solved in as many parts as it takes for the estimated error of
         their size to be below this on the whole path (`IncrementLog.time_error`); in

@@ -18,6 +18,9 @@ ISOTROPIC = 0.1
 INCOMPRESSIBLE = 50.0
 """Ratio of bulk and shear modulus from which a phase locks: Poisson's ratio 0.49."""
 
+ALONG = "crystal axes along x y z"
+"""What notes of readers say too, where nothing says how crystals lie."""
+
 ROUNDING = 1e-9
 """Part of the largest stiffness below which a modulus is zero to rounding."""
 
@@ -37,7 +40,7 @@ def doubts(body: Microstructure, scheme: str, finite: bool = False) -> list[str]
 def phase_doubts(body: Microstructure, scheme: str, finite: bool = False) -> list[str]:
     """What makes results doubtful for what phases are made of, a line each."""
     other = "rotated" if finite else "bbar"
-    return [*_locking(body, scheme, other), *_few_systems(body)]
+    return [*_locking(body, scheme, other), *_few_systems(body), *_unturned(body)]
 
 
 def undetermined(body: Microstructure) -> list[str]:
@@ -106,6 +109,18 @@ def _few_systems(body: Microstructure) -> list[str]:
         for law, p in few.items()
         if law.independent < INDEPENDENT
     ]
+
+
+def _unturned(body: Microstructure) -> list[str]:
+    """Note laws whose crystals lie along the box because nobody says otherwise."""
+    if any(ALONG in note for note in body.notes):
+        return []
+    directed = [p for p in body.phases if p in body.law and body.law[p].directed]
+    unknown = [p for p in directed if p not in body.oriented]
+    if not unknown:
+        return []
+    laws = " or ".join(dict.fromkeys(body.law[p].name for p in unknown))
+    return [f"{len(unknown)} phase(s) of {laws} without orientation: {ALONG}"]
 
 
 def beyond_bounds(C: np.ndarray, bounds: dict[str, Any]) -> list[str]:

@@ -146,6 +146,8 @@ def solve(
         nonlinear=nonlinear,
         rigid=len(microstructure.rigid) > 0,
     )
+    if not isinstance(boundary, Boundary | None):
+        raise InputError(f"boundary {boundary!r}", 'fftmech.Boundary(x="uniaxial")')
     if boundary is not None and all(boundary.periodic):
         boundary = None
     if nonlinear:
@@ -331,7 +333,10 @@ def _start(
         mean_strain = xp.asarray(initial.mean_strain, dtype=problem.precision)
         v[-6:] = xp.where(xp.asarray(problem.load.free), mean_strain, 0)
         initial = initial.displacement
-    u = xp.asarray(initial, dtype=problem.precision)
+    u = xp.asarray(initial)
+    if u.dtype.kind not in "iuf":
+        raise InputError(f"initial displacement of type {u.dtype}", "real numbers")
+    u = u.astype(problem.precision)
     expected = (3, *problem.grid.shape)
     if u.shape != expected:
         raise InputError(
