@@ -21,16 +21,10 @@ from machine import table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from random_bodies import (  # noqa: E402
-    Solution,
-    problem_of,
-    random_body,
-    random_load,
-    random_pair,
-)
+from random_bodies import Solution, problem_of, random_body, random_load, random_pair
 
-from fftmech import SCHEMES  # noqa: E402
-from fftmech.problems.certificate import Certificate, certify  # noqa: E402
+from fftmech import SCHEMES
+from fftmech.problems.certificate import Certificate, certify
 
 SHAPE = (8, 8, 8)
 PAIRS_A_BODY = 10

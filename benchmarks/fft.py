@@ -8,18 +8,17 @@ what the solver does: planes along y and z, rows along x and back, planes again,
 thread with blocks that stay in its cache.
 """
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
 
 import numpy as np
-from machine import fill, table, write_json
+from machine import parser, report, table
 from pair import LIBRARIES, Arrays, arrays, fftw_estimated, transforms
 
 from fftmech.arrays.backend import FFT_LIBRARIES, cpu_backend
 from fftmech.arrays.threads import parallel, processors
-from fftmech.kernels.cpu import BLOCK_BYTES
+from fftmech.kernels.host import BLOCK_BYTES
 
 PRECISIONS = {"float64": np.float64, "float32": np.float32}
 
@@ -108,24 +107,13 @@ def show(rows: list[dict]) -> str:
 
 def main() -> None:
     """Print the medians as a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--sizes", type=int, nargs="+", default=[64, 127, 128, 256])
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=processors())
-    parser.add_argument("--json")
-    parser.add_argument("--page", help="page with a place for the table")
-    options = parser.parse_args()
+    defaults = {"sizes": [64, 127, 128, 256], "repeats": 7, "threads": processors()}
+    options = parser(__doc__, **defaults).parse_args()
     rows = []
     for n in options.sizes:
         for precision in PRECISIONS:
             rows += measure(n, precision, options.threads, options.repeats)
-    print(show(rows))
-    if options.json:
-        write_json(options.json, threads=options.threads, rows=rows)
-    if options.page:
-        fill(options.page, "fft", show(rows))
+    report(options, "fft", show(rows), threads=options.threads, rows=rows)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What a benchmark says of the machine, and how it reports: memory, tables, JSON."""
 
+import argparse
 import json
 import platform
 import sys
@@ -74,3 +75,32 @@ def fill(page: str | Path, name: str, text: str) -> None:
 def write_json(path: str | Path, **content: object) -> None:
     """Write figures with the machine that they were measured on."""
     Path(path).write_text(json.dumps({"machine": machine(), **content}, indent=2))
+
+
+def parser(doc: str, **defaults: object) -> argparse.ArgumentParser:
+    """Return a parser with --json, --page, and options by name of their defaults.
+
+    A list takes several values.
+    """
+    made = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name, value in defaults.items():
+        several = isinstance(value, list)
+        kind = type(value[0] if several else value)
+        nargs = "+" if several else None
+        made.add_argument(f"--{name}", type=kind, nargs=nargs, default=value)
+    made.add_argument("--json")
+    made.add_argument("--page", help="page with a place for the table")
+    return made
+
+
+def report(
+    options: argparse.Namespace, name: str, text: str, **content: object
+) -> None:
+    """Print a text; put it into --page, and figures into --json, if these are given."""
+    print(text)
+    if options.json:
+        write_json(options.json, **content)
+    if options.page:
+        fill(options.page, name, text)

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from machine import fill, machine, peak_memory, table, write_json
+from machine import machine, parser, peak_memory, report, table
 
 ITERATIONS = 12
 ROUND = 16
@@ -168,18 +168,11 @@ def show(rows, threads):
 
 def main():
     """Measure and print, or be one of the processes."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256])
-    parser.add_argument("--most", type=int, default=4)
-    parser.add_argument("--precision", default="double")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--json")
-    parser.add_argument("--page")
-    parser.add_argument("--work", help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    defaults = {"sizes": [128, 256], "most": 4, "precision": "double", "repeats": 3}
+    made = parser(__doc__, **defaults)
+    made.add_argument("--threads", type=int)
+    made.add_argument("--work", help=argparse.SUPPRESS)
+    given = made.parse_args()
     if given.work:
         shape = tuple(map(int, given.work.split(",")))
         return work(shape, given.precision, given.threads)
@@ -189,12 +182,7 @@ def main():
         common = given.most, given.precision, given.repeats
         rows += strong(n, *common, int(about["cores"]))
         rows += weak(n // 2, *common)
-    text = show(rows, about["cores"])
-    print(text)
-    if given.json:
-        write_json(given.json, rows=rows)
-    if given.page:
-        fill(given.page, "processes", text)
+    report(given, "processes", show(rows, about["cores"]), rows=rows)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ The roofs are measured: a triad a = b + s c of large arrays, and a product of ma
 on as many threads; the best of ten.
 """
 
-import argparse
 import math
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from machine import fill, table, write_json
+from machine import parser, report, table
 from measures import call
 from picture import draw
 
@@ -206,16 +205,9 @@ def show(rows: list[dict], roofs: dict[str, float]) -> str:
 
 def main() -> None:
     """Measure, print the table, draw."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256])
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=processors())
-    parser.add_argument("--json")
-    parser.add_argument("--page", help="page with a place for the table")
-    parser.add_argument("--picture")
-    options = parser.parse_args()
+    made = parser(__doc__, sizes=[128, 256], repeats=5, threads=processors())
+    made.add_argument("--picture")
+    options = made.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for n in options.sizes:
@@ -223,11 +215,7 @@ def main() -> None:
             rows += measure(n, options.repeats, options.threads, Path(folder))
     roofs = {"GB/s": bandwidth(options.threads), "threads": options.threads}
     roofs |= {name: peak(np.dtype(name)) for name in ("float32", "float64")}
-    print(show(rows, roofs))
-    if options.json:
-        write_json(options.json, rows=rows, roofs=roofs)
-    if options.page:
-        fill(options.page, "roofline", show(rows, roofs))
+    report(options, "roofline", show(rows, roofs), rows=rows, roofs=roofs)
     if options.picture:
         draw(rows, roofs, options.picture)
 

@@ -9,13 +9,12 @@ these. `--large` solves 512^3 voxels once, in single precision, and says what me
 that takes.
 """
 
-import argparse
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 
-from machine import fill, table, write_json
+from machine import parser, report, table
 from measures import call
 
 SIZES = (32, 48, 64, 96, 100, 127, 128, 129, 256)
@@ -73,16 +72,10 @@ def large(folder: Path) -> dict:
 
 def main() -> None:
     """Measure every grid, print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--schemes", nargs="+", default=["rotated", "hex8", "fourier"])
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--large", action="store_true")
-    parser.add_argument("--json")
-    parser.add_argument("--page", help="page with a place for the table")
-    options = parser.parse_args()
+    schemes = ["rotated", "hex8", "fourier"]
+    made = parser(__doc__, sizes=SIZES, schemes=schemes, repeats=5)
+    made.add_argument("--large", action="store_true")
+    options = made.parse_args()
     rows, answer = [], {}
     with tempfile.TemporaryDirectory() as folder:
         for n in options.sizes:
@@ -101,11 +94,7 @@ def main() -> None:
             f"({1e9 * answer['iteration'] / 512**3:.3g} ns a voxel), "
             f"{answer['solve']:.0f} s in all, peak {answer['peak_GiB']:.1f} GiB."
         )
-    print(text)
-    if options.json:
-        write_json(options.json, rows=rows, large=answer)
-    if options.page:
-        fill(options.page, "scaling", text)
+    report(options, "scaling", text, rows=rows, large=answer)
 
 
 if __name__ == "__main__":

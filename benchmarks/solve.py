@@ -30,7 +30,7 @@ import time
 from functools import cache
 from pathlib import Path
 
-from machine import fill, table, write_json
+from machine import parser, report, table
 from measures import call
 
 # limit and aim; pairs but for memory (B/voxel), homogenize (solves), process (s)
@@ -228,31 +228,21 @@ def show(rows: list[dict]) -> str:
 def main() -> None:
     """Measure the parts, print their table."""
     names = {part.__name__: part for part in PARTS}
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(names))
-    parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, help="all processors if not given")
-    parser.add_argument("--full", action="store_true", help="batch: all 1000")
-    parser.add_argument("--json")
-    parser.add_argument("--page", help="page with a place for the table")
-    options = parser.parse_args()
+    made = parser(__doc__, size=128, repeats=5)
+    made.add_argument("parts", nargs="*", metavar="PART", help=", ".join(names))
+    made.add_argument("--threads", type=int, help="all processors if not given")
+    made.add_argument("--full", action="store_true", help="batch: all 1000")
+    options = made.parse_args()
     unknown = set(options.parts) - names.keys()
     if unknown:
-        parser.error(f"{unknown.pop()!r}: expected {', '.join(names)}")
+        made.error(f"{unknown.pop()!r}: expected {', '.join(names)}")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         run = Run(options, Path(folder))
         for name in options.parts or names:
             print(f"{name} ...", file=sys.stderr, flush=True)
             rows += names[name](run)
-    print(show(rows))
-    if options.json:
-        write_json(options.json, rows=rows)
-    if options.page:
-        fill(options.page, "solve", show(rows))
+    report(options, "solve", show(rows), rows=rows)
 
 
 if __name__ == "__main__":

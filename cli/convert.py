@@ -5,16 +5,14 @@ from typing import Any
 import click
 
 from fftmech.io import check_writable, write
-from fftmech_cli.options import force_option
+from fftmech_cli.options import force_option, output_option
 from fftmech_cli.rim import check_output
 from fftmech_cli.source import load_microstructure, source_options
 
 
 @click.command()
 @source_options
-@click.option(
-    "-o", "--output", type=click.Path(), required=True, help="File to write (.h5)."
-)
+@output_option("File to write (.h5).")
 @force_option
 def convert(source: str, output: str, force: bool, **options: Any) -> None:
     """Turn SOURCE into a VTKHDF microstructure.

@@ -15,14 +15,13 @@ from fftmech_cli.dataset_import import import_command
 from fftmech_cli.dataset_make import composites, polycrystal, pores
 from fftmech_cli.dataset_run import finish, run_options, sample_bar, size, take_run
 from fftmech_cli.dataset_stiffness import show_pairs, stiffness_command
-from fftmech_cli.generated import output_option
-from fftmech_cli.options import force_option, json_option
+from fftmech_cli.options import force_option, json_option, output_option
 from fftmech_cli.rim import check_output, print_json, print_notes, show, table
 
 SHOWN = 6
 """Entries of a list that `fftmech dataset info` shows."""
 
-_output = output_option("DIR", "Folder of the dataset to make.")
+_output = output_option("Folder of the dataset to make.", "DIR")
 
 
 @click.group()
@@ -211,13 +210,7 @@ def subset_command(directory: str, split: str, output: str) -> None:
 @dataset.command("plot")
 @click.argument("directory", type=click.Path())
 @click.option("--statistics", is_flag=True, help="Histograms instead of samples.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(),
-    required=True,
-    help="Picture: .png, .pdf, .svg.",
-)
+@output_option("Picture: .png, .pdf, .svg.")
 @click.option("--dpi", type=click.IntRange(10, 2400), default=150, show_default=True)
 @force_option
 def plot(directory: str, statistics: bool, output: str, dpi: int, force: bool) -> None:

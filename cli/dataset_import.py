@@ -4,16 +4,15 @@ import click
 
 from fftmech.datasets.import_fields import Checked, check_fields, import_fields
 from fftmech_cli.dataset_run import finish, sample_bar
-from fftmech_cli.generated import output_option
 from fftmech_cli.numbers import Numbers
-from fftmech_cli.options import json_option
+from fftmech_cli.options import json_option, output_option
 from fftmech_cli.rim import print_notes
 
 
 @click.command("import")
 @click.argument("mapping", type=click.Path())
 @output_option(
-    "DIR", "Folder of the dataset; one that this command began is continued."
+    "Folder of the dataset; one that this command began is continued.", "DIR"
 )
 @click.option(
     "--splits",

@@ -17,20 +17,19 @@ from fftmech.datasets.recipe import Recipe
 from fftmech.errors import InputError
 from fftmech_cli.boundary import boundary_option, parse_boundary
 from fftmech_cli.dataset_run import finish, run_options, take_run
-from fftmech_cli.generated import crystal_options, matrix_option, output_option
-from fftmech_cli.load import load_options, parse_load
+from fftmech_cli.generated import crystal_options, matrix_option
+from fftmech_cli.load import load_options, take_load
 from fftmech_cli.method import method_options, take_method
 from fftmech_cli.numbers import Numbers
-from fftmech_cli.options import json_option, options
+from fftmech_cli.options import json_option, options, output_option
 from fftmech_cli.source import reading_options
 
 _READING = ("dataset", "axes", "threshold", "shape", "dtype", "spacing")
-_LOADS = ("loads", "strain", "stress", "uniaxial", "boundary")
 
 
 make_options = options(
     output_option(
-        "DIR", "Folder of the dataset; one that this command began is continued."
+        "Folder of the dataset; one that this command began is continued.", "DIR"
     ),
     click.option(
         "--count",
@@ -121,16 +120,8 @@ def polycrystal(materials: str | None, **options: Any) -> int:
     fftmech dataset polycrystal -o grains --count 1000
     fftmech dataset polycrystal -o creep --count 300 --materials copper.toml
     """
-    names = (
-        "grains",
-        "sizes",
-        "cubic",
-        "phases",
-        "fibre",
-        "direction",
-        "peak",
-        "spread",
-    )
+    names = ("grains", "sizes", "cubic", "phases")
+    names += ("fibre", "direction", "peak", "spread")
     given = _take(options, names)
     if len(given.get("grains", ())) == 1:
         given["grains"] *= 2
@@ -258,7 +249,7 @@ def _make(
     card = new_card(
         recipe,
         levels=(res, *(low for low in low_res if low != res)),
-        loading=_loading(recipe, **{n: options.pop(n) for n in _LOADS}),
+        loading=_loading(recipe, options),
         parts=options.pop("splits"),
         **take_method(options),
         **options,
@@ -268,20 +259,11 @@ def _make(
     )
 
 
-def _loading(
-    recipe: Recipe,
-    loads: str,
-    strain: tuple[str, ...],
-    stress: tuple[str, ...],
-    uniaxial: tuple[str, ...],
-    boundary: tuple[str, ...],
-) -> Loading:
-    given, faces = strain or stress or uniaxial, parse_boundary(boundary)
+def _loading(recipe: Recipe, options: dict[str, Any]) -> Loading:
+    loads, faces = options.pop("loads"), parse_boundary(options.pop("boundary"))
+    load = take_load(options)
     if loads == "fixed":
-        load = parse_load(strain, stress, uniaxial) if given else recipe.load
-        return Loading("fixed", load, faces)
-    if given:
-        raise InputError(
-            f"--loads {loads} with a load ({given[0]}): leave one of them out"
-        )
+        return Loading("fixed", load or recipe.load, faces)
+    if load:
+        raise InputError(f"--loads {loads} with a load ({load}): leave one of them out")
     return Loading(loads, boundary=faces)

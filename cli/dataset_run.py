@@ -13,17 +13,19 @@ from fftmech.datasets.summary import summarize
 from fftmech_cli.method import device_option
 from fftmech_cli.options import options
 from fftmech_cli.progress import progress_bar
-from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, print_json
+from fftmech_cli.rim import NOT_CONVERGED, interrupted, print_json
 
 _RUN = ("jobs", "executor", "device")
 """Names in `fftmech.datasets.make` of what `run_options` adds."""
 
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Processes.  [default: as many as processors]",
+)
+
 run_options = options(
-    click.option(
-        "--jobs",
-        type=click.IntRange(min=1),
-        help="Processes.  [default: as many as processors]",
-    ),
+    jobs_option,
     click.option(
         "--executor",
         type=click.Choice(EXECUTORS),
@@ -49,11 +51,7 @@ def finish(
         with sample_bar("Making samples") as progress:
             outcome = work(progress)
     except KeyboardInterrupt:
-        click.echo(
-            "Interrupted: whole samples are kept, and the same command continues.",
-            err=True,
-        )
-        return INTERRUPTED
+        return interrupted("whole samples are kept, and the same command continues.")
     document = summarize(directory)
     failed, count = outcome.failed, sum(document["wanted"].values())
     if as_json:

@@ -13,8 +13,7 @@ from fftmech.datasets.stiffness import PairCounts, make_pairs, make_pairs_of
 from fftmech.datasets.stiffness_draw import Pairs
 from fftmech.datasets.stiffness_pairs import BODY, StiffnessPairs
 from fftmech.simulations.method import NONLINEAR
-from fftmech_cli.dataset_run import sample_bar
-from fftmech_cli.generated import output_option
+from fftmech_cli.dataset_run import jobs_option, sample_bar
 from fftmech_cli.many_sources import (
     are_several,
     check_folder,
@@ -24,9 +23,9 @@ from fftmech_cli.many_sources import (
     reason_of,
 )
 from fftmech_cli.numbers import Numbers
-from fftmech_cli.options import json_option
+from fftmech_cli.options import json_option, output_option
 from fftmech_cli.progress import progress_bar
-from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, check_notes, print_json
+from fftmech_cli.rim import NOT_CONVERGED, check_notes, interrupted, print_json
 from fftmech_cli.source import (
     body_options,
     body_reader,
@@ -40,9 +39,9 @@ from fftmech_cli.source import (
 @body_options
 @resolution_options
 @output_option(
-    "DIR",
     "Folder of the dataset, or of those of several bodies; one that this command began "
     "is continued.",
+    "DIR",
 )
 @click.option(
     "--count", required=True, type=click.IntRange(1, 10**6), help="Number of pairs."
@@ -71,11 +70,7 @@ from fftmech_cli.source import (
     help="Relative equilibrium residual; the stiffness is right to its square.",
 )
 @click.option("--max-iterations", type=int, default=2000, show_default=True)
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    help="Processes.  [default: as many as processors]",
-)
+@jobs_option
 @json_option
 def stiffness_command(
     sources: tuple[str, ...],
@@ -110,12 +105,9 @@ def stiffness_command(
         with sample_bar("Solving pairs") as progress:
             made = make_pairs(body, output, count, pairs, jobs=jobs, progress=progress)
     except KeyboardInterrupt:
-        click.echo(
-            "Interrupted: pairs that are done are kept, and the same command "
-            "continues.",
-            err=True,
+        return interrupted(
+            "pairs that are done are kept, and the same command continues."
         )
-        return INTERRUPTED
     if as_json:
         print_json({"output": output, **made._asdict()})
     else:

@@ -11,8 +11,9 @@ import click
 
 from fftmech.arrays.memory import size_text
 from fftmech.results.metrics import skill
-from fftmech_cli.load import load_options, parse_load
+from fftmech_cli.load import load_options, take_load
 from fftmech_cli.method import device_option
+from fftmech_cli.options import force_option, json_option, output_option
 from fftmech_cli.progress import progress_bar
 from fftmech_cli.rim import (
     Finite,
@@ -54,23 +55,16 @@ if TYPE_CHECKING:
     help="Relative equilibrium residual at which the solver stops.",
 )
 @device_option
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(),
-    help="Picture (.png, .pdf, .svg), numbers (.json), or a folder for both.  "
+@output_option(
+    "Picture (.png, .pdf, .svg), numbers (.json), or a folder for both.  "
     "[default: SOURCE-comparison.png in this folder]",
+    required=False,
 )
-@click.option("--force", is_flag=True, help="Overwrite the output.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@force_option
+@json_option
 def compare(
     run: str,
     source: str,
-    res: str | None,
-    composite: str | None,
-    strain: tuple[str, ...],
-    stress: tuple[str, ...],
-    uniaxial: tuple[str, ...],
     batches: tuple[int, ...],
     tolerance: float,
     device: str,
@@ -98,14 +92,14 @@ def compare(
     files = pictures.output_files(output)
     for path in files.new:
         check_output(path, force)
-    asked = bool(strain or stress or uniaxial)
-    body = load_microstructure(source, res=res, composite=composite, **options)
+    load = take_load(options)
+    body = load_microstructure(source, **options)
     try:
         with progress_bar("Comparing") as report:
             found = comparison.compare(
                 run,
                 body,
-                parse_load(strain, stress, uniaxial) if asked else None,
+                load,
                 device=device,
                 tolerance=tolerance,
                 batches=batches,

@@ -12,6 +12,7 @@ from fftmech.datasets.splits import SPLITS
 from fftmech.errors import InputError
 from fftmech.tensors import COMPONENTS
 from fftmech_cli.method import device_option
+from fftmech_cli.options import output_option
 from fftmech_cli.progress import progress_bar
 from fftmech_cli.rim import print_json, print_notes, show, table
 from fftmech_cli.surrogate import surrogate_packages
@@ -47,12 +48,8 @@ _FIRST, _NUMBER = 30, 17  # characters: names of rows and the DNS; mean ± std
 @click.option(
     "--count", type=click.IntRange(min=1), help="Only so many samples, the first ones."
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(),
-    metavar="FOLDER",
-    help="Folder for pictures, evaluation.md and evaluation.json.",
+@output_option(
+    "Folder for pictures, evaluation.md and evaluation.json.", "FOLDER", required=False
 )
 @click.option(
     "--component",

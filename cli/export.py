@@ -1,26 +1,21 @@
 """`ecosr export`: a trained model as a file that torch runs without this package."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from fftmech.errors import InputError
 from fftmech.microstructure.resolution import parse_resolution
-from fftmech_cli.load import load_options, parse_load
-from fftmech_cli.options import force_option, json_option
+from fftmech_cli.load import load_options, take_load
+from fftmech_cli.options import force_option, json_option, output_option
 from fftmech_cli.rim import check_output, print_json
 from fftmech_cli.surrogate import surrogate_packages
 
 
 @click.command()
 @click.argument("run", type=click.Path())
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(),
-    required=True,
-    help="File of the model, .pt2.",
-)
+@output_option("File of the model, .pt2.")
 @click.option(
     "--res",
     metavar="N|NX,NY,NZ",
@@ -34,11 +29,9 @@ def export(
     run: str,
     output: str,
     res: str,
-    strain: tuple[str, ...],
-    stress: tuple[str, ...],
-    uniaxial: tuple[str, ...],
     force: bool,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Write the model of RUN as a file that torch runs without this package.
 
@@ -61,8 +54,7 @@ def export(
         from ecosurrogate.evaluation.learned_load import choose_load
         from ecosurrogate.training.checkpoint import load_model
     model, card = load_model(run)
-    asked = bool(strain or stress or uniaxial)
-    load = choose_load(card, parse_load(strain, stress, uniaxial) if asked else None)
+    load = choose_load(card, take_load(options))
     document = exported_model.export(model, card, shape, load, output)
     if as_json:
         print_json({"output": str(output), **document})

@@ -12,8 +12,16 @@ from fftmech.datasets.stiffness_pairs import StiffnessPairs
 from fftmech.errors import InputError
 from fftmech_cli.fit_response import fit_response
 from fftmech_cli.method import device_option
+from fftmech_cli.options import json_option, output_option
 from fftmech_cli.progress import progress_bar
-from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, Finite, print_json, print_notes
+from fftmech_cli.rim import (
+    INTERRUPTED,
+    NOT_CONVERGED,
+    Finite,
+    interrupted,
+    print_json,
+    print_notes,
+)
 from fftmech_cli.surrogate import RESPONSE, model_options, surrogate_packages
 
 if TYPE_CHECKING:
@@ -23,14 +31,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("dataset", type=click.Path())
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(),
-    metavar="RUN",
-    help="Folder of the run.",
-)
+@output_option("Folder of the run.", "RUN")
 @model_options
 @click.option("--lr", type=Finite(), help="Peak of the learning rate.")
 @click.option(
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
     help="Continue RUN, to more --steps if it has ended; begin it if there is none.",
 )
 @click.option("--force", is_flag=True, help="Replace RUN.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@json_option
 def fit(
     dataset: str,
     output: str,
@@ -161,10 +162,9 @@ def _train(run: "Run", as_json: bool) -> int:
             result = train(run, report)
     except KeyboardInterrupt:
         if not silent:
-            click.echo(
-                f"Interrupted: {run.folder} is kept, and the same command with "
-                "--resume continues it.",
-                err=True,
+            interrupted(
+                f"{run.folder} is kept, and the same command with --resume continues "
+                "it."
             )
         return INTERRUPTED
     code = 0 if result.status == "done" else NOT_CONVERGED

@@ -9,7 +9,7 @@ import click
 from fftmech.datasets.stiffness_pairs import StiffnessPairs
 from fftmech.errors import InputError
 from fftmech_cli.progress import progress_bar
-from fftmech_cli.rim import INTERRUPTED, print_json, print_notes
+from fftmech_cli.rim import interrupted, print_json, print_notes
 from fftmech_cli.surrogate import RESPONSE, surrogate_packages
 
 _SETTINGS = ("depth", "steps", "batch", "lr", "seed")
@@ -62,8 +62,7 @@ def fit_response(
                 dataset, output, Training(**settings), force=force, progress=report
             )
     except KeyboardInterrupt:
-        click.echo("Interrupted: nothing is written; begin again.", err=True)
-        return INTERRUPTED
+        return interrupted("nothing is written; begin again.")
     print_notes(made.notes)
     errors = made.errors
     leaves = len(made.tree.leaves)

@@ -6,7 +6,7 @@ import click
 
 from fftmech_cli.many_sources import print_counted, print_failed
 from fftmech_cli.progress import progress_bar
-from fftmech_cli.rim import INTERRUPTED, print_json, show, table
+from fftmech_cli.rim import interrupted, print_json, show, table
 
 if TYPE_CHECKING:
     from ecosurrogate.response.training import Training
@@ -33,12 +33,10 @@ def fit_responses(
             options = {"resume": resume, "force": force, "progress": told}
             rows = fit_each(dataset, output, training, **options)
     except KeyboardInterrupt:
-        click.echo(
-            "Interrupted: networks that are trained are kept, and the same command "
-            "with --resume goes on with the others.",
-            err=True,
+        return interrupted(
+            "networks that are trained are kept, and the same command with --resume "
+            "goes on with the others."
         )
-        return INTERRUPTED
     failed = [row for row in rows if row["status"] == FAILED]
     print_counted((row["notes"] for row in rows), "networks", f"{output}/{TABLE}")
     for row in failed:

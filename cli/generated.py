@@ -10,7 +10,7 @@ from fftmech import Microstructure
 from fftmech.io import check_writable, write
 from fftmech.microstructure import parse_resolution
 from fftmech_cli.numbers import Numbers
-from fftmech_cli.options import force_option, json_option, options
+from fftmech_cli.options import force_option, json_option, options, output_option
 from fftmech_cli.rim import check_output, print_json
 
 UNITS = {"stress": "GPa", "length": "box edge"}
@@ -20,20 +20,8 @@ LISTED = 4
 """Phases whose fractions the summary lists one by one."""
 
 
-def output_option(metavar: str, text: str) -> Callable:
-    """Option -o of a file or folder that is made."""
-    return click.option(
-        "-o",
-        "--output",
-        required=True,
-        type=click.Path(),
-        metavar=metavar,
-        help=text,
-    )
-
-
 common_options = options(
-    output_option("FILE", "File to write (.h5 or .vtkhdf)."),
+    output_option("File to write (.h5 or .vtkhdf).", "FILE"),
     click.option(
         "--res",
         default="64",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from math import isfinite, nan
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -45,6 +45,12 @@ def parse_load(
     """Return the load of the options of `load_options`, without any xx=1e-3."""
     given = {"--strain": strain, "--stress": stress}
     return _parse(Load, given, uniaxial, COMPONENTS, "six") or Load({"xx": 1e-3})
+
+
+def take_load(options: dict[str, Any]) -> Load | None:
+    """Take the values of `load_options` out of all; the load, None if none is given."""
+    given = [options.pop(name) for name in ("strain", "stress", "uniaxial")]
+    return parse_load(*given) if any(given) else None
 
 
 def parse_finite_load(

@@ -16,6 +16,7 @@ from fftmech.simulations.method import (
 )
 from fftmech.solvers import NONLINEAR_SOLVERS
 from fftmech_cli.options import options
+from fftmech_cli.rim import Finite
 
 
 def take_method(given: dict[str, Any]) -> dict[str, Any]:
@@ -86,6 +87,13 @@ energy_option = click.option(
 
 device_option = click.option(
     "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True
+)
+
+temperature_option = click.option(
+    "--temperature",
+    type=Finite(),
+    default=0.0,
+    help="Temperature change that drives thermal expansion.  [default: 0]",
 )
 
 threads_option = click.option(

@@ -23,3 +23,16 @@ json_option = click.option(
 )
 
 force_option = click.option("--force", is_flag=True, help="Overwrite the output.")
+
+
+def output_option(
+    text: str, metavar: str | None = None, required: bool = True
+) -> Decorator:
+    """Option -o of a file or folder that is made."""
+    return click.option(
+        *("-o", "--output"),
+        required=required,
+        type=click.Path(),
+        metavar=metavar,
+        help=text,
+    )

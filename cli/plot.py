@@ -7,7 +7,7 @@ from fftmech.errors import InputError
 from fftmech.figures.planes import middle_slices
 from fftmech.microstructure.poles import INDICES, parse_pole, poles
 from fftmech.results.scalar_fields import FIELDS, default_field, microstructure_of
-from fftmech_cli.options import force_option
+from fftmech_cli.options import force_option, output_option
 from fftmech_cli.rim import Finite, check_output, print_notes
 
 
@@ -57,13 +57,7 @@ from fftmech_cli.rim import Finite, check_output, print_notes
     help="Axes of hexagonal crystals whose slip law does not give it, for poles such "
     "as 10-11.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(),
-    required=True,
-    help=f"Picture: {', '.join(figures.FORMATS)}.",
-)
+@output_option(f"Picture: {', '.join(figures.FORMATS)}.")
 @click.option("--dpi", type=click.IntRange(10, 2400), default=150, show_default=True)
 @force_option
 def plot(

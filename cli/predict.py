@@ -8,9 +8,10 @@ import click
 from fftmech import InputError, Result, write_result
 from fftmech.io import check_writable
 from fftmech_cli.boundary import boundary_option, parse_boundary
-from fftmech_cli.load import load_options, parse_load
+from fftmech_cli.load import load_options, take_load
 from fftmech_cli.means import by_component, show_means
 from fftmech_cli.method import device_option
+from fftmech_cli.options import force_option, json_option, output_option
 from fftmech_cli.predict_many import are_many, plan, tell, write_all
 from fftmech_cli.rim import (
     NOT_CONVERGED,
@@ -44,23 +45,16 @@ from fftmech_cli.surrogate import surrogate_packages
     help="Average over so many periodic shifts of the body, each a prediction.",
 )
 @device_option
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(),
-    help="Result file, or folder of several.  [default: in this folder, "
+@output_option(
+    "Result file, or folder of several.  [default: in this folder, "
     "SOURCE-prediction.vtkhdf, or predictions/]",
+    required=False,
 )
-@click.option("--force", is_flag=True, help="Overwrite the output.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@force_option
+@json_option
 def predict(
     run: str,
     sources: tuple[str, ...],
-    res: str | None,
-    composite: str | None,
-    strain: tuple[str, ...],
-    stress: tuple[str, ...],
-    uniaxial: tuple[str, ...],
     boundary: tuple[str, ...],
     shifts: str,
     device: str,
@@ -103,10 +97,9 @@ def predict(
     model, card = load_model(run)
     if boundary:
         check_boundary(run, card, parse_boundary(boundary))
-    asked = bool(strain or stress or uniaxial)
-    load = choose_load(card, parse_load(strain, stress, uniaxial) if asked else None)
+    load = choose_load(card, take_load(options))
     count = _count(shifts)
-    options |= {"res": res, "composite": composite, "images": card.encoder.images}
+    options["images"] = card.encoder.images
     if many:
         choose(device)
         shift_average.shifts_of(model, count)

@@ -15,12 +15,7 @@ from fftmech import InputError, Result, write_result
 from fftmech.io.atomic import whole_file
 from fftmech.tensors import COMPONENTS
 from fftmech_cli import many_sources
-from fftmech_cli.many_sources import (
-    are_several,
-    print_counted,
-    print_failed,
-    reason_of,
-)
+from fftmech_cli.many_sources import are_several, print_counted, print_failed, reason_of
 from fftmech_cli.means import by_component
 from fftmech_cli.progress import progress_bar
 from fftmech_cli.rim import NOT_CONVERGED, check_notes, print_json

@@ -14,11 +14,11 @@ from fftmech.figures import save_figure
 from fftmech.io.load_path import read_path
 from fftmech.simulations.remarks import doubts
 from fftmech.simulations.stress_strain_curve import StressStrainCurve
-from fftmech_cli.options import force_option, json_option
+from fftmech_cli.method import temperature_option
+from fftmech_cli.options import force_option, json_option, output_option
 from fftmech_cli.progress import increment_bar, progress_bar
 from fftmech_cli.rim import (
     NOT_CONVERGED,
-    Finite,
     check_output,
     print_json,
     print_notes,
@@ -50,13 +50,8 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Load path (TOML), as of fftmech solve --path; small strain.",
 )
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(),
-    metavar="FILE",
-    help="Table of the response (.csv); one network has a picture (.png) beside it.",
+@output_option(
+    "Table of the response (.csv); one network has a picture (.png) beside it.", "FILE"
 )
 @click.option(
     "--against",
@@ -65,12 +60,7 @@ if TYPE_CHECKING:
     help="Solve the same path on this body too, and say what the error is; of several "
     "networks a folder of bodies of their names, or one of them.",
 )
-@click.option(
-    "--temperature",
-    type=Finite(),
-    default=0.0,
-    help="Temperature change that drives thermal expansion.  [default: 0]",
-)
+@temperature_option
 @force_option
 @json_option
 def respond(

@@ -155,8 +155,7 @@ class Group(click.Group):
             with _no_interrupt_lost():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
-            click.echo("Interrupted: no file was left half-written.", err=True)
-            ctx.exit(INTERRUPTED)
+            ctx.exit(interrupted("no file was left half-written."))
 
 
 @contextmanager
@@ -191,6 +190,12 @@ def fail(message: str) -> None:
     """Print one line on standard error and exit with code 2."""
     click.echo("Error: " + " ".join(message.split()), err=True)
     sys.exit(2)
+
+
+def interrupted(what: str) -> int:
+    """Exit code of Ctrl-C; what it leaves is said on standard error."""
+    click.echo(f"Interrupted: {what}", err=True)
+    return INTERRUPTED
 
 
 def print_json(document: dict[str, Any]) -> None:

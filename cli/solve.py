@@ -21,13 +21,14 @@ from fftmech_cli.method import (
     memory_check,
     method_options,
     take_method,
+    temperature_option,
     threads_option,
 )
-from fftmech_cli.options import force_option, json_option
+from fftmech_cli.options import force_option, json_option, output_option
 from fftmech_cli.path import march_along, path_options, take_path_options
 from fftmech_cli.processes import collective
 from fftmech_cli.progress import residual_bar
-from fftmech_cli.rim import Finite, exit_code
+from fftmech_cli.rim import exit_code
 from fftmech_cli.source import load_microstructure, resolution_options, source_options
 
 WILDCARDS = str.maketrans("", "", "*?[]")
@@ -43,22 +44,14 @@ WILDCARDS = str.maketrans("", "", "*?[]")
 @energy_option
 @device_option
 @threads_option
-@click.option(
-    "--temperature",
-    type=Finite(),
-    default=0.0,
-    help="Temperature change that drives thermal expansion.  [default: 0]",
-)
+@temperature_option
 @click.option(
     "--initial",
     type=click.Path(),
     help="Result file of the same grid and scheme to start from.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(),
-    help="Result file.  [default: SOURCE-result.vtkhdf in this folder]",
+@output_option(
+    "Result file.  [default: SOURCE-result.vtkhdf in this folder]", required=False
 )
 @click.option(
     "--fields",

@@ -8,8 +8,9 @@ import click
 from ecosurrogate.training.settings import join, parse_setting
 from ecosurrogate.tuning.search_space import parse_dimension, read_study_file
 from fftmech_cli.method import device_option
+from fftmech_cli.options import json_option, output_option
 from fftmech_cli.progress import progress_bar
-from fftmech_cli.rim import INTERRUPTED, NOT_CONVERGED, print_json
+from fftmech_cli.rim import NOT_CONVERGED, interrupted, print_json
 from fftmech_cli.surrogate import model_options, surrogate_packages
 
 if TYPE_CHECKING:
@@ -19,14 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("dataset", type=click.Path())
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(),
-    metavar="STUDY",
-    help="Folder of the study.",
-)
+@output_option("Folder of the study.", "STUDY")
 @model_options
 @click.option(
     "--trials",
@@ -56,7 +50,7 @@ if TYPE_CHECKING:
     help="A setting of every trial, which is not tried then; repeat it for several.",
 )
 @device_option
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@json_option
 def tune(
     dataset: str,
     output: str,
@@ -101,11 +95,7 @@ def tune(
                 trials, report, lambda trial: click.echo(_line(trial), err=as_json)
             )
     except KeyboardInterrupt:
-        click.echo(
-            f"Interrupted: {output} is kept, and the same command continues it.",
-            err=True,
-        )
-        return INTERRUPTED
+        return interrupted(f"{output} is kept, and the same command continues it.")
     return _show(study, done, best_of(done), as_json)
 
 

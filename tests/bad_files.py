@@ -20,11 +20,7 @@ isotropic = { E = 1.0, nu = 0.3 }
 TOML = {
     "ok": TABLE,
     "broken": TABLE + "cubic = { C11 = 1,,}\n",
-    "key": TABLE + "colour = 3\n",
-    "two": TABLE + "pore = true\n",
-    "nu": TABLE.replace("0.3", "0.6"),
     "huge": TABLE.replace("1.0", "1" + "0" * 400),
-    "twice": "[[phase]]\nid = 1\npore = true\n" * 2,
     "zero": "[[phase]]\nid = 0\nisotropic = { E = 1.0, nu = 0.3 }\n",
 }
 

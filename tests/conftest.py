@@ -2,9 +2,11 @@
 
 import gc
 import os
+import re
 import signal
 import zlib
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +41,31 @@ PAIRED += [("rotated", solver) for solver in SOLVERS if solver != "cg"]
 
 SHAPES = [(4, 6, 8), (5, 3, 7), (4, 5, 1), (1, 6, 1)]
 """Even, odd, 2-D and 1-D grids."""
+
+
+SERVED = "served|hostile_bodies|ecosurrogate.server.app"
+EXTRAS = {
+    "torch": "torch|ecosurrogate|small_runs",
+    **dict.fromkeys(("fastapi", "uvicorn", "python_multipart"), SERVED),
+    **{name: name for name in ("matplotlib", "optuna")},
+}
+"""Packages that may be missing; files of tests that import these modules need them."""
+
+MISSING = {name: EXTRAS[name] for name in EXTRAS if find_spec(name) is None}
+
+
+def pytest_report_header():
+    """Say what is left out."""
+    return [f"no {name}: files of tests that need it are left out" for name in MISSING]
+
+
+def pytest_ignore_collect(collection_path):
+    """Leave out a file of tests that needs a package which is missing."""
+    if MISSING and collection_path.suffix == ".py":
+        needed = rf"^(import|from) ({'|'.join(MISSING.values())})\b"
+        text = collection_path.read_text(encoding="utf-8")
+        return bool(re.search(needed, text, re.MULTILINE)) or None
+    return None
 
 
 def pytest_configure():

@@ -1,13 +1,18 @@
 """Datasets of tiny bodies, the command line that makes them, and what is in them."""
 
+import importlib
+import os
+import select
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from click.testing import CliRunner, Result
+from command_lines import one_line_of
+from command_lines import run_fftmech as run
 
 from fftmech.datasets.manifest import read_manifest
-from fftmech_cli.fftmech_main import main
 
 COUNT = 8
 
@@ -22,19 +27,9 @@ def pores(output: Path | str, options: str = "--jobs 1", count: int = COUNT) -> 
     return f"{PORES} --count {count} -o {output} {options}"
 
 
-def run(line: str, code: int = 0) -> Result:
-    """Run a line in this process."""
-    done = CliRunner().invoke(main, line.split())
-    assert done.exit_code == code, (done.output, done.exception)
-    return done
-
-
 def refused(line: str, code: int = 2) -> str:
     """Run a line that fails with one line on standard error; return that line."""
-    done = run(line, code)
-    assert done.stdout == "" and done.stderr.startswith("Error: "), done.output
-    assert done.stderr.count("\n") == 1 and done.stderr.endswith("\n"), done.output
-    return done.stderr
+    return one_line_of(run(line, code=code))
 
 
 def start(line: str, program: str = PROGRAM, **options) -> subprocess.Popen:
@@ -44,6 +39,37 @@ def start(line: str, program: str = PROGRAM, **options) -> subprocess.Popen:
         [sys.executable, "-c", program, *line.split()],
         **{"stdin": pipe, "stdout": pipe, "stderr": pipe, "text": True, **options},
     )
+
+
+@contextmanager
+def started_at_a_terminal(line: str) -> Iterator[tuple[subprocess.Popen, int]]:
+    """Start a line at a terminal; its process, and what has the keyboard."""
+    # these modules are of POSIX only
+    fcntl, pty, termios = map(importlib.import_module, ("fcntl", "pty", "termios"))
+    keyboard, terminal = pty.openpty()
+    try:
+        yield (
+            start(
+                line,
+                **dict.fromkeys(("stdin", "stdout", "stderr"), terminal),
+                env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+                start_new_session=True,
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            ),
+            keyboard,
+        )
+    finally:
+        os.close(terminal)
+        os.close(keyboard)
+
+
+def read_until(text: bytes, terminal: int) -> bytes:
+    """Read what a terminal shows until it has shown `text`."""
+    shown = b""
+    while text not in shown:
+        assert select.select([terminal], [], [], 60)[0], shown
+        shown += os.read(terminal, 1000)
+    return shown
 
 
 def content(folder: Path) -> dict[str, bytes]:

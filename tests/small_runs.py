@@ -5,9 +5,8 @@ import os
 import subprocess
 import sys
 
-from click.testing import CliRunner, Result
-
-from fftmech_cli import ecosr_main, fftmech_main
+from command_lines import one_line_of, run_fftmech
+from command_lines import run_ecosr as run
 
 GRAINS = (
     "dataset polycrystal --res 8 --low-res 4 --grains 4 --splits 5,2,1 --count 8 "
@@ -49,23 +48,12 @@ def as_options(settings):
 
 def make_dataset(line):
     """Make a dataset with `fftmech dataset`."""
-    done = CliRunner().invoke(fftmech_main.main, [*line.split(), "--jobs", "1"])
-    assert done.exit_code == 0, done.output
-
-
-def run(line, code=0) -> Result:
-    """Run a line of `ecosr` in this process."""
-    done = CliRunner().invoke(ecosr_main.main, line.split())
-    assert done.exit_code == code, (done.output, done.exception)
-    return done
+    run_fftmech(f"{line} --jobs 1")
 
 
 def refused(line) -> str:
     """Run a line that is refused with one line on standard error; return it."""
-    done = run(line, 2)
-    assert done.stdout == "" and done.stderr.startswith("Error: "), done.output
-    assert done.stderr.count("\n") == 1, done.output
-    return done.stderr
+    return one_line_of(run(line, code=2))
 
 
 def one_line(refusal) -> str:

@@ -73,17 +73,15 @@ solve a.raw --dtype uint8 --shape 4,4 -> --shape.* expected whole numbers NX,NY,
 info a.raw --dtype uint8 --shape 99999,99999,99999 -> holds 64 bytes and .* take
 convert a.npy -o o.h5 --spacing 0,1,1 -> spacing .*: expected three positive lengths
 convert a.npy -o o.h5 --threshold nan -> 'nan': expected a finite number
+convert a.npy -o o.h5 --spacing a,b,c -> HX,HY,HZ
 solve ok.h5 --axes xyz -> this format takes no --axes .*; leave it out
 
 materials
 solve phase.h5 --materials no.toml -> no\.toml: no such file; check --materials
+convert ok.toml -o o.h5 -> give --materials ok\.toml
 solve phase.h5 --materials folder -> folder: .*; check --materials
 solve phase.h5 --materials broken.toml -> broken\.toml: not TOML: .*line 4, column 19
 solve phase.h5 --materials ok.h5 -> ok\.h5: not TOML
-solve phase.h5 --materials key.toml -> unknown key 'colour': expected one of isotropic
-solve phase.h5 --materials twice.toml -> phase id 1 is given twice; remove one
-solve phase.h5 --materials two.toml -> isotropic and pore are both given: expected ex
-solve phase.h5 --materials nu.toml -> isotropic nu = 0.6: expected -1 < nu < 0.5
 solve phase.h5 --materials huge.toml -> E = inf: expected a finite number
 solve phase.h5 --materials zero.toml -> phase 1 .* is not listed; add \[\[phase\]\]
 
@@ -136,6 +134,7 @@ solve small_grid.h5 --initial result.h5 --scheme hex8 -> rotated: expected hex8;
 output
 solve ok.h5 -o mine.h5 -> mine\.h5 exists: choose another -o, or add --force
 convert ok.h5 -o mine.h5 -> mine\.h5 exists: choose another -o, or add --force
+convert ok.h5 -o o.vti -> o\.vti: .*: end the name in \.h5
 convert ok.h5 -o ok.h5 -> ok\.h5 exists: choose another -o, or add --force
 solve ok.h5 -o o.vtk -> o\.vtk: files are written as VTKHDF: end the name in \.h5
 solve ok.h5 -o '' -> files are written as VTKHDF: end the name in \.h5
@@ -154,6 +153,10 @@ solve ok.h5 --resolution 8 -> No such option.* '?--resolution.*solve --help
 plot and compare
 plot ok.h5 -o f.png --field heat -> --field 'heat': expected one of phase, strain
 plot ok.h5 -o f.png --field stress -> --field stress: .*; solve it first
+plot result.h5 -o f.png --field von_mises --component xx -> scalar
+plot result.h5 -o f.png --field phase --spectrum -> --field
+plot ok.h5 -o f.png --dpi 1 -> 10
+plot ok.h5 -o no/f.png -> create it first
 plot ok.h5 -o f.png --slice z=4 -> --slice 'z=4': outside .* z voxels are 0 to 3
 plot ok.h5 -o f.png --slice mid -> --slice 'mid': expected AXIS=WHERE, for
 plot result.h5 -o f.png --field stress --component r -> --component 'r' of stress

@@ -4,11 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_lines import run_fftmech
 from conftest import grains
 
 from fftmech import Boundary, Load, io, solve
-from fftmech_cli.fftmech_main import main
 
 PAPER = "--strain xx=8e-5 --boundary x=uniaxial --boundary y=free --boundary z=free"
 
@@ -21,12 +20,7 @@ def run(tmp_path, monkeypatch):
     io.write("grains.h5", grains((6, 5, 4)))
     io.write("plane.h5", grains((6, 5, 1)))
 
-    def run_(line, code=0):
-        done = CliRunner().invoke(main, line.split())
-        assert done.exit_code == code, done.output
-        return done
-
-    return run_
+    return run_fftmech
 
 
 def test_the_papers_tension_is_solved_printed_and_written(run, tmp_path):

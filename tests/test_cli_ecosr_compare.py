@@ -3,16 +3,13 @@
 import json
 
 import pytest
+from small_runs import as_options, refused, run, tiny
 
-pytest.importorskip("torch")
-
-from small_runs import as_options, refused, run, tiny  # noqa: E402
-
-from ecosurrogate.comparison import compare as comparison  # noqa: E402
-from ecosurrogate.mechanics import cost  # noqa: E402
-from fftmech import io  # noqa: E402
-from fftmech.arrays import crowding  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
+from ecosurrogate.comparison import compare as comparison
+from ecosurrogate.mechanics import cost
+from fftmech import io
+from fftmech.arrays import crowding
+from fftmech.microstructure import polycrystal
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 
@@ -91,7 +88,7 @@ def test_without_output_the_picture_is_in_this_folder_and_replaced_with_force(
 def test_no_reference_is_exit_code_3_and_no_file(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(comparison, "MOST", 2)
     out = tmp_path / "out"
-    done = run(f"compare {folder}/s-eco {folder}/micro.h5 -o {out}", 3)
+    done = run(f"compare {folder}/s-eco {folder}/micro.h5 -o {out}", code=3)
     assert done.stdout == "" and not out.exists()
     assert done.stderr.startswith("Error: not converged (max_iterations): residual")
     assert done.stderr.count("\n") == 1

@@ -2,17 +2,11 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import pytest
+from small_runs import as_options, make_dataset, refused, run, tiny
 
-pytest.importorskip("torch")
-
-from small_runs import as_options, make_dataset, refused, run, tiny  # noqa: E402
-
-from fftmech.arrays import crowding  # noqa: E402
-from fftmech_cli.ecosr_main import main  # noqa: E402
+from fftmech.arrays import crowding
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 
@@ -185,24 +179,3 @@ def test_a_gpu_that_is_not_there_is_refused(place):
         pytest.skip("there is one")
     line = f"evaluate {place}/s-eco {place}/grains --device cuda"
     assert "torch finds no GPU" in refused(line)
-
-
-def test_a_package_that_is_missing_is_named_with_its_extra():
-    program = (
-        "import sys; sys.modules['torch'] = None\n"
-        "from fftmech_cli.ecosr_main import main; main()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, "evaluate", "run", "data"],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 2
-    assert done.stderr == (
-        "Error: ecosr needs torch, which is not installed; pip install "
-        '"fftmech[surrogate]"\n'
-    )
-
-
-def test_evaluate_is_a_subcommand():
-    assert "evaluate" in main.list_commands(None)

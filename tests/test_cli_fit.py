@@ -6,17 +6,13 @@ import sys
 import tomllib
 
 import pytest
+import torch
 from small_runs import as_options, refused, run, tiny
 
 from ecosurrogate.training.settings import join, parse_setting, read_settings
 from fftmech import InputError
 
 OPTIONS = as_options(tiny(steps=4))
-
-
-@pytest.fixture(scope="module")
-def torch():
-    return pytest.importorskip("torch")
 
 
 def test_a_run_says_what_it_trains_on_what_and_how_well(grains8, tmp_path):
@@ -82,7 +78,7 @@ def test_settings_of_the_command_line_count_before_those_of_a_file(grains8, tmp_
 def test_a_run_that_diverges_has_exit_code_3_and_advice(grains8, tmp_path):
     settings = tiny(steps=50, lr=1e25, model="unet", clip=1e30)
     line = f"fit {grains8} -o {tmp_path / 'run'} {as_options(settings)} --json"
-    done = run(line, 3)
+    done = run(line, code=3)
     document = json.loads(done.stdout)
     assert document["status"] == "diverged" and document["skipped"] >= 20
     assert done.stderr.splitlines()[-1].startswith("Error: diverged: 20 batches in a")
@@ -139,7 +135,7 @@ def test_pores_are_refused_without_labels_in_the_loss_and_told_how(pores8, tmp_p
     assert "step 1 of 1" in run(f"{line} {advice}").stdout
 
 
-def test_a_gpu_that_is_not_there_is_refused(grains8, tmp_path, torch):
+def test_a_gpu_that_is_not_there_is_refused(grains8, tmp_path):
     if torch.cuda.is_available():
         pytest.skip("there is one")
     message = refused(f"fit {grains8} -o {tmp_path / 'run'} --device cuda")

@@ -3,11 +3,10 @@
 import json
 
 import pytest
-from click.testing import CliRunner
+from command_lines import run_fftmech
 from conftest import SOFT, STIFF, sphere
 
 from fftmech import io
-from fftmech_cli.fftmech_main import main
 from fftmech_cli.rim import print_json
 
 
@@ -18,12 +17,11 @@ def printed(tmp_path, monkeypatch):
     io.write("sphere.h5", sphere(4, SOFT, STIFF))
 
     def printed_(line, code=0):
-        done = CliRunner().invoke(main, line.split())
-        assert done.exit_code == code, done.stderr
+        done = run_fftmech(line, code=code)
         return json.loads(done.stdout, parse_constant=pytest.fail)
 
     line = "solve sphere.h5 --strain xx=1e300 -o far.vtkhdf"
-    assert CliRunner().invoke(main, line.split()).exit_code == 3
+    run_fftmech(line, code=3)
     return printed_
 
 

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_lines import run_fftmech
 from conftest import SOFT, STIFF, sphere
 
 import fftmech
@@ -17,7 +17,6 @@ from fftmech.io.series import read_times
 from fftmech.materials import isotropic
 from fftmech.materials.plasticity import Plasticity
 from fftmech.tensors import COMPONENTS, components_from_mandel
-from fftmech_cli.fftmech_main import main
 
 E, NU = 2.0, 0.3
 
@@ -79,12 +78,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run(folder):
-    def run_(line, code=0):
-        done = CliRunner().invoke(main, shlex.split(line))
-        assert done.exit_code == code, (done.output, done.exception)
-        return done
-
-    return run_
+    return lambda line, code=0: run_fftmech(*shlex.split(line), code=code)
 
 
 def rows(name):

@@ -6,13 +6,12 @@ import sys
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_lines import run_fftmech
 from conftest import EMPTY, SOFT, STIFF, sphere
 
 from fftmech import Grid, Microstructure, io
 from fftmech.materials import isotropic
 from fftmech.tensors import COMPONENTS, voigt_from_mandel
-from fftmech_cli.fftmech_main import main
 
 E, NU = 2.0, 0.3
 
@@ -36,12 +35,7 @@ def run(tmp_path, monkeypatch):
     io.write("plain.h5", plain)
     (tmp_path / "expanding.toml").write_text(EXPANDING)
 
-    def run_(line, code=0):
-        done = CliRunner().invoke(main, line.split())
-        assert done.exit_code == code, done.output
-        return done
-
-    return run_
+    return run_fftmech
 
 
 def values(document, name):

@@ -194,12 +194,9 @@ def test_data_without_validation_samples_are_refused(grains8, tmp_path):
     assert not (tmp_path / "study").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "package, extra",
-    [
-        pytest.param("optuna", "tune", marks=pytest.mark.slow),
-        ("torch", "surrogate,tune"),
-    ],
+    "package, extra", [("optuna", "tune"), ("torch", "surrogate,tune")]
 )
 def test_a_package_that_is_missing_is_named_with_its_extra(tmp_path, package, extra):
     program = (

@@ -10,11 +10,7 @@ import pytest
 from fftmech import InputError, Load
 from fftmech.datasets.card import Card, card_text, read_card
 from fftmech.datasets.loading import Loading
-from fftmech.datasets.manifest import (
-    append_record,
-    read_manifest,
-    write_manifest,
-)
+from fftmech.datasets.manifest import append_record, read_manifest, write_manifest
 from fftmech.datasets.splits import SPLITS, check_parts, split_of
 from fftmech.tensors import COMPONENTS, mandel_from_components
 

@@ -272,7 +272,7 @@ def test_a_boundary_that_was_tampered_with_is_found_and_mended(whole, tmp_path):
             file["fftmech/run"][()] = json.dumps(changed(document))
         with pytest.raises(InputError, match="expected that of the card, x=uniaxial"):
             io.Dataset(copy)[1]
-        assert "sample 1: altered" in run(f"dataset verify {copy}", 2).stdout
+        assert "sample 1: altered" in run(f"dataset verify {copy}", code=2).stdout
     run(f"dataset verify {copy} --repair --jobs 1")
     assert content(copy) == content(whole)
 

@@ -22,12 +22,7 @@ from fftmech import (
     solve,
     voigt_from_mandel,
 )
-from fftmech.datasets.conventions import (
-    ORDERS,
-    SHEARS,
-    TensorConvention,
-    spatial_last,
-)
+from fftmech.datasets.conventions import ORDERS, SHEARS, TensorConvention, spatial_last
 from fftmech.datasets.import_checks import StoredFields, check_directions
 from fftmech.datasets.import_fields import check_fields
 from fftmech.datasets.imported import ImportedRecipe

@@ -331,7 +331,7 @@ def test_exit_codes_tell_few_failures_from_many(tmp_path, monkeypatch):
     assert "failed 1 x: " in run(f"dataset info {tmp_path / 'few'}").stdout
     many = pores(tmp_path / "many", "--jobs 1 --max-iterations 1")
     for _ in range(2):
-        done = run(many, 3)
+        done = run(many, code=3)
         assert "2 of 8 samples failed, more than 1 %" in done.stderr
         assert len(read_manifest(tmp_path / "many").records) == 2
 

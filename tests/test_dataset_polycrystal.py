@@ -6,11 +6,7 @@ from scipy.stats import kstest
 
 import fftmech.datasets.polycrystal as module
 from fftmech import InputError
-from fftmech.datasets.polycrystal import (
-    PolycrystalRecipe,
-    log_diameters,
-    size_target,
-)
+from fftmech.datasets.polycrystal import PolycrystalRecipe, log_diameters, size_target
 from fftmech.materials.elastic import cubic
 from fftmech.tensors import (
     matrix_from_quaternion,

@@ -4,7 +4,6 @@ import errno
 import importlib
 import io as io_
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -16,7 +15,16 @@ from pathlib import Path
 
 import psutil
 import pytest
-from small_datasets import check_what_is_counted, content, pores, refused, run, start
+from small_datasets import (
+    check_what_is_counted,
+    content,
+    pores,
+    read_until,
+    refused,
+    run,
+    start,
+    started_at_a_terminal,
+)
 
 from fftmech import io
 from fftmech.datasets import executor, make, manifest
@@ -229,15 +237,6 @@ def test_a_dataset_that_another_process_began_meanwhile_is_refused(
     assert "8 of 8 samples are right\n" in run(f"dataset verify {folder}").stdout
 
 
-def read_until(text, terminal):
-    """Read what a terminal shows until it has shown `text`."""
-    shown = b""
-    while text not in shown:
-        assert select.select([terminal], [], [], 60)[0], shown
-        shown += os.read(terminal, 1000)
-    return shown
-
-
 @pytest.mark.parametrize(
     ("jobs", "when"),
     [
@@ -249,29 +248,17 @@ def read_until(text, terminal):
 def test_ctrl_c_at_a_terminal_ends_with_one_line_and_leaves_whole_samples(
     jobs, when, tmp_path, whole
 ):
-    # these modules are of POSIX only
-    fcntl, pty, termios = map(importlib.import_module, ("fcntl", "pty", "termios"))
-    keyboard, terminal = pty.openpty()
     folder = tmp_path / "d"
-    process = start(
-        pores(folder, f"--jobs {jobs}", count=3000),
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    )
-    shown = read_until(b"0/3000" if when == "starting" else b"8/3000", keyboard)
-    while len(psutil.Process(process.pid).children()) < (jobs if jobs > 1 else 0):
-        time.sleep(0.01)
-    children = psutil.Process(process.pid).children(recursive=True)
-    os.write(keyboard, b"\x03")
-    shown += read_until(b"continues.\r\n", keyboard)
-    assert process.wait(60) == 130
+    line = pores(folder, f"--jobs {jobs}", count=3000)
+    with started_at_a_terminal(line) as (process, keyboard):
+        shown = read_until(b"0/3000" if when == "starting" else b"8/3000", keyboard)
+        while len(psutil.Process(process.pid).children()) < (jobs if jobs > 1 else 0):
+            time.sleep(0.01)
+        children = psutil.Process(process.pid).children(recursive=True)
+        os.write(keyboard, b"\x03")
+        shown += read_until(b"continues.\r\n", keyboard)
+        assert process.wait(60) == 130
     assert not psutil.wait_procs(children, timeout=10)[1]
-    os.close(terminal)
-    os.close(keyboard)
     assert b"Traceback" not in shown
     assert shown.endswith(
         b"Interrupted: whole samples are kept, and the same command continues.\r\n"

@@ -36,7 +36,9 @@ def flip(path, position, bits):
 
 
 def verified(folder, options="", code=0):
-    return json.loads(run(f"dataset verify {folder} --json {options}", code).stdout)
+    return json.loads(
+        run(f"dataset verify {folder} --json {options}", code=code).stdout
+    )
 
 
 def test_verify_of_a_sound_dataset_exits_0(whole):
@@ -65,7 +67,7 @@ def test_a_flipped_byte_in_a_sample_is_found_and_mended(part, copy, whole):
     index = int(part * 7)
     path = copy / f"samples/{index:05d}.h5"
     flip(path, int(part * (path.stat().st_size - 1)), 1 << index)
-    done = run(f"dataset verify {copy}", 2)
+    done = run(f"dataset verify {copy}", code=2)
     assert "7 of 8 samples are right" in done.stdout
     assert f"sample {index}: altered" in done.stdout and "--repair" in done.stdout
     repaired = verified(copy, "--repair --jobs 1")
@@ -111,7 +113,7 @@ def test_a_flipped_byte_of_the_manifest_is_mended(position, copy, whole):
     flip(copy / "manifest.jsonl", position, 4)
     document = verified(copy, code=2)
     assert document["unreadable_lines"] == 1 and document["missing"] == 1
-    assert "1 lines cannot be read" in run(f"dataset verify {copy}", 2).stdout
+    assert "1 lines cannot be read" in run(f"dataset verify {copy}", code=2).stdout
     verified(copy, "--repair --jobs 1")
     assert content(copy) == content(whole)
 

@@ -4,20 +4,17 @@ from functools import cache
 
 import numpy as np
 import pytest
+from degenerate_bodies import LOADS, SOLID
+from hypothesis import given, settings
+from hypothesis import strategies as some
+from random_bodies import Solution, problem_of, random_body, random_load
+from small_runs import as_options, run, tiny
+from untrained_models import predict, untrained
 
-pytest.importorskip("torch")
-
-from degenerate_bodies import LOADS, SOLID  # noqa: E402
-from hypothesis import given, settings  # noqa: E402
-from hypothesis import strategies as some  # noqa: E402
-from random_bodies import Solution, problem_of, random_body, random_load  # noqa: E402
-from small_runs import as_options, run, tiny  # noqa: E402
-from untrained_models import predict, untrained  # noqa: E402
-
-from ecosurrogate.models.eco import IteratedPECO  # noqa: E402
-from ecosurrogate.training.checkpoint import load_model  # noqa: E402
-from fftmech import InputError, Load, io  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
+from ecosurrogate.models.eco import IteratedPECO
+from ecosurrogate.training.checkpoint import load_model
+from fftmech import InputError, Load, io
+from fftmech.microstructure import polycrystal
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 
@@ -150,7 +147,7 @@ def test_what_is_not_certified_ends_with_code_3(trained, tmp_path, monkeypatch):
         "ecosurrogate.training.checkpoint.load_model", lambda _: (model, card)
     )
     line = f"predict run {tmp_path}/micro.h5 -o {tmp_path}/p.vtkhdf --uniaxial zz=1e-3"
-    done = run(line, 3)
+    done = run(line, code=3)
     assert "Error: not certified: the fields are not finite" in done.stderr
     assert "certified: energy error" not in done.stdout
 

@@ -14,20 +14,18 @@ from types import SimpleNamespace
 
 import numba
 import pytest
-from click.testing import CliRunner
+from command_lines import run_fftmech
 from device_array import RUNTIME
 
 from fftmech.arrays import backend
 from fftmech.kernels.compiled import code_on_disk
 from fftmech_cli import installation, packages
-from fftmech_cli.fftmech_main import main
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def doctor(*words):
-    done = CliRunner().invoke(main, ["doctor", *words])
-    assert done.exit_code == 0, done.output
+    done = run_fftmech("doctor", *words)
     return done.stdout
 
 

@@ -4,16 +4,7 @@ import numpy as np
 import pytest
 from conftest import EMPTY, SOFT, STIFF, grains, sphere
 
-from fftmech import (
-    SCHEMES,
-    FiniteLoad,
-    Load,
-    March,
-    Microstructure,
-    Path,
-    Step,
-    solve,
-)
+from fftmech import SCHEMES, FiniteLoad, Load, March, Microstructure, Path, Step, solve
 from fftmech.materials.crystal_creep import CrystalCreep
 from fftmech.materials.norton import Norton
 from fftmech.materials.plasticity import Plasticity

@@ -2,23 +2,17 @@
 
 import numpy as np
 import pytest
+import torch
 from conftest import grains
 
+from ecosurrogate.mechanics.mean_field import MeanField, MeanLoad
+from ecosurrogate.mechanics.operators import Operators
+from ecosurrogate.models.admissible_blocks import Compatibility, Equilibrium, Projection
 from fftmech import Grid, InputError, Load, discretization, solve
 from fftmech.arrays.backend import cpu_backend
 from fftmech.problems.certificate import certify
 from fftmech.problems.linear import Problem
 from fftmech.results.metrics import divergence_norm, incompatibility_norm
-
-torch = pytest.importorskip("torch")
-
-from ecosurrogate.mechanics.mean_field import MeanField, MeanLoad  # noqa: E402
-from ecosurrogate.mechanics.operators import Operators  # noqa: E402
-from ecosurrogate.models.admissible_blocks import (  # noqa: E402
-    Compatibility,
-    Equilibrium,
-    Projection,
-)
 
 SPACING = (1.0, 1.2, 0.8)
 ROOT_2 = 2**0.5

@@ -2,15 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
+from conftest import EMPTY, SOFT, STIFF, grains
 
+from ecosurrogate.data.bodies import bodies
 from fftmech import Grid, Load, Microstructure
 from fftmech.operators.reference_medium import reference_medium
-
-torch = pytest.importorskip("torch")
-
-from conftest import EMPTY, SOFT, STIFF, grains  # noqa: E402
-
-from ecosurrogate.data.bodies import bodies  # noqa: E402
 
 SHAPE = (3, 4, 5)
 

@@ -6,15 +6,12 @@ import numpy as np
 import pytest
 from small_runs import as_options, make_dataset, refused, run, tiny
 
+from ecosurrogate.data.symmetry import SYMMETRIES
+from ecosurrogate.training.run import NO_SHEAR, prepare
 from fftmech import Boundary, InputError, read_result, solve, write
 from fftmech.datasets.dataset import Dataset
 from fftmech.results.metrics import divergence_norm
 from fftmech.tensors.fields import symmetrize
-
-pytest.importorskip("torch")
-
-from ecosurrogate.data.symmetry import SYMMETRIES  # noqa: E402
-from ecosurrogate.training.run import NO_SHEAR, prepare  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

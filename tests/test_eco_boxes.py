@@ -5,25 +5,22 @@ Differences are written here once more, of slices of arrays, for `rotated`.
 
 import numpy as np
 import pytest
+import torch
 from conftest import grains
 
+from ecosurrogate.data.encoder import Encoder
+from ecosurrogate.data.normalization import Normalization
+from ecosurrogate.data.symmetry import symmetries
+from ecosurrogate.mechanics.box_operators import BoxOperators
+from ecosurrogate.mechanics.fields import inner_product
+from ecosurrogate.models.boxes import BOX_MODELS
+from ecosurrogate.networks import make_network
+from ecosurrogate.networks.convolution import set_periodic
+from ecosurrogate.training.losses import hypercircle
 from fftmech import Boundary, Grid, InputError, Load, solve
 from fftmech.results.metrics import divergence_norm
-from fftmech.tensors import COMPONENTS
+from fftmech.tensors import COMPONENTS, PAIRS
 from fftmech.tensors.fields import full, symmetrize
-
-torch = pytest.importorskip("torch")
-
-from ecosurrogate.data.encoder import Encoder  # noqa: E402
-from ecosurrogate.data.normalization import Normalization  # noqa: E402
-from ecosurrogate.data.symmetry import symmetries  # noqa: E402
-from ecosurrogate.mechanics.box_operators import BoxOperators  # noqa: E402
-from ecosurrogate.mechanics.fields import inner_product  # noqa: E402
-from ecosurrogate.models.boxes import BOX_MODELS  # noqa: E402
-from ecosurrogate.networks import make_network  # noqa: E402
-from ecosurrogate.networks.convolution import set_periodic  # noqa: E402
-from ecosurrogate.training.losses import hypercircle  # noqa: E402
-from fftmech.tensors import PAIRS  # noqa: E402
 
 PULLED = Boundary("uniaxial", "free", "free")
 BOXES = {

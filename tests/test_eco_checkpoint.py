@@ -10,21 +10,19 @@ import zipfile
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 from small_runs import one_line, tiny
 
-torch = pytest.importorskip("torch")
-
-from safetensors.torch import load_file, save_file  # noqa: E402
-
-from ecosurrogate.data.examples import Examples  # noqa: E402
-from ecosurrogate.training.checkpoint import load_model, read_run  # noqa: E402
-from ecosurrogate.training.config import Config  # noqa: E402
-from ecosurrogate.training.run import prepare  # noqa: E402
-from ecosurrogate.training.settings import resolve  # noqa: E402
-from ecosurrogate.training.train import fit  # noqa: E402
-from ecosurrogate.training.train_state import TrainState  # noqa: E402
-from ecosurrogate.training.validation import validate  # noqa: E402
-from fftmech import InputError  # noqa: E402
+from ecosurrogate.data.examples import Examples
+from ecosurrogate.training.checkpoint import load_model, read_run
+from ecosurrogate.training.config import Config
+from ecosurrogate.training.run import prepare
+from ecosurrogate.training.settings import resolve
+from ecosurrogate.training.train import fit
+from ecosurrogate.training.train_state import TrainState
+from ecosurrogate.training.validation import validate
+from fftmech import InputError
 
 
 @pytest.fixture(scope="module")

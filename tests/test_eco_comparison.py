@@ -7,31 +7,29 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from small_runs import as_options, run, tiny
 
-torch = pytest.importorskip("torch")
-
-from small_runs import as_options, run, tiny  # noqa: E402
-
-from ecosurrogate.comparison import compare as comparison  # noqa: E402
-from ecosurrogate.comparison import figure as comparison_figure  # noqa: E402
-from ecosurrogate.comparison import timed_solver  # noqa: E402
-from ecosurrogate.comparison.compare import ReferenceNotConverged, compare  # noqa: E402
-from ecosurrogate.comparison.comparison import Comparison, Point  # noqa: E402
-from ecosurrogate.comparison.measure import Measure  # noqa: E402
-from ecosurrogate.comparison.sentences import headline, sentences  # noqa: E402
-from ecosurrogate.comparison.timed_model import TimedModel  # noqa: E402
-from ecosurrogate.comparison.timed_solver import TimedSolver  # noqa: E402
-from ecosurrogate.evaluation.predict import predict  # noqa: E402
-from ecosurrogate.mechanics import cost  # noqa: E402
-from ecosurrogate.mechanics.cost import counted_green  # noqa: E402
-from ecosurrogate.mechanics.operators import Operators  # noqa: E402
-from ecosurrogate.training.checkpoint import load_model  # noqa: E402
-from fftmech import Grid, InputError, Load, Microstructure, solve  # noqa: E402
-from fftmech.arrays import crowding as machine  # noqa: E402
-from fftmech.arrays.crowding import BUSY, crowding  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
-from fftmech.problems.certificate import energy_error  # noqa: E402
-from fftmech.results.metrics import nrmse  # noqa: E402
+from ecosurrogate.comparison import compare as comparison
+from ecosurrogate.comparison import figure as comparison_figure
+from ecosurrogate.comparison import timed_solver
+from ecosurrogate.comparison.compare import ReferenceNotConverged, compare
+from ecosurrogate.comparison.comparison import Comparison, Point
+from ecosurrogate.comparison.measure import Measure
+from ecosurrogate.comparison.sentences import headline, sentences
+from ecosurrogate.comparison.timed_model import TimedModel
+from ecosurrogate.comparison.timed_solver import TimedSolver
+from ecosurrogate.evaluation.predict import predict
+from ecosurrogate.mechanics import cost
+from ecosurrogate.mechanics.cost import counted_green
+from ecosurrogate.mechanics.operators import Operators
+from ecosurrogate.training.checkpoint import load_model
+from fftmech import Grid, InputError, Load, Microstructure, solve
+from fftmech.arrays import crowding as machine
+from fftmech.arrays.crowding import BUSY, crowding
+from fftmech.microstructure import polycrystal
+from fftmech.problems.certificate import energy_error
+from fftmech.results.metrics import nrmse
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 

@@ -4,21 +4,20 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from small_runs import make_dataset, one_line
 
-torch = pytest.importorskip("torch")
-
-from ecosurrogate.data import examples as data  # noqa: E402
-from ecosurrogate.data.encoder import Encoder  # noqa: E402
-from ecosurrogate.data.examples import Examples  # noqa: E402
-from ecosurrogate.data.representation import inputs  # noqa: E402
-from ecosurrogate.data.symmetry import SYMMETRIES  # noqa: E402
-from ecosurrogate.mechanics.fields import apply  # noqa: E402
-from ecosurrogate.training.sampler import Sampler, allowed_moves  # noqa: E402
-from ecosurrogate.training.settings import resolve  # noqa: E402
-from fftmech import InputError  # noqa: E402
-from fftmech.datasets.card import read_card  # noqa: E402
-from fftmech.operators.reference_medium import reference_medium  # noqa: E402
+from ecosurrogate.data import examples as data
+from ecosurrogate.data.encoder import Encoder
+from ecosurrogate.data.examples import Examples
+from ecosurrogate.data.representation import inputs
+from ecosurrogate.data.symmetry import SYMMETRIES
+from ecosurrogate.mechanics.fields import apply
+from ecosurrogate.training.sampler import Sampler, allowed_moves
+from ecosurrogate.training.settings import resolve
+from fftmech import InputError
+from fftmech.datasets.card import read_card
+from fftmech.operators.reference_medium import reference_medium
 
 
 def encoder_of(examples, representation="stiffness"):

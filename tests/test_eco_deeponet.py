@@ -1,12 +1,11 @@
 """Laws of DeepONet: any grid, the same body at every resolution, periodic fields."""
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from ecosurrogate.networks import NETWORKS, make_network  # noqa: E402
-from ecosurrogate.networks.deeponet import voxel_waves, window_means  # noqa: E402
-from fftmech import InputError  # noqa: E402
+from ecosurrogate.networks import NETWORKS, make_network
+from ecosurrogate.networks.deeponet import voxel_waves, window_means
+from fftmech import InputError
 
 
 def make(outputs=3, **changes):

@@ -8,22 +8,20 @@ import sys
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 from small_runs import Server, as_options, one_line, tiny
 
-torch = pytest.importorskip("torch")
-
-from safetensors.torch import load_file  # noqa: E402
-
-from ecosurrogate.data.encoder import Encoder  # noqa: E402
-from ecosurrogate.data.examples import Examples  # noqa: E402
-from ecosurrogate.training.checkpoint import locked, make_model  # noqa: E402
-from ecosurrogate.training.devices import Devices, choose, processes  # noqa: E402
-from ecosurrogate.training.log import read_log  # noqa: E402
-from ecosurrogate.training.objective import TERMS  # noqa: E402
-from ecosurrogate.training.run import prepare  # noqa: E402
-from ecosurrogate.training.settings import LOSSES, resolve  # noqa: E402
-from ecosurrogate.training.train_state import seed_step  # noqa: E402
-from fftmech import InputError  # noqa: E402
+from ecosurrogate.data.encoder import Encoder
+from ecosurrogate.data.examples import Examples
+from ecosurrogate.training.checkpoint import locked, make_model
+from ecosurrogate.training.devices import Devices, choose, processes
+from ecosurrogate.training.log import read_log
+from ecosurrogate.training.objective import TERMS
+from ecosurrogate.training.run import prepare
+from ecosurrogate.training.settings import LOSSES, resolve
+from ecosurrogate.training.train_state import seed_step
+from fftmech import InputError
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),

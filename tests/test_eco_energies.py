@@ -1,22 +1,21 @@
 """Energies and their descent: minima, means, and what stiffness does to them."""
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from ecosurrogate.data.bodies import bodies  # noqa: E402
-from ecosurrogate.data.examples import Batch  # noqa: E402
-from ecosurrogate.data.representation import inputs  # noqa: E402
-from ecosurrogate.mechanics.fields import apply  # noqa: E402
-from ecosurrogate.models.descent import Descent, line_minimum  # noqa: E402
-from ecosurrogate.models.eco import Prediction  # noqa: E402
-from ecosurrogate.models.energies import ENERGIES, StrainEnergy, StressEnergy  # noqa: E402
-from ecosurrogate.training.losses import hypercircle  # noqa: E402
-from ecosurrogate.training.objective import TERMS  # noqa: E402
-from fftmech import Load, solve  # noqa: E402
-from fftmech.materials.elastic import isotropic  # noqa: E402
-from fftmech.microstructure import inclusions, polycrystal  # noqa: E402
-from fftmech.operators.reference_medium import reference_medium  # noqa: E402
+from ecosurrogate.data.bodies import bodies
+from ecosurrogate.data.examples import Batch
+from ecosurrogate.data.representation import inputs
+from ecosurrogate.mechanics.fields import apply
+from ecosurrogate.models.descent import Descent, line_minimum
+from ecosurrogate.models.eco import Prediction
+from ecosurrogate.models.energies import ENERGIES, StrainEnergy, StressEnergy
+from ecosurrogate.training.losses import hypercircle
+from ecosurrogate.training.objective import TERMS
+from fftmech import Load, solve
+from fftmech.materials.elastic import isotropic
+from fftmech.microstructure import inclusions, polycrystal
+from fftmech.operators.reference_medium import reference_medium
 
 LOADS = [Load({"xx": 1e-3}), Load.uniaxial("xx", 1e-3), Load({"xy": 1e-3})]
 

@@ -4,21 +4,18 @@ import json
 
 import numpy as np
 import pytest
+from small_runs import as_options, make_dataset, one_line, run, tiny
 
-pytest.importorskip("torch")
-
-from small_runs import as_options, make_dataset, one_line, run, tiny  # noqa: E402
-
-from ecosurrogate.evaluation.evaluate import evaluate, statistic  # noqa: E402
-from ecosurrogate.evaluation.predictors import (  # noqa: E402
+from ecosurrogate.evaluation.evaluate import evaluate, statistic
+from ecosurrogate.evaluation.predictors import (
     LowResolution,
     StoppedSolver,
     make_predictors,
 )
-from ecosurrogate.evaluation.solved_cases import PredictedFields, Predictor, SolvedCases  # noqa: E402
-from ecosurrogate.evaluation.table import label, markdown, tables  # noqa: E402
-from ecosurrogate.evaluation.trained_run import TrainedRun  # noqa: E402
-from fftmech import InputError  # noqa: E402
+from ecosurrogate.evaluation.solved_cases import PredictedFields, Predictor, SolvedCases
+from ecosurrogate.evaluation.table import label, markdown, tables
+from ecosurrogate.evaluation.trained_run import TrainedRun
+from fftmech import InputError
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 

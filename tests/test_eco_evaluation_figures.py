@@ -3,18 +3,11 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("matplotlib")
-
-from ecosurrogate.evaluation.evaluate import evaluate  # noqa: E402
-from ecosurrogate.evaluation.figures import figures  # noqa: E402
-from ecosurrogate.evaluation.slices import choose  # noqa: E402
-from ecosurrogate.evaluation.solved_cases import (  # noqa: E402
-    PredictedFields,
-    Predictor,
-    SolvedCases,
-)
-from ecosurrogate.training.log import curves  # noqa: E402
+from ecosurrogate.evaluation.evaluate import evaluate
+from ecosurrogate.evaluation.figures import figures
+from ecosurrogate.evaluation.slices import choose
+from ecosurrogate.evaluation.solved_cases import PredictedFields, Predictor, SolvedCases
+from ecosurrogate.training.log import curves
 
 
 class Rough(Predictor):

@@ -9,26 +9,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from degenerate_bodies import LOADS, POROUS, SOLID
+from small_runs import one_line, refused, run
+from untrained_models import untrained
 
-torch = pytest.importorskip("torch")
-
-from degenerate_bodies import LOADS, POROUS, SOLID  # noqa: E402
-from small_runs import one_line, refused, run  # noqa: E402
-from untrained_models import untrained  # noqa: E402
-
-from ecosurrogate.data.representation import inputs  # noqa: E402
-from ecosurrogate.evaluation import exported_model  # noqa: E402
-from ecosurrogate.evaluation.export_description import describe  # noqa: E402
-from ecosurrogate.evaluation.exported_model import PhysicalModel, export  # noqa: E402
-from ecosurrogate.evaluation.predict import predict  # noqa: E402
-from ecosurrogate.models.eco import MODELS  # noqa: E402
-from ecosurrogate.training.checkpoint import CARD, WEIGHTS  # noqa: E402
-from ecosurrogate.training.config import BACKBONES  # noqa: E402
-from ecosurrogate.training.tensor_file import write_tensors  # noqa: E402
-from fftmech import Grid, InputError, Load, Microstructure  # noqa: E402
-from fftmech.datasets.loading import Loading  # noqa: E402
-from fftmech.materials import PORE, isotropic  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
+from ecosurrogate.data.representation import inputs
+from ecosurrogate.evaluation import exported_model
+from ecosurrogate.evaluation.export_description import describe
+from ecosurrogate.evaluation.exported_model import PhysicalModel, export
+from ecosurrogate.evaluation.predict import predict
+from ecosurrogate.models.eco import MODELS
+from ecosurrogate.training.checkpoint import CARD, WEIGHTS
+from ecosurrogate.training.config import BACKBONES
+from ecosurrogate.training.tensor_file import write_tensors
+from fftmech import Grid, InputError, Load, Microstructure
+from fftmech.datasets.loading import Loading
+from fftmech.materials import PORE, isotropic
+from fftmech.microstructure import polycrystal
 
 LOAD = Load.uniaxial("xx", 2e-3)
 SHAPE = (6, 5, 4)

@@ -5,37 +5,27 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from small_runs import GRAINS, as_options, make_dataset, one_line, refused, run, tiny
 
-torch = pytest.importorskip("torch")
-
-from small_runs import (  # noqa: E402
-    GRAINS,
-    as_options,
-    make_dataset,
-    one_line,
-    refused,
-    run,
-    tiny,
-)
-
-from ecosurrogate.evaluation.learned_load import choose_load  # noqa: E402
-from ecosurrogate.evaluation.predict import predict  # noqa: E402
-from ecosurrogate.evaluation.predictors import make_predictors  # noqa: E402
-from ecosurrogate.evaluation.seen_bodies import notes, unseen  # noqa: E402
-from ecosurrogate.evaluation.solved_cases import SolvedCases  # noqa: E402
-from ecosurrogate.training import train  # noqa: E402
-from ecosurrogate.training.checkpoint import (  # noqa: E402
+from ecosurrogate.evaluation.learned_load import choose_load
+from ecosurrogate.evaluation.predict import predict
+from ecosurrogate.evaluation.predictors import make_predictors
+from ecosurrogate.evaluation.seen_bodies import notes, unseen
+from ecosurrogate.evaluation.solved_cases import SolvedCases
+from ecosurrogate.training import train
+from ecosurrogate.training.checkpoint import (
     RunCard,
     digest_of_weights,
     load_model,
     read_run,
 )
-from ecosurrogate.training.log import read_log  # noqa: E402
-from ecosurrogate.training.run import prepare  # noqa: E402
-from ecosurrogate.training.train import fit, learning_rate  # noqa: E402
-from fftmech import InputError  # noqa: E402
-from fftmech.datasets.manifest import read_manifest  # noqa: E402
-from fftmech.io import Dataset  # noqa: E402
+from ecosurrogate.training.log import read_log
+from ecosurrogate.training.run import prepare
+from ecosurrogate.training.train import fit, learning_rate
+from fftmech import InputError
+from fftmech.datasets.manifest import read_manifest
+from fftmech.io import Dataset
 
 pytestmark = pytest.mark.usefixtures("no_curves", "one_thread")
 

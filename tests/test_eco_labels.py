@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 from small_runs import GRAINS, PORES, as_options, make_dataset, refused, tiny
 
-pytest.importorskip("torch")
-
-from ecosurrogate.data.examples import Examples  # noqa: E402
-from fftmech.datasets.composites import CompositesRecipe  # noqa: E402
-from fftmech.datasets.draft import new_card  # noqa: E402
-from fftmech.datasets.loading import Loading  # noqa: E402
-from fftmech.datasets.make import make  # noqa: E402
-from fftmech.datasets.manifest import read_manifest  # noqa: E402
+from ecosurrogate.data.examples import Examples
+from fftmech.datasets.composites import CompositesRecipe
+from fftmech.datasets.draft import new_card
+from fftmech.datasets.loading import Loading
+from fftmech.datasets.make import make
+from fftmech.datasets.manifest import read_manifest
 
 
 @pytest.fixture(scope="module")

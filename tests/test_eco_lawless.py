@@ -6,41 +6,29 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from imported_files import LOAD
+from small_runs import one_line, refused, run
+from test_import_lawless import LAWLESS, ORIENTED
+from untrained_models import predict, untrained
 
-torch = pytest.importorskip("torch")
-
-from imported_files import LOAD  # noqa: E402
-from small_runs import one_line, refused, run  # noqa: E402
-from test_import_lawless import LAWLESS, ORIENTED  # noqa: E402
-from untrained_models import predict, untrained  # noqa: E402
-
-from ecosurrogate.data.lawless import NO_LAW, Scales, without_law  # noqa: E402
-from ecosurrogate.data.representation import channel_count, inputs  # noqa: E402
-from ecosurrogate.data.symmetry import Symmetry, symmetries  # noqa: E402
-from ecosurrogate.training import without_law as training  # noqa: E402
-from ecosurrogate.training.checkpoint import CARD, WEIGHTS, RunCard  # noqa: E402
-from ecosurrogate.training.files import write_json  # noqa: E402
-from ecosurrogate.training.objective import Objective  # noqa: E402
-from ecosurrogate.training.settings import LOSSES, resolve  # noqa: E402
-from ecosurrogate.training.tensor_file import write_tensors  # noqa: E402
-from fftmech import (  # noqa: E402
-    Grid,
-    InputError,
-    Load,
-    Microstructure,
-    solve,
-    write_result,
-)
-from fftmech.datasets.mapping import FieldMapping  # noqa: E402
-from fftmech.io import write  # noqa: E402
-from fftmech.materials import cubic, isotropic  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
-from fftmech.results.metrics import (  # noqa: E402
-    divergence_norm,
-    incompatibility_norm,
-)
-from fftmech.tensors import rotate_stiffness  # noqa: E402
-from fftmech.tensors.mandel import matrix_from_quaternion  # noqa: E402
+from ecosurrogate.data.lawless import NO_LAW, Scales, without_law
+from ecosurrogate.data.representation import channel_count, inputs
+from ecosurrogate.data.symmetry import Symmetry, symmetries
+from ecosurrogate.training import without_law as training
+from ecosurrogate.training.checkpoint import CARD, WEIGHTS, RunCard
+from ecosurrogate.training.files import write_json
+from ecosurrogate.training.objective import Objective
+from ecosurrogate.training.settings import LOSSES, resolve
+from ecosurrogate.training.tensor_file import write_tensors
+from fftmech import Grid, InputError, Load, Microstructure, solve, write_result
+from fftmech.datasets.mapping import FieldMapping
+from fftmech.io import write
+from fftmech.materials import cubic, isotropic
+from fftmech.microstructure import polycrystal
+from fftmech.results.metrics import divergence_norm, incompatibility_norm
+from fftmech.tensors import rotate_stiffness
+from fftmech.tensors.mandel import matrix_from_quaternion
 
 pytestmark = pytest.mark.usefixtures("no_curves", "one_thread")
 

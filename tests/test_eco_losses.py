@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from ecosurrogate.mechanics.fields import apply, cauchy_stress  # noqa: E402
-from ecosurrogate.training import losses  # noqa: E402
-from fftmech import InputError  # noqa: E402
-from fftmech.materials import cubic  # noqa: E402
-from fftmech.tensors.fields import full, symmetrize  # noqa: E402
+from ecosurrogate.mechanics.fields import apply, cauchy_stress
+from ecosurrogate.training import losses
+from fftmech import InputError
+from fftmech.materials import cubic
+from fftmech.tensors.fields import full, symmetrize
 
 SHAPE = (4, 2, 6)
 C = torch.as_tensor(cubic(C11=204.6, C12=137.7, C44=126.2))

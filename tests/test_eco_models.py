@@ -2,24 +2,19 @@
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from ecosurrogate.data.bodies import bodies  # noqa: E402
-from ecosurrogate.data.representation import inputs  # noqa: E402
-from ecosurrogate.mechanics.fields import inner_product  # noqa: E402
-from ecosurrogate.models.eco import MODELS, IteratedPECO, Prediction  # noqa: E402
-from ecosurrogate.networks import make_network  # noqa: E402
-from ecosurrogate.training.losses import hypercircle  # noqa: E402
-from fftmech import Load, solve  # noqa: E402
-from fftmech.materials.elastic import isotropic  # noqa: E402
-from fftmech.microstructure import (  # noqa: E402
-    inclusions,
-    polycrystal,
-    single_pore,
-)
-from fftmech.operators.reference_medium import reference_medium  # noqa: E402
-from fftmech.results.metrics import divergence_norm  # noqa: E402
+from ecosurrogate.data.bodies import bodies
+from ecosurrogate.data.representation import inputs
+from ecosurrogate.mechanics.fields import inner_product
+from ecosurrogate.models.eco import MODELS, IteratedPECO, Prediction
+from ecosurrogate.networks import make_network
+from ecosurrogate.training.losses import hypercircle
+from fftmech import Load, solve
+from fftmech.materials.elastic import isotropic
+from fftmech.microstructure import inclusions, polycrystal, single_pore
+from fftmech.operators.reference_medium import reference_medium
+from fftmech.results.metrics import divergence_norm
 
 ADMISSIBLE = ["s-eco", "p-eco", "p-eco-stepped", "p-eco-iterated"]
 LOADS = [Load({"xx": 8e-5}), Load.uniaxial("xx", 8e-5), Load({"xy": 1e-3})]

@@ -2,17 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from ecosurrogate.networks import NETWORKS, make_network  # noqa: E402
-from ecosurrogate.networks.convolution import (  # noqa: E402
-    Convolution,
-    coarsen,
-    refine,
-    wrap,
-)
-from fftmech import InputError  # noqa: E402
+from ecosurrogate.networks import NETWORKS, make_network
+from ecosurrogate.networks.convolution import Convolution, coarsen, refine, wrap
+from fftmech import InputError
 
 PRESETS = ("smoke", "small", "paper")
 UNETS = ("unet", "ddpm-unet")

@@ -6,19 +6,17 @@ And of runs of all operators: resumed, applied to other grids.
 import json
 
 import pytest
-from click.testing import CliRunner
+import torch
+from command_lines import run_fftmech
 from small_runs import as_options, refused, run, tiny
 
-torch = pytest.importorskip("torch")
-
-from ecosurrogate.networks import NETWORKS, make_network  # noqa: E402
-from ecosurrogate.networks.convolution import set_periodic  # noqa: E402
-from ecosurrogate.training.checkpoint import load_model  # noqa: E402
-from ecosurrogate.training.config import BACKBONES  # noqa: E402
-from ecosurrogate.training.run import prepare  # noqa: E402
-from ecosurrogate.training.train import fit  # noqa: E402
-from fftmech import InputError  # noqa: E402
-from fftmech_cli import fftmech_main  # noqa: E402
+from ecosurrogate.networks import NETWORKS, make_network
+from ecosurrogate.networks.convolution import set_periodic
+from ecosurrogate.training.checkpoint import load_model
+from ecosurrogate.training.config import BACKBONES
+from ecosurrogate.training.run import prepare
+from ecosurrogate.training.train import fit
+from fftmech import InputError
 
 SHAPES = [(8, 8, 8), (5, 7, 3), (8, 9, 1), (3, 1, 4), (1, 1, 1)]
 
@@ -184,8 +182,7 @@ def test_a_model_trained_at_one_resolution_predicts_at_another(name, grains8, tm
     assert f"p-eco, {name} smoke: " in trained.stdout
     micro = tmp_path / "micro.vtkhdf"
     line = f"generate polycrystal --grains 4 --res 9,11,6 -o {micro}"
-    done = CliRunner().invoke(fftmech_main.main, line.split())
-    assert done.exit_code == 0, done.output
+    run_fftmech(line)
     done = run(f"predict {tmp_path / 'run'} {micro} -o {tmp_path / 'p.vtkhdf'} --json")
     document = json.loads(done.stdout)
     assert document["voxels"] == 9 * 11 * 6

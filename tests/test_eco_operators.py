@@ -2,16 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 
+from ecosurrogate.mechanics.operators import Operators
 from fftmech import Grid, InputError, discretization
 from fftmech.arrays.backend import cpu_backend, namespace
 from fftmech.operators.green import Green
 from fftmech.tensors import J, K
 from fftmech.tensors.fields import multiply
-
-torch = pytest.importorskip("torch")
-
-from ecosurrogate.mechanics.operators import Operators  # noqa: E402
 
 SPACING = (0.1, 0.25, 0.4)
 BULK, SHEAR = 2.0, 0.7

@@ -3,16 +3,15 @@
 import math
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from ecosurrogate.data.encoder import Encoder  # noqa: E402
-from ecosurrogate.data.examples import Example  # noqa: E402
-from ecosurrogate.training.checkpoint import make_model  # noqa: E402
-from ecosurrogate.training.objective import Objective, certificate  # noqa: E402
-from ecosurrogate.training.settings import resolve  # noqa: E402
-from fftmech import Load, solve  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
+from ecosurrogate.data.encoder import Encoder
+from ecosurrogate.data.examples import Example
+from ecosurrogate.training.checkpoint import make_model
+from ecosurrogate.training.objective import Objective, certificate
+from ecosurrogate.training.settings import resolve
+from fftmech import Load, solve
+from fftmech.microstructure import polycrystal
 
 STEPS = 4000
 

@@ -5,22 +5,18 @@ import shutil
 
 import numpy as np
 import pytest
+from command_lines import run_fftmech
+from small_runs import as_options, one_line, refused, run, tiny
 
-pytest.importorskip("torch")
-
-from click.testing import CliRunner  # noqa: E402
-from small_runs import as_options, one_line, refused, run, tiny  # noqa: E402
-
-import fftmech  # noqa: E402
-from ecosurrogate.evaluation.predict import predict, predict_many  # noqa: E402
-from ecosurrogate.training.checkpoint import load_model  # noqa: E402
-from fftmech import InputError, Load, io, solve  # noqa: E402
-from fftmech.arrays.backend import cpu_backend  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
-from fftmech.problems.certificate import certify  # noqa: E402
-from fftmech.problems.linear import Problem  # noqa: E402
-from fftmech.viewer.opened_file import describe, open_file  # noqa: E402
-from fftmech_cli import fftmech_main  # noqa: E402
+import fftmech
+from ecosurrogate.evaluation.predict import predict, predict_many
+from ecosurrogate.training.checkpoint import load_model
+from fftmech import InputError, Load, io, solve
+from fftmech.arrays.backend import cpu_backend
+from fftmech.microstructure import polycrystal
+from fftmech.problems.certificate import certify
+from fftmech.problems.linear import Problem
+from fftmech.viewer.opened_file import describe, open_file
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 
@@ -75,7 +71,6 @@ def test_the_certificate_is_the_error_against_a_solve(runs):
 
 
 def test_a_prediction_is_never_said_to_be_a_solve(runs):
-    pytest.importorskip("rich")
     out = runs / "said.vtkhdf"
     done = run(f"predict {runs}/p-eco-iterated {runs}/micro.h5 -o {out} --force")
     result = fftmech.read_result(out)
@@ -83,7 +78,7 @@ def test_a_prediction_is_never_said_to_be_a_solve(runs):
     assert 0 < error < uniform < 1
     certified = f"{100 * error:.2g} % (uniform fields {100 * uniform:.2g} %)"
     assert f"certified: energy error {certified}" in done.stdout
-    line = CliRunner().invoke(fftmech_main.main, ["info", str(out)]).stdout
+    line = run_fftmech("info", out).stdout
     said = line[line.index("Prediction") :]
     shown = {" ".join(row.split()) for row in said.splitlines()}
     assert {"predicted by p-eco-iterated, scheme rotated, single", "corrections 3"} < (
@@ -97,13 +92,11 @@ def test_a_prediction_is_never_said_to_be_a_solve(runs):
     for word in ("residual", "iterations", "solve", "tolerance", "status"):
         assert word not in said.lower()
         assert not any(word in f"{row}".lower() for row in rows.items())
-    document = json.loads(
-        CliRunner().invoke(fftmech_main.main, ["info", str(out), "--json"]).stdout
-    )["run"]
+    document = json.loads(run_fftmech("info", out, "--json").stdout)["run"]
     assert document["model"] == "p-eco-iterated" and document["corrections"] == 3
     assert document["certificates"] == result.residuals
     assert not {"residuals", "iterations", "solver", "tolerance"} & {*document}
-    same = CliRunner().invoke(fftmech_main.main, ["compare", str(out), str(out)])
+    same = run_fftmech("compare", out, out)
     assert "note: a is predicted by p-eco-iterated" in same.stderr
 
 
@@ -124,8 +117,7 @@ def test_a_solve_takes_a_prediction_as_its_start(runs):
     for extra in ([], ["--initial", str(out)]):
         line = ["solve", str(runs / "micro.h5"), "--uniaxial", "xx=8e-5", "--force"]
         line += ["-o", str(solved), "--json", *extra]
-        done = CliRunner().invoke(fftmech_main.main, line)
-        assert done.exit_code == 0, done.output
+        done = run_fftmech(*line)
         counts.append(json.loads(done.stdout)["iterations"])
     assert counts[1] < counts[0]
 

@@ -9,14 +9,12 @@ import numpy as np
 import pytest
 from small_runs import Server, as_options, one_line, tiny
 
-torch = pytest.importorskip("torch")
-
-from ecosurrogate.training import train  # noqa: E402
-from ecosurrogate.training.checkpoint import load_model, locked  # noqa: E402
-from ecosurrogate.training.log import read_log  # noqa: E402
-from ecosurrogate.training.run import prepare  # noqa: E402
-from ecosurrogate.training.train import fit  # noqa: E402
-from fftmech import InputError  # noqa: E402
+from ecosurrogate.training import train
+from ecosurrogate.training.checkpoint import load_model, locked
+from ecosurrogate.training.log import read_log
+from ecosurrogate.training.run import prepare
+from ecosurrogate.training.train import fit
+from fftmech import InputError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SLOW = pytest.mark.slow
@@ -126,12 +124,10 @@ def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(
 
 def refused_with_text(line):
     """Error of a line that began to work."""
-    from click.testing import CliRunner
+    from command_lines import run_ecosr
 
-    from fftmech_cli.ecosr_main import main
-
-    done = CliRunner().invoke(main, line.split())
-    assert done.exit_code == 2 and done.stderr.count("\n") == 1, done.output
+    done = run_ecosr(line, code=2)
+    assert done.stderr.count("\n") == 1, done.output
     return done.stderr
 
 

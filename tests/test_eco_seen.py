@@ -5,27 +5,24 @@ import shutil
 
 import numpy as np
 import pytest
+from small_runs import GRAINS, as_options, make_dataset, refused, run, tiny
 
-pytest.importorskip("torch")
-
-from small_runs import GRAINS, as_options, make_dataset, refused, run, tiny  # noqa: E402
-
-from ecosurrogate.data.symmetry import SYMMETRIES  # noqa: E402
-from ecosurrogate.data.training_set import TrainingSet, measures  # noqa: E402
-from ecosurrogate.evaluation.learned_load import choose_load  # noqa: E402
-from ecosurrogate.evaluation.predict import predict  # noqa: E402
-from ecosurrogate.evaluation.predictors import make_predictors  # noqa: E402
-from ecosurrogate.evaluation.seen_bodies import unseen  # noqa: E402
-from ecosurrogate.evaluation.solved_cases import SolvedCases  # noqa: E402
-from ecosurrogate.training.checkpoint import load_model, read_run  # noqa: E402
-from fftmech.datasets.draft import new_card  # noqa: E402
-from fftmech.datasets.images import ImagesRecipe  # noqa: E402
-from fftmech.datasets.make import make  # noqa: E402
-from fftmech.datasets.manifest import read_manifest, write_manifest  # noqa: E402
-from fftmech.io import Dataset, write  # noqa: E402
-from fftmech.materials import cubic, isotropic  # noqa: E402
-from fftmech.materials.elastic import PORE  # noqa: E402
-from fftmech.microstructure import polycrystal, sphere  # noqa: E402
+from ecosurrogate.data.symmetry import SYMMETRIES
+from ecosurrogate.data.training_set import TrainingSet, measures
+from ecosurrogate.evaluation.learned_load import choose_load
+from ecosurrogate.evaluation.predict import predict
+from ecosurrogate.evaluation.predictors import make_predictors
+from ecosurrogate.evaluation.seen_bodies import unseen
+from ecosurrogate.evaluation.solved_cases import SolvedCases
+from ecosurrogate.training.checkpoint import load_model, read_run
+from fftmech.datasets.draft import new_card
+from fftmech.datasets.images import ImagesRecipe
+from fftmech.datasets.make import make
+from fftmech.datasets.manifest import read_manifest, write_manifest
+from fftmech.io import Dataset, write
+from fftmech.materials import cubic, isotropic
+from fftmech.materials.elastic import PORE
+from fftmech.microstructure import polycrystal, sphere
 
 pytestmark = pytest.mark.usefixtures("no_curves", "one_thread")
 

@@ -4,30 +4,25 @@ import dataclasses
 
 import numpy as np
 import pytest
-from small_runs import (
-    make_dataset,
-    one_line,
-    tiny,
-)
+import torch
+from small_runs import make_dataset, one_line, tiny
 
-torch = pytest.importorskip("torch")
-
-from ecosurrogate.data.encoder import Encoder  # noqa: E402
-from ecosurrogate.data.examples import Examples  # noqa: E402
-from ecosurrogate.models.eco import MODELS as MODULES  # noqa: E402
-from ecosurrogate.models.eco import Prediction  # noqa: E402
-from ecosurrogate.networks import NETWORKS  # noqa: E402
-from ecosurrogate.training.checkpoint import load_model, make_model  # noqa: E402
-from ecosurrogate.training.config import ADMISSIBLE, MODELS, SEE_LOAD  # noqa: E402
-from ecosurrogate.training.log import read_log  # noqa: E402
-from ecosurrogate.training.objective import TERMS, Objective  # noqa: E402
-from ecosurrogate.training.run import prepare  # noqa: E402
-from ecosurrogate.training.settings import LOSSES, resolve  # noqa: E402
-from ecosurrogate.training.train import _result, fit, learning_rate  # noqa: E402
-from ecosurrogate.training.train_state import TrainState, parameter_groups  # noqa: E402
-from ecosurrogate.training.validation import validate  # noqa: E402
-from fftmech import InputError  # noqa: E402
-from fftmech.results.metrics import divergence_norm  # noqa: E402
+from ecosurrogate.data.encoder import Encoder
+from ecosurrogate.data.examples import Examples
+from ecosurrogate.models.eco import MODELS as MODULES
+from ecosurrogate.models.eco import Prediction
+from ecosurrogate.networks import NETWORKS
+from ecosurrogate.training.checkpoint import load_model, make_model
+from ecosurrogate.training.config import ADMISSIBLE, MODELS, SEE_LOAD
+from ecosurrogate.training.log import read_log
+from ecosurrogate.training.objective import TERMS, Objective
+from ecosurrogate.training.run import prepare
+from ecosurrogate.training.settings import LOSSES, resolve
+from ecosurrogate.training.train import _result, fit, learning_rate
+from ecosurrogate.training.train_state import TrainState, parameter_groups
+from ecosurrogate.training.validation import validate
+from fftmech import InputError
+from fftmech.results.metrics import divergence_norm
 
 pytestmark = pytest.mark.usefixtures("one_thread", "no_curves")
 

@@ -8,20 +8,17 @@ import tomllib
 import pytest
 from small_runs import Server, as_options, one_line, tiny
 
-torch = pytest.importorskip("torch")
-optuna = pytest.importorskip("optuna")
-
-from ecosurrogate.training.checkpoint import load_model  # noqa: E402
-from ecosurrogate.training.run import prepare  # noqa: E402
-from ecosurrogate.training.settings import as_options as line_of  # noqa: E402
-from ecosurrogate.training.settings import (  # noqa: E402
+from ecosurrogate.training.checkpoint import load_model
+from ecosurrogate.training.run import prepare
+from ecosurrogate.training.settings import as_options as line_of
+from ecosurrogate.training.settings import (
     as_toml,
     parse_setting,
     read_settings,
     resolve,
 )
-from ecosurrogate.training.train import fit  # noqa: E402
-from ecosurrogate.tuning.search_space import (  # noqa: E402
+from ecosurrogate.training.train import fit
+from ecosurrogate.tuning.search_space import (
     Choice,
     Range,
     corners,
@@ -29,10 +26,10 @@ from ecosurrogate.tuning.search_space import (  # noqa: E402
     parse_dimension,
     read_study_file,
 )
-from ecosurrogate.tuning.study import CERTIFICATE, LABELS  # noqa: E402
-from ecosurrogate.tuning.trials import Trial, Trials, best_of  # noqa: E402
-from ecosurrogate.tuning.tune import open_study  # noqa: E402
-from fftmech import InputError  # noqa: E402
+from ecosurrogate.tuning.study import CERTIFICATE, LABELS
+from ecosurrogate.tuning.trials import Trial, Trials, best_of
+from ecosurrogate.tuning.tune import open_study
+from fftmech import InputError
 
 # the study of test_cli_tune.py is in make test
 pytestmark = [pytest.mark.usefixtures("no_curves"), pytest.mark.slow]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_lines import run_fftmech
 from conftest import EMPTY, SOFT, STIFF, sphere
 from test_path_files import SHEAR, plastic
 
@@ -23,7 +23,6 @@ from fftmech.results.field_names import FIELDS
 from fftmech.results.scalar_fields import default_field, known_fields, scalar_fields
 from fftmech.simulations import homogenize as homogenize_module
 from fftmech.simulations.method import Method
-from fftmech_cli.fftmech_main import main
 
 LOAD = Load.uniaxial("zz", 1e-3)
 ARRAYS = ("strain", "stress", "energy_density", "displacement")
@@ -43,12 +42,7 @@ def run(tmp_path, monkeypatch):
     io.write("sphere.h5", sphere(7, SOFT, STIFF))
     io.write("plastic.h5", plastic())
 
-    def run_(line, code=0):
-        done = CliRunner().invoke(main, line.split())
-        assert done.exit_code == code, done.output
-        return done
-
-    return run_
+    return run_fftmech
 
 
 def said(result):

@@ -15,11 +15,7 @@ from fftmech.datasets.mapping import FieldMapping
 from fftmech.materials import cubic
 from fftmech.microstructure import polycrystal
 from fftmech.microstructure.fingerprint import fingerprint
-from fftmech.tensors import (
-    bunge_from_quaternion,
-    matrix_from_mandel,
-    rotate_stiffness,
-)
+from fftmech.tensors import bunge_from_quaternion, matrix_from_mandel, rotate_stiffness
 
 HEAD, TAIL = MAPPING.split("[stiffness]")
 LAWLESS = f'law = "none"\n{HEAD}[strain]{TAIL.split("[strain]")[1]}'

@@ -1,10 +1,7 @@
 """Ctrl-C, and worse, while a command is at work: exit code 130, no partial file."""
 
-import importlib
 import os
-import select
 import signal
-import subprocess
 import sys
 import time
 
@@ -12,6 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from conftest import SOFT, STIFF, sphere
+from small_datasets import read_until, start, started_at_a_terminal
 
 from fftmech import io
 from fftmech_cli.rim import Group
@@ -57,12 +55,7 @@ def folder(tmp_path, monkeypatch):
 
 def begin(line, place, pause=0):
     """Start a command and return once it has called `place` (module:...:name)."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", TELLING, place, str(pause), *line.split()],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start(f"{place} {pause} {line}", TELLING)
     assert process.stdout is not None
     begun = process.stdout.readline()
     assert begun == "begun\n", process.communicate()
@@ -113,36 +106,13 @@ def test_an_interrupted_write_leaves_the_earlier_file_as_it_was(folder, number):
         assert len(list(folder.iterdir())) == 2
 
 
-def read_until(text, terminal):
-    """Read what a terminal shows until it has shown `text`."""
-    shown = b""
-    while text not in shown:
-        assert select.select([terminal], [], [], 60)[0], shown
-        shown += os.read(terminal, 1000)
-    return shown
-
-
 @pytest.mark.slow
 def test_ctrl_c_at_a_terminal_ends_the_progress_bar_with_one_line(folder):
-    # these modules are of POSIX only
-    fcntl, pty, termios = map(importlib.import_module, ("fcntl", "pty", "termios"))
-    keyboard, terminal = pty.openpty()
-    program = "from fftmech_cli.fftmech_main import main; main()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, "solve", *ENDLESS.split()],
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    )
-    shown = read_until(b"iteration 1", keyboard)
-    os.write(keyboard, b"\x03")
-    shown += read_until(b"half-written.\r\n", keyboard)
-    assert process.wait(60) == 130
-    os.close(terminal)
-    os.close(keyboard)
+    with started_at_a_terminal(f"solve {ENDLESS}") as (process, keyboard):
+        shown = read_until(b"iteration 1", keyboard)
+        os.write(keyboard, b"\x03")
+        shown += read_until(b"half-written.\r\n", keyboard)
+        assert process.wait(60) == 130
     assert b"Solving" in shown and b"Traceback" not in shown
     assert shown.endswith(MESSAGE.encode().replace(b"\n", b"\r\n"))
     assert [path.name for path in folder.iterdir()] == ["sphere.h5"]

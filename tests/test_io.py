@@ -13,13 +13,8 @@ from written_files import MARK, NX, NY, NZ, bare_hdf5, body, marked, result
 
 from fftmech import Grid, InputError, io
 from fftmech.io.atomic import whole_file
-from fftmech.materials import isotropic
 from fftmech.results.result import FiniteFields
-from fftmech.tensors import (
-    components_from_mandel,
-    mandel_from_components,
-    matrix_from_mandel,
-)
+from fftmech.tensors import components_from_mandel, matrix_from_mandel
 
 bare = pytest.fixture(bare_hdf5)
 
@@ -331,16 +326,3 @@ def test_threshold_puts_what_is_above_it_in_phase_1(tmp_path):
         0,
         1,
     ]
-
-
-def test_isotropic_stiffness_survives_the_units_of_a_file(bare):
-    """Voigt in the file, Mandel in memory: an isotropic solid stays isotropic."""
-    C = isotropic(E=3.0, nu=0.25)
-    lam, mu = 1.2, 1.2
-    voigt = np.diag([lam + 2 * mu] * 3 + [mu] * 3)
-    voigt[:3, :3] += lam * (1 - np.eye(3))
-    path = bare(
-        phase=(np.zeros((1, 1, 1), int), {"axes": "xyz"}), stiffness=voigt[None]
-    )
-    np.testing.assert_allclose(io.read(path).stiffness[0], C, atol=1e-15)
-    assert mandel_from_components(np.eye(6))[3, 3] == pytest.approx(np.sqrt(2))

@@ -264,11 +264,6 @@ def test_bad_materials_are_named_in_one_line(materials, tmp_path, text):
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(InputError, match="no.toml: no such file; check --materials"):
-        read_materials(tmp_path / "no.toml")
-
-
 def test_a_file_that_is_not_text_is_named(tmp_path):
     (tmp_path / "m.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="m.toml: not TOML"):

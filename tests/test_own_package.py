@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_lines import run_fftmech
 
 from fftmech import InputError, Load, io, solve
 from fftmech.io.materials import parse_materials, read_materials
 from fftmech.materials.laws import LAWS
 from fftmech.plugins import plugins
-from fftmech_cli.fftmech_main import main
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "own-package.md"
 PATH = "[[step]]\nuniaxial = { xx = 5e-3 }\nincrements = 2\n"
@@ -73,8 +72,7 @@ def add(monkeypatch, folder, name, group, **entries):
 
 
 def run(*words, code=0):
-    done = CliRunner().invoke(main, [str(word) for word in words])
-    assert done.exit_code == code, (done.output, done.exception)
+    done = run_fftmech(*words, code=code)
     assert code == 0 or len(done.stderr.splitlines()) == 1, done.stderr
     return done.stdout if code == 0 else done.stderr
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_lines import run_fftmech
 
 from fftmech import io
 from fftmech.discretization.grid import Grid
@@ -31,7 +31,6 @@ from fftmech.tensors import (
     quaternion_from_bunge,
     rotate_stiffness,
 )
-from fftmech_cli.fftmech_main import main
 
 COPPER = cubic(168.4, 121.4, 75.4)
 TITANIUM = hexagonal(162.4, 92.0, 69.0, 180.7, 46.7)
@@ -278,8 +277,7 @@ def files(tmp_path_factory):
 )
 def test_bad_input_is_refused_in_one_line(files, tmp_path, file, options, words):
     line = ["plot", str(files / f"{file}.h5"), *options]
-    outcome = CliRunner().invoke(main, [*line, "-o", str(tmp_path / "a.png")])
-    assert outcome.exit_code == 2
+    outcome = run_fftmech(*line, "-o", tmp_path / "a.png", code=2)
     assert words in outcome.output
     assert len(outcome.output.strip().splitlines()) == 1
     assert not list(tmp_path.iterdir())
@@ -289,6 +287,5 @@ def test_command_line_draws_several(files, tmp_path):
     picture = tmp_path / "a.png"
     line = ["plot", str(files / "isotropic.h5"), "--pole", "111", "--pole", "100"]
     more = ["--symmetry", "cubic", "-o", str(picture)]
-    outcome = CliRunner().invoke(main, [*line, *more])
-    assert outcome.exit_code == 0, outcome.output
+    run_fftmech(*line, *more)
     assert picture.stat().st_size > 1000

@@ -5,21 +5,18 @@ import json
 
 import numpy as np
 import pytest
+from command_lines import run_ecosr
+from small_runs import one_line, refused, run
+from untrained_models import untrained
 
-pytest.importorskip("torch")
-
-from click.testing import CliRunner  # noqa: E402
-from small_runs import one_line, refused, run  # noqa: E402
-from untrained_models import untrained  # noqa: E402
-
-import fftmech  # noqa: E402
-from ecosurrogate.evaluation import batches  # noqa: E402
-from ecosurrogate.evaluation.predict import predict  # noqa: E402
-from ecosurrogate.training.checkpoint import CARD, WEIGHTS  # noqa: E402
-from ecosurrogate.training.tensor_file import write_tensors  # noqa: E402
-from fftmech import InputError, Load, io  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
-from fftmech_cli import ecosr_main, predict_many  # noqa: E402
+import fftmech
+from ecosurrogate.evaluation import batches
+from ecosurrogate.evaluation.predict import predict
+from ecosurrogate.training.checkpoint import CARD, WEIGHTS
+from ecosurrogate.training.tensor_file import write_tensors
+from fftmech import InputError, Load, io
+from fftmech.microstructure import polycrystal
+from fftmech_cli import predict_many
 
 LOAD = "--uniaxial xx=1e-3"
 
@@ -125,8 +122,7 @@ def test_files_are_predicted_and_the_others_say_why_not(place):
     out = place / "out"
     line = ["predict", str(place / "run"), str(place / "in"), *LOAD.split()]
     line += ["-o", str(out), "--json"]
-    done = CliRunner().invoke(ecosr_main.main, line)
-    assert done.exit_code == 2, (done.output, done.exception)
+    done = run_ecosr(*line, code=2)
     said = json.loads(done.stdout)
     assert (said["predicted"], said["failed"]) == (5, 2)
     errors = [row for row in done.stderr.splitlines() if row.startswith("Error: ")]
@@ -170,10 +166,10 @@ def test_results_that_exist_are_kept_unless_forced_and_none_is_of_an_old_run(
 ):
     bodies = f"{place}/in/b0.h5 {place}/in/b5.h5"
     line = f"predict {place}/run {bodies} -o {tmp_path}/out {LOAD}"
-    run(line, 2)
+    run(line, code=2)
     assert "add --force" in refused(line)
     (tmp_path / "out" / "b5.vtkhdf").write_text("of an earlier run")
-    run(f"{line} --force", 2)
+    run(f"{line} --force", code=2)
     assert not (tmp_path / "out" / "b5.vtkhdf").exists()
     assert (tmp_path / "out" / "b0.vtkhdf").exists()
 
@@ -182,7 +178,7 @@ def test_results_that_exist_are_kept_unless_forced_and_none_is_of_an_old_run(
 def test_strict_refuses_each_file_with_notes_and_leaves_no_result(place, tmp_path):
     line = f"predict {place}/run {place}/in/b0.h5 {LOAD} --strict"
     assert "--strict: " in refused(f"{line} -o {tmp_path}/one.vtkhdf")
-    done = run(f"{line} -o {tmp_path}/out/", 2)
+    done = run(f"{line} -o {tmp_path}/out/", code=2)
     assert "b0.h5: --strict: " in done.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["predictions.csv"]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -199,7 +195,7 @@ def test_an_interruption_leaves_the_table_of_what_is_done(place, tmp_path, monke
         write(output, result)
 
     monkeypatch.setattr(predict_many, "write_result", interrupted)
-    run(f"predict {place}/run {place}/in -o {tmp_path}/out {LOAD}", 130)
+    run(f"predict {place}/run {place}/in -o {tmp_path}/out {LOAD}", code=130)
     table = (tmp_path / "out" / "predictions.csv").read_text(encoding="utf-8")
     states = [row["status"] for row in csv.DictReader(table.splitlines())]
     assert states == ["predicted", "failed"]

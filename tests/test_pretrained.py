@@ -10,26 +10,22 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from small_runs import one_line, refused, run
 
-pytest.importorskip("torch")
-pytest.importorskip("fastapi")
-
-from small_runs import one_line, refused, run  # noqa: E402
-
-from ecosurrogate.pretrained import catalogue  # noqa: E402
-from ecosurrogate.server.model_cards import describe  # noqa: E402
-from ecosurrogate.server.predictor import Predictor  # noqa: E402
-from ecosurrogate.training.checkpoint import (  # noqa: E402
+from ecosurrogate.pretrained import catalogue
+from ecosurrogate.server.model_cards import describe
+from ecosurrogate.server.predictor import Predictor
+from ecosurrogate.training.checkpoint import (
     CARD,
     WEIGHTS,
     digest_of_weights,
     load_model,
     read_run,
 )
-from ecosurrogate.training.run import prepare  # noqa: E402
-from ecosurrogate.training.tensor_file import read_tensors, write_tensors  # noqa: E402
-from fftmech import InputError, io  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
+from ecosurrogate.training.run import prepare
+from ecosurrogate.training.tensor_file import read_tensors, write_tensors
+from fftmech import InputError, io
+from fftmech.microstructure import polycrystal
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -4,10 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_lines import run_fftmech
 
 from fftmech import read_result
-from fftmech_cli.fftmech_main import main
 
 STEEL = "cubic = { C11 = 204.6, C12 = 137.7, C44 = 126.2 }"
 MATERIALS = {
@@ -24,8 +23,7 @@ CT = ["--shape", "128,128,128", "--dtype", "uint8"]
 
 def run(*arguments):
     """Run `fftmech` in-process; give back standard output as JSON."""
-    result = CliRunner().invoke(main, [str(a) for a in arguments])
-    assert result.exit_code == 0, result.stderr
+    result = run_fftmech(*arguments)
     return json.loads(result.stdout) if result.stdout.startswith("{") else result.stdout
 
 

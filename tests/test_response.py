@@ -22,11 +22,7 @@ from fftmech.materials import PORE, cubic, isotropic
 from fftmech.materials.isotropy import radial_matrices
 from fftmech.materials.plasticity import Plasticity
 from fftmech.materials.viscoelasticity import Viscoelasticity
-from fftmech.tensors import (
-    matrix_from_quaternion,
-    rotate_stiffness,
-    voigt_from_mandel,
-)
+from fftmech.tensors import matrix_from_quaternion, rotate_stiffness, voigt_from_mandel
 
 SOFT, STIFF = isotropic(E=70.0, nu=0.3), isotropic(E=400.0, nu=0.2)
 FLOW = Plasticity(0.1, 1.0, 2.0, 0.05, 100.0)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_lines import run_ecosr as answer
 from conftest import SOFT, STIFF, grains, sphere
 from small_datasets import refused, run
 
@@ -17,7 +17,6 @@ from fftmech.datasets.stiffness_draw import Pairs
 from fftmech.datasets.stiffness_pairs import NAME, StiffnessPairs
 from fftmech.materials import PORE
 from fftmech.tensors.bounds import bounds
-from fftmech_cli.ecosr_main import main as ecosr
 
 MATERIALS = """
 units = "GPa"
@@ -34,12 +33,6 @@ PATH = """
 uniaxial = { xx = 0.004 }
 increments = 2
 """
-
-
-def answer(line, code=0):
-    done = CliRunner().invoke(ecosr, line.split())
-    assert done.exit_code == code, (done.output, done.exception)
-    return done
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +171,7 @@ def test_commands_refuse_what_does_not_go_together(micro, tmp_path):
         (f"fit {micro.parent} -o {run_} --depth 4", "--depth"),
         (f"respond {pairs} {files} -o {tmp_path / 'c.csv'}", "no network of laminates"),
     ):
-        done = answer(line, 2)
+        done = answer(line, code=2)
         assert done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1
         assert words in done.stderr
         assert not run_.exists()
@@ -224,7 +217,7 @@ def test_a_laminate_is_learned_and_its_response_is_the_solvers(tmp_path):
     assert document["errors"]["validation"]["energy"]["max"] < 1e-3
     assert max(one["max"] for one in document["check"].values()) < 1e-3
     assert (folder / "log.jsonl").read_text().count("\n") == 2
-    assert "holds a network" in answer(f"fit {pairs} -o {folder}", 2).stderr
+    assert "holds a network" in answer(f"fit {pairs} -o {folder}", code=2).stderr
     (tmp_path / "m.toml").write_text(MATERIALS)
     (tmp_path / "p.toml").write_text(PATH)
     curve = tmp_path / "c.csv"
@@ -238,7 +231,7 @@ def test_a_laminate_is_learned_and_its_response_is_the_solvers(tmp_path):
     assert document["notes"] == []
     assert curve.read_text().count("\n") == 3
     assert (tmp_path / "c-solver.csv").exists() and (tmp_path / "c.png").exists()
-    assert "choose another -o" in answer(line, 2).stderr
+    assert "choose another -o" in answer(line, code=2).stderr
     write(micro, body.with_changes(phase=1 - body.phase.astype(int)))
     done = answer(f"{line} --force --json")
     assert "other voxels" in done.stderr

@@ -53,12 +53,12 @@ def rows_of(file):
 
 def test_a_bad_body_ends_no_other_and_a_run_goes_on(bodies, tmp_path):
     line = f"dataset stiffness {bodies} --jobs 1 -o {tmp_path / 'd'}"
-    done = run(f"{line} --count 1", 2)
+    done = run(f"{line} --count 1", code=2)
     assert "d/a: 1 of 1 pairs" in done.stdout and "d/b: 1 of 1 pairs" in done.stdout
     assert done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1
     assert "bad.h5: not an HDF5 file" in done.stderr
     assert [*StiffnessPairs.each(tmp_path / "d")] == ["a", "b"]
-    document = json.loads(run(f"{line} --count 2 --json", 2).stdout)
+    document = json.loads(run(f"{line} --count 2 --json", code=2).stdout)
     assert [row.get("made") for row in document["bodies"]] == [1, 1, None]
     make_pairs(sphere(3, SOFT, STIFF, 0.5), tmp_path / "alone", 2, jobs=1)
     together, alone = map(StiffnessPairs.read, (tmp_path / "d/b", tmp_path / "alone"))
@@ -106,20 +106,20 @@ def no_check(monkeypatch):
 def test_fit_trains_a_network_for_each_body_and_resumes(bodies, tmp_path, no_check):
     pytest.importorskip("torch")
     pairs, folder = tmp_path / "d", tmp_path / "run"
-    run(f"dataset stiffness {bodies} --count 3 --jobs 1 -o {pairs}", 2)
+    run(f"dataset stiffness {bodies} --count 3 --jobs 1 -o {pairs}", code=2)
     (pairs / "b" / "stiffness.h5").unlink()
     line = f"fit {pairs} -o {folder} --depth 1 --steps 2"
-    done = answer(line, 2)
+    done = answer(line, code=2)
     assert "1 of 2 networks trained" in done.stdout
     assert "Error: b: " in done.stderr and done.stderr.count("\n") == 1
     assert [row["status"] for row in rows_of(folder / "networks.csv")] == [
         "trained",
         "failed",
     ]
-    assert "add --resume to keep them" in answer(line, 2).stderr
+    assert "add --resume to keep them" in answer(line, code=2).stderr
     begun = (folder / "a" / "network.json").read_bytes()
     make_pairs(sphere(3, SOFT, STIFF, 0.5), pairs / "b", 4, jobs=1)
-    assert "other settings" in answer(f"{line} --resume --depth 2", 2).stderr
+    assert "other settings" in answer(f"{line} --resume --depth 2", code=2).stderr
     document = json.loads(answer(f"{line} --resume --json").stdout)
     assert [(row["pairs"], row["leaves"]) for row in document["networks"]] == [
         (3, 2),
@@ -131,8 +131,10 @@ def test_fit_trains_a_network_for_each_body_and_resumes(bodies, tmp_path, no_che
     shutil.rmtree(pairs / "a")
     longer = Microstructure(Grid((3, 3, 3), (1.0, 1.0, 2.0)), cubes.phase)
     make_pairs(longer, pairs / "a", 3, jobs=1)
-    assert "holds a network of other pairs" in answer(f"{line} --resume", 2).stderr
-    assert "holds one network" in answer(f"fit {pairs} -o {folder / 'a'}", 2).stderr
+    assert "holds a network of other pairs" in answer(f"{line} --resume", code=2).stderr
+    assert (
+        "holds one network" in answer(f"fit {pairs} -o {folder / 'a'}", code=2).stderr
+    )
 
 
 @pytest.mark.slow
@@ -143,7 +145,7 @@ def test_an_interrupted_training_is_noted_where_it_is_used(
     from ecosurrogate.response import fit_many
 
     pairs, folder = tmp_path / "d", tmp_path / "run"
-    run(f"dataset stiffness {bodies} --count 3 --jobs 1 -o {pairs}", 2)
+    run(f"dataset stiffness {bodies} --count 3 --jobs 1 -o {pairs}", code=2)
     whole = fit_many.fit
 
     def stop(dataset, *given, **options):
@@ -153,7 +155,7 @@ def test_an_interrupted_training_is_noted_where_it_is_used(
 
     monkeypatch.setattr(fit_many, "fit", stop)
     line = f"fit {pairs} -o {folder} --depth 1 --steps 2"
-    assert "with --resume goes on" in answer(line, 130).stderr
+    assert "with --resume goes on" in answer(line, code=130).stderr
     assert fit_many.untrained(folder) == ["b"]
 
 
@@ -170,7 +172,7 @@ def test_responses_of_many_are_one_table_with_a_column_body(tmp_path):
         f"respond {tmp_path / 'run'} --materials {tmp_path / 'm.toml'} --path "
         f"{tmp_path / 'p.toml'} -o {curve}"
     )
-    done = answer(f"{line} --json", 2)
+    done = answer(f"{line} --json", code=2)
     assert "note: no network of lost" in done.stderr and "Error: c: " in done.stderr
     document = json.loads(done.stdout)
     assert [row["status"] for row in document["bodies"]] == [
@@ -185,11 +187,11 @@ def test_responses_of_many_are_one_table_with_a_column_body(tmp_path):
     assert own["mean_stress"] == told["mean_stress"] and own["notes"] == told["notes"]
     assert float(rows_of(curve)[-1]["stress_xx (GPa)"]) == own["mean_stress"]["xx"]
     write(tmp_path / "other.h5", sphere(3, SOFT, STIFF))
-    said = answer(f"{line} --force --against {tmp_path / 'other.h5'}", 2).stderr
+    said = answer(f"{line} --force --against {tmp_path / 'other.h5'}", code=2).stderr
     assert "no body of the name of a network" in said
     kept = curve.read_bytes()
     # no phase expands: there is no curve, and the file stays
-    assert "wrote" not in answer(f"{line} --force --temperature 5", 2).stdout
+    assert "wrote" not in answer(f"{line} --force --temperature 5", code=2).stdout
     assert curve.read_bytes() == kept
 
 

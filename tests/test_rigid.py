@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from closed_forms import nunan_keller, rigid_spheres
+from command_lines import run_fftmech as run
 from conftest import sphere
 
 from fftmech import (
@@ -31,7 +31,6 @@ from fftmech.microstructure.poles import poles
 from fftmech.results.comparison import compare
 from fftmech.simulations.prepare import RIGID_SCHEMES
 from fftmech.tensors.bounds import bounds
-from fftmech_cli.fftmech_main import main
 
 SOFT = isotropic(E=3.0, nu=0.35)
 SHEAR = Load(strain={"xy": 1e-3, "xx": 1e-3})
@@ -333,12 +332,6 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "m.toml").write_text(MATERIALS)
     io.write("plain.h5", Microstructure(Grid(BALL.shape), BALL))
     return tmp_path
-
-
-def run(line, code=0):
-    done = CliRunner().invoke(main, line.split())
-    assert done.exit_code == code, done.stderr
-    return done
 
 
 def test_a_rigid_phase_goes_through_files_and_the_command_line(folder):

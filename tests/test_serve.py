@@ -6,24 +6,17 @@ import threading
 
 import numpy as np
 import pytest
+from command_lines import run_fftmech
+from served import HDF5, JSON, MODELS, form, until
+from small_runs import run
 
-pytest.importorskip("torch")
-pytest.importorskip("fastapi")
-pytest.importorskip("uvicorn")
-pytest.importorskip("python_multipart")
-
-from click.testing import CliRunner  # noqa: E402
-from served import HDF5, JSON, MODELS, form, until  # noqa: E402
-from small_runs import run  # noqa: E402
-
-from ecosurrogate.client import Client, Refused  # noqa: E402
+from ecosurrogate.client import Client, Refused
 from ecosurrogate.evaluation import batches
-from ecosurrogate.evaluation.predict import predict_many  # noqa: E402
-from ecosurrogate.server import model_cards  # noqa: E402
-from ecosurrogate.server.predictor import Predictor  # noqa: E402
-from fftmech import Load, read_result  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
-from fftmech_cli import fftmech_main  # noqa: E402
+from ecosurrogate.evaluation.predict import predict_many
+from ecosurrogate.server import model_cards
+from ecosurrogate.server.predictor import Predictor
+from fftmech import Load, read_result
+from fftmech.microstructure import polycrystal
 
 FIELDS = ("strain", "stress", "displacement", "energy_density")
 
@@ -141,7 +134,7 @@ def test_a_full_queue_is_503_with_the_time_to_wait(served, body, held, monkeypat
 def test_a_solve_is_that_of_the_command_line(folder, served, body, tmp_path):
     line = f"solve {folder}/micro.h5 --scheme rotated --strain xx=1e-3 --json"
     line += f" -o {tmp_path}/s.vtkhdf"
-    done = CliRunner().invoke(fftmech_main.main, line.split())
+    done = run_fftmech(line)
     expected = json.loads(done.stdout)
     status, got = served.json("POST", "/solve?strain=xx=1e-3", body, {**HDF5, **JSON})
     assert status == 200

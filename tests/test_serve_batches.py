@@ -5,25 +5,22 @@ import time
 
 import numpy as np
 import pytest
+from small_runs import one_line
 
-pytest.importorskip("torch")
-
-from small_runs import one_line  # noqa: E402
-
-from ecosurrogate.evaluation import batches  # noqa: E402
-from ecosurrogate.evaluation.batches import CACHED, TOGETHER  # noqa: E402
-from ecosurrogate.evaluation.predict import predict, predict_many  # noqa: E402
-from ecosurrogate.evaluation.predicted_result import PORES  # noqa: E402
-from ecosurrogate.server.predictor import Predictor  # noqa: E402
-from ecosurrogate.training.checkpoint import load_model  # noqa: E402
-from fftmech import Load, discretization  # noqa: E402
+from ecosurrogate.evaluation import batches
+from ecosurrogate.evaluation.batches import CACHED, TOGETHER
+from ecosurrogate.evaluation.predict import predict, predict_many
+from ecosurrogate.evaluation.predicted_result import PORES
+from ecosurrogate.server.predictor import Predictor
+from ecosurrogate.training.checkpoint import load_model
+from fftmech import Load, discretization
 from fftmech.arrays.backend import cpu_backend
-from fftmech.errors import InputError  # noqa: E402
-from fftmech.materials import PORE, isotropic  # noqa: E402
-from fftmech.microstructure import polycrystal, sphere  # noqa: E402
-from fftmech.microstructure.polycrystal import AUSTENITIC_STEEL  # noqa: E402
-from fftmech.problems.certificate import certify  # noqa: E402
-from fftmech.problems.linear import Problem  # noqa: E402
+from fftmech.errors import InputError
+from fftmech.materials import PORE, isotropic
+from fftmech.microstructure import polycrystal, sphere
+from fftmech.microstructure.polycrystal import AUSTENITIC_STEEL
+from fftmech.problems.certificate import certify
+from fftmech.problems.linear import Problem
 
 FIELDS = ("strain", "stress", "displacement", "energy_density")
 MODELS = ("p-eco-iterated", "s-eco", "unet")

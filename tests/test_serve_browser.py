@@ -6,19 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browsing import Look, chromium, sync_api
+from command_lines import run_fftmech
+from served import Served
+from small_runs import run
 
-for name in ("torch", "fastapi", "uvicorn", "python_multipart"):
-    pytest.importorskip(name)
-
-from browsing import Look, chromium, sync_api  # noqa: E402
-from click.testing import CliRunner  # noqa: E402
-from served import Served  # noqa: E402
-from small_runs import run  # noqa: E402
-
-from fftmech import io, read_result  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
-from fftmech.results import metrics  # noqa: E402
-from fftmech_cli import fftmech_main  # noqa: E402
+from fftmech import io, read_result
+from fftmech.microstructure import polycrystal
+from fftmech.results import metrics
 
 pytestmark = pytest.mark.browser
 
@@ -32,10 +27,7 @@ def folder(tmp_path_factory):
     """A run that has learned something, and a body."""
     folder = tmp_path_factory.mktemp("page")
     command = "dataset polycrystal --count 16 --res 16 --low-res 16 --splits 10,3,3"
-    made = CliRunner().invoke(
-        fftmech_main.main, [*command.split(), "-o", str(folder / "grains")]
-    )
-    assert made.exit_code == 0, made.output
+    run_fftmech(*command.split(), "-o", folder / "grains")
     run(f"fit {folder / 'grains'} -o {folder / 'run'} --preset smoke --set steps=60")
     run(f"evaluate {folder / 'run'} {folder / 'grains'} -o {folder}/run/evaluation")
     io.write(folder / "micro.h5", polycrystal((24, 20, 16), 9, seed=5))

@@ -11,22 +11,16 @@ from contextlib import ExitStack
 
 import psutil
 import pytest
+from served import until
+from small_runs import refused, run
 
-pytest.importorskip("torch")
-pytest.importorskip("fastapi")
-pytest.importorskip("uvicorn")
-pytest.importorskip("python_multipart")
-
-from served import until  # noqa: E402
-from small_runs import refused, run  # noqa: E402
-
-from ecosurrogate.client import Client, Refused  # noqa: E402
-from ecosurrogate.evaluation.folder import NUMBERS  # noqa: E402
-from ecosurrogate.server.model_cards import describe  # noqa: E402
-from ecosurrogate.server.serving import listen  # noqa: E402
-from ecosurrogate.training.checkpoint import load_model  # noqa: E402
-from fftmech import read_result, write  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
+from ecosurrogate.client import Client, Refused
+from ecosurrogate.evaluation.folder import NUMBERS
+from ecosurrogate.server.model_cards import describe
+from ecosurrogate.server.serving import listen
+from ecosurrogate.training.checkpoint import load_model
+from fftmech import read_result, write
+from fftmech.microstructure import polycrystal
 
 
 @pytest.fixture

@@ -8,36 +8,21 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from command_lines import run_fftmech
+from served import HDF5, JSON, until
 
-pytest.importorskip("torch")
-pytest.importorskip("fastapi")
-pytest.importorskip("uvicorn")
-pytest.importorskip("python_multipart")
-
-from click.testing import CliRunner  # noqa: E402
-from served import HDF5, JSON, until  # noqa: E402
-
-from ecosurrogate.comparison.measure import Measure  # noqa: E402
-from ecosurrogate.server.prediction_errors import solve_prediction  # noqa: E402
-from ecosurrogate.server.refusal import Refusal  # noqa: E402
-from ecosurrogate.server.schemas import Asked, AskedToRespond, AskedToSolve, Generate  # noqa: E402
-from ecosurrogate.server.service import Service  # noqa: E402
-from fftmech import (  # noqa: E402
-    Boundary,
-    Grid,
-    Load,
-    Microstructure,
-    io,
-    read_result,
-    solve,
-)
-from fftmech.errors import InputError  # noqa: E402
-from fftmech.figures.colors import color_range  # noqa: E402
-from fftmech.materials.elastic import PORE, isotropic  # noqa: E402
-from fftmech.microstructure import single_pore  # noqa: E402
-from fftmech.problems.certificate import energy_error  # noqa: E402
-from fftmech.results.scalar_fields import known_fields, scalar_fields  # noqa: E402
-from fftmech_cli import fftmech_main  # noqa: E402
+from ecosurrogate.comparison.measure import Measure
+from ecosurrogate.server.prediction_errors import solve_prediction
+from ecosurrogate.server.refusal import Refusal
+from ecosurrogate.server.schemas import Asked, AskedToRespond, AskedToSolve, Generate
+from ecosurrogate.server.service import Service
+from fftmech import Boundary, Grid, Load, Microstructure, io, read_result, solve
+from fftmech.errors import InputError
+from fftmech.figures.colors import color_range
+from fftmech.materials.elastic import PORE, isotropic
+from fftmech.microstructure import single_pore
+from fftmech.problems.certificate import energy_error
+from fftmech.results.scalar_fields import known_fields, scalar_fields
 
 LOAD = Load({"xx": 1e-3})
 
@@ -89,11 +74,7 @@ def composite(contrast):
 )
 def test_a_microstructure_is_that_of_the_command_line(tmp_path, served, line):
     kind, *options = line.split()
-    done = CliRunner().invoke(
-        fftmech_main.main,
-        ["generate", *line.split(), "-o", f"{tmp_path}/m.h5"],
-    )
-    assert done.exit_code == 0, done.output
+    run_fftmech("generate", *line.split(), "-o", f"{tmp_path}/m.h5")
     query = "&".join(
         f"{name.removeprefix('--')}={value}"
         for name, value in zip(options[::2], options[1::2], strict=True)

@@ -6,14 +6,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("fastapi")
-pytest.importorskip("uvicorn")
-pytest.importorskip("python_multipart")
-
-from ecosurrogate.server.app import PAGE  # noqa: E402
-from fftmech.io import write  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
+from ecosurrogate.server.app import PAGE
+from fftmech.io import write
+from fftmech.microstructure import polycrystal
 
 ROOT = Path(__file__).resolve().parents[1]
 TOKEN = "t" * 20

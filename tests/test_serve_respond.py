@@ -5,21 +5,15 @@ import io
 import json
 
 import pytest
+from served import HDF5, JSON, until
+from test_response_files import MATERIALS, PATH
+from test_response_many import small_network
 
-pytest.importorskip("torch")
-pytest.importorskip("fastapi")
-pytest.importorskip("uvicorn")
-pytest.importorskip("python_multipart")
-
-from served import HDF5, JSON, until  # noqa: E402
-from test_response_files import MATERIALS, PATH  # noqa: E402
-from test_response_many import small_network  # noqa: E402
-
-from ecosurrogate.client import Client  # noqa: E402
-from ecosurrogate.response.response import respond  # noqa: E402
-from ecosurrogate.response.trained_network import TrainedNetwork  # noqa: E402
-from ecosurrogate.server.service import Service, Settings  # noqa: E402
-from fftmech.io.load_path import read_path  # noqa: E402
+from ecosurrogate.client import Client
+from ecosurrogate.response.response import respond
+from ecosurrogate.response.trained_network import TrainedNetwork
+from ecosurrogate.server.service import Service, Settings
+from fftmech.io.load_path import read_path
 
 FORM = {"Content-Type": "multipart/form-data; boundary=EDGE"}
 ONE = "[[step]]\nuniaxial = { xx = 0.02 }\n"

@@ -9,21 +9,15 @@ import weakref
 
 import psutil
 import pytest
+from doomed_tasks import dies, sleeps, takes
+from served import HDF5, until
 
-pytest.importorskip("torch")
-pytest.importorskip("fastapi")
-pytest.importorskip("uvicorn")
-pytest.importorskip("python_multipart")
-
-from doomed_tasks import dies, sleeps, takes  # noqa: E402
-from served import HDF5, until  # noqa: E402
-
-from ecosurrogate.server.jobs import Jobs  # noqa: E402
-from ecosurrogate.server.refusal import Refusal  # noqa: E402
-from ecosurrogate.server.schemas import Asked  # noqa: E402
-from ecosurrogate.server.workers import Workers  # noqa: E402
-from fftmech.errors import InputError  # noqa: E402
-from fftmech.microstructure import polycrystal  # noqa: E402
+from ecosurrogate.server.jobs import Jobs
+from ecosurrogate.server.refusal import Refusal
+from ecosurrogate.server.schemas import Asked
+from ecosurrogate.server.workers import Workers
+from fftmech.errors import InputError
+from fftmech.microstructure import polycrystal
 
 
 def run(check):

@@ -238,19 +238,6 @@ def test_free_expansion_is_the_stress_weighted_mean_of_expansions(scheme, solver
     assert free.mean_strain[:3].sum() == pytest.approx(expected, rel=1e-6)
 
 
-def test_expansion_of_a_two_phase_composite_follows_from_its_bulk_modulus():
-    # Levin 1967: alpha_eff = a1 + (a2 - a1) (1/K_eff - 1/K1) / (1/K2 - 1/K1)
-    body, alpha = sphere(8, SOFT, STIFF), np.array([1e-5, 4e-5])
-    body = body.with_changes(thermal_expansion=np.outer(alpha, [1, 1, 1, 0, 0, 0]))
-    pressed = solve(body, Load(stress={**FREE.stress, **PRESSURE}), tolerance=1e-9)
-    free = solve(body, FREE, temperature=1.0, tolerance=1e-9)
-    compliance = pressed.mean_strain[:3].sum()  # 1 / K_eff
-    soft, stiff = 3 * (1 - 2 * 0.3) / 1.0, 3 * (1 - 2 * 0.2) / 10.0
-    part = (compliance - soft) / (stiff - soft)
-    expected = alpha[0] + (alpha[1] - alpha[0]) * part
-    assert free.mean_strain[0] == pytest.approx(expected, rel=1e-7)
-
-
 def test_initial_guess_at_the_solution_needs_no_iteration(scheme):
     body = grains((6, 5, 4))
     first = solve(body, TENSION, scheme=scheme, tolerance=1e-8)

@@ -5,14 +5,13 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_lines import run_fftmech
 
 from fftmech import Grid, InputError, Load, March, Microstructure, Path, Step, io
 from fftmech.kernels import law_crystal
 from fftmech.materials.base import StrainStep
 from fftmech.materials.crystal_creep import CrystalCreep
 from fftmech.tensors import K
-from fftmech_cli.fftmech_main import main
 
 LAW = CrystalCreep(
     **{"tau0": 0.01, "rate0": 1e-3, "exponent": 10, "bulk": 50.0},
@@ -95,8 +94,7 @@ def test_large_increments_are_noted_and_estimates_written(tmp_path, monkeypatch)
         "time = 20\nincrements = 2\n"
     )
     line = ["solve", "grains.h5", "--path", "pull.toml", "-o", "p.vtkhdf", "--json"]
-    run = CliRunner().invoke(main, line)
-    assert run.exit_code == 0, run.output
+    run = run_fftmech(*line)
     document = json.loads(run.stdout)
     assert len(document["time_errors"]) == 2 and sum(document["time_errors"]) > 0.01
     (note,) = (n for n in document["notes"] if "increments" in n)

@@ -5,24 +5,13 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from conftest import EMPTY, SOFT, STIFF, grains, sphere
+from torch.autograd import gradcheck
 
 import fftmech
-from fftmech import (
-    SCHEMES,
-    Grid,
-    InputError,
-    Load,
-    Microstructure,
-    materials,
-    tensors,
-)
-
-torch = pytest.importorskip("torch")
-
-from torch.autograd import gradcheck  # noqa: E402
-
-from fftmech.torch import (  # noqa: E402
+from fftmech import SCHEMES, Grid, InputError, Load, Microstructure, materials, tensors
+from fftmech.torch import (
     NotConverged,
     cubic,
     effective_stiffness,

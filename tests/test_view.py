@@ -6,7 +6,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 from conftest import grains
-from viewed_files import TENSION, solved, write_files
+from viewed_files import TENSION, solved, written
 
 import fftmech
 from fftmech import Grid, InputError, Microstructure, io
@@ -15,12 +15,7 @@ from fftmech.viewer.surface import nodes, plane, skin, surface
 from fftmech.viewer.view import ColorScale, View, colors
 from fftmech.viewer.viewer import Viewer, difference, with_field
 
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    where = tmp_path_factory.mktemp("view")
-    write_files(where)
-    return where
+folder = pytest.fixture(scope="module")(written)
 
 
 @pytest.fixture

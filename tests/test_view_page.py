@@ -4,14 +4,13 @@ import socket
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_lines import one_line_of, run_fftmech
 from conftest import grains
 
 import fftmech
 from fftmech import Load, io
 from fftmech.viewer.surface import nodes
 from fftmech.viewer.viewer import Viewer, first_state, probed_voxel, shown_view
-from fftmech_cli.fftmech_main import main
 
 
 @pytest.fixture(scope="module")
@@ -136,10 +135,7 @@ def test_a_port_that_is_taken_is_one_line(app, file):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        outcome = CliRunner().invoke(
-            main, ["view", str(file), "--no-browser", "--port", str(port)]
-        )
-    assert outcome.exit_code == 2
-    (line,) = outcome.stderr.splitlines()
+        done = run_fftmech("view", file, "--no-browser", "--port", port, code=2)
+    line = one_line_of(done)
     assert f"port {port}" in line
     assert "choose another --port" in line

@@ -6,28 +6,17 @@ import sys
 import matplotlib.image
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from viewed_files import write_files
+from command_lines import one_line_of
+from command_lines import run_fftmech as run
+from viewed_files import written
 
 from fftmech.viewer.picture import Projection
-from fftmech_cli.fftmech_main import main
+
+folder = pytest.fixture(scope="module")(written)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    where = tmp_path_factory.mktemp("view")
-    write_files(where)
-    return where
-
-
-def run(*args):
-    return CliRunner().invoke(main, [str(arg) for arg in args])
-
-
-def failed_line(outcome):
-    assert outcome.exit_code == 2
-    (line,) = outcome.stderr.splitlines()
-    return line
+def failed_line(*words):
+    return one_line_of(run("view", *words, code=2))
 
 
 def test_a_picture_from_above_has_x_to_the_right_and_y_upwards():
@@ -42,14 +31,8 @@ def test_a_screenshot_has_its_size_and_changes_with_what_is_shown(folder, tmp_pa
         "xy.png": ("--component", "xy"),
         "corner.png": ("--component", "xx", "--mode", "corner", "--warp", "100"),
     }.items():
-        outcome = run(
-            "view",
-            folder / "a.vtkhdf",
-            *("--field", "stress", "--size", "500x400"),
-            *options,
-            *("--screenshot", tmp_path / name),
-        )
-        assert outcome.exit_code == 0, outcome.stderr
+        shown = "view", folder / "a.vtkhdf", "--field", "stress", "--size", "500x400"
+        run(*shown, *options, "--screenshot", tmp_path / name)
         pictures.append(matplotlib.image.imread(tmp_path / name))
         assert pictures[-1].shape[:2] == (400, 500)
         # coloured voxels, no empty frame
@@ -60,10 +43,7 @@ def test_a_screenshot_has_its_size_and_changes_with_what_is_shown(folder, tmp_pa
 
 def test_a_screenshot_of_two_files_shows_both_and_their_difference(folder, tmp_path):
     out = tmp_path / "two.png"
-    outcome = run(
-        *("view", folder / "a.vtkhdf", folder / "b.vtkhdf", "--screenshot", out)
-    )
-    assert outcome.exit_code == 0, outcome.stderr
+    run("view", folder / "a.vtkhdf", folder / "b.vtkhdf", "--screenshot", out)
     picture = matplotlib.image.imread(out)[..., :3]
     colored = (np.ptp(picture, axis=2) > 0.2).mean(axis=0)
     for third in np.array_split(colored, 3):
@@ -72,7 +52,7 @@ def test_a_screenshot_of_two_files_shows_both_and_their_difference(folder, tmp_p
 
 def test_the_phases_of_a_microstructure_have_a_screenshot(folder, tmp_path):
     out = tmp_path / "grains.png"
-    assert run("view", folder / "grains.h5", "--screenshot", out).exit_code == 0
+    run("view", folder / "grains.h5", "--screenshot", out)
     assert out.stat().st_size > 5000
 
 
@@ -94,18 +74,16 @@ def test_the_phases_of_a_microstructure_have_a_screenshot(folder, tmp_path):
 def test_bad_input_is_one_line(folder, tmp_path, monkeypatch, args, message):
     monkeypatch.chdir(folder)
     out = tmp_path / "out.png"
-    assert message in failed_line(run("view", *args, "--screenshot", out))
+    assert message in failed_line(*args, "--screenshot", out)
     assert not out.exists()
 
 
 def test_a_picture_is_png_and_is_kept_without_force(folder, tmp_path):
     file = folder / "a.vtkhdf"
-    assert "are PNG" in failed_line(
-        run("view", file, "--screenshot", tmp_path / "out.jpg")
-    )
+    assert "are PNG" in failed_line(file, "--screenshot", tmp_path / "out.jpg")
     out = tmp_path / "out.png"
     out.write_text("mine")
-    assert "exists" in failed_line(run("view", file, "--screenshot", out))
+    assert "exists" in failed_line(file, "--screenshot", out)
     assert out.read_text() == "mine"
 
 
@@ -114,8 +92,7 @@ def test_a_page_without_its_packages_is_refused_in_one_line(folder, monkeypatch)
     monkeypatch.delitem(sys.modules, "fftmech.viewer.app", raising=False)
     monkeypatch.setitem(sys.modules, "pyvista", None)
     monkeypatch.delitem(sys.modules, "fftmech.viewer.render_window", raising=False)
-    outcome = run("view", folder / "a.vtkhdf", "--no-browser")
-    assert "fftmech[view]" in failed_line(outcome)
+    assert "fftmech[view]" in failed_line(folder / "a.vtkhdf", "--no-browser")
 
 
 def test_a_screenshot_needs_neither_vtk_nor_trame(folder, tmp_path):

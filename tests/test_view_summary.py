@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import SOFT, STIFF, sphere
 from small_runs import make_dataset
-from viewed_files import solved, write_files
+from viewed_files import solved, written
 
 from fftmech import FiniteLoad, Grid, Load, March, Microstructure, io
 from fftmech.figures import new_figure
@@ -20,12 +20,7 @@ from fftmech.viewer.surface import nodes
 from fftmech.viewer.view import View, colors, draw_colors, named_values
 from fftmech.viewer.viewer import difference
 
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    where = tmp_path_factory.mktemp("view")
-    write_files(where)
-    return where
+folder = pytest.fixture(scope="module")(written)
 
 
 @pytest.fixture

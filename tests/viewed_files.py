@@ -9,8 +9,9 @@ from fftmech.results.result import Result
 TENSION = Load.uniaxial("xx", 1e-3)
 
 
-def write_files(where):
-    """A result, another one, a body with a pore, its result, and a smaller one."""
+def written(tmp_path_factory):
+    """Folder of two results, of a body, of one with a pore and of a smaller one."""
+    where = tmp_path_factory.mktemp("view")
     body = grains((6, 5, 4)).with_changes(units={"stress": "GPa", "length": "um"})
     io.write_result(where / "a.vtkhdf", fftmech.solve(body, TENSION))
     io.write_result(where / "b.vtkhdf", fftmech.solve(body, Load({"xy": 1e-3})))
@@ -21,6 +22,7 @@ def write_files(where):
     io.write_result(
         where / "small.vtkhdf", fftmech.solve(sphere(4, STIFF, SOFT), TENSION)
     )
+    return where
 
 
 def solved(file) -> Result:

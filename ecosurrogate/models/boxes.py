@@ -11,12 +11,7 @@ from torch import Tensor, nn
 
 from ecosurrogate.data.bodies import Bodies
 from ecosurrogate.mechanics.box_operators import BoxOperators
-from ecosurrogate.mechanics.fields import (
-    average,
-    cauchy_stress,
-    full_precision,
-    single,
-)
+from ecosurrogate.mechanics.fields import average, cauchy_stress, full_precision, single
 from ecosurrogate.models.admissible_blocks import Equilibrium, Gains, StressFunctions
 from ecosurrogate.models.box_means import mean_gradient, with_resultants
 from ecosurrogate.models.eco import Backbone, Prediction

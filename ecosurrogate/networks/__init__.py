@@ -11,7 +11,7 @@ from fftmech.errors import InputError
 from fftmech.plugins import Registry
 
 
-def _network(name: str, loaded: Any) -> tuple[Any, type[Presets]]:  # noqa: ARG001
+def _network(name: str, loaded: Any) -> tuple[Any, type[Presets]]:
     """A network of another package and its configuration, if it is such a pair."""
     pair = loaded if isinstance(loaded, tuple) else ()
     if [isinstance(each, type) for each in pair] != [True, True]:

@@ -49,7 +49,7 @@ class Log:
         self.records = list(read_log(self.run, self.step)) if self.step else []
         with whole_file(path) as temporary:
             temporary.write_text("".join(map(_line, self.records)), encoding="utf-8")
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
+        self._file = open(path, "a", encoding="utf-8")
         return self
 
     def __exit__(self, *error: object) -> None:

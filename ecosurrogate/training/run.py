@@ -16,12 +16,7 @@ from ecosurrogate.data.training_set import TrainingSet
 from ecosurrogate.mechanics.box_operators import BoxOperators
 from ecosurrogate.mechanics.operators import Operators
 from ecosurrogate.training import without_law
-from ecosurrogate.training.checkpoint import (
-    Ancestor,
-    RunCard,
-    make_model,
-    versions,
-)
+from ecosurrogate.training.checkpoint import Ancestor, RunCard, make_model, versions
 from ecosurrogate.training.config import Config, Settings
 from ecosurrogate.training.devices import Devices, choose
 from ecosurrogate.training.encoders import check_kind, encoder_of

@@ -14,13 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ecosurrogate.data.representation import SLIP
-from ecosurrogate.training.config import (
-    Config,
-    Settings,
-    check_names,
-    flat,
-    merged,
-)
+from ecosurrogate.training.config import Config, Settings, check_names, flat, merged
 from ecosurrogate.training.values import one_of
 from fftmech.errors import InputError
 

@@ -23,11 +23,7 @@ from fftmech.datasets.import_checks import (
     divergences,
 )
 from fftmech.datasets.import_files import MappedFile, mapped_file
-from fftmech.datasets.import_lawless import (
-    UNCHECKED,
-    admissibility,
-    check_conventions,
-)
+from fftmech.datasets.import_lawless import UNCHECKED, admissibility, check_conventions
 from fftmech.datasets.mapping import STRAIN_UNITS, FieldMapping
 from fftmech.datasets.recipe import UNITS, GeneratedBody, Recipe
 from fftmech.discretization.grid import Grid

@@ -7,14 +7,7 @@ import numpy as np
 
 from fftmech.figures.colors import SEQUENTIAL
 from fftmech.figures.matplotlib_figure import matplotlib_module, new_figure
-from fftmech.microstructure.poles import (
-    Poles,
-    chance,
-    density,
-    lift,
-    project,
-    upper,
-)
+from fftmech.microstructure.poles import Poles, chance, density, lift, project, upper
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

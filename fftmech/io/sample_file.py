@@ -42,11 +42,7 @@ from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.results.result import Result
 from fftmech.results.sample import FIELDS, OTHER_PROGRAM, Level, Sample
-from fftmech.tensors import (
-    COMPONENTS,
-    FACTORS,
-    mandel_from_components,
-)
+from fftmech.tensors import COMPONENTS, FACTORS, mandel_from_components
 
 OPTIONS = ("dataset",)
 USED = ("the body at the highest resolution, or at that of --dataset",)

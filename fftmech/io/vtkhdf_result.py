@@ -35,18 +35,8 @@ from fftmech.loads.boundary import Boundary
 from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
 from fftmech.results.field_names import FIELDS, FINITE, Fields, chosen, is_tensor
-from fftmech.results.result import (
-    FieldPlanes,
-    FieldSource,
-    FiniteFields,
-    Result,
-)
-from fftmech.tensors import (
-    COMPONENTS,
-    FACTORS,
-    mandel_from_components,
-    von_mises,
-)
+from fftmech.results.result import FieldPlanes, FieldSource, FiniteFields, Result
+from fftmech.tensors import COMPONENTS, FACTORS, mandel_from_components, von_mises
 
 RUN: dict[str, Any] = {
     "scheme": str,

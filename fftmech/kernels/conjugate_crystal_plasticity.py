@@ -35,7 +35,7 @@ class Conjugate:
     def __init__(
         self,
         material: CrystalPlasticityMaterial,
-        rows: Any,  # noqa: ARG002
+        rows: Any,
         threads: int = 1,
     ) -> None:
         self._material, self._threads = material, threads

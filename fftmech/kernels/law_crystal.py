@@ -23,12 +23,7 @@ from fftmech.kernels.crystal_tangent import FULL, SYMMETRIC, CrystalTangent
 from fftmech.materials.base import Response, StrainStep
 from fftmech.materials.crystal_creep import CrystalCreepMaterial
 from fftmech.materials.crystal_plasticity import CrystalPlasticityMaterial
-from fftmech.materials.slip_flow import (
-    HALVINGS,
-    ITERATIONS,
-    PATIENCE,
-    ROUNDING,
-)
+from fftmech.materials.slip_flow import HALVINGS, ITERATIONS, PATIENCE, ROUNDING
 
 NEAR = 1e-5
 """`LAST` of stresses whose energy is wanted: the error that is left in it is of the

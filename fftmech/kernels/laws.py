@@ -88,7 +88,7 @@ def potential(
     """
     module = KERNELS.get(type(material))
     if type(material) not in CONJUGATES or module is None or backend.blocks is None:
-        return lambda *of, near=None: material.energy(*of)  # noqa: ARG005
+        return lambda *of, near=None: material.energy(*of)
     kernel: Any = import_module(module)
     threads = backend.threads
     return partial(kernel.energy, material, conjugate_energy, threads=threads)

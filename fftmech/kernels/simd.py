@@ -72,10 +72,8 @@ def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> A
 
 def _splat(typing: Any, number: Any) -> Any:
     """A register of one number."""
-    del typing
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        del context, signature
         return _broadcast(builder, arguments[0])
 
     return REGISTER(types.float64), generate
@@ -83,7 +81,6 @@ def _splat(typing: Any, number: Any) -> Any:
 
 def _load(typing: Any, array: Any, index: Any) -> Any:
     """Eight numbers of a flat contiguous array, from an index on."""
-    del typing
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = _pointer(context, builder, signature.args[0], *arguments)
@@ -96,7 +93,6 @@ def _load(typing: Any, array: Any, index: Any) -> Any:
 
 def _store(typing: Any, array: Any, index: Any, register: Any) -> Any:
     """Write eight numbers into a flat contiguous array, from an index on."""
-    del typing
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, index, value = arguments
@@ -148,7 +144,6 @@ def _arithmetic(function: Any, name: str) -> None:
     @infer_global(function)  # pyright: ignore[reportOptionalCall]
     class _Template(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
-            del kws
             kinds = [kind for kind in args if isinstance(kind, Register)]
             if len(args) != 2 or not kinds:
                 return None
@@ -158,7 +153,6 @@ def _arithmetic(function: Any, name: str) -> None:
     def lower(*kinds: Any) -> Callable[..., Any]:
         @lower_builtin(function, *kinds)
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            del context
             a, b = (
                 own if isinstance(kind, Register) else _broadcast(builder, own)
                 for own, kind in zip(arguments, signature.args, strict=True)

@@ -224,7 +224,6 @@ class Material(ABC):
         Where a law holds something constant during a step, this is where it foresees
         what that will be.
         """
-        del ratio
         return state
 
     def correct(self, begun: Any, ended: Any, share: float = 1.0) -> Any:
@@ -232,7 +231,6 @@ class Material(ABC):
 
         Or with a share of that, and the rest of what it held.
         """
-        del ended, share
         return begun
 
     def for_potentials(self, begun: Any, ended: Any) -> Any:
@@ -240,7 +238,6 @@ class Material(ABC):
 
         Of laws that hold it in the step it is that, of others what they `ended` with.
         """
-        del ended
         return begun
 
     def time_error(self, rows: Any, begun: Any, ended: Any) -> Any:
@@ -248,14 +245,14 @@ class Material(ABC):
 
         `begun` is the state that the step began with, `ended` the one at its end.
         """
-        del rows, begun, ended
+        return None
 
     def inelastic_strain(self, state: Any) -> Any:
         """Strain from which the potentials of a step count theirs, (6, n); or None.
 
         `state` is that at the beginning of the step.
         """
-        del state
+        return None
 
     def energy(self, rows: Any, strain: Any, state: Any = None, dt: float = 1.0) -> Any:
         """Potential w, (n,): s = dw/de; of the strain, of F or, if `rate`, of rates.
@@ -296,7 +293,7 @@ class Material(ABC):
         """
         raise NotImplementedError
 
-    def state_after(self, rows: Any, stress: Any, state: Any, dt: float) -> Any:  # noqa: ARG002
+    def state_after(self, rows: Any, stress: Any, state: Any, dt: float) -> Any:
         """State at the end of a step that ends at a stress of `conjugate_strain`."""
         return state
 

@@ -7,14 +7,7 @@ import numpy as np
 
 from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
-from fftmech.materials.base import (
-    Law,
-    Material,
-    Response,
-    StrainStep,
-    positive,
-    table,
-)
+from fftmech.materials.base import Law, Material, Response, StrainStep, positive, table
 from fftmech.materials.isotropy import RadialTangent, moduli, pick
 from fftmech.tensors.points import join, norm, split
 

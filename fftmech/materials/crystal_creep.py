@@ -127,7 +127,7 @@ class CrystalCreepMaterial(CrystalMaterial):
         """See `Material.state_after`."""
         return self._after(state, dt * self._slip_rates(rows, stress, state))
 
-    def slip(self, rows: Any, stress: Any, begun: Any, ended: Any, dt: float) -> Any:  # noqa: ARG002
+    def slip(self, rows: Any, stress: Any, begun: Any, ended: Any, dt: float) -> Any:
         """Slip of each system in a step, (n, N), by its states and its last stress."""
         return dt * self._slip_rates(rows, stress, begun)
 

@@ -9,11 +9,7 @@ from fftmech.arrays.backend import namespace
 from fftmech.errors import InputError
 from fftmech.materials.base import Response, StrainStep
 from fftmech.materials.held_slip import CrystalMaterial
-from fftmech.materials.slip import (
-    SlipLaw,
-    farthest,
-    schmid_tensors,
-)
+from fftmech.materials.slip import SlipLaw, farthest, schmid_tensors
 from fftmech.materials.slip_flow import SlipFlow
 from fftmech.materials.tangent import MatrixTangent
 

@@ -51,9 +51,9 @@ class HookeMaterial(Material):
         rows: Any,
         strain: Any,
         stress: Any,
-        state: Any = None,  # noqa: ARG002
-        dt: float = 1.0,  # noqa: ARG002
-        energies: tuple[Any, Any] | None = None,  # noqa: ARG002
+        state: Any = None,
+        dt: float = 1.0,
+        energies: tuple[Any, Any] | None = None,
     ) -> Any:
         """w* of s - C e: no difference of large numbers."""
         return self.conjugate_energy(rows, stress - self._stress(rows, strain))

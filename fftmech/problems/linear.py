@@ -22,12 +22,7 @@ from fftmech.microstructure.base import Microstructure, total_eigenstrain
 from fftmech.operators.green import Green
 from fftmech.operators.reference_medium import reference_medium, relative_contrast
 from fftmech.problems.elastic_field import LinearElastic
-from fftmech.problems.equilibrium import (
-    Equilibrium,
-    Solution,
-    on_host,
-    whole,
-)
+from fftmech.problems.equilibrium import Equilibrium, Solution, on_host, whole
 from fftmech.results.result import FieldPlanes
 from fftmech.tensors.fields import mean
 from fftmech.tensors.stiffness import reference_stiffness

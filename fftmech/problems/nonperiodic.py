@@ -20,11 +20,7 @@ from fftmech.loads.load import Load
 from fftmech.microstructure.base import Microstructure
 from fftmech.operators.green_nonperiodic import NonperiodicGreen
 from fftmech.operators.reference_medium import reference_medium
-from fftmech.problems.equilibrium import (
-    Equilibrium,
-    Solution,
-    on_host,
-)
+from fftmech.problems.equilibrium import Equilibrium, Solution, on_host
 from fftmech.problems.linear import Problem
 from fftmech.results.result import FieldPlanes
 from fftmech.tensors import matrix_from_mandel

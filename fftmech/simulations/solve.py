@@ -16,12 +16,7 @@ from fftmech.loads.finite_load import FiniteLoad
 from fftmech.loads.load import Load
 from fftmech.loads.path import Path, Step
 from fftmech.microstructure.base import Microstructure
-from fftmech.problems.certificate import (
-    FACES,
-    Certificate,
-    certify,
-    certify_solution,
-)
+from fftmech.problems.certificate import FACES, Certificate, certify, certify_solution
 from fftmech.problems.equilibrium import Solution
 from fftmech.problems.linear import Problem
 from fftmech.problems.linear_dual import StressProblem

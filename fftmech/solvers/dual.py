@@ -85,7 +85,7 @@ class DualDescent(Solver):
                 stress, strain = before, its_strain
         return _first(energy, stress, strain)
 
-    def again(self, problem: TimeStep, v: Any) -> State:  # noqa: ARG002
+    def again(self, problem: TimeStep, v: Any) -> State:
         """See `Solver.again`."""
         energy, stress = self._energy(problem), problem.stress
         return _first(energy, stress, energy.strain(stress))

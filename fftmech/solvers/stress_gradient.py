@@ -56,7 +56,7 @@ class StressGradient(ConjugateGradient):
         self,
         problem: StressProblem,
         state: State,
-        balance: Balance,  # noqa: ARG002
+        balance: Balance,
     ) -> float:
         """See `Solver.energy_error`."""
         relative = certify(problem.in_strains, *problem.pair(state.v)).relative
